@@ -1,0 +1,113 @@
+"""What a source promises: its streams, their columns, their keys.
+
+Everything that must agree between connector, loader, dbt and Great Expectations is declared once, here as types and
+in `funnel.sources.<source>` as data. This module holds no behaviour beyond deriving names.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any, Literal
+
+ColumnType = Literal["text", "bigint", "numeric", "boolean", "date", "timestamptz", "jsonb", "email"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One declared field of a vendor record.
+
+    `path` is the dotted way into the vendor's JSON. `required` fields that are missing or null send the row to
+    quarantine. Type `email` is never stored: it becomes `<name>_key` (HMAC of the normalised address) and
+    `<name>_domain`.
+    """
+
+    name: str
+    type: ColumnType
+    path: str
+    required: bool = False
+
+    @property
+    def raw_columns(self) -> tuple[tuple[str, str], ...]:
+        """(name, PostgreSQL type) of the raw columns this field fills."""
+        if self.type == "email":
+            return ((f"{self.name}_key", "text"), (f"{self.name}_domain", "text"))
+        return ((self.name, self.type),)
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One kind of vendor record and how it is kept in `raw.<source>__<name>`.
+
+    dated    a read replaces its days; rows that vanished are retracted. `day` names the date column.
+    changed  records are upserted by key; the newest (`modified`, fetched_at) wins; removal only by `removed`.
+    With `keep_versions` a changed stream keeps one row per change seen, keyed by fetched_at too: for attributes
+    that vendors overwrite (a campaign's name). `person` streams also get `_record_key`, the HMAC of their vendor id.
+    """
+
+    name: str
+    kind: Literal["dated", "changed"]
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+    day: str | None = None
+    modified: str | None = None
+    removed: str | None = None
+    keep_versions: bool = False
+    person: bool = False
+    ignored: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Window:
+    """Half-open range of days [from_day, to_day) that one read covers."""
+
+    from_day: date
+    to_day: date
+
+    def __post_init__(self) -> None:
+        if self.from_day >= self.to_day:
+            raise ValueError(
+                f"Window {self.from_day} to {self.to_day} is empty: the end day is excluded and must come after the start."
+            )
+
+    @property
+    def days(self) -> tuple[date, ...]:
+        return tuple(self.from_day + timedelta(n) for n in range((self.to_day - self.from_day).days))
+
+
+@dataclass(frozen=True)
+class Connection:
+    """Where and as whom one account of a source is read. Mirrors an Airflow Connection; never logged."""
+
+    connection_id: str
+    base_url: str
+    login: str | None = None
+    password: str | None = field(default=None, repr=False)
+    extra: dict[str, Any] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True)
+class Source:
+    """One vendor.
+
+    `fetch(connection, stream, window)` yields the vendor's bodies, page by page, as received.
+    `records(stream, body)` yields the records of one landed body, as parsed JSON objects.
+    `restatement_days` is how long the vendor says it still changes a day.
+    """
+
+    name: str
+    streams: tuple[Stream, ...]
+    restatement_days: int
+    fetch: Callable[[Connection, Stream, Window], Iterator[bytes]]
+    records: Callable[[Stream, bytes], Iterator[dict[str, Any]]]
+
+    def stream(self, name: str) -> Stream:
+        for stream in self.streams:
+            if stream.name == name:
+                return stream
+        known = ", ".join(stream.name for stream in self.streams)
+        raise KeyError(f"Source {self.name} has no stream {name!r}; it has {known}.")
+
+
+def raw_table(source: Source, stream: Stream) -> str:
+    """Name of the stream's table in schema `raw`."""
+    return f"{source.name}__{stream.name}"
