@@ -1,0 +1,213 @@
+"""Settings, generated secrets, connection URLs and vendor connections. The only reader of the environment in `funnel`.
+
+It does not open connections and knows nothing of Airflow: in a task, `funnel.tasks` passes Airflow's own connections.
+"""
+
+import json
+import os
+import secrets as random_secrets
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal
+from urllib.parse import quote, urlencode, urlsplit, urlunsplit
+from zoneinfo import ZoneInfo
+
+from funnel.contract import Connection
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+Role = Literal["admin", "pipeline", "loader", "builder", "publisher", "bi_reader"]
+# The activities of the pipeline are roles without a login: `pipeline` logs in and takes exactly one of them.
+ACTIVITIES: tuple[Role, ...] = ("loader", "builder", "publisher")
+LOGINS: tuple[Role, ...] = ("pipeline", "bi_reader")
+
+
+class ConfigurationError(Exception):
+    """A setting is missing or wrong. The message names it and says what to write."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything a person may set, from the environment. Ports are TCP on 127.0.0.1."""
+
+    home: Path
+    warehouse_dsn: str | None
+    warehouse_database: str
+    postgres_port: int
+    sandbox_port: int
+    sandbox_tls_port: int
+    airflow_port: int
+    reporting_currency: str
+    reporting_timezone: str
+    master_crm: str
+    build_deadline_minutes: int
+    quarantine_limit: float
+    alert_webhook: str | None
+    alert_email: str | None
+    smtp_url: str | None
+    code_version: str
+
+
+def _integer(name: str, default: int) -> int:
+    text = os.environ.get(name, str(default))
+    try:
+        return int(text)
+    except ValueError:
+        raise ConfigurationError(f"{name} is {text!r}, but must be a whole number such as {default}.") from None
+
+
+def settings() -> Settings:
+    """Read the environment. Raises ConfigurationError naming the variable that cannot be used."""
+    timezone = os.environ.get("REPORTING_TIMEZONE", "UTC")
+    try:
+        ZoneInfo(timezone)
+    except (KeyError, ValueError):
+        raise ConfigurationError(
+            f"REPORTING_TIMEZONE is {timezone!r}, which is no IANA time zone such as Europe/Berlin."
+        ) from None
+    currency = os.environ.get("REPORTING_CURRENCY", "USD").upper()
+    if len(currency) != 3 or not currency.isalpha():
+        raise ConfigurationError(f"REPORTING_CURRENCY is {currency!r}, which is no ISO 4217 code such as USD.")
+    return Settings(
+        home=Path(os.environ.get("FUNNEL_HOME") or REPOSITORY / ".local").expanduser().resolve(),
+        warehouse_dsn=os.environ.get("WAREHOUSE_DSN") or None,
+        warehouse_database=os.environ.get("WAREHOUSE_DATABASE", "warehouse"),
+        postgres_port=_integer("POSTGRES_PORT", 5439),
+        sandbox_port=_integer("SANDBOX_PORT", 8090),
+        sandbox_tls_port=_integer("SANDBOX_TLS_PORT", 8443),
+        airflow_port=_integer("AIRFLOW_PORT", 8080),
+        reporting_currency=currency,
+        reporting_timezone=timezone,
+        master_crm=os.environ.get("MASTER_CRM", "salesforce"),
+        build_deadline_minutes=_integer("BUILD_DEADLINE_MINUTES", 30),
+        quarantine_limit=float(os.environ.get("QUARANTINE_LIMIT", "0.05")),
+        alert_webhook=os.environ.get("ALERT_WEBHOOK") or None,
+        alert_email=os.environ.get("ALERT_EMAIL") or None,
+        smtp_url=os.environ.get("SMTP_URL") or None,
+        code_version=os.environ.get("CODE_VERSION") or _git_revision(),
+    )
+
+
+@cache
+def _git_revision() -> str:
+    """Commit of the checkout, read from .git without running git; `unknown` in an installation without one."""
+    git = REPOSITORY / ".git"
+    try:
+        head = (git / "HEAD").read_text().strip()
+        if not head.startswith("ref: "):
+            return head[:12]
+        return (git / head[5:]).read_text().strip()[:12]
+    except OSError:
+        return "unknown"
+
+
+_SECRET_NAMES = (
+    "admin_password",
+    "pipeline_password",
+    "bi_reader_password",
+    "person_key_secret",
+    "airflow_database_password",
+    "airflow_admin_password",
+    "airflow_fernet_key",
+    "airflow_jwt_secret",
+    "airflow_api_secret",
+    "sandbox_control_token",
+)
+
+
+def secrets() -> dict[str, str]:
+    """Secrets of this installation: generated once into `<home>/secrets.json` (mode 0600).
+
+    `PERSON_KEY_SECRET` and `<NAME>` in capitals override a generated one, for installations that keep theirs in a vault.
+    """
+    path = settings().home / "secrets.json"
+    stored: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+    missing = [name for name in _SECRET_NAMES if name not in stored]
+    if missing:
+        import base64
+
+        for name in missing:
+            stored[name] = (
+                base64.urlsafe_b64encode(os.urandom(32)).decode()
+                if name == "airflow_fernet_key"
+                else random_secrets.token_hex(24)
+            )
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f"secrets.{os.getpid()}.tmp")
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            json.dump(stored, file, indent=1)
+        try:
+            # link, not rename: of two processes that both generate, the first one's secrets stand.
+            if path.exists():
+                os.replace(temporary, path)
+            else:
+                os.link(temporary, path)
+        except FileExistsError:
+            stored = json.loads(path.read_text())
+        finally:
+            temporary.unlink(missing_ok=True)
+    return {name: os.environ.get(name.upper()) or value for name, value in stored.items()}
+
+
+def dsn(role: Role) -> str:
+    """libpq URL of the warehouse for a role: admin, pipeline, loader, builder, publisher or bi_reader."""
+    chosen = settings()
+    base = chosen.warehouse_dsn or (
+        f"postgresql://postgres:{secrets()['admin_password']}@127.0.0.1:{chosen.postgres_port}/{chosen.warehouse_database}"
+    )
+    if role == "admin":
+        return base
+    if role not in ACTIVITIES and role not in LOGINS:
+        known = ", ".join(("admin", *LOGINS, *ACTIVITIES))
+        raise ConfigurationError(f"There is no role {role!r}; there are {known}.")
+    login = role if role in LOGINS else "pipeline"
+    parts = urlsplit(base)
+    address = parts.netloc.rpartition("@")[2]
+    query = parts.query
+    if role in ACTIVITIES:
+        option = urlencode({"options": f"-c role={role}"}, quote_via=quote)
+        query = f"{query}&{option}" if query else option
+    netloc = f"{login}:{quote(secrets()[f'{login}_password'], safe='')}@{address}"
+    return urlunsplit((parts.scheme, netloc, parts.path, query, ""))
+
+
+def connection_ids(source: str) -> tuple[str, ...]:
+    """Connection ids of a source: its own name, or those listed for it in FUNNEL_CONNECTIONS (a JSON object)."""
+    text = os.environ.get("FUNNEL_CONNECTIONS") or "{}"
+    try:
+        listed = json.loads(text)
+        chosen = listed.get(source, [source])
+        if not isinstance(chosen, list) or not all(isinstance(item, str) for item in chosen):
+            raise TypeError
+    except (ValueError, AttributeError, TypeError):
+        raise ConfigurationError(
+            f'FUNNEL_CONNECTIONS is {text!r}; write JSON such as {{"{source}": ["{source}", "{source}__emea"]}}.'
+        ) from None
+    return tuple(chosen)
+
+
+def connection(connection_id: str) -> Connection:
+    """The vendor connection in AIRFLOW_CONN_<ID> (JSON form). Raises ConfigurationError when absent or unreadable."""
+    name = f"AIRFLOW_CONN_{connection_id.upper()}"
+    text = os.environ.get(name)
+    if not text:
+        raise ConfigurationError(f"No connection {connection_id!r}: set {name}, see docs/connections.md.")
+    try:
+        fields = json.loads(text)
+        extra = fields.get("extra") or {}
+        return Connection(
+            connection_id=connection_id,
+            base_url=fields["host"].rstrip("/"),
+            login=fields.get("login"),
+            password=fields.get("password"),
+            extra=json.loads(extra) if isinstance(extra, str) else extra,
+        )
+    except (ValueError, KeyError, AttributeError):
+        raise ConfigurationError(f"{name} is not the JSON form of a connection with a host; see docs/connections.md.") from None
+
+
+def connections(source: str) -> tuple[Connection, ...]:
+    """All connections of a source, read from the environment."""
+    return tuple(connection(connection_id) for connection_id in connection_ids(source))

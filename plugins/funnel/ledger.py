@@ -1,0 +1,204 @@
+"""Schema `ops`: migrations, the record of loads, builds and publications, and the lock that keeps them apart.
+
+It holds SQL over `ops` only; what a load or a publication does to data is in `funnel.load` and `funnel.publish`.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import dict_row
+
+from funnel import config
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+SUPPORTED_MAJORS = range(15, 19)
+
+# Loads hold this advisory lock shared, a build holds it exclusively until it has published or failed: a build sees whole
+# loads only, and load ids below its mark can no longer appear.
+BUILD_LOCK = 7_205_759
+
+
+class LedgerError(Exception):
+    """The ledger cannot do what was asked. The message says why and what to do."""
+
+
+def connect(role: config.Role = "pipeline", **arguments: Any) -> psycopg.Connection[Any]:
+    """Open a warehouse connection as `role`, sessions in UTC."""
+    try:
+        connection = psycopg.connect(config.dsn(role), **arguments)
+    except psycopg.OperationalError as error:
+        raise LedgerError(
+            f"The warehouse does not answer as role {role}: {str(error).strip()}\n"
+            "What to do: `make status` shows whether the server runs, `make up` starts it and creates the roles."
+        ) from error
+    autocommit = connection.autocommit
+    connection.autocommit = True
+    connection.execute("set time zone 'UTC'")
+    connection.autocommit = autocommit
+    return connection
+
+
+def migrate(admin_dsn: str | None = None) -> list[str]:
+    """Create the roles and bring `raw` and `ops` to the newest version. Forward only; returns what was applied.
+
+    Raises LedgerError when the server is older than 15 or newer than 18.
+    """
+    with psycopg.connect(admin_dsn or config.dsn("admin")) as admin:
+        major = admin.info.server_version // 10_000
+        if major not in SUPPORTED_MAJORS:
+            raise LedgerError(
+                f"The warehouse server is PostgreSQL {major}; versions 15 to 18 are supported. "
+                "Point WAREHOUSE_DSN at one of these, or unset it to use the embedded server."
+            )
+        admin.execute("select pg_advisory_xact_lock(%s)", (BUILD_LOCK + 1,))
+        _create_roles(admin)
+        admin.execute(
+            "create table if not exists public.schema_migrations ("
+            "name text primary key, applied_at timestamptz not null default now())"
+        )
+        applied = {row[0] for row in admin.execute("select name from public.schema_migrations")}
+        new = [path for path in sorted(MIGRATIONS.glob("*.sql")) if path.name not in applied]
+        for path in new:
+            admin.execute(path.read_text().encode())
+            admin.execute("insert into public.schema_migrations (name) values (%s)", (path.name,))
+    return [path.name for path in new]
+
+
+def _create_roles(admin: psycopg.Connection[Any]) -> None:
+    existing = {row[0] for row in admin.execute("select rolname from pg_roles")}
+    for role in (*config.ACTIVITIES, *config.LOGINS):
+        if role not in existing:
+            admin.execute(sql.SQL("create role {} noinherit").format(sql.Identifier(role)))
+    passwords = config.secrets()
+    for role in config.LOGINS:
+        admin.execute(
+            sql.SQL("alter role {} login password {}").format(
+                sql.Identifier(role), sql.Literal(passwords[f"{role}_password"])
+            )
+        )
+    database = sql.Identifier(admin.info.dbname)
+    everyone = sql.SQL(", ").join(map(sql.Identifier, (*config.ACTIVITIES, *config.LOGINS)))
+    activities = sql.SQL(", ").join(map(sql.Identifier, config.ACTIVITIES))
+    admin.execute(sql.SQL("grant {} to pipeline").format(activities))
+    admin.execute(sql.SQL("revoke all on database {} from public").format(database))
+    admin.execute(sql.SQL("grant connect on database {} to {}").format(database, everyone))
+    admin.execute(sql.SQL("grant temporary on database {} to {}").format(database, activities))
+    # On a managed server the administrator is no superuser and must be a member of whom it creates objects for.
+    admin.execute(sql.SQL("grant {} to current_user").format(activities))
+    admin.execute("revoke all on schema public from public")
+
+
+# Builds -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Build:
+    """One row of ops.builds while it is under way."""
+
+    build_id: int
+    as_of: datetime
+    is_full: bool
+    since_load_id: int
+    through_load_id: int
+
+
+@contextmanager
+def build_lock(*, wait: bool = True) -> Iterator[psycopg.Connection[Any]]:
+    """Hold the build lock on a session of its own; loads wait, so that a build reads whole loads only.
+
+    Raises LedgerError when another build holds it and `wait` is false. The lock ends with the session, so a killed
+    build leaves none behind.
+    """
+    connection = connect("builder", autocommit=True)
+    try:
+        if wait:
+            connection.execute("select pg_advisory_lock(%s)", (BUILD_LOCK,))
+        else:
+            row = connection.execute("select pg_try_advisory_lock(%s)", (BUILD_LOCK,)).fetchone()
+            if not row or not row[0]:
+                raise LedgerError("Another build, or a load, is under way. Wait for it or look at `make status`.")
+        yield connection
+    finally:
+        connection.close()
+
+
+def publication_in_effect(connection: psycopg.Connection[Any]) -> dict[str, Any] | None:
+    """The publication that readers see, or None before the first."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute("select * from ops.publication_in_effect").fetchone()
+
+
+def open_build(connection: psycopg.Connection[Any], *, full: bool = False) -> Build:
+    """Start a row of ops.builds: what must be read (loads since the publication in effect) and as of when.
+
+    `connection` must hold the build lock. as_of is the end of the last day complete in every source that is not late;
+    it never moves back by itself. Raises LedgerError before the first load.
+    """
+    chosen = config.settings()
+    published = publication_in_effect(connection)
+    last_days: dict[str, date | None] = dict(
+        connection.execute(
+            "select source, min(last_day_complete) from ops.sources where first_day is not null group by source"
+        ).fetchall()
+    )
+    complete = [day for day in last_days.values() if day is not None]
+    if not complete:
+        raise LedgerError("There is nothing to build from: no load is recorded in ops.loads. Ingest a source first.")
+    newest = max(complete)
+    late = sorted(source for source, day in last_days.items() if day is None or day < newest)
+    as_of = datetime.combine(newest + timedelta(days=1), time(), ZoneInfo(chosen.reporting_timezone)).astimezone(UTC)
+    if published and published["as_of"] > as_of:
+        as_of = published["as_of"]
+    through = connection.execute("select coalesce(max(load_id), 0) from ops.loads").fetchone()[0]  # type: ignore[index]
+    since = 0
+    full = full or published is None
+    if published and not full:
+        settings_then = connection.execute(
+            "select reporting_currency, reporting_timezone, master_crm from ops.builds where build_id = %s",
+            (published["build_id"],),
+        ).fetchone()
+        if settings_then != (chosen.reporting_currency, chosen.reporting_timezone, chosen.master_crm):
+            full = True
+        else:
+            since = published["through_load_id"]
+    connection.execute(
+        "update ops.builds set status = 'abandoned', finished_at = clock_timestamp() where status in ('building', 'built')"
+    )
+    build_id = connection.execute(
+        """
+        insert into ops.builds (
+            as_of, is_full, since_load_id, through_load_id, reporting_currency, reporting_timezone, master_crm,
+            sources_configured, sources_late, status, code_version
+        )
+        values (%s, %s, %s, %s, %s, %s, %s, %s, %s, 'building', %s)
+        returning build_id
+        """,
+        (
+            as_of,
+            full,
+            since,
+            through,
+            chosen.reporting_currency,
+            chosen.reporting_timezone,
+            chosen.master_crm,
+            sorted(last_days),
+            late,
+            chosen.code_version,
+        ),
+    ).fetchone()[0]  # type: ignore[index]
+    return Build(build_id, as_of, full, since, through)
+
+
+def close_build(connection: psycopg.Connection[Any], build_id: int, status: str, failure: str | None = None) -> None:
+    """Record how a build ended: built, failed, audit_failed or published."""
+    connection.execute(
+        "update ops.builds set status = %s, failure = %s, finished_at = clock_timestamp() where build_id = %s",
+        (status, failure, build_id),
+    )
