@@ -128,6 +128,7 @@ STREAMS = (
         "user_id",
         columns=(
             Column("user_name", "text", "Name"),
+            Column("email", "email", "Email"),
             Column("is_active", "boolean", "IsActive"),
             Column("manager_id", "text", "ManagerId"),
             Column("team", "text", "Department"),
