@@ -1,0 +1,34 @@
+with
+
+source as (
+    select * from {{ source('hubspot', 'hubspot__companies') }}
+),
+
+renamed as (
+    select
+        -- ids
+        _connection_id as connection_id,
+        company_id,
+        salesforce_account_id,
+        _load_id as load_id,
+
+        -- strings
+        company_name,
+        domain,
+        country,
+        industry,
+
+        -- numerics
+        employees,
+
+        -- booleans
+        is_archived,
+
+        -- dates
+        updated_at,
+        created_at,
+        _fetched_at as fetched_at
+    from source
+)
+
+select * from renamed

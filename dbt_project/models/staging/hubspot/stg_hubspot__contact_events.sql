@@ -1,0 +1,29 @@
+with
+
+source as (
+    select * from {{ source('hubspot', 'hubspot__contact_events') }}
+),
+
+renamed as (
+    select
+        -- ids
+        _connection_id as connection_id,
+        event_id,
+        contact_id,
+        utm_id,
+        _load_id as load_id,
+
+        -- strings
+        event_type,
+        utm_source,
+        utm_medium,
+        utm_campaign,
+
+        -- dates
+        occurred_on,
+        occurred_at,
+        _fetched_at as fetched_at
+    from source
+)
+
+select * from renamed

@@ -1,0 +1,43 @@
+with
+
+source as (
+    select * from {{ source('hubspot', 'hubspot__deals') }}
+),
+
+renamed as (
+    select
+        -- ids
+        _connection_id as connection_id,
+        deal_id,
+        owner_id,
+        company_id,
+        salesforce_opportunity_id,
+        _load_id as load_id,
+
+        -- strings
+        currency_code,
+        stage,
+        pipeline,
+        deal_type,
+
+        -- numerics
+        amount as amount_local,
+        probability,
+
+        -- booleans
+        is_archived,
+        is_closed,
+        is_won,
+
+        -- dates
+        updated_at,
+        created_at,
+        closed_at,
+        _fetched_at as fetched_at,
+
+        -- documents
+        stage_history
+    from source
+)
+
+select * from renamed

@@ -1,0 +1,34 @@
+with
+
+source as (
+    select * from {{ source('salesforce', 'salesforce__accounts') }}
+),
+
+renamed as (
+    select
+        -- ids
+        _connection_id as connection_id,
+        account_id,
+        merged_into_id,
+        _load_id as load_id,
+
+        -- strings
+        account_name,
+        industry,
+        country,
+        website,
+
+        -- numerics
+        employees,
+
+        -- booleans
+        is_deleted,
+
+        -- dates
+        modified_at,
+        created_at,
+        _fetched_at as fetched_at
+    from source
+)
+
+select * from renamed
