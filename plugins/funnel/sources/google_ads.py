@@ -1,6 +1,20 @@
-"""Google Ads: campaign statistics per day and campaign attributes, over the REST interface."""
+"""Google Ads: campaign statistics per day and campaign attributes, over the REST interface.
 
-from funnel.contract import Column, Stream
+Days are days of the ad account's own time zone, as Google aggregates them; nothing here converts them.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import orjson
+
+from funnel import rest
+from funnel.contract import Column, Connection, Source, Stream, Window
+
+DEFAULT_VERSION = "v26"  # v23 to v26 answer, November 2026
+DEFAULT_TOKEN_URL = "https://oauth2.googleapis.com/token"
 
 STREAMS = (
     Stream(
@@ -36,4 +50,169 @@ STREAMS = (
         ),
         ignored=("customer.resourceName", "campaign.resourceName"),
     ),
+)
+
+
+def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[bytes]:
+    """Each ad account of the connection in turn. Campaigns have no time filter and are read whole."""
+    version = connection.extra.get("version", DEFAULT_VERSION)
+    with rest.connect(DIALECT, connection) as client:
+        for customer_id in _customer_ids(connection):
+            request = rest.Request(
+                "POST",
+                f"/{version}/customers/{customer_id}/googleAds:search",
+                json={"query": _query(stream, window)},
+            )
+            # Pages hold 10,000 rows; a page size is refused since v17.
+            for page in rest.read_pages(client, request, rest.by_token_in_body("nextPageToken", "pageToken")):
+                yield page.body
+
+
+def records(stream: Stream, body: bytes) -> Iterator[dict[str, Any]]:
+    """The rows of one page; rows that are zero in every metric are absent, as Google sends them."""
+    yield from orjson.loads(body).get("results", ())
+
+
+def _query(stream: Stream, window: Window) -> str:
+    fields = ", ".join(_gaql_name(column.path) for column in stream.columns)
+    query = f"SELECT {fields} FROM campaign"
+    if stream.kind == "dated":
+        last_day = window.days[-1]
+        query += f" WHERE segments.date BETWEEN '{window.from_day}' AND '{last_day}'"
+    return query
+
+
+def _gaql_name(path: str) -> str:
+    return re.sub(r"[A-Z]", lambda capital: "_" + capital.group().lower(), path)
+
+
+def _customer_ids(connection: Connection) -> list[str]:
+    ids = connection.extra.get("customer_ids") or []
+    ids = ids.split(",") if isinstance(ids, str) else ids
+    if not ids:
+        raise rest.Refused(
+            "no ad account is named",
+            source="google_ads",
+            connection_id=connection.connection_id,
+            path="the connection's extra",
+            advice='Write the accounts into the connection\'s extra: {"customer_ids": ["1234567890"]}.',
+        )
+    return [str(customer_id).replace("-", "").strip() for customer_id in ids]
+
+
+def _sign(connection: Connection, token: str, request: rest.Request) -> rest.Request:
+    headers = {**request.headers, "Authorization": f"Bearer {token}"}
+    # Only access through a manager account names it; a wrong one is refused.
+    manager = connection.extra.get("login_customer_id")
+    if manager:
+        headers["login-customer-id"] = str(manager).replace("-", "")
+    return replace(request, headers=headers)
+
+
+def _log_in(client: rest.Client) -> rest.Token:
+    connection = client.connection
+    answer = client.ask_unsigned(
+        rest.Request(
+            "POST",
+            connection.extra.get("token_url", DEFAULT_TOKEN_URL),
+            form={
+                "grant_type": "refresh_token",
+                "client_id": connection.login or "",
+                "client_secret": connection.password or "",
+                "refresh_token": connection.extra.get("refresh_token", ""),
+            },
+        )
+    ).parsed
+    return rest.Token(answer["access_token"], expires_in=answer.get("expires_in"))
+
+
+# A token that Google will not take back, however often it is renewed.
+_DEAD = {
+    "OAUTH_TOKEN_REVOKED",
+    "OAUTH_TOKEN_DISABLED",
+    "NOT_ADS_USER",
+    "GOOGLE_ACCOUNT_DELETED",
+    "TWO_STEP_VERIFICATION_NOT_ENROLLED",
+    "ADVANCED_PROTECTION_NOT_ENROLLED",
+}
+_ADVICE = {
+    "CLOUD_PROJECT_NOT_APPROVED_FOR_PRODUCTION": (
+        "Apply for Basic access for the Cloud project of the OAuth client: since 2026-09-09 the access level belongs "
+        "to the project, not to a developer token."
+    ),
+    "REQUESTED_DATE_GRANULARITY_NOT_SUPPORTED": (
+        "Ask for days of the last 37 months only: Google keeps daily figures no longer (since 2026-06-01)."
+    ),
+    "UNSUPPORTED_VERSION": 'Set a live version in the connection\'s extra, for example {"version": "v26"}.',
+    "USER_PERMISSION_DENIED": (
+        "Give the user of the refresh token access to this account, or set login_customer_id to its manager account."
+    ),
+}
+
+
+def _diagnose(answer: rest.Answer) -> rest.Diagnosis | None:
+    # searchStream wraps its errors in an array, search does not.
+    body = answer.parsed[0] if isinstance(answer.parsed, list) and answer.parsed else answer.parsed
+    if not isinstance(body, dict) or "error" not in body:
+        return None
+    error = body["error"]
+    if isinstance(error, str):
+        return _diagnose_login(answer, error, str(body.get("error_description", "")))
+    for detail in error.get("details") or ():
+        for failure in detail.get("errors") or ():
+            return _diagnose_failure(answer, error, failure)
+    message = str(error.get("message", "no message"))
+    if error.get("code") == 401 or answer.status == 401:
+        return rest.Diagnosis(rest.TokenExpired, message)
+    if error.get("code") == 429 or answer.status == 429:
+        return rest.Diagnosis(rest.Throttled, message, wait_seconds=rest.retry_after(answer))
+    if error.get("code") in (500, 502, 503, 504) or answer.status < 300 or answer.status >= 500:
+        return rest.Diagnosis(rest.Unavailable, message)
+    return rest.Diagnosis(rest.Refused, message)
+
+
+def _diagnose_failure(answer: rest.Answer, error: dict[str, Any], failure: dict[str, Any]) -> rest.Diagnosis:
+    family, code = next(iter((failure.get("errorCode") or {"unknown": "UNKNOWN"}).items()))
+    message = f"{code}: {failure.get('message') or error.get('message')}"
+    if family == "quotaError":
+        delay = rest.value_at(failure, "details.quotaErrorDetails.retryDelay")
+        # The longer ones are hours: rest hands those back instead of waiting.
+        wait = float(str(delay).rstrip("s")) if delay else rest.retry_after(answer)
+        if code == "ACCESS_PROHIBITED":
+            return rest.Diagnosis(rest.Refused, message)
+        return rest.Diagnosis(rest.Throttled, message, wait_seconds=wait)
+    if family == "authenticationError":
+        renewable = code in ("OAUTH_TOKEN_EXPIRED", "OAUTH_TOKEN_INVALID", "AUTHENTICATION_ERROR")
+        if renewable:
+            return rest.Diagnosis(rest.TokenExpired, message)
+        return rest.Diagnosis(rest.DeadToken if code in _DEAD else rest.Refused, message, advice=_ADVICE.get(code))
+    if code in ("INVALID_PAGE_TOKEN", "EXPIRED_PAGE_TOKEN"):
+        return rest.Diagnosis(rest.RestartWindow, message)
+    if family in ("internalError", "databaseError") or answer.status >= 500:
+        return rest.Diagnosis(rest.Unavailable, message)
+    return rest.Diagnosis(rest.Refused, message, advice=_ADVICE.get(code))
+
+
+def _diagnose_login(answer: rest.Answer, error: str, description: str) -> rest.Diagnosis | None:
+    if answer.status >= 500 or answer.status == 429:
+        return None
+    message = f"{error} {description}".strip()
+    if error == "invalid_grant":
+        # Also what a refresh token of an OAuth app still "in testing" says seven days after it was made.
+        return rest.Diagnosis(rest.DeadToken, message)
+    if error in ("invalid_client", "unauthorized_client"):
+        return rest.Diagnosis(rest.DeadToken, message, advice="Check login (client id) and password (client secret).")
+    return rest.Diagnosis(rest.Refused, message)
+
+
+DIALECT = rest.Dialect("google_ads", sign=_sign, diagnose=_diagnose, login=_log_in)
+
+SOURCE = Source(
+    name="google_ads",
+    streams=STREAMS,
+    # Conversions land on the day of the click, up to 30 days back by default (1 to 90, a setting of each conversion
+    # action). Adjustments can come 145 days later: a monthly backfill picks those up.
+    restatement_days=30,
+    fetch=fetch,
+    records=records,
 )

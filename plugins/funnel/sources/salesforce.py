@@ -1,22 +1,45 @@
-"""Salesforce: leads, contacts, accounts, opportunities, their histories and users, over REST queries."""
+"""Salesforce: leads, contacts, accounts, opportunities, their histories and users, over REST queries.
 
-from funnel.contract import Column, Stream
+`queryAll` also gives deleted and merged records, which `query` hides. Windows are days in UTC over the time of the
+last change, or of creation where records never change.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+
+from funnel import rest
+from funnel.contract import Column, Connection, Source, Stream, Window
+
+DEFAULT_VERSION = "v68.0"  # 30.0 and older answer 410
+PAGE_SIZE = 2000  # the most; 200 is the least
+SMALLEST_PAGE_SIZE = 200
 
 
 def _sobject(
-    name: str, key: str, columns: tuple[Column, ...], *, modified: str = "SystemModstamp", person: bool = False
+    name: str,
+    key: str,
+    columns: tuple[Column, ...],
+    *,
+    modified: str = "SystemModstamp",
+    person: bool = False,
+    deletable: bool = True,
 ) -> Stream:
+    deleted = (Column("is_deleted", "boolean", "IsDeleted"),) if deletable else ()
     return Stream(
         name=name,
         kind="changed",
         key=(key,),
         modified="modified_at",
-        removed="is_deleted",
+        removed="is_deleted" if deletable else None,
         person=person,
         columns=(
             Column(key, "text", "Id", required=True),
             Column("modified_at", "timestamptz", modified, required=True),
-            Column("is_deleted", "boolean", "IsDeleted"),
+            *deleted,
             *columns,
         ),
         ignored=("attributes",),
@@ -123,9 +146,11 @@ STREAMS = (
             Column("created_by_id", "text", "CreatedById"),
         ),
     ),
+    # Users are never deleted, only deactivated: the object has no IsDeleted.
     _sobject(
         "users",
         "user_id",
+        deletable=False,
         columns=(
             Column("user_name", "text", "Name"),
             Column("email", "email", "Email"),
@@ -135,4 +160,193 @@ STREAMS = (
             Column("region", "text", "Division"),
         ),
     ),
+)
+
+_OBJECTS = {
+    "leads": "Lead",
+    "contacts": "Contact",
+    "accounts": "Account",
+    "opportunities": "Opportunity",
+    "opportunity_contact_roles": "OpportunityContactRole",
+    "opportunity_history": "OpportunityHistory",
+    "lead_history": "LeadHistory",
+    "users": "User",
+}
+# CurrencyIsoCode exists in multi-currency orgs only, List_Amount__c where the org made it. Any other field that is
+# missing is a missing permission, and nulls in its place would be wrong numbers.
+_OPTIONAL_FIELDS = {"CurrencyIsoCode", "List_Amount__c"}
+# Histories of other fields hold old names, phones and addresses of people.
+_CONDITIONS = {"lead_history": "Field IN ('created', 'leadConverted', 'leadMerged', 'Status')"}
+
+
+def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[bytes]:
+    """One org. Raises RestartWindow when Salesforce drops its cursor in the middle of the pages."""
+    page_size = max(SMALLEST_PAGE_SIZE, min(int(connection.extra.get("page_size", PAGE_SIZE)), PAGE_SIZE))
+    options = {"Sforce-Query-Options": f"batchSize={page_size}"}
+    path = f"/services/data/{connection.extra.get('version', DEFAULT_VERSION)}"
+    with rest.connect(DIALECT, connection) as client:
+        lacking: set[str] = set()
+
+        def read(part: Window) -> Iterator[rest.Page]:
+            request = rest.Request(
+                "GET",
+                f"{path}/queryAll/",
+                expects="records",
+                params={"q": _query(stream, part, lacking)},
+                headers=options,
+            )
+            return rest.read_pages(client, request, rest.by_path_of_link("nextRecordsUrl"))
+
+        try:
+            for page in rest.read_halving(window, read):
+                yield page.body
+        except rest.UnknownField:
+            # A query is refused before its first page, so nothing was yielded yet.
+            lacking |= _lacking_fields(client, f"{path}/sobjects/{_OBJECTS[stream.name]}/describe", stream)
+            if not lacking:
+                raise
+            for page in rest.read_halving(window, read):
+                yield page.body
+
+
+def records(stream: Stream, body: bytes) -> Iterator[dict[str, Any]]:
+    """The records of one page."""
+    yield from orjson.loads(body)["records"]
+
+
+def _query(stream: Stream, window: Window, lacking: set[str]) -> str:
+    # dict: a field may fill two columns, a query names it once.
+    fields = dict.fromkeys(column.path for column in stream.columns if column.path not in lacking)
+    changed = next(column.path for column in stream.columns if column.name == stream.modified)
+    conditions = [f"{changed} >= {window.from_day}T00:00:00Z", f"{changed} < {window.to_day}T00:00:00Z"]
+    if stream.name in _CONDITIONS:
+        conditions.append(_CONDITIONS[stream.name])
+    return f"SELECT {', '.join(fields)} FROM {_OBJECTS[stream.name]} WHERE {' AND '.join(conditions)}"
+
+
+def _lacking_fields(client: rest.Client, path: str, stream: Stream) -> set[str]:
+    """Optional fields of the stream that the object, as described to this user, does not have."""
+    described = client.ask(rest.Request("GET", path, expects="fields")).parsed
+    present = {described_field["name"] for described_field in described["fields"]}
+    declared = {column.path for column in stream.columns}
+    return (declared & _OPTIONAL_FIELDS) - present
+
+
+def _sign(connection: Connection, token: str, request: rest.Request) -> rest.Request:
+    return replace(request, headers={**request.headers, "Authorization": f"Bearer {token}"})
+
+
+def _log_in(client: rest.Client) -> rest.Token:
+    connection = client.connection
+    grant = connection.extra.get("grant_type", "client_credentials")
+    form = {"grant_type": grant}
+    if grant == "client_credentials":
+        form |= {"client_id": connection.login or "", "client_secret": connection.password or ""}
+    elif grant == "refresh_token":
+        form |= {
+            "client_id": connection.login or "",
+            "client_secret": connection.password or "",
+            "refresh_token": connection.extra.get("refresh_token", ""),
+        }
+    elif grant in ("jwt-bearer", "urn:ietf:params:oauth:grant-type:jwt-bearer"):
+        form = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": _assertion(connection)}
+    else:
+        raise rest.Refused(
+            f"grant_type {grant!r} is not one of client_credentials, refresh_token, jwt-bearer",
+            source="salesforce",
+            connection_id=connection.connection_id,
+            path="the connection's extra",
+        )
+    token_url = connection.extra.get("token_url") or connection.base_url.rstrip("/") + "/services/oauth2/token"
+    answer = client.ask_unsigned(rest.Request("POST", token_url, form=form)).parsed
+    # Salesforce does not say how long a session holds; the org's session settings do.
+    return rest.Token(answer["access_token"], base_url=answer.get("instance_url"))
+
+
+def _assertion(connection: Connection) -> str:
+    import jwt
+
+    extra = connection.extra
+    key = extra.get("private_key")
+    if not key and extra.get("private_key_file"):
+        with open(extra["private_key_file"]) as file:
+            key = file.read()
+    if not key or not extra.get("username"):
+        raise rest.Refused(
+            "a jwt-bearer login needs username and private_key or private_key_file",
+            source="salesforce",
+            connection_id=connection.connection_id,
+            path="the connection's extra",
+        )
+    claims = {
+        "iss": connection.login,
+        "sub": extra["username"],
+        "aud": extra.get("audience", "https://login.salesforce.com"),
+        "exp": datetime.now(UTC) + timedelta(minutes=3),  # the most Salesforce takes
+    }
+    return jwt.encode(claims, key, algorithm="RS256")
+
+
+_ADVICE = {
+    "INVALID_FIELD": "Give the integration user read access to this field (field-level security).",
+    "INVALID_TYPE": "Give the integration user read access to this object.",
+    "API_DISABLED_FOR_ORG": "Use an edition with API access, or give the user 'API Enabled'.",
+    "TXN_SECURITY_METERING_ERROR": "Relax the transaction security policy that stops the integration user.",
+    "UNSUPPORTED_API_VERSION": 'Set a live version in the connection\'s extra, for example {"version": "v68.0"}.',
+}
+
+
+def _diagnose(answer: rest.Answer) -> rest.Diagnosis | None:
+    body = answer.parsed
+    if isinstance(body, dict) and isinstance(body.get("error"), str):
+        return _diagnose_login(answer, body["error"], str(body.get("error_description", "")))
+    if not (isinstance(body, list) and body and isinstance(body[0], dict) and "errorCode" in body[0]):
+        return None
+    code = str(body[0]["errorCode"])
+    message = f"{code}: {body[0].get('message', 'no message')}"
+    if code == "INVALID_SESSION_ID" or answer.status == 401:
+        return rest.Diagnosis(rest.TokenExpired, message)
+    if code == "REQUEST_LIMIT_EXCEEDED":
+        if "concurrent" in message.lower():
+            return rest.Diagnosis(rest.Throttled, message, wait_seconds=30.0)
+        # A budget of 24 rolling hours: in one hour a part of it is back.
+        return rest.Diagnosis(rest.QuotaExhausted, message, wait_seconds=3600.0)
+    if code in ("INVALID_QUERY_LOCATOR", "INVALID_LOCATOR"):
+        return rest.Diagnosis(rest.RestartWindow, message)
+    if code in ("QUERY_TIMEOUT", "OPERATION_TOO_LARGE"):
+        return rest.Diagnosis(rest.TooMuchData, message)
+    if code == "INVALID_FIELD":
+        return rest.Diagnosis(rest.UnknownField, message, advice=_ADVICE[code])
+    if code in ("SERVER_UNAVAILABLE", "UNKNOWN_EXCEPTION", "UNABLE_TO_LOCK_ROW") or answer.status >= 500:
+        return rest.Diagnosis(rest.Unavailable, message, wait_seconds=rest.retry_after(answer))
+    if answer.status < 300:
+        return rest.Diagnosis(rest.Unavailable, message)
+    return rest.Diagnosis(rest.Refused, message, advice=_ADVICE.get(code))
+
+
+def _diagnose_login(answer: rest.Answer, error: str, description: str) -> rest.Diagnosis | None:
+    message = f"{error} {description}".strip()
+    if "login rate exceeded" in description:
+        return rest.Diagnosis(rest.Throttled, message, wait_seconds=60.0)
+    if answer.status >= 500 or error in ("server_error", "temporarily_unavailable"):
+        return rest.Diagnosis(rest.Unavailable, message)
+    if error in ("invalid_grant", "invalid_client", "invalid_client_id", "inactive_user", "inactive_org"):
+        return rest.Diagnosis(
+            rest.DeadToken,
+            message,
+            advice="Check the app's client id, secret and run-as user, and that the app is approved for that user.",
+        )
+    return rest.Diagnosis(rest.Refused, message)
+
+
+DIALECT = rest.Dialect("salesforce", sign=_sign, diagnose=_diagnose, login=_log_in)
+
+SOURCE = Source(
+    name="salesforce",
+    streams=STREAMS,
+    # Salesforce restates nothing; a record saved by a transaction that was open over midnight carries a time of the
+    # day before, so a day more is read.
+    restatement_days=1,
+    fetch=fetch,
+    records=records,
 )

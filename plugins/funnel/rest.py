@@ -1,0 +1,630 @@
+"""How every vendor is asked over HTTP: one client, one loop over pages, one meaning for each way of failing.
+
+A connector describes its vendor in a `Dialect` (how to sign a request, how to read its error bodies), makes a
+`Request`, picks a paginator and receives `Page`s. Waiting, retrying, renewing tokens and noticing half an answer
+happen here, because they are the same everywhere. What a failure asks for is said by its class:
+
+    Throttled        waited out here, as long as the vendor says, if that is minutes
+    Unavailable      5xx, HTML, a body cut short, 200 with an error inside: asked again here, with growing pauses
+    TokenExpired     renewed once here; when that does not help it becomes DeadToken
+    TooMuchData      the window is halved, down to one day, then the page size
+    RestartWindow    what was read of this window is worthless; the caller discards it and fetches the window again
+    QuotaExhausted   hours, not minutes: the caller gives its slot back and comes again after `wait_seconds`
+    DeadToken        a person must make a new token: fail at once
+    Refused          permission, unknown field, sunset version, bad setting: fail at once
+
+The first four never leave this module unless the vendor does not recover. It does not know any vendor, does not
+write files and never puts a secret into a message, a log line or a landed body.
+"""
+
+import logging
+import re
+import ssl
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qsl, quote, urlsplit
+
+import httpx
+import orjson
+import tenacity
+
+from funnel.contract import Connection, Window
+
+log = logging.getLogger(__name__)
+
+# httpx logs whole URLs at INFO, and Meta's carry the access token.
+logging.getLogger("httpx").setLevel(logging.WARNING)
+logging.getLogger("httpcore").setLevel(logging.WARNING)
+
+# Tests replace this: a throttle of a minute must not cost them one.
+sleep: Callable[[float], None] = time.sleep
+
+USER_AGENT = "funnel-warehouse/0.1"
+LONGEST_WAIT = 300.0  # seconds one throttle may hold a worker's slot
+LONGEST_WAITING = 900.0  # seconds one request may wait in all
+ATTEMPTS = 6  # of a request that finds the vendor unavailable: about half a minute
+SMALLEST_PAGE = 5
+CONNECT_TIMEOUT = 10.0
+READ_TIMEOUT = 120.0  # Salesforce lets a query run for two minutes
+
+_SECRET_SETTING = re.compile(r"(secret|token|password|key)$", re.IGNORECASE)
+
+
+class VendorError(Exception):
+    """A vendor did not give what was asked. `advice` says what to do next; no secret is in any part of it."""
+
+    advice = "See the vendor's message."
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        source: str = "",
+        connection_id: str = "",
+        path: str = "",
+        status: int | None = None,
+        wait_seconds: float | None = None,
+        advice: str | None = None,
+    ) -> None:
+        self.message = message
+        self.source = source
+        self.connection_id = connection_id
+        self.path = path
+        self.status = status
+        self.wait_seconds = wait_seconds
+        if advice:
+            self.advice = advice
+        super().__init__(message)
+
+    @property
+    def retry_at(self) -> datetime | None:
+        """When to ask again, counted from now."""
+        if self.wait_seconds is None:
+            return None
+        return datetime.now(UTC) + timedelta(seconds=self.wait_seconds)
+
+    def __str__(self) -> str:
+        answered = f"answered {self.status}" if self.status else "did not answer"
+        wait = f" Ask again in {self.wait_seconds:.0f} s." if self.wait_seconds else ""
+        return (
+            f"{type(self).__name__}: {self.source} (connection {self.connection_id}) {answered} at {self.path}: "
+            f"{self.message}{wait} What to do: {self.advice}"
+        )
+
+
+class Throttled(VendorError):
+    advice = "Nothing: it is waited out."
+
+
+class Unavailable(VendorError):
+    advice = "Nothing if it passes by itself; if it stays, look at the vendor's status page and at the base URL."
+
+
+class TokenExpired(VendorError):
+    advice = "Nothing: it is renewed."
+
+
+class TooMuchData(VendorError):
+    advice = "Ask for fewer days at once, or lower page_size in the connection's extra."
+
+
+class RestartWindow(VendorError):
+    advice = "Discard what was read of this window and read it again from the start."
+
+
+class QuotaExhausted(VendorError):
+    advice = (
+        "Run again after the wait; every call until then burns quota. Ask the vendor for a higher limit if it recurs."
+    )
+
+
+class DeadToken(VendorError):
+    advice = "Make a new token at the vendor and save it in the Airflow connection; docs/connections.md says how."
+
+
+class Refused(VendorError):
+    advice = "Correct the connection or the vendor's permissions; docs/connections.md lists what is needed."
+
+
+class UnknownField(Refused):
+    """The vendor does not know a field by name; a connector may ask again without it."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One question. `path` is relative to the vendor's base URL, or absolute for a token endpoint.
+
+    `expects` names the list an answer must hold: without it a 200 is an error in disguise, not an empty page.
+    """
+
+    method: str
+    path: str
+    expects: str | None = None
+    params: Mapping[str, str | int] = field(default_factory=dict)
+    json: Mapping[str, Any] | None = None
+    form: Mapping[str, str] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def shown_path(self) -> str:
+        """Path without host and query: these may hold secrets."""
+        return urlsplit(self.path).path
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back. `parsed` is None when the body is not one complete JSON document."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    parsed: Any
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What a vendor's error body means: a class of this module, the vendor's words and how long to wait."""
+
+    error: type[VendorError]
+    message: str
+    wait_seconds: float | None = None
+    advice: str | None = None
+
+
+@dataclass(frozen=True)
+class Token:
+    """An access token, how long it holds (None: the vendor does not say) and where it is good for."""
+
+    value: str = field(repr=False)
+    expires_in: float | None = None
+    base_url: str | None = None
+
+
+@dataclass(frozen=True)
+class Page:
+    """One body as received, and the same parsed."""
+
+    body: bytes
+    parsed: Any
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """What is particular to one vendor.
+
+    sign      adds the authentication to a request
+    diagnose  reads an error out of an answer, whatever its status; None when there is none it knows
+    login     fetches an access token; None where the token in the connection is all there is
+    """
+
+    source: str
+    sign: Callable[[Connection, str, Request], Request]
+    diagnose: Callable[[Answer], Diagnosis | None]
+    login: Callable[["Client"], Token] | None = None
+
+
+class Client:
+    """One connection of one vendor, open for as long as one stream is read."""
+
+    def __init__(self, dialect: Dialect, connection: Connection, http: httpx.Client) -> None:
+        self.dialect = dialect
+        self.connection = connection
+        self._http = http
+        self._token: Token | None = None
+        self._renew_at = float("inf")
+        self._secrets = _secrets(connection)
+
+    def ask(self, request: Request) -> Page:
+        """Ask until the vendor answers completely, or say why it will not."""
+        try:
+            return self._ask_patiently(request)
+        except TokenExpired as expired:
+            if self.dialect.login is None:
+                raise self._as(DeadToken, expired) from None
+            log.info("%s: token of connection %s expired, renewed", self.dialect.source, self.connection.connection_id)
+            self._token = None
+        try:
+            return self._ask_patiently(request)
+        except TokenExpired as expired:
+            raise self._as(DeadToken, expired) from None
+
+    def ask_unsigned(self, request: Request) -> Page:
+        """Ask without a token: for token endpoints."""
+        return self._ask_patiently(request, signed=False)
+
+    def clean(self, text: str) -> str:
+        """`text` without this connection's secrets: vendors like to repeat a bad token in their message."""
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return text
+
+    def clean_body(self, body: bytes) -> bytes:
+        """`body` without this connection's secrets: Meta writes the access token into every `paging.next`."""
+        for secret in self._secrets:
+            body = body.replace(secret.encode(), b"***")
+        return body
+
+    def fail(self, error: type[VendorError], message: str, request: Request, **more: Any) -> VendorError:
+        """An exception of this vendor and connection about `request`."""
+        return error(
+            self.clean(message),
+            source=self.dialect.source,
+            connection_id=self.connection.connection_id,
+            path=self.clean(request.shown_path),
+            **more,
+        )
+
+    def _as(self, kind: type[VendorError], error: VendorError, **changed: Any) -> VendorError:
+        return kind(
+            error.message,
+            source=error.source,
+            connection_id=error.connection_id,
+            path=error.path,
+            status=error.status,
+            wait_seconds=changed.get("wait_seconds"),
+        )
+
+    def _ask_patiently(self, request: Request, *, signed: bool = True) -> Page:
+        token = self._access_token() if signed else None
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type((Throttled, Unavailable)),
+            wait=_pause,
+            stop=_is_enough,
+            before_sleep=_log_pause,
+            sleep=lambda seconds: sleep(seconds),
+            reraise=True,
+        )
+        try:
+            return retrying(self._ask_once, request, token)
+        except Throttled as throttled:
+            wait = max(throttled.wait_seconds or 0.0, LONGEST_WAIT)
+            raise self._as(QuotaExhausted, throttled, wait_seconds=wait) from None
+
+    def _ask_once(self, request: Request, token: str | None) -> Page:
+        sent = request if token is None else self.dialect.sign(self.connection, token, request)
+        failure: VendorError
+        try:
+            response = self._http.request(
+                sent.method,
+                self._url(sent.path),
+                params=dict(sent.params) or None,
+                json=sent.json,
+                data=dict(sent.form) if sent.form is not None else None,
+                headers=dict(sent.headers),
+            )
+        except httpx.HTTPError as error:
+            failure = self._unanswered(error, request)
+        else:
+            answer = Answer(response.status_code, response.headers, response.content, _parse(response.content))
+            diagnosis = self.dialect.diagnose(answer) or _diagnose_by_status(answer) or _diagnose_shape(request, answer)
+            if diagnosis is None:
+                return Page(self.clean_body(answer.body), answer.parsed)
+            failure = self.fail(
+                diagnosis.error,
+                diagnosis.message,
+                request,
+                status=answer.status,
+                wait_seconds=diagnosis.wait_seconds,
+                advice=diagnosis.advice,
+            )
+            if isinstance(failure, Throttled) and (failure.wait_seconds or 0.0) > LONGEST_WAIT:
+                failure = self._as(QuotaExhausted, failure, wait_seconds=failure.wait_seconds)
+        # Raised outside the handlers: httpx's exceptions hold the signed request, which must not be chained.
+        raise failure
+
+    def _unanswered(self, error: httpx.HTTPError, request: Request) -> VendorError:
+        cause: BaseException | None = error
+        while cause is not None:
+            if isinstance(cause, ssl.SSLCertVerificationError):
+                return self.fail(
+                    Refused,
+                    f"its TLS certificate is not trusted ({cause.verify_message})",
+                    request,
+                    advice="Put the path of the CA's certificate into ca_file in the connection's extra.",
+                )
+            cause = cause.__cause__ or cause.__context__
+        if isinstance(error, httpx.UnsupportedProtocol):
+            return self.fail(
+                Refused,
+                "the base URL has no http:// or https://",
+                request,
+                advice="Write the connection's host with its scheme, for example https://graph.facebook.com.",
+            )
+        return self.fail(Unavailable, f"{type(error).__name__}: {error}", request)
+
+    def _access_token(self) -> str:
+        if self.dialect.login is None:
+            return self.connection.password or ""
+        if self._token is None or time.monotonic() >= self._renew_at:
+            self._token = self.dialect.login(self)
+            self._secrets = (*self._secrets, *_spellings(self._token.value))
+            # A minute early, so that a page does not leave with a token about to die.
+            holds = (self._token.expires_in or float("inf")) - 60
+            self._renew_at = time.monotonic() + max(holds, 30)
+        return self._token.value
+
+    def _url(self, path: str) -> str:
+        if path.startswith(("http://", "https://")):
+            return path
+        base = self._token.base_url if self._token and self._token.base_url else self.connection.base_url
+        return base.rstrip("/") + path
+
+
+@contextmanager
+def connect(dialect: Dialect, connection: Connection) -> Iterator[Client]:
+    """A client for one connection, closed when the block ends.
+
+    Settings in the connection's extra: `ca_file` (certificate authority to trust instead of the usual ones) and
+    `timeout_seconds` (how long to wait for an answer).
+    """
+    ca_file = connection.extra.get("ca_file")
+    verify: ssl.SSLContext | bool = ssl.create_default_context(cafile=ca_file) if ca_file else True
+    http = httpx.Client(
+        timeout=httpx.Timeout(
+            float(connection.extra.get("timeout_seconds", READ_TIMEOUT)),
+            connect=CONNECT_TIMEOUT,
+        ),
+        limits=httpx.Limits(max_connections=2, max_keepalive_connections=2),
+        headers={"User-Agent": USER_AGENT, "Accept": "application/json"},
+        verify=verify,
+        follow_redirects=False,
+    )
+    with http:
+        yield Client(dialect, connection, http)
+
+
+# Pages -----------------------------------------------------------------------------------------------------------
+
+Paginator = Callable[[Request, Any], Request | None]
+
+
+def read_pages(
+    client: Client,
+    request: Request,
+    paginator: Paginator,
+    *,
+    page_size_parameter: str | None = None,
+    may_shrink_first: bool = True,
+) -> Iterator[Page]:
+    """Every page from `request` on. The only loop over pages there is.
+
+    The end is what the paginator says, never an empty page: vendors send those in the middle. When a page is too
+    much for the vendor, it is asked again with half the `page_size_parameter`; the first page only if
+    `may_shrink_first`, since a caller that can halve its window wants to hear of it first.
+    """
+    is_first = True
+    next_request: Request | None = request
+    while next_request is not None:
+        request = next_request
+        try:
+            page = client.ask(request)
+        except TooMuchData:
+            smaller = _shrink(request, page_size_parameter)
+            if smaller is None or (is_first and not may_shrink_first):
+                raise
+            next_request = smaller
+            continue
+        next_request = paginator(request, page.parsed)
+        if next_request == request:
+            raise client.fail(Unavailable, "the link to the next page leads to the same page again", request)
+        is_first = False
+        yield page
+
+
+def read_halving(window: Window, read: Callable[[Window], Iterator[Page]]) -> Iterator[Page]:
+    """The pages of a window; if its first one is too much for the vendor, those of its halves, down to one day.
+
+    Only the first page is answered so: halves of a window already half read would deliver its rows twice.
+    """
+    pages = read(window)
+    try:
+        first = next(pages, None)
+    except TooMuchData as error:
+        if len(window.days) == 1:
+            raise
+        middle = window.from_day + timedelta(days=len(window.days) // 2)
+        log.warning("%s: window %s to %s is too much at once, halved", error.source, window.from_day, window.to_day)
+        first = None
+        pages = _chain(
+            read_halving(Window(window.from_day, middle), read), read_halving(Window(middle, window.to_day), read)
+        )
+    if first is not None:
+        yield first
+    yield from pages
+
+
+def by_token_in_body(answer_path: str, request_field: str) -> Paginator:
+    """The answer names the next page's token; it goes into the JSON body of the same question (Google)."""
+
+    def paginate(request: Request, parsed: Any) -> Request | None:
+        token = value_at(parsed, answer_path)
+        return replace(request, json={**(request.json or {}), request_field: token}) if token else None
+
+    return paginate
+
+
+def by_cursor(answer_path: str, parameter: str) -> Paginator:
+    """The answer names the next page's cursor; it goes into the query of the same question (HubSpot lists)."""
+
+    def paginate(request: Request, parsed: Any) -> Request | None:
+        cursor = value_at(parsed, answer_path)
+        return replace(request, params={**request.params, parameter: cursor}) if cursor else None
+
+    return paginate
+
+
+def by_query_of_link(answer_path: str, parameters: tuple[str, ...]) -> Paginator:
+    """The answer links the next page; only the named query parameters of the link are taken over (Meta).
+
+    Following the whole link would send the token wherever the body says.
+    """
+
+    def paginate(request: Request, parsed: Any) -> Request | None:
+        link = value_at(parsed, answer_path)
+        if not link:
+            return None
+        found = {name: value for name, value in parse_qsl(urlsplit(link).query) if name in parameters}
+        return replace(request, params={**request.params, **found})
+
+    return paginate
+
+
+def by_path_of_link(answer_path: str) -> Paginator:
+    """The answer links the next page by a path on the same host, which is the whole next question (Salesforce)."""
+
+    def paginate(request: Request, parsed: Any) -> Request | None:
+        link = value_at(parsed, answer_path)
+        return replace(request, path=urlsplit(link).path, params={}) if link else None
+
+    return paginate
+
+
+def by_highest_id(restrict: Callable[[Request, int], Request], cursor: Paginator) -> Paginator:
+    """Each page starts after the highest id of the one before (HubSpot searches).
+
+    An offset would skip a record whenever an earlier one changed meanwhile and left the result, and ends at 10,000.
+    An empty page that is not the last has no highest id: `cursor` leads on from it.
+    """
+
+    def paginate(request: Request, parsed: Any) -> Request | None:
+        following = cursor(request, parsed)
+        ids = [int(record["id"]) for record in parsed["results"]]
+        return following if following is None or not ids else restrict(request, max(ids))
+
+    return paginate
+
+
+def one_page(request: Request, parsed: Any) -> Request | None:
+    """The answer is complete in itself."""
+    return None
+
+
+def value_at(parsed: Any, path: str) -> Any:
+    """The value at a dotted path, None when any part of the way is missing."""
+    for name in path.split("."):
+        if not isinstance(parsed, dict):
+            return None
+        parsed = parsed.get(name)
+    return parsed
+
+
+def in_chunks(items: list[Any], size: int) -> Iterator[list[Any]]:
+    """`items`, at most `size` at a time."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+# Failures --------------------------------------------------------------------------------------------------------
+
+
+def _diagnose_by_status(answer: Answer) -> Diagnosis | None:
+    """What a status means when the vendor's body says nothing its connector knows."""
+    status = answer.status
+    kind = answer.headers.get("content-type", "no content type").split(";")[0]
+    what = f"HTTP {status} with {len(answer.body)} bytes of {kind}"
+    if 200 <= status < 300:
+        if answer.parsed is None:
+            return Diagnosis(Unavailable, f"{what} that is not complete JSON: cut short, or a page for people")
+        return None
+    if status == 401:
+        return Diagnosis(TokenExpired, what)
+    if status == 429:
+        return Diagnosis(Throttled, what, wait_seconds=retry_after(answer))
+    if status in (404, 410, 426):
+        return Diagnosis(
+            Refused, what, advice="Check the base URL and the version in the connection: it may be sunset."
+        )
+    if 300 <= status < 400:
+        return Diagnosis(Refused, what, advice="The base URL is redirected: write the final one into the connection.")
+    if status >= 500 or status == 408:
+        return Diagnosis(Unavailable, what, wait_seconds=retry_after(answer))
+    if answer.parsed is None:
+        return Diagnosis(Unavailable, f"{what}, where JSON was due")
+    return Diagnosis(Refused, what)
+
+
+def _diagnose_shape(request: Request, answer: Answer) -> Diagnosis | None:
+    if request.expects and not isinstance(value_at(answer.parsed, request.expects), list):
+        return Diagnosis(Unavailable, f"HTTP {answer.status} without the list {request.expects!r} that was asked for")
+    return None
+
+
+def retry_after(answer: Answer) -> float | None:
+    """The seconds of a Retry-After header; dates, which none of these vendors sends, count as silence."""
+    value = answer.headers.get("retry-after", "")
+    return float(value) if re.fullmatch(r"\d+(\.\d+)?", value) else None
+
+
+def _parse(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+
+
+_BACKOFF = tenacity.wait_exponential_jitter(initial=1, max=60, jitter=1)
+
+
+def _pause(state: tenacity.RetryCallState) -> float:
+    asked = _error_of(state).wait_seconds
+    return asked if asked is not None else _BACKOFF(state)
+
+
+def _is_enough(state: tenacity.RetryCallState) -> bool:
+    if isinstance(_error_of(state), Throttled):
+        return state.idle_for >= LONGEST_WAITING
+    return state.attempt_number >= ATTEMPTS
+
+
+def _log_pause(state: tenacity.RetryCallState) -> None:
+    error = _error_of(state)
+    log.warning(
+        "%s (connection %s) %s at %s: %s; asked again in %.1f s, attempt %d",
+        error.source,
+        error.connection_id,
+        type(error).__name__,
+        error.path,
+        error.message,
+        state.upcoming_sleep,
+        state.attempt_number + 1,
+    )
+
+
+def _error_of(state: tenacity.RetryCallState) -> VendorError:
+    error = state.outcome.exception() if state.outcome else None
+    assert isinstance(error, VendorError)
+    return error
+
+
+def _shrink(request: Request, parameter: str | None) -> Request | None:
+    """The same question with half the page, None when it is as small as it gets."""
+    if parameter is None:
+        return None
+    size = int(request.params.get(parameter, 0))
+    if size // 2 < SMALLEST_PAGE:
+        return None
+    return replace(request, params={**request.params, parameter: size // 2})
+
+
+def _chain(*iterators: Iterator[Page]) -> Iterator[Page]:
+    for iterator in iterators:
+        yield from iterator
+
+
+def _secrets(connection: Connection) -> tuple[str, ...]:
+    """Everything of a connection that must not be seen, longest first."""
+    values = [connection.password] + [
+        value for name, value in connection.extra.items() if isinstance(value, str) and _SECRET_SETTING.search(name)
+    ]
+    # Short values would blank out ordinary words; no vendor's secret is that short.
+    spelled = {spelling for value in values if value and len(value) >= 8 for spelling in _spellings(value)}
+    return tuple(sorted(spelled, key=len, reverse=True))
+
+
+def _spellings(secret: str) -> tuple[str, ...]:
+    """A secret as it stands in text, in a URL, and in JSON with its slashes escaped."""
+    return tuple(dict.fromkeys((secret, quote(secret, safe=""), secret.replace("/", "\\/"))))
