@@ -42,6 +42,7 @@ class Stream:
     changed  records are upserted by key; the newest (`modified`, fetched_at) wins; removal only by `removed`.
     With `keep_versions` a changed stream keeps one row per change seen, keyed by fetched_at too: for attributes
     that vendors overwrite (a campaign's name). `person` streams also get `_record_key`, the HMAC of their vendor id.
+    `lookups` are columns by which the marts find the rows of one person or deal: each gets an index.
     """
 
     name: str
@@ -53,7 +54,12 @@ class Stream:
     removed: str | None = None
     keep_versions: bool = False
     person: bool = False
+    lookups: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.kind == "dated" and self.day not in self.key:
+            raise ValueError(f"Dated stream {self.name}: its day must be part of its key, since a read replaces days.")
 
 
 @dataclass(frozen=True)
@@ -91,7 +97,8 @@ class Source:
 
     `fetch(connection, stream, window)` yields the vendor's bodies, page by page, as received.
     `records(stream, body)` yields the records of one landed body, as parsed JSON objects.
-    `restatement_days` is how long the vendor says it still changes a day.
+    `envelope` names the array in a body that holds the records, so that the loader may decode it without building
+    dictionaries. `restatement_days` is how long the vendor says it still changes a day; `owner` is who answers for it.
     """
 
     name: str
@@ -99,6 +106,8 @@ class Source:
     restatement_days: int
     fetch: Callable[[Connection, Stream, Window], Iterator[bytes]]
     records: Callable[[Stream, bytes], Iterator[dict[str, Any]]]
+    envelope: str | None = None
+    owner: str = "marketing operations"
 
     def stream(self, name: str) -> Stream:
         for stream in self.streams:

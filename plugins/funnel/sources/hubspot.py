@@ -57,8 +57,9 @@ STREAMS = (
     Stream(
         name="contact_events",
         kind="dated",
-        key=("event_id",),
+        key=("event_id", "occurred_on"),
         day="occurred_on",
+        lookups=("contact_id",),
         columns=(
             Column("event_id", "text", "id", required=True),
             Column("occurred_on", "date", "occurredAt", required=True),
@@ -96,6 +97,7 @@ STREAMS = (
         name="deals",
         kind="changed",
         key=("deal_id",),
+        lookups=("salesforce_opportunity_id",),
         modified="updated_at",
         removed="is_archived",
         columns=(
@@ -367,4 +369,5 @@ SOURCE = Source(
     restatement_days=1,
     fetch=fetch,
     records=records,
+    envelope="results",
 )

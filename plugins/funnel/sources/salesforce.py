@@ -27,6 +27,7 @@ def _sobject(
     modified: str = "SystemModstamp",
     person: bool = False,
     deletable: bool = True,
+    lookups: tuple[str, ...] = (),
 ) -> Stream:
     deleted = (Column("is_deleted", "boolean", "IsDeleted"),) if deletable else ()
     return Stream(
@@ -36,6 +37,7 @@ def _sobject(
         modified="modified_at",
         removed="is_deleted" if deletable else None,
         person=person,
+        lookups=lookups,
         columns=(
             Column(key, "text", "Id", required=True),
             Column("modified_at", "timestamptz", modified, required=True),
@@ -50,6 +52,7 @@ STREAMS = (
     _sobject(
         "leads",
         "lead_id",
+        lookups=("converted_contact_id",),
         person=True,
         columns=(
             Column("created_at", "timestamptz", "CreatedDate"),
@@ -94,6 +97,7 @@ STREAMS = (
     _sobject(
         "opportunities",
         "opportunity_id",
+        lookups=("primary_contact_id",),
         columns=(
             Column("created_at", "timestamptz", "CreatedDate"),
             Column("account_id", "text", "AccountId"),
@@ -114,6 +118,7 @@ STREAMS = (
     _sobject(
         "opportunity_contact_roles",
         "role_id",
+        lookups=("opportunity_id", "contact_id"),
         columns=(
             Column("opportunity_id", "text", "OpportunityId"),
             Column("contact_id", "text", "ContactId"),
@@ -124,6 +129,7 @@ STREAMS = (
     _sobject(
         "opportunity_history",
         "history_id",
+        lookups=("opportunity_id",),
         columns=(
             Column("opportunity_id", "text", "OpportunityId"),
             Column("stage", "text", "StageName"),
@@ -136,6 +142,7 @@ STREAMS = (
     _sobject(
         "lead_history",
         "history_id",
+        lookups=("lead_id",),
         modified="CreatedDate",
         columns=(
             Column("lead_id", "text", "LeadId"),
@@ -349,4 +356,5 @@ SOURCE = Source(
     restatement_days=1,
     fetch=fetch,
     records=records,
+    envelope="records",
 )
