@@ -215,4 +215,5 @@ SOURCE = Source(
     restatement_days=30,
     fetch=fetch,
     records=records,
+    envelope="results",
 )

@@ -222,4 +222,5 @@ SOURCE = Source(
     restatement_days=28,
     fetch=fetch,
     records=records,
+    envelope="data",
 )

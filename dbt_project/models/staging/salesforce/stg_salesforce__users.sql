@@ -20,7 +20,6 @@ renamed as (
         region,
 
         -- booleans
-        is_deleted,
         is_active,
 
         -- dates
