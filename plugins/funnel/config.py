@@ -205,7 +205,9 @@ def connection(connection_id: str) -> Connection:
             extra=json.loads(extra) if isinstance(extra, str) else extra,
         )
     except (ValueError, KeyError, AttributeError):
-        raise ConfigurationError(f"{name} is not the JSON form of a connection with a host; see docs/connections.md.") from None
+        raise ConfigurationError(
+            f"{name} is not the JSON form of a connection with a host; see docs/connections.md."
+        ) from None
 
 
 def connections(source: str) -> tuple[Connection, ...]:

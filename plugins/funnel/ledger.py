@@ -16,6 +16,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from funnel import config
+from funnel.contract import Source, raw_table
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 SUPPORTED_MAJORS = range(15, 19)
@@ -93,6 +94,57 @@ def _create_roles(admin: psycopg.Connection[Any]) -> None:
     # On a managed server the administrator is no superuser and must be a member of whom it creates objects for.
     admin.execute(sql.SQL("grant {} to current_user").format(activities))
     admin.execute("revoke all on schema public from public")
+
+
+# Sources ------------------------------------------------------------------------------------------------------------
+
+
+def complete(source: Source, run_id: str) -> None:
+    """Note that a run's loads are checked: how far each connection of the source is complete, in its own time zone.
+
+    A day counts as complete once it was read after its end. The last complete day never moves back.
+    """
+    zoned = next((one for one in source.streams if any(column.name == "time_zone" for column in one.columns)), None)
+    with connect("loader") as connection:
+        read = connection.execute(
+            """
+            select connection_id, min(window_from), max(window_to), max(fetched_at)
+            from ops.loads where source = %s and run_id = %s group by connection_id
+            """,
+            (source.name, run_id),
+        ).fetchall()
+        for connection_id, first_day, end_day, fetched_at in read:
+            zone = None
+            if zoned:
+                query = sql.SQL("select string_agg(distinct time_zone, ', ') from {} where _connection_id = %s")
+                table = sql.Identifier("raw", raw_table(source, zoned))
+                zone = connection.execute(query.format(table), (connection_id,)).fetchone()[0]  # type: ignore[index]
+            day_now = fetched_at.astimezone(ZoneInfo(zone) if zone and "," not in zone else UTC).date()
+            connection.execute(
+                """
+                insert into ops.sources as known (
+                    source, connection_id, owner, time_zone, restatement_days, first_day, last_day_complete
+                )
+                values (%s, %s, %s, %s, %s, %s, %s)
+                on conflict (source, connection_id) do update
+                set
+                    owner = excluded.owner,
+                    time_zone = excluded.time_zone,
+                    restatement_days = excluded.restatement_days,
+                    first_day = least(known.first_day, excluded.first_day),
+                    last_day_complete = greatest(known.last_day_complete, excluded.last_day_complete),
+                    updated_at = clock_timestamp()
+                """,
+                (
+                    source.name,
+                    connection_id,
+                    source.owner,
+                    zone or "UTC",
+                    source.restatement_days,
+                    first_day,
+                    min(end_day, day_now) - timedelta(days=1),
+                ),
+            )
 
 
 # Builds -------------------------------------------------------------------------------------------------------------

@@ -78,14 +78,17 @@ create table ops.quarantine (
     connection_id text not null,
     stream text not null,
     hashed_key text not null,
+    hashed_payload text not null,
     column_name text,
     reason text not null,
     first_seen_at timestamptz not null,
-    replayed_at timestamptz
+    replayed_at timestamptz,
+    unique (source, connection_id, stream, hashed_payload)
 );
 create index on ops.quarantine (load_id);
-create index on ops.quarantine (source, stream, hashed_key);
-comment on table ops.quarantine is 'One row per unreadable row of a load. The payload lies in raw.quarantine.';
+comment on table ops.quarantine is 'One row per unreadable row a vendor sent. The payload lies in raw.quarantine.';
+comment on column ops.quarantine.load_id is 'The latest load that met the row.';
+comment on column ops.quarantine.replayed_at is 'When a later read of the same days no longer held the row in this form.';
 
 create table raw.quarantine (
     quarantine_id bigint primary key,
@@ -154,8 +157,9 @@ alter table raw.quarantine owner to loader;
 
 grant usage on schema ops to loader, builder, publisher, bi_reader;
 grant select on all tables in schema ops to loader, builder, publisher, bi_reader;
+grant usage on sequence ops.loads_load_id_seq to loader;
 grant insert on ops.loads, ops.quarantine, ops.checks to loader;
-grant update (replayed_at) on ops.quarantine to loader;
+grant update on ops.quarantine to loader;
 grant insert, update, delete on ops.loaded_days to loader;
 grant insert, update on ops.sources, ops.installation to loader;
 grant insert, update on ops.builds to builder;

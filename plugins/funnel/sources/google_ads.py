@@ -26,7 +26,6 @@ STREAMS = (
             Column("date", "date", "segments.date", required=True),
             Column("customer_id", "text", "customer.id", required=True),
             Column("currency_code", "text", "customer.currencyCode", required=True),
-            Column("time_zone", "text", "customer.timeZone"),
             Column("campaign_id", "text", "campaign.id", required=True),
             Column("impressions", "bigint", "metrics.impressions"),
             Column("clicks", "bigint", "metrics.clicks"),
@@ -43,6 +42,7 @@ STREAMS = (
         keep_versions=True,
         columns=(
             Column("customer_id", "text", "customer.id", required=True),
+            Column("time_zone", "text", "customer.timeZone"),
             Column("campaign_id", "text", "campaign.id", required=True),
             Column("campaign_name", "text", "campaign.name"),
             Column("status", "text", "campaign.status"),

@@ -1,0 +1,548 @@
+"""Loading: one landed read into `raw`, in one transaction, with its row in the ledger.
+
+A dated stream's read replaces its days: rows that differ are replaced, rows that vanished are retracted, rows that are
+the same are left alone. A changed stream's read is upserted: the newest (modified, fetched_at) wins. Either way the
+result depends on which reads were loaded, not on their order or number, and `_load_id` says which load last changed a
+row. Unreadable rows go to quarantine. Whether the data may be believed is not decided here but by the expectations.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import psycopg
+from psycopg import sql
+
+from funnel import config, ledger, privacy, rows
+from funnel.contract import Source, Stream, Window, raw_table
+from funnel.landing import LandedRead
+from funnel.sources import SOURCES
+
+_SYSTEM_COLUMNS = (
+    ("_extra", "jsonb"),
+    ("_connection_id", "text"),
+    ("_load_id", "bigint"),
+    ("_fetched_at", "timestamptz"),
+)
+
+
+class LoadError(Exception):
+    """A read cannot be loaded at all; nothing of it was. The message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class LoadResult:
+    """What one load did. rows_read = rows_loaded + rows_quarantined; `is_new` is false when it was loaded before."""
+
+    load_id: int
+    source: str
+    connection_id: str
+    stream: str
+    window: Window
+    rows_read: int
+    rows_loaded: int
+    rows_quarantined: int
+    rows_retracted: int
+    rows_superseded: int
+    rows_duplicated: int
+    new_fields: tuple[str, ...]
+    is_new: bool = True
+
+
+@dataclass(frozen=True)
+class _Target:
+    """Names of one stream's raw table, composed once."""
+
+    table: sql.Identifier
+    incoming: sql.Identifier
+    columns: tuple[str, ...]
+    key: tuple[str, ...]
+    content: tuple[str, ...]
+
+    def names(self, columns: Iterable[str], qualifier: str | None = None) -> sql.Composed:
+        return sql.SQL(", ").join(sql.Identifier(qualifier, c) if qualifier else sql.Identifier(c) for c in columns)
+
+    def same_key(self, left: str, right: str) -> sql.Composed:
+        return sql.SQL(" and ").join(
+            sql.SQL("{} = {}").format(sql.Identifier(left, c), sql.Identifier(right, c)) for c in self.key
+        )
+
+    def differ(self, left: str, right: str) -> sql.Composed:
+        return sql.SQL("({}) is distinct from ({})").format(
+            self.names(self.content, left), self.names(self.content, right)
+        )
+
+
+def load(landed: LandedRead) -> LoadResult:
+    """Load one complete read. Loading the same read again is a no-op that returns what the first time did.
+
+    Raises LoadError when the person key is not the one this warehouse was loaded with.
+    """
+    source = SOURCES[landed.source]
+    stream = source.stream(landed.stream)
+    started_at = datetime.now(UTC)
+    with ledger.connect("loader") as connection, connection.transaction():
+        # One stream is loaded by one at a time; builds wait for loads and loads for builds.
+        connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", (raw_table(source, stream),))
+        connection.execute("select pg_advisory_xact_lock_shared(%s)", (ledger.BUILD_LOCK,))
+        if done := _loaded_before(connection, landed):
+            return done
+        secret = privacy.person_key_secret()
+        _refuse_other_key(connection, secret)
+        target = _ensure_table(connection, source, stream)
+        load_id = _scalar(connection, "select nextval(pg_get_serial_sequence('ops.loads', 'load_id'))")
+        tally = rows.Tally()
+        _copy_incoming(connection, source, stream, target, landed, load_id, secret, tally)
+        duplicated = _drop_duplicates(connection, stream, target)
+        if stream.kind == "dated":
+            superseded, retracted = _replace_days(connection, stream, target, landed, load_id)
+        elif stream.keep_versions:
+            superseded, retracted = _append_versions(connection, stream, target, landed), 0
+        else:
+            superseded, retracted = _upsert(connection, stream, target), 0
+        result = LoadResult(
+            load_id=load_id,
+            source=source.name,
+            connection_id=landed.connection_id,
+            stream=stream.name,
+            window=landed.window,
+            rows_read=tally.readable + tally.quarantined,
+            rows_loaded=tally.readable,
+            rows_quarantined=tally.quarantined,
+            rows_retracted=retracted,
+            rows_superseded=superseded,
+            rows_duplicated=duplicated,
+            new_fields=tuple(sorted(tally.new_fields)),
+        )
+        _quarantine(connection, landed, load_id, tally)
+        _record(connection, landed, result, started_at)
+        connection.execute(sql.SQL("drop table {}").format(target.incoming))
+        return result
+
+
+def _scalar(connection: psycopg.Connection[Any], query: Any, parameters: Any = None) -> Any:
+    row = connection.execute(query, parameters).fetchone()
+    return row[0] if row else None
+
+
+def _loaded_before(connection: psycopg.Connection[Any], landed: LandedRead) -> LoadResult | None:
+    row = connection.execute(
+        """
+        select
+            load_id, rows_read, rows_loaded, rows_quarantined, rows_retracted, rows_superseded, rows_duplicated,
+            new_fields
+        from ops.loads
+        where landing = %s
+        """,
+        (landed.path,),
+    ).fetchone()
+    if row is None:
+        return None
+    load_id, *counts, new_fields = row
+    return LoadResult(
+        load_id, landed.source, landed.connection_id, landed.stream, landed.window, *counts, tuple(new_fields), False
+    )
+
+
+def _refuse_other_key(connection: psycopg.Connection[Any], secret: bytes) -> None:
+    ours = privacy.fingerprint(secret)
+    connection.execute(
+        "insert into ops.installation (person_key_fingerprint) values (%s) on conflict (only_row) do nothing", (ours,)
+    )
+    stored = _scalar(connection, "select person_key_fingerprint from ops.installation")
+    if stored != ours:
+        raise LoadError(
+            f"PERSON_KEY_SECRET changed: this warehouse was loaded with the key of fingerprint {stored}, not {ours}. "
+            "Every person would get a second identity. Restore the old key, or load a new warehouse from the landed files."
+        )
+
+
+def _ensure_table(connection: psycopg.Connection[Any], source: Source, stream: Stream) -> _Target:
+    """Create the raw table, or add columns that were declared since; columns are never dropped or retyped."""
+    name = raw_table(source, stream)
+    columns = (*rows.raw_columns(stream), *_SYSTEM_COLUMNS)
+    key = ("_connection_id", *stream.key)
+    target = _Target(
+        table=sql.Identifier("raw", name),
+        incoming=sql.Identifier("pg_temp", f"incoming__{name}"),
+        columns=tuple(column for column, _ in columns),
+        key=key,
+        content=tuple(column for column, _ in columns if column not in (*key, "_load_id", "_fetched_at")),
+    )
+    stored = {
+        row[0]
+        for row in connection.execute(
+            "select column_name from information_schema.columns where table_schema = 'raw' and table_name = %s", (name,)
+        )
+    }
+    declare = [sql.SQL("{} {}").format(sql.Identifier(column), sql.SQL(kind)) for column, kind in columns]
+    if not stored:
+        primary_key = (*key, "_fetched_at") if stream.keep_versions else key
+        connection.execute(
+            sql.SQL("create table {} ({}, primary key ({}))").format(
+                target.table, sql.SQL(", ").join(declare), target.names(primary_key)
+            )
+        )
+        connection.execute(sql.SQL("create index on {} (_load_id)").format(target.table))
+        for indexed in (*((stream.day,) if stream.day else ()), *stream.lookups):
+            connection.execute(sql.SQL("create index on {} ({})").format(target.table, sql.Identifier(indexed)))
+    for (column, _), declaration in zip(columns, declare, strict=True):
+        if stored and column not in stored:
+            connection.execute(sql.SQL("alter table {} add column {}").format(target.table, declaration))
+    connection.execute(
+        sql.SQL("create temporary table {} ({}) on commit drop").format(target.incoming, sql.SQL(", ").join(declare))
+    )
+    return target
+
+
+def _copy_incoming(
+    connection: psycopg.Connection[Any],
+    source: Source,
+    stream: Stream,
+    target: _Target,
+    landed: LandedRead,
+    load_id: int,
+    secret: bytes,
+    tally: rows.Tally,
+) -> None:
+    tail = f"\t{landed.connection_id}\t{load_id}\t{landed.fetched_at.isoformat()}\n"
+    statement = sql.SQL("copy {} ({}) from stdin").format(target.incoming, target.names(target.columns))
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        bodies = landed.bodies()
+        for text in rows.lines(source, stream, landed.connection_id, landed.window, bodies, secret, tail, tally):
+            copy.write(text)
+    connection.execute(sql.SQL("analyze {}").format(target.incoming))
+
+
+def _drop_duplicates(connection: psycopg.Connection[Any], stream: Stream, target: _Target) -> int:
+    """Keep one row per key: the newest by `modified`, then the one received last (the physical order of the copy)."""
+    has_duplicates = _scalar(
+        connection,
+        sql.SQL("select exists (select from {} group by {} having count(*) > 1)").format(
+            target.incoming, target.names(target.key)
+        ),
+    )
+    if not has_duplicates:
+        return 0
+    newest_first = [sql.SQL("ctid desc")]
+    if stream.modified:
+        newest_first.insert(0, sql.SQL("{} desc").format(sql.Identifier(stream.modified)))
+    return connection.execute(
+        sql.SQL(
+            """
+            delete from {incoming} where ctid in (
+                select ctid
+                from (
+                    select ctid, row_number() over (partition by {key} order by {newest_first}) as place from {incoming}
+                ) as ranked
+                where place > 1
+            )
+            """
+        ).format(incoming=target.incoming, key=target.names(target.key), newest_first=sql.SQL(", ").join(newest_first))
+    ).rowcount
+
+
+def _replace_days(
+    connection: psycopg.Connection[Any], stream: Stream, target: _Target, landed: LandedRead, load_id: int
+) -> tuple[int, int]:
+    """Make the window's days say what this read says, except days of which a newer read is loaded.
+
+    Returns (rows superseded, rows retracted).
+    """
+    day = sql.Identifier(stream.day or "")
+    window = landed.window
+    scope = (landed.source, landed.connection_id, landed.stream, window.from_day, window.to_day)
+    newer = [
+        row[0]
+        for row in connection.execute(
+            """
+            select date_day from ops.loaded_days
+            where source = %s and connection_id = %s and stream = %s
+                and date_day >= %s and date_day < %s and fetched_at > %s
+            """,
+            (*scope, landed.fetched_at),
+        )
+    ]
+    superseded = 0
+    if newer:
+        superseded = connection.execute(
+            sql.SQL("delete from {incoming} where {day} = any(%s)").format(incoming=target.incoming, day=day), (newer,)
+        ).rowcount
+    stored = sql.SQL(
+        "stored._connection_id = {connection} and stored.{day} >= {start} and stored.{day} < {end} "
+        "and stored.{day} <> all({newer})"
+    ).format(connection=landed.connection_id, day=day, start=window.from_day, end=window.to_day, newer=newer)
+    has_stored = _scalar(
+        connection, sql.SQL("select exists (select from {} as stored where {})").format(target.table, stored)
+    )
+    retracted = 0
+    if has_stored:
+        retracted = connection.execute(
+            sql.SQL(
+                "delete from {table} as stored where {stored} "
+                "and not exists (select from {incoming} as incoming where {same_key})"
+            ).format(
+                table=target.table,
+                stored=stored,
+                incoming=target.incoming,
+                same_key=target.same_key("incoming", "stored"),
+            )
+        ).rowcount
+        _keep_differing(connection, target)
+    connection.execute(
+        sql.SQL("insert into {table} ({columns}) select {columns} from {incoming}").format(
+            table=target.table, incoming=target.incoming, columns=target.names(target.columns)
+        )
+    )
+    connection.execute(
+        """
+        insert into ops.loaded_days (source, connection_id, stream, date_day, fetched_at, load_id)
+        select %(source)s, %(connection_id)s, %(stream)s, days.date_day::date, %(fetched_at)s, %(load_id)s
+        from generate_series(%(start)s::date, %(end)s::date - 1, interval '1 day') as days (date_day)
+        on conflict (source, connection_id, stream, date_day) do update
+        set fetched_at = excluded.fetched_at, load_id = excluded.load_id
+        where loaded_days.fetched_at <= excluded.fetched_at
+        """,
+        {
+            "source": landed.source,
+            "connection_id": landed.connection_id,
+            "stream": landed.stream,
+            "fetched_at": landed.fetched_at,
+            "load_id": load_id,
+            "start": window.from_day,
+            "end": window.to_day,
+        },
+    )
+    return superseded, retracted
+
+
+def _keep_differing(connection: psycopg.Connection[Any], target: _Target) -> None:
+    """Take incoming rows that say what is stored already out of the way, then the stored rows of those that remain."""
+    connection.execute(
+        sql.SQL("delete from {incoming} as incoming using {table} as stored where {same_key} and not {differ}").format(
+            incoming=target.incoming,
+            table=target.table,
+            same_key=target.same_key("stored", "incoming"),
+            differ=target.differ("stored", "incoming"),
+        )
+    )
+    connection.execute(
+        sql.SQL("delete from {table} as stored using {incoming} as incoming where {same_key}").format(
+            table=target.table, incoming=target.incoming, same_key=target.same_key("stored", "incoming")
+        )
+    )
+
+
+def _upsert(connection: psycopg.Connection[Any], stream: Stream, target: _Target) -> int:
+    """Upsert by key; the newest (modified, fetched_at) wins. Returns how many rows an already stored one supersedes.
+
+    A stored row that says the same keeps its `_load_id`, but takes the later `_fetched_at`: that orders later reads.
+    """
+    newer_first = [stream.modified, "_fetched_at"] if stream.modified else ["_fetched_at"]
+    superseded = connection.execute(
+        sql.SQL(
+            "delete from {incoming} as incoming using {table} as stored where {same_key} and ({theirs}) < ({ours})"
+        ).format(
+            incoming=target.incoming,
+            table=target.table,
+            same_key=target.same_key("stored", "incoming"),
+            theirs=target.names(newer_first, "incoming"),
+            ours=target.names(newer_first, "stored"),
+        )
+    ).rowcount
+    assignments = sql.SQL(", ").join(
+        sql.SQL("{0} = excluded.{0}").format(sql.Identifier(column)) for column in (*target.content, "_fetched_at")
+    )
+    connection.execute(
+        sql.SQL(
+            """
+            insert into {table} as stored ({columns})
+            select {columns} from {incoming}
+            on conflict ({key}) do update
+            set {assignments}, _load_id = case when {differ} then excluded._load_id else stored._load_id end
+            """
+        ).format(
+            table=target.table,
+            columns=target.names(target.columns),
+            incoming=target.incoming,
+            key=target.names(target.key),
+            assignments=assignments,
+            differ=target.differ("stored", "excluded"),
+        )
+    )
+    return superseded
+
+
+def _append_versions(connection: psycopg.Connection[Any], stream: Stream, target: _Target, landed: LandedRead) -> int:
+    """Keep one row per change seen. Returns how many incoming rows say what the version before them said.
+
+    A read that arrives late is put between its neighbours: what the next read had seen is written down first, so that
+    the late version ends where that read began.
+    """
+    next_read = _scalar(
+        connection,
+        """
+        select min(fetched_at) from ops.loads
+        where source = %s and connection_id = %s and stream = %s and fetched_at > %s
+        """,
+        (landed.source, landed.connection_id, stream.name, landed.fetched_at),
+    )
+    others = [column for column in target.columns if column != "_fetched_at"]
+    if next_read:
+        connection.execute(
+            sql.SQL(
+                """
+                insert into {table} ({others}, _fetched_at)
+                select distinct on ({key}) {others_stored}, {next_read}
+                from {table} as stored
+                where stored._fetched_at <= {next_read}
+                    and exists (select from {incoming} as incoming where {same_key})
+                order by {key}, stored._fetched_at desc
+                on conflict do nothing
+                """
+            ).format(
+                table=target.table,
+                incoming=target.incoming,
+                others=target.names(others),
+                others_stored=target.names(others, "stored"),
+                key=target.names(target.key, "stored"),
+                same_key=target.same_key("stored", "incoming"),
+                next_read=sql.Literal(next_read),
+            )
+        )
+    connection.execute(
+        sql.SQL("insert into {table} ({columns}) select {columns} from {incoming} on conflict do nothing").format(
+            table=target.table, incoming=target.incoming, columns=target.names(target.columns)
+        )
+    )
+    connection.execute(
+        sql.SQL(
+            """
+            delete from {table} as stored using (
+                select
+                    {key},
+                    version._fetched_at,
+                    row_number() over earlier > 1
+                    and ({content}) is not distinct from ({content_before}) as says_the_same
+                from {table} as version
+                where exists (select from {incoming} as incoming where {same_key})
+                window earlier as (partition by {key} order by version._fetched_at)
+            ) as repeated
+            where repeated.says_the_same and stored._fetched_at = repeated._fetched_at and {same_row}
+            """
+        ).format(
+            table=target.table,
+            incoming=target.incoming,
+            key=target.names(target.key, "version"),
+            content=target.names(target.content, "version"),
+            content_before=sql.SQL(", ").join(
+                sql.SQL("lag(version.{}) over earlier").format(sql.Identifier(column)) for column in target.content
+            ),
+            same_key=target.same_key("version", "incoming"),
+            same_row=target.same_key("stored", "repeated"),
+        )
+    )
+    return 0
+
+
+def _quarantine(connection: psycopg.Connection[Any], landed: LandedRead, load_id: int, tally: rows.Tally) -> None:
+    """Write unreadable rows down: hashes, column and reason in `ops`, the payload in `raw`.
+
+    Meeting the same row again changes nothing but its `load_id`. Rows that earlier reads of these days quarantined and
+    that this newer read no longer holds in that form are marked replayed.
+    """
+    connection.execute(
+        "create temporary table unreadable ("
+        "hashed_key text, hashed_payload text, column_name text, reason text, payload jsonb) on commit drop"
+    )
+    tally.unreadable.seek(0)
+    with connection.cursor() as cursor, cursor.copy("copy unreadable from stdin") as copy:
+        while text := tally.unreadable.read(1_000_000):
+            copy.write(text)
+    read = {
+        "load_id": load_id,
+        "source": landed.source,
+        "connection_id": landed.connection_id,
+        "stream": landed.stream,
+        "fetched_at": landed.fetched_at,
+        "start": landed.window.from_day,
+        "end": landed.window.to_day,
+    }
+    connection.execute(
+        """
+        with written as (
+            insert into ops.quarantine (
+                load_id, source, connection_id, stream, hashed_key, hashed_payload, column_name, reason, first_seen_at
+            )
+            select distinct on (hashed_payload)
+                %(load_id)s, %(source)s, %(connection_id)s, %(stream)s,
+                hashed_key, hashed_payload, column_name, reason, %(fetched_at)s
+            from unreadable
+            on conflict (source, connection_id, stream, hashed_payload) do update
+            set
+                load_id = greatest(quarantine.load_id, excluded.load_id),
+                first_seen_at = least(quarantine.first_seen_at, excluded.first_seen_at),
+                column_name = excluded.column_name,
+                reason = excluded.reason,
+                replayed_at = null
+            returning quarantine_id, hashed_payload
+        )
+        insert into raw.quarantine (quarantine_id, payload)
+        select distinct on (written.quarantine_id) written.quarantine_id, unreadable.payload
+        from written inner join unreadable using (hashed_payload)
+        on conflict (quarantine_id) do nothing
+        """,
+        read,
+    )
+    connection.execute(
+        """
+        update ops.quarantine
+        set replayed_at = %(fetched_at)s
+        where source = %(source)s and connection_id = %(connection_id)s and stream = %(stream)s and replayed_at is null
+            and hashed_payload not in (select hashed_payload from unreadable)
+            and load_id in (
+                select load_id from ops.loads
+                where source = %(source)s and connection_id = %(connection_id)s and stream = %(stream)s
+                    and window_from >= %(start)s and window_to <= %(end)s and fetched_at <= %(fetched_at)s
+            )
+        """,
+        read,
+    )
+    connection.execute("drop table unreadable")
+
+
+def _record(connection: psycopg.Connection[Any], landed: LandedRead, result: LoadResult, started_at: datetime) -> None:
+    connection.execute(
+        """
+        insert into ops.loads (
+            load_id, source, connection_id, stream, window_from, window_to, rows_read, rows_loaded, rows_quarantined,
+            rows_retracted, rows_superseded, rows_duplicated, bytes, new_fields, fetched_at, started_at, finished_at,
+            run_id, landing, code_version
+        )
+        overriding system value
+        values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, clock_timestamp(), %s, %s, %s)
+        """,
+        (
+            result.load_id,
+            landed.source,
+            landed.connection_id,
+            landed.stream,
+            landed.window.from_day,
+            landed.window.to_day,
+            result.rows_read,
+            result.rows_loaded,
+            result.rows_quarantined,
+            result.rows_retracted,
+            result.rows_superseded,
+            result.rows_duplicated,
+            landed.bytes,
+            list(result.new_fields),
+            landed.fetched_at,
+            started_at,
+            landed.run_id,
+            landed.path,
+            config.settings().code_version,
+        ),
+    )

@@ -1,0 +1,84 @@
+"""Shared set-up: one throw-away PostgreSQL cluster per test process, a fresh migrated database per test.
+
+`FUNNEL_TEST_POSTGRES` may name a folder with other server binaries (CI runs the warehouse tests on PostgreSQL 15 too).
+"""
+
+import json
+import os
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "plugins")]
+
+TEMPLATE = "warehouse_template"
+
+
+@pytest.fixture(scope="session")
+def cluster_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """FUNNEL_HOME of a running throw-away cluster with a migrated template database."""
+    from funnel import config, ledger, server
+
+    home = tmp_path_factory.mktemp("home")
+    binaries = os.environ.get("FUNNEL_TEST_POSTGRES")
+    with pytest.MonkeyPatch.context() as patch:
+        _isolate(patch, home)
+        started = server.start(
+            home,
+            password=config.secrets()["admin_password"],
+            settings={"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "wal_level": "minimal"}
+            | {"max_wal_senders": "0", "shared_buffers": "128MB"},
+            bindir=Path(binaries) if binaries else None,
+        )
+        try:
+            with psycopg.connect(started.dsn(), autocommit=True) as connection:
+                connection.execute(f"create database {TEMPLATE}")
+            patch.setenv("POSTGRES_PORT", str(started.port))
+            patch.setenv("WAREHOUSE_DATABASE", TEMPLATE)
+            ledger.migrate()
+            (home / "test_server.json").write_text(json.dumps({"port": started.port}))
+            yield home
+        finally:
+            server.remove(home)
+
+
+def _isolate(patch: pytest.MonkeyPatch, home: Path) -> None:
+    """No setting, connection or service of the person who runs the tests reaches them."""
+    for name in list(os.environ):
+        if (
+            name.startswith(("AIRFLOW_", "FUNNEL_", "REPORTING_", "WAREHOUSE_", "ALERT_"))
+            and name != "FUNNEL_TEST_POSTGRES"
+        ):
+            patch.delenv(name)
+    patch.setenv("FUNNEL_HOME", str(home))
+
+
+@pytest.fixture
+def warehouse(cluster_home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
+    """A fresh migrated warehouse that the environment points at; yields its administrator's URL."""
+    from funnel import config
+
+    _isolate(monkeypatch, cluster_home)
+    monkeypatch.setenv("POSTGRES_PORT", str(json.loads((cluster_home / "test_server.json").read_text())["port"]))
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    monkeypatch.setenv("WAREHOUSE_DATABASE", "postgres")
+    maintenance = config.dsn("admin")
+    with psycopg.connect(maintenance, autocommit=True) as connection:
+        connection.execute(f"create database {name} template {TEMPLATE}")
+        connection.execute(f"revoke all on database {name} from public")
+        connection.execute(f"grant connect on database {name} to pipeline, bi_reader, loader, builder, publisher")
+        connection.execute(f"grant temporary on database {name} to loader, builder, publisher")
+    # Landed files and build artefacts of one test are its own; the secrets are the cluster's.
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "secrets.json").write_text((cluster_home / "secrets.json").read_text())
+    monkeypatch.setenv("FUNNEL_HOME", str(home))
+    monkeypatch.setenv("WAREHOUSE_DATABASE", name)
+    yield config.dsn("admin")
+    with psycopg.connect(maintenance, autocommit=True) as connection:
+        connection.execute(f"drop database {name} with (force)")
