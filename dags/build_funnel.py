@@ -1,0 +1,55 @@
+"""The Airflow DAG that turns raw data into the published funnel: build, audit, publish.
+
+Wiring only. What the tasks do is in `funnel.tasks`.
+"""
+
+from datetime import datetime, timedelta
+
+from airflow.sdk import DAG, AssetAny
+
+from funnel import config, tasks
+from funnel.sources import SOURCES
+
+RUNBOOK = """
+### build_funnel
+
+**Owner** data · **Runs on** any of the sources' assets · **Alerts** see docs/runbook.md
+
+Builds the marts with dbt, audits them with Great Expectations and publishes them to `bi`: all marts or none.
+
+**Normal.** One run after the day's ingests. It waits until none is queued or running, at most BUILD_DEADLINE_MINUTES, so that a
+late source holds nobody back; `bi.data_status` names the late one. Many deliveries cause one build: a run that finds everything
+published already is skipped.
+
+**When it fails.** Readers keep the last publication. `build`: the message names the model or test and shows rows; correct the model
+or the rule and trigger this DAG. `audit`: the message names the expectation, the rows and their hashed keys; `ops.checks` has
+all results. What was built and not published is part of the next build by itself. `make rollback` returns to the publication
+before.
+"""
+
+with DAG(
+    dag_id="build_funnel",
+    schedule=AssetAny(*(tasks.asset(name) for name in SOURCES)),
+    start_date=datetime(2024, 1, 1),
+    catchup=False,
+    max_active_runs=1,
+    dagrun_timeout=timedelta(hours=12),
+    tags=["build", "audit", "publish"],
+    doc_md=RUNBOOK,
+    default_args={
+        "owner": "data",
+        "retries": 1,
+        "retry_delay": timedelta(minutes=1),
+        "retry_policy": tasks.FailureRetryPolicy(),
+        "execution_timeout": timedelta(hours=4),
+        "on_failure_callback": tasks.alert,
+    },
+) as dag:
+    wait = tasks.WaitForIngests(
+        task_id="wait_for_ingests",
+        source_names=SOURCES,
+        deadline_minutes=config.settings().build_deadline_minutes,
+    )
+    built = tasks.build()
+    wait >> built
+    tasks.publish(tasks.audit(built))

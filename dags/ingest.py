@@ -1,0 +1,77 @@
+"""One Airflow DAG per source: ask the vendor, load what it answered, decide whether to believe it.
+
+Wiring only. What the tasks do is in `funnel.tasks`; which sources there are is in `funnel.sources`.
+"""
+
+from datetime import datetime, timedelta
+
+from airflow.sdk import DAG, CronDataIntervalTimetable, TaskGroup
+
+from funnel import config, tasks
+from funnel.contract import Source
+from funnel.sources import SOURCES
+
+RUNBOOK = """
+### ingest__{name}
+
+**Owner** {owner} · **Emits** `raw/{name}` · **Alerts** see docs/runbook.md
+
+Reads {name} for one day and loads it into `raw.{name}__*`. A scheduled run also reads the {restatement_days} days before,
+which the vendor may still change. Backfills and runs by hand read exactly the days asked.
+
+**Normal.** One run a day, some seconds to minutes. A run that waits `up_for_reschedule` has met a quota of hours; it goes on
+by itself and holds no slot. `up_for_retry` with a delay is a throttle.
+
+**One long first load.** Trigger with `{{"from": "2026-08-01", "to": "2026-10-31"}}`; the last day is included.
+
+**Days again.** `airflow backfill create --dag-id ingest__{name} --from-date 2026-08-01 --to-date 2026-08-31`, with
+`--reprocess-behavior completed` for days that were loaded before. Any window may be run again, in any order: the newest read of
+a day stands.
+
+**When it fails.** `extract`: a dead token or a refused permission fails at once and says what to renew (docs/connections.md); clear
+the task afterwards. `load`: nothing of the failing stream was loaded; clear the task, the vendor is not asked again. `check`: the
+delivery is not believed and no asset was emitted; the message names the expectation, the rows and their hashed keys. Correct it at
+the vendor, or change the expectation, then clear the run.
+"""
+
+
+def ingest(source: Source) -> DAG:
+    """The DAG of one source; a source with several connections asks each in a group of its own."""
+    with DAG(
+        dag_id=f"ingest__{source.name}",
+        # A day is the unit of reading: the interval's start names it, and one missed run is one missed day.
+        schedule=CronDataIntervalTimetable("0 0 * * *", timezone="UTC"),
+        start_date=datetime(2024, 1, 1),
+        catchup=False,
+        # A backfill brings its own limit; loads of one stream take turns anyway.
+        max_active_runs=4,
+        dagrun_timeout=timedelta(hours=36),
+        params=tasks.WINDOW_PARAMS,
+        tags=["ingest", source.name],
+        doc_md=RUNBOOK.format(name=source.name, owner=source.owner, restatement_days=source.restatement_days),
+        default_args={
+            "owner": source.owner,
+            "retries": 4,
+            "retry_delay": timedelta(minutes=2),
+            "retry_exponential_backoff": 2.0,
+            "max_retry_delay": timedelta(hours=1),
+            "retry_policy": tasks.FailureRetryPolicy(),
+            "execution_timeout": timedelta(hours=3),
+            "on_failure_callback": tasks.alert,
+        },
+    ) as dag:
+        connection_ids = config.connection_ids(source.name)
+        loads = []
+        if len(connection_ids) == 1:
+            loads.append(tasks.load(tasks.extract(source.name, connection_ids[0])))
+        else:
+            for connection_id in connection_ids:
+                with TaskGroup(connection_id):
+                    loads.append(tasks.load(tasks.extract(source.name, connection_id)))
+        checked = tasks.check.override(outlets=[tasks.asset(source.name)])(source.name)
+        loads >> checked
+    return dag
+
+
+for each in SOURCES.values():
+    ingest(each)

@@ -1,0 +1,159 @@
+"""The commands behind `make`: one word each, errors as text without a traceback.
+
+It holds no logic of its own; every command is one call into the module that does it.
+"""
+
+import argparse
+import os
+import shlex
+import sys
+from datetime import UTC, date, datetime
+
+from funnel import config
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    chosen = _parser().parse_args(arguments)
+    try:
+        chosen.run(chosen)
+    except KeyboardInterrupt:
+        print("\ninterrupted; what runs in the background goes on, `make down` stops it", file=sys.stderr)
+        return 130
+    except Exception as error:
+        if os.environ.get("DEBUG") or not _is_ours(error):
+            raise
+        print(f"\n{type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _is_ours(error: Exception) -> bool:
+    """Errors of `funnel` say what to do; a traceback would bury that. Anything else is a fault and shows where."""
+    return type(error).__module__.startswith("funnel.")
+
+
+def _demo(_: argparse.Namespace) -> None:
+    from funnel import demo
+
+    demo.run()
+
+
+def _up(_: argparse.Namespace) -> None:
+    from funnel import services
+
+    services.up()
+    print(f"everything runs; Airflow is at {services.airflow_url()}, `make status` says more")
+
+
+def _down(_: argparse.Namespace) -> None:
+    from funnel import services
+
+    services.down()
+
+
+def _status(_: argparse.Namespace) -> None:
+    from funnel import services
+
+    for row in services.status():
+        since = f"since {row.since:%Y-%m-%d %H:%M} UTC" if row.since else ""
+        print(f"{row.name:14} {row.state:8} {row.pid or '':>8}  {row.address:34} {since}".rstrip())
+    print(f"home           {config.settings().home}")
+
+
+def _dsn(chosen: argparse.Namespace) -> None:
+    print(config.dsn(chosen.role))
+
+
+def _ingest(chosen: argparse.Namespace) -> None:
+    from funnel import orchestrator
+
+    last = chosen.last or chosen.first
+    with orchestrator.open_airflow() as airflow:
+        dag_id = f"ingest__{chosen.source}"
+        orchestrator.unpause(airflow, dag_id)
+        conf = {"from": chosen.first.isoformat(), "to": last.isoformat()}
+        run_id = orchestrator.trigger(airflow, dag_id, conf)
+        orchestrator.follow(airflow, dag_id, run_id, print)
+    print(f"loaded {chosen.source} {chosen.first} to {last}; build_funnel follows by itself")
+
+
+def _build(chosen: argparse.Namespace) -> None:
+    from funnel import quality, transform
+
+    result = transform.build(full=chosen.full)
+    print(result)
+    report = quality.check_marts(result.build_id)
+    print(report.text())
+    quality.require(report)
+
+
+def _publish(chosen: argparse.Namespace) -> None:
+    from funnel import publish
+
+    print(publish.publish(chosen.build))
+
+
+def _rollback(_: argparse.Namespace) -> None:
+    from funnel import publish
+
+    print(publish.rollback())
+
+
+def _airflow(chosen: argparse.Namespace) -> None:
+    from funnel import services
+
+    os.execve(sys.executable, [*services.AIRFLOW, *chosen.arguments], services.airflow_environment())
+
+
+def _env(_: argparse.Namespace) -> None:
+    from funnel import services
+
+    for name, value in sorted(services.airflow_environment().items()):
+        if os.environ.get(name) != value:
+            print(f"export {name}={shlex.quote(value)}")
+    print(f'export PATH={shlex.quote(os.path.dirname(sys.executable))}":$PATH"')
+
+
+def _day(text: str) -> date:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a day such as {datetime.now(UTC):%Y-%m-%d}") from None
+    return day
+
+
+def _parser() -> argparse.ArgumentParser:
+    from funnel.sources import SOURCES
+
+    parser = argparse.ArgumentParser(prog="funnel", description=__doc__.partition("\n")[0])
+    commands = parser.add_subparsers(required=True)
+
+    def add(name: str, run: object, text: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=text)
+        command.set_defaults(run=run)
+        return command
+
+    add("demo", _demo, "start everything, load 90 days, build, audit and publish the funnel, print it")
+    add("up", _up, "start everything that does not run")
+    add("down", _down, "stop everything; data stays")
+    add("status", _status, "what runs where")
+    dsn = add("dsn", _dsn, "print the warehouse's URL for a role")
+    dsn.add_argument("role", choices=["admin", *config.LOGINS, *config.ACTIVITIES])
+    ingest = add("ingest", _ingest, "load one source for some days, in one Airflow run")
+    ingest.add_argument("source", choices=sorted(SOURCES))
+    ingest.add_argument("first", type=_day, help="first day")
+    ingest.add_argument("last", type=_day, nargs="?", help="last day, included (default: the first)")
+    build = add("build", _build, "build and audit the marts, without publishing them")
+    build.add_argument("--full", action="store_true", help="from all of raw, not only from what was loaded since")
+    publish = add("publish", _publish, "publish an audited build")
+    publish.add_argument("build", type=int, nargs="?", help="its id (default: the newest)")
+    add("rollback", _rollback, "return to the publication before")
+    airflow = add("airflow", _airflow, "any command of Airflow's own, with this installation's settings")
+    airflow.add_argument("arguments", nargs=argparse.REMAINDER)
+    add("env", _env, "print the settings of this installation's Airflow, for a shell")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

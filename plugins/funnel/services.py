@@ -1,0 +1,441 @@
+"""The processes of one installation: PostgreSQL, vendor sandbox and Airflow, started and stopped under one home folder.
+
+Every process runs in a session of its own, with its output in `<home>/logs` and its identity (process id and start
+time) in `<home>/run`. Airflow is configured by environment variables only, all of them made here.
+
+Login is Airflow's SimpleAuthManager: one generated administrator password and no tables of its own, for a server that
+listens on 127.0.0.1. An installation with many users sets AIRFLOW__CORE__AUTH_MANAGER; FAB is in the environment.
+It deliberately knows nothing of DAGs and their runs: see `funnel.orchestrator`.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from funnel import config, ledger, server
+from funnel.config import REPOSITORY
+
+AIRFLOW = (sys.executable, "-m", "airflow")
+AIRFLOW_SERVICES = ("api-server", "scheduler", "dag-processor", "triggerer")
+ADMIN = "admin"
+SEED = 7
+STOP_SECONDS = 20
+START_SECONDS = 120
+
+Progress = Callable[[str], None]
+
+
+class ServiceError(RuntimeError):
+    """A process does not run as it should; the text says which, why and what to do."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """One long-running process."""
+
+    name: str
+    command: tuple[str, ...]
+    ports: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Status:
+    """What `make status` shows of one service."""
+
+    name: str
+    state: str
+    pid: int | None
+    address: str
+    since: datetime | None
+
+
+def up(progress: Progress = print) -> None:
+    """Start what does not run yet, in the order that it is needed, and return when everything answers."""
+    settings = config.settings()
+    for folder in ("logs", "run", "airflow"):
+        (settings.home / folder).mkdir(parents=True, exist_ok=True)
+    services = _services()
+    for service in services:
+        if not process(service.name):
+            _assert_ports_are_free(service)
+    start_database(progress)
+    with ThreadPoolExecutor() as pool:
+        sandbox = pool.submit(_start_sandbox, progress) if needs_sandbox() else None
+        migrated = pool.submit(_migrate_airflow, progress)
+        ledger.migrate()
+        if sandbox:
+            sandbox.result()
+        migrated.result()
+    environment = airflow_environment()
+    started = [service for service in services if service.name != "sandbox" and not process(service.name)]
+    for service in started:
+        _spawn(service, environment)
+    if started:
+        progress(f"starting Airflow: {', '.join(service.name for service in started)}")
+    _await_airflow(services)
+
+
+def start_database(progress: Progress = print) -> None:
+    """Have a server with the databases `warehouse` and Airflow's; roles and schemas are the ledger's migrations."""
+    import psycopg
+
+    settings = config.settings()
+    if settings.warehouse_dsn:
+        server.check_version(_maintenance_dsn())
+    else:
+        if not server.is_running(settings.home):
+            progress(f"starting PostgreSQL on port {settings.postgres_port}")
+        server.start(settings.home, settings.postgres_port, password=config.secrets()["admin_password"])
+    with psycopg.connect(_maintenance_dsn(), autocommit=True) as connection:
+        _ensure_database(connection, _database_name(), None)
+        _ensure_database(connection, _airflow_database(), config.secrets()["airflow_database_password"])
+
+
+def down(progress: Progress = print) -> None:
+    """Stop everything; data stays. Tasks that run get a moment to end and are safe to repeat when they do not."""
+    home = config.settings().home
+    if process("scheduler"):
+        progress("stopping Airflow")
+    # The scheduler first: its running tasks report their end to the api-server.
+    _terminate("scheduler")
+    others = [name for name in (*AIRFLOW_SERVICES, "sandbox") if name != "scheduler"]
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(_terminate, others))
+    if server.stop(home):
+        progress("stopped PostgreSQL; the data stays")
+
+
+def status() -> list[Status]:
+    """All services of this installation and whether they run."""
+    settings = config.settings()
+    database = "running" if settings.warehouse_dsn or server.is_running(settings.home) else "stopped"
+    place = "WAREHOUSE_DSN" if settings.warehouse_dsn else f"127.0.0.1:{settings.postgres_port}"
+    rows = [Status("postgresql", database, None, place, None)]
+    for service in _services():
+        found = process(service.name)
+        rows.append(
+            Status(
+                name=service.name,
+                state="running" if found else "stopped",
+                pid=found.pid if found else None,
+                address=", ".join(f"127.0.0.1:{port}" for port in service.ports.values()),
+                since=datetime.fromtimestamp(found.create_time(), UTC) if found else None,
+            )
+        )
+    return rows
+
+
+def airflow_url() -> str:
+    """Where Airflow's user interface is."""
+    return f"http://127.0.0.1:{config.settings().airflow_port}"
+
+
+def sandbox_url() -> str:
+    """Where the vendor sandbox answers."""
+    return f"http://127.0.0.1:{config.settings().sandbox_port}"
+
+
+def needs_sandbox() -> bool:
+    """Whether a source has no connection of its own in the environment: the sandbox then plays its vendor."""
+    from funnel.sources import SOURCES
+
+    ids = [connection_id for source in SOURCES for connection_id in config.connection_ids(source)]
+    return any(f"AIRFLOW_CONN_{connection_id.upper()}" not in os.environ for connection_id in ids)
+
+
+def anchor() -> str:
+    """The day on which the sandbox's company was made, fixed at its first start so that restarts meet the same one."""
+    path = config.settings().home / "sandbox.json"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"anchor": datetime.now(UTC).date().isoformat()}))
+    day: str = json.loads(path.read_text())["anchor"]
+    return day
+
+
+def environment() -> dict[str, str]:
+    """The environment of every process of this installation: the caller's, with all settings spelt out."""
+    settings = config.settings()
+    # The checkout's own modules; `expectations` lies beside the plugins.
+    paths = [str(REPOSITORY / "plugins"), str(REPOSITORY), os.environ.get("PYTHONPATH", "")]
+    return {
+        **os.environ,
+        "FUNNEL_HOME": str(settings.home),
+        "POSTGRES_PORT": str(settings.postgres_port),
+        "SANDBOX_PORT": str(settings.sandbox_port),
+        "SANDBOX_TLS_PORT": str(settings.sandbox_tls_port),
+        "AIRFLOW_PORT": str(settings.airflow_port),
+        "PYTHONPATH": os.pathsep.join(path for path in paths if path),
+        "PYTHONUNBUFFERED": "1",
+        "GX_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+        # Forked tasks on macOS must not ask the system for proxies.
+        "NO_PROXY": os.environ.get("NO_PROXY", "127.0.0.1,localhost"),
+    }
+
+
+def airflow_environment() -> dict[str, str]:
+    """What any `airflow` command of this installation needs; a variable that is set already stands."""
+    settings = config.settings()
+    secrets = config.secrets()
+    home = settings.home / "airflow"
+    url = airflow_url()
+    made = {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__API__BASE_URL": url,
+        "AIRFLOW__API__HOST": "127.0.0.1",
+        "AIRFLOW__API__PORT": str(settings.airflow_port),
+        "AIRFLOW__API__SECRET_KEY": secrets["airflow_api_secret"],
+        "AIRFLOW__API_AUTH__JWT_SECRET": secrets["airflow_jwt_secret"],
+        "AIRFLOW__CORE__DAGS_FOLDER": str(REPOSITORY / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(REPOSITORY / "plugins"),
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
+        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        "AIRFLOW__CORE__FERNET_KEY": secrets["airflow_fernet_key"],
+        "AIRFLOW__CORE__HOSTNAME_CALLABLE": "socket.gethostname",
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__PARALLELISM": "8",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{ADMIN}:admin",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "passwords.json"),
+        "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
+        # A changed DAG file is seen within seconds; there are two.
+        "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "30",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": _airflow_dsn("postgresql+psycopg2"),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": _airflow_dsn("postgresql+psycopg"),
+        "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(settings.home / "logs" / "tasks"),
+        "AIRFLOW__LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": str(settings.home / "logs" / "dag_processor"),
+        # 30 runs of 3 tasks take a third of the time that they take with the default of 1 second.
+        "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
+        "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "30",
+    }
+    made |= {f"AIRFLOW_CONN_{name.upper()}": text for name, text in _sandbox_connections().items()}
+    return {**made, **environment()}
+
+
+def process(name: str) -> Any | None:
+    """The running process of a service (psutil), or None. A process id that another program has by now does not count."""
+    import psutil
+
+    try:
+        noted = json.loads(_note(name).read_text())
+        found = psutil.Process(noted["pid"])
+        same = abs(found.create_time() - noted["created"]) < 5
+        return found if same and found.status() != psutil.STATUS_ZOMBIE else None
+    except (FileNotFoundError, psutil.NoSuchProcess, json.JSONDecodeError):
+        return None
+
+
+# --- the parts of `up` ---------------------------------------------------------------------------------------------
+
+
+def _services() -> list[Service]:
+    settings = config.settings()
+    python = sys.executable
+    sandbox_ports = {"SANDBOX_PORT": settings.sandbox_port, "SANDBOX_TLS_PORT": settings.sandbox_tls_port}
+    sandbox = Service(
+        name="sandbox",
+        command=(
+            python, "-m", "sandbox", "--scenario", "company", "--seed", str(SEED), "--anchor", anchor(),
+            "--port", str(settings.sandbox_port), "--tls-port", str(settings.sandbox_tls_port),
+            "--tls-dir", str(settings.home / "sandbox"),
+        ),
+        ports=sandbox_ports,
+    )  # fmt: skip
+    return [
+        *([sandbox] if needs_sandbox() else []),
+        Service("api-server", (*AIRFLOW, "api-server"), {"AIRFLOW_PORT": settings.airflow_port}),
+        # Log servers are for workers on other machines, and their fixed ports would clash between installations.
+        # The scheduler forks its tasks: what it has imported, they need not import.
+        Service("scheduler", (python, "-m", "funnel.tasks", "scheduler", "--skip-serve-logs"), {}),
+        Service("dag-processor", (*AIRFLOW, "dag-processor"), {}),
+        Service("triggerer", (*AIRFLOW, "triggerer", "--skip-serve-logs"), {}),
+    ]
+
+
+def _start_sandbox(progress: Progress) -> None:
+    if process("sandbox"):
+        return
+    settings = config.settings()
+    progress(f"starting the vendor sandbox on port {settings.sandbox_port}")
+    (settings.home / "sandbox").mkdir(exist_ok=True)
+    sandbox = next(service for service in _services() if service.name == "sandbox")
+    _spawn(sandbox, {**environment(), "SANDBOX_CONTROL_TOKEN": config.secrets()["sandbox_control_token"]})
+    _await("sandbox", lambda: not server.is_port_free(settings.sandbox_port))
+
+
+def _sandbox_connections() -> dict[str, str]:
+    """Airflow connections of the sandbox's vendors, each as the JSON text of AIRFLOW_CONN_…"""
+    if not needs_sandbox():
+        return {}
+    answer = subprocess.run(
+        [sys.executable, "-m", "sandbox", "connections", "--base-url", sandbox_url()],
+        cwd=REPOSITORY, env=environment(), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if answer.returncode:
+        raise ServiceError(f"`python -m sandbox connections` failed:\n{answer.stderr.strip()}")
+    return {name: json.dumps(fields) for name, fields in json.loads(answer.stdout).items()}
+
+
+def _migrate_airflow(progress: Progress) -> None:
+    """`airflow db migrate`, unless this Airflow has migrated this very database before."""
+    from importlib.metadata import version
+
+    import psycopg
+    from psycopg import sql
+
+    passwords = config.settings().home / "airflow" / "passwords.json"
+    passwords.touch(mode=0o600)
+    passwords.write_text(json.dumps({ADMIN: config.secrets()["airflow_admin_password"]}))
+    mark = f"migrated by airflow {version('apache-airflow-core')}"
+    with psycopg.connect(_airflow_dsn("postgresql"), autocommit=True) as connection:
+        name = connection.info.dbname
+        query = "select shobj_description(oid, 'pg_database') from pg_database where datname = %s"
+        if connection.execute(query, (name,)).fetchone() == (mark,):
+            return
+        progress("creating Airflow's metadata")
+        log = config.settings().home / "logs" / "airflow-migrate.log"
+        with log.open("w") as output:
+            done = subprocess.run(
+                [*AIRFLOW, "db", "migrate"], env=airflow_environment(), stdout=output, stderr=output, check=False
+            )
+        if done.returncode:
+            raise ServiceError(f"`airflow db migrate` failed; the end of {log}:\n{_tail(log)}")
+        statement = sql.SQL("comment on database {} is {}")
+        connection.execute(statement.format(sql.Identifier(name), sql.Literal(mark)))
+
+
+def _await_airflow(services: list[Service]) -> None:
+    import httpx
+
+    def is_healthy() -> bool:
+        try:
+            parts = httpx.get(f"{airflow_url()}/api/v2/monitor/health", timeout=10).json()
+        except (httpx.HTTPError, ValueError):
+            return False
+        return all(part.get("status") == "healthy" for part in parts.values())
+
+    _await(" ".join(service.name for service in services), is_healthy)
+
+
+def _await(names: str, is_ready: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while not is_ready():
+        for name in names.split():
+            log = config.settings().home / "logs" / f"{name}.log"
+            if not process(name):
+                raise ServiceError(f"{name} ended while starting; the end of {log}:\n{_tail(log)}")
+            if time.monotonic() > deadline:
+                raise ServiceError(f"{names}: no healthy answer after {START_SECONDS} s; see {log.parent}.")
+        time.sleep(0.25)
+
+
+def _assert_ports_are_free(service: Service) -> None:
+    for variable, port in service.ports.items():
+        if not server.is_port_free(port):
+            raise ServiceError(
+                f"Port {port} for the {service.name} is taken by {server.port_holder(port)}. "
+                f"Stop it, or set {variable} to a free port."
+            )
+
+
+# --- databases -----------------------------------------------------------------------------------------------------
+
+
+def _database_name() -> str:
+    return urlsplit(config.dsn("admin")).path.lstrip("/") or config.settings().warehouse_database
+
+
+def _airflow_database() -> str:
+    """On a server that others share, named after the warehouse."""
+    return f"{_database_name()}_airflow" if config.settings().warehouse_dsn else "airflow"
+
+
+def _maintenance_dsn() -> str:
+    return urlunsplit(urlsplit(config.dsn("admin"))._replace(path="/postgres"))
+
+
+def _airflow_dsn(scheme: str) -> str:
+    parts = urlsplit(config.dsn("admin"))
+    name = _airflow_database()
+    login = f"{quote(name)}:{quote(config.secrets()['airflow_database_password'], safe='')}"
+    address = parts.netloc.rpartition("@")[2]
+    return urlunsplit((scheme, f"{login}@{address}", f"/{name}", parts.query, ""))
+
+
+def _ensure_database(connection: Any, name: str, owner_password: str | None) -> None:
+    """Create a database that is missing; with a password also its owner, a login of the same name."""
+    from psycopg import sql
+
+    identifier = sql.Identifier(name)
+    if owner_password:
+        found = connection.execute("select 1 from pg_roles where rolname = %s", (name,)).fetchone()
+        verb = sql.SQL("alter" if found else "create")
+        connection.execute(
+            sql.SQL("{} role {} login password {}").format(verb, identifier, sql.Literal(owner_password))
+        )
+    if not connection.execute("select 1 from pg_database where datname = %s", (name,)).fetchone():
+        connection.execute(sql.SQL("create database {}").format(identifier))
+    if owner_password:
+        connection.execute(sql.SQL("grant {} to current_user").format(identifier))
+        connection.execute(sql.SQL("alter database {} owner to {}").format(identifier, identifier))
+        connection.execute(sql.SQL("revoke all on database {} from public").format(identifier))
+
+
+# --- processes -----------------------------------------------------------------------------------------------------
+
+
+def _note(name: str) -> Path:
+    return config.settings().home / "run" / f"{name}.json"
+
+
+def _spawn(service: Service, environment: Mapping[str, str]) -> None:
+    import psutil
+
+    home = config.settings().home
+    folder = home / "airflow" if service.name in AIRFLOW_SERVICES else REPOSITORY
+    with (home / "logs" / f"{service.name}.log").open("ab") as log:
+        started = subprocess.Popen(
+            service.command, cwd=folder, env=dict(environment), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            start_new_session=True,
+        )  # fmt: skip
+    noted = {"pid": started.pid, "created": psutil.Process(started.pid).create_time()}
+    _note(service.name).write_text(json.dumps(noted))
+
+
+def _terminate(name: str) -> None:
+    import psutil
+
+    found = process(name)
+    if found is None:
+        _note(name).unlink(missing_ok=True)
+        return
+    family = [found]
+    try:
+        family += found.children(recursive=True)
+        found.terminate()
+    except psutil.NoSuchProcess:
+        pass
+    _, alive = psutil.wait_procs(family[:1], timeout=STOP_SECONDS)
+    for survivor in [*alive, *family[1:]]:
+        try:
+            survivor.kill()
+        except psutil.NoSuchProcess:
+            continue
+    psutil.wait_procs(family, timeout=STOP_SECONDS)
+    _note(name).unlink(missing_ok=True)
+
+
+def _tail(path: Path, lines: int = 15) -> str:
+    try:
+        return "\n".join(path.read_text(errors="replace").splitlines()[-lines:])
+    except OSError:
+        return "(no log)"

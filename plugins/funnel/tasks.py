@@ -1,0 +1,292 @@
+"""What Airflow's tasks do: `funnel`'s verbs, wrapped in what only Airflow knows.
+
+That is the run and its days, the connections, what a failure asks of the scheduler, and alerts. This is the only module
+of `funnel` that imports Airflow, and it holds no rule about data: the verbs work the same from a Python shell.
+
+Run as a program it is Airflow's command line with the tasks' slow imports already done. LocalExecutor forks its tasks
+from the scheduler, so `python -m funnel.tasks scheduler` spares every task some seconds.
+"""
+
+import asyncio
+import logging
+import sys
+import time
+from collections.abc import AsyncIterator, Iterable
+from datetime import date, timedelta
+from typing import Any
+
+from airflow.sdk import (
+    Asset,
+    BaseHook,
+    BaseOperator,
+    Context,
+    Param,
+    RetryDecision,
+    RetryPolicy,
+    get_current_context,
+    task,
+)
+from airflow.sdk.exceptions import AirflowException, AirflowRescheduleException, AirflowSkipException
+from airflow.triggers.base import BaseTrigger, StartTriggerArgs, TaskSuccessEvent
+
+from funnel import config, contract, rest
+from funnel.contract import Source
+
+log = logging.getLogger(__name__)
+
+# The headlines of alerts, by task. docs/runbook.md has one heading for each, word for word.
+HEADLINES = {
+    "extract": "Extract failed",
+    "load": "Load failed",
+    "check": "Raw check failed",
+    "wait_for_ingests": "Wait failed",
+    "build": "Build failed",
+    "audit": "Audit failed",
+    "publish": "Publish failed",
+}
+
+WINDOW_PARAMS = {
+    "from": Param(None, type=["null", "string"], format="date", description="First day of one windowed read."),
+    "to": Param(None, type=["null", "string"], format="date", description="Last day of it, included."),
+}
+
+
+def asset(source_name: str) -> Asset:
+    """What a source's raw tables are called in Airflow: one event for each delivery that may be believed."""
+    return Asset(f"raw/{source_name}")
+
+
+# --- ingest --------------------------------------------------------------------------------------------------------
+
+
+@task
+def extract(source_name: str, connection_id: str) -> list[str]:
+    """Land every stream of a source for the run's days; returns the paths of the landed reads.
+
+    Streams that this run has landed since it started are kept: after a quota of hours, only what is missing is asked.
+    """
+    from funnel import landing
+    from funnel.sources import SOURCES
+
+    source = SOURCES[source_name]
+    context = get_current_context()
+    run_id = context["run_id"]
+    started_at = context["dag_run"].start_date
+    window = window_of(context, source)
+    connection = airflow_connection(connection_id)
+    landed = []
+    for stream in source.streams:
+        try:
+            read = landing.newest_read(source_name, connection_id, stream.name, window, run_id)
+        except landing.LandingError:
+            read = None
+        if read is None or started_at is None or read.fetched_at < started_at:
+            try:
+                read = landing.land(source, connection, stream, window, run_id)
+            except rest.QuotaExhausted as exhausted:
+                if exhausted.retry_at is None:
+                    raise
+                log.warning("%s Next try at %s; the slot is free until then.", exhausted, exhausted.retry_at)
+                raise AirflowRescheduleException(exhausted.retry_at) from exhausted
+        log.info("%s %s to %s: %d bodies, %d bytes", stream.name, window.from_day, window.to_day, len(read.files), read.bytes)
+        landed.append(read.path)
+    return landed
+
+
+@task
+def load(landed: list[str]) -> dict[str, int]:
+    """Load what was landed, a transaction for each stream; returns the rows loaded by stream."""
+    from funnel import landing
+    from funnel import load as loading
+
+    rows = {}
+    for path in landed:
+        result = loading.load(landing.read_manifest(path))
+        log.info("%s", result)
+        if result.new_fields:
+            log.warning("%s.%s: new fields, kept in _extra: %s", result.source, result.stream, ", ".join(result.new_fields))
+        rows[result.stream] = result.rows_loaded
+    return rows
+
+
+@task
+def check(source_name: str) -> None:
+    """Decide whether this run's delivery may be believed; only then does the source's asset get its event."""
+    from funnel import ledger, quality
+    from funnel.sources import SOURCES
+
+    run_id = get_current_context()["run_id"]
+    quality.require(quality.check_raw(source_name, run_id))
+    ledger.complete(SOURCES[source_name], run_id)
+
+
+def window_of(context: Context, source: Source) -> contract.Window:
+    """The days a run reads.
+
+    A scheduled run reads its day and as many before it as the vendor restates. A backfill or a run by hand reads
+    exactly its day, or the days in its parameters.
+    """
+    params = context["params"]
+    first, last = params.get("from"), params.get("to")
+    if first or last:
+        if not (first and last):
+            raise config.ConfigurationError(f"A windowed run needs both days; got from={first!r} and to={last!r}.")
+        return contract.Window(date.fromisoformat(first), date.fromisoformat(last) + timedelta(days=1))
+    start = context.get("data_interval_start")
+    if start is None:
+        raise config.ConfigurationError("The run has no data interval: give it the days with the parameters from and to.")
+    day = date(start.year, start.month, start.day)
+    earlier = source.restatement_days if context["dag_run"].run_type == "scheduled" else 0
+    return contract.Window(day - timedelta(days=earlier), day + timedelta(days=1))
+
+
+def airflow_connection(connection_id: str) -> contract.Connection:
+    """A vendor connection from wherever this Airflow keeps them: environment, its database or a secrets backend."""
+    try:
+        found = BaseHook.get_connection(connection_id)
+    except AirflowException as error:
+        raise config.ConfigurationError(
+            f"Airflow has no connection {connection_id!r} ({error}); docs/connections.md says how to make it."
+        ) from None
+    if not found.host:
+        raise config.ConfigurationError(f"Connection {connection_id!r} has no host; see docs/connections.md.")
+    host = found.host if "://" in found.host else f"https://{found.host}"
+    port = f":{found.port}" if found.port else ""
+    return contract.Connection(
+        connection_id=connection_id,
+        base_url=host.rstrip("/") + port,
+        login=found.login,
+        password=found.password,
+        extra=found.extra_dejson,
+    )
+
+
+# --- build ---------------------------------------------------------------------------------------------------------
+
+
+class IngestsOver(BaseTrigger):
+    """Fires when no run of the given DAGs is queued or running, or when they have been waited for long enough."""
+
+    PAUSE_SECONDS = 2.0
+
+    def __init__(self, dag_ids: list[str], deadline_seconds: float) -> None:
+        super().__init__()
+        self.dag_ids = dag_ids
+        self.deadline_seconds = deadline_seconds
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Where the triggerer finds this class, and its arguments."""
+        return ("funnel.tasks.IngestsOver", {"dag_ids": self.dag_ids, "deadline_seconds": self.deadline_seconds})
+
+    async def run(self) -> AsyncIterator[TaskSuccessEvent]:
+        """Look every two seconds; one event ends the task."""
+        deadline = time.monotonic() + self.deadline_seconds
+        while late := [dag_id for dag_id in self.dag_ids if await asyncio.to_thread(self._is_active, dag_id)]:
+            if time.monotonic() > deadline:
+                self.log.warning("not waiting any longer for %s", ", ".join(late))
+                break
+            await asyncio.sleep(self.PAUSE_SECONDS)
+        yield TaskSuccessEvent()
+
+    @staticmethod
+    def _is_active(dag_id: str) -> bool:
+        from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+
+        return RuntimeTaskInstance.get_dr_count(dag_id=dag_id, states=["queued", "running"]) > 0
+
+
+class WaitForIngests(BaseOperator):
+    """Waits in the triggerer from beginning to end: no worker slot and no process of its own."""
+
+    start_from_trigger = True
+
+    def __init__(self, *, source_names: Iterable[str], deadline_minutes: int, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        dag_ids = [f"ingest__{name}" for name in source_names]
+        self.start_trigger_args = StartTriggerArgs(
+            trigger_cls="funnel.tasks.IngestsOver",
+            trigger_kwargs={"dag_ids": dag_ids, "deadline_seconds": deadline_minutes * 60.0},
+            next_method="execute",
+        )
+
+    def execute(self, context: Context) -> None:
+        """Nothing is left to do: the trigger has waited."""
+
+
+@task
+def build() -> int:
+    """Build the marts from everything loaded; returns the build's id.
+
+    Runs that were queued by deliveries which an earlier build has published already are skipped.
+    """
+    from funnel import ledger, transform
+
+    context = get_current_context()
+    if context["dag_run"].run_type == "asset_triggered" and not ledger.has_unpublished_loads():
+        raise AirflowSkipException("Everything loaded is published already.")
+    result = transform.build()
+    log.info("%s", result)
+    return result.build_id
+
+
+@task
+def audit(build_id: int) -> int:
+    """Decide whether the built marts may be believed; returns the build's id."""
+    from funnel import quality
+
+    quality.require(quality.check_marts(build_id))
+    return build_id
+
+
+@task
+def publish(build_id: int) -> None:
+    """Make an audited build visible in `bi`."""
+    from funnel import publish as publishing
+
+    log.info("%s", publishing.publish(build_id))
+
+
+# --- failures ------------------------------------------------------------------------------------------------------
+
+
+class FailureRetryPolicy(RetryPolicy):
+    """What a failure asks for, by its class; anything unknown is retried as the DAG says."""
+
+    def evaluate(
+        self, exception: BaseException, try_number: int, max_tries: int, context: Context | None = None
+    ) -> RetryDecision:
+        """Fail at once where only a person or other data can help; wait as long as a vendor says."""
+        if isinstance(exception, (rest.DeadToken, rest.Refused, config.ConfigurationError)):
+            return RetryDecision.fail(reason=str(exception))
+        if type(exception).__name__ in ("GateClosed", "BuildFailed"):
+            return RetryDecision.fail(reason="the same rows would fail the same way again")
+        if isinstance(exception, rest.VendorError) and exception.wait_seconds:
+            return RetryDecision.retry(delay=timedelta(seconds=exception.wait_seconds), reason=str(exception))
+        return RetryDecision.default()
+
+
+def alert(context: Context) -> None:
+    """Send one alert about a task that has failed for good."""
+    from funnel import alerts
+
+    ti = context["task_instance"]
+    headline = HEADLINES.get(ti.task_id.split("__")[0], "Task failed")
+    exception = context.get("exception")
+    text = f"{type(exception).__name__}: {exception}" if exception else "The task's process ended without a word; see its log."
+    alerts.send(f"{headline}: {ti.dag_id}", f"run {ti.run_id}, task {ti.task_id}\n{text}\nLog: {ti.log_url}")
+
+
+def main() -> None:
+    """Airflow's command line, with what tasks import slowly imported before the scheduler forks them."""
+    import airflow.sdk.execution_time.task_runner
+    import dbt.cli.main
+    import great_expectations  # noqa: F401
+    import pandas  # noqa: F401
+    from airflow.__main__ import main as airflow
+
+    sys.argv[0] = "airflow"
+    airflow()
+
+
+if __name__ == "__main__":
+    main()
