@@ -1,0 +1,221 @@
+{#-
+  keyed_table: a table with a key that is kept up to date by its differences.
+
+  A run computes the rows in scope, compares them with what is stored by `unique_key`, deletes rows of the scope that
+  are gone, replaces those that differ and inserts the new ones. Rows that stay the same are not touched. The keys of
+  whatever changed, with the values of the `track` columns before and after, go to `marts_changes.<model>`: downstream
+  models take their scope from there, and the publication copies just these rows.
+
+  Config
+    unique_key    columns of the key (they become the primary key)
+    scope_column  the column by which a run limits itself; without it the whole table is recomputed and compared
+    scope_from    models whose change lists hold that column
+    scope_sql     further queries of one column that yield values in scope; `{since_load_id}` and `{build_id}` are filled in
+    track         columns whose old and new values the change list keeps beside the key
+
+  A full build (see `is_full_build`) has everything in scope.
+-#}
+{% materialization keyed_table, adapter='postgres' %}
+    {%- set target = this.incorporate(type='table') -%}
+    {%- set unique_key = config.require('unique_key') -%}
+    {%- set unique_key = [unique_key] if unique_key is string else unique_key -%}
+    {%- set track = (config.get('track') or []) | reject('in', unique_key) | list -%}
+    {%- set is_full = is_full_build() -%}
+    {%- set is_scoped = config.get('scope_column') is not none and not is_full -%}
+    {%- set name = this.identifier -%}
+    {%- set changes = api.Relation.create(database=this.database, schema='marts_changes', identifier=name, type='table') -%}
+
+    {{ run_hooks(pre_hooks) }}
+
+    {%- if is_scoped -%}
+        {% call statement('scope') %}{{ scope_table_sql(name) }}{% endcall %}
+    {%- endif -%}
+    {%- if config.get('contract').enforced -%}
+        {% do get_assert_columns_equivalent(sql) %}
+    {%- endif -%}
+
+    {%- set existing = load_cached_relation(this) -%}
+    {%- if existing is not none and (existing.type != 'table' or has_other_columns(existing, sql)) -%}
+        {%- if not is_full and existing.type == 'table' -%}
+            {{ exceptions.raise_compiler_error("The columns of " ~ this ~ " changed; this needs a full build: make build FULL=1") }}
+        {%- endif -%}
+        {% do adapter.drop_relation(existing) %}
+        {%- set existing = none -%}
+    {%- endif -%}
+
+    {%- if existing is none -%}
+        {% call statement('create') %}{{ create_keyed_table_sql(target, unique_key, sql) }}{% endcall %}
+        {% do create_indexes(target) %}
+        {% call statement('main') %}
+            insert into {{ target }} ({{ column_list(target) }})
+            select {{ column_list(target) }} from ({{ sql }}) as new_rows
+        {% endcall %}
+        {% call statement('changes') %}{{ create_changes_sql(changes, target, unique_key + track, recreate=true) }}{% endcall %}
+    {%- else -%}
+        {% call statement('changes') %}{{ create_changes_sql(changes, target, unique_key + track, recreate=is_full) }}{% endcall %}
+        {% call statement('compute') %}
+            create temporary table {{ name }}__new (like {{ target }}) on commit drop;
+            insert into {{ name }}__new ({{ column_list(target) }})
+            select {{ column_list(target) }} from ({{ sql }}) as new_rows;
+            analyze {{ name }}__new;
+        {% endcall %}
+        {% call statement('main') %}{{ apply_differences_sql(name, target, changes, unique_key, track, is_scoped) }}{% endcall %}
+    {%- endif -%}
+    {%- if is_full -%}
+        {% call statement('analyze') %}analyze {{ target }}{% endcall %}
+        {% do persist_docs(target, model) %}
+    {%- endif -%}
+
+    {{ run_hooks(post_hooks) }}
+    {{ adapter.commit() }}
+    {{ return({'relations': [target]}) }}
+{% endmaterialization %}
+
+
+{#- The predicate of a model's SQL: `expression` is in the scope of this run. -#}
+{% macro in_scope(expression) -%}
+    {%- if is_full_build() -%}
+        true
+    {%- else -%}
+        {{ expression }} in (select scope_key from {{ this.identifier }}__scope)
+    {%- endif -%}
+{%- endmacro %}
+
+
+{% macro scope_table_sql(name) %}
+    create temporary table {{ name }}__scope on commit drop as
+    select distinct scope_key
+    from (
+        {%- for upstream in config.get('scope_from') or [] %}
+        select {{ config.get('scope_column') }} as scope_key from marts_changes.{{ upstream }}
+        {% if not loop.last or config.get('scope_sql') %}union all{% endif %}
+        {%- endfor %}
+        {%- set queries = config.get('scope_sql') or [] %}
+        {%- for query in ([queries] if queries is string else queries) %}
+        select scope_query.*
+        from ({{ query | replace('{since_load_id}', since_load_id()) | replace('{build_id}', build_id()) }}) as scope_query (scope_key)
+        {% if not loop.last %}union all{% endif %}
+        {%- endfor %}
+    ) as changed
+    where scope_key is not null;
+    analyze {{ name }}__scope
+{% endmacro %}
+
+
+{% macro column_list(relation, qualifier=none) -%}
+    {%- for column in adapter.get_columns_in_relation(relation) -%}
+        {{ qualifier ~ '.' if qualifier }}{{ adapter.quote(column.name) }}{{ ', ' if not loop.last }}
+    {%- endfor -%}
+{%- endmacro %}
+
+
+{% macro has_other_columns(existing, sql) %}
+    {%- set wanted = [] -%}
+    {%- for column in get_column_schema_from_query(sql) -%}{%- do wanted.append(column.name) -%}{%- endfor -%}
+    {%- set stored = adapter.get_columns_in_relation(existing) | map(attribute='name') | list -%}
+    {%- set types = namespace(differ=false) -%}
+    {%- for column in adapter.get_columns_in_relation(existing) -%}
+        {%- set declared = model.columns.get(column.name) -%}
+        {%- if config.get('contract').enforced and declared and api.Column.translate_type(declared.data_type) | lower != column.data_type | lower -%}
+            {%- set types.differ = not same_type(declared.data_type, column.data_type) or types.differ -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return(wanted | sort != stored | sort or types.differ) }}
+{% endmacro %}
+
+
+{% macro same_type(one, other) %}
+    {%- set answer = run_query("select '" ~ one ~ "'::regtype = '" ~ other ~ "'::regtype") -%}
+    {{ return(answer.columns[0].values()[0]) }}
+{% endmacro %}
+
+
+{% macro create_keyed_table_sql(target, unique_key, sql) %}
+    {%- if config.get('contract').enforced %}
+    create table {{ target }} {{ get_table_columns_and_constraints() }};
+    {%- else %}
+    create table {{ target }} as select * from ({{ sql }}) as model_rows with no data;
+    {%- endif %}
+    alter table {{ target }} add primary key ({{ unique_key | join(', ') }})
+{% endmacro %}
+
+
+{% macro create_changes_sql(changes, target, columns, recreate) %}
+    {%- if recreate %}
+    drop table if exists {{ changes }};
+    {%- endif %}
+    create table if not exists {{ changes }} as
+    select {{ columns | join(', ') }}, null::bigint as build_id from {{ target }} with no data
+{% endmacro %}
+
+
+{% macro same_key(left, right, unique_key) -%}
+    {%- for column in unique_key -%}
+        {{ left }}.{{ column }} = {{ right }}.{{ column }}{{ ' and ' if not loop.last }}
+    {%- endfor -%}
+{%- endmacro %}
+
+
+{% macro apply_differences_sql(name, target, changes, unique_key, track, is_scoped) %}
+    {%- set listed = (unique_key + track) | join(', ') %}
+    create temporary table {{ name }}__differs on commit drop as
+    select new_rows.*
+    from {{ name }}__new as new_rows
+    left join {{ target }} as stored on {{ same_key('stored', 'new_rows', unique_key) }}
+    where row({{ column_list(target, 'new_rows') }}) is distinct from row({{ column_list(target, 'stored') }});
+
+    create temporary table {{ name }}__replaced on commit drop as
+    select stored.{{ (unique_key + track) | join(', stored.') }}
+    from {{ target }} as stored
+    inner join {{ name }}__differs as differs on {{ same_key('stored', 'differs', unique_key) }}
+    union all
+    select stored.{{ (unique_key + track) | join(', stored.') }}
+    from {{ target }} as stored
+    where
+        {% if is_scoped -%}
+        stored.{{ config.get('scope_column') }} in (select scope_key from {{ name }}__scope) and
+        {%- endif %}
+        not exists (select 1 from {{ name }}__new as new_rows where {{ same_key('new_rows', 'stored', unique_key) }});
+
+    insert into {{ changes }} ({{ listed }}, build_id)
+    select {{ listed }}, {{ build_id() }} from {{ name }}__replaced
+    union
+    select {{ listed }}, {{ build_id() }} from {{ name }}__differs;
+
+    delete from {{ target }} as stored using {{ name }}__replaced as replaced where {{ same_key('stored', 'replaced', unique_key) }};
+
+    insert into {{ target }} ({{ column_list(target) }}) select {{ column_list(target) }} from {{ name }}__differs
+{% endmacro %}
+
+
+{#- What this build is: the open row of ops.builds. Read at run time, so that the manifest stays the same from day to day. -#}
+{% macro build_context() %}
+    {%- set unset = {
+        'build_id': 0, 'as_of': '2026-01-01 00:00:00+00', 'is_full': true, 'since_load_id': 0,
+        'reporting_currency': 'USD', 'reporting_timezone': 'UTC', 'master_crm': 'salesforce', 'sources_configured': [],
+    } -%}
+    {%- if not execute or model.resource_type == 'unit_test' -%}{{ return(unset) }}{%- endif -%}
+    {%- set answer = run_query(
+        "select build_id, as_of::text as as_of, is_full, since_load_id, reporting_currency, reporting_timezone, master_crm, "
+        ~ "array_to_string(sources_configured, ',') as sources_configured "
+        ~ "from ops.builds where status = 'building' order by build_id desc limit 1"
+    ) -%}
+    {%- if answer.rows | length == 0 -%}{{ return(unset) }}{%- endif -%}
+    {%- set row = answer.rows[0] -%}
+    {{ return({
+        'build_id': row['build_id'] | int, 'as_of': row['as_of'], 'is_full': row['is_full'],
+        'since_load_id': row['since_load_id'] | int, 'reporting_currency': row['reporting_currency'],
+        'reporting_timezone': row['reporting_timezone'], 'master_crm': row['master_crm'],
+        'sources_configured': row['sources_configured'].split(',') if row['sources_configured'] else [],
+    }) }}
+{% endmacro %}
+
+{% macro build_id() %}{{ return(build_context()['build_id']) }}{% endmacro %}
+{% macro since_load_id() %}{{ return(build_context()['since_load_id']) }}{% endmacro %}
+{% macro is_full_build() %}{{ return(build_context()['is_full']) }}{% endmacro %}
+{% macro as_of() %}{{ return("timestamptz '" ~ build_context()['as_of'] ~ "'") }}{% endmacro %}
+{% macro reporting_currency() %}{{ return("'" ~ build_context()['reporting_currency'] ~ "'") }}{% endmacro %}
+{% macro reporting_timezone() %}{{ return("'" ~ build_context()['reporting_timezone'] ~ "'") }}{% endmacro %}
+{% macro master_crm() %}{{ return("'" ~ build_context()['master_crm'] ~ "'") }}{% endmacro %}
+{#- Whether a source has ever been loaded: what is not configured is null in the marts, not 0. -#}
+{% macro is_configured(source_name) %}{{ return(source_name in build_context()['sources_configured']) }}{% endmacro %}
