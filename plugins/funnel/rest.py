@@ -46,6 +46,7 @@ sleep: Callable[[float], None] = time.sleep
 USER_AGENT = "funnel-warehouse/0.1"
 LONGEST_WAIT = 300.0  # seconds one throttle may hold a worker's slot
 LONGEST_WAITING = 900.0  # seconds one request may wait in all
+BELIEVED_WAITS = 3
 ATTEMPTS = 6  # of a request that finds the vendor unavailable: about half a minute
 SMALLEST_PAGE = 5
 CONNECT_TIMEOUT = 10.0
@@ -288,18 +289,20 @@ class Client:
         sent = request if token is None else self.dialect.sign(self.connection, token, request)
         failure: VendorError
         try:
-            response = self._http.request(
+            # Streamed, because a response that was read whole lies in a cycle with its body until the next collection.
+            with self._http.stream(
                 sent.method,
                 self._url(sent.path),
                 params=dict(sent.params) or None,
                 json=sent.json,
                 data=dict(sent.form) if sent.form is not None else None,
                 headers=dict(sent.headers),
-            )
+            ) as response:
+                body = b"".join(response.iter_bytes())
         except httpx.HTTPError as error:
             failure = self._unanswered(error, request)
         else:
-            answer = Answer(response.status_code, response.headers, response.content, _parse(response.content))
+            answer = Answer(response.status_code, response.headers, body, _parse(body))
             diagnosis = self.dialect.diagnose(answer) or _diagnose_by_status(answer) or _diagnose_shape(request, answer)
             if diagnosis is None:
                 return Page(self.clean_body(answer.body), answer.parsed)
@@ -571,7 +574,10 @@ _BACKOFF = tenacity.wait_exponential_jitter(initial=1, max=60, jitter=1)
 
 def _pause(state: tenacity.RetryCallState) -> float:
     asked = _error_of(state).wait_seconds
-    return asked if asked is not None else _BACKOFF(state)
+    if asked is None:
+        return _BACKOFF(state)
+    # A vendor that still throttles after the wait it named meant more.
+    return asked if state.attempt_number <= BELIEVED_WAITS else max(asked, _BACKOFF(state))
 
 
 def _is_enough(state: tenacity.RetryCallState) -> bool:

@@ -127,7 +127,7 @@ def _pages(client: rest.Client, account_id: str, stream: Stream, window: Window)
 
 
 # The end is a missing `paging.next`; `cursors.after` stays, and an empty page may come before the last one.
-_NEXT = rest.by_query_of_link("paging.next", ("after", "limit"))
+_NEXT = rest.by_query_of_link("paging.next", ("after",))
 
 
 def _json(value: Any) -> str:

@@ -1,0 +1,139 @@
+"""What the tests of the connectors share: a vendor made of one function, for failing byte by byte as a test wants.
+
+The streams themselves are read from the sandbox; this stub knows no vendor.
+"""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+
+from funnel import rest
+from funnel.contract import Connection
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request the stub received."""
+
+    method: str
+    path: str
+    params: dict[str, str]
+    headers: dict[str, str]
+    text: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.text)
+
+    @property
+    def form(self) -> dict[str, str]:
+        return dict(parse_qsl(self.text))
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What the stub answers. With `cut` the connection closes after that many bytes of the promised body."""
+
+    body: Any
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    cut: int | None = None
+
+    @property
+    def bytes(self) -> bytes:
+        return self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
+
+
+class Stub:
+    """A running vendor: `answer` decides, `asked` remembers."""
+
+    def __init__(self) -> None:
+        self.asked: list[Asked] = []
+        self.answer: Callable[[Asked], Reply] = lambda asked: Reply({"data": []})
+        stub = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def _handle(self) -> None:
+                url = urlsplit(self.path)
+                text = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                asked = Asked(self.command, url.path, dict(parse_qsl(url.query)), headers, text)
+                stub.asked.append(asked)
+                reply = stub.answer(asked)
+                self.send_response(reply.status)
+                for name, value in {"Content-Type": "application/json", **reply.headers}.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(reply.bytes)))
+                self.end_headers()
+                self.wfile.write(reply.bytes[: reply.cut])
+                if reply.cut is not None:
+                    self.close_connection = True
+
+            do_GET = do_POST = _handle
+
+            def log_message(self, *arguments: Any) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.base_url = f"http://127.0.0.1:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+
+    def reply(self, body: Any, status: int = 200, cut: int | None = None, **headers: str) -> Reply:
+        return Reply(body, status, {name.replace("_", "-"): value for name, value in headers.items()}, cut)
+
+    def reply_in_turn(self, *replies: Reply) -> None:
+        """Each request gets the next reply; the last one is repeated."""
+        waiting = list(replies)
+        self.answer = lambda asked: waiting.pop(0) if len(waiting) > 1 else waiting[0]
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def connection(self, **extra: Any) -> Connection:
+        """A connection to this stub; the same secrets for every vendor, so that tests can look for them."""
+        return Connection(
+            "stub",
+            self.base_url,
+            login="client-id",
+            password=PASSWORD,
+            extra={
+                "refresh_token": REFRESH_TOKEN,
+                "app_secret": APP_SECRET,
+                "token_url": f"{self.base_url}/token",
+                "customer_ids": ["1"],
+                "account_ids": ["1"],
+                **extra,
+            },
+        )
+
+
+PASSWORD = "the-password/of+the=vendor"
+REFRESH_TOKEN = "the-refresh-token-of-the-vendor"
+APP_SECRET = "the-app-secret-of-the-vendor"
+
+
+@pytest.fixture
+def vendor() -> Iterator[Stub]:
+    """A running stub."""
+    stub = Stub()
+    yield stub
+    stub.stop()
+
+
+@pytest.fixture
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The waits that were asked for, in order, none of which takes any time."""
+    waits: list[float] = []
+    monkeypatch.setattr(rest, "sleep", waits.append)
+    return waits
