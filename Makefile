@@ -1,0 +1,102 @@
+# The two commands that matter: `make demo` and `make test`. Everything else is listed by `make help`.
+# Needs a Python from 3.11 on and a package index; what it installs goes to .venv and to FUNNEL_HOME (default .local).
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules
+
+export FUNNEL_HOME ?= $(CURDIR)/.local
+export PYTHONPATH := $(CURDIR)/plugins:$(CURDIR)
+# Great Expectations and dbt would report their use to their makers.
+export GX_ANALYTICS_ENABLED := false
+export DO_NOT_TRACK := 1
+
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+FUNNEL := @$(PYTHON) -m funnel.cli
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# --- running -----------------------------------------------------------------------------------------------------
+
+.PHONY: demo up down status dsn ingest build publish rollback airflow env docs
+demo: $(VENV)/.runtime ## install, start, load 90 days, build, audit, publish and print the funnel
+	$(FUNNEL) demo
+
+up: $(VENV)/.runtime ## start everything that does not run (ports: POSTGRES_PORT AIRFLOW_PORT SANDBOX_PORT SANDBOX_TLS_PORT)
+	$(FUNNEL) up
+
+down: $(VENV)/.runtime ## stop everything; data stays
+	$(FUNNEL) down
+
+status: $(VENV)/.runtime ## what runs where
+	$(FUNNEL) status
+
+dsn: $(VENV)/.runtime ## the warehouse's URL: make -s dsn ROLE=bi_reader (or pipeline, admin)
+	$(FUNNEL) dsn $(or $(ROLE),bi_reader)
+
+ingest: $(VENV)/.runtime ## load days of a source: make ingest SOURCE=google_ads FROM=2026-08-01 TO=2026-08-31
+	$(FUNNEL) ingest $(or $(SOURCE),$(error SOURCE= is missing, for example SOURCE=google_ads)) \
+		$(or $(FROM),$(error FROM= is missing, for example FROM=2026-08-01)) $(TO)
+
+build: $(VENV)/.runtime ## build and audit the marts, unpublished; FULL=1 from all of raw
+	$(FUNNEL) build $(if $(FULL),--full)
+
+publish: $(VENV)/.runtime ## publish the newest audited build, or BUILD=
+	$(FUNNEL) publish $(BUILD)
+
+rollback: $(VENV)/.runtime ## return to the publication before
+	$(FUNNEL) rollback
+
+airflow: $(VENV)/.runtime ## Airflow's own commands: make airflow DO="backfill create --dag-id ingest__google_ads …"
+	$(FUNNEL) airflow $(DO)
+
+env: $(VENV)/.runtime ## settings of this Airflow for a shell: eval "$$(make -s env)"
+	$(FUNNEL) env
+
+docs: $(VENV)/.runtime ## Data Docs of Great Expectations and the documentation of dbt
+	$(FUNNEL) docs
+
+# --- proving -----------------------------------------------------------------------------------------------------
+
+PYTEST := $(PYTHON) -m pytest
+
+.PHONY: test test-all lint bench-load bench-daily
+test: $(VENV)/.development ## every test, on its own throw-away PostgreSQL, beside a running demo
+	$(PYTEST) $(TESTS)
+
+test-all: $(VENV)/.development ## and the long ones: killed at 50 random moments
+	$(PYTEST) -m "" $(TESTS)
+
+lint: $(VENV)/.development ## ruff, types, layers, SQL
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+	$(VENV)/bin/sqlfluff lint --disable-progress-bar dbt_project
+
+bench-load: $(VENV)/.development ## 500,000 ad records against COPY
+	@$(PYTHON) -m bench.load
+
+bench-daily: $(VENV)/.development ## a day with 3 years of history against one with 60 days
+	@$(PYTHON) -m bench.daily
+
+# --- installing --------------------------------------------------------------------------------------------------
+
+# uv, wherever it is found or can be put, makes the one locked environment. Compiled on install: every cold import of
+# Airflow, dbt and Great Expectations would take twice as long.
+UV_SYNC = uv=$$(sh bin/find-uv "$(FUNNEL_HOME)") && UV_PROJECT_ENVIRONMENT="$(CURDIR)/$(VENV)" \
+	"$$uv" sync --frozen --compile-bytecode --quiet
+
+$(VENV)/.runtime: pyproject.toml uv.lock
+	@echo "installing the environment" >&2
+	@$(UV_SYNC) --no-dev --inexact
+	@touch $@
+
+$(VENV)/.development: pyproject.toml uv.lock
+	@echo "installing the environment and the tools for tests" >&2
+	@$(UV_SYNC)
+	@touch $(VENV)/.runtime $@
