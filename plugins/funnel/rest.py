@@ -602,7 +602,8 @@ def _log_pause(state: tenacity.RetryCallState) -> None:
 
 def _error_of(state: tenacity.RetryCallState) -> VendorError:
     error = state.outcome.exception() if state.outcome else None
-    assert isinstance(error, VendorError)
+    if not isinstance(error, VendorError):
+        raise TypeError(f"only vendor errors are retried, not {error!r}")
     return error
 
 

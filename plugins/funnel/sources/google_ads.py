@@ -14,7 +14,7 @@ from funnel import rest
 from funnel.contract import Column, Connection, Source, Stream, Window
 
 DEFAULT_VERSION = "v26"  # v23 to v26 answer, November 2026
-DEFAULT_TOKEN_URL = "https://oauth2.googleapis.com/token"
+DEFAULT_TOKEN_URL = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
 
 STREAMS = (
     Stream(
@@ -75,7 +75,7 @@ def records(stream: Stream, body: bytes) -> Iterator[dict[str, Any]]:
 
 def _query(stream: Stream, window: Window) -> str:
     fields = ", ".join(_gaql_name(column.path) for column in stream.columns)
-    query = f"SELECT {fields} FROM campaign"
+    query = f"SELECT {fields} FROM campaign"  # noqa: S608 - GAQL of declared names
     if stream.kind == "dated":
         last_day = window.days[-1]
         query += f" WHERE segments.date BETWEEN '{window.from_day}' AND '{last_day}'"
