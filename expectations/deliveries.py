@@ -1,0 +1,88 @@
+"""Is a run's delivery believable as a whole, whatever the source?
+
+Looks at the run's rows of ops.loads beside the same stream's own history. What the rows themselves say is judged by
+`raw/<source>.py`. `funnel.quality` computes the shares and the expected volume and gives the parameter `streams`.
+"""
+
+import great_expectations.expectations as gxe
+from great_expectations.expectations.row_conditions import Column
+
+CRITICAL = [
+    gxe.ExpectColumnDistinctValuesToContainSet(
+        column="stream",
+        value_set={"$PARAMETER": "streams"},
+        description="every stream of the source was loaded",
+        notes="A run without one of them would let its days pass as loaded. Run the ingest of these days again.",
+    ),
+    gxe.ExpectColumnValuesToBeBetween(
+        column="quarantined_share",
+        max_value=0.05,
+        row_condition=Column("rows_read") >= 20,
+        description="at most 5 % of the rows are quarantined",
+        notes="A single odd row can wait; one in twenty means that the vendor changed a field, and the sums would lack "
+        "it. ops.quarantine names column and reason. Repair the stream's declaration, then run the ingest again.",
+    ),
+    gxe.ExpectColumnValuesToBeBetween(
+        column="quarantined_share",
+        max_value=0.5,
+        description="at least half of the rows are readable",
+        notes="Also holds below 20 rows, where 5 % would be less than one row. ops.quarantine names column and reason.",
+    ),
+    gxe.ExpectColumnValuesToBeBetween(
+        column="retracted_share",
+        max_value=0.5,
+        row_condition=Column("rows_before") >= 20,
+        description="at most half of the known rows vanish",
+        notes="Lost access to an account looks like an empty account. If the vendor's own console shows nothing either, "
+        "run the ingest again: the second read finds nothing left to retract and passes.",
+    ),
+]
+
+WARNING = [
+    gxe.ExpectColumnValuesToBeBetween(
+        column="rows_quarantined",
+        max_value=0,
+        description="no row is quarantined",
+        notes="The row is missing from every mart until it is repaired. ops.quarantine names column and reason.",
+    ),
+    gxe.ExpectColumnValuesToBeBetween(
+        column="new_fields",
+        max_value=0,
+        description="no field is undeclared",
+        notes="Nothing is lost: it is kept in _extra. Declare it in funnel.sources to use it, or list it as ignored.",
+    ),
+    gxe.ExpectColumnValuesToBeBetween(
+        column="volume_ratio",
+        min_value=0.5,
+        max_value=2.0,
+        row_condition=Column("rows_expected") >= 20,
+        description="the volume is like that of the loads before",
+        notes="Against the median rows per day of the stream's last 28 loads. A campaign more or a holiday moves it by "
+        "less than half; below 20 expected rows chance decides.",
+    ),
+]
+
+# Of ops.loads: one load that nobody minds.
+BELIEVABLE = {
+    "stream": "campaign_stats",
+    "rows_read": 10,
+    "rows_loaded": 10,
+    "rows_quarantined": 0,
+    "rows_retracted": 0,
+}
+
+# By description: the rows of ops.loads, each laid over the believable one.
+_ALL = [{"stream": "campaign_stats"}, {"stream": "campaigns"}]
+POISON = {
+    "every stream of the source was loaded": [{"stream": "campaigns"}],
+    "at most 5 % of the rows are quarantined": [*_ALL, {"rows_read": 100, "rows_loaded": 94, "rows_quarantined": 6}],
+    "at least half of the rows are readable": [*_ALL, {"rows_read": 5, "rows_loaded": 2, "rows_quarantined": 3}],
+    "at most half of the known rows vanish": [*_ALL, {"rows_retracted": 11}],
+    "no row is quarantined": [*_ALL, {"rows_read": 100, "rows_loaded": 99, "rows_quarantined": 1}],
+    "no field is undeclared": [*_ALL, {"new_fields": ["metrics.surprise"]}],
+    "the volume is like that of the loads before": [
+        *([{"run_id": "earlier", "rows_read": 100, "rows_loaded": 100}] * 5),
+        *_ALL,
+        {"rows_read": 49, "rows_loaded": 49},
+    ],
+}

@@ -1,0 +1,257 @@
+"""Are the records that Salesforce delivered today believable?
+
+One list per stream, over the records that the run loaded. People type into a CRM: what a person may get wrong warns,
+what only a changed interface, or a field hidden from the integration user, can cause blocks.
+"""
+
+import great_expectations.expectations as gxe
+from great_expectations.expectations.row_conditions import Column
+
+CRITICAL = {
+    "leads": [
+        gxe.ExpectColumnValuesToNotBeNull(
+            column="created_at",
+            mostly=0.5,
+            description="leads have a creation time",
+            notes="Salesforce sets it. Mostly null: the integration user may no longer see the field.",
+        ),
+        gxe.ExpectColumnValuesToNotBeNull(
+            column="status",
+            mostly=0.5,
+            description="leads have a status",
+            notes="Salesforce requires one. Mostly null: the integration user may no longer see the field.",
+        ),
+    ],
+    "contacts": [
+        gxe.ExpectColumnValuesToNotBeNull(
+            column="created_at",
+            mostly=0.5,
+            description="contacts have a creation time",
+            notes="Salesforce sets it. Mostly null: the integration user may no longer see the field.",
+        ),
+    ],
+    "accounts": [
+        gxe.ExpectColumnValuesToBeBetween(
+            column="employees", min_value=0, description="head counts are never negative"
+        ),
+        gxe.ExpectColumnValuesToNotBeNull(
+            column="account_name",
+            mostly=0.5,
+            description="accounts have names",
+            notes="Salesforce requires one. Mostly null: the integration user may no longer see the field.",
+        ),
+    ],
+    "opportunities": [
+        gxe.ExpectColumnValuesToNotBeNull(
+            column="stage",
+            mostly=0.5,
+            description="opportunities have a stage",
+            notes="Salesforce requires one. Mostly null: the integration user may no longer see the field.",
+        ),
+        gxe.ExpectColumnValuesToNotBeNull(
+            column="close_date",
+            mostly=0.5,
+            description="opportunities have a close date",
+            notes="Salesforce requires one. Mostly null: nothing would be won on any day.",
+        ),
+        gxe.ExpectColumnValuesToNotBeNull(
+            column="is_closed",
+            mostly=0.5,
+            description="opportunities say whether they are closed",
+            notes="Salesforce computes it. Mostly null: every opportunity would look open.",
+        ),
+        gxe.ExpectColumnValuesToBeBetween(
+            column="probability",
+            min_value=0,
+            max_value=100,
+            description="the probability is a percentage",
+            notes="Salesforce states 40 for 40 %, and refuses more than 100.",
+        ),
+        gxe.ExpectColumnValuesToMatchRegex(
+            column="currency_code",
+            regex="^[A-Z]{3}$",
+            description="the currency is an ISO 4217 code",
+            notes="Null in an org with one currency; anything else finds no rate.",
+        ),
+    ],
+    "opportunity_contact_roles": [
+        gxe.ExpectColumnValuesToNotBeNull(
+            column="contact_id",
+            mostly=0.5,
+            description="contact roles name their contact",
+            notes="Opportunities reach their leads through it; without it marketing loses the credit.",
+        ),
+    ],
+    "opportunity_history": [
+        gxe.ExpectColumnValuesToNotBeNull(
+            column="stage",
+            mostly=0.5,
+            description="history rows have a stage",
+            notes="The moment of winning is read from here. Mostly null: the field may be hidden.",
+        ),
+    ],
+    "lead_history": [
+        gxe.ExpectColumnValuesToNotBeNull(
+            column="field",
+            mostly=0.5,
+            description="history rows name their field",
+            notes="Acceptance and rejection are read from here. Mostly null: the field may be hidden.",
+        ),
+        gxe.ExpectColumnValuesToNotBeNull(
+            column="lead_id",
+            mostly=0.5,
+            description="history rows name their lead",
+            notes="Mostly null: no stage finds its lead.",
+        ),
+    ],
+    "users": [
+        gxe.ExpectColumnValuesToNotBeNull(
+            column="user_name",
+            mostly=0.5,
+            description="users have names",
+            notes="Salesforce requires one. Mostly null: the integration user may no longer see the field.",
+        ),
+    ],
+}
+
+WARNING = {
+    "leads": [
+        gxe.ExpectColumnValuesToNotBeNull(
+            column="lead_source",
+            mostly=0.5,
+            description="leads have a source",
+            notes="Without one and without a touch the lead lands in channel Unknown.",
+        ),
+        gxe.ExpectColumnValuesToNotBeNull(
+            column="converted_contact_id",
+            row_condition=Column("is_converted") == True,  # noqa: E712 builds a condition, compares nothing
+            description="converted leads name their contact",
+            notes="The contact may have been deleted since; the chain from lead to deal is cut there.",
+        ),
+    ],
+    "contacts": [
+        gxe.ExpectColumnValuesToNotBeNull(
+            column="email_key",
+            mostly=0.5,
+            description="contacts have an e-mail address",
+            notes="Records of other systems are joined by it; half without means many people counted twice.",
+        ),
+    ],
+    "accounts": [
+        gxe.ExpectColumnValuesToNotBeNull(
+            column="country",
+            mostly=0.5,
+            description="accounts have a country",
+            notes="Without one they lie in region Unknown.",
+        ),
+    ],
+    "opportunities": [
+        gxe.ExpectColumnValuesToBeBetween(
+            column="amount",
+            min_value=0,
+            description="no opportunity has a negative amount",
+            notes="People enter credits as negative deals: legitimate, but they lower the revenue shown.",
+        ),
+        gxe.ExpectColumnValuesToNotBeNull(
+            column="amount",
+            row_condition=Column("is_won") == True,  # noqa: E712 builds a condition, compares nothing
+            description="won opportunities have an amount",
+            notes="Won for nothing lowers the average deal; usually it was forgotten.",
+        ),
+    ],
+    "users": [
+        gxe.ExpectColumnValuesToNotBeNull(
+            column="team",
+            mostly=0.5,
+            description="users have a department",
+            notes="Teams of the reps are taken from it.",
+        ),
+    ],
+}
+
+# One row per stream that no expectation minds.
+BELIEVABLE = {
+    "leads": {
+        "lead_id": "00Q1",
+        "modified_at": "2026-01-05 10:00+00",
+        "created_at": "2026-01-05 09:00+00",
+        "status": "Closed - Converted",
+        "lead_source": "Web",
+        "is_converted": True,
+        "converted_contact_id": "0031",
+    },
+    "contacts": {
+        "contact_id": "0031",
+        "modified_at": "2026-01-05 10:00+00",
+        "created_at": "2026-01-05 10:00+00",
+        "email_key": "0f" * 16,
+    },
+    "accounts": {
+        "account_id": "0011",
+        "modified_at": "2026-01-05 10:00+00",
+        "account_name": "X",
+        "employees": 12,
+        "country": "Germany",
+    },
+    "opportunities": {
+        "opportunity_id": "0061",
+        "modified_at": "2026-01-05 10:00+00",
+        "created_at": "2026-01-02 10:00+00",
+        "stage": "Closed Won",
+        "is_closed": True,
+        "is_won": True,
+        "close_date": "2026-01-05",
+        "amount": 1000,
+        "currency_code": "EUR",
+        "probability": 100,
+    },
+    "opportunity_contact_roles": {
+        "role_id": "00K1",
+        "modified_at": "2026-01-05 10:00+00",
+        "opportunity_id": "0061",
+        "contact_id": "0031",
+    },
+    "opportunity_history": {
+        "history_id": "0081",
+        "modified_at": "2026-01-05 10:00+00",
+        "opportunity_id": "0061",
+        "stage": "Closed Won",
+    },
+    "lead_history": {"history_id": "0171", "modified_at": "2026-01-05 10:00+00", "lead_id": "00Q1", "field": "Status"},
+    "users": {"user_id": "0051", "modified_at": "2026-01-05 10:00+00", "user_name": "Ada Okafor", "team": "Sales"},
+}
+
+# By description: all rows of the delivery, each laid over the believable one.
+POISON = {
+    "leads": {
+        "leads have a creation time": [{"created_at": None}],
+        "leads have a status": [{"status": None}],
+        "leads have a source": [{"lead_source": None}],
+        "converted leads name their contact": [{"converted_contact_id": None}],
+    },
+    "contacts": {
+        "contacts have a creation time": [{"created_at": None}],
+        "contacts have an e-mail address": [{"email_key": None}],
+    },
+    "accounts": {
+        "head counts are never negative": [{"employees": -5}],
+        "accounts have names": [{"account_name": None}],
+        "accounts have a country": [{"country": None}],
+    },
+    "opportunities": {
+        "opportunities have a stage": [{"stage": None}],
+        "opportunities have a close date": [{"close_date": None}],
+        "opportunities say whether they are closed": [{"is_closed": None}],
+        "the probability is a percentage": [{"probability": 101}],
+        "the currency is an ISO 4217 code": [{"currency_code": "Euro"}],
+        "no opportunity has a negative amount": [{"amount": -500}],
+        "won opportunities have an amount": [{"amount": None}],
+    },
+    "opportunity_contact_roles": {"contact roles name their contact": [{"contact_id": None}]},
+    "opportunity_history": {"history rows have a stage": [{"stage": None}]},
+    "lead_history": {
+        "history rows name their field": [{"field": None}],
+        "history rows name their lead": [{"lead_id": None}],
+    },
+    "users": {"users have names": [{"user_name": None}], "users have a department": [{"team": None}]},
+}

@@ -1,0 +1,553 @@
+"""The gate: whether a delivery, or a build of the marts, may be believed.
+
+Runs the suites of `expectations/` with Great Expectations on what changed, writes one row per expectation to ops.checks
+and says in words what failed. It does not decide what happens then: a task calls `require` and stops, or goes on.
+
+Suites are evaluated as booleans first; only what failed is asked again for counts and keys. Keys leave as hashes.
+"""
+
+import importlib.util
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Literal
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
+
+from funnel import config, ledger, privacy, rows
+from funnel.contract import Source, Stream, raw_table
+from funnel.sources import SOURCES
+
+if TYPE_CHECKING:
+    from great_expectations.datasource.fluent import SQLDatasource
+    from great_expectations.expectations.expectation import Expectation
+
+SUITES = config.REPOSITORY / "expectations"
+
+# A mart with a hundred thousand bad rows is recognised by five of them.
+SAMPLES = 5
+
+Severity = Literal["critical", "warning"]
+
+log = logging.getLogger(__name__)
+
+
+class GateClosed(Exception):
+    """A critical expectation failed. The message is the report's text."""
+
+
+class SuiteError(Exception):
+    """A suite cannot be run as it is written. The message names the suite and what to change."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One evaluated expectation. `rows_query` shows the rows it minds; it is for the log and is not stored."""
+
+    suite: str
+    table: str
+    column: str | None
+    expectation: str
+    severity: Severity
+    passed: bool
+    observed: Mapping[str, Any] = field(default_factory=dict)
+    unexpected_count: int | None = None
+    sample_keys: tuple[str, ...] = ()
+    notes: str | None = None
+    rows_query: str | None = None
+
+    @property
+    def text(self) -> str:
+        """Which expectation, where, how many rows, which keys, why it matters and where to look."""
+        lines = [f"{self.severity.upper()} {self.table}{f'.{self.column}' if self.column else ''}: {self.expectation}"]
+        if "raised" in self.observed:
+            lines.append(f"could not be evaluated, which counts as failed: {self.observed['raised']}")
+        if self.unexpected_count is not None:
+            rows = f"{self.unexpected_count} of {self.observed.get('rows', '?')} rows"
+            keys = f" · hashed keys {', '.join(self.sample_keys)}" if self.sample_keys else ""
+            days = f" · days {', '.join(self.observed['days'])}" if self.observed.get("days") else ""
+            lines.append(rows + keys + days)
+        elif "value" in self.observed:
+            lines.append(f"observed: {self.observed['value']}")
+        if self.notes:
+            lines.append(self.notes)
+        if self.rows_query:
+            lines.append(f"look at: {self.rows_query}")
+        return "\n    ".join(lines)
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """What one audit found. `failures` are the failed critical expectations, `warnings` the failed others."""
+
+    subject: str
+    advice: str
+    results: tuple[Check, ...]
+
+    @property
+    def failures(self) -> list[Check]:
+        return [check for check in self.results if not check.passed and check.severity == "critical"]
+
+    @property
+    def warnings(self) -> list[Check]:
+        return [check for check in self.results if not check.passed and check.severity == "warning"]
+
+    @property
+    def passed(self) -> bool:
+        return not self.failures
+
+    def text(self) -> str:
+        """The report for a log or an alert: critical failures first, then warnings, then what to do."""
+        critical = sum(check.severity == "critical" for check in self.results)
+        head = (
+            f"{self.subject}: {len(self.failures)} of {critical} critical expectations failed, "
+            f"{len(self.warnings)} of {len(self.results) - critical} warnings."
+        )
+        advice = [] if self.passed else [self.advice]
+        return "\n".join([head, *(check.text for check in (*self.failures, *self.warnings)), *advice])
+
+
+def require(report: CheckReport) -> None:
+    """Raise GateClosed with the report's text when a critical expectation failed; log it otherwise."""
+    if not report.passed:
+        raise GateClosed(report.text())
+    (log.warning if report.warnings else log.info)(report.text())
+
+
+# What is looked at -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The rows of one query, and what is expected of them. `key` names a bad row of `table`."""
+
+    suite: str
+    table: str
+    key: tuple[str, ...]
+    query: str
+    critical: Sequence["Expectation"] = ()
+    warning: Sequence["Expectation"] = ()
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def expectations(self) -> list[tuple[Severity, "Expectation"]]:
+        return [*(("critical", each) for each in self.critical), *(("warning", each) for each in self.warning)]
+
+
+def suite(name: str) -> ModuleType:
+    """The module `expectations/<name>.py`, for instance `raw/google_ads`. Raises SuiteError when there is none."""
+    path = SUITES / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"expectations.{name.replace('/', '.')}", path)
+    if not path.exists() or spec is None or spec.loader is None:
+        raise SuiteError(f"{path} is missing: nothing says when {name} may be believed. Write its suite.")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def mart_suites() -> list[str]:
+    """Names of the suites of marts, in the order of their files."""
+    return [f"marts/{path.stem}" for path in sorted((SUITES / "marts").glob("*.py")) if path.stem != "__init__"]
+
+
+# A delivery --------------------------------------------------------------------------------------------------------
+
+
+def check_raw(source: str, run_id: str) -> CheckReport:
+    """Judge what one run loaded of a source, and write the judgement to ops.checks.
+
+    Looks at the run's rows of ops.loads, at the days it read of dated streams, and at the records it changed of changed
+    streams, together with those of deliveries that failed before and were not repaired since: a bad row that the vendor
+    sends again unchanged keeps its first load id, and must not pass for being old.
+    """
+    with ledger.connect("loader") as connection:
+        loads = _dicts(connection, _RUN_LOADS, {"source": source, "run_id": run_id})
+        suspects = [row for row in open_failures(connection) if row["source"] == source]
+    declared = SOURCES[source]
+    judged = suite(f"raw/{source}")
+    batches = [_deliveries(loads, [stream.name for stream in declared.streams])]
+    for stream in declared.streams:
+        mine = [load for load in loads if load["stream"] == stream.name]
+        doubtful = [load for load in suspects if load["stream"] == stream.name]
+        batch = _delivered(declared, stream, mine, doubtful, judged)
+        if batch.expectations and (doubtful or any(load["rows_loaded"] for load in mine)):
+            batches.append(batch)
+    with _warehouse("loader") as warehouse:
+        results = tuple(check for batch in batches for check in evaluate(warehouse, batch))
+    report = CheckReport(
+        subject=f"Delivery of {source} in run {run_id}",
+        advice=f"What to do: nothing of this run is published, and builds wait for it. Repair the cause, then run "
+        f"ingest__{source} for the same days again; if the data are right and the limit is wrong, change it in "
+        f"expectations/ and clear the task.",
+        results=results,
+    )
+    with ledger.connect("loader") as connection:
+        _record(connection, report, source=source, run_id=run_id)
+    return report
+
+
+# The newest load of each window of the run: an attempt that was repeated is judged by its repetition.
+_RUN_LOADS = """
+select distinct on (connection_id, stream, window_from, window_to) *
+from ops.loads
+where source = %(source)s and run_id = %(run_id)s
+order by connection_id, stream, window_from, window_to, load_id desc
+"""
+
+_DELIVERIES = """
+select
+    delivery.load_id,
+    delivery.stream,
+    delivery.connection_id,
+    delivery.rows_read,
+    delivery.rows_quarantined,
+    delivery.rows_quarantined / nullif(delivery.rows_read, 0)::float8 as quarantined_share,
+    delivery.rows_loaded + delivery.rows_retracted as rows_before,
+    delivery.rows_retracted / nullif(delivery.rows_loaded + delivery.rows_retracted, 0)::float8 as retracted_share,
+    cardinality(delivery.new_fields) as new_fields,
+    usual.rows_per_day * (delivery.window_to - delivery.window_from) as rows_expected,
+    delivery.rows_loaded
+    / nullif(usual.rows_per_day * (delivery.window_to - delivery.window_from), 0) as volume_ratio
+from ops.loads as delivery
+left join lateral (
+    select percentile_cont(0.5) within group (order by earlier.rows_per_day) as rows_per_day
+    from (
+        select load.rows_loaded / (load.window_to - load.window_from)::float8 as rows_per_day
+        from ops.loads as load
+        where
+            load.source = delivery.source
+            and load.stream = delivery.stream
+            and load.connection_id = delivery.connection_id
+            and load.load_id < delivery.load_id
+            and load.run_id <> delivery.run_id
+        order by load.load_id desc
+        limit 28
+    ) as earlier
+    having count(*) >= 5
+) as usual on true
+where delivery.load_id = any(array[{load_ids}]::bigint[])
+"""
+
+
+def _deliveries(loads: list[dict[str, Any]], streams: list[str]) -> Batch:
+    judged = suite("deliveries")
+    return Batch(
+        suite="deliveries",
+        table="ops.loads",
+        key=("load_id",),
+        query=_DELIVERIES.format(load_ids=", ".join(str(load["load_id"]) for load in loads)),
+        critical=judged.CRITICAL,
+        warning=judged.WARNING,
+        parameters={"streams": streams},
+    )
+
+
+def _delivered(
+    source: Source, stream: Stream, loads: list[dict[str, Any]], suspects: list[dict[str, Any]], judged: ModuleType
+) -> Batch:
+    """The rows of one stream that the run answers for, narrowed to the columns its suite speaks of."""
+    if stream.kind == "dated":
+        scopes = [
+            f"(_connection_id = {_literal(load['connection_id'])} and {stream.day} >= date '{load['window_from']}' "
+            f"and {stream.day} < date '{load['window_to']}')"
+            for load in loads
+        ]
+    else:
+        scopes = [f"_load_id = {load['load_id']}" for load in (*loads, *suspects)]
+    table = f"raw.{raw_table(source, stream)}"
+    key = ("_connection_id", *stream.key)
+    columns = {name for name, _ in rows.raw_columns(stream)} | {"_connection_id", "_load_id", "_fetched_at"}
+    critical, warning = judged.CRITICAL.get(stream.name, []), judged.WARNING.get(stream.name, [])
+    wanted = [*key, *sorted(columns & {name for each in (*critical, *warning) for name in _columns(each)} - set(key))]
+    return Batch(
+        suite=f"raw/{source.name}",
+        table=table,
+        key=stream.key,
+        # Names and numbers of our own: columns are declared, ids are integers, connection ids are quoted.
+        query=f"select {', '.join(wanted)} from {table} where {' or '.join(scopes) or 'false'}",  # noqa: S608
+        critical=critical,
+        warning=warning,
+    )
+
+
+# A run failed when its latest judgement found bad rows. It is repaired when its windows were loaded again by runs that
+# were judged and passed.
+_OPEN_FAILURES = """
+with judged_last as (
+    select audit.source, audit.run_id, max(audit.checked_at) as checked_at
+    from ops.checks as audit
+    where (audit.source, audit.run_id) in (
+        select failed.source, failed.run_id
+        from ops.checks as failed
+        where not failed.passed and failed.severity = 'critical'
+    )
+    group by audit.source, audit.run_id
+),
+
+failed_runs as (
+    select distinct audit.source, audit.run_id
+    from ops.checks as audit
+    inner join judged_last using (source, run_id, checked_at)
+    where
+        not audit.passed
+        and audit.severity = 'critical'
+        and (audit.unexpected_count > 0 or jsonb_exists(audit.observed, 'raised'))
+)
+
+select
+    load.source,
+    load.run_id,
+    load.connection_id,
+    load.stream,
+    load.window_from,
+    load.window_to,
+    load.load_id
+from ops.loads as load
+inner join failed_runs using (source, run_id)
+where not coalesce((
+    select range_agg(daterange(later.window_from, later.window_to)) @> daterange(load.window_from, load.window_to)
+    from ops.loads as later
+    where
+        later.source = load.source
+        and later.stream = load.stream
+        and later.connection_id = load.connection_id
+        and later.load_id > load.load_id
+        and later.run_id <> load.run_id
+        and (later.source, later.run_id) not in (select failed_runs.source, failed_runs.run_id from failed_runs)
+        and exists (
+            select from ops.checks as audit where audit.source = later.source and audit.run_id = later.run_id
+        )
+), false)
+order by load.load_id
+"""
+
+
+def open_failures(connection: psycopg.Connection[Any]) -> list[dict[str, Any]]:
+    """Loads whose rows failed their gate and were not replaced by a delivery that passed."""
+    return _dicts(connection, _OPEN_FAILURES)
+
+
+# Great Expectations ------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _warehouse(role: config.Role) -> Iterator["SQLDatasource"]:
+    """The warehouse as Great Expectations sees it: one connection, scoped rows copied once into a temporary table."""
+    import great_expectations
+    from sqlalchemy.engine import make_url
+
+    url = make_url(config.dsn(role)).set(drivername="postgresql+psycopg")
+    options = f"{url.query.get('options', '')} -c timezone=UTC".strip()
+    context = great_expectations.get_context(mode="ephemeral")
+    context.enable_analytics(False)
+    context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]
+    warehouse = context.data_sources.add_postgres(
+        "warehouse",
+        connection_string=url.update_query_dict({"options": options}).render_as_string(hide_password=False),
+        create_temp_table=True,
+        kwargs={"pool_size": 1, "max_overflow": 0},
+    )
+    try:
+        yield warehouse
+    finally:
+        warehouse.get_engine().dispose()
+
+
+def evaluate(warehouse: "SQLDatasource", batch: Batch) -> Iterator[Check]:
+    """Evaluate all expectations of a batch; as many checks as expectations, in their order.
+
+    An expectation that cannot be evaluated has failed, and so have all of a batch that cannot be read: what was not
+    checked is not believed.
+    """
+    from great_expectations import ExpectationSuite
+    from great_expectations.validator.v1_validator import Validator
+
+    asset = warehouse.add_query_asset(f"{batch.suite}:{batch.table}:{len(warehouse.assets)}", query=batch.query)
+    # Batch.validate would copy the rows again for every call; this validator keeps them for the second question.
+    validator = Validator(batch_definition=asset.add_batch_definition_whole_table("rows"))
+
+    def ask(places: Sequence[int], result_format: Any) -> dict[int, Any]:
+        validator.result_format = result_format
+        asked = ExpectationSuite(
+            name=batch.suite,
+            expectations=[
+                batch.expectations[place][1].copy(update={"id": None, "meta": {"place": place}}) for place in places
+            ],
+        )
+        answered = validator.validate_expectation_suite(asked, dict(batch.parameters))
+        return {result.expectation_config.meta["place"]: result for result in answered.results}
+
+    everything = range(len(batch.expectations))
+    try:
+        results = ask(everything, "BOOLEAN_ONLY")
+    except Exception as error:
+        log.exception("Suite %s could not be evaluated on %s", batch.suite, batch.table)
+        yield from (_check(batch, place, {"raised": _reason(error)}) for place in everything)
+        return
+    if sorted(results) != list(everything):
+        raise SuiteError(
+            f"Suite {batch.suite} on {batch.table} states {len(everything)} expectations, but {len(results)} were "
+            "evaluated. Two of them may be the same."
+        )
+    failed = [place for place in everything if not results[place].success]
+    details: dict[int, Any] = {}
+    if failed:
+        try:
+            details = ask(
+                failed,
+                {
+                    "result_format": "SUMMARY",
+                    "unexpected_index_column_names": list(batch.key),
+                    "partial_unexpected_count": SAMPLES,
+                    "return_unexpected_index_query": True,
+                },
+            )
+        except Exception:
+            log.exception("Details of suite %s on %s could not be read", batch.suite, batch.table)
+    for place in everything:
+        if place not in failed:
+            yield _check(batch, place, {}, passed=True)
+        elif reason := _raised(results[place]):
+            yield _check(batch, place, {"raised": reason})
+        else:
+            yield _check(batch, place, details[place].result if place in details else {})
+
+
+def _check(batch: Batch, place: int, result: Mapping[str, Any], *, passed: bool = False) -> Check:
+    """A result as we keep it: counts, days and hashed keys, but no value of the data."""
+    severity, expectation = batch.expectations[place]
+    samples = [sample for sample in result.get("partial_unexpected_index_list") or () if isinstance(sample, Mapping)]
+    keys = [[sample.get(name) for name in batch.key] for sample in samples]
+    secret = privacy.person_key_secret() if keys else b""
+    observed: dict[str, Any] = {"type": expectation.expectation_type}
+    if "raised" in result:
+        observed["raised"] = result["raised"]
+    if isinstance(result.get("element_count"), int):
+        observed["rows"] = result["element_count"]
+    if isinstance(result.get("observed_value"), bool | int | float | Decimal):
+        observed["value"] = result["observed_value"]
+    if days := sorted({str(value) for key in keys for value in key if _is_day(value)}):
+        observed["days"] = days
+    rows_query = result.get("unexpected_index_query")
+    return Check(
+        suite=batch.suite,
+        table=batch.table,
+        column=", ".join(_columns(expectation)[:2]) or None,
+        expectation=expectation.description or expectation.expectation_type,
+        severity=severity,
+        passed=passed,
+        observed=observed,
+        unexpected_count=result.get("unexpected_count"),
+        sample_keys=tuple(privacy.keyed_hash(secret, ":".join(map(str, key))) for key in keys),
+        notes=_notes(expectation),
+        rows_query=_on_table(rows_query, batch.table) if isinstance(rows_query, str) else None,
+    )
+
+
+def _columns(expectation: "Expectation") -> list[str]:
+    """Columns an expectation speaks of, those of its row condition last."""
+    named = [getattr(expectation, name, None) for name in ("column", "column_A", "column_B")]
+    named += getattr(expectation, "column_list", None) or []
+    condition = getattr(expectation, "row_condition", None)
+    if condition is not None:
+        named.append(condition.column.name)
+    return [name for name in named if name]
+
+
+def _notes(expectation: "Expectation") -> str | None:
+    return " ".join(expectation.notes) if isinstance(expectation.notes, list) else expectation.notes
+
+
+def _is_day(value: Any) -> bool:
+    if isinstance(value, str) and len(value) == len("2026-01-05"):
+        try:
+            date.fromisoformat(value)
+        except ValueError:
+            return False
+        return True
+    return isinstance(value, date)
+
+
+def _on_table(query: str, table: str) -> str:
+    """The query for bad rows, with the temporary table's name replaced by the one a person can read."""
+    words = " ".join(query.split()).split(" ")
+    return " ".join(table if word.startswith("gx_temp_") else word for word in words)
+
+
+def _raised(result: Any) -> str | None:
+    """Why an expectation could not be evaluated; None when it was."""
+    information = result.exception_info or {}
+    # One flat entry, or one per metric that could not be computed.
+    entries = [information] if "raised_exception" in information else list(information.values())
+    for entry in entries:
+        if entry.get("raised_exception"):
+            return _shortened(entry.get("exception_message") or "no reason given")
+    return None
+
+
+def _reason(error: BaseException) -> str:
+    return _shortened(f"{type(error).__name__}: {error}")
+
+
+def _shortened(text: str) -> str:
+    """The first line: what follows in a database error quotes statements and may quote values."""
+    return text.strip().splitlines()[0][:300] if text.strip() else "no reason given"
+
+
+# The ledger --------------------------------------------------------------------------------------------------------
+
+
+def _record(
+    connection: psycopg.Connection[Any],
+    report: CheckReport,
+    *,
+    source: str | None = None,
+    run_id: str | None = None,
+    build_id: int | None = None,
+) -> None:
+    """Write a report to ops.checks; its rows share one checked_at."""
+    checked_at = datetime.now(UTC)
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            """
+            insert into ops.checks (
+                suite, table_name, column_name, expectation, severity, passed, observed, unexpected_count, sample_keys,
+                source, run_id, build_id, checked_at
+            )
+            values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+            """,
+            [
+                (
+                    check.suite,
+                    check.table,
+                    check.column,
+                    check.expectation,
+                    check.severity,
+                    check.passed,
+                    Jsonb(check.observed),
+                    check.unexpected_count,
+                    list(check.sample_keys),
+                    source,
+                    run_id,
+                    build_id,
+                    checked_at,
+                )
+                for check in report.results
+            ],
+        )
+
+
+def _dicts(connection: psycopg.Connection[Any], query: str, parameters: Any = None) -> list[dict[str, Any]]:
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(query.encode(), parameters).fetchall()
+
+
+def _literal(value: str) -> str:
+    return sql.Literal(value).as_string()
