@@ -152,7 +152,8 @@ def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[by
             yield from _archived_objects(client, stream)
         elif stream.name == "owners":
             yield from _owners(client)
-        else:
+        # The events API needs an Enterprise subscription; a portal without one says so in the connection.
+        elif connection.extra.get("contact_events", True):
             yield from _events(client, window)
 
 

@@ -189,7 +189,8 @@ def _diagnose(answer: rest.Answer) -> rest.Diagnosis | None:
             named,
             advice='Set a live version in the connection\'s extra, for example {"version": "v26.0"}.',
         )
-    return rest.Diagnosis(rest.Refused, named)
+    advice = "Ask for days of the last 37 months only: Meta keeps no more." if code == 3018 else None
+    return rest.Diagnosis(rest.Refused, named, advice=advice)
 
 
 def _wait(answer: rest.Answer) -> float:

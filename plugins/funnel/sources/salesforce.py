@@ -358,4 +358,5 @@ SOURCE = Source(
     fetch=fetch,
     records=records,
     envelope="records",
+    owner="sales operations",
 )
