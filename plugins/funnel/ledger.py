@@ -187,65 +187,85 @@ def publication_in_effect(connection: psycopg.Connection[Any]) -> dict[str, Any]
         return cursor.execute("select * from ops.publication_in_effect").fetchone()
 
 
-def open_build(connection: psycopg.Connection[Any], *, full: bool = False) -> Build:
+def open_build(connection: psycopg.Connection[Any], project_fingerprint: str, *, full: bool = False) -> Build:
     """Start a row of ops.builds: what must be read (loads since the publication in effect) and as of when.
 
     `connection` must hold the build lock. as_of is the end of the last day complete in every source that is not late;
-    it never moves back by itself. Raises LedgerError before the first load.
+    it never moves back by itself. The build is full when asked, before the first publication, after a roll-back, after
+    an unpublished full build, and when the dbt project or a reporting setting differs from the published build's.
+    Raises LedgerError before the first load.
     """
     chosen = config.settings()
     published = publication_in_effect(connection)
     last_days: dict[str, date | None] = dict(
-        connection.execute(
-            "select source, min(last_day_complete) from ops.sources where first_day is not null group by source"
-        ).fetchall()
+        connection.execute("select source, min(last_day_complete) from ops.sources group by source").fetchall()
     )
     complete = [day for day in last_days.values() if day is not None]
     if not complete:
-        raise LedgerError("There is nothing to build from: no load is recorded in ops.loads. Ingest a source first.")
+        raise LedgerError("There is nothing to build from: no checked load is recorded. Ingest a source first.")
     newest = max(complete)
     late = sorted(source for source, day in last_days.items() if day is None or day < newest)
     as_of = datetime.combine(newest + timedelta(days=1), time(), ZoneInfo(chosen.reporting_timezone)).astimezone(UTC)
     if published and published["as_of"] > as_of:
         as_of = published["as_of"]
-    through = connection.execute("select coalesce(max(load_id), 0) from ops.loads").fetchone()[0]  # type: ignore[index]
-    since = 0
-    full = full or published is None
-    if published and not full:
-        settings_then = connection.execute(
-            "select reporting_currency, reporting_timezone, master_crm from ops.builds where build_id = %s",
-            (published["build_id"],),
-        ).fetchone()
-        if settings_then != (chosen.reporting_currency, chosen.reporting_timezone, chosen.master_crm):
-            full = True
-        else:
-            since = published["through_load_id"]
+    through_load_id = connection.execute("select coalesce(max(load_id), 0) from ops.loads").fetchone()[0]  # type: ignore[index]
+    full = full or published is None or _needs_full_build(connection, published, project_fingerprint)
     connection.execute(
         "update ops.builds set status = 'abandoned', finished_at = clock_timestamp() where status in ('building', 'built')"
     )
+    if not full:
+        _forget_published_changes(connection)
+    build = {
+        "as_of": as_of,
+        "is_full": full,
+        "since_load_id": 0 if full or published is None else published["through_load_id"],
+        "through_load_id": through_load_id,
+        "reporting_currency": chosen.reporting_currency,
+        "reporting_timezone": chosen.reporting_timezone,
+        "master_crm": chosen.master_crm,
+        "sources_configured": sorted(last_days),
+        "sources_late": late,
+        "status": "building",
+        "project_fingerprint": project_fingerprint,
+        "code_version": chosen.code_version,
+    }
     build_id = connection.execute(
-        """
-        insert into ops.builds (
-            as_of, is_full, since_load_id, through_load_id, reporting_currency, reporting_timezone, master_crm,
-            sources_configured, sources_late, status, code_version
-        )
-        values (%s, %s, %s, %s, %s, %s, %s, %s, %s, 'building', %s)
-        returning build_id
-        """,
-        (
-            as_of,
-            full,
-            since,
-            through,
-            chosen.reporting_currency,
-            chosen.reporting_timezone,
-            chosen.master_crm,
-            sorted(last_days),
-            late,
-            chosen.code_version,
+        sql.SQL("insert into ops.builds ({}) values ({}) returning build_id").format(
+            sql.SQL(", ").join(map(sql.Identifier, build)), sql.SQL(", ").join(map(sql.Placeholder, build))
         ),
+        build,
     ).fetchone()[0]  # type: ignore[index]
-    return Build(build_id, as_of, full, since, through)
+    return Build(build_id, as_of, full, build["since_load_id"], through_load_id)
+
+
+def _needs_full_build(connection: psycopg.Connection[Any], published: dict[str, Any], project_fingerprint: str) -> bool:
+    chosen = config.settings()
+    published_as = connection.execute(
+        """
+        select reporting_currency, reporting_timezone, master_crm, project_fingerprint
+        from ops.builds where build_id = %s
+        """,
+        (published["build_id"],),
+    ).fetchone()
+    now = (chosen.reporting_currency, chosen.reporting_timezone, chosen.master_crm, project_fingerprint)
+    unfinished = connection.execute(
+        """
+        select exists (select from ops.builds where build_id > %(build_id)s and is_full)
+            or exists (select from ops.publications where publication_id > %(publication_id)s and reverted_at is not null)
+        """,
+        published,
+    ).fetchone()
+    return published_as != now or bool(unfinished and unfinished[0])
+
+
+def _forget_published_changes(connection: psycopg.Connection[Any]) -> None:
+    """Empty the change lists when the last build that wrote them is the published one."""
+    last = connection.execute("select status from ops.builds order by build_id desc limit 1").fetchone()
+    if last and last[0] == "published":
+        tables = connection.execute("select tablename from pg_tables where schemaname = 'marts_changes'").fetchall()
+        if tables:
+            names = sql.SQL(", ").join(sql.Identifier("marts_changes", table) for (table,) in tables)
+            connection.execute(sql.SQL("truncate {}").format(names))
 
 
 def close_build(connection: psycopg.Connection[Any], build_id: int, status: str, failure: str | None = None) -> None:

@@ -107,10 +107,12 @@ create table ops.builds (
     master_crm text not null,
     sources_configured text[] not null,
     sources_late text[] not null,
-    status text not null check (status in ('building', 'built', 'failed', 'audit_failed', 'published', 'abandoned')),
+    status text not null
+        check (status in ('building', 'built', 'failed', 'audit_failed', 'published', 'abandoned')),
     failure text,
     started_at timestamptz not null default clock_timestamp(),
     finished_at timestamptz,
+    project_fingerprint text not null,
     code_version text not null
 );
 comment on table ops.builds is 'One row per build of the marts: what it had to read and how it ended.';
@@ -164,6 +166,7 @@ grant insert, update, delete on ops.loaded_days to loader;
 grant insert, update on ops.sources, ops.installation to loader;
 grant insert, update on ops.builds to builder;
 grant insert on ops.checks to builder;
+grant usage on sequence ops.publications_publication_id_seq to publisher;
 grant insert, update on ops.publications to publisher;
 grant update (status, failure, finished_at) on ops.builds to publisher;
 

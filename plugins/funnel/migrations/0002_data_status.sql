@@ -35,6 +35,13 @@ where not exists (
 );
 comment on view ops.incomplete_days is 'Days between the first and the last loaded day of a dated stream that no load covers.';
 
+create view ops.latest_checks as
+select distinct on (build_id, suite, table_name, column_name, expectation) *
+from ops.checks
+where build_id is not null
+order by build_id, suite, table_name, column_name, expectation, check_id desc;
+comment on view ops.latest_checks is 'Of each expectation on a build, the evaluation that counts: the latest.';
+
 create view bi.data_status as
 with last_audited as (
     select
@@ -57,7 +64,7 @@ failed as (
             || case when cardinality(audit.sample_keys) > 0 then ' keys ' || array_to_string(audit.sample_keys[1:3], ', ') else '' end
             order by audit.check_id
         ) as failed_checks
-    from ops.checks as audit
+    from ops.latest_checks as audit
     inner join last_audited on audit.build_id = last_audited.build_id
     where not audit.passed and audit.severity = 'critical'
 ),
@@ -96,4 +103,4 @@ left join last_build on true;
 comment on view bi.data_status is 'One row per mart: how fresh it is, whether the last audit passed, which sources are late.';
 alter view bi.data_status owner to publisher;
 grant select on bi.data_status to bi_reader, builder;
-grant select on ops.publication_in_effect, ops.incomplete_days to loader, builder, publisher, bi_reader;
+grant select on ops.publication_in_effect, ops.incomplete_days, ops.latest_checks to loader, builder, publisher, bi_reader;
