@@ -8,8 +8,10 @@ import tracemalloc
 from datetime import date
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
+
 from funnel import rest
 from funnel.contract import Window
 from funnel.sources import SOURCES
@@ -74,9 +76,10 @@ def test_empty_page_in_the_middle_is_not_the_end(vendor: Any) -> None:
 
 def test_next_page_is_asked_where_the_connection_says_not_where_the_body_says(vendor: Any) -> None:
     vendor.reply_in_turn(campaigns(vendor, 1, after="a"), campaigns(vendor, 2))
-    connection = vendor.connection()
+    connection = vendor.connection(page_size=50)
     assert len(read("meta_ads", "campaigns", connection)) == 2
     assert vendor.asked[1].params["access_token"] == connection.password
+    assert vendor.asked[1].params["limit"] == "50"
 
 
 def test_vendor_that_links_a_page_to_itself_is_not_followed_for_ever(vendor: Any, slept: list[float]) -> None:
@@ -182,6 +185,11 @@ def test_half_an_answer_is_asked_again_and_never_yielded(
     assert ids("meta_ads", "campaigns", bodies) == ["1", "2"]
     assert len(slept) == 2
     assert slept[0] < slept[1]
+
+
+def test_half_a_page_of_google_is_not_taken_for_an_empty_one(vendor: Any, slept: list[float]) -> None:
+    google(vendor, vendor.reply(b'{"results": [{"camp'), vendor.reply({"results": [{"campaign": {"id": "1"}}]}))
+    assert read("google_ads", "campaigns", vendor.connection()) == [b'{"results": [{"campaign": {"id": "1"}}]}']
 
 
 def test_vendor_that_stays_down_is_given_up_after_half_a_minute(vendor: Any, slept: list[float]) -> None:
@@ -321,7 +329,9 @@ def test_field_the_user_may_not_see_is_refused_not_nulled(vendor: Any, slept: li
 
 
 def secrets_of(connection: Any) -> list[str]:
-    return [connection.password, connection.extra["refresh_token"], connection.extra["app_secret"], "session-of-stub"]
+    extra = connection.extra
+    plain = [connection.password, extra["refresh_token"], extra["app_secret"], "session-of-stub"]
+    return [*plain, *(quote(secret, safe="") for secret in plain)]
 
 
 @pytest.mark.parametrize("source", sorted(SOURCES))
