@@ -1,0 +1,59 @@
+"""`python -m sandbox`: serve a scenario, or print the Airflow Connections that lead to it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import orjson
+
+from sandbox.credentials import connections
+from sandbox.exchange import Settings, World
+from sandbox.scenario import build
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
+    parser.add_argument("command", nargs="?", choices=("serve", "connections"), default="serve")
+    parser.add_argument("--scenario", choices=("company", "worked_example"), default="company")
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument(
+        "--anchor", type=date.fromisoformat, default=None, help="the day that counts as today (default: today)"
+    )
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8090)
+    parser.add_argument("--tls-port", type=int, default=None)
+    parser.add_argument("--tls-dir", type=Path, default=Path(".local/sandbox_tls"))
+    parser.add_argument(
+        "--control-token", default=None, help="secret of the control endpoint; without it anyone may control"
+    )
+    parser.add_argument("--rate-limits", choices=("off", "real"), default="off")
+    parser.add_argument("--now", default=None, help="fix the clock from the start, ISO 8601")
+    parser.add_argument(
+        "--base-url", default="http://127.0.0.1:8090", help="for `connections`: where the sandbox answers"
+    )
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    scenario = build(options.scenario, options.seed, options.anchor or datetime.now(UTC).date())
+    if options.command == "connections":
+        sys.stdout.write(
+            orjson.dumps(connections(scenario, options.base_url), option=orjson.OPT_INDENT_2).decode() + "\n"
+        )
+        return 0
+    from sandbox.clock import moment
+    from sandbox.server import serve
+
+    world = World(scenario, Settings(rate_limits=options.rate_limits == "real"))
+    if options.now:
+        world.fixed_now = moment(options.now)
+    serve(world, options.host, options.port, options.control_token, options.tls_port, options.tls_dir)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,63 @@
+"""What really happened in the made-up company, as its generator decided it: the raw stuff of the truth.
+
+No vendor record is derived from these objects and these are derived from no vendor record: generators write both
+side by side. Nothing here is served.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Kind = Literal["touch", "mql", "sal", "sql", "disqualified", "recycled"]
+
+
+@dataclass(slots=True, frozen=True)
+class Happening:
+    """Something that happened to a person; `channel` and `campaign_id` are said of touches only."""
+
+    at: int
+    kind: Kind
+    channel: str | None = None
+    campaign_id: str | None = None
+
+
+@dataclass(slots=True)
+class Person:
+    """One human being as sales and marketing meet them.
+
+    `records` are (created, source, vendor id) of the records that count as one each: a Salesforce contact born from
+    a lead continues that lead. `merged_into` says that from `merged_at` on the vendors know this person to be another.
+    """
+
+    person_id: str
+    happenings: list[Happening] = field(default_factory=list)
+    records: list[tuple[int, str, str]] = field(default_factory=list)
+    regions: list[tuple[int, str]] = field(default_factory=list)
+    removed_at: int | None = None
+    merged_into: str | None = None
+    merged_at: int | None = None
+
+
+@dataclass(slots=True)
+class Deal:
+    """One opportunity, once, however many vendors hold a copy.
+
+    `entered_at` is when the final stage was entered and `closed_at` the moment the business counts as its close.
+    """
+
+    opportunity_id: str
+    source: str
+    opportunity_type: str
+    created_at: int
+    amounts: list[tuple[int, int]]
+    currency: str
+    list_amount: int | None
+    region: str
+    person_id: str | None = None
+    other_person_id: str | None = None
+    lead_source: str | None = None
+    entered_at: int | None = None
+    closed_at: int | None = None
+    is_won: bool | None = None
+    removed_at: int | None = None

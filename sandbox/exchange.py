@@ -1,0 +1,205 @@
+"""One HTTP exchange as the vendors' modules see it, and the world they answer from.
+
+Vendor modules are plain functions from a call to an answer; the server around them does the HTTP.
+"""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+from urllib.parse import parse_qsl
+
+import orjson
+
+from sandbox.clock import iso
+from sandbox.scenario import Scenario
+
+
+@dataclass(slots=True)
+class Answer:
+    """Status, JSON-able payload and headers; `text` replaces the payload where a vendor does not answer JSON."""
+
+    payload: Any = None
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    text: str | None = None
+    content_type: str = "application/json; charset=UTF-8"
+
+    def body(self) -> bytes:
+        return self.text.encode() if self.text is not None else orjson.dumps(self.payload)
+
+
+class Refusal(Exception):
+    """The vendor says no; carries the answer."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(str(answer.payload))
+        self.answer = answer
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request. Paths are percent-decoded; header names are lower case."""
+
+    method: str
+    path: str
+    query_string: str
+    headers: dict[str, str]
+    body: bytes
+    base_url: str
+    now: int
+
+    @cached_property
+    def query(self) -> dict[str, str]:
+        return dict(self.query_pairs)
+
+    @cached_property
+    def query_pairs(self) -> list[tuple[str, str]]:
+        return parse_qsl(self.query_string, keep_blank_values=True)
+
+    def query_list(self, name: str) -> list[str]:
+        """Values given as ?a=1&a=2 or ?a=1,2."""
+        return [
+            part
+            for key, value in self.query_pairs
+            if key in (name, f"{name}[]")
+            for part in value.split(",")
+            if part != ""
+        ]
+
+    @cached_property
+    def form(self) -> dict[str, str]:
+        return dict(parse_qsl(self.body.decode("utf-8", "replace"), keep_blank_values=True))
+
+    @cached_property
+    def json(self) -> Any:
+        """The JSON body; an unreadable one raises orjson.JSONDecodeError (a ValueError)."""
+        return orjson.loads(self.body)
+
+    @property
+    def bearer(self) -> str | None:
+        kind, _, token = self.headers.get("authorization", "").partition(" ")
+        return token.strip() if kind.lower() in ("bearer", "oauth") and token.strip() else None
+
+    @property
+    def basic(self) -> tuple[str, str] | None:
+        kind, _, token = self.headers.get("authorization", "").partition(" ")
+        if kind.lower() != "basic":
+            return None
+        try:
+            user, _, password = base64.b64decode(token).decode().partition(":")
+        except ValueError:
+            return None
+        return user, password
+
+
+@dataclass(slots=True)
+class Settings:
+    """What tests may turn at run time through POST /_control/settings."""
+
+    google_page_size: int = 10_000
+    meta_default_limit: int = 25
+    meta_max_limit: int = 5_000
+    hubspot_search_cap: int = 10_000
+    hubspot_search_lag_seconds: int = 0
+    salesforce_page_size: int = 2_000
+    accept_sunset_versions: bool = False
+    rate_limits: bool = False
+    token_seconds: int = 3_600
+    report_polls: int = 1
+    meta_requires_proof: bool = False
+
+
+@dataclass(slots=True)
+class Token:
+    vendor: str
+    issued: float
+    lifetime: float
+    revoked: bool = False
+
+    @property
+    def is_alive(self) -> bool:
+        return not self.revoked and time.monotonic() - self.issued < self.lifetime
+
+
+@dataclass
+class World:
+    """The scenario, the settings and what the server remembers between requests."""
+
+    scenario: Scenario
+    settings: Settings = field(default_factory=Settings)
+    fixed_now: int | None = None
+    tokens: dict[str, Token] = field(default_factory=dict)
+    revoked: set[str] = field(default_factory=set)
+    cursors: dict[str, Any] = field(default_factory=dict)
+    counters: dict[str, itertools.count[int]] = field(default_factory=dict)
+    windows: dict[str, list[float]] = field(default_factory=dict)
+    memory: dict[str, Any] = field(default_factory=dict)
+
+    def now(self) -> int:
+        now = self.fixed_now if self.fixed_now is not None else int(time.time() * 1000)
+        self.scenario.grow(now)
+        return now
+
+    def number(self, name: str) -> int:
+        """1, 2, 3 … per name: ids of requests, tokens and cursors without any randomness."""
+        return next(self.counters.setdefault(name, itertools.count(1)))
+
+    def issue_token(self, vendor: str, prefix: str) -> str:
+        token = f"{prefix}{self.number('token'):06d}"
+        self.tokens[token] = Token(vendor, time.monotonic(), self.settings.token_seconds)
+        return token
+
+    def knows_token(self, vendor: str, token: str | None) -> bool:
+        known = self.tokens.get(token or "")
+        return known is not None and known.vendor == vendor and known.is_alive
+
+    def exceeds(self, name: str, allowed: int, seconds: float) -> bool:
+        """Whether one more event would pass a rolling limit; counts the event when it fits."""
+        moment = time.monotonic()
+        recent = [at for at in self.windows.get(name, ()) if moment - at < seconds]
+        if len(recent) >= allowed:
+            self.windows[name] = recent
+            return True
+        self.windows[name] = [*recent, moment]
+        return False
+
+    def memo(self, key: str, make: Callable[[], Any]) -> Any:
+        """The last few results that several pages of one reading share."""
+        if key not in self.memory:
+            while len(self.memory) >= 32:
+                del self.memory[next(iter(self.memory))]
+            self.memory[key] = make()
+        return self.memory[key]
+
+    def forget(self) -> None:
+        """Back to a freshly started server; the scenario stays."""
+        self.settings = Settings(rate_limits=self.settings.rate_limits)
+        self.tokens.clear()
+        self.revoked.clear()
+        self.cursors.clear()
+        self.windows.clear()
+        self.memory.clear()
+
+    def describe_now(self) -> str:
+        return iso(self.now())
+
+
+Handler = Callable[[World, Call, dict[str, str]], Answer]
+
+
+def encode_cursor(offset: int, spelling: int = 0) -> str:
+    """An opaque page cursor. Spellings of one offset differ, so that an empty page can point to the same place."""
+    return base64.urlsafe_b64encode(f"{offset}:{spelling}".encode()).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str) -> tuple[int, int]:
+    """(offset, spelling); an alien cursor raises ValueError."""
+    padded = cursor + "=" * (-len(cursor) % 4)
+    offset, _, spelling = base64.urlsafe_b64decode(padded.encode()).decode().partition(":")
+    return int(offset), int(spelling or 0)

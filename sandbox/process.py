@@ -1,0 +1,157 @@
+"""Start a sandbox in a process of its own and steer it: what test suites of every layer use."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from sandbox.credentials import connections
+from sandbox.scenario import build
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@dataclass
+class Handle:
+    """A running sandbox. `base_url` speaks HTTP; `tls_url` https, trusted through `ca_file`, when TLS was asked for."""
+
+    process: subprocess.Popen[bytes]
+    base_url: str
+    control_token: str
+    scenario: str
+    seed: int
+    anchor: date
+    tls_url: str | None = None
+    ca_file: Path | None = None
+
+    def control(self, method: str, action: str, body: Any = None) -> Any:
+        response = httpx.request(
+            method,
+            f"{self.base_url}/_control/{action}",
+            json=body,
+            headers={"X-Control-Token": self.control_token},
+            timeout=60,
+        )
+        if response.status_code != 200:
+            raise RuntimeError(f"The sandbox refused {method} {action} {body}: {response.text}")
+        return response.json()
+
+    def set_now(self, now: str | None) -> None:
+        """Move the company's clock; None returns to the real one."""
+        self.control("POST", "now", {"now": now})
+
+    def misbehave(self, vendor: str, fault: str, times: int | None = 1, **parameters: Any) -> None:
+        """Make one vendor fail in a named way for the next requests that match; times=None means until reset."""
+        self.control("POST", "misbehave", {"vendor": vendor, "fault": fault, "times": times, **parameters})
+
+    def set(self, **settings: Any) -> None:
+        """Turn settings: page sizes, caps, rate limits."""
+        self.control("POST", "settings", settings)
+
+    def reset(self) -> None:
+        """Real clock, good behaviour, default settings, empty log, all tokens forgotten."""
+        self.control("POST", "reset")
+
+    def requests(self) -> list[dict[str, Any]]:
+        """The log of vendor requests since start or reset."""
+        logged: list[dict[str, Any]] = self.control("GET", "requests")["requests"]
+        return logged
+
+    def connections(self) -> dict[str, dict[str, Any]]:
+        """Airflow Connections as `python -m sandbox connections` prints them."""
+        return connections(build(self.scenario, self.seed, self.anchor), self.base_url)
+
+    def stop(self) -> None:
+        self.process.terminate()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def start(
+    scenario: str = "company",
+    seed: int = 7,
+    anchor: date | str = date(2026, 11, 23),
+    port: int = 0,
+    tls: bool = False,
+    control_token: str = "sandbox-control",
+    rate_limits: str = "off",
+    now: str | None = None,
+    tls_dir: Path | None = None,
+) -> Handle:
+    """A sandbox that answers; port 0 takes a free one."""
+    anchor = date.fromisoformat(anchor) if isinstance(anchor, str) else anchor
+    port = port or free_port()
+    command = [
+        sys.executable, "-m", "sandbox", "--scenario", scenario, "--seed", str(seed), "--anchor", anchor.isoformat(),
+        "--port", str(port), "--control-token", control_token, "--rate-limits", rate_limits,
+    ]  # fmt: skip
+    if now:
+        command += ["--now", now]
+    tls_port = None
+    if tls:
+        tls_port = free_port()
+        tls_dir = tls_dir or Path(tempfile.mkdtemp(prefix="sandbox-tls-"))
+        command += ["--tls-port", str(tls_port), "--tls-dir", str(tls_dir)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(command, cwd=ROOT, env=environment)
+    handle = Handle(
+        process,
+        f"http://127.0.0.1:{port}",
+        control_token,
+        scenario,
+        seed,
+        anchor,
+        f"https://localhost:{tls_port}" if tls_port else None,
+        tls_dir / "ca.pem" if tls_port and tls_dir else None,
+    )
+    _wait(handle)
+    return handle
+
+
+def _wait(handle: Handle, seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if handle.process.poll() is not None:
+            raise RuntimeError(
+                f"The sandbox ended with code {handle.process.returncode} before it answered; its message is above. "
+                "A port in use is the usual reason."
+            )
+        try:
+            if httpx.get(f"{handle.base_url}/_control/health", timeout=5).status_code == 200:
+                return
+        except httpx.TransportError:
+            time.sleep(0.05)
+    handle.stop()
+    raise RuntimeError(f"The sandbox did not answer at {handle.base_url} within {seconds:.0f} seconds.")
+
+
+@contextmanager
+def running(**options: Any) -> Iterator[Handle]:
+    """A sandbox for the length of a with block."""
+    handle = start(**options)
+    try:
+        yield handle
+    finally:
+        handle.stop()

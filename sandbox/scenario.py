@@ -1,0 +1,80 @@
+"""A made-up world: what every vendor holds, and what really happened. Scenarios are found by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from sandbox.ads import AdAccount
+from sandbox.decisions import Deal, Person
+from sandbox.records import Table
+
+HUBSPOT_OBJECTS = ("contacts", "companies", "deals", "owners")
+SALESFORCE_OBJECTS = (
+    "Account",
+    "Contact",
+    "Lead",
+    "LeadHistory",
+    "Opportunity",
+    "OpportunityContactRole",
+    "OpportunityHistory",
+    "User",
+)
+
+
+@dataclass(slots=True)
+class ContactEvent:
+    """One event occurrence on a HubSpot contact; after a merge it belongs to the survivor."""
+
+    id: str
+    at: int
+    event_type: str
+    contact_id: str
+    properties: dict[str, str] = field(default_factory=dict)
+    moved_at: int | None = None
+    moved_to: str | None = None
+
+    def contact_at(self, now: int) -> str:
+        if self.moved_to is not None and self.moved_at is not None and self.moved_at <= now:
+            return self.moved_to
+        return self.contact_id
+
+
+def _tables(names: tuple[str, ...]) -> dict[str, Table]:
+    return {name: Table() for name in names}
+
+
+@dataclass(slots=True)
+class Scenario:
+    """Everything there is. `grow` makes life happen up to a moment; it must be called before reading at it."""
+
+    name: str
+    portal_id: int
+    ad_accounts: list[AdAccount] = field(default_factory=list)
+    hubspot: dict[str, Table] = field(default_factory=lambda: _tables(HUBSPOT_OBJECTS))
+    events: list[ContactEvent] = field(default_factory=list)
+    salesforce: dict[str, Table] = field(default_factory=lambda: _tables(SALESFORCE_OBJECTS))
+    people: dict[str, Person] = field(default_factory=dict)
+    deals: list[Deal] = field(default_factory=list)
+    grow: Callable[[int], None] = lambda now: None
+    conversion_actions: list[dict[str, Any]] = field(default_factory=list)
+
+    def accounts(self, platform: str) -> list[AdAccount]:
+        return [account for account in self.ad_accounts if account.platform == platform]
+
+
+def build(name: str, seed: int = 7, anchor: date | None = None) -> Scenario:
+    """The scenario of that name. `anchor` is today for `company`; the worked example has fixed dates."""
+    if name == "worked_example":
+        from sandbox.worked_example import make_worked_example
+
+        return make_worked_example()
+    if name == "company":
+        from sandbox.company import make_company
+
+        if anchor is None:
+            raise ValueError("Scenario company needs an anchor date: the day that counts as today when it is made.")
+        return make_company(seed, anchor)
+    raise ValueError(f"There is no scenario {name!r}; there are company and worked_example.")
