@@ -3,7 +3,7 @@
 Wiring only. What the tasks do is in `funnel.tasks`.
 """
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG, AssetAny
 
@@ -17,20 +17,20 @@ RUNBOOK = """
 
 Builds the marts with dbt, audits them with Great Expectations and publishes them to `bi`: all marts or none.
 
-**Normal.** One run after the day's ingests. It waits until none is queued or running, at most BUILD_DEADLINE_MINUTES, so that a
-late source holds nobody back; `bi.data_status` names the late one. Many deliveries cause one build: a run that finds everything
-published already is skipped.
+**Normal.** One run after the day's ingests. It waits until none is queued or running, at most BUILD_DEADLINE_MINUTES,
+so that a late source holds nobody back; `bi.data_status` names the late one. Many deliveries cause one build: a run
+that finds everything published already is skipped.
 
-**When it fails.** Readers keep the last publication. `build`: the message names the model or test and shows rows; correct the model
-or the rule and trigger this DAG. `audit`: the message names the expectation, the rows and their hashed keys; `ops.checks` has
-all results. What was built and not published is part of the next build by itself. `make rollback` returns to the publication
-before.
+**When it fails.** Readers keep the last publication. `build`: the message names the model or test and shows rows;
+correct the model or the rule and trigger this DAG. `audit`: the message names the expectation, the rows and their
+hashed keys; `ops.checks` has all results. What was built and not published is part of the next build by itself. `make
+rollback` returns to the publication before.
 """
 
 with DAG(
     dag_id="build_funnel",
     schedule=AssetAny(*(tasks.asset(name) for name in SOURCES)),
-    start_date=datetime(2024, 1, 1),
+    start_date=datetime(2024, 1, 1, tzinfo=UTC),
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=timedelta(hours=12),

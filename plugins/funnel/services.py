@@ -222,7 +222,7 @@ def airflow_environment() -> dict[str, str]:
 
 
 def process(name: str) -> Any | None:
-    """The running process of a service (psutil), or None. A process id that another program has by now does not count."""
+    """The running process of a service (psutil), or None; an id that another program has by now does not count."""
     import psutil
 
     try:

@@ -8,6 +8,7 @@ from the scheduler, so `python -m funnel.tasks scheduler` spares every task some
 """
 
 import asyncio
+import importlib
 import logging
 import sys
 import time
@@ -44,6 +45,23 @@ HEADLINES = {
     "audit": "Audit failed",
     "publish": "Publish failed",
 }
+
+# Imported before the scheduler forks its tasks. None of our own modules: an edit must reach the next task.
+SLOW_IMPORTS = (
+    "airflow.dag_processing.dagbag",
+    "airflow.providers.standard.decorators.python",
+    "airflow.sdk.execution_time.task_runner",
+    "dbt.adapters.postgres",
+    "dbt.cli.main",
+    "great_expectations",
+    "great_expectations.expectations.core",
+    "httpx",
+    "orjson",
+    "pandas",
+    "psycopg",
+    "sqlalchemy.dialects.postgresql.psycopg",
+    "zstandard",
+)
 
 WINDOW_PARAMS = {
     "from": Param(None, type=["null", "string"], format="date", description="First day of one windowed read."),
@@ -88,7 +106,9 @@ def extract(source_name: str, connection_id: str) -> list[str]:
                     raise
                 log.warning("%s Next try at %s; the slot is free until then.", exhausted, exhausted.retry_at)
                 raise AirflowRescheduleException(exhausted.retry_at) from exhausted
-        log.info("%s %s to %s: %d bodies, %d bytes", stream.name, window.from_day, window.to_day, len(read.files), read.bytes)
+        log.info(
+            "%s %s to %s: %d bodies, %d bytes", stream.name, window.from_day, window.to_day, len(read.files), read.bytes
+        )
         landed.append(read.path)
     return landed
 
@@ -104,7 +124,9 @@ def load(landed: list[str]) -> dict[str, int]:
         result = loading.load(landing.read_manifest(path))
         log.info("%s", result)
         if result.new_fields:
-            log.warning("%s.%s: new fields, kept in _extra: %s", result.source, result.stream, ", ".join(result.new_fields))
+            log.warning(
+                "%s.%s: new fields, kept in _extra: %s", result.source, result.stream, ", ".join(result.new_fields)
+            )
         rows[result.stream] = result.rows_loaded
     return rows
 
@@ -134,7 +156,9 @@ def window_of(context: Context, source: Source) -> contract.Window:
         return contract.Window(date.fromisoformat(first), date.fromisoformat(last) + timedelta(days=1))
     start = context.get("data_interval_start")
     if start is None:
-        raise config.ConfigurationError("The run has no data interval: give it the days with the parameters from and to.")
+        raise config.ConfigurationError(
+            "The run has no data interval: give it the days with the parameters from and to."
+        )
     day = date(start.year, start.month, start.day)
     earlier = source.restatement_days if context["dag_run"].run_type == "scheduled" else 0
     return contract.Window(day - timedelta(days=earlier), day + timedelta(days=1))
@@ -272,16 +296,14 @@ def alert(context: Context) -> None:
     ti = context["task_instance"]
     headline = HEADLINES.get(ti.task_id.split("__")[0], "Task failed")
     exception = context.get("exception")
-    text = f"{type(exception).__name__}: {exception}" if exception else "The task's process ended without a word; see its log."
+    text = str(exception) if exception else "The task's process ended without a word; see its log."
     alerts.send(f"{headline}: {ti.dag_id}", f"run {ti.run_id}, task {ti.task_id}\n{text}\nLog: {ti.log_url}")
 
 
 def main() -> None:
     """Airflow's command line, with what tasks import slowly imported before the scheduler forks them."""
-    import airflow.sdk.execution_time.task_runner
-    import dbt.cli.main
-    import great_expectations  # noqa: F401
-    import pandas  # noqa: F401
+    for name in SLOW_IMPORTS:
+        importlib.import_module(name)
     from airflow.__main__ import main as airflow
 
     sys.argv[0] = "airflow"
