@@ -89,10 +89,10 @@ class VendorError(Exception):
         return datetime.now(UTC) + timedelta(seconds=self.wait_seconds)
 
     def __str__(self) -> str:
-        answered = f"answered {self.status}" if self.status else "did not answer"
+        answered = f" answered {self.status}" if self.status else ""
         wait = f" Ask again in {self.wait_seconds:.0f} s." if self.wait_seconds else ""
         return (
-            f"{type(self).__name__}: {self.source} (connection {self.connection_id}) {answered} at {self.path}: "
+            f"{type(self).__name__}: {self.source} (connection {self.connection_id}){answered} at {self.path}: "
             f"{self.message}{wait} What to do: {self.advice}"
         )
 
@@ -233,9 +233,12 @@ class Client:
         except TokenExpired as expired:
             raise self._as(DeadToken, expired) from None
 
-    def ask_unsigned(self, request: Request) -> Page:
-        """Ask without a token: for token endpoints."""
-        return self._ask_patiently(request, signed=False)
+    def ask_for_token(self, request: Request) -> dict[str, Any]:
+        """What a token endpoint answers: asked without a token, and sure to hold one."""
+        parsed = self._ask_patiently(request, signed=False).parsed
+        if not isinstance(value_at(parsed, "access_token"), str):
+            raise self.fail(Unavailable, "the token endpoint answered without an access_token", request)
+        return dict(parsed)
 
     def clean(self, text: str) -> str:
         """`text` without this connection's secrets: vendors like to repeat a bad token in their message."""
@@ -357,6 +360,24 @@ class Client:
         return base.rstrip("/") + path
 
 
+def refuse(source: str, connection: Connection, message: str, advice: str) -> Refused:
+    """A connection that cannot work as it is filled in."""
+    return Refused(
+        message, source=source, connection_id=connection.connection_id, path="the connection's settings", advice=advice
+    )
+
+
+def listed(source: str, connection: Connection, setting: str) -> list[str]:
+    """The accounts a connection names in its extra, as a list or as text with commas."""
+    accounts = connection.extra.get(setting) or []
+    if isinstance(accounts, str):
+        accounts = accounts.split(",")
+    if not accounts:
+        advice = f'Write the accounts into the connection\'s extra: {{"{setting}": ["1234567890"]}}.'
+        raise refuse(source, connection, "no ad account is named", advice)
+    return [str(account).strip() for account in accounts]
+
+
 @contextmanager
 def connect(dialect: Dialect, connection: Connection) -> Iterator[Client]:
     """A client for one connection, closed when the block ends.
@@ -365,7 +386,15 @@ def connect(dialect: Dialect, connection: Connection) -> Iterator[Client]:
     `timeout_seconds` (how long to wait for an answer).
     """
     ca_file = connection.extra.get("ca_file")
-    verify: ssl.SSLContext | bool = ssl.create_default_context(cafile=ca_file) if ca_file else True
+    try:
+        verify: ssl.SSLContext | bool = ssl.create_default_context(cafile=ca_file) if ca_file else True
+    except OSError as error:
+        raise refuse(
+            dialect.source,
+            connection,
+            f"ca_file {ca_file} cannot be read ({error.strerror or error})",
+            "Write the path of a PEM file that the worker can read into ca_file.",
+        ) from None
     http = httpx.Client(
         timeout=httpx.Timeout(
             float(connection.extra.get("timeout_seconds", READ_TIMEOUT)),

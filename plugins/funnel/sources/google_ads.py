@@ -57,10 +57,10 @@ def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[by
     """Each ad account of the connection in turn. Campaigns have no time filter and are read whole."""
     version = connection.extra.get("version", DEFAULT_VERSION)
     with rest.connect(DIALECT, connection) as client:
-        for customer_id in _customer_ids(connection):
+        for customer_id in rest.listed("google_ads", connection, "customer_ids"):
             request = rest.Request(
                 "POST",
-                f"/{version}/customers/{customer_id}/googleAds:search",
+                f"/{version}/customers/{customer_id.replace('-', '')}/googleAds:search",
                 json={"query": _query(stream, window)},
             )
             # Pages hold 10,000 rows; a page size is refused since v17.
@@ -86,20 +86,6 @@ def _gaql_name(path: str) -> str:
     return re.sub(r"[A-Z]", lambda capital: "_" + capital.group().lower(), path)
 
 
-def _customer_ids(connection: Connection) -> list[str]:
-    ids = connection.extra.get("customer_ids") or []
-    ids = ids.split(",") if isinstance(ids, str) else ids
-    if not ids:
-        raise rest.Refused(
-            "no ad account is named",
-            source="google_ads",
-            connection_id=connection.connection_id,
-            path="the connection's extra",
-            advice='Write the accounts into the connection\'s extra: {"customer_ids": ["1234567890"]}.',
-        )
-    return [str(customer_id).replace("-", "").strip() for customer_id in ids]
-
-
 def _sign(connection: Connection, token: str, request: rest.Request) -> rest.Request:
     headers = {**request.headers, "Authorization": f"Bearer {token}"}
     # Only access through a manager account names it; a wrong one is refused.
@@ -111,7 +97,7 @@ def _sign(connection: Connection, token: str, request: rest.Request) -> rest.Req
 
 def _log_in(client: rest.Client) -> rest.Token:
     connection = client.connection
-    answer = client.ask_unsigned(
+    answer = client.ask_for_token(
         rest.Request(
             "POST",
             connection.extra.get("token_url", DEFAULT_TOKEN_URL),
@@ -122,7 +108,7 @@ def _log_in(client: rest.Client) -> rest.Token:
                 "refresh_token": connection.extra.get("refresh_token", ""),
             },
         )
-    ).parsed
+    )
     return rest.Token(answer["access_token"], expires_in=answer.get("expires_in"))
 
 

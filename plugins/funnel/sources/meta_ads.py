@@ -71,8 +71,8 @@ STREAMS = (
 def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[bytes]:
     """Each ad account of the connection in turn. Campaigns and accounts have no time filter and are read whole."""
     with rest.connect(DIALECT, connection) as client:
-        for account_id in _account_ids(connection):
-            for page in _pages(client, account_id, stream, window):
+        for account_id in rest.listed("meta_ads", connection, "account_ids"):
+            for page in _pages(client, account_id.removeprefix("act_"), stream, window):
                 yield page.body
 
 
@@ -132,20 +132,6 @@ _NEXT = rest.by_query_of_link("paging.next", ("after",))
 
 def _json(value: Any) -> str:
     return orjson.dumps(value).decode()
-
-
-def _account_ids(connection: Connection) -> list[str]:
-    ids = connection.extra.get("account_ids") or []
-    ids = ids.split(",") if isinstance(ids, str) else ids
-    if not ids:
-        raise rest.Refused(
-            "no ad account is named",
-            source="meta_ads",
-            connection_id=connection.connection_id,
-            path="the connection's extra",
-            advice='Write the accounts into the connection\'s extra: {"account_ids": ["1234567890"]}.',
-        )
-    return [str(account_id).strip().removeprefix("act_") for account_id in ids]
 
 
 def _sign(connection: Connection, token: str, request: rest.Request) -> rest.Request:

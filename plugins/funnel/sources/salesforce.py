@@ -7,6 +7,7 @@ last change, or of creation where records never change.
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -259,14 +260,10 @@ def _log_in(client: rest.Client) -> rest.Token:
     elif grant in ("jwt-bearer", "urn:ietf:params:oauth:grant-type:jwt-bearer"):
         form = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": _assertion(connection)}
     else:
-        raise rest.Refused(
-            f"grant_type {grant!r} is not one of client_credentials, refresh_token, jwt-bearer",
-            source="salesforce",
-            connection_id=connection.connection_id,
-            path="the connection's extra",
-        )
+        advice = "Write client_credentials, refresh_token or jwt-bearer into grant_type in the connection's extra."
+        raise rest.refuse("salesforce", connection, f"grant_type {grant!r} is not known", advice)
     token_url = connection.extra.get("token_url") or connection.base_url.rstrip("/") + "/services/oauth2/token"
-    answer = client.ask_unsigned(rest.Request("POST", token_url, form=form)).parsed
+    answer = client.ask_for_token(rest.Request("POST", token_url, form=form))
     # Salesforce does not say how long a session holds; the org's session settings do.
     return rest.Token(answer["access_token"], base_url=answer.get("instance_url"))
 
@@ -275,24 +272,28 @@ def _assertion(connection: Connection) -> str:
     import jwt
 
     extra = connection.extra
-    key = extra.get("private_key")
-    if not key and extra.get("private_key_file"):
-        with open(extra["private_key_file"]) as file:
-            key = file.read()
+    key, key_file = extra.get("private_key"), extra.get("private_key_file")
+    if key_file and not key:
+        try:
+            key = Path(key_file).read_text()
+        except OSError as error:
+            message = f"private_key_file {key_file} cannot be read ({error.strerror})"
+            raise rest.refuse("salesforce", connection, message, "Write the path of a PEM file.") from None
     if not key or not extra.get("username"):
-        raise rest.Refused(
-            "a jwt-bearer login needs username and private_key or private_key_file",
-            source="salesforce",
-            connection_id=connection.connection_id,
-            path="the connection's extra",
-        )
+        advice = "Write username and private_key or private_key_file into the connection's extra."
+        raise rest.refuse("salesforce", connection, "a jwt-bearer login lacks its key or user", advice)
     claims = {
         "iss": connection.login,
         "sub": extra["username"],
         "aud": extra.get("audience", "https://login.salesforce.com"),
         "exp": datetime.now(UTC) + timedelta(minutes=3),  # the most Salesforce takes
     }
-    return jwt.encode(claims, key, algorithm="RS256")
+    try:
+        return jwt.encode(claims, key, algorithm="RS256")
+    except (ValueError, jwt.PyJWTError):
+        # Not chained: these messages may quote the key.
+        advice = "Write an RSA private key in PEM form, whose certificate the app knows."
+        raise rest.refuse("salesforce", connection, "private_key is not readable", advice) from None
 
 
 _ADVICE = {
