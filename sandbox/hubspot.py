@@ -848,7 +848,9 @@ def stream_of(world: World, call: Call) -> str | None:
 
 def is_later_page(call: Call) -> bool:
     if call.method == "POST" and call.path.rstrip("/").endswith("/search"):
-        return str(call.json.get("after") or "0").strip("0") != ""
+        # A reader past 10,000, or one that trusts no offset, goes on after the last id instead.
+        goes_on = any(spec.get("operator") == "GT" for group in call.json.get("filterGroups", ()) for spec in group["filters"])
+        return goes_on or str(call.json.get("after") or "0").strip("0") != ""
     return call.query.get("after", "0").strip("0") != ""
 
 
@@ -858,5 +860,5 @@ def rows_of(payload: Any) -> list[Any] | None:
 
 def hollow(call: Call, payload: Any) -> Any:
     """The answer as an empty page that is not the last; a leading zero spells the same place anew."""
-    after = str(call.json["after"]) if call.method == "POST" else call.query["after"]
+    after = str(call.json.get("after") or "0") if call.method == "POST" else call.query["after"]
     return {**payload, "results": [], "paging": {"next": {"after": f"0{after}"}}}

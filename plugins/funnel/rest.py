@@ -524,7 +524,7 @@ def by_highest_id(restrict: Callable[[Request, int], Request], cursor: Paginator
 
     def paginate(request: Request, parsed: Any) -> Request | None:
         following = cursor(request, parsed)
-        ids = [int(record["id"]) for record in parsed["results"]]
+        ids = [int(record["id"]) for record in parsed["results"] if str(record.get("id", "")).isdigit()]
         return following if following is None or not ids else restrict(request, max(ids))
 
     return paginate

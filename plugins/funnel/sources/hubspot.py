@@ -181,7 +181,9 @@ def _changed_objects(client: rest.Client, stream: Stream, window: Window) -> Ite
         if not with_history:
             yield page.body
             continue
-        ids = [record["id"] for record in page.parsed["results"]]
+        ids = [record.get("id") for record in page.parsed["results"]]
+        if None in ids:
+            raise client.fail(rest.Unavailable, "a search found a record without an id, which cannot be read", request)
         for chunk in rest.in_chunks(ids, _page_size(client, HISTORY_PAGE_SIZE)):
             # A record merged or archived since the search is missing here (HTTP 207): the survivor, or the list of
             # archived records, tells of it.
@@ -246,7 +248,7 @@ def _events(client: rest.Client, window: Window) -> Iterator[bytes]:
             params["eventType"] = event_type
         request = rest.Request("GET", path, expects="results", params=params)
         for page in rest.read_pages(client, request, _NEXT_LISTED, page_size_parameter="limit"):
-            inside = [event for event in page.parsed["results"] if from_time <= _occurred_at(event) < to_time]
+            inside = [event for event in page.parsed["results"] if not _is_outside(event, from_time, to_time)]
             if len(inside) == len(page.parsed["results"]):
                 yield page.body
             else:
@@ -311,8 +313,13 @@ def _timestamp(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _occurred_at(event: dict[str, Any]) -> datetime:
-    return datetime.fromisoformat(event["occurredAt"])
+def _is_outside(event: dict[str, Any], from_time: datetime, to_time: datetime) -> bool:
+    try:
+        occurred_at = datetime.fromisoformat(event["occurredAt"])
+        return not from_time <= occurred_at < to_time
+    except (KeyError, TypeError, ValueError):
+        # Not for a connector to judge: the load quarantines what it cannot read.
+        return False
 
 
 def _sign(connection: Connection, token: str, request: rest.Request) -> rest.Request:
