@@ -25,9 +25,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
+import certifi
 import httpx
 import orjson
 import tenacity
@@ -378,6 +380,12 @@ def listed(source: str, connection: Connection, setting: str) -> list[str]:
     return [str(account).strip() for account in accounts]
 
 
+@cache
+def _trust(ca_file: str) -> ssl.SSLContext:
+    # Reading the certificates takes longer than a request; one process reads many streams.
+    return ssl.create_default_context(cafile=ca_file)
+
+
 @contextmanager
 def connect(dialect: Dialect, connection: Connection) -> Iterator[Client]:
     """A client for one connection, closed when the block ends.
@@ -387,7 +395,7 @@ def connect(dialect: Dialect, connection: Connection) -> Iterator[Client]:
     """
     ca_file = connection.extra.get("ca_file")
     try:
-        verify: ssl.SSLContext | bool = ssl.create_default_context(cafile=ca_file) if ca_file else True
+        verify = _trust(ca_file or certifi.where())
     except OSError as error:
         raise refuse(
             dialect.source,
