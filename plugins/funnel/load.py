@@ -86,6 +86,7 @@ def load(landed: LandedRead) -> LoadResult:
         # One stream is loaded by one at a time; builds wait for loads and loads for builds.
         connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", (raw_table(source, stream),))
         connection.execute("select pg_advisory_xact_lock_shared(%s)", (ledger.BUILD_LOCK,))
+        connection.execute("set local temp_buffers = '128MB'; set local work_mem = '64MB'")
         if done := _loaded_before(connection, landed):
             return done
         secret = privacy.person_key_secret()
@@ -119,6 +120,18 @@ def load(landed: LandedRead) -> LoadResult:
         _record(connection, landed, result, started_at)
         connection.execute(sql.SQL("drop table {}").format(target.incoming))
         return result
+
+
+def create_tables() -> None:
+    """Create the tables of streams that were never loaded: the marts are built without them, not refused."""
+    with ledger.connect("loader") as connection, connection.transaction():
+        stored = {
+            row[0] for row in connection.execute("select table_name from information_schema.tables where table_schema = 'raw'")
+        }
+        for source in SOURCES.values():
+            for stream in source.streams:
+                if raw_table(source, stream) not in stored:
+                    _ensure_table(connection, source, stream)
 
 
 def _scalar(connection: psycopg.Connection[Any], query: Any, parameters: Any = None) -> Any:
@@ -162,7 +175,8 @@ def _ensure_table(connection: psycopg.Connection[Any], source: Source, stream: S
     """Create the raw table, or add columns that were declared since; columns are never dropped or retyped."""
     name = raw_table(source, stream)
     columns = (*rows.raw_columns(stream), *_SYSTEM_COLUMNS)
-    key = ("_connection_id", *stream.key)
+    # Days come in order: a key that begins with the day is appended to, not scattered over the index.
+    key = (*((stream.day,) if stream.day else ()), "_connection_id", *(one for one in stream.key if one != stream.day))
     target = _Target(
         table=sql.Identifier("raw", name),
         incoming=sql.Identifier("pg_temp", f"incoming__{name}"),
@@ -185,7 +199,7 @@ def _ensure_table(connection: psycopg.Connection[Any], source: Source, stream: S
             )
         )
         connection.execute(sql.SQL("create index on {} (_load_id)").format(target.table))
-        for indexed in (*((stream.day,) if stream.day else ()), *stream.lookups):
+        for indexed in stream.lookups:
             connection.execute(sql.SQL("create index on {} ({})").format(target.table, sql.Identifier(indexed)))
     for (column, _), declaration in zip(columns, declare, strict=True):
         if stored and column not in stored:
@@ -212,7 +226,6 @@ def _copy_incoming(
         bodies = landed.bodies()
         for text in rows.lines(source, stream, landed.connection_id, landed.window, bodies, secret, tail, tally):
             copy.write(text)
-    connection.execute(sql.SQL("analyze {}").format(target.incoming))
 
 
 def _drop_duplicates(connection: psycopg.Connection[Any], stream: Stream, target: _Target) -> int:
@@ -273,26 +286,12 @@ def _replace_days(
         "stored._connection_id = {connection} and stored.{day} >= {start} and stored.{day} < {end} "
         "and stored.{day} <> all({newer})"
     ).format(connection=landed.connection_id, day=day, start=window.from_day, end=window.to_day, newer=newer)
-    has_stored = _scalar(
-        connection, sql.SQL("select exists (select from {} as stored where {})").format(target.table, stored)
-    )
-    retracted = 0
-    if has_stored:
-        retracted = connection.execute(
-            sql.SQL(
-                "delete from {table} as stored where {stored} "
-                "and not exists (select from {incoming} as incoming where {same_key})"
-            ).format(
-                table=target.table,
-                stored=stored,
-                incoming=target.incoming,
-                same_key=target.same_key("incoming", "stored"),
-            )
-        ).rowcount
-        _keep_differing(connection, target)
+    incoming, retracted = target.incoming, 0
+    if _scalar(connection, sql.SQL("select exists (select from {} as stored where {})").format(target.table, stored)):
+        incoming, retracted = _make_room(connection, target, stored)
     connection.execute(
         sql.SQL("insert into {table} ({columns}) select {columns} from {incoming}").format(
-            table=target.table, incoming=target.incoming, columns=target.names(target.columns)
+            table=target.table, incoming=incoming, columns=target.names(target.columns)
         )
     )
     connection.execute(
@@ -317,21 +316,54 @@ def _replace_days(
     return superseded, retracted
 
 
-def _keep_differing(connection: psycopg.Connection[Any], target: _Target) -> None:
-    """Take incoming rows that say what is stored already out of the way, then the stored rows of those that remain."""
+def _make_room(
+    connection: psycopg.Connection[Any], target: _Target, stored: sql.Composable
+) -> tuple[sql.Identifier, int]:
+    """Delete the stored rows that incoming ones replace, and those that vanished.
+
+    Returns the table of the rows to insert (new or different) and the number of vanished rows. One pass compares all
+    rows; only when it matched fewer rows than are stored is it asked which ones vanished.
+    """
+    differing = sql.Identifier("pg_temp", "differing")
+    names = {
+        "table": target.table,
+        "incoming": target.incoming,
+        "differing": differing,
+        "stored": stored,
+        "columns": target.names(target.columns, "incoming"),
+        "first_key": sql.Identifier("stored", target.key[0]),
+        "same_key": target.same_key("stored", "incoming"),
+        "differ": target.differ("stored", "incoming"),
+    }
     connection.execute(
-        sql.SQL("delete from {incoming} as incoming using {table} as stored where {same_key} and not {differ}").format(
-            incoming=target.incoming,
-            table=target.table,
-            same_key=target.same_key("stored", "incoming"),
-            differ=target.differ("stored", "incoming"),
-        )
+        sql.SQL(
+            """
+            create temporary table {differing} on commit drop as
+            select {columns}, {first_key} is null as is_new
+            from {incoming} as incoming
+            left join {table} as stored on {same_key} and {stored}
+            where {first_key} is null or {differ}
+            """
+        ).format(**names)
     )
+    known = _scalar(
+        connection,
+        sql.SQL("select (select count(*) from {incoming}) - (select count(*) from {differing} where is_new)").format(
+            **names
+        ),
+    )
+    retracted = 0
+    if known < _scalar(connection, sql.SQL("select count(*) from {table} as stored where {stored}").format(**names)):
+        retracted = connection.execute(
+            sql.SQL(
+                "delete from {table} as stored where {stored} "
+                "and not exists (select from {incoming} as incoming where {same_key})"
+            ).format(**names)
+        ).rowcount
     connection.execute(
-        sql.SQL("delete from {table} as stored using {incoming} as incoming where {same_key}").format(
-            table=target.table, incoming=target.incoming, same_key=target.same_key("stored", "incoming")
-        )
+        sql.SQL("delete from {table} as stored using {differing} as incoming where {same_key}").format(**names)
     )
+    return differing, retracted
 
 
 def _upsert(connection: psycopg.Connection[Any], stream: Stream, target: _Target) -> int:

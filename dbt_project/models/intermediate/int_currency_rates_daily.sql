@@ -1,0 +1,83 @@
+{{
+    config(
+        unique_key=['currency_code', 'date_day'],
+        indexes=[{'columns': ['date_day', 'currency_code']}],
+    )
+}}
+
+with
+
+quoted as (
+    select
+        currency_code,
+        rate_date,
+        rate_to_usd,
+        lead(rate_date) over (partition by currency_code order by rate_date) as next_rate_date
+    from {{ ref('currency_rates') }}
+    where currency_code <> 'USD'
+),
+
+-- The dollar is what rates are quoted in, and the reporting currency is worth one of itself: both need no quotation.
+days_without_quotation as (
+    select '2000-01-01'::date + day_no as date_day
+    from generate_series(0, ({{ as_of() }} at time zone 'UTC')::date + 366 - '2000-01-01'::date) as days (day_no)
+),
+
+carried as (
+    select
+        quoted.currency_code,
+        quoted.rate_date + days.day_no as date_day,
+        quoted.rate_date,
+        quoted.rate_to_usd
+    from quoted
+    cross join lateral generate_series(
+        0,
+        coalesce(quoted.next_rate_date, ({{ as_of() }} at time zone 'UTC')::date + 367) - quoted.rate_date - 1
+    ) as days (day_no)
+
+    union all
+
+    select
+        'USD' as currency_code,
+        date_day,
+        date_day as rate_date,
+        1.0 as rate_to_usd
+    from days_without_quotation
+),
+
+converted as (
+    select
+        carried.currency_code,
+        trim_scale(carried.rate_to_usd / reporting.rate_to_usd) as rate,
+        carried.rate_date < carried.date_day as is_carried,
+        carried.date_day,
+        carried.rate_date
+    from carried
+    inner join carried as reporting
+        on
+            carried.date_day = reporting.date_day
+            and reporting.currency_code = {{ reporting_currency() }}
+    where carried.currency_code <> {{ reporting_currency() }}
+
+    union all
+
+    select
+        {{ reporting_currency() }} as currency_code,
+        1::numeric as rate,
+        false as is_carried,
+        date_day,
+        date_day as rate_date
+    from days_without_quotation
+),
+
+final as (
+    select
+        currency_code,
+        rate,
+        is_carried,
+        date_day,
+        rate_date
+    from converted
+)
+
+select * from final

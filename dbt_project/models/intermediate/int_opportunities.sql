@@ -1,0 +1,277 @@
+{{
+    config(
+        unique_key=['opportunity_key'],
+        scope_column='opportunity_key',
+        scope_from=['int_opportunity_contacts'],
+        scope_sql=[
+            "select md5('salesforce' || '|' || connection_id || '|' || opportunity_id)
+            from staging.stg_salesforce__opportunities
+            where load_id > {since_load_id}",
+            "select md5('salesforce' || '|' || connection_id || '|' || opportunity_id)
+            from staging.stg_salesforce__opportunity_history
+            where load_id > {since_load_id}",
+            "select md5('hubspot' || '|' || connection_id || '|' || deal_id)
+            from staging.stg_hubspot__deals
+            where load_id > {since_load_id}",
+            "select md5('hubspot' || '|' || deals.connection_id || '|' || deals.deal_id)
+            from staging.stg_salesforce__opportunities as opportunities
+            inner join staging.stg_hubspot__deals as deals
+                on opportunities.opportunity_id = deals.salesforce_opportunity_id
+            where opportunities.load_id > {since_load_id}",
+            "select md5('salesforce' || '|' || opportunities.connection_id || '|' || opportunities.opportunity_id)
+            from staging.stg_hubspot__deals as deals
+            inner join staging.stg_salesforce__opportunities as opportunities
+                on deals.salesforce_opportunity_id = opportunities.opportunity_id
+            where deals.load_id > {since_load_id}",
+            "select contacts.opportunity_key
+            from intermediate.int_opportunity_contacts as contacts
+            where contacts.person_key in (select person_key from marts_changes.int_person_records)",
+        ],
+        track=['person_key', 'account_record'],
+        indexes=[
+            {'columns': ['person_key']},
+            {'columns': ['rate_date']},
+            {'columns': ['account_record']},
+            {'columns': ['opportunity_id']},
+        ],
+    )
+}}
+
+with
+
+{% if is_full_build() -%}
+salesforce_in_scope as (
+    select * from {{ ref('stg_salesforce__opportunities') }}
+),
+
+hubspot_in_scope as (
+    select * from {{ ref('stg_hubspot__deals') }}
+),
+{%- else -%}
+salesforce_ids as (
+    select connection_id, opportunity_id from {{ ref('stg_salesforce__opportunities') }} where load_id > {{ since_load_id() }}
+    union
+    select connection_id, opportunity_id from {{ ref('stg_salesforce__opportunity_history') }} where load_id > {{ since_load_id() }}
+    union
+    select connection_id, opportunity_id from {{ ref('int_opportunity_contacts') }} where {{ in_scope('opportunity_key') }}
+    union
+    select connection_id, opportunity_id from {{ this }}
+    where source_system = 'salesforce' and {{ in_scope('opportunity_key') }}
+    union
+    select opportunities.connection_id, opportunities.opportunity_id
+    from {{ ref('stg_hubspot__deals') }} as deals
+    inner join {{ ref('stg_salesforce__opportunities') }} as opportunities
+        on deals.salesforce_opportunity_id = opportunities.opportunity_id
+    where deals.load_id > {{ since_load_id() }}
+),
+
+salesforce_in_scope as (
+    select opportunities.*
+    from salesforce_ids
+    inner join {{ ref('stg_salesforce__opportunities') }} as opportunities
+        on
+            salesforce_ids.connection_id = opportunities.connection_id
+            and salesforce_ids.opportunity_id = opportunities.opportunity_id
+),
+
+hubspot_ids as (
+    select connection_id, deal_id from {{ ref('stg_hubspot__deals') }} where load_id > {{ since_load_id() }}
+    union
+    select deals.connection_id, deals.deal_id
+    from {{ ref('stg_salesforce__opportunities') }} as opportunities
+    inner join {{ ref('stg_hubspot__deals') }} as deals
+        on opportunities.opportunity_id = deals.salesforce_opportunity_id
+    where opportunities.load_id > {{ since_load_id() }}
+    union
+    select connection_id, opportunity_id as deal_id from {{ this }}
+    where source_system = 'hubspot' and {{ in_scope('opportunity_key') }}
+),
+
+hubspot_in_scope as (
+    select deals.*
+    from hubspot_ids
+    inner join {{ ref('stg_hubspot__deals') }} as deals
+        on hubspot_ids.connection_id = deals.connection_id and hubspot_ids.deal_id = deals.deal_id
+),
+{%- endif %}
+
+history as (
+    select history.*
+    from salesforce_in_scope
+    inner join {{ ref('stg_salesforce__opportunity_history') }} as history
+        on
+            salesforce_in_scope.connection_id = history.connection_id
+            and salesforce_in_scope.opportunity_id = history.opportunity_id
+    where not coalesce(history.is_deleted, false)
+),
+
+stage_changes as (
+    select
+        connection_id,
+        opportunity_id,
+        stage,
+        created_at,
+        lag(stage) over (partition by connection_id, opportunity_id order by created_at, history_id) as previous_stage
+    from history
+),
+
+-- Amounts and dates change after the close too: only a row that changed the stage entered it.
+last_entries as (
+    select
+        salesforce_in_scope.connection_id,
+        salesforce_in_scope.opportunity_id,
+        max(stage_changes.created_at) filter (
+            where
+            stage_changes.stage = salesforce_in_scope.stage
+            and stage_changes.stage is distinct from stage_changes.previous_stage
+        ) as entered_at,
+        min(stage_changes.created_at) as first_changed_at
+    from salesforce_in_scope
+    inner join stage_changes
+        on
+            salesforce_in_scope.connection_id = stage_changes.connection_id
+            and salesforce_in_scope.opportunity_id = stage_changes.opportunity_id
+    group by salesforce_in_scope.connection_id, salesforce_in_scope.opportunity_id
+),
+
+salesforce_opportunities as (
+    select
+        opportunities.connection_id,
+        opportunities.opportunity_id,
+        'salesforce' as source_system,
+        'salesforce:' || opportunities.connection_id || ':' || opportunities.account_id as account_record,
+        opportunities.owner_id,
+        opportunities.opportunity_type as type_value,
+        opportunities.lead_source,
+        opportunities.stage,
+        coalesce(opportunities.currency_code, {{ reporting_currency() }}) as currency_code,
+        opportunities.amount_local,
+        opportunities.list_amount_local,
+        opportunities.probability / 100 as probability,
+        coalesce(opportunities.is_closed, false) as is_closed,
+        coalesce(opportunities.is_won, false) as is_won,
+        opportunities.created_at is null as is_created_inferred,
+        coalesce(opportunities.created_at, last_entries.first_changed_at, opportunities.fetched_at) as created_at,
+        opportunities.close_date,
+        -- CloseDate is a day that people type. The history knows the moment, and counts where it agrees with that day.
+        case
+            when not coalesce(opportunities.is_closed, false) then null
+            when opportunities.close_date is null then last_entries.entered_at
+            when {{ reporting_date('last_entries.entered_at') }} = opportunities.close_date then last_entries.entered_at
+            else {{ start_of_day('opportunities.close_date') }}
+        end as closed_at
+    from salesforce_in_scope as opportunities
+    left join last_entries
+        on
+            opportunities.connection_id = last_entries.connection_id
+            and opportunities.opportunity_id = last_entries.opportunity_id
+    where
+        not coalesce(opportunities.is_deleted, false)
+        and (
+            {{ master_crm() }} = 'salesforce'
+            or not exists (
+                select 1 from {{ ref('stg_hubspot__deals') }} as copies
+                where
+                    copies.salesforce_opportunity_id = opportunities.opportunity_id
+                    and not coalesce(copies.is_archived, false)
+            )
+        )
+),
+
+hubspot_opportunities as (
+    select
+        deals.connection_id,
+        deals.deal_id as opportunity_id,
+        'hubspot' as source_system,
+        'hubspot:' || deals.connection_id || ':' || deals.company_id as account_record,
+        deals.owner_id,
+        deals.deal_type as type_value,
+        null::text as lead_source,
+        deals.stage,
+        coalesce(deals.currency_code, {{ reporting_currency() }}) as currency_code,
+        deals.amount_local,
+        null::numeric as list_amount_local,
+        deals.probability,
+        coalesce(deals.is_closed, deals.is_won, false) as is_closed,
+        coalesce(deals.is_won, false) as is_won,
+        deals.created_at is null as is_created_inferred,
+        coalesce(deals.created_at, deals.fetched_at) as created_at,
+        {{ reporting_date('deals.closed_at') }} as close_date,
+        case when coalesce(deals.is_closed, deals.is_won, false) then deals.closed_at end as closed_at
+    from hubspot_in_scope as deals
+    where
+        not coalesce(deals.is_archived, false)
+        and (
+            {{ master_crm() }} = 'hubspot'
+            or not exists (
+                select 1 from {{ ref('stg_salesforce__opportunities') }} as originals
+                where
+                    originals.opportunity_id = deals.salesforce_opportunity_id
+                    and not coalesce(originals.is_deleted, false)
+            )
+        )
+),
+
+unioned as (
+    select * from salesforce_opportunities
+    union all
+    select * from hubspot_opportunities
+),
+
+keyed as (
+    select
+        {{ surrogate_key(['unioned.source_system', 'unioned.connection_id', 'unioned.opportunity_id']) }} as opportunity_key,
+        unioned.*,
+        coalesce(opportunity_types.opportunity_type, 'unknown') as opportunity_type,
+        {{ reporting_date('coalesce(unioned.closed_at, unioned.created_at)') }} as rate_date
+    from unioned
+    left join {{ ref('opportunity_types') }} as opportunity_types
+        on
+            unioned.source_system = opportunity_types.source_system
+            and lower(unioned.type_value) = opportunity_types.type_value
+),
+
+-- The primary contact's person, else that of another contact, if it was known before the opportunity.
+candidates as (
+    select distinct on (keyed.opportunity_key)
+        keyed.opportunity_key,
+        contacts.person_key
+    from keyed
+    inner join {{ ref('int_opportunity_contacts') }} as contacts on keyed.opportunity_key = contacts.opportunity_key
+    inner join lateral (
+        select min(records.created_at) as first_seen_at
+        from {{ ref('int_person_records') }} as records
+        where records.person_key = contacts.person_key
+    ) as persons on persons.first_seen_at <= keyed.created_at
+    order by keyed.opportunity_key, contacts.is_primary desc, contacts.named_at, contacts.contact_id
+),
+
+final as (
+    select
+        keyed.opportunity_key,
+        candidates.person_key,
+        keyed.connection_id,
+        keyed.opportunity_id,
+        keyed.account_record,
+        keyed.owner_id,
+        keyed.source_system,
+        keyed.opportunity_type,
+        keyed.lead_source,
+        keyed.stage,
+        keyed.currency_code,
+        keyed.amount_local,
+        keyed.list_amount_local,
+        keyed.probability,
+        keyed.is_closed,
+        keyed.is_won,
+        keyed.is_closed and not keyed.is_won as is_lost,
+        keyed.is_created_inferred,
+        keyed.created_at,
+        keyed.closed_at,
+        keyed.close_date,
+        keyed.rate_date
+    from keyed
+    left join candidates on keyed.opportunity_key = candidates.opportunity_key
+)
+
+select * from final

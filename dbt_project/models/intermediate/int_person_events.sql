@@ -1,0 +1,257 @@
+{{
+    config(
+        unique_key=['event_id'],
+        scope_column='person_key',
+        scope_from=['int_person_records', 'int_touches', 'int_opportunities'],
+        scope_sql="
+            select records.person_key
+            from staging.stg_salesforce__lead_history as history
+            inner join intermediate.int_person_records as records
+                on records.record_id = history.lead_id
+                and records.connection_id = history.connection_id
+                and records.source_system = 'salesforce'
+                and records.record_type = 'lead'
+            where history.load_id > {since_load_id}
+        ",
+        track=['person_key'],
+        indexes=[{'columns': ['person_key', 'occurred_at']}],
+    )
+}}
+
+with
+
+records as (
+    select * from {{ ref('int_person_records') }}
+    where not is_unseen and {{ in_scope('person_key') }}
+),
+
+touches as (
+    select * from {{ ref('int_touches') }}
+    where {{ in_scope('person_key') }}
+),
+
+opportunities as (
+    select * from {{ ref('int_opportunities') }}
+    where person_key is not null and {{ in_scope('person_key') }}
+),
+
+contacts as (
+    select * from {{ ref('stg_hubspot__contacts') }}
+),
+
+lead_history as (
+    select * from {{ ref('stg_salesforce__lead_history') }}
+    where not coalesce(is_deleted, false)
+),
+
+stage_rules as (
+    select * from {{ ref('stage_rules') }}
+),
+
+responses as (
+    select
+        touch_id as event_id,
+        person_key,
+        touch_id,
+        source_system,
+        connection_id,
+        record_id,
+        'touch' as event_kind,
+        null::text as stage,
+        is_created_inferred,
+        touched_at as occurred_at
+    from touches
+),
+
+-- A lead entered for someone already known is a response nobody recorded as such.
+lead_creations as (
+    select
+        'salesforce:' || records.connection_id || ':created:' || records.record_id as event_id,
+        records.person_key,
+        null::text as touch_id,
+        records.source_system,
+        records.connection_id,
+        records.record_id,
+        'record_creation' as event_kind,
+        null::text as stage,
+        records.is_created_inferred,
+        records.created_at as occurred_at
+    from records
+    where
+        records.source_system = 'salesforce'
+        and records.record_type = 'lead'
+        and not exists (
+            select 1 from touches
+            where touches.touch_id = 'salesforce:' || records.connection_id || ':lead:' || records.record_id
+        )
+),
+
+contact_histories as (
+    select
+        records.person_key,
+        records.connection_id,
+        records.record_id,
+        'lifecyclestage' as field,
+        entries.entry ->> 'value' as value,
+        (entries.entry ->> 'timestamp')::timestamptz as occurred_at
+    from records
+    inner join contacts
+        on records.connection_id = contacts.connection_id and records.record_id = contacts.contact_id
+    cross join lateral jsonb_array_elements(contacts.lifecycle_stage_history) as entries (entry)
+    where records.source_system = 'hubspot'
+
+    union all
+
+    select
+        records.person_key,
+        records.connection_id,
+        records.record_id,
+        'hs_lead_status' as field,
+        entries.entry ->> 'value' as value,
+        (entries.entry ->> 'timestamp')::timestamptz as occurred_at
+    from records
+    inner join contacts
+        on records.connection_id = contacts.connection_id and records.record_id = contacts.contact_id
+    cross join lateral jsonb_array_elements(contacts.lead_status_history) as entries (entry)
+    where records.source_system = 'hubspot'
+),
+
+-- Writing the value that already stood there is no change.
+contact_changes as (
+    select
+        *,
+        lag(value) over (partition by connection_id, record_id, field order by occurred_at) as previous_value
+    from contact_histories
+),
+
+hubspot_stages as (
+    select
+        'hubspot:' || changes.connection_id || ':' || changes.field || ':' || changes.record_id || ':'
+        || (extract(epoch from changes.occurred_at) * 1000)::bigint || ':' || stage_rules.stage as event_id,
+        changes.person_key,
+        null::text as touch_id,
+        'hubspot' as source_system,
+        changes.connection_id,
+        changes.record_id,
+        'stage' as event_kind,
+        stage_rules.stage,
+        false as is_created_inferred,
+        changes.occurred_at
+    from contact_changes as changes
+    inner join stage_rules
+        on
+            stage_rules.source_system = 'hubspot'
+            and stage_rules.object = 'contact'
+            and changes.field = stage_rules.field
+            and lower(changes.value) = stage_rules.value
+    where changes.value is distinct from changes.previous_value
+),
+
+salesforce_stages as (
+    select
+        'salesforce:' || lead_history.connection_id || ':history:' || lead_history.history_id as event_id,
+        records.person_key,
+        null::text as touch_id,
+        'salesforce' as source_system,
+        lead_history.connection_id,
+        lead_history.lead_id as record_id,
+        'stage' as event_kind,
+        stage_rules.stage,
+        false as is_created_inferred,
+        lead_history.created_at as occurred_at
+    from records
+    inner join lead_history
+        on records.connection_id = lead_history.connection_id and records.record_id = lead_history.lead_id
+    inner join stage_rules
+        on
+            stage_rules.source_system = 'salesforce'
+            and stage_rules.object = 'lead'
+            and lower(lead_history.field) = stage_rules.field
+            and lower(lead_history.new_value) = stage_rules.value
+    where records.source_system = 'salesforce' and records.record_type = 'lead'
+),
+
+closings as (
+    select
+        'opportunity:' || opportunity_key as event_id,
+        person_key,
+        null::text as touch_id,
+        source_system,
+        connection_id,
+        opportunity_id as record_id,
+        'stage' as event_kind,
+        case when is_won then 'won' else 'lost' end as stage,
+        false as is_created_inferred,
+        closed_at as occurred_at
+    from opportunities
+    where closed_at is not null and opportunity_type <> 'renewal'
+),
+
+unioned as (
+    select * from responses
+    union all
+    select * from lead_creations
+    union all
+    select distinct on (event_id) * from hubspot_stages
+    union all
+    select * from salesforce_stages
+    union all
+    select * from closings
+),
+
+classified as (
+    select
+        *,
+        coalesce(stage in ('won', 'lost', 'disqualified', 'recycled'), false) as is_closer,
+        case event_kind when 'touch' then 1 when 'record_creation' then 2 else 3 end as kind_order
+    from unioned
+),
+
+-- Between two events a cycle is open exactly when the earlier one opened or continued it.
+ordered as (
+    select
+        *,
+        row_number() over (
+            partition by person_key order by occurred_at, is_closer, kind_order, source_system, event_id
+        ) as event_no,
+        lag(is_closer, 1, true) over (
+            partition by person_key order by occurred_at, is_closer, kind_order, source_system, event_id
+        ) as was_closed
+    from classified
+),
+
+numbered as (
+    select
+        *,
+        not is_closer and was_closed as starts_cycle,
+        is_closer and not was_closed as ends_cycle,
+        sum((not is_closer and was_closed)::integer) over (
+            partition by person_key order by event_no
+        ) as cycle_no
+    from ordered
+),
+
+final as (
+    select
+        event_id,
+        person_key,
+        -- A closer that finds no open cycle belongs to none.
+        case
+            when not is_closer or not was_closed then {{ surrogate_key(['person_key', 'cycle_no']) }}
+        end as lead_key,
+        touch_id,
+        connection_id,
+        record_id,
+        source_system,
+        event_kind,
+        stage,
+        event_no::integer as event_no,
+        cycle_no::integer as cycle_no,
+        starts_cycle,
+        ends_cycle,
+        is_created_inferred,
+        occurred_at
+    from numbered
+)
+
+select * from final

@@ -1,0 +1,306 @@
+{{
+    config(
+        unique_key=['touch_id'],
+        scope_column='person_key',
+        scope_from=['int_person_records'],
+        scope_sql=[
+            "select records.person_key
+            from staging.stg_hubspot__contact_events as events
+            inner join intermediate.int_person_records as records
+                on records.record_id = events.contact_id
+                and records.connection_id = events.connection_id
+                and records.source_system = 'hubspot'
+            where events.load_id > {since_load_id}",
+            "select touches.person_key
+            from intermediate.int_touches as touches
+            where touches.event_date in (
+                select days.date_day from ops.loaded_days as days
+                where days.source = 'hubspot' and days.stream = 'contact_events' and days.load_id > {since_load_id}
+            )",
+            "select touches.person_key
+            from intermediate.int_touches as touches
+            where lower(touches.utm_campaign) in (select lower(campaign_name) from marts_changes.dim_campaigns_history)
+            or lower(touches.utm_campaign) in (select lower(campaign_id) from marts_changes.dim_campaigns_history)
+            or lower(touches.utm_id) in (select lower(campaign_id) from marts_changes.dim_campaigns_history)",
+        ],
+        track=['person_key'],
+        indexes=[
+            {'columns': ['person_key']},
+            {'columns': ['event_date']},
+            {'columns': ['lower(utm_campaign)']},
+            {'columns': ['lower(utm_id)']},
+        ],
+    )
+}}
+
+with
+
+records as (
+    select * from {{ ref('int_person_records') }}
+    where {{ in_scope('person_key') }}
+),
+
+contacts as (
+    select * from {{ ref('stg_hubspot__contacts') }}
+),
+
+contact_events as (
+    select * from {{ ref('stg_hubspot__contact_events') }}
+),
+
+touch_types as (
+    select * from {{ ref('touch_types') }}
+),
+
+contact_creations as (
+    select
+        'hubspot:' || records.connection_id || ':contact:' || records.record_id as touch_id,
+        records.person_key,
+        'contact_created' as event_type,
+        'hubspot' as source_system,
+        records.connection_id,
+        records.record_id,
+        contacts.utm_source,
+        contacts.utm_medium,
+        contacts.utm_campaign,
+        contacts.utm_id,
+        contacts.analytics_source,
+        null::text as lead_source,
+        true as is_creation,
+        records.is_created_inferred,
+        records.created_at as touched_at,
+        null::date as event_date
+    from records
+    inner join contacts
+        on records.connection_id = contacts.connection_id and records.record_id = contacts.contact_id
+    where records.source_system = 'hubspot' and not records.is_unseen
+),
+
+-- Events of contacts that were merged away carry the loser's id: records lists it under the survivor's person.
+responses as (
+    select distinct on (contact_events.connection_id, contact_events.event_id)
+        'hubspot:' || contact_events.connection_id || ':event:' || contact_events.event_id as touch_id,
+        records.person_key,
+        contact_events.event_type,
+        'hubspot' as source_system,
+        contact_events.connection_id,
+        contact_events.contact_id as record_id,
+        contact_events.utm_source,
+        contact_events.utm_medium,
+        contact_events.utm_campaign,
+        contact_events.utm_id,
+        null::text as analytics_source,
+        null::text as lead_source,
+        false as is_creation,
+        false as is_created_inferred,
+        contact_events.occurred_at as touched_at,
+        contact_events.occurred_on as event_date
+    from records
+    inner join contact_events
+        on records.connection_id = contact_events.connection_id and records.record_id = contact_events.contact_id
+    inner join touch_types
+        on contact_events.event_type = touch_types.event_type and touch_types.is_response
+    where records.source_system = 'hubspot'
+    order by contact_events.connection_id, contact_events.event_id, contact_events.load_id desc
+),
+
+first_records as (
+    select distinct on (person_key) *
+    from records
+    where not is_unseen
+    order by person_key, created_at, source_system, record_id
+),
+
+crm_creations as (
+    select
+        'salesforce:' || connection_id || ':' || record_type || ':' || record_id as touch_id,
+        person_key,
+        'crm_record' as event_type,
+        source_system,
+        connection_id,
+        record_id,
+        null::text as utm_source,
+        null::text as utm_medium,
+        null::text as utm_campaign,
+        null::text as utm_id,
+        null::text as analytics_source,
+        lead_source,
+        true as is_creation,
+        is_created_inferred,
+        created_at as touched_at,
+        null::date as event_date
+    from first_records
+    where source_system = 'salesforce'
+),
+
+unioned as (
+    select * from contact_creations
+    union all
+    select * from responses
+    union all
+    select * from crm_creations
+),
+
+tagged as (
+    select
+        *,
+        {{ surrogate_key(['utm_source', 'utm_medium', 'utm_campaign', 'utm_id', 'analytics_source', 'lead_source']) }} as tag_key
+    from unioned
+),
+
+-- Rules are tried once per distinct set of tags, not once per touch.
+tags as (
+    select distinct
+        tag_key,
+        utm_source,
+        utm_medium,
+        utm_campaign,
+        utm_id,
+        analytics_source,
+        lead_source
+    from tagged
+),
+
+labels as (
+    select
+        platform,
+        campaign_key,
+        channel,
+        lower(campaign_id) as label,
+        true as is_id
+    from {{ ref('dim_campaigns') }}
+
+    union all
+
+    select
+        campaigns.platform,
+        campaigns.campaign_key,
+        campaigns.channel,
+        lower(versions.campaign_name) as label,
+        false as is_id
+    from {{ ref('dim_campaigns_history') }} as versions
+    inner join {{ ref('dim_campaigns') }} as campaigns on versions.campaign_key = campaigns.campaign_key
+),
+
+-- An id names a campaign only together with its platform; utm_campaign may hold an id or any name it ever had.
+campaign_matches as (
+    select
+        tags.tag_key,
+        labels.campaign_key,
+        labels.channel,
+        1 as preference
+    from tags
+    inner join {{ ref('utm_platforms') }} as utm_platforms on lower(tags.utm_source) = utm_platforms.utm_source
+    inner join labels
+        on
+            lower(tags.utm_id) = labels.label
+            and utm_platforms.platform = labels.platform
+            and labels.is_id
+
+    union all
+
+    select
+        tags.tag_key,
+        labels.campaign_key,
+        labels.channel,
+        case when utm_platforms.platform = labels.platform then 2 else 3 end as preference
+    from tags
+    left join {{ ref('utm_platforms') }} as utm_platforms on lower(tags.utm_source) = utm_platforms.utm_source
+    inner join labels on lower(tags.utm_campaign) = labels.label
+),
+
+campaign_tags as (
+    select distinct on (tag_key)
+        tag_key,
+        campaign_key,
+        channel
+    from campaign_matches
+    order by tag_key, preference, campaign_key
+),
+
+ruled as (
+    select
+        tags.tag_key,
+        campaign_tags.campaign_key,
+        campaign_tags.channel as campaign_channel,
+        by_utm.channel as utm_channel,
+        by_analytics.channel as analytics_channel,
+        by_lead_source.channel as lead_source_channel
+    from tags
+    left join campaign_tags on tags.tag_key = campaign_tags.tag_key
+    left join lateral (
+        select rules.channel
+        from {{ ref('channel_rules') }} as rules
+        where
+            rules.field = 'utm'
+            and coalesce(tags.utm_source, tags.utm_medium) is not null
+            and lower(coalesce(tags.utm_source, '')) ~ coalesce(rules.utm_source_pattern, '')
+            and lower(coalesce(tags.utm_medium, '')) ~ coalesce(rules.utm_medium_pattern, '')
+        order by rules.priority
+        limit 1
+    ) as by_utm on true
+    left join lateral (
+        select rules.channel
+        from {{ ref('channel_rules') }} as rules
+        where rules.field = 'analytics_source' and lower(tags.analytics_source) ~ rules.value_pattern
+        order by rules.priority
+        limit 1
+    ) as by_analytics on true
+    left join lateral (
+        select rules.channel
+        from {{ ref('channel_rules') }} as rules
+        where rules.field = 'lead_source' and lower(tags.lead_source) ~ rules.value_pattern
+        order by rules.priority
+        limit 1
+    ) as by_lead_source on true
+),
+
+attributed as (
+    select
+        tagged.*,
+        touch_types.touch_type,
+        touch_types.is_response,
+        coalesce(ruled.campaign_key, '(no campaign)') as campaign_key,
+        coalesce(
+            ruled.utm_channel,
+            touch_types.channel,
+            ruled.analytics_channel,
+            ruled.campaign_channel,
+            ruled.lead_source_channel,
+            'Unknown'
+        ) as channel,
+        coalesce(
+            tagged.is_creation
+            and row_number() over (
+                partition by tagged.person_key, tagged.is_creation
+                order by tagged.touched_at, tagged.source_system, tagged.touch_id
+            ) = 1,
+            false
+        ) as is_person_creating
+    from tagged
+    inner join touch_types on tagged.event_type = touch_types.event_type
+    inner join ruled on tagged.tag_key = ruled.tag_key
+),
+
+final as (
+    select
+        touch_id,
+        person_key,
+        campaign_key,
+        source_system,
+        connection_id,
+        record_id,
+        event_type,
+        touch_type,
+        channel,
+        utm_campaign,
+        utm_id,
+        is_response,
+        is_person_creating,
+        is_created_inferred,
+        touched_at,
+        event_date
+    from attributed
+)
+
+select * from final

@@ -1,0 +1,209 @@
+{{
+    config(
+        unique_key=['date_day', 'channel', 'campaign_key', 'region'],
+        scope_column='date_day',
+        scope_from=['fct_ad_stats_daily'],
+        scope_sql=[
+            "select unnest(array[created_date, mql_date, sal_date, sql_date]) from marts_changes.fct_leads",
+            "select unnest(array[created_date, closed_date]) from marts_changes.fct_opportunities",
+        ],
+        track=['month_start'],
+        indexes=[{'columns': ['month_start']}],
+    )
+}}
+{%- set has_ads = is_configured('google_ads') or is_configured('meta_ads') %}
+{%- set has_crm = is_configured('hubspot') or is_configured('salesforce') %}
+
+with
+
+ad_stats as (
+    select * from {{ ref('fct_ad_stats_daily') }}
+    where {{ in_scope('date_day') }}
+),
+
+leads as (
+    select * from {{ ref('fct_leads') }}
+),
+
+opportunities as (
+    select * from {{ ref('fct_opportunities') }}
+    where opportunity_type <> 'renewal'
+),
+
+-- Shares are laid end to end from 0 to 1; whatever nobody split stays with region (all).
+split_campaigns as (
+    select
+        platform,
+        campaign_id,
+        region,
+        sum(share) over (partition by platform, campaign_id order by region) - share as share_from,
+        sum(share) over (partition by platform, campaign_id order by region) as share_to
+    from {{ ref('campaign_regions') }}
+),
+
+rest_of_campaigns as (
+    select
+        platform,
+        campaign_id,
+        '(all)' as region,
+        max(share_to) as share_from,
+        1::numeric as share_to
+    from split_campaigns
+    group by platform, campaign_id
+    having max(share_to) < 1
+),
+
+shares as (
+    select * from split_campaigns
+    union all
+    select * from rest_of_campaigns
+),
+
+-- Differences of rounded running shares: parts of a whole number are whole and add up to it.
+spread as (
+    select
+        ad_stats.date_day,
+        ad_stats.channel,
+        ad_stats.campaign_key,
+        coalesce(shares.region, '(all)') as region,
+        case
+            when shares.region is null then ad_stats.spend
+            else ad_stats.spend * (shares.share_to - shares.share_from)
+        end as spend,
+        case
+            when shares.region is null then ad_stats.impressions
+            else round(ad_stats.impressions * shares.share_to) - round(ad_stats.impressions * shares.share_from)
+        end as impressions,
+        case
+            when shares.region is null then ad_stats.clicks
+            else round(ad_stats.clicks * shares.share_to) - round(ad_stats.clicks * shares.share_from)
+        end as clicks,
+        case
+            when shares.region is null then ad_stats.platform_conversions
+            else ad_stats.platform_conversions * (shares.share_to - shares.share_from)
+        end as platform_conversions,
+        case
+            when shares.region is null then ad_stats.platform_conversion_value
+            else ad_stats.platform_conversion_value * (shares.share_to - shares.share_from)
+        end as platform_conversion_value
+    from ad_stats
+    left join shares on ad_stats.platform = shares.platform and ad_stats.campaign_id = shares.campaign_id
+),
+
+ads_by_day as (
+    select
+        date_day,
+        channel,
+        campaign_key,
+        region,
+        sum(spend) as spend,
+        sum(impressions) as impressions,
+        sum(clicks) as clicks,
+        sum(platform_conversions) as platform_conversions,
+        sum(platform_conversion_value) as platform_conversion_value
+    from spread
+    group by date_day, channel, campaign_key, region
+),
+
+funnel_events as (
+    select
+        created_date as date_day, channel, campaign_key, region, 'lead' as step, null::numeric as amount
+    from leads
+    where {{ in_scope('created_date') }}
+
+    union all
+
+    select
+        mql_date as date_day, channel, campaign_key, region, 'mql' as step, null::numeric as amount
+    from leads
+    where mql_date is not null and {{ in_scope('mql_date') }}
+
+    union all
+
+    select
+        sal_date as date_day, channel, campaign_key, region, 'sal' as step, null::numeric as amount
+    from leads
+    where sal_date is not null and {{ in_scope('sal_date') }}
+
+    union all
+
+    select
+        sql_date as date_day, channel, campaign_key, region, 'sql' as step, null::numeric as amount
+    from leads
+    where sql_date is not null and {{ in_scope('sql_date') }}
+
+    union all
+
+    select
+        created_date as date_day, channel, campaign_key, region, 'opportunity' as step, amount
+    from opportunities
+    where {{ in_scope('created_date') }}
+
+    union all
+
+    select
+        closed_date as date_day,
+        channel,
+        campaign_key,
+        region,
+        case when is_won then 'won' else 'lost' end as step,
+        amount
+    from opportunities
+    where not is_open and closed_date is not null and {{ in_scope('closed_date') }}
+),
+
+events_by_day as (
+    select
+        date_day,
+        channel,
+        campaign_key,
+        region,
+        count(*) filter (where step = 'lead') as leads,
+        count(*) filter (where step = 'mql') as mqls,
+        count(*) filter (where step = 'sal') as sals,
+        count(*) filter (where step = 'sql') as sqls,
+        count(*) filter (where step = 'opportunity') as opportunities,
+        sum(amount) filter (where step = 'opportunity') as pipeline_amount,
+        count(*) filter (where step = 'won') as won,
+        sum(amount) filter (where step = 'won') as won_amount,
+        count(*) filter (where step = 'lost') as lost
+    from funnel_events
+    group by date_day, channel, campaign_key, region
+),
+
+-- A side that is not configured is null, one that reported nothing is 0.
+final as (
+    select
+        coalesce(ads_by_day.campaign_key, events_by_day.campaign_key) as campaign_key,
+        coalesce(ads_by_day.channel, events_by_day.channel) as channel,
+        coalesce(ads_by_day.region, events_by_day.region) as region,
+        case when {{ has_ads }} then coalesce(ads_by_day.spend, 0) end as spend,
+        case when {{ has_ads }} then coalesce(ads_by_day.impressions, 0) end::bigint as impressions,
+        case when {{ has_ads }} then coalesce(ads_by_day.clicks, 0) end::bigint as clicks,
+        case when {{ has_ads }} then coalesce(ads_by_day.platform_conversions, 0) end as platform_conversions,
+        case when {{ has_ads }} then coalesce(ads_by_day.platform_conversion_value, 0) end as platform_conversion_value,
+        null::bigint as sessions,
+        case when {{ has_crm }} then coalesce(events_by_day.leads, 0) end as leads,
+        case when {{ has_crm }} then coalesce(events_by_day.mqls, 0) end as mqls,
+        case when {{ has_crm }} then coalesce(events_by_day.sals, 0) end as sals,
+        case when {{ has_crm }} then coalesce(events_by_day.sqls, 0) end as sqls,
+        case when {{ has_crm }} then coalesce(events_by_day.opportunities, 0) end as opportunities,
+        case when {{ has_crm }} then coalesce(events_by_day.pipeline_amount, 0) end as pipeline_amount,
+        case when {{ has_crm }} then coalesce(events_by_day.won, 0) end as won,
+        case when {{ has_crm }} then coalesce(events_by_day.won_amount, 0) end as won_amount,
+        case when {{ has_crm }} then coalesce(events_by_day.lost, 0) end as lost,
+        null::bigint as orders,
+        null::numeric as order_amount,
+        null::numeric as retail_amount,
+        coalesce(ads_by_day.date_day, events_by_day.date_day) as date_day,
+        date_trunc('month', coalesce(ads_by_day.date_day, events_by_day.date_day)::timestamp)::date as month_start
+    from ads_by_day
+    full outer join events_by_day
+        on
+            ads_by_day.date_day = events_by_day.date_day
+            and ads_by_day.channel = events_by_day.channel
+            and ads_by_day.campaign_key = events_by_day.campaign_key
+            and ads_by_day.region = events_by_day.region
+)
+
+select * from final

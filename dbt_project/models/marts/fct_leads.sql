@@ -1,0 +1,240 @@
+{{
+    config(
+        unique_key=['lead_key'],
+        scope_column='person_key',
+        scope_from=['int_person_records', 'int_touches', 'int_person_events', 'int_opportunities', 'dim_people'],
+        track=['person_key', 'created_date', 'mql_date', 'sal_date', 'sql_date'],
+        indexes=[
+            {'columns': ['person_key']},
+            {'columns': ['created_date']},
+            {'columns': ['mql_date']},
+            {'columns': ['sal_date']},
+            {'columns': ['sql_date']},
+        ],
+    )
+}}
+
+with
+
+events as (
+    select * from {{ ref('int_person_events') }}
+    where {{ in_scope('person_key') }}
+),
+
+touches as (
+    select * from {{ ref('int_touches') }}
+    where {{ in_scope('person_key') }}
+),
+
+records as (
+    select * from {{ ref('int_person_records') }}
+    where not is_unseen and {{ in_scope('person_key') }}
+),
+
+people as (
+    select * from {{ ref('dim_people') }}
+    where {{ in_scope('person_key') }}
+),
+
+opportunities as (
+    select * from {{ ref('int_opportunity_leads') }}
+    where
+        lead_key is not null
+        and opportunity_type <> 'renewal'
+        and {{ in_scope('person_key') }}
+),
+
+stages as (
+    select
+        lead_key,
+        min(occurred_at) filter (where stage = 'mql') as mql_at,
+        min(occurred_at) filter (where stage = 'sal') as sal_at,
+        min(occurred_at) filter (where stage = 'sql') as sql_at,
+        min(occurred_at) filter (where stage = 'disqualified') as disqualified_at,
+        min(occurred_at) filter (where stage = 'recycled') as recycled_at,
+        min(occurred_at) filter (where ends_cycle) as ended_at,
+        min(stage) filter (where ends_cycle) as ended_by
+    from events
+    where lead_key is not null
+    group by lead_key
+),
+
+deals as (
+    select
+        lead_key,
+        min(created_at) as opportunity_at,
+        min(closed_at) filter (where is_won) as won_at,
+        min(closed_at) filter (where is_lost) as lost_at
+    from opportunities
+    group by lead_key
+),
+
+cycles as (
+    select
+        openers.lead_key,
+        openers.person_key,
+        openers.cycle_no,
+        openers.touch_id,
+        openers.connection_id,
+        openers.record_id,
+        openers.source_system,
+        openers.is_created_inferred,
+        openers.occurred_at as created_at,
+        lead(openers.occurred_at) over (
+            partition by openers.person_key order by openers.cycle_no
+        ) as next_created_at
+    from events as openers
+    where openers.starts_cycle
+),
+
+-- The Salesforce lead of a cycle: the first one entered during it, else the latest one before.
+crm_leads as (
+    select distinct on (cycles.lead_key)
+        cycles.lead_key,
+        records.record_id,
+        records.lead_source
+    from cycles
+    inner join records
+        on
+            cycles.person_key = records.person_key
+            and records.source_system = 'salesforce'
+            and records.record_type = 'lead'
+            and (records.created_at < cycles.next_created_at or cycles.next_created_at is null)
+    order by
+        cycles.lead_key,
+        records.created_at >= cycles.created_at desc,
+        case when records.created_at >= cycles.created_at then records.created_at end asc nulls last,
+        records.created_at desc,
+        records.record_id
+),
+
+-- Where a person has no Salesforce lead, the oldest record that names a source and an owner speaks.
+sources as (
+    select
+        person_key,
+        (array_remove(array_agg(lead_source order by source_system desc, created_at, record_id), null))[1] as lead_source
+    from records
+    group by person_key
+),
+
+owners as (
+    select distinct on (records.person_key)
+        records.person_key,
+        reps.rep_key
+    from records
+    inner join {{ ref('int_sales_rep_records') }} as reps
+        on
+            records.source_system = reps.source_system
+            and records.connection_id = reps.connection_id
+            and records.owner_id = reps.record_id
+    order by
+        records.person_key,
+        case
+            when records.source_system = 'salesforce' and records.record_type = 'lead' then 1
+            when records.source_system = 'salesforce' then 2
+            else 3
+        end,
+        records.created_at desc,
+        records.record_id
+),
+
+described as (
+    select
+        cycles.*,
+        coalesce(crm_leads.record_id, cycles.record_id) as lead_id,
+        coalesce(crm_leads.lead_source, sources.lead_source) as lead_source,
+        touches.channel as touch_channel,
+        coalesce(touches.campaign_key, '(no campaign)') as campaign_key,
+        owners.rep_key
+    from cycles
+    left join touches on cycles.touch_id = touches.touch_id
+    left join crm_leads on cycles.lead_key = crm_leads.lead_key
+    left join sources on cycles.person_key = sources.person_key
+    left join owners on cycles.person_key = owners.person_key
+),
+
+source_channels as (
+    select
+        written.lead_source,
+        matched.channel
+    from (select distinct lead_source from described where touch_channel is null and lead_source is not null) as written
+    cross join lateral (
+        select rules.channel
+        from {{ ref('channel_rules') }} as rules
+        where
+            rules.field in ('lead_source', 'analytics_source')
+            and lower(written.lead_source) ~ rules.value_pattern
+        order by rules.priority
+        limit 1
+    ) as matched
+),
+
+staged as (
+    select
+        described.*,
+        coalesce(described.touch_channel, source_channels.channel, 'Unknown') as channel,
+        stages.mql_at,
+        stages.sal_at,
+        stages.sql_at,
+        deals.opportunity_at,
+        deals.won_at,
+        deals.lost_at,
+        stages.disqualified_at,
+        stages.recycled_at,
+        stages.ended_at,
+        coalesce(stages.ended_by, 'open') as outcome
+    from described
+    left join source_channels on described.lead_source = source_channels.lead_source
+    left join stages on described.lead_key = stages.lead_key
+    left join deals on described.lead_key = deals.lead_key
+),
+
+final as (
+    select
+        staged.lead_key,
+        staged.lead_id,
+        staged.person_key,
+        people.account_key,
+        staged.campaign_key,
+        staged.rep_key,
+        staged.lead_source,
+        staged.channel,
+        channels.owner_team,
+        people.region,
+        staged.outcome,
+        staged.source_system,
+        staged.cycle_no,
+        null::integer as response_business_minutes,
+        ({{ reporting_date('staged.won_at') }} - {{ reporting_date('staged.created_at') }})::integer as days_to_won,
+        staged.is_created_inferred,
+        null::boolean as is_sla_breached,
+        coalesce(
+            staged.mql_at < staged.created_at
+            or staged.sal_at < staged.mql_at
+            or staged.sql_at < greatest(staged.mql_at, staged.sal_at)
+            or staged.opportunity_at < greatest(staged.mql_at, staged.sal_at, staged.sql_at)
+            or {{ reporting_date('least(staged.won_at, staged.lost_at)') }} < {{ reporting_date('staged.opportunity_at') }},
+            false
+        ) as has_sequence_anomaly,
+        staged.created_at,
+        staged.mql_at,
+        staged.sal_at,
+        staged.sql_at,
+        staged.opportunity_at,
+        staged.won_at,
+        staged.lost_at,
+        staged.disqualified_at,
+        staged.recycled_at,
+        staged.ended_at,
+        -- Sales' first act on a lead that the vendors record is taking it up.
+        staged.sal_at as first_response_at,
+        {{ reporting_date('staged.created_at') }} as created_date,
+        {{ reporting_date('staged.mql_at') }} as mql_date,
+        {{ reporting_date('staged.sal_at') }} as sal_date,
+        {{ reporting_date('staged.sql_at') }} as sql_date
+    from staged
+    inner join people on staged.person_key = people.person_key
+    left join {{ ref('dim_channels') }} as channels on staged.channel = channels.channel
+)
+
+select * from final

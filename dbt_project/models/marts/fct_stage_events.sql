@@ -1,0 +1,233 @@
+{{
+    config(
+        unique_key=['event_id'],
+        scope_column='subject_key',
+        scope_sql=[
+            "select person_key from marts_changes.fct_leads",
+            "select opportunity_key from marts_changes.fct_opportunities",
+            "select md5('salesforce' || '|' || connection_id || '|' || opportunity_id)
+            from staging.stg_salesforce__opportunity_history
+            where load_id > {since_load_id}",
+            "select md5('hubspot' || '|' || connection_id || '|' || deal_id)
+            from staging.stg_hubspot__deals
+            where load_id > {since_load_id}",
+        ],
+        indexes=[{'columns': ['subject_key']}, {'columns': ['lead_key']}],
+    )
+}}
+
+with
+
+leads as (
+    select * from {{ ref('fct_leads') }}
+    where {{ in_scope('person_key') }}
+),
+
+opportunities as (
+    select * from {{ ref('fct_opportunities') }}
+    where {{ in_scope('opportunity_key') }}
+),
+
+opportunity_history as (
+    select * from {{ ref('stg_salesforce__opportunity_history') }}
+    where not coalesce(is_deleted, false)
+),
+
+deals as (
+    select * from {{ ref('stg_hubspot__deals') }}
+),
+
+vendor_ids as (
+    select
+        records.opportunity_key,
+        records.connection_id
+    from {{ ref('int_opportunities') }} as records
+    where {{ in_scope('opportunity_key') }}
+),
+
+-- A lead passes through its stages in order. One it skipped is passed when the next one is reached.
+lead_stages as (
+    select
+        leads.person_key,
+        leads.lead_key,
+        leads.rep_key,
+        leads.region,
+        leads.source_system,
+        steps.stage,
+        steps.step_no,
+        coalesce(
+            steps.reached_at,
+            (
+                select later.reached_at
+                from (
+                    values
+                    (1, leads.mql_at), (2, leads.sal_at), (3, leads.sql_at),
+                    (4, leads.opportunity_at), (5, least(leads.won_at, leads.lost_at))
+                ) as later (step_no, reached_at)
+                where later.step_no > steps.step_no and later.reached_at is not null
+                order by later.step_no
+                limit 1
+            )
+        ) as entered_at,
+        steps.reached_at is null as is_inferred
+    from leads
+    cross join lateral (
+        values
+        (0, 'lead', leads.created_at),
+        (1, 'mql', leads.mql_at),
+        (2, 'sal', leads.sal_at),
+        (3, 'sql', leads.sql_at),
+        (4, 'opportunity', leads.opportunity_at)
+    ) as steps (step_no, stage, reached_at)
+),
+
+lead_ends as (
+    select
+        leads.person_key,
+        leads.lead_key,
+        leads.rep_key,
+        leads.region,
+        leads.source_system,
+        ends.stage,
+        5 as step_no,
+        ends.reached_at as entered_at,
+        false as is_inferred
+    from leads
+    cross join lateral (
+        values
+        ('won', leads.won_at),
+        ('lost', leads.lost_at),
+        ('disqualified', leads.disqualified_at),
+        ('recycled', leads.recycled_at)
+    ) as ends (stage, reached_at)
+    where ends.reached_at is not null
+),
+
+lead_changes as (
+    select
+        lead_key || ':' || stage as event_id,
+        lead_key,
+        null::text as opportunity_key,
+        person_key as subject_key,
+        rep_key,
+        region,
+        'lead' as subject,
+        stage,
+        step_no,
+        source_system,
+        is_inferred,
+        entered_at
+    from (
+        select * from lead_stages
+        where entered_at is not null
+        union all
+        select * from lead_ends
+    ) as reached
+),
+
+salesforce_history as (
+    select
+        opportunities.opportunity_key,
+        opportunities.lead_key,
+        opportunities.rep_key,
+        opportunities.region,
+        opportunities.source_system,
+        history.history_id as entry_id,
+        history.stage,
+        history.created_at as entered_at
+    from opportunities
+    inner join vendor_ids on opportunities.opportunity_key = vendor_ids.opportunity_key
+    inner join opportunity_history as history
+        on vendor_ids.connection_id = history.connection_id and opportunities.opportunity_id = history.opportunity_id
+    where opportunities.source_system = 'salesforce'
+),
+
+hubspot_history as (
+    select
+        opportunities.opportunity_key,
+        opportunities.lead_key,
+        opportunities.rep_key,
+        opportunities.region,
+        opportunities.source_system,
+        (entries.entry ->> 'timestamp') || ':' || (entries.entry ->> 'value') as entry_id,
+        entries.entry ->> 'value' as stage,
+        (entries.entry ->> 'timestamp')::timestamptz as entered_at
+    from opportunities
+    inner join vendor_ids on opportunities.opportunity_key = vendor_ids.opportunity_key
+    inner join deals
+        on vendor_ids.connection_id = deals.connection_id and opportunities.opportunity_id = deals.deal_id
+    cross join lateral jsonb_array_elements(deals.stage_history) as entries (entry)
+    where opportunities.source_system = 'hubspot'
+),
+
+opportunity_entries as (
+    select
+        *,
+        lag(stage) over (partition by opportunity_key order by entered_at, entry_id) as previous_stage
+    from (
+        select * from salesforce_history
+        union all
+        select * from hubspot_history
+    ) as entries
+),
+
+opportunity_changes as (
+    select
+        opportunity_key || ':' || md5(entry_id) as event_id,
+        lead_key,
+        opportunity_key,
+        opportunity_key as subject_key,
+        rep_key,
+        region,
+        'opportunity' as subject,
+        stage,
+        0 as step_no,
+        source_system,
+        false as is_inferred,
+        entered_at
+    from opportunity_entries
+    where stage is distinct from previous_stage
+),
+
+changes as (
+    select * from lead_changes
+    union all
+    select * from opportunity_changes
+),
+
+sequenced as (
+    select
+        *,
+        lag(stage) over (
+            partition by subject, coalesce(opportunity_key, lead_key) order by entered_at, step_no, event_id
+        ) as from_stage,
+        lead(entered_at) over (
+            partition by subject, coalesce(opportunity_key, lead_key) order by entered_at, step_no, event_id
+        ) as exited_at
+    from changes
+),
+
+final as (
+    select
+        event_id,
+        lead_key,
+        opportunity_key,
+        subject_key,
+        rep_key,
+        region,
+        from_stage,
+        stage as to_stage,
+        case
+            when subject = 'opportunity' then 'sales'
+            when stage in ('lead', 'mql', 'recycled') then 'marketing'
+            else 'sales'
+        end as holder_team,
+        null::text as reason,
+        source_system,
+        is_inferred,
+        entered_at,
+        exited_at
+    from sequenced
+)
+
+select * from final

@@ -1,0 +1,262 @@
+{{
+    config(
+        unique_key=['mart', 'measure', 'date_day', 'known_on'],
+        scope_column='date_day',
+        scope_from=['fct_ad_stats_daily'],
+    )
+}}
+
+with
+
+-- What readers were shown: rows in effect, with the publication that brought them, and rows replaced since.
+shown_versions as (
+    select
+        date_day, platform, ad_account_id, campaign_id, currency_code,
+        spend, spend_local, impressions, clicks, platform_conversions,
+        publication_id as shown_from,
+        null::bigint as shown_until
+    from {{ published_rows('bi', 'fct_ad_stats_daily') }} as published
+    where {{ in_scope('date_day') }}
+
+    union all
+
+    select
+        date_day, platform, ad_account_id, campaign_id, currency_code,
+        spend, spend_local, impressions, clicks, platform_conversions,
+        publication_id as shown_from,
+        replaced_by as shown_until
+    from {{ published_rows('bi_history', 'fct_ad_stats_daily') }} as replaced
+    where {{ in_scope('date_day') }}
+),
+
+current_rows as (
+    select * from {{ ref('fct_ad_stats_daily') }}
+    where {{ in_scope('date_day') }}
+),
+
+-- This build is the publication to come.
+publications as (
+    select
+        publication_id,
+        {{ reporting_date('as_of') }} as known_on
+    from {{ ref('stg_ops__publications') }}
+
+    union all
+
+    select
+        {{ coming_publication_id() }} as publication_id,
+        {{ reporting_date(as_of()) }} as known_on
+),
+
+compared as (
+    select
+        shown.date_day, shown.platform, shown.ad_account_id, shown.campaign_id, shown.currency_code,
+        shown.spend, shown.spend_local, shown.impressions, shown.clicks, shown.platform_conversions,
+        shown.shown_from,
+        case
+            when shown.shown_until is not null then shown.shown_until
+            when
+                (
+                    current_rows.currency_code, current_rows.spend, current_rows.spend_local, current_rows.impressions,
+                    current_rows.clicks, current_rows.platform_conversions
+                )
+                is distinct from
+                (
+                    shown.currency_code, shown.spend, shown.spend_local, shown.impressions,
+                    shown.clicks, shown.platform_conversions
+                )
+                then {{ coming_publication_id() }}
+        end as shown_until
+    from shown_versions as shown
+    left join current_rows
+        on
+            shown.date_day = current_rows.date_day
+            and shown.platform = current_rows.platform
+            and shown.ad_account_id = current_rows.ad_account_id
+            and shown.campaign_id = current_rows.campaign_id
+),
+
+versions as (
+    select * from compared
+
+    union all
+
+    select
+        current_rows.date_day, current_rows.platform, current_rows.ad_account_id, current_rows.campaign_id,
+        current_rows.currency_code, current_rows.spend, current_rows.spend_local, current_rows.impressions,
+        current_rows.clicks, current_rows.platform_conversions,
+        {{ coming_publication_id() }} as shown_from,
+        null::bigint as shown_until
+    from current_rows
+    where not exists (
+        select 1 from compared
+        where
+            compared.date_day = current_rows.date_day
+            and compared.platform = current_rows.platform
+            and compared.ad_account_id = current_rows.ad_account_id
+            and compared.campaign_id = current_rows.campaign_id
+            and compared.shown_until is null
+    )
+),
+
+followed as (
+    select
+        *,
+        lag(shown_until) over row_versions as previous_until,
+        lead(shown_from) over row_versions as next_from,
+        lag(spend) over row_versions as previous_spend,
+        lag(spend_local) over row_versions as previous_spend_local,
+        lag(currency_code) over row_versions as previous_currency_code,
+        lag(impressions) over row_versions as previous_impressions,
+        lag(clicks) over row_versions as previous_clicks,
+        lag(platform_conversions) over row_versions as previous_platform_conversions
+    from versions
+    window row_versions as (
+        partition by date_day, platform, ad_account_id, campaign_id order by shown_from
+    )
+),
+
+-- Each step from one shown value of a row to the next, or to its removal, with what caused it.
+steps as (
+    select
+        followed.date_day,
+        measures.measure,
+        followed.shown_from as publication_id,
+        coalesce(measures.value, 0) - coalesce(measures.previous_value, 0) as change,
+        case
+            when measures.measure <> 'spend' or followed.currency_code is distinct from followed.previous_currency_code
+                then coalesce(measures.value, 0) - coalesce(measures.previous_value, 0)
+            -- The same money at another rate is no late change: split by the rate of the value shown before.
+            when followed.spend * followed.previous_spend_local = followed.previous_spend * followed.spend_local
+                then coalesce(measures.value, 0) - coalesce(measures.previous_value, 0)
+            when followed.previous_spend_local <> 0
+                then round((followed.spend_local - followed.previous_spend_local) * followed.previous_spend / followed.previous_spend_local, 12)
+            else coalesce(measures.value, 0) - coalesce(measures.previous_value, 0)
+        end as late,
+        0::numeric as retracted
+    from followed
+    cross join lateral (
+        values
+        ('spend', followed.spend, followed.previous_spend),
+        ('impressions', followed.impressions, followed.previous_impressions),
+        ('clicks', followed.clicks, followed.previous_clicks),
+        ('platform_conversions', followed.platform_conversions, followed.previous_platform_conversions)
+    ) as measures (measure, value, previous_value)
+    where followed.previous_until = followed.shown_from
+
+    union all
+
+    -- A row that was not there before.
+    select
+        followed.date_day,
+        measures.measure,
+        followed.shown_from as publication_id,
+        coalesce(measures.value, 0) as change,
+        coalesce(measures.value, 0) as late,
+        0::numeric as retracted
+    from followed
+    cross join lateral (
+        values
+        ('spend', followed.spend),
+        ('impressions', followed.impressions),
+        ('clicks', followed.clicks),
+        ('platform_conversions', followed.platform_conversions)
+    ) as measures (measure, value)
+    where followed.previous_until is distinct from followed.shown_from
+
+    union all
+
+    -- A row that is there no longer.
+    select
+        followed.date_day,
+        measures.measure,
+        followed.shown_until as publication_id,
+        - coalesce(measures.value, 0) as change,
+        0::numeric as late,
+        - coalesce(measures.value, 0) as retracted
+    from followed
+    cross join lateral (
+        values
+        ('spend', followed.spend),
+        ('impressions', followed.impressions),
+        ('clicks', followed.clicks),
+        ('platform_conversions', followed.platform_conversions)
+    ) as measures (measure, value)
+    where followed.shown_until is not null and followed.next_from is distinct from followed.shown_until
+),
+
+-- Several publications of one day: the last one is what was known on it.
+daily_steps as (
+    select
+        steps.date_day,
+        steps.measure,
+        publications.known_on,
+        sum(steps.change) as change,
+        sum(steps.late) as late,
+        sum(steps.retracted) as retracted
+    from steps
+    inner join publications on steps.publication_id = publications.publication_id
+    group by steps.date_day, steps.measure, publications.known_on
+),
+
+accumulated as (
+    select
+        date_day,
+        measure,
+        known_on,
+        change,
+        row_number() over day_in_order as step_no,
+        first_value(change) over day_in_order as as_first_reported,
+        sum(change) over day_in_order as as_reported,
+        sum(change) over whole_day as as_known,
+        sum(late) over whole_day - sum(late) over day_in_order as change_late,
+        sum(retracted) over whole_day - sum(retracted) over day_in_order as change_retracted
+    from daily_steps
+    window
+        whole_day as (partition by date_day, measure),
+        day_in_order as (partition by date_day, measure order by known_on)
+),
+
+explained as (
+    select
+        'fct_ad_stats_daily' as mart,
+        measure,
+        trim_scale(as_first_reported) as as_first_reported,
+        trim_scale(as_reported) as as_reported,
+        trim_scale(as_known) as as_known,
+        trim_scale(as_known - as_reported) as change,
+        trim_scale(change_late) as change_late,
+        trim_scale(change_retracted) as change_retracted,
+        trim_scale(as_known - as_reported - change_late - change_retracted) as change_currency_rate,
+        date_day,
+        known_on
+    from accumulated
+    where step_no = 1 or change <> 0
+),
+
+final as (
+    select
+        mart,
+        measure,
+        nullif(
+            concat_ws(
+                '; ',
+                case when change_late <> 0 then 'late change ' || to_char(change_late, 'FMSG999999999999990.00') end,
+                case when change_retracted <> 0 then 'retracted row ' || to_char(change_retracted, 'FMSG999999999999990.00') end,
+                case when change_currency_rate <> 0 then 'currency rate ' || to_char(change_currency_rate, 'FMSG999999999999990.00') end
+            ),
+            ''
+        ) as reason,
+        as_first_reported,
+        as_reported,
+        as_known,
+        change,
+        change_late,
+        change_retracted,
+        change_currency_rate,
+        date_day,
+        known_on
+    from explained
+)
+
+select * from final

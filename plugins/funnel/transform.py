@@ -1,0 +1,231 @@
+"""Building: dbt turns `raw` into `marts`, in this process, under the build lock.
+
+It decides what dbt is asked to run, and turns a dbt failure into a message that names the model or test, the rows and
+what to do. What the numbers mean is said in `dbt_project/` alone; whether they may be believed is for `funnel.quality`.
+"""
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
+
+from funnel import config, ledger, load
+
+PROJECT = config.REPOSITORY / "dbt_project"
+THREADS = "2"
+SAMPLE_ROWS = 5
+# Rates are quoted weekly and reach the marts by the days they change; any other change of the project changes what
+# old rows mean, so that everything is built again.
+SCOPED_SEEDS = ("currency_rates.csv",)
+# The layers whose tables depend on the project's files alone, not on what was loaded.
+STATIC_LAYERS = ("seeds", "staging")
+
+
+class BuildFailed(Exception):
+    """dbt could not build the marts. The message names the model or test, rows, and what to do."""
+
+
+@dataclass(frozen=True)
+class BuildResult:
+    """A finished build: `rows_changed` counts the rows each mart gained, lost or changed since the last publication."""
+
+    build_id: int
+    as_of: datetime
+    is_full: bool
+    seconds: float
+    rows_changed: dict[str, int]
+
+    def __str__(self) -> str:
+        kind = "full" if self.is_full else "incremental"
+        changed = ", ".join(f"{mart} {count}" for mart, count in self.rows_changed.items() if count)
+        return (
+            f"build {self.build_id} ({kind}) as of {self.as_of:%Y-%m-%d %H:%M}Z in {self.seconds:.1f} s; "
+            f"rows changed: {changed or 'none'}"
+        )
+
+
+def build(full: bool = False, project_dir: Path | None = None) -> BuildResult:
+    """Build and test the marts from everything loaded since the publication in effect, or from all of raw when `full`.
+
+    Raises BuildFailed when dbt fails; what was published stays as it is, and the next build starts from it again.
+    """
+    started = time.monotonic()
+    project = Path(project_dir or PROJECT)
+    load.create_tables()
+    with ledger.build_lock() as connection:
+        opened = ledger.open_build(connection, fingerprint(project), full=full)
+        try:
+            _build_models(connection, project)
+        except BaseException as error:
+            ledger.close_build(connection, opened.build_id, "failed", str(error)[:10_000])
+            raise
+        ledger.close_build(connection, opened.build_id, "built")
+        rows_changed = _count_changes(connection, opened)
+    return BuildResult(opened.build_id, opened.as_of, opened.is_full, time.monotonic() - started, rows_changed)
+
+
+def docs(project_dir: Path | None = None) -> Path:
+    """Write the documentation of the dbt project as one file that needs no network; returns its path."""
+    project = Path(project_dir or PROJECT)
+    outcome = _invoke(project, "docs", "generate", "--static")
+    if not outcome.success:
+        raise BuildFailed(f"dbt could not write its documentation: {outcome.exception or outcome.result}")
+    return _folder() / "target" / "static_index.html"
+
+
+def fingerprint(project: Path) -> str:
+    """Changes whenever a file of the project changes that gives old rows another meaning."""
+    return _hash_files(
+        project, (path for path in _files(project, "models", "macros", "seeds") if path.name not in SCOPED_SEEDS)
+    )
+
+
+def _files(project: Path, *folders: str) -> Iterator[Path]:
+    yield project / "dbt_project.yml"
+    for folder in folders:
+        yield from sorted(path for path in (project / folder).rglob("*") if path.suffix in (".sql", ".csv", ".yml"))
+
+
+def _hash_files(project: Path, paths: Iterator[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(f"{path.relative_to(project)}\0".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _build_models(connection: psycopg.Connection[Any], project: Path) -> None:
+    """Run dbt; seeds and staging views are left out while the database holds them as the project's files say."""
+    wanted = _hash_files(project, _files(project, "seeds", "models/staging", "macros"))
+    stored = connection.execute(
+        "select obj_description(oid, 'pg_namespace') from pg_namespace where nspname = 'seeds'"
+    ).fetchone()
+    is_current = stored is not None and stored[0] == wanted
+    excluded = ["--exclude-resource-type", "unit_test"]
+    if is_current:
+        excluded += ["--exclude-resource-type", "seed", "--exclude", "path:models/staging,resource_type:model"]
+    else:
+        connection.execute("comment on schema seeds is null")
+    outcome = _invoke(project, "build", *excluded)
+    if not outcome.success:
+        raise BuildFailed(_explain(connection, outcome))
+    if not is_current:
+        connection.execute(sql.SQL("comment on schema seeds is {}").format(sql.Literal(wanted)))
+
+
+def _folder() -> Path:
+    return config.settings().home / "dbt"
+
+
+def _invoke(project: Path, *command: str) -> Any:
+    """Run a dbt command in this process. Imported here: dbt takes seconds to import."""
+    from dbt.cli.main import dbtRunner
+
+    folder = _folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    arguments = [
+        *command,
+        *("--project-dir", str(project)),
+        *("--profiles-dir", str(project)),
+        *("--target-path", str(folder / "target")),
+        *("--log-path", str(folder / "logs")),
+        *("--log-level-file", "info"),
+        "--quiet",
+    ]
+    if command[0] == "build":
+        arguments += ["--threads", THREADS]
+    with _environment(_profile()):
+        return dbtRunner().invoke(arguments)
+
+
+def _profile() -> dict[str, str]:
+    """What profiles.yml asks of the environment: the pipeline's login; dbt takes the role builder itself."""
+    parts = conninfo_to_dict(config.dsn("pipeline"))
+    return {
+        "DBT_HOST": str(parts.get("host") or "127.0.0.1"),
+        "DBT_PORT": str(parts.get("port") or 5432),
+        "DBT_USER": str(parts["user"]),
+        "DBT_PASSWORD": str(parts.get("password") or ""),
+        "DBT_DATABASE": str(parts["dbname"]),
+        "DBT_SSLMODE": str(parts.get("sslmode") or "prefer"),
+        "DO_NOT_TRACK": "1",
+    }
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _explain(connection: psycopg.Connection[Any], outcome: Any) -> str:
+    """What failed, on which rows, and what to do."""
+    if outcome.exception is not None or outcome.result is None:
+        return (
+            f"dbt could not read the project: {outcome.exception}\n"
+            f"What to do: correct the file it names; the whole log is {_folder() / 'logs' / 'dbt.log'}."
+        )
+    failed = [result for result in outcome.result.results if str(result.status) in ("error", "fail", "runtime error")]
+    told = [_explain_node(connection, result) for result in failed[:5]]
+    if len(failed) > 5:
+        told.append(f"… and {len(failed) - 5} more.")
+    told.append(f"Nothing was published. The whole log is {_folder() / 'logs' / 'dbt.log'}.")
+    return "\n".join(told)
+
+
+def _explain_node(connection: psycopg.Connection[Any], result: Any) -> str:
+    node = result.node
+    kind = node.resource_type.value if hasattr(node.resource_type, "value") else str(node.resource_type)
+    if kind == "test" and str(result.status) == "fail":
+        return (
+            f"Test {node.name} failed on {result.failures} rows ({node.original_file_path}).\n"
+            f"{_sample(connection, node.compiled_code)}"
+            "What to do: look the rows up in raw by these keys; repair the rule in dbt_project, or the delivery and "
+            "ingest its days again."
+        )
+    message = " ".join(str(result.message).split())
+    return (
+        f"{kind.capitalize()} {node.name} could not be built: {message[:2000]}\n"
+        f"What to do: see {node.original_file_path}; the statement is in {_folder() / 'target' / 'run'}."
+    )
+
+
+def _sample(connection: psycopg.Connection[Any], query: str | None) -> str:
+    """A few of the rows a test found. Keys in the warehouse are hashes and vendor ids, never addresses."""
+    if not query:
+        return ""
+    try:
+        with connection.cursor(row_factory=psycopg.rows.dict_row) as cursor:
+            rows = cursor.execute(f"select * from ({query}) as found limit {SAMPLE_ROWS}".encode()).fetchall()
+    except psycopg.Error:
+        return ""
+    return "".join(f"  {json.dumps(row, default=str)}\n" for row in rows)
+
+
+def _count_changes(connection: psycopg.Connection[Any], opened: ledger.Build) -> dict[str, int]:
+    marts = connection.execute(
+        "select table_name from information_schema.tables where table_schema = 'marts' and table_type = 'BASE TABLE' order by 1"
+    ).fetchall()
+    schema = "marts" if opened.is_full else "marts_changes"
+    return {
+        name: connection.execute(sql.SQL("select count(*) from {}").format(sql.Identifier(schema, name))).fetchone()[0]  # type: ignore[index]
+        for (name,) in marts
+    }
