@@ -1,0 +1,31 @@
+"""A throw-away warehouse with the durable settings of the embedded server, for benchmarks."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+
+from funnel import config, ledger, server
+
+
+@contextmanager
+def throw_away_warehouse() -> Iterator[Path]:
+    """Point the environment of this process at a fresh, migrated warehouse; remove it at the end. Yields its home."""
+    for name in list(os.environ):
+        if name.startswith(("AIRFLOW_", "FUNNEL_", "REPORTING_", "WAREHOUSE_", "ALERT_")):
+            del os.environ[name]
+    with tempfile.TemporaryDirectory(prefix="funnel-bench-") as folder:
+        home = Path(folder) / "home"
+        os.environ["FUNNEL_HOME"] = str(home)
+        started = server.start(home, password=config.secrets()["admin_password"])
+        try:
+            with psycopg.connect(started.dsn(), autocommit=True) as connection:
+                connection.execute("create database warehouse")
+            os.environ["POSTGRES_PORT"] = str(started.port)
+            ledger.migrate()
+            yield home
+        finally:
+            server.remove(home)
