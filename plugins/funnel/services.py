@@ -240,15 +240,14 @@ def process(name: str) -> Any | None:
 def _services() -> list[Service]:
     settings = config.settings()
     python = sys.executable
-    sandbox_ports = {"SANDBOX_PORT": settings.sandbox_port, "SANDBOX_TLS_PORT": settings.sandbox_tls_port}
     sandbox = Service(
         name="sandbox",
         command=(
-            python, "-m", "sandbox", "--scenario", "company", "--seed", str(SEED), "--anchor", anchor(),
+            python, "-m", "sandbox", *_company(),
             "--port", str(settings.sandbox_port), "--tls-port", str(settings.sandbox_tls_port),
-            "--tls-dir", str(settings.home / "sandbox"),
+            "--tls-dir", str(settings.home / "sandbox"), "--control-token", config.secrets()["sandbox_control_token"],
         ),
-        ports=sandbox_ports,
+        ports={"SANDBOX_PORT": settings.sandbox_port, "SANDBOX_TLS_PORT": settings.sandbox_tls_port},
     )  # fmt: skip
     return [
         *([sandbox] if needs_sandbox() else []),
@@ -261,6 +260,10 @@ def _services() -> list[Service]:
     ]
 
 
+def _company() -> tuple[str, ...]:
+    return ("--scenario", "company", "--seed", str(SEED), "--anchor", anchor())
+
+
 def _start_sandbox(progress: Progress) -> None:
     if process("sandbox"):
         return
@@ -268,21 +271,31 @@ def _start_sandbox(progress: Progress) -> None:
     progress(f"starting the vendor sandbox on port {settings.sandbox_port}")
     (settings.home / "sandbox").mkdir(exist_ok=True)
     sandbox = next(service for service in _services() if service.name == "sandbox")
-    _spawn(sandbox, {**environment(), "SANDBOX_CONTROL_TOKEN": config.secrets()["sandbox_control_token"]})
+    _spawn(sandbox, environment())
     _await("sandbox", lambda: not server.is_port_free(settings.sandbox_port))
 
 
 def _sandbox_connections() -> dict[str, str]:
-    """Airflow connections of the sandbox's vendors, each as the JSON text of AIRFLOW_CONN_…"""
+    """Airflow connections of the sandbox's vendors, each as the JSON text of AIRFLOW_CONN_…
+
+    The sandbox makes its company first, which takes a moment; the same company has the same connections.
+    """
     if not needs_sandbox():
         return {}
-    answer = subprocess.run(
-        [sys.executable, "-m", "sandbox", "connections", "--base-url", sandbox_url()],
-        cwd=REPOSITORY, env=environment(), capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    command = [sys.executable, "-m", "sandbox", "connections", *_company(), "--base-url", sandbox_url()]
+    path = config.settings().home / "sandbox" / "connections.json"
+    if path.exists():
+        kept = json.loads(path.read_text())
+        if kept["command"] == command:
+            return dict(kept["connections"])
+    answer = subprocess.run(command, cwd=REPOSITORY, env=environment(), capture_output=True, text=True, check=False)
     if answer.returncode:
         raise ServiceError(f"`python -m sandbox connections` failed:\n{answer.stderr.strip()}")
-    return {name: json.dumps(fields) for name, fields in json.loads(answer.stdout).items()}
+    connections = {name: json.dumps(fields) for name, fields in json.loads(answer.stdout).items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+    path.write_text(json.dumps({"command": command, "connections": connections}))
+    return connections
 
 
 def _migrate_airflow(progress: Progress) -> None:
@@ -318,12 +331,23 @@ def _await_airflow(services: list[Service]) -> None:
 
     def is_healthy() -> bool:
         try:
+            # The api-server builds most of itself on its first real request, some seconds; tasks need not wait for that.
+            httpx.get(f"{airflow_url()}/api/v2/version", timeout=30).raise_for_status()
             parts = httpx.get(f"{airflow_url()}/api/v2/monitor/health", timeout=10).json()
         except (httpx.HTTPError, ValueError):
             return False
-        return all(part.get("status") == "healthy" for part in parts.values())
+        return all(_has_reported(name, parts.get(name.replace("-", "_"), {})) for name in AIRFLOW_SERVICES[1:])
 
     _await(" ".join(service.name for service in services), is_healthy)
+
+
+def _has_reported(name: str, part: Mapping[str, str | None]) -> bool:
+    """Whether this very process is alive: the heartbeat of the one before it stays in the database for a while."""
+    found = process(name)
+    heartbeat = part.get(f"latest_{name.replace('-', '_')}_heartbeat")
+    if not found or not heartbeat or part.get("status") != "healthy":
+        return False
+    return datetime.fromisoformat(heartbeat).timestamp() >= found.create_time()
 
 
 def _await(names: str, is_ready: Callable[[], bool]) -> None:
