@@ -14,7 +14,6 @@ renamed as (
 
         -- strings
         currency_code,
-        time_zone,
 
         -- numerics
         impressions,

@@ -13,6 +13,7 @@ renamed as (
         _load_id as load_id,
 
         -- strings
+        time_zone,
         campaign_name,
         status,
         advertising_channel_type as campaign_type,
