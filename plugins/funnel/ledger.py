@@ -187,6 +187,14 @@ def publication_in_effect(connection: psycopg.Connection[Any]) -> dict[str, Any]
         return cursor.execute("select * from ops.publication_in_effect").fetchone()
 
 
+def has_unpublished_loads() -> bool:
+    """Whether anything was loaded that the publication in effect was not built from."""
+    with connect("builder") as connection:
+        published = publication_in_effect(connection)
+        newest = connection.execute("select coalesce(max(load_id), 0) from ops.loads").fetchone()
+    return newest is not None and newest[0] > (published["through_load_id"] if published else 0)
+
+
 def open_build(connection: psycopg.Connection[Any], project_fingerprint: str, *, full: bool = False) -> Build:
     """Start a row of ops.builds: what must be read (loads since the publication in effect) and as of when.
 
