@@ -331,8 +331,8 @@ def _await_airflow(services: list[Service]) -> None:
 
     def is_healthy() -> bool:
         try:
-            # The api-server builds most of itself on its first real request, some seconds; tasks need not wait for that.
-            httpx.get(f"{airflow_url()}/api/v2/version", timeout=30).raise_for_status()
+            # The api-server makes what tasks talk to on its first request, for four seconds; no task need wait for that.
+            httpx.get(f"{airflow_url()}/execution/health", timeout=30).raise_for_status()
             parts = httpx.get(f"{airflow_url()}/api/v2/monitor/health", timeout=10).json()
         except (httpx.HTTPError, ValueError):
             return False
