@@ -7,6 +7,7 @@ side by side. Nothing here is served.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Literal
 
 Kind = Literal["touch", "mql", "sal", "sql", "disqualified", "recycled"]
@@ -43,7 +44,8 @@ class Person:
 class Deal:
     """One opportunity, once, however many vendors hold a copy.
 
-    `entered_at` is when the final stage was entered and `closed_at` the moment the business counts as its close.
+    `entered_at` is when the final stage was entered; `close_date` is the day the rep gave as the close, which may be
+    another one, and is absent where the vendor keeps a close time instead.
     """
 
     opportunity_id: str
@@ -58,6 +60,6 @@ class Deal:
     other_person_id: str | None = None
     lead_source: str | None = None
     entered_at: int | None = None
-    closed_at: int | None = None
+    close_date: date | None = None
     is_won: bool | None = None
     removed_at: int | None = None

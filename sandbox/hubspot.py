@@ -849,7 +849,9 @@ def stream_of(world: World, call: Call) -> str | None:
 def is_later_page(call: Call) -> bool:
     if call.method == "POST" and call.path.rstrip("/").endswith("/search"):
         # A reader past 10,000, or one that trusts no offset, goes on after the last id instead.
-        goes_on = any(spec.get("operator") == "GT" for group in call.json.get("filterGroups", ()) for spec in group["filters"])
+        goes_on = any(
+            spec.get("operator") == "GT" for group in call.json.get("filterGroups", ()) for spec in group["filters"]
+        )
         return goes_on or str(call.json.get("after") or "0").strip("0") != ""
     return call.query.get("after", "0").strip("0") != ""
 

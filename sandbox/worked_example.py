@@ -423,21 +423,21 @@ def _decide(scenario: Scenario) -> None:
         Deal(
             DEALS["O1"], "salesforce", "new_business", moment("2026-01-08T14:00:00Z"),
             [(moment("2026-01-08T14:00:00Z"), 1000)], "EUR", 1250, "EMEA", "ana", lead_source="Web",
-            entered_at=moment("2026-01-20"), closed_at=moment("2026-01-20"), is_won=True,
+            entered_at=moment("2026-01-20"), close_date=date(2026, 1, 20), is_won=True,
         ),
         Deal(
             DEALS["O2"], "salesforce", "new_business", moment("2026-01-12T10:00:00Z"),
             [(moment("2026-01-12T10:00:00Z"), 500)], "USD", 500, "EMEA", "dora", lead_source="Outbound",
-            entered_at=moment("2026-02-10"), closed_at=moment("2026-02-10"), is_won=False,
+            entered_at=moment("2026-02-10"), close_date=date(2026, 2, 10), is_won=False,
         ),
         Deal(
             DEALS["O3"], "salesforce", "renewal", moment("2026-02-01"),
             [(moment("2026-02-01"), 2000)], "USD", 2000, "EMEA", "ana",
-            entered_at=moment("2026-02-10"), closed_at=moment("2026-02-10"), is_won=True,
+            entered_at=moment("2026-02-10"), close_date=date(2026, 2, 10), is_won=True,
         ),
         Deal(
             DEALS["O5"], "salesforce", "new_business", moment("2026-01-22"),
             [(moment("2026-01-22"), 300)], "USD", 300, "Unknown", lead_source="Partner",
-            entered_at=moment("2026-01-22"), closed_at=moment("2026-01-20"), is_won=True,
+            entered_at=moment("2026-01-22"), close_date=date(2026, 1, 20), is_won=True,
         ),
     ]  # fmt: skip

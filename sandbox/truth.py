@@ -1,0 +1,406 @@
+"""What really happened, counted by the business's rules. For tests only: the server does not know this module.
+
+Everything is computed from what the scenario's author or generator decided (`sandbox.decisions`), never from a vendor
+record, so it cannot share a mistake with the pipeline. `as_of` is the moment up to which things count (excluded);
+`known_at` is when the vendors were read: merges, removals, amounts and closings entered later are not known yet.
+`known_at` is `as_of` unless given. Days and months are those of `zone`.
+
+A first load of the 90 days before the anchor of `company` sees every CRM record (`sandbox.company` says why), so no
+`first_day` is needed to compare with it; `first_day` leaves out what is dated earlier.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+from sandbox.clock import EPOCH, day_of, day_start, instant
+from sandbox.decisions import Deal, Happening, Person
+from sandbox.scenario import Scenario
+
+RENEWAL = "renewal"
+LEAD_SOURCE_CHANNELS = {
+    "Outbound": "Outbound",
+    "Partner": "Partner",
+    "Trade Show": "Events",
+    "Referral": "Referral",
+    "Web": "Direct",
+}
+TIES = {"touch": 0, "mql": 1, "sal": 2, "sql": 3}
+
+
+@dataclass(frozen=True)
+class LeadCycle:
+    """One cycle of one person; stages that were skipped are None."""
+
+    person_id: str
+    cycle_no: int
+    created_at: datetime
+    channel: str
+    campaign_id: str | None
+    region: str
+    mql_at: datetime | None = None
+    sal_at: datetime | None = None
+    sql_at: datetime | None = None
+    opportunity_at: datetime | None = None
+    won_at: datetime | None = None
+    lost_at: datetime | None = None
+    disqualified_at: datetime | None = None
+    recycled_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Opportunity:
+    """One opportunity, however many vendors hold a copy. `lead` is (person_id, cycle_no)."""
+
+    opportunity_id: str
+    source: str
+    opportunity_type: str
+    created_at: datetime
+    closed_at: datetime | None
+    status: str
+    amount: Decimal
+    currency: str
+    list_amount: Decimal | None
+    region: str
+    lead: tuple[str, int] | None
+    channel: str
+    campaign_id: str | None
+
+    @property
+    def is_renewal(self) -> bool:
+        return self.opportunity_type == RENEWAL
+
+
+@dataclass(frozen=True)
+class Money:
+    """An amount in its own currency and the day whose rate applies."""
+
+    rate_day: date
+    currency: str
+    amount: Decimal
+
+
+@dataclass
+class MonthCounts:
+    """The activity of one month; renewals are left out, as the funnel does."""
+
+    leads: int = 0
+    mqls: int = 0
+    sals: int = 0
+    sqls: int = 0
+    opportunities: int = 0
+    won: int = 0
+    lost: int = 0
+    pipeline: list[Money] = field(default_factory=list)
+    won_amounts: list[Money] = field(default_factory=list)
+
+    def counts(self) -> dict[str, int]:
+        return {name: getattr(self, name) for name in ("leads", "mqls", "sals", "sqls", "opportunities", "won", "lost")}
+
+
+@dataclass(frozen=True)
+class SpendDay:
+    """What one campaign cost on one day of its account's zone, in the account's currency."""
+
+    day: date
+    platform: str
+    ad_account_id: str
+    campaign_id: str
+    currency: str
+    amount: Decimal
+    impressions: int
+    clicks: int
+
+
+@dataclass(frozen=True)
+class Human:
+    """One person with the number of records that are that person, merged ones included."""
+
+    person_id: str
+    first_seen_at: datetime
+    records_merged: int
+    region: str
+
+
+# --- people ---------------------------------------------------------------------------------------------------------
+
+
+def _moment(at: datetime) -> int:
+    if at.tzinfo is None:
+        raise ValueError(f"{at} has no time zone; give an aware datetime.")
+    return (at - EPOCH) // timedelta(milliseconds=1)
+
+
+def _known_people(scenario: Scenario, known: int) -> list[Person]:
+    """People as known at a moment: merged ones within their survivor, removed ones gone."""
+    known_people: dict[str, Person] = {}
+    for person in scenario.people.values():
+        if person.merged_into is None or person.merged_at is None or person.merged_at > known:
+            known_people[person.person_id] = replace(
+                person,
+                happenings=list(person.happenings),
+                records=list(person.records),
+                regions=list(person.regions),
+            )
+    for person in scenario.people.values():
+        if person.merged_into is not None and person.person_id not in known_people:
+            survivor = known_people[person.merged_into]
+            survivor.happenings.extend(person.happenings)
+            survivor.records.extend(person.records)
+            survivor.regions.extend(person.regions)
+    return [
+        person
+        for person in known_people.values()
+        if (person.removed_at is None or person.removed_at > known) and any(at <= known for at, _, _ in person.records)
+    ]
+
+
+def _region(person: Person, known: int) -> str:
+    regions = sorted((at, region) for at, region in person.regions if at <= known)
+    return regions[-1][1] if regions else "Unknown"
+
+
+def people(scenario: Scenario, as_of: datetime, known_at: datetime | None = None) -> list[Human]:
+    """Everyone the vendors know."""
+    cut, known = _cuts(scenario, as_of, known_at)
+    found = []
+    for person in _known_people(scenario, known):
+        records = [one for one in person.records if one[0] < cut]
+        if records:
+            first = min(at for at, _, _ in records)
+            found.append(Human(person.person_id, instant(first), len(records), _region(person, known)))
+    return sorted(found, key=lambda human: human.person_id)
+
+
+# --- cycles ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class _Cycle:
+    person_id: str
+    number: int
+    created: int
+    channel: str
+    campaign_id: str | None
+    region: str
+    stages: dict[str, int] = field(default_factory=dict)
+    closed: bool = False
+
+    def reach(self, stage: str, at: int) -> None:
+        self.stages[stage] = min(at, self.stages.get(stage, at))
+
+    def freeze(self) -> LeadCycle:
+        stages = {f"{stage}_at": instant(at) for stage, at in self.stages.items()}
+        return LeadCycle(
+            self.person_id, self.number, instant(self.created), self.channel, self.campaign_id, self.region, **stages
+        )
+
+
+def _closed(deal: Deal, known: int, zone: str) -> int | None:
+    """When a deal counts as closed: the moment it was, if that is the day the rep says, else that day's start."""
+    if deal.entered_at is None or deal.entered_at > known:
+        return None
+    if deal.close_date is None or day_of(deal.entered_at, zone) == deal.close_date:
+        return deal.entered_at
+    return day_start(deal.close_date, zone)
+
+
+def _known_deals(scenario: Scenario, cut: int, known: int) -> list[Deal]:
+    return [
+        deal
+        for deal in scenario.deals
+        if deal.created_at < cut and deal.created_at <= known and (deal.removed_at is None or deal.removed_at > known)
+    ]
+
+
+def _contact(deal: Deal) -> str | None:
+    return deal.person_id or deal.other_person_id
+
+
+def _owner_of(people_known: Iterable[Person], scenario: Scenario, known: int) -> dict[str, str]:
+    """Person id to the id the person is known under."""
+    ids = {person.person_id: person.person_id for person in people_known}
+    for person in scenario.people.values():
+        if person.merged_into is not None and person.merged_at is not None and person.merged_at <= known:
+            if person.merged_into in ids:
+                ids[person.person_id] = person.merged_into
+    return ids
+
+
+def _fold(person: Person, closings: list[tuple[int, str]], cut: int, known: int) -> list[_Cycle]:
+    """Cycles of one person: responses and stages open one when none is open, ends close it."""
+    steps: list[tuple[int, int, str, Happening | None]] = [
+        (one.at, TIES.get(one.kind, 4), one.kind, one) for one in person.happenings if one.at < cut and one.at <= known
+    ]
+    steps += [(at, 5, kind, None) for at, kind in closings if at < cut]
+    steps.sort(key=lambda step: (step[0], step[1]))
+    cycles: list[_Cycle] = []
+    for at, _, kind, happening in steps:
+        is_open = bool(cycles) and not cycles[-1].closed
+        if kind in TIES:
+            if not is_open:
+                channel = happening.channel if happening and happening.channel else "Unknown"
+                campaign_id = happening.campaign_id if happening else None
+                cycles.append(
+                    _Cycle(person.person_id, len(cycles) + 1, at, channel, campaign_id, _region(person, known))
+                )
+            if kind != "touch":
+                cycles[-1].reach(kind, at)
+        elif is_open:
+            if kind in ("disqualified", "recycled"):
+                cycles[-1].reach(kind, at)
+            cycles[-1].closed = True
+    return cycles
+
+
+def _work_out(
+    scenario: Scenario, as_of: datetime, known_at: datetime | None, zone: str
+) -> tuple[list[_Cycle], list[Opportunity]]:
+    cut, known = _cuts(scenario, as_of, known_at)
+    known_people = _known_people(scenario, known)
+    owner_of = _owner_of(known_people, scenario, known)
+    deals = _known_deals(scenario, cut, known)
+    closings: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    for deal in deals:
+        owner = owner_of.get(_contact(deal) or "")
+        closed = _closed(deal, known, zone)
+        if owner and closed is not None and deal.opportunity_type != RENEWAL:
+            closings[owner].append((closed, "won" if deal.is_won else "lost"))
+    cycles: dict[str, list[_Cycle]] = {
+        person.person_id: _fold(person, closings[person.person_id], cut, known) for person in known_people
+    }
+    opportunities = [_settle(deal, cycles, owner_of, cut, known, zone) for deal in deals]
+    return [cycle for some in cycles.values() for cycle in some], opportunities
+
+
+def _settle(
+    deal: Deal, cycles: dict[str, list[_Cycle]], owner_of: dict[str, str], cut: int, known: int, zone: str
+) -> Opportunity:
+    """One opportunity with its lead cycle; what it reached is noted on the cycle."""
+    owner = owner_of.get(_contact(deal) or "")
+    before = [cycle for cycle in cycles.get(owner or "", ()) if cycle.created <= deal.created_at]
+    lead = before[-1] if before else None
+    closed = _closed(deal, known, zone)
+    if closed is not None and closed >= cut:
+        closed = None
+    if lead is not None and deal.opportunity_type != RENEWAL:
+        lead.reach("opportunity", deal.created_at)
+        if closed is not None:
+            lead.reach("won" if deal.is_won else "lost", closed)
+    amount = [value for at, value in deal.amounts if at <= known][-1]
+    channel = lead.channel if lead else LEAD_SOURCE_CHANNELS.get(deal.lead_source or "", "Unknown")
+    return Opportunity(
+        deal.opportunity_id,
+        deal.source,
+        deal.opportunity_type,
+        instant(deal.created_at),
+        None if closed is None else instant(closed),
+        "open" if closed is None else "won" if deal.is_won else "lost",
+        Decimal(amount),
+        deal.currency,
+        None if deal.list_amount is None else Decimal(deal.list_amount),
+        deal.region,
+        (lead.person_id, lead.number) if lead else None,
+        channel,
+        lead.campaign_id if lead else None,
+    )
+
+
+def _cuts(scenario: Scenario, as_of: datetime, known_at: datetime | None) -> tuple[int, int]:
+    cut, known = _moment(as_of), _moment(known_at or as_of)
+    scenario.grow(max(cut, known))
+    return cut, known
+
+
+def lead_cycles(
+    scenario: Scenario, as_of: datetime, known_at: datetime | None = None, zone: str = "UTC"
+) -> list[LeadCycle]:
+    """Every lead cycle, ordered by person and number."""
+    cycles, _ = _work_out(scenario, as_of, known_at, zone)
+    return sorted((cycle.freeze() for cycle in cycles), key=lambda cycle: (cycle.person_id, cycle.cycle_no))
+
+
+def opportunities(
+    scenario: Scenario, as_of: datetime, known_at: datetime | None = None, zone: str = "UTC"
+) -> list[Opportunity]:
+    """Every opportunity, renewals included, ordered by id."""
+    _, found = _work_out(scenario, as_of, known_at, zone)
+    return sorted(found, key=lambda opportunity: opportunity.opportunity_id)
+
+
+# --- counts ---------------------------------------------------------------------------------------------------------
+
+
+def monthly_counts(
+    scenario: Scenario,
+    as_of: datetime,
+    known_at: datetime | None = None,
+    first_day: date | None = None,
+    zone: str = "UTC",
+) -> dict[date, MonthCounts]:
+    """Month start to its counts; each thing counts in the month of its own day."""
+    cycles, found = _work_out(scenario, as_of, known_at, zone)
+    months: dict[date, MonthCounts] = defaultdict(MonthCounts)
+
+    def month(at: datetime | None) -> MonthCounts | None:
+        if at is None:
+            return None
+        day = day_of(_moment(at), zone)
+        return None if first_day is not None and day < first_day else months[day.replace(day=1)]
+
+    for cycle in (one.freeze() for one in cycles):
+        for name, at in (
+            ("leads", cycle.created_at),
+            ("mqls", cycle.mql_at),
+            ("sals", cycle.sal_at),
+            ("sqls", cycle.sql_at),
+        ):
+            if counts := month(at):
+                setattr(counts, name, getattr(counts, name) + 1)
+    for opportunity in found:
+        if opportunity.is_renewal:
+            continue
+        money = Money(
+            day_of(_moment(opportunity.closed_at or opportunity.created_at), zone),
+            opportunity.currency,
+            opportunity.amount,
+        )
+        if counts := month(opportunity.created_at):
+            counts.opportunities += 1
+            counts.pipeline.append(money)
+        if counts := month(opportunity.closed_at):
+            if opportunity.status == "won":
+                counts.won += 1
+                counts.won_amounts.append(money)
+            else:
+                counts.lost += 1
+    return dict(sorted(months.items()))
+
+
+def spend(scenario: Scenario, now: datetime, first_day: date, last_day: date) -> list[SpendDay]:
+    """What the platforms say at `now` about every day from first to last, both included; nothing for all-zero rows."""
+    moment = _moment(now.astimezone(UTC))
+    rows = []
+    for account in scenario.ad_accounts:
+        for campaign in account.campaigns:
+            for offset in range((last_day - first_day).days + 1):
+                day = first_day + timedelta(offset)
+                figures = account.report(campaign, day, moment)
+                if figures is not None:
+                    rows.append(
+                        SpendDay(
+                            day,
+                            account.platform,
+                            account.id,
+                            campaign.id,
+                            account.currency,
+                            Decimal(figures.spend_cents) / 100,
+                            figures.impressions,
+                            figures.clicks,
+                        )
+                    )
+    return sorted(rows, key=lambda row: (row.day, row.platform, row.ad_account_id, row.campaign_id))
