@@ -291,6 +291,8 @@ def _return(office: Office, rng: random.Random, journey: Journey, closed: int, d
         return
     again = later(rng, closed, 72, 700)
     _respond(office, rng, journey, again, only_responses=True)
+    # A workflow opens the contact anew; without it a second rejection would leave no trace in the property's history.
+    journey.contact.change(again + 2 * MINUTE, hs_lead_status="OPEN")
     _pursue(office, rng, journey, again, depth + 1, 0.45)
 
 
@@ -300,10 +302,12 @@ def _return(office: Office, rng: random.Random, journey: Journey, closed: int, d
 def _create_lead(office: Office, rng: random.Random, journey: Journey, at: int) -> None:
     first, last = full_name(journey.number)
     roll = rng.random()
-    email = journey.email
-    if email and roll < 0.12:
+    # A second lead of the same person carries the address of the first, so that it stays connected when the HubSpot
+    # contact points to the newest lead only.
+    email = journey.lead_email or journey.email
+    if journey.lead is None and email and roll < 0.12:
         email = email.replace("person", "Person").replace(".example", ".Example")
-    elif email and roll < 0.15 and journey.contact is not None:
+    elif journey.lead is None and email and roll < 0.15 and journey.contact is not None:
         email = f"p.{journey.number}@{email.partition('@')[2]}"
     lead = Record(
         office.salesforce_id("Lead"),
