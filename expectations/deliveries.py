@@ -33,8 +33,8 @@ CRITICAL = [
         max_value=0.5,
         row_condition=Column("rows_before") >= 20,
         description="at most half of the known rows vanish",
-        notes="Lost access to an account looks like an empty account. If the vendor's own console shows nothing either, "
-        "run the ingest again: the second read finds nothing left to retract and passes.",
+        notes="Lost access to an account looks like an empty account. If the vendor's own console shows nothing "
+        "either, run the ingest again: the second read finds nothing left to retract and passes.",
     ),
 ]
 

@@ -8,13 +8,17 @@ Suites are evaluated as booleans first; only what failed is asked again for coun
 
 import importlib.util
 import logging
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from html import escape
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import quote
 
 import psycopg
 from psycopg import sql
@@ -126,12 +130,17 @@ def require(report: CheckReport) -> None:
 
 @dataclass(frozen=True)
 class Batch:
-    """The rows of one query, and what is expected of them. `key` names a bad row of `table`."""
+    """The rows of one query, and what is expected of them.
+
+    `key` names a bad row of `table`. Bad rows can be looked at there when the expectation speaks of its `columns` only,
+    and of nothing that the query computes.
+    """
 
     suite: str
     table: str
     key: tuple[str, ...]
     query: str
+    columns: frozenset[str]
     critical: Sequence["Expectation"] = ()
     warning: Sequence["Expectation"] = ()
     parameters: Mapping[str, Any] = field(default_factory=dict)
@@ -243,6 +252,7 @@ def _deliveries(loads: list[dict[str, Any]], streams: list[str]) -> Batch:
         table="ops.loads",
         key=("load_id",),
         query=_DELIVERIES.format(load_ids=", ".join(str(load["load_id"]) for load in loads)),
+        columns=frozenset({"load_id", "stream", "connection_id", "rows_read", "rows_quarantined"}),
         critical=judged.CRITICAL,
         warning=judged.WARNING,
         parameters={"streams": streams},
@@ -272,6 +282,7 @@ def _delivered(
         key=stream.key,
         # Names and numbers of our own: columns are declared, ids are integers, connection ids are quoted.
         query=f"select {', '.join(wanted)} from {table} where {' or '.join(scopes) or 'false'}",  # noqa: S608
+        columns=frozenset(columns),
         critical=critical,
         warning=warning,
     )
@@ -332,6 +343,184 @@ order by load.load_id
 def open_failures(connection: psycopg.Connection[Any]) -> list[dict[str, Any]]:
     """Loads whose rows failed their gate and were not replaced by a delivery that passed."""
     return _dicts(connection, _OPEN_FAILURES)
+
+
+# The marts ---------------------------------------------------------------------------------------------------------
+
+
+def check_marts(build_id: int) -> CheckReport:
+    """Judge a build of the marts, and write the judgement to ops.checks.
+
+    Looks at the rows that changed since the publication in effect, by the change lists that publishing copies by, and
+    at sums over the days, months and people they touch: the cost follows the change. A full build is looked at whole.
+    """
+    with ledger.connect("builder") as connection:
+        scope = _scope(connection, build_id)
+        batches = [*_inputs(connection), *_marts(connection, scope)]
+    with _warehouse("builder") as warehouse:
+        results = tuple(check for batch in batches for check in evaluate(warehouse, batch))
+    report = CheckReport(
+        subject=f"Marts of build {build_id}",
+        advice="What to do: readers keep the last publication. Repair the cause and run build_funnel: what was not "
+        "published is part of the next build by itself. If the data are right and the limit is wrong, change it in "
+        "expectations/ and clear the task.",
+        results=results,
+    )
+    with ledger.connect("builder") as connection:
+        _record(connection, report, build_id=build_id)
+    return report
+
+
+@dataclass(frozen=True)
+class _Scope:
+    """What a build touched, as the words in braces that suites of marts may use in their queries."""
+
+    is_whole: bool
+    keys: Mapping[str, tuple[str, ...]]
+    columns: Mapping[str, frozenset[str]]
+    texts: Mapping[str, tuple[str, ...]]
+    words: Mapping[str, str]
+    parameters: Mapping[str, Any]
+
+    def changed(self, mart: str) -> str:
+        """Rows of a mart, as they are now, that changed since the publication in effect."""
+        if self.is_whole or mart not in self.keys:
+            return f"marts.{mart}"
+        key = ", ".join(self.keys[mart])
+        listed = f"select distinct {key} from marts_changes.{mart}"  # noqa: S608
+        return f"(select built.* from marts.{mart} as built inner join ({listed}) as listed using ({key}))"  # noqa: S608
+
+    def touched(self, model: str) -> str:
+        """Keys and tracked columns of a model's rows that changed, as they were and as they are."""
+        if self.is_whole:
+            return f"{'intermediate' if model.startswith('int_') else 'marts'}.{model}"
+        return f"marts_changes.{model}"
+
+    def fill(self, query: str) -> str:
+        """The query with its words in braces replaced."""
+        for verb in (self.changed, self.touched):
+            query = re.sub(rf"\{{{verb.__name__}\.(\w+)\}}", lambda found, verb=verb: verb(found[1]), query)
+        return query.format_map(self.words).strip()
+
+
+def _scope(connection: psycopg.Connection[Any], build_id: int) -> _Scope:
+    builds = _dicts(
+        connection,
+        """
+        select *, cast(as_of at time zone reporting_timezone as date) as as_of_date
+        from ops.builds
+        where build_id = %s
+        """,
+        (build_id,),
+    )
+    if not builds:
+        raise SuiteError(f"There is no build {build_id} in ops.builds; build the marts first.")
+    build = builds[0]
+    tables = _dicts(connection, _TABLES)
+    if not any(table["name"] == "dim_channels" for table in tables):
+        raise SuiteError("marts.dim_channels does not exist; build the marts first.")
+    since = build["since_load_id"]
+    as_of_date = build["as_of_date"].isoformat()
+    return _Scope(
+        is_whole=build["is_full"] or ledger.publication_in_effect(connection) is None,
+        keys={table["name"]: tuple(table["key"]) for table in tables},
+        columns={table["name"]: frozenset(table["columns"]) for table in tables},
+        texts={table["name"]: tuple(table["texts"]) for table in tables},
+        words={
+            "as_of_date": f"date '{as_of_date}'",
+            "timezone": _literal(build["reporting_timezone"]),
+            "master_crm": _literal(build["master_crm"]),
+            "since_load_id": str(since),
+            "through_load_id": str(build["through_load_id"]),
+            # A day that was read again since the build is judged by the next one.
+            "loaded_days": f"(select date_day from ops.loaded_days where load_id > {since} "  # noqa: S608
+            f"and load_id <= {build['through_load_id']})",
+        },
+        parameters={
+            "as_of_date": as_of_date,
+            "channels": [row["channel"] for row in _dicts(connection, _CHANNELS)],
+        },
+    )
+
+
+_TABLES = """
+select
+    tables.relname as name,
+    array_agg(columns.attname::text order by columns.attnum) as columns,
+    coalesce(
+        array_agg(columns.attname::text order by columns.attnum) filter (where columns.atttypid = 'text'::regtype), '{}'
+    ) as texts,
+    coalesce(
+        array_agg(columns.attname::text order by array_position(keys.indkey::smallint[], columns.attnum))
+        filter (where columns.attnum = any(keys.indkey)),
+        '{}'
+    ) as key
+from pg_class as tables
+inner join pg_attribute as columns
+    on tables.oid = columns.attrelid and columns.attnum > 0 and not columns.attisdropped
+left join pg_index as keys
+    on tables.oid = keys.indrelid and keys.indisprimary
+where tables.relnamespace = 'marts'::regnamespace and tables.relkind = 'r'
+group by tables.relname
+"""
+
+# What finds no touch at all lies on a member of its own.
+_CHANNELS = "select channel from marts.dim_channels union all select '(unattributed)'"
+
+
+def _inputs(connection: psycopg.Connection[Any]) -> Iterator[Batch]:
+    judged = suite("inputs")
+    doubtful = ", ".join(str(load["load_id"]) for load in open_failures(connection))
+    yield Batch(
+        suite="inputs",
+        table="ops.loads",
+        key=tuple(judged.KEYS["deliveries"]),
+        query=f"select load_id, run_id from ops.loads where load_id = any(array[{doubtful}]::bigint[])",  # noqa: S608
+        columns=frozenset({"load_id", "run_id"}),
+        critical=judged.CRITICAL["deliveries"],
+    )
+
+
+def _marts(connection: psycopg.Connection[Any], scope: _Scope) -> Iterator[Batch]:
+    """The batches of all suites of marts. A table without a suite is refused: nobody said when it may be believed."""
+    names = {name.removeprefix("marts/") for name in mart_suites()}
+    if unjudged := sorted(set(scope.keys) - names):
+        raise SuiteError(
+            f"Nothing says when marts.{unjudged[0]} may be believed. Write expectations/marts/{unjudged[0]}.py."
+        )
+    for mart in sorted(names):
+        judged = suite(f"marts/{mart}")
+        queries: dict[str, str] = getattr(judged, "BATCHES", {})
+        for batch in dict.fromkeys((*judged.CRITICAL, *judged.WARNING)):
+            if batch == "rows" and not scope.is_whole and mart in scope.keys and not _has_changed(connection, mart):
+                continue
+            critical, warning = judged.CRITICAL.get(batch, []), judged.WARNING.get(batch, [])
+            key = scope.keys.get(mart, ()) if batch == "rows" else tuple(getattr(judged, "KEYS", {}).get(batch, ()))
+            query = scope.fill(queries.get(batch, f"select mart.* from {{changed.{mart}}} as mart"))  # noqa: S608
+            if batch == "rows":
+                query = _narrowed(query, key, [*critical, *warning], scope.texts.get(mart, ()))
+            yield Batch(
+                suite=f"marts/{mart}",
+                table=f"marts.{mart}",
+                key=key,
+                query=query,
+                columns=scope.columns.get(mart, frozenset()) if batch == "rows" else frozenset(),
+                critical=critical,
+                warning=warning,
+                parameters=scope.parameters,
+            )
+
+
+def _has_changed(connection: psycopg.Connection[Any], mart: str) -> bool:
+    listed = sql.SQL("select exists (select from {}) as listed").format(sql.Identifier("marts_changes", mart))
+    return bool(_dicts(connection, listed)[0]["listed"])
+
+
+def _narrowed(query: str, key: tuple[str, ...], stated: list["Expectation"], texts: tuple[str, ...]) -> str:
+    """The query with only the columns that are spoken of; `all_text` is every text of the row, one after the other."""
+    wanted = dict.fromkeys((*key, *(name for each in stated for name in _columns(each))))
+    columns = [f"concat_ws(' ', {', '.join(texts)}) as all_text" if name == "all_text" else name for name in wanted]
+    return f"select {', '.join(columns)} from ({query}) as mart"  # noqa: S608
 
 
 # Great Expectations ------------------------------------------------------------------------------------------------
@@ -447,7 +636,7 @@ def _check(batch: Batch, place: int, result: Mapping[str, Any], *, passed: bool 
         unexpected_count=result.get("unexpected_count"),
         sample_keys=tuple(privacy.keyed_hash(secret, ":".join(map(str, key))) for key in keys),
         notes=_notes(expectation),
-        rows_query=_on_table(rows_query, batch.table) if isinstance(rows_query, str) else None,
+        rows_query=_on_table(rows_query, batch, expectation) if isinstance(rows_query, str) else None,
     )
 
 
@@ -475,10 +664,23 @@ def _is_day(value: Any) -> bool:
     return isinstance(value, date)
 
 
-def _on_table(query: str, table: str) -> str:
-    """The query for bad rows, with the temporary table's name replaced by the one a person can read."""
-    words = " ".join(query.split()).split(" ")
-    return " ".join(table if word.startswith("gx_temp_") else word for word in words)
+def _on_table(query: str, batch: Batch, expectation: "Expectation") -> str | None:
+    """The query for bad rows, on the table that a person can read instead of the copy of its rows in scope."""
+    if not {*batch.key, *_columns(expectation)} <= batch.columns:
+        return None
+    words = [batch.table if word.startswith("gx_temp_") else word for word in query.rstrip(" ;").split()]
+    text = " ".join(words)
+    condition = expectation.row_condition if hasattr(expectation, "row_condition") else None
+    # Great Expectations leaves the row condition out of the query it shows.
+    return f"{text} AND {_condition_text(condition)};" if condition is not None else f"{text};"
+
+
+def _condition_text(condition: Any) -> str:
+    name = condition.column.name
+    if hasattr(condition, "is_null"):
+        return f"{name} IS {'' if condition.is_null else 'NOT '}NULL"
+    value = _literal(condition.parameter) if isinstance(condition.parameter, str) else condition.parameter
+    return f"{name} {str(condition.operator).replace('==', '=')} {value}"
 
 
 def _raised(result: Any) -> str | None:
@@ -544,10 +746,168 @@ def _record(
         )
 
 
-def _dicts(connection: psycopg.Connection[Any], query: str, parameters: Any = None) -> list[dict[str, Any]]:
+def _dicts(
+    connection: psycopg.Connection[Any], query: str | sql.Composed, parameters: Any = None
+) -> list[dict[str, Any]]:
     with connection.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(query.encode(), parameters).fetchall()
+        return cursor.execute(query.encode() if isinstance(query, str) else query, parameters).fetchall()
 
 
 def _literal(value: str) -> str:
     return sql.Literal(value).as_string()
+
+
+# Data Docs ---------------------------------------------------------------------------------------------------------
+
+
+def build_data_docs(out_dir: Path) -> Path:
+    """Write pages of the suites and of the latest judgement of every delivery and of the marts; returns the index.
+
+    The results are those in ops.checks, so no data are read again and no value of them is on a page. The pages work
+    without a network: Great Expectations' own styles lie on outside hosts and are replaced by a short sheet.
+    """
+    import great_expectations
+    from great_expectations import ExpectationSuite
+    from great_expectations.core import ExpectationSuiteValidationResult, ExpectationValidationResult
+    from great_expectations.core.run_identifier import RunIdentifier
+    from great_expectations.data_context.types.resource_identifiers import (
+        ExpectationSuiteIdentifier,
+        ValidationResultIdentifier,
+    )
+
+    with ledger.connect("builder") as connection:
+        rows = _dicts(connection, _LATEST_REPORTS)
+    context = great_expectations.get_context(mode="ephemeral")
+    context.enable_analytics(False)
+    out_dir.mkdir(parents=True, exist_ok=True)
+    context.add_data_docs_site(
+        "local",
+        {
+            "class_name": "SiteBuilder",
+            "store_backend": {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(out_dir.resolve())},
+            "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
+            "show_how_to_buttons": False,
+        },
+    )
+    for name, stated in _stated().items():
+        suite_name = name.replace("/", ".").replace(":", ".")
+        context.suites.add(ExpectationSuite(name=suite_name, expectations=[each.copy() for each in stated]))
+        reports: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+        for row in rows:
+            if name == f"{row['suite']}:{row['table_name']}":
+                reports.setdefault((row["source"], row["run_id"], row["build_id"], row["checked_at"]), []).append(row)
+        for (source, run_id, build_id, checked_at), checks in reports.items():
+            by_description = {each.description: each for each in stated}
+            results = [
+                ExpectationValidationResult(
+                    success=check["passed"],
+                    expectation_config=by_description[check["expectation"]].configuration,
+                    result=_shown(check),
+                    exception_info={
+                        "raised_exception": "raised" in (check["observed"] or {}),
+                        "exception_message": (check["observed"] or {}).get("raised"),
+                        "exception_traceback": None,
+                    },
+                )
+                for check in checks
+                if check["expectation"] in by_description
+            ]
+            passed = sum(bool(result.success) for result in results)
+            label = f"build {build_id}" if build_id is not None else f"{source} {run_id}"
+            run = RunIdentifier(run_name=label, run_time=checked_at)
+            context.validation_results_store.set(
+                ValidationResultIdentifier(ExpectationSuiteIdentifier(suite_name), run, checks[0]["table_name"]),
+                ExpectationSuiteValidationResult(
+                    results=results,
+                    success=passed == len(results),
+                    suite_name=suite_name,
+                    statistics={
+                        "evaluated_expectations": len(results),
+                        "successful_expectations": passed,
+                        "unsuccessful_expectations": len(results) - passed,
+                        "success_percent": 100 * passed / len(results) if results else None,
+                    },
+                    meta={
+                        "run_id": run,
+                        "active_batch_definition": {
+                            "datasource_name": "warehouse",
+                            "data_asset_name": checks[0]["table_name"],
+                        },
+                        "validation_time": checked_at,
+                    },
+                ),
+            )
+    context.build_data_docs()
+    _make_readable_offline(out_dir)
+    return out_dir / "index.html"
+
+
+# Styles, scripts and pictures on outside hosts.
+_OUTSIDE = re.compile(
+    r'<link\b[^>]*\bhref="https?://[^>]*>|<script\b[^>]*\bsrc="https?://[^>]*>\s*</script>|<img\b[^>]*\bsrc="https?://[^>]*>'
+)
+_SHEET = (
+    "body{font:15px/1.5 system-ui,sans-serif;margin:2rem;color:#222}table{border-collapse:collapse;margin:.5rem 0}"
+    "td,th{border:1px solid #ccc;padding:.3rem .6rem;text-align:left;vertical-align:top}"
+    "a{color:#0b57d0}code,pre{background:#f4f4f4;padding:.1rem .3rem}.collapse{display:block}.modal,.btn{display:none}"
+    ".failed,.alert-danger,.text-danger{color:#b3261e}.badge{padding:0 .3rem;border:1px solid #ccc}"
+)
+
+
+def _make_readable_offline(site: Path) -> None:
+    """Replace what pages load from outside hosts by a short sheet, and list the pages in the index without a script."""
+    for page in site.rglob("*.html"):
+        text = _OUTSIDE.sub("", page.read_text())
+        if page == site / "index.html":
+            names = sorted((path.relative_to(site).as_posix() for path in site.rglob("*.html")), reverse=True)
+            links = "".join(f'<li><a href="{quote(name)}">{escape(name)}</a></li>' for name in names)
+            text = text.replace("</body>", f"<h2>Pages</h2><ul>{links}</ul></body>", 1)
+        page.write_text(text.replace("</head>", f"<style>{_SHEET}</style></head>", 1))
+
+
+_LATEST_REPORTS = """
+select audit.*
+from ops.checks as audit
+inner join (
+    select source, max(checked_at) as checked_at from ops.checks group by source
+) as latest on audit.source is not distinct from latest.source and audit.checked_at = latest.checked_at
+order by audit.check_id
+"""
+
+
+def _stated() -> dict[str, list["Expectation"]]:
+    """All expectations by `suite:table`, as ops.checks names them."""
+    judged = suite("deliveries")
+    stated = {"deliveries:ops.loads": [*judged.CRITICAL, *judged.WARNING]}
+    for source in SOURCES.values():
+        judged = suite(f"raw/{source.name}")
+        for stream in source.streams:
+            stated[f"raw/{source.name}:raw.{raw_table(source, stream)}"] = [
+                *judged.CRITICAL.get(stream.name, []),
+                *judged.WARNING.get(stream.name, []),
+            ]
+    for name, table in [("inputs", "ops.loads"), *((each, each.replace("/", ".")) for each in mart_suites())]:
+        judged = suite(name)
+        stated[f"{name}:{table}"] = [
+            each for kind in (judged.CRITICAL, judged.WARNING) for some in kind.values() for each in some
+        ]
+    return stated
+
+
+def _shown(check: dict[str, Any]) -> dict[str, Any]:
+    observed = check["observed"] or {}
+    shown: dict[str, Any] = {}
+    if check["unexpected_count"] is not None:
+        rows = observed.get("rows") or 0
+        share = 100 * check["unexpected_count"] / rows if rows else 0.0
+        shown = {
+            "element_count": rows,
+            "unexpected_count": check["unexpected_count"],
+            "unexpected_percent": share,
+            "unexpected_percent_total": share,
+            "partial_unexpected_list": check["sample_keys"],
+            "partial_unexpected_counts": [{"value": key, "count": 1} for key in check["sample_keys"]],
+        }
+    if "value" in observed:
+        shown["observed_value"] = observed["value"]
+    return shown

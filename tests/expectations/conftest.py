@@ -1,14 +1,16 @@
 """Tables that hold exactly the rows a suite calls believable, or its poison."""
 
 import itertools
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import pytest
+import yaml
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from funnel import ledger, load
+from funnel import config, ledger, load, quality
 from funnel.config import Role
 from funnel.sources import SOURCES
 
@@ -96,3 +98,110 @@ def deliver(warehouse: str) -> Deliver:
         return ids
 
     return make
+
+
+MODELS = config.REPOSITORY / "dbt_project" / "models" / "marts"
+# What suites of marts read beside marts: only the columns they read.
+INTERMEDIATE = {
+    "int_person_records": "record_id text, person_key text",
+    "int_person_events": "event_id text, person_key text, starts_cycle boolean",
+    "int_touches": "touch_id text, person_key text",
+}
+BESIDE = {
+    "intermediate.int_person_records": [{"record_id": "101", "person_key": "p1"}],
+    "intermediate.int_person_events": [{"event_id": "e1", "person_key": "p1", "starts_cycle": True}],
+    "intermediate.int_touches": [{"touch_id": "t1", "person_key": "p1"}],
+    "raw.google_ads__campaign_stats": [
+        {
+            "_connection_id": "google_ads",
+            "_load_id": 1,
+            "date": "2026-01-05",
+            "customer_id": "1",
+            "campaign_id": "11",
+            "currency_code": "EUR",
+            "cost_micros": 90_000_000,
+        }
+    ],
+    "raw.salesforce__opportunities": [
+        {
+            "_connection_id": "salesforce",
+            "_load_id": 1,
+            "opportunity_id": "0061",
+            "amount": 1000,
+            "is_won": True,
+        }
+    ],
+    "ops.loaded_days": [
+        {
+            "source": "google_ads",
+            "connection_id": "google_ads",
+            "stream": "campaign_stats",
+            "date_day": "2026-01-05",
+            "fetched_at": FETCHED_AT,
+            "load_id": 1,
+        }
+    ],
+    "ops.sources": [
+        {
+            "source": "google_ads",
+            "connection_id": "google_ads",
+            "restatement_days": 30,
+            "first_day": "2026-01-05",
+            "last_day_complete": "2026-01-05",
+        }
+    ],
+}
+
+
+def owner(table: str) -> Role:
+    """Who may write a table in a test."""
+    return "loader" if table.startswith(("raw.", "ops.")) else "builder"
+
+
+@pytest.fixture
+def marts(warehouse: str) -> None:
+    """Tables of all marts as their contracts declare them, empty; a build of 2026-01-05 that looks at everything."""
+    load.create_tables()
+    with ledger.connect("builder") as connection:
+        for name, columns in INTERMEDIATE.items():
+            for schema in ("intermediate", "marts_changes"):
+                connection.execute(f"create table {schema}.{name} ({columns})")
+        for path in sorted(MODELS.glob("*.yml")):
+            (model,) = yaml.safe_load(path.read_text())["models"]
+            name = model["name"]
+            types = {column["name"]: column["data_type"] for column in model["columns"]}
+            text = path.with_suffix(".sql").read_text()
+            key = re.findall(r"'(\w+)'", re.search(r"unique_key=\[(.*?)\]", text, re.DOTALL)[1])
+            track = re.search(r"track=\[(.*?)\]", text, re.DOTALL)
+            listed = dict.fromkeys([*key, *(re.findall(r"'(\w+)'", track[1]) if track else [])])
+            columns = ", ".join(f"{column} {kind}" for column, kind in types.items())
+            connection.execute(f"create table marts.{name} ({columns}, primary key ({', '.join(key)}))")
+            changes = ", ".join(f"{column} {types[column]}" for column in listed)
+            connection.execute(f"create table marts_changes.{name} ({changes}, build_id bigint)")
+    add_build()
+
+
+def add_build(*, is_full: bool = True, since: int = 0, through: int = 1) -> int:
+    """A build that ended well, as of the end of 2026-01-05."""
+    with ledger.connect("builder") as connection:
+        return connection.execute(
+            """
+            insert into ops.builds (
+                as_of, is_full, since_load_id, through_load_id, reporting_currency, reporting_timezone, master_crm,
+                sources_configured, sources_late, status, code_version
+            )
+            values ('2026-01-06 00:00+00', %s, %s, %s, 'USD', 'UTC', 'salesforce', '{}', '{}', 'built', 'test')
+            returning build_id
+            """,
+            (is_full, since, through),
+        ).fetchone()[0]
+
+
+def clean_rows() -> dict[str, list[Row]]:
+    """Believable rows of every mart, which fit together, and of what lies beside them."""
+    return BESIDE | {name.replace("/", "."): quality.suite(name).BELIEVABLE for name in quality.mart_suites()}
+
+
+def lay_all(tables: Mapping[str, Iterable[Row]]) -> None:
+    for table, rows in tables.items():
+        lay(owner(table), table, rows)

@@ -1,0 +1,63 @@
+"""Would the business believe marts.dim_people?"""
+
+import great_expectations.expectations as gxe
+
+CRITICAL = {
+    "rows": [
+        gxe.ExpectColumnValuesToNotMatchRegex(
+            column="all_text",
+            regex=r"[^\s@]+@[^\s@]+\.[A-Za-z]{2,}",
+            description="no text holds an e-mail address",
+            notes="Readers of bi may not see persons; only the domain of an address is shown.",
+        ),
+    ],
+    "people": [
+        gxe.ExpectColumnValuesToBeBetween(
+            column="people_lost",
+            min_value=0,
+            max_value=0,
+            description="people in = people out",
+            notes="Every person that records were matched to is one row, no more and no less.",
+        ),
+    ],
+}
+
+WARNING = {
+    "rows": [
+        gxe.ExpectColumnValuesToBeBetween(
+            column="n_records_merged",
+            max_value=20,
+            description="nobody is merged from more than 20 records",
+            notes="A shared mailbox or a placeholder address makes many people one. Look at int_person_records.",
+        ),
+    ],
+}
+
+BATCHES = {
+    "people": """
+        select
+            (
+                select count(distinct person_key) from intermediate.int_person_records
+                where person_key in (select person_key from {touched.int_person_records})
+            ) - (
+                select count(*) from marts.dim_people
+                where person_key in (select person_key from {touched.int_person_records})
+            ) as people_lost
+    """,
+}
+
+BELIEVABLE = [
+    {
+        "person_key": "p1",
+        "account_key": "a1",
+        "email_domain": "example.com",
+        "n_records_merged": 2,
+        "first_seen_at": "2026-01-05 10:00+00",
+    }
+]
+
+POISON = {
+    "no text holds an e-mail address": [{"email_domain": "ana@example.com"}],
+    "people in = people out": [],
+    "nobody is merged from more than 20 records": [{"n_records_merged": 21}],
+}

@@ -1,0 +1,144 @@
+"""Would the business believe marts.fct_ad_stats_daily? Above all: is the spend that landed the spend that is shown?"""
+
+import great_expectations.expectations as gxe
+
+CRITICAL = {
+    "rows": [
+        gxe.ExpectColumnValuesToNotBeNull(
+            column="spend",
+            description="every spend has a rate into the reporting currency",
+            notes="Without one the spend would vanish from every sum. Add the currency to seeds/currency_rates.csv.",
+        ),
+        gxe.ExpectColumnValuesToBeBetween(column="spend", min_value=0, description="spend is never negative"),
+        gxe.ExpectColumnValuesToBeBetween(
+            column="impressions", min_value=0, description="impressions are never negative"
+        ),
+        gxe.ExpectColumnValuesToBeBetween(column="clicks", min_value=0, description="clicks are never negative"),
+        gxe.ExpectColumnValuesToBeInSet(
+            column="channel",
+            value_set={"$PARAMETER": "channels"},
+            description="every channel is in dim_channels",
+            notes="Spend on a channel nobody owns is in no team's sum. Correct seeds/campaign_channel_rules.csv.",
+        ),
+        gxe.ExpectColumnValuesToNotBeNull(
+            column="campaign_key",
+            description="every row has a campaign",
+            notes="What matches none lies on (no campaign), never on null.",
+        ),
+    ],
+    # Landed minus shown, per platform, currency and day loaded since the last publication.
+    "landed": [
+        gxe.ExpectColumnValuesToBeBetween(
+            column="spend_lost",
+            min_value=0,
+            max_value=0,
+            description="spend landed = spend shown",
+            notes="To the last digit, in the account's currency. A difference is a lost, doubled or stale row: "
+            "`make build FULL=1` repairs a stale one.",
+        ),
+        gxe.ExpectColumnValuesToBeBetween(
+            column="rows_lost",
+            min_value=0,
+            max_value=0,
+            description="campaign days landed = campaign days shown",
+            notes="Also sees rows without spend.",
+        ),
+    ],
+}
+
+WARNING = {
+    "rows": [
+        gxe.ExpectColumnValuesToBeBetween(
+            column="clicks_over_impressions",
+            max_value=0,
+            mostly=0.98,
+            description="clicks do not exceed impressions",
+            notes="Single rows may, where a click follows on the next day.",
+        ),
+    ],
+}
+
+BATCHES = {
+    "rows": """
+        select mart.*, mart.clicks - mart.impressions as clicks_over_impressions
+        from {changed.fct_ad_stats_daily} as mart
+    """,
+    # Two connections may see one account: its newest row counts, as everywhere.
+    "landed": """
+        select
+            platform,
+            currency_code,
+            date_day,
+            coalesce(landed.spend, 0) - coalesce(shown.spend, 0) as spend_lost,
+            coalesce(landed.campaign_days, 0) - coalesce(shown.campaign_days, 0) as rows_lost
+        from (
+            select platform, currency_code, date_day, sum(spend) as spend, count(*) as campaign_days
+            from (
+                select distinct on (platform, ad_account_id, campaign_id, date_day) *
+                from (
+                    select
+                        'google_ads' as platform,
+                        customer_id as ad_account_id,
+                        campaign_id,
+                        currency_code,
+                        date as date_day,
+                        cost_micros / 1000000.0 as spend,
+                        _load_id
+                    from raw.google_ads__campaign_stats
+                    where date in (select date_day from {loaded_days} as loaded_days)
+
+                    union all
+
+                    select
+                        'meta_ads' as platform,
+                        account_id as ad_account_id,
+                        campaign_id,
+                        account_currency as currency_code,
+                        date_start as date_day,
+                        spend,
+                        _load_id
+                    from raw.meta_ads__insights
+                    where date_start in (select date_day from {loaded_days} as loaded_days)
+                ) as unioned
+                order by platform, ad_account_id, campaign_id, date_day, _load_id desc
+            ) as counted
+            group by platform, currency_code, date_day
+        ) as landed
+        full join (
+            select platform, currency_code, date_day, sum(spend_local) as spend, count(*) as campaign_days
+            from marts.fct_ad_stats_daily
+            where date_day in (select date_day from {loaded_days} as loaded_days)
+            group by platform, currency_code, date_day
+        ) as shown using (platform, currency_code, date_day)
+    """,
+}
+KEYS = {"landed": ["platform", "currency_code", "date_day"]}
+
+BELIEVABLE = [
+    {
+        "date_day": "2026-01-05",
+        "platform": "google_ads",
+        "ad_account_id": "1",
+        "campaign_id": "11",
+        "campaign_key": "c11",
+        "channel": "Paid Search",
+        "region": "(all)",
+        "currency_code": "EUR",
+        "impressions": 1000,
+        "clicks": 50,
+        "spend": 99,
+        "spend_local": 90,
+    }
+]
+
+POISON = {
+    "every spend has a rate into the reporting currency": [{"spend": None}],
+    "spend is never negative": [{"spend": -99}],
+    "impressions are never negative": [{"impressions": -1, "clicks": None}],
+    "clicks are never negative": [{"clicks": -1}],
+    "every channel is in dim_channels": [{"channel": "Radio"}],
+    "every row has a campaign": [{"campaign_key": None}],
+    "spend landed = spend shown": [{"spend_local": 89.99}],
+    "campaign days landed = campaign days shown": [{}, {"campaign_id": "12", "spend_local": 0, "spend": 0}],
+    "clicks do not exceed impressions": [{"clicks": 1001}],
+}

@@ -1,0 +1,105 @@
+"""Would the business believe marts.fct_attribution?"""
+
+import great_expectations.expectations as gxe
+
+CRITICAL = {
+    "rows": [
+        gxe.ExpectColumnValuesToBeBetween(
+            column="credit",
+            min_value=0,
+            max_value=1,
+            description="credit lies between 0 and 1",
+            notes="It is a share of one conversion.",
+        ),
+        gxe.ExpectColumnValuesToBeInSet(
+            column="model",
+            value_set=["first", "last", "linear", "position"],
+            description="every model is one we explain",
+            notes="Readers choose by these names.",
+        ),
+    ],
+    # Per conversion and model touched since the last publication.
+    "conversions": [
+        gxe.ExpectColumnValuesToBeBetween(
+            column="credit",
+            min_value=1,
+            max_value=1,
+            description="credit adds up to one",
+            notes="Per conversion and model, with (unattributed). Otherwise revenue is invented or lost.",
+        ),
+        gxe.ExpectColumnValuesToBeBetween(
+            column="amount_lost",
+            min_value=-0.000001,
+            max_value=0.000001,
+            description="credited amounts add up to the deal",
+            notes="The tolerance is that of decimals, far below a cent.",
+        ),
+    ],
+    "touches": [
+        gxe.ExpectColumnPairValuesAToBeGreaterThanB(
+            column_A="converted_at",
+            column_B="touched_at",
+            description="no credit before cause",
+            notes="A touch counts only if it came before the conversion.",
+        ),
+    ],
+}
+
+WARNING = {
+    "rows": [
+        gxe.ExpectColumnValuesToNotBeInSet(
+            column="channel",
+            value_set=["(unattributed)"],
+            mostly=0.5,
+            description="most credit finds a touch",
+            notes="Deals without contacts, or contacts without touches: marketing's part looks smaller than it is.",
+        ),
+    ],
+}
+
+BATCHES = {
+    "conversions": """
+        select
+            credited.conversion_id,
+            credited.model,
+            sum(credited.credit) as credit,
+            max(deal.amount) - sum(credited.credited_amount) as amount_lost
+        from marts.fct_attribution as credited
+        left join marts.fct_opportunities as deal on credited.opportunity_key = deal.opportunity_key
+        where credited.conversion_id in (select conversion_id from {touched.fct_attribution})
+        group by credited.conversion_id, credited.model
+    """,
+    "touches": """
+        select credited.conversion_id, credited.touch_id, credited.converted_at, touch.touched_at
+        from {changed.fct_attribution} as credited
+        inner join marts.fct_touchpoints as touch on credited.touch_id = touch.touch_id
+    """,
+}
+KEYS = {"conversions": ["conversion_id", "model"], "touches": ["conversion_id", "touch_id"]}
+
+BELIEVABLE = [
+    {
+        "conversion_id": "o1:won",
+        "opportunity_key": "o1",
+        "conversion_type": "won",
+        "converted_at": "2026-01-05 18:00+00",
+        "model": model,
+        "touch_id": "t1",
+        "channel": "Paid Search",
+        "campaign_key": "c11",
+        "region": "EMEA",
+        "credit": 1,
+        "credited_amount": 1100,
+        "converted_month": "2026-01-01",
+    }
+    for model in ("first", "last", "linear", "position")
+]
+
+POISON = {
+    "credit lies between 0 and 1": [{"credit": 1.5}, {"touch_id": "t2", "credit": -0.5, "credited_amount": 0}],
+    "every model is one we explain": [{"model": "gut feeling"}],
+    "credit adds up to one": [{"credit": 0.9}],
+    "credited amounts add up to the deal": [{"credited_amount": 1099.99}],
+    "no credit before cause": [{"converted_at": "2026-01-05 09:59+00"}],
+    "most credit finds a touch": [{"channel": "(unattributed)"}],
+}

@@ -1,0 +1,87 @@
+"""Would the business believe marts.fct_funnel_stages?"""
+
+import great_expectations.expectations as gxe
+
+CRITICAL = {
+    "rows": [
+        gxe.ExpectColumnValuesToBeInSet(
+            column="stage",
+            value_set=["lead", "mql", "sal", "sql", "opportunity", "won"],
+            description="every stage is one of the funnel",
+            notes="Charts draw these six, in this order.",
+        ),
+        gxe.ExpectColumnValuesToBeBetween(
+            column="entities", min_value=0, description="no stage is negative", notes="It counts."
+        ),
+    ],
+    # Per month and stage touched since the last publication: fct_funnel_daily minus this mart.
+    "months": [
+        gxe.ExpectColumnValuesToBeBetween(
+            column="entities_lost",
+            min_value=0,
+            max_value=0,
+            description="the months hold what their days hold",
+            notes="`make build FULL=1` repairs a stale month.",
+        ),
+    ],
+}
+
+WARNING = {}
+
+BATCHES = {
+    "months": """
+        select month_start, stage, coalesce(daily.entities, 0) - coalesce(monthly.entities, 0) as entities_lost
+        from (
+            select days.month_start, stages.stage, sum(stages.entities) as entities
+            from marts.fct_funnel_daily as days
+            cross join lateral (
+                values
+                ('lead', days.leads),
+                ('mql', days.mqls),
+                ('sal', days.sals),
+                ('sql', days.sqls),
+                ('opportunity', days.opportunities),
+                ('won', days.won)
+            ) as stages (stage, entities)
+            where
+                days.month_start in (
+                    select month_start from {touched.fct_funnel_stages}
+                    union
+                    select month_start from {touched.fct_funnel_daily}
+                )
+            group by days.month_start, stages.stage
+        ) as daily
+        full join (
+            select month_start, stage, sum(entities) as entities
+            from marts.fct_funnel_stages
+            where
+                month_start in (
+                    select month_start from {touched.fct_funnel_stages}
+                    union
+                    select month_start from {touched.fct_funnel_daily}
+                )
+            group by month_start, stage
+        ) as monthly using (month_start, stage)
+    """,
+}
+KEYS = {"months": ["month_start", "stage"]}
+
+BELIEVABLE = [
+    {
+        "month_start": "2026-01-01",
+        "channel": "Paid Search",
+        "region": "EMEA",
+        "stage": stage,
+        "stage_order": order,
+        "entities": entities,
+    }
+    for order, (stage, entities) in enumerate(
+        [("lead", 1), ("mql", 1), ("sal", 0), ("sql", 0), ("opportunity", 1), ("won", 1)], start=1
+    )
+]
+
+POISON = {
+    "every stage is one of the funnel": [*BELIEVABLE, {"stage": "nurtured", "entities": 0}],
+    "no stage is negative": [*BELIEVABLE, {"region": "Unknown", "stage": "sal", "entities": -1}],
+    "the months hold what their days hold": BELIEVABLE[:5],
+}

@@ -1,0 +1,120 @@
+"""Would the business believe marts.fct_touchpoints?"""
+
+import great_expectations.expectations as gxe
+
+CRITICAL = {
+    "rows": [
+        gxe.ExpectColumnValuesToBeInSet(
+            column="channel",
+            value_set={"$PARAMETER": "channels"},
+            description="every channel is in dim_channels",
+            notes="Credit would go to a channel nobody owns. Correct seeds/touch_types.csv or seeds/channel_rules.csv.",
+        ),
+        gxe.ExpectColumnValuesToBeInSet(
+            column="owner_team",
+            value_set=["marketing", "sales", "partner", "unknown"],
+            description="every touch has an owner we know",
+            notes="Which team brought a person is decided by it. Correct seeds/channels.csv.",
+        ),
+        gxe.ExpectColumnValuesToNotBeNull(
+            column="touched_at",
+            description="every touch has a time",
+            notes="First and last are decided by it.",
+        ),
+    ],
+    "touches": [
+        gxe.ExpectColumnValuesToBeBetween(
+            column="touches_lost",
+            min_value=0,
+            max_value=0,
+            description="touches in = touches out",
+            notes="Of the people touched by this build. One lost is a touch whose person is not in dim_people.",
+        ),
+    ],
+    "people": [
+        gxe.ExpectColumnValuesToBeBetween(
+            column="creating_touches",
+            max_value=1,
+            description="a person is created by one touch at most",
+            notes="With two, two teams would both have brought the person.",
+        ),
+    ],
+}
+
+WARNING = {
+    "rows": [
+        gxe.ExpectColumnValuesToBeBetween(
+            column="touched_on",
+            max_value={"$PARAMETER": "as_of_date"},
+            description="no touch comes from the future",
+            notes="A time typed by hand or a wrong clock. It counts for nothing until that day has come.",
+        ),
+        gxe.ExpectColumnValuesToNotBeInSet(
+            column="channel",
+            value_set=["Unknown"],
+            mostly=0.8,
+            description="most touches have a channel",
+            notes="New utm values that seeds/channel_rules.csv does not know.",
+        ),
+    ],
+}
+
+BATCHES = {
+    "rows": """
+        select mart.*, cast(mart.touched_at at time zone {timezone} as date) as touched_on
+        from {changed.fct_touchpoints} as mart
+    """,
+    "touches": """
+        select
+            (
+                select count(*) from intermediate.int_touches
+                where
+                    person_key in (
+                        select person_key from {touched.int_touches}
+                        union
+                        select person_key from {touched.fct_touchpoints}
+                    )
+            ) - (
+                select count(*) from marts.fct_touchpoints
+                where
+                    person_key in (
+                        select person_key from {touched.int_touches}
+                        union
+                        select person_key from {touched.fct_touchpoints}
+                    )
+            ) as touches_lost
+    """,
+    "people": """
+        select person_key, count(*) filter (where is_person_creating) as creating_touches
+        from marts.fct_touchpoints
+        where person_key in (select person_key from {touched.fct_touchpoints})
+        group by person_key
+    """,
+}
+KEYS = {"people": ["person_key"]}
+
+BELIEVABLE = [
+    {
+        "touch_id": "t1",
+        "person_key": "p1",
+        "account_key": "a1",
+        "lead_key": "l1",
+        "touched_at": "2026-01-05 10:00+00",
+        "touch_type": "form_submission",
+        "channel": "Paid Search",
+        "campaign_key": "c11",
+        "owner_team": "marketing",
+        "is_person_creating": True,
+        "source_system": "hubspot",
+    }
+]
+
+POISON = {
+    "every channel is in dim_channels": [{"channel": "Radio"}],
+    "every touch has an owner we know": [{"owner_team": "agency"}],
+    "every touch has a time": [{"touched_at": None}],
+    "touches in = touches out": [],
+    "a person is created by one touch at most": [{}, {"touch_id": "t2"}],
+    "no touch comes from the future": [{"touched_at": "2062-01-05 10:00+00"}],
+    "most touches have a channel": [{"channel": "Unknown"}],
+}

@@ -1,0 +1,105 @@
+"""Would the business believe marts.rpt_channel_return?"""
+
+import great_expectations.expectations as gxe
+
+CRITICAL = {
+    "rows": [
+        gxe.ExpectColumnValuesToBeBetween(column="spend", min_value=0, description="spend is never negative"),
+        gxe.ExpectColumnPairValuesAToBeGreaterThanB(
+            column_A="roas_high",
+            column_B="roas_low",
+            or_equal=True,
+            ignore_row_if="either_value_is_missing",
+            description="the range over the models is a range",
+            notes="The lowest return over all models is not above the highest.",
+        ),
+    ],
+    # Per month and model touched since the last publication: fct_funnel_daily minus this mart.
+    "months": [
+        gxe.ExpectColumnValuesToBeBetween(
+            column="spend_lost",
+            min_value=-0.000001,
+            max_value=0.000001,
+            description="spend in = spend out",
+            notes="Campaigns that converted nothing stay in with their spend, for every model.",
+        ),
+        gxe.ExpectColumnValuesToBeBetween(
+            column="revenue_lost",
+            min_value=-0.000001,
+            max_value=0.000001,
+            description="won revenue in = revenue out",
+            notes="Every model gives away all won revenue, with (unattributed), and no more.",
+        ),
+    ],
+}
+
+WARNING = {
+    "rows": [
+        gxe.ExpectColumnValuesToBeBetween(
+            column="overclaim_ratio",
+            max_value=10,
+            mostly=0.9,
+            description="platforms claim at most ten times what was won",
+            notes="Platforms count leads with a value or double conversions: look at their conversion settings.",
+        ),
+    ],
+}
+
+BATCHES = {
+    "months": """
+        select
+            months.month_start,
+            models.model,
+            coalesce(months.spend, 0) - coalesce(returns.spend, 0) as spend_lost,
+            coalesce(months.won_amount, 0) - coalesce(returns.revenue, 0) as revenue_lost
+        from (
+            select month_start, sum(spend) as spend, sum(won_amount) as won_amount
+            from marts.fct_funnel_daily
+            where
+                month_start in (
+                    select month_start from {touched.rpt_channel_return}
+                    union
+                    select month_start from {touched.fct_funnel_daily}
+                )
+            group by month_start
+        ) as months
+        cross join (values ('first'), ('last'), ('linear'), ('position')) as models (model)
+        left join (
+            select month_start, model, sum(spend) as spend, sum(revenue) as revenue
+            from marts.rpt_channel_return
+            group by month_start, model
+        ) as returns on months.month_start = returns.month_start and models.model = returns.model
+    """,
+}
+KEYS = {"months": ["month_start", "model"]}
+
+BELIEVABLE = [
+    {
+        "month_start": "2026-01-01",
+        "channel": "Paid Search",
+        "campaign_key": "c11",
+        "model": model,
+        "region": "(all)",
+        "spend": 99,
+        "revenue": 1100,
+        "roas": 11.11,
+        "roas_low": 11.11,
+        "roas_high": 11.11,
+        "platform_claimed_value": 2200,
+        "overclaim_ratio": 2,
+    }
+    for model in ("first", "last", "linear", "position")
+]
+
+_FIRST, *_OTHERS = BELIEVABLE
+POISON = {
+    "spend is never negative": [
+        *BELIEVABLE,
+        {"region": "EMEA", "spend": -1, "revenue": 0},
+        {"region": "APAC", "spend": 1, "revenue": 0},
+    ],
+    "the range over the models is a range": [{**_FIRST, "roas_low": 12}, *_OTHERS],
+    "spend in = spend out": [{**_FIRST, "spend": 0}, *_OTHERS],
+    "won revenue in = revenue out": [{**_FIRST, "revenue": 1260}, *_OTHERS],
+    "platforms claim at most ten times what was won": [{**each, "overclaim_ratio": 11} for each in BELIEVABLE],
+}
