@@ -1,12 +1,10 @@
-"""What the tests of the connectors share: a vendor made of one function, for failing byte by byte as a test wants.
-
-The streams themselves are read from the sandbox; this stub knows no vendor.
-"""
+"""What the tests of the connectors share: the sandbox's company, and a stub that fails byte by byte as a test wants."""
 
 import json
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -15,6 +13,9 @@ import pytest
 
 from funnel import rest
 from funnel.contract import Connection
+from sandbox import process
+from sandbox.clock import moment
+from sandbox.scenario import Scenario, build
 
 
 @dataclass(frozen=True)
@@ -137,3 +138,48 @@ def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     waits: list[float] = []
     monkeypatch.setattr(rest, "sleep", waits.append)
     return waits
+
+
+NOW = "2026-11-23T03:00:00Z"
+
+
+@dataclass
+class Company:
+    """The sandbox's company as vendors serve it at one moment, and the scenario it is made of."""
+
+    handle: process.Handle
+
+    @cached_property
+    def scenario(self) -> Scenario:
+        scenario = build(self.handle.scenario, self.handle.seed, self.handle.anchor)
+        scenario.grow(self.now)
+        return scenario
+
+    @cached_property
+    def _connections(self) -> dict[str, dict[str, Any]]:
+        return self.handle.connections()
+
+    @property
+    def now(self) -> int:
+        return moment(NOW)
+
+    def connection(self, source: str, **extra: Any) -> Connection:
+        stored = self._connections[source]
+        made = Connection(source, stored["host"], stored.get("login"), stored.get("password"), stored["extra"])
+        return replace(made, extra={**made.extra, **extra})
+
+
+@pytest.fixture(scope="session")
+def sandbox_server() -> Iterator[Company]:
+    """One server for all tests of the connectors."""
+    with process.running(scenario="company", tls=True, now=NOW) as handle:
+        yield Company(handle)
+
+
+@pytest.fixture
+def company(sandbox_server: Company) -> Iterator[Company]:
+    """The company on the morning of NOW, well behaved until a test says otherwise."""
+    sandbox_server.handle.reset()
+    sandbox_server.handle.set_now(NOW)
+    yield sandbox_server
+    sandbox_server.handle.reset()

@@ -1,0 +1,260 @@
+"""Every way in which the sandbox can misbehave: what the connector does, and that no row is lost.
+
+Each case lands a stream through `landing.land` while the vendor fails, and compares the landed records with those of an
+undisturbed read. What was seen (not what was expected) goes into the table at the end of the test run.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from funnel import landing, rest
+from funnel.contract import Connection, Source, Stream, Window
+from funnel.sources import SOURCES
+from sandbox.faults import known_faults
+
+WINDOW = Window(date(2026, 11, 9), date(2026, 11, 13))
+STREAM = {"google_ads": "campaign_stats", "meta_ads": "insights", "hubspot": "contacts", "salesforce": "leads"}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One fault and what the connector is to do about it."""
+
+    vendor: str
+    fault: str
+    does: str
+    error: type[rest.VendorError] | None = None
+    waits: float | None = None
+    parameters: dict[str, Any] = field(default_factory=dict)
+    extra: dict[str, Any] = field(default_factory=dict)
+    repeats: bool = False
+
+    @property
+    def name(self) -> str:
+        chosen = "_".join(f"{name}={value}" for name, value in self.parameters.items() if name not in ("path", "times"))
+        return f"{self.vendor}-{self.fault}" + (f"-{chosen}" if chosen else "")
+
+
+WAITS, AGAIN, RENEWS, HALVES = "waits", "asks again", "renews the token", "halves the window"
+FAILS, RESCHEDULES, RESTARTS, PASSES = "fails at once", "reschedules", "restarts the window", "lands what was sent"
+GONE, UNTOUCHED = "lands what is left", "is never met"
+
+
+def on_path(vendor: str, path: str) -> dict[str, Any]:
+    """HubSpot contacts come from a search and a batch read; a fault must know which one it means."""
+    return {"path": path} if vendor == "hubspot" else {}
+
+
+# A body that goes wrong in transport is the same everywhere.
+EVERYWHERE = [
+    Case(vendor, fault, AGAIN, parameters=parameters, extra=extra)
+    for vendor in SOURCES
+    for fault, parameters, extra in (
+        ("truncated_body", {"mode": "connection"}, {}),
+        ("truncated_body", {}, {}),
+        ("html_instead_of_json", {}, {}),
+        ("html_instead_of_json", {"status": 502}, {}),
+        ("error_in_200", {}, {}),
+        ("server_error", {}, {}),
+        ("slow", {"seconds": 1.5}, {"timeout_seconds": 0.75}),
+    )
+] + [
+    case
+    for vendor in SOURCES
+    for case in (
+        Case(vendor, "empty_middle_page", PASSES),
+        Case(vendor, "record_on_two_pages", PASSES, repeats=True),
+        Case(vendor, "new_field", PASSES),
+        Case(vendor, "missing_field", PASSES),
+        Case(vendor, "retyped_field", PASSES, parameters=on_path(vendor, "batch/read")),
+        Case(vendor, "vanished_rows", GONE, parameters={"count": 2, **on_path(vendor, "/search")}),
+    )
+]
+CASES = [
+    *EVERYWHERE,
+    Case("google_ads", "token_expiry_mid_pagination", RENEWS),
+    Case("google_ads", "temporary_quota", WAITS, waits=7, parameters={"retry_seconds": 7}),
+    Case("google_ads", "developer_token_quota", RESCHEDULES, rest.QuotaExhausted, waits=40591),
+    Case("google_ads", "searchStream_error_envelope", WAITS),
+    Case("google_ads", "internal_error", AGAIN),
+    Case("google_ads", "cloud_project_not_approved", FAILS, rest.Refused),
+    Case("google_ads", "refresh_token_revoked", FAILS, rest.DeadToken),
+    Case("meta_ads", "token_expiry_mid_pagination", FAILS, rest.DeadToken),
+    Case("meta_ads", "too_many_calls_ad_account", WAITS, waits=180, parameters={"regain_minutes": 3}),
+    Case("meta_ads", "application_limit", WAITS, waits=60),
+    Case("meta_ads", "user_limit", WAITS, waits=60),
+    Case("meta_ads", "calls_limit", RESCHEDULES, rest.QuotaExhausted, waits=3600, parameters={"regain_minutes": 60}),
+    Case("meta_ads", "unknown_500", AGAIN),
+    Case("meta_ads", "service_temporarily_unavailable", AGAIN),
+    Case("meta_ads", "reduce_amount_of_data", HALVES),
+    Case("meta_ads", "too_much_data", HALVES, parameters={"max_days": 1, "times": None}),
+    Case("meta_ads", "timeout", HALVES),
+    Case("meta_ads", "timeout_transient", HALVES),
+    Case("meta_ads", "session_expired", FAILS, rest.DeadToken),
+    Case("meta_ads", "password_changed", FAILS, rest.DeadToken),
+    Case("meta_ads", "app_not_authorized", FAILS, rest.DeadToken),
+    Case("meta_ads", "missing_permissions", FAILS, rest.Refused),
+    Case("meta_ads", "requires_permission", FAILS, rest.Refused),
+    Case("meta_ads", "unsupported_get", FAILS, rest.Refused),
+    Case("hubspot", "token_expiry_mid_pagination", FAILS, rest.DeadToken),
+    Case("hubspot", "secondly_limit_2018", WAITS, waits=1),
+    Case("hubspot", "ten_secondly_rolling", WAITS, waits=10),
+    Case("hubspot", "search_api_limit", WAITS, waits=1, parameters={"path": "/search"}),
+    Case("hubspot", "daily_limit", RESCHEDULES, rest.QuotaExhausted, waits=3600),
+    Case("hubspot", "expired_authentication", FAILS, rest.DeadToken),
+    Case("hubspot", "missing_scopes", FAILS, rest.Refused),
+    Case("hubspot", "internal_error", AGAIN),
+    Case("salesforce", "token_expiry_mid_pagination", RENEWS),
+    Case("salesforce", "session_expired", RENEWS),
+    Case("salesforce", "invalid_locator", RESTARTS),
+    Case("salesforce", "daily_request_limit", RESCHEDULES, rest.QuotaExhausted, waits=3600),
+    Case("salesforce", "server_unavailable", AGAIN),
+    Case("salesforce", "txn_security", FAILS, rest.Refused),
+    Case("salesforce", "aggregate_querymore", FAILS, rest.Refused),
+    Case("salesforce", "refresh_token_revoked", FAILS, rest.DeadToken),
+    Case("salesforce", "authentication_failure", FAILS, rest.DeadToken),
+    # Reads go over REST; the errors of the Bulk API have nothing to strike.
+    Case("salesforce", "bulk_not_supported", UNTOUCHED),
+    Case("salesforce", "bulk_compound", UNTOUCHED),
+    Case("salesforce", "bulk_query_unsupported", UNTOUCHED),
+]
+
+
+def test_there_is_a_case_for_every_fault_the_vendors_know() -> None:
+    tried = {vendor: {case.fault for case in CASES if case.vendor == vendor} for vendor in SOURCES}
+    assert tried == {vendor: set(faults) for vendor, faults in known_faults().items()}
+
+
+@dataclass
+class Seen:
+    """What happened while a stream was landed."""
+
+    records: list[dict[str, Any]]
+    error: rest.VendorError | None
+    fetches: int
+    slept: list[float]
+    log: str
+    logins: int
+
+    @property
+    def did(self) -> str:
+        if isinstance(self.error, rest.QuotaExhausted):
+            return RESCHEDULES if not self.slept else "waited before giving up"
+        if self.error:
+            return FAILS if not self.slept else "tried again before failing"
+        if self.fetches > 1:
+            return RESTARTS
+        if "halved" in self.log:
+            return HALVES
+        if "Throttled" in self.log:
+            return WAITS
+        if "Unavailable" in self.log:
+            return AGAIN
+        return RENEWS if self.logins > 1 else PASSES
+
+    @property
+    def said(self) -> str:
+        if self.error:
+            wait = f", again in {self.error.wait_seconds:.0f} s" if self.error.wait_seconds else ""
+            return f"{self.did}: {type(self.error).__name__}{wait}"
+        return self.did + (f" {sum(self.slept):.0f} s" if self.slept else "")
+
+
+def connection_in_pages(company: Any, vendor: str, extra: dict[str, Any]) -> Connection:
+    company.handle.set(google_page_size=20, salesforce_page_size=20)
+    return company.connection(vendor, page_size=20, **extra)
+
+
+@pytest.fixture
+def land(
+    company: Any, slept: list[float], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Callable[[str, dict[str, Any]], Seen]:
+    """Land the vendor's stream and tell what was seen."""
+    monkeypatch.setenv("FUNNEL_HOME", str(tmp_path))
+
+    def act(vendor: str, extra: dict[str, Any]) -> Seen:
+        connection = connection_in_pages(company, vendor, extra)
+        source, fetches = SOURCES[vendor], []
+
+        def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[bytes]:
+            fetches.append(window)
+            yield from source.fetch(connection, stream, window)
+
+        counted: Source = replace(source, fetch=fetch)
+        stream = source.stream(STREAM[vendor])
+        caplog.clear()
+        slept.clear()
+        error, records = None, []
+        with caplog.at_level(logging.INFO):
+            try:
+                landed = landing.land(counted, connection, stream, WINDOW, "run")
+                records = [record for body in landed.bodies() for record in source.records(stream, body)]
+            except rest.VendorError as raised:
+                error = raised
+        logins = [asked for asked in company.handle.requests() if asked["path"].endswith("/token")]
+        return Seen(records, error, len(fetches), list(slept), caplog.text, len(logins))
+
+    return act
+
+
+def identities(vendor: str, records: list[dict[str, Any]]) -> Counter[tuple[str, ...]]:
+    stream = SOURCES[vendor].stream(STREAM[vendor])
+    paths = {column.name: column.path for column in stream.columns}
+    return Counter(tuple(str(rest.value_at(record, paths[name])) for name in stream.key) for record in records)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_misbehaviour_is_met_as_the_vendor_asks(
+    company: Any, land: Callable[[str, dict[str, Any]], Seen], record_property: Callable[[str, Any], None], case: Case
+) -> None:
+    calm = identities(case.vendor, land(case.vendor, {}).records)
+    assert len(calm) > 40, "the stream should take several pages"
+    company.handle.control("DELETE", "requests")
+    fault = {"stream": STREAM[case.vendor], **case.parameters}
+    if case.fault in ("refresh_token_revoked", "authentication_failure") or case.does == UNTOUCHED:
+        fault.pop("stream")
+    company.handle.misbehave(case.vendor, case.fault, fault.pop("times", 1), **fault)
+
+    seen = land(case.vendor, case.extra)
+
+    struck = company.handle.control("GET", "faults")["active"][0]["struck"]
+    assert (struck > 0) == (case.does != UNTOUCHED)
+    expected = {GONE: PASSES, UNTOUCHED: PASSES}.get(case.does, case.does)
+    assert seen.did == expected
+    assert (type(seen.error) if seen.error else None) == case.error
+    if case.error is rest.QuotaExhausted:
+        assert seen.error.wait_seconds == case.waits
+    elif case.waits is not None:
+        assert seen.slept == [case.waits]
+    found = identities(case.vendor, seen.records)
+    lost = 0
+    if not seen.error:
+        lost = len(calm - found)
+        assert lost == (struck * case.parameters["count"] if case.does == GONE else 0)
+        assert sum((found - calm).values()) == (1 if case.repeats else 0)
+    # After a failure nothing half read stays behind, and the next attempt reads everything.
+    company.handle.control("DELETE", "requests")
+    company.handle.reset()
+    company.handle.set_now("2026-11-23T03:00:00Z")
+    assert identities(case.vendor, land(case.vendor, {}).records) == calm
+    gone = f"{lost} gone at the vendor" if case.does == GONE else str(lost)
+    said = case.does if case.does == UNTOUCHED else seen.said
+    record_property("outcome", [case.vendor, case.name.removeprefix(f"{case.vendor}-"), said, gone])
+
+
+def test_window_that_cannot_be_read_to_its_end_lands_nothing(
+    company: Any, land: Callable[[str, dict[str, Any]], Seen], tmp_path: Path
+) -> None:
+    company.handle.misbehave("salesforce", "invalid_locator", None, stream="leads")
+    seen = land("salesforce", {})
+    assert isinstance(seen.error, rest.RestartWindow)
+    assert seen.fetches == landing.MAX_RESTARTS + 1
+    assert list(tmp_path.rglob("*.zst")) == []
+    assert list(tmp_path.rglob("manifest.json")) == []

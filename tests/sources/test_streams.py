@@ -1,0 +1,275 @@
+"""Every stream of every source, read in full from the sandbox in pages small enough to need several."""
+
+from collections import Counter
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import pytest
+
+from funnel import rest
+from funnel.contract import Connection, Stream, Window
+from funnel.sources import SOURCES
+from sandbox.clock import day_of, iso, moment
+
+QUARTER = Window(date(2026, 8, 25), date(2026, 11, 23))
+WEEK = Window(date(2026, 11, 9), date(2026, 11, 16))
+
+STREAMS = [(source.name, stream.name) for source in SOURCES.values() for stream in source.streams]
+DATED = [
+    (source.name, stream.name) for source in SOURCES.values() for stream in source.streams if stream.kind == "dated"
+]
+# Objects and sObjects as the sandbox's scenario names them.
+TABLES = {
+    ("salesforce", "leads"): "Lead",
+    ("salesforce", "contacts"): "Contact",
+    ("salesforce", "accounts"): "Account",
+    ("salesforce", "opportunities"): "Opportunity",
+    ("salesforce", "opportunity_contact_roles"): "OpportunityContactRole",
+    ("salesforce", "opportunity_history"): "OpportunityHistory",
+    ("salesforce", "lead_history"): "LeadHistory",
+    ("salesforce", "users"): "User",
+}
+
+
+def in_small_pages(company: Any, source: str) -> Connection:
+    """A connection whose reads take several pages of every list that holds more than a few records."""
+    if source == "google_ads":
+        company.handle.set(google_page_size=5)
+        return company.connection(source)
+    if source == "salesforce":
+        company.handle.set(salesforce_page_size=5)
+        return company.connection(source)
+    return company.connection(source, page_size=5)
+
+
+def read(source: str, stream: str, connection: Connection, window: Window) -> list[list[dict[str, Any]]]:
+    """Records, body by body."""
+    declared = SOURCES[source].stream(stream)
+    bodies = SOURCES[source].fetch(connection, declared, window)
+    return [list(SOURCES[source].records(declared, body)) for body in bodies]
+
+
+def key_of(stream: Stream, record: dict[str, Any]) -> tuple[str, ...]:
+    paths = {column.name: column.path for column in stream.columns}
+    return tuple(str(rest.value_at(record, paths[name])) for name in stream.key)
+
+
+def midnight(day: date) -> int:
+    return moment(f"{day}T00:00:00Z")
+
+
+def expected_keys(company: Any, source: str, stream: str, window: Window) -> set[tuple[str, ...]]:
+    """What the scenario holds for the window, worked out without any HTTP."""
+    start, end = midnight(window.from_day), midnight(window.to_day)
+    if source in ("google_ads", "meta_ads"):
+        accounts = company.scenario.accounts(source)
+        if stream == "accounts":
+            return {(account.id,) for account in accounts}
+        if stream == "campaigns":
+            return {
+                (account.id, campaign.id)
+                for account in accounts
+                for campaign in account.campaigns
+                if campaign.is_listed(company.now)
+            }
+        return {
+            (account.id, campaign.id, str(day))
+            for account in accounts
+            for campaign in account.campaigns
+            for day in window.days
+            if account.report(campaign, day, company.now)
+        }
+    if stream == "contact_events":
+        return {(event.id, iso(event.at)) for event in company.scenario.events if start <= event.at < end}
+    if source == "hubspot":
+        states = company.scenario.hubspot[stream].snapshot(company.now)
+        return {
+            (state.id,)
+            for state in states
+            if not state.merged and (state.removed or stream == "owners" or start <= state.modified < end)
+        }
+    states = company.scenario.salesforce[TABLES[source, stream]].snapshot(company.now)
+    if stream == "lead_history":
+        fields = {"created", "leadConverted", "leadMerged", "Status"}
+        return {(state.id,) for state in states if start <= state.created < end and state.fields.get("Field") in fields}
+    return {(state.id,) for state in states if start <= state.modified < end}
+
+
+@pytest.mark.parametrize(("source", "stream"), STREAMS)
+def test_every_record_is_read_to_the_last_row_of_the_last_page(company: Any, source: str, stream: str) -> None:
+    window = QUARTER if stream in ("campaigns", "accounts", "users", "owners") else WEEK
+    declared = SOURCES[source].stream(stream)
+    whole = [record for page in read(source, stream, company.connection(source), window) for record in page]
+    pages = read(source, stream, in_small_pages(company, source), window)
+    paged = [record for page in pages for record in page]
+
+    assert len([page for page in pages if page]) >= 2
+    assert Counter(key_of(declared, record) for record in paged).most_common(1)[0][1] == 1
+    assert {key_of(declared, record) for record in paged} == expected_keys(company, source, stream, window)
+    assert paged[-1] == whole[-1]
+    assert paged == whole
+
+
+@pytest.mark.parametrize(("source", "stream"), [("google_ads", "campaign_stats"), ("meta_ads", "insights")])
+def test_spend_is_what_the_accounts_spent_to_the_cent(company: Any, source: str, stream: str) -> None:
+    spent: Counter[tuple[str, str]] = Counter()
+    for page in read(source, stream, company.connection(source), QUARTER):
+        for row in page:
+            if source == "google_ads":
+                cents = int(row["metrics"]["costMicros"]) // 10_000
+                spent[row["customer"]["id"], row["customer"]["currencyCode"]] += cents
+            else:
+                units, _, fraction = row["spend"].partition(".")
+                spent[row["account_id"], row["account_currency"]] += int(units) * 100 + int(fraction.ljust(2, "0"))
+    assert spent == {
+        (account.id, account.currency): sum(
+            figures.spend_cents
+            for campaign in account.campaigns
+            for day in QUARTER.days
+            if (figures := account.report(campaign, day, company.now))
+        )
+        for account in company.scenario.accounts(source)
+    }
+
+
+@pytest.mark.parametrize(("source", "stream"), [("google_ads", "campaign_stats"), ("meta_ads", "insights")])
+def test_a_window_holds_exactly_its_days_in_every_accounts_zone(company: Any, source: str, stream: str) -> None:
+    """Late in the evening in London it is tomorrow in Berlin already."""
+    late = "2026-11-22T23:30:00Z"
+    company.handle.set_now(late)
+    window = Window(date(2026, 11, 20), date(2026, 11, 24))
+    rows = [row for page in read(source, stream, company.connection(source), window) for row in page]
+    seen: dict[str, set[str]] = {}
+    for row in rows:
+        account, day = key_of(SOURCES[source].stream(stream), row)[0::2]
+        seen.setdefault(account, set()).add(day)
+    zones = {account.id: account.time_zone for account in company.scenario.accounts(source)}
+    assert seen == {
+        account: {str(day) for day in window.days if day <= day_of(moment(late), zone)}
+        for account, zone in zones.items()
+    }
+    assert source == "meta_ads" or len({max(days) for days in seen.values()}) == 2
+
+
+@pytest.mark.parametrize(("source", "stream"), DATED)
+def test_adjoining_windows_share_no_dated_row_and_miss_none(company: Any, source: str, stream: str) -> None:
+    declared = SOURCES[source].stream(stream)
+    connection = company.connection(source)
+
+    def keys(window: Window) -> list[tuple[str, ...]]:
+        return sorted(key_of(declared, row) for page in read(source, stream, connection, window) for row in page)
+
+    middle = date(2026, 11, 12)
+    halves = keys(Window(WEEK.from_day, middle)) + keys(Window(middle, WEEK.to_day))
+    assert sorted(halves) == keys(WEEK)
+
+
+def test_search_goes_on_where_hubspot_ends_it(company: Any) -> None:
+    company.handle.set(hubspot_search_cap=40)
+    declared = SOURCES["hubspot"].stream("companies")
+    connection = company.connection("hubspot", page_size=20)
+    rows = [row for page in read("hubspot", "companies", connection, QUARTER) for row in page]
+    expected = expected_keys(company, "hubspot", "companies", QUARTER)
+    assert len(expected) > 40
+    assert {key_of(declared, row) for row in rows} == expected
+
+
+def test_history_comes_with_contacts_and_deals(company: Any) -> None:
+    for stream, name in (("contacts", "lifecyclestage"), ("deals", "dealstage")):
+        rows = [row for page in read("hubspot", stream, company.connection("hubspot"), WEEK) for row in page]
+        assert all(row["propertiesWithHistory"][name] for row in rows if row["properties"][name])
+        assert max(len(row["propertiesWithHistory"].get(name) or ()) for row in rows) > 1
+
+
+def test_archived_and_deleted_records_are_read(company: Any) -> None:
+    contacts = [row for page in read("hubspot", "contacts", company.connection("hubspot"), QUARTER) for row in page]
+    assert {row["archived"] for row in contacts} == {False, True}
+    leads = [row for page in read("salesforce", "leads", company.connection("salesforce"), QUARTER) for row in page]
+    assert {row["IsDeleted"] for row in leads} == {False, True}
+    assert any(row["MasterRecordId"] for row in leads)
+
+
+def test_nothing_but_declared_fields_is_asked_for(company: Any) -> None:
+    """Names and phones of people do not even travel."""
+    for source, stream in (("hubspot", "contacts"), ("salesforce", "leads"), ("salesforce", "contacts")):
+        declared = {column.path.rpartition(".")[2] for column in SOURCES[source].stream(stream).columns}
+        for page in read(source, stream, company.connection(source), WEEK):
+            for row in page:
+                sent = set(row["properties"] if source == "hubspot" else row)
+                assert sent - declared <= {"hs_object_id", "attributes"}
+
+
+def test_a_connection_over_tls_needs_the_authority_it_names(company: Any) -> None:
+    handle = company.handle
+    plain = company.connection("hubspot")
+    trusted = replace(plain, base_url=handle.tls_url, extra={**plain.extra, "ca_file": str(handle.ca_file)})
+    assert read("hubspot", "owners", trusted, WEEK) == read("hubspot", "owners", plain, WEEK)
+    with pytest.raises(rest.Refused, match="ca_file"):
+        read("hubspot", "owners", replace(plain, base_url=handle.tls_url), WEEK)
+    with pytest.raises(rest.Refused, match="cannot be read"):
+        read("hubspot", "owners", replace(plain, extra={"ca_file": "/nowhere/ca.pem"}), WEEK)
+
+
+@pytest.mark.parametrize(
+    ("source", "stream", "version"),
+    [
+        ("google_ads", "campaigns", "v19"),
+        ("meta_ads", "campaigns", "v20.0"),
+        ("hubspot", "owners", "2019-01"),
+        ("salesforce", "users", "v29.0"),
+    ],
+)
+def test_sunset_version_is_refused_and_the_setting_named(
+    company: Any, slept: list[float], source: str, stream: str, version: str
+) -> None:
+    with pytest.raises(rest.Refused, match="version"):
+        read(source, stream, company.connection(source, version=version), WEEK)
+    assert slept == []
+
+
+@pytest.mark.parametrize(("source", "stream"), [("google_ads", "campaign_stats"), ("meta_ads", "insights")])
+def test_days_older_than_the_vendor_keeps_are_refused(
+    company: Any, slept: list[float], source: str, stream: str
+) -> None:
+    old = Window(date(2023, 1, 1), date(2023, 1, 2))
+    with pytest.raises(rest.Refused, match="last 37 months"):
+        read(source, stream, company.connection(source), old)
+    assert slept == []
+
+
+@pytest.mark.parametrize(
+    ("grant", "extra"),
+    [
+        ("refresh_token", {"refresh_token": "5Aep861sandboxRefresh"}),
+        ("jwt-bearer", {"username": "integration@company.example"}),
+    ],
+)
+def test_every_way_into_salesforce_opens_it(company: Any, grant: str, extra: dict[str, Any]) -> None:
+    if grant == "jwt-bearer":
+        from cryptography.hazmat.primitives import serialization
+        from cryptography.hazmat.primitives.asymmetric import rsa
+
+        key = rsa.generate_private_key(65537, 2048)
+        pem = key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        extra = {**extra, "private_key": pem.decode()}
+    connection = company.connection("salesforce", grant_type=grant, **extra)
+    assert read("salesforce", "users", connection, QUARTER) == read(
+        "salesforce", "users", company.connection("salesforce"), QUARTER
+    )
+
+
+def test_a_connection_that_cannot_work_says_which_setting(company: Any) -> None:
+    for source, stream, extra, word in (
+        ("google_ads", "campaigns", {"customer_ids": []}, "customer_ids"),
+        ("meta_ads", "campaigns", {"account_ids": []}, "account_ids"),
+        ("salesforce", "users", {"grant_type": "password"}, "grant_type"),
+        ("salesforce", "users", {"grant_type": "jwt-bearer"}, "private_key"),
+        ("salesforce", "users", {"grant_type": "jwt-bearer", "username": "u", "private_key": "x"}, "private_key"),
+    ):
+        with pytest.raises(rest.Refused, match=word):
+            read(source, stream, company.connection(source, **extra), WEEK)
+    with pytest.raises(rest.Refused, match="with its scheme"):
+        read("hubspot", "owners", replace(company.connection("hubspot"), base_url="api.hubapi.com"), WEEK)
