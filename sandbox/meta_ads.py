@@ -125,7 +125,11 @@ def _account(world: World, node: str) -> AdAccount:
 
 
 def _fields(parameters: dict[str, str], known: list[str], default: tuple[str, ...]) -> list[str]:
-    names = [name.strip() for name in parameters.get("fields", "").split(",") if name.strip()]
+    given = parameters.get("fields", "")
+    # The SDK sends a comma list with GET and a JSON array with POST.
+    names = (
+        orjson.loads(given) if given.startswith("[") else [name.strip() for name in given.split(",") if name.strip()]
+    )
     for name in names:
         if name not in known:
             raise _invalid(f"{name} is not valid for fields param. please check https://developers.facebook.com/docs/")

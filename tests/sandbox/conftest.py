@@ -1,0 +1,126 @@
+"""Running sandboxes for the tests of this folder, and the reference material they are held against."""
+
+import os
+from pathlib import Path
+
+import httpx
+import pytest
+
+from sandbox import credentials, process
+
+ANCHOR = "2026-11-23"
+REFERENCE = Path(os.environ.get("REFERENCE_DIR", Path(__file__).resolve().parents[3] / "shared"))
+
+
+@pytest.fixture(scope="session")
+def reference():
+    """The folder with official specs and recorded errors, which is not part of the project."""
+    folder = REFERENCE / "protocol"
+    if not folder.is_dir():
+        pytest.skip(f"REFERENCE_DIR is not here ({REFERENCE}); official specs and recorded errors live there.")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def worked_server():
+    with process.running(scenario="worked_example", tls=True) as handle:
+        yield handle
+
+
+@pytest.fixture(scope="session")
+def company_server():
+    with process.running(scenario="company", anchor=ANCHOR, tls=True) as handle:
+        yield handle
+
+
+@pytest.fixture()
+def worked(worked_server):
+    worked_server.reset()
+    worked_server.set_now("2026-02-28T00:00:00Z")
+    return worked_server
+
+
+@pytest.fixture()
+def company(company_server):
+    company_server.reset()
+    company_server.set_now(f"{ANCHOR}T00:00:00Z")
+    return company_server
+
+
+class Vendors:
+    """The four vendors of one sandbox, asked over plain HTTP with valid credentials."""
+
+    def __init__(self, handle):
+        self.handle = handle
+        self.http = httpx.Client(base_url=handle.base_url, timeout=60)
+        self.tokens = {}
+
+    def google_token(self):
+        form = {
+            "grant_type": "refresh_token",
+            "client_id": credentials.GOOGLE_CLIENT_ID,
+            "client_secret": credentials.GOOGLE_CLIENT_SECRET,
+            "refresh_token": credentials.GOOGLE_REFRESH_TOKEN,
+        }
+        return self.http.post("/token", data=form).json()["access_token"]
+
+    def salesforce_token(self):
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": credentials.SALESFORCE_CLIENT_ID,
+            "client_secret": credentials.SALESFORCE_CLIENT_SECRET,
+        }
+        return self.http.post("/services/oauth2/token", data=form).json()["access_token"]
+
+    def _bearer(self, vendor, make):
+        if vendor not in self.tokens:
+            self.tokens[vendor] = make()
+        return {"Authorization": f"Bearer {self.tokens[vendor]}"}
+
+    def google(self, customer, query, method="searchStream", version="v26", **body):
+        return self.http.post(
+            f"/{version}/customers/{customer}/googleAds:{method}",
+            json={"query": query, **body},
+            headers=self._bearer("google_ads", self.google_token),
+        )
+
+    def meta(self, path, version="v26.0", method="GET", **parameters):
+        token = {"access_token": credentials.META_ACCESS_TOKEN}
+        return self.http.request(method, f"/{version}/{path}", params={**token, **parameters})
+
+    def hubspot(self, method, path, **options):
+        headers = {"Authorization": f"Bearer {credentials.HUBSPOT_TOKEN}"}
+        return self.http.request(method, path, headers=headers, **options)
+
+    def hubspot_search(self, kind, version="crm/objects/2026-09", **body):
+        return self.hubspot("POST", f"/{version}/{kind}/search", json={"limit": 200, **body})
+
+    def salesforce(self, path, version="v68.0", headers=None, **parameters):
+        return self.http.get(
+            f"/services/data/{version}/{path}",
+            params=parameters,
+            headers={**self._bearer("salesforce", self.salesforce_token), **(headers or {})},
+        )
+
+    def query(self, soql, verb="query", **options):
+        return self.salesforce(f"{verb}/", q=soql, **options)
+
+    def query_all(self, soql):
+        """Every record of a queryAll, page by page."""
+        page = self.query(soql, "queryAll").json()
+        records = page["records"]
+        while not page["done"]:
+            headers = self._bearer("salesforce", self.salesforce_token)
+            page = self.http.get(page["nextRecordsUrl"], headers=headers).json()
+            records += page["records"]
+        return records
+
+
+@pytest.fixture()
+def ask(worked):
+    return Vendors(worked)
+
+
+@pytest.fixture()
+def ask_company(company):
+    return Vendors(company)

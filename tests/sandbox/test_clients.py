@@ -1,0 +1,243 @@
+"""The vendors' own clients, unmodified, read the sandbox: what strangers accept is honest."""
+
+import time
+
+import pytest
+import requests
+
+from sandbox import credentials
+
+ACCOUNT = "331122334455661"
+
+
+# --- Salesforce: simple-salesforce, which always speaks https --------------------------------------------------------
+
+
+@pytest.fixture()
+def simple_salesforce(company, ask_company):
+    from simple_salesforce import Salesforce
+
+    session = requests.Session()
+    session.trust_env = False  # a bundle named in the environment would win over ours
+    session.verify = str(company.ca_file)
+    return Salesforce(
+        instance_url=company.tls_url, session_id=ask_company.salesforce_token(), version="68.0", session=session
+    )
+
+
+def test_simple_salesforce_reads_every_page(company, simple_salesforce):
+    company.set(salesforce_page_size=300)
+    result = simple_salesforce.query_all("SELECT Id, Email, Status FROM Lead", include_deleted=True)
+    assert result["done"]
+    assert len(result["records"]) == result["totalSize"] > 1_000
+    assert len({record["Id"] for record in result["records"]}) == result["totalSize"]
+
+
+def test_simple_salesforce_iterates_describes_and_asks_for_limits(simple_salesforce):
+    statement = "SELECT Id FROM Opportunity WHERE IsWon = true AND CloseDate >= 2026-10-01 ORDER BY CloseDate"
+    assert len(list(simple_salesforce.query_all_iter(statement))) > 10
+    described = simple_salesforce.Opportunity.describe()
+    assert "List_Amount__c" in {field["name"] for field in described["fields"]}
+    assert simple_salesforce.limits()["DailyApiRequests"]["Max"] == 15_000
+    assert simple_salesforce.api_usage["api-usage"].total == 15_000
+
+
+def test_simple_salesforce_names_a_refusal(simple_salesforce):
+    from simple_salesforce.exceptions import SalesforceMalformedRequest
+
+    with pytest.raises(SalesforceMalformedRequest, match="No such column 'Shoesize' on entity 'Lead'"):
+        simple_salesforce.query("SELECT Shoesize FROM Lead")
+
+
+# --- HubSpot: hubspot-api-client --------------------------------------------------------------------------------------
+
+
+@pytest.fixture()
+def hubspot_client(company):
+    from hubspot import HubSpot
+
+    return HubSpot(access_token=credentials.HUBSPOT_TOKEN, host=company.base_url)
+
+
+def test_hubspot_client_searches_page_by_page(hubspot_client):
+    from hubspot.crm.contacts import PublicObjectSearchRequest
+
+    modified = {"propertyName": "lastmodifieddate", "operator": "GTE", "value": "1788220800000"}
+    after, ids = None, []
+    while True:
+        page = hubspot_client.crm.contacts.search_api.do_search(
+            PublicObjectSearchRequest(
+                filter_groups=[{"filters": [modified]}],
+                sorts=["hs_object_id"],
+                properties=["email"],
+                limit=200,
+                after=after or 0,
+            )
+        )
+        ids += [contact.id for contact in page.results]
+        if page.paging is None:
+            break
+        after = page.paging.next.after
+    assert len(ids) == len(set(ids)) == page.total > 2_000
+
+
+def test_hubspot_client_lists_archived_contacts_and_reads_histories_in_batches(hubspot_client):
+    from hubspot.crm.contacts import BatchReadInputSimplePublicObjectId
+
+    archived = hubspot_client.crm.contacts.basic_api.get_page(limit=50, archived=True)
+    assert archived.results
+    assert all(contact.archived and contact.archived_at for contact in archived.results)
+    listed = hubspot_client.crm.contacts.basic_api.get_page(limit=50).results
+    batch = hubspot_client.crm.contacts.batch_api.read(
+        BatchReadInputSimplePublicObjectId(
+            inputs=[{"id": contact.id} for contact in listed],
+            properties=["email"],
+            properties_with_history=["lifecyclestage"],
+        )
+    )
+    assert {contact.id for contact in batch.results} == {contact.id for contact in listed}
+    history = batch.results[0].properties_with_history["lifecyclestage"]
+    assert history[-1].value == "lead"
+    assert [one.timestamp for one in history] == sorted((one.timestamp for one in history), reverse=True)
+
+
+def test_hubspot_client_reads_owners_pipelines_deals_companies_and_events(hubspot_client):
+    owners = hubspot_client.crm.owners.get_all()
+    assert "rep1@company.example" in {owner.email for owner in owners}
+    pipelines = hubspot_client.crm.pipelines.pipelines_api.get_all("deals")
+    assert [stage.id for stage in pipelines.results[0].stages][-2:] == ["closedwon", "closedlost"]
+    deals = hubspot_client.crm.deals.get_all(properties=["dealstage"])
+    assert len(deals) > 150
+    companies = hubspot_client.crm.companies.basic_api.get_page(limit=100)
+    assert companies.paging.next.after == companies.results[-1].id
+    properties = hubspot_client.crm.properties.core_api.get_all("contacts")
+    assert "lifecyclestage" in {one.name for one in properties.results}
+    events = hubspot_client.events.events_api.get_page(object_type="contact", limit=100)
+    assert len(events.results) == 100
+
+
+# --- Meta: facebook-business ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture()
+def meta_account(company, monkeypatch):
+    from facebook_business.adobjects.adaccount import AdAccount
+    from facebook_business.api import FacebookAdsApi
+    from facebook_business.session import FacebookSession
+
+    monkeypatch.setattr(FacebookSession, "GRAPH", company.base_url)
+    FacebookAdsApi.init("1234567890", credentials.META_APP_SECRET, credentials.META_ACCESS_TOKEN, crash_log=False)
+    return AdAccount(f"act_{ACCOUNT}")
+
+
+INSIGHTS = {
+    "level": "campaign",
+    "time_increment": 1,
+    "time_range": {"since": "2026-11-01", "until": "2026-11-14"},
+    "limit": 20,
+}
+
+
+def test_facebook_business_reads_insights_over_all_pages(meta_account):
+    rows = list(meta_account.get_insights(fields=["campaign_id", "spend", "actions"], params=INSIGHTS))
+    assert len(rows) > 60
+    assert len({(row["campaign_id"], row["date_start"]) for row in rows}) == len(rows)
+
+
+def test_facebook_business_polls_a_report_run_and_reads_the_same_rows(meta_account):
+    fields = ["campaign_id", "spend"]
+    run = meta_account.get_insights_async(fields=fields, params=INSIGHTS)
+    statuses = []
+    for _ in range(20):
+        run.api_get()
+        statuses.append(run["async_status"])
+        if run["async_status"] == "Job Completed":
+            break
+        time.sleep(0.05)
+    assert statuses == ["Job Running", "Job Completed"]
+    read = [dict(row) for row in run.get_insights(params={"limit": 20})]
+    assert read == [dict(row) for row in meta_account.get_insights(fields=fields, params=INSIGHTS)]
+
+
+def test_facebook_business_lists_campaigns_and_the_account(meta_account):
+    campaigns = list(meta_account.get_campaigns(fields=["name", "effective_status", "objective"], params={"limit": 4}))
+    assert len(campaigns) == 6
+    assert "Lookalike US 2%" in {campaign["name"] for campaign in campaigns}
+    account = meta_account.api_get(fields=["currency", "timezone_name"])
+    assert (account["currency"], account["timezone_name"]) == ("USD", "America/New_York")
+
+
+def test_facebook_business_names_a_refusal(meta_account):
+    from facebook_business.exceptions import FacebookRequestError
+
+    with pytest.raises(FacebookRequestError) as refused:
+        meta_account.get_insights(fields=["shoe_size"], params=INSIGHTS)
+    assert refused.value.api_error_code() == 100
+
+
+# --- Google Ads: the protobuf types of the google-ads package ---------------------------------------------------------
+
+STATISTICS = (
+    "SELECT customer.id, customer.currency_code, customer.time_zone, campaign.id, campaign.name, campaign.status, "
+    "campaign.advertising_channel_type, segments.date, metrics.cost_micros, metrics.impressions, metrics.clicks, "
+    "metrics.conversions, metrics.conversions_value FROM campaign "
+    "WHERE segments.date BETWEEN '2026-11-01' AND '2026-11-14'"
+)
+
+
+def test_google_batches_parse_into_protobuf_types(ask_company):
+    from google.ads.googleads.v26.services.types.google_ads_service import SearchGoogleAdsStreamResponse
+    from google.protobuf import json_format
+
+    (batch,) = ask_company.google("4155550101", STATISTICS).json()
+    parsed = json_format.ParseDict(batch, SearchGoogleAdsStreamResponse.pb(SearchGoogleAdsStreamResponse()))
+    assert len(parsed.results) == len(batch["results"]) > 80
+    assert sum(row.metrics.cost_micros for row in parsed.results) == sum(
+        int(row["metrics"]["costMicros"]) for row in batch["results"]
+    )
+    assert parsed.results[0].customer.currency_code == "EUR"
+
+
+def test_google_search_pages_parse_into_protobuf_types(company, ask_company):
+    from google.ads.googleads.v26.services.types.google_ads_service import SearchGoogleAdsResponse
+    from google.protobuf import json_format
+
+    company.set(google_page_size=40)
+    rows, token, pages = [], "", 0
+    while True:
+        body = {"pageToken": token} if token else {}
+        page = ask_company.google("4155550101", STATISTICS, method="search", **body).json()
+        parsed = json_format.ParseDict(page, SearchGoogleAdsResponse.pb(SearchGoogleAdsResponse()))
+        rows += [(row.campaign.id, row.segments.date) for row in parsed.results]
+        pages += 1
+        token = parsed.next_page_token
+        if not token:
+            break
+    assert pages == 3
+    assert len(rows) == len(set(rows)) > 80
+
+
+def test_google_conversion_actions_and_accounts_parse_into_protobuf_types(ask_company):
+    from google.ads.googleads.v26.services.types.google_ads_service import SearchGoogleAdsStreamResponse
+    from google.protobuf import json_format
+
+    for query in (
+        "SELECT conversion_action.id, conversion_action.name, conversion_action.type, conversion_action.status, "
+        "conversion_action.click_through_lookback_window_days, conversion_action.view_through_lookback_window_days "
+        "FROM conversion_action",
+        "SELECT customer.id, customer.descriptive_name, customer.manager, customer.status FROM customer",
+    ):
+        (batch,) = ask_company.google("4155550101", query).json()
+        parsed = json_format.ParseDict(batch, SearchGoogleAdsStreamResponse.pb(SearchGoogleAdsStreamResponse()))
+        assert len(parsed.results) == len(batch["results"]) >= 1
+
+
+def test_google_errors_parse_into_the_protobuf_failure(ask_company):
+    from google.ads.googleads.v26.errors.types.errors import GoogleAdsFailure
+    from google.protobuf import json_format
+
+    answer = ask_company.google("4155550101", "SELECT campaign.shoe_size FROM campaign")
+    details = answer.json()[0]["error"]["details"][0]
+    assert details.pop("@type").endswith("v26.errors.GoogleAdsFailure")
+    failure = json_format.ParseDict(details, GoogleAdsFailure.pb(GoogleAdsFailure()))
+    assert failure.errors[0].error_code.query_error == 32  # UNRECOGNIZED_FIELD
