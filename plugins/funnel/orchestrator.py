@@ -6,6 +6,7 @@ It does not start Airflow (`funnel.services` does) and does not look into its da
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from typing import Any
 
 import httpx
@@ -65,9 +66,20 @@ def unpause(airflow: httpx.Client, dag_id: str) -> None:
     airflow.patch(f"/dags/{dag_id}", json={"is_paused": False}).raise_for_status()
 
 
-def trigger(airflow: httpx.Client, dag_id: str, conf: Mapping[str, str], run_id: str | None = None) -> str:
-    """Make a run with these parameters; returns its id."""
-    body = {"logical_date": None, "conf": dict(conf), **({"dag_run_id": run_id} if run_id else {})}
+def trigger(
+    airflow: httpx.Client,
+    dag_id: str,
+    conf: Mapping[str, str],
+    run_id: str | None = None,
+    interval: tuple[date, date] | None = None,
+) -> str:
+    """Make a run with these parameters; returns its id. With an interval it is the run of that interval."""
+    body: dict[str, Any] = {"logical_date": None, "conf": dict(conf)}
+    if run_id:
+        body["dag_run_id"] = run_id
+    if interval:
+        start, end = (datetime.combine(day, datetime.min.time(), UTC).isoformat() for day in interval)
+        body |= {"logical_date": start, "data_interval_start": start, "data_interval_end": end}
     answer = airflow.post(f"/dags/{dag_id}/dagRuns", json=body)
     if answer.is_error:
         raise services.ServiceError(f"Airflow refused a run of {dag_id} ({answer.status_code}): {answer.text}")

@@ -1,0 +1,196 @@
+"""`make demo`: from nothing to a published funnel, then what a person wants to see of it.
+
+Everything goes the way it goes in production: Airflow's own runs load, build, audit and publish. Run again it finds its
+work done, starts what does not run, and prints.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import httpx
+
+from funnel import config, ledger, orchestrator, server, services
+from funnel.orchestrator import Run
+from funnel.sources import SOURCES
+
+DAYS = 90
+FIRST_LOAD = "first_load"
+ACTIVE = ("queued", "running")
+
+Tell = Callable[[str], None]
+
+
+def run() -> None:
+    """Start, load, build and publish what is not yet, then print the funnel."""
+    started = time.monotonic()
+    seconds: dict[str, float] = {}
+
+    def tell(text: str) -> None:
+        print(f"[{time.monotonic() - started:6.1f} s] {text}", flush=True)
+
+    with _timed(seconds, "start"):
+        services.up(tell)
+    with orchestrator.open_airflow() as airflow:
+        with _timed(seconds, "read DAGs"):
+            orchestrator.await_dags(airflow, {*map(_dag_id, SOURCES), "build_funnel"})
+        with _timed(seconds, f"load {DAYS} days"):
+            loads = _load(airflow, tell)
+        with _timed(seconds, "build, audit, publish"):
+            _publish(airflow, tell)
+        steps = {name: _task_seconds(airflow, run) for name, run in loads.items()}
+        built = _newest_success(airflow, "build_funnel")
+        if built:
+            steps["build_funnel"] = _task_seconds(airflow, built)
+    seconds["together"] = time.monotonic() - started
+    _print_rows()
+    _print_funnel()
+    _print_seconds(seconds, steps)
+    _print_doors()
+
+
+def _dag_id(source_name: str) -> str:
+    return f"ingest__{source_name}"
+
+
+def _load(airflow: httpx.Client, tell: Tell) -> dict[str, Run]:
+    """One windowed run for each source, unless it has had one."""
+    last = datetime.now(UTC).date() - timedelta(days=1)
+    first = last - timedelta(days=DAYS - 1)
+    # What happens while the sources load is Airflow's: their assets trigger the build, which waits for all of them.
+    orchestrator.unpause(airflow, "build_funnel")
+    with ThreadPoolExecutor() as pool:
+        runs = pool.map(lambda name: _load_source(airflow, name, first, last, tell), SOURCES)
+        return dict(zip(SOURCES, runs, strict=True))
+
+
+def _load_source(airflow: httpx.Client, name: str, first: date, last: date, tell: Tell) -> Run:
+    dag_id = _dag_id(name)
+    earlier = [each for each in orchestrator.runs(airflow, dag_id) if each.run_id.startswith(FIRST_LOAD)]
+    for each in earlier:
+        if each.state == "success":
+            return each
+    active = next((each for each in earlier if each.state in ACTIVE), None)
+    if active:
+        return orchestrator.follow(airflow, dag_id, active.run_id, tell)
+    # It takes the place of the newest day's scheduled run, which would read some of the same days beside it.
+    run_id = f"{FIRST_LOAD}__{first}_{last}" + (f"__{len(earlier) + 1}" if earlier else "")
+    interval = None if earlier else (last, last + timedelta(days=1))
+    conf = {"from": first.isoformat(), "to": last.isoformat()}
+    orchestrator.trigger(airflow, dag_id, conf, run_id, interval)
+    orchestrator.unpause(airflow, dag_id)
+    return orchestrator.follow(airflow, dag_id, run_id, tell)
+
+
+def _publish(airflow: httpx.Client, tell: Tell) -> None:
+    """Follow the builds that the loads have triggered, until everything loaded is published."""
+    began = time.monotonic()
+    while ledger.has_unpublished_loads():
+        active = [each for each in orchestrator.runs(airflow, "build_funnel") if each.state in ACTIVE]
+        if active:
+            orchestrator.follow(airflow, "build_funnel", active[-1].run_id, tell)
+        elif time.monotonic() - began > 20:
+            # An earlier build has failed, and nothing has come since that would trigger another.
+            run_id = orchestrator.trigger(airflow, "build_funnel", {})
+            orchestrator.follow(airflow, "build_funnel", run_id, tell)
+        time.sleep(orchestrator.PAUSE_SECONDS)
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], step: str) -> Iterator[None]:
+    began = time.monotonic()
+    yield
+    seconds[step] = time.monotonic() - began
+
+
+def _newest_success(airflow: httpx.Client, dag_id: str) -> Run | None:
+    return next(
+        (
+            each
+            for each in orchestrator.runs(airflow, dag_id, "success")
+            if any(task.task_id == "publish" and task.state == "success" for task in orchestrator.tasks(airflow, each))
+        ),
+        None,
+    )
+
+
+def _task_seconds(airflow: httpx.Client, run: Run) -> dict[str, float]:
+    return {each.task_id: each.seconds or 0.0 for each in orchestrator.tasks(airflow, run)}
+
+
+# --- printing ------------------------------------------------------------------------------------------------------
+
+
+def _print_rows() -> None:
+    print("\nRows")
+    query = """
+        select source, sum(rows_read), sum(rows_loaded), sum(rows_quarantined), sum(rows_retracted)
+        from ops.loads group by source order by source
+    """
+    for source, read, loaded, quarantined, retracted in _ask(query):
+        kept = f"{read:>9,} read = {loaded:,} loaded + {quarantined:,} quarantined"
+        print(f"  {source:20} {kept}" + (f"; {retracted:,} retracted later" if retracted else ""))
+    counted = []
+    for (table,) in _ask(
+        "select tablename from pg_tables where schemaname = 'bi' and tablename not like 'dim_dates' order by tablename"
+    ):
+        [(count,)] = _ask(f'select count(*) from bi."{table}"')  # noqa: S608
+        counted.append(f"{table} {count:,}")
+    for start in range(0, len(counted), 3):
+        print("  " + "  ".join(f"{each:36}" for each in counted[start : start + 3]).rstrip())
+
+
+def _print_funnel() -> None:
+    [(first, last, spend, leads, mqls, sals, sqls, opportunities, won, revenue)] = _ask(
+        """
+        select
+            min(date_day), max(date_day), sum(spend), sum(leads), sum(mqls), sum(sals), sum(sqls),
+            sum(opportunities), sum(won), sum(won_amount)
+        from bi.fct_funnel_daily
+        """
+    )
+    currency = config.settings().reporting_currency
+    print(f"\nFunnel, {first} to {last}")
+    rows = [
+        ("spend", f"{spend or 0:,.2f} {currency}", None),
+        ("leads", leads, None),
+        ("MQLs", mqls, leads),
+        ("SALs", sals, mqls),
+        ("SQLs", sqls, sals),
+        # Some opportunities have no lead: they are no share of the SQLs.
+        ("opportunities", opportunities, None),
+        ("won", won, opportunities),
+        ("revenue", f"{revenue or 0:,.2f} {currency}", None),
+    ]
+    for name, value, before in rows:
+        shown = value if isinstance(value, str) else f"{value or 0:,}"
+        share = f"  {float(value or 0) / float(before):6.1%} of the stage before" if before else ""
+        print(f"  {name:14} {shown:>20}{share}")
+
+
+def _print_seconds(seconds: dict[str, float], steps: dict[str, dict[str, float]]) -> None:
+    print("\nSeconds")
+    for step, taken in seconds.items():
+        print(f"  {step:24} {taken:6.1f}")
+    print("  in Airflow's tasks (when they ran)")
+    for name, tasks in steps.items():
+        print(f"    {name:22} " + " · ".join(f"{task} {taken:.1f}" for task, taken in tasks.items()))
+
+
+def _print_doors() -> None:
+    settings = config.settings()
+    known = server.find(settings.home)
+    psql = known.bindir / "psql" if known and (known.bindir / "psql").exists() else "psql"
+    password = config.secrets()["airflow_admin_password"]
+    print("\nLook around")
+    print(f"  Airflow   {services.airflow_url()}  login {services.ADMIN}  password {password}")
+    print(f"  psql      {psql} '{config.dsn('bi_reader')}'")
+    print("  stop      make down   (make status, make help)")
+
+
+def _ask(query: str) -> list[tuple[Any, ...]]:
+    with ledger.connect("bi_reader") as connection:
+        return connection.execute(query.encode()).fetchall()
