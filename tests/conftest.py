@@ -8,6 +8,7 @@ import os
 import sys
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -61,24 +62,45 @@ def _isolate(patch: pytest.MonkeyPatch, home: Path) -> None:
 @pytest.fixture
 def warehouse(cluster_home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
     """A fresh migrated warehouse that the environment points at; yields its administrator's URL."""
+    with fresh_warehouse(cluster_home, monkeypatch, tmp_path) as dsn:
+        yield dsn
+
+
+@contextmanager
+def fresh_warehouse(cluster_home: Path, patch: pytest.MonkeyPatch, folder: Path) -> Iterator[str]:
+    """Clone the template into a database of its own and point the environment at it, with a home below `folder`."""
     from funnel import config
 
-    _isolate(monkeypatch, cluster_home)
-    monkeypatch.setenv("POSTGRES_PORT", str(json.loads((cluster_home / "test_server.json").read_text())["port"]))
+    _isolate(patch, cluster_home)
+    patch.setenv("POSTGRES_PORT", str(json.loads((cluster_home / "test_server.json").read_text())["port"]))
     name = f"test_{uuid.uuid4().hex[:12]}"
-    monkeypatch.setenv("WAREHOUSE_DATABASE", "postgres")
+    patch.setenv("WAREHOUSE_DATABASE", "postgres")
     maintenance = config.dsn("admin")
     with psycopg.connect(maintenance, autocommit=True) as connection:
-        connection.execute(f"create database {name} template {TEMPLATE}")
-        connection.execute(f"revoke all on database {name} from public")
-        connection.execute(f"grant connect on database {name} to pipeline, bi_reader, loader, builder, publisher")
-        connection.execute(f"grant temporary on database {name} to loader, builder, publisher")
+        connection.execute(f"create database {name} template {TEMPLATE}".encode())
+        connection.execute(f"revoke all on database {name} from public".encode())
+        connection.execute(
+            f"grant connect on database {name} to pipeline, bi_reader, loader, builder, publisher".encode()
+        )
+        connection.execute(f"grant temporary on database {name} to loader, builder, publisher".encode())
     # Landed files and build artefacts of one test are its own; the secrets are the cluster's.
-    home = tmp_path / "home"
+    home = folder / "home"
     home.mkdir()
     (home / "secrets.json").write_text((cluster_home / "secrets.json").read_text())
-    monkeypatch.setenv("FUNNEL_HOME", str(home))
-    monkeypatch.setenv("WAREHOUSE_DATABASE", name)
+    patch.setenv("FUNNEL_HOME", str(home))
+    patch.setenv("WAREHOUSE_DATABASE", name)
     yield config.dsn("admin")
     with psycopg.connect(maintenance, autocommit=True) as connection:
-        connection.execute(f"drop database {name} with (force)")
+        connection.execute(f"drop database {name} with (force)".encode())
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tables of what was seen: the lists that tests recorded under the property `outcome`."""
+    reports = [report for kind in ("passed", "failed") for report in terminalreporter.stats.get(kind, ())]
+    rows = [value for report in reports for name, value in report.user_properties if name == "outcome"]
+    if rows:
+        terminalreporter.section("misbehaviour: vendor, fault, what happened, rows lost")
+        widths = [max(len(str(row[place])) for row in rows) for place in range(len(rows[0]))]
+        for row in sorted(rows):
+            line = "  ".join(str(value).ljust(width) for value, width in zip(row, widths, strict=True))
+            terminalreporter.line(line.rstrip())

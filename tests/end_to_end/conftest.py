@@ -1,0 +1,18 @@
+"""A warehouse and a sandbox for a whole module of tests: building is dear, looking is cheap."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.conftest import fresh_warehouse
+from pathlib import Path
+
+
+@pytest.fixture(scope="module")
+def module_warehouse(cluster_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Like `warehouse`, for all tests of a module."""
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        fresh_warehouse(cluster_home, patch, tmp_path_factory.mktemp("e2e")) as dsn,
+    ):
+        yield dsn

@@ -1,0 +1,268 @@
+"""The company small enough to check by hand: every figure of the worked example, through the whole path.
+
+Read on the mornings on which something changes, as the daily schedule would read it, and published each time.
+"""
+
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox import process
+from tests.end_to_end.pipeline import Pipeline, rows
+
+RATES = """rate_date,currency_code,rate_to_usd
+2026-01-05,EUR,1.10
+2026-01-20,EUR,1.20
+2026-02-10,EUR,1.25
+2026-01-01,USD,1
+"""
+DAYS = (date(2026, 1, 5), date(2026, 1, 7), date(2026, 1, 9), date(2026, 1, 12), date(2026, 1, 26), date(2026, 2, 27))
+
+
+@pytest.fixture(scope="module")
+def company(module_warehouse: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+    """The worked example, published on six mornings; the last one as of 2026-02-28."""
+    project = tmp_path_factory.mktemp("project") / "dbt_project"
+    shutil.copytree(Path(__file__).parents[2] / "dbt_project", project, ignore=shutil.ignore_patterns("target", "logs"))
+    header = (project / "seeds" / "currency_rates.csv").read_text().splitlines()[0]
+    assert header == RATES.splitlines()[0]
+    (project / "seeds" / "currency_rates.csv").write_text(RATES)
+    sandbox = process.start("worked_example", 7, date(2026, 1, 5))
+    try:
+        pipeline = Pipeline(sandbox, project)
+        previous = date(2026, 1, 4)
+        for day in DAYS:
+            pipeline.day(day, reach_back=max(30, (day - previous).days))
+            pipeline.publish()
+            previous = day
+        yield pipeline
+    finally:
+        sandbox.stop()
+
+
+def at(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(f"2026-{text}").replace(tzinfo=UTC) if text else None
+
+
+def test_five_lead_cycles(company: Pipeline) -> None:
+    columns = "created_at, mql_at, sal_at, sql_at, opportunity_at, won_at, lost_at, recycled_at, disqualified_at"
+    found = rows(f"select channel, campaign_key, region, cycle_no, {columns} from bi.fct_leads order by created_at")
+    campaigns = rows("select campaign_key, campaign_id from bi.dim_campaigns")
+    names = {row["campaign_key"]: row["campaign_id"] for row in campaigns}
+
+    def lead(channel: str, campaign: str, region: str, cycle: int, created: str, **stages: str) -> dict[str, Any]:
+        expected: dict[str, Any] = dict.fromkeys(columns.split(", "))
+        expected |= {f"{stage}_at": at(moment) for stage, moment in stages.items()}
+        expected |= {
+            "channel": channel,
+            "region": region,
+            "cycle_no": cycle,
+            "created_at": at(created),
+            "campaign": campaign,
+        }
+        return expected
+
+    assert [
+        {name: value for name, value in row.items() if name != "campaign_key"} | {"campaign": names.get(row["campaign_key"])}
+        for row in found
+    ] == [
+        lead("Paid Search", "11", "EMEA", 1, "01-05 10:00", mql="01-06 09:00", sal="01-06 11:00", sql="01-08 14:00",
+             opportunity="01-08 14:00", won="01-20 00:00"),
+        lead("Paid Social", "22", "Americas", 1, "01-05 11:00", mql="01-07 08:00", recycled="01-09 10:00"),
+        lead("Organic Search", "(no campaign)", "Unknown", 1, found[2]["created_at"].strftime("%m-%d %H:%M")),
+        lead("Outbound", "(no campaign)", "EMEA", 1, "01-10 09:00", sal="01-10 09:30", sql="01-12 10:00", opportunity="01-12 10:00",
+             lost="02-10 00:00"),
+        lead("Email", "(no campaign)", "Americas", 2, "01-25 09:00", mql="01-26 09:00"),
+    ]  # fmt: skip
+    assert found[2]["created_at"].date() == date(2026, 1, 6)
+
+
+def test_skipped_stage_is_inferred_and_not_claimed(company: Pipeline) -> None:
+    inferred = rows(
+        "select entered_at from bi.fct_stage_events join bi.fct_leads using (lead_key) "
+        "where is_inferred and to_stage = 'mql' and fct_leads.channel = 'Outbound'"
+    )
+    assert [row["entered_at"] for row in inferred] == [at("01-10 09:30")]
+
+
+def test_four_people(company: Pipeline) -> None:
+    assert sorted(row["n_records_merged"] for row in rows("select n_records_merged from bi.dim_people")) == [1, 1, 2, 2]
+
+
+def test_opportunities(company: Pipeline) -> None:
+    found = rows(
+        """
+            select opportunity.*, lead.cycle_no, lead.channel as lead_channel, campaign.campaign_id
+            from bi.fct_opportunities as opportunity
+            left join bi.fct_leads as lead using (lead_key)
+            left join bi.dim_campaigns as campaign on campaign.campaign_key = opportunity.campaign_key
+            order by opportunity.created_at
+            """
+    )
+    won, lost, partner, renewal = found
+    assert (won["amount"], won["list_amount"], won["discount_amount"], won["discount_rate"]) == (
+        1200,
+        1500,
+        300,
+        Decimal("0.20"),
+    )
+    assert (won["source_type"], won["channel"], won["campaign_id"], won["sales_cycle_days"]) == (
+        "marketing",
+        "Paid Search",
+        "11",
+        12,
+    )
+    assert (won["is_won"], won["amount_local"], won["currency_code"]) == (True, 1000, "EUR")
+    assert (lost["amount"], lost["source_type"], lost["channel"], lost["is_lost"]) == (500, "sales", "Outbound", True)
+    assert (partner["amount"], partner["source_type"], partner["lead_key"]) == (300, "partner", None)
+    assert (partner["sales_cycle_days"], partner["has_sequence_anomaly"]) == (-2, True)
+    assert (renewal["opportunity_type"], renewal["amount"], renewal["lead_channel"], renewal["cycle_no"]) == (
+        "renewal", 2000, "Paid Search", 1,
+    )  # fmt: skip
+
+
+def test_ad_stats(company: Pipeline) -> None:
+    found = rows("select date_day, campaign_id, spend, campaign_key from bi.fct_ad_stats_daily order by 1, 2")
+    assert [(str(row["date_day"]), row["campaign_id"], row["spend"]) for row in found] == [
+        ("2026-01-05", "11", 110),
+        ("2026-01-05", "22", 80),
+        ("2026-01-12", "11", 55),
+    ]
+    assert found[0]["campaign_key"] == found[2]["campaign_key"]
+
+
+def test_campaign_name_that_held_on_the_day(company: Pipeline) -> None:
+    assert rows(
+        """
+        select stats.date_day::text, history.campaign_name
+        from bi.fct_ad_stats_daily as stats
+        inner join bi.dim_campaigns_history as history
+            on history.campaign_key = stats.campaign_key
+            and stats.date_day >= history.valid_from
+            and (stats.date_day < history.valid_to or history.valid_to is null)
+        where stats.campaign_id = '11'
+        order by 1
+        """
+    ) == [
+        {"date_day": "2026-01-05", "campaign_name": "Brand"},
+        {"date_day": "2026-01-12", "campaign_name": "Brand EU"},
+    ]
+
+
+def test_funnel_totals(company: Pipeline) -> None:
+    measures = (
+        "spend", "impressions", "clicks", "leads", "mqls", "sals", "sqls", "opportunities", "pipeline_amount", "won",
+        "won_amount", "lost",
+    )  # fmt: skip
+    (totals,) = rows(f"select {', '.join(f'sum({name}) as {name}' for name in measures)} from bi.fct_funnel_daily")
+    assert totals == dict(zip(measures, (245, 6400, 110, 5, 3, 2, 2, 3, 2000, 2, 1500, 1), strict=True))
+    assert rows("select count(*) as n from bi.fct_funnel_daily where sessions is not null or orders is not null") == [
+        {"n": 0}
+    ]
+    assert rows("select distinct region from bi.fct_funnel_daily where spend > 0") == [{"region": "(all)"}]
+    assert rows(
+        "select channel, sum(won)::int as won, sum(won_amount) as amount from bi.fct_funnel_daily "
+        "where date_day = '2026-01-20' and won > 0 group by 1 order by 1"
+    ) == [{"channel": "Paid Search", "won": 1, "amount": 1200}, {"channel": "Partner", "won": 1, "amount": 300}]
+
+
+def test_attribution(company: Pipeline) -> None:
+    def credits(conversion_type: str, model: str, amount: int) -> list[Decimal]:
+        return [
+            row["credit"].quantize(Decimal("0.0001"))
+            for row in rows(
+                f"""
+                select attribution.credit
+                from bi.fct_attribution as attribution
+                left join bi.fct_touchpoints as touch using (touch_id)
+                where conversion_type = '{conversion_type}' and model = '{model}'
+                    and conversion_id in (
+                        select conversion_id from bi.fct_attribution
+                        where model = 'first' and conversion_type = '{conversion_type}'
+                        group by 1 having sum(credited_amount) = {amount}
+                    )
+                order by touch.touched_at
+                """
+            )
+        ]
+
+    third = Decimal("0.3333")
+    assert credits("won", "first", 1200) == [1, 0, 0]
+    assert credits("won", "last", 1200) == [0, 0, 1]
+    assert credits("won", "linear", 1200) == [third, third, third]
+    assert credits("won", "position", 1200) == [Decimal("0.4"), Decimal("0.2"), Decimal("0.4")]
+    assert credits("opportunity", "position", 1200) == [Decimal("0.5"), Decimal("0.5")]
+    assert rows(
+        "select distinct credit, channel, touch_id from bi.fct_attribution where conversion_type = 'won' and credited_amount = 300"
+    ) == [{"credit": 1, "channel": "(unattributed)", "touch_id": rows(
+        "select touch_id from bi.fct_attribution where channel = '(unattributed)' limit 1")[0]["touch_id"]}]  # fmt: skip
+    assert {
+        row["total"]
+        for row in rows(
+            "select sum(credit) as total from bi.fct_attribution group by conversion_id, conversion_type, model"
+        )
+    } == {1}
+
+
+def test_channel_return(company: Pipeline) -> None:
+    found = {
+        row["channel"]: row
+        for row in rows(
+            "select channel, sum(spend) as spend, sum(revenue) as revenue from bi.rpt_channel_return "
+            "where month_start = '2026-01-01' and model = 'first' group by 1"
+        )
+    }
+    assert (found["Paid Search"]["spend"], found["Paid Search"]["revenue"]) == (165, 1200)
+    assert (found["Paid Social"]["spend"], found["Paid Social"]["revenue"]) == (80, 0)
+    assert (found["Partner"]["spend"], found["Partner"]["revenue"]) == (0, 0)
+    assert found["(unattributed)"]["revenue"] == 300
+
+
+def test_restatement_is_explained(company: Pipeline) -> None:
+    (first, *later) = rows(
+        "select * from bi.rpt_restatement where date_day = '2026-01-05' and measure = 'spend' order by known_on"
+    )
+    assert str(first["known_on"]) == "2026-01-06"
+    assert (first["as_first_reported"], first["as_known"]) == (264, 190)
+    assert "late change +11.00" in first["reason"]
+    assert "retracted row -85.00" in first["reason"]
+    assert {row["as_known"] for row in later} <= {190}
+
+
+def test_as_of_and_status(company: Pipeline) -> None:
+    (status,) = rows(
+        "select distinct data_as_of, last_audit_passed, sources_late, reporting_currency from bi.data_status"
+    )
+    assert status == {
+        "data_as_of": datetime(2026, 2, 28, tzinfo=UTC),
+        "last_audit_passed": True,
+        "sources_late": [],
+        "reporting_currency": "USD",
+    }
+
+
+def test_read_equals_loaded_plus_quarantined(company: Pipeline) -> None:
+    assert company.loads
+    assert all(load.rows_read == load.rows_loaded + load.rows_quarantined for load in company.loads)
+    assert sum(load.rows_quarantined for load in company.loads) == 0
+
+
+def test_full_rebuild_from_raw_gives_the_identical_marts(company: Pipeline) -> None:
+    """Runs last: what the six incremental builds left is what a build from nothing makes."""
+    before = {mart["mart"]: marts_rows(mart["mart"]) for mart in rows("select mart from bi.data_status")}
+    company.publish(full=True)
+    assert len(before) > 15
+    for mart, content in before.items():
+        assert marts_rows(mart) == content, mart
+
+
+def marts_rows(mart: str) -> list[str]:
+    return [
+        row["line"]
+        for row in rows(f"select to_jsonb(mart)::text as line from marts.{mart} as mart order by 1", "builder")
+    ]
