@@ -30,15 +30,13 @@
     {%- if is_scoped -%}
         {% call statement('scope') %}{{ scope_table_sql(name) }}{% endcall %}
     {%- endif -%}
-    {%- if config.get('contract').enforced -%}
+    {#- The shape of a model changes with the project, and a changed project is built in full. -#}
+    {%- if config.get('contract').enforced and is_full -%}
         {% do get_assert_columns_equivalent(sql) %}
     {%- endif -%}
 
     {%- set existing = load_cached_relation(this) -%}
-    {%- if existing is not none and (existing.type != 'table' or has_other_columns(existing, sql)) -%}
-        {%- if not is_full and existing.type == 'table' -%}
-            {{ exceptions.raise_compiler_error("The columns of " ~ this ~ " changed; this needs a full build: make build FULL=1") }}
-        {%- endif -%}
+    {%- if existing is not none and (existing.type != 'table' or (is_full and has_other_columns(existing, sql))) -%}
         {% do adapter.drop_relation(existing) %}
         {%- set existing = none -%}
     {%- endif -%}
@@ -46,20 +44,22 @@
     {%- if existing is none -%}
         {% call statement('create') %}{{ create_keyed_table_sql(target, unique_key, sql) }}{% endcall %}
         {% do create_indexes(target) %}
+        {%- set columns = column_names(target) -%}
         {% call statement('main') %}
-            insert into {{ target }} ({{ column_list(target) }})
-            select {{ column_list(target) }} from ({{ sql }}) as new_rows
+            insert into {{ target }} ({{ column_list(columns) }})
+            select {{ column_list(columns) }} from ({{ sql }}) as new_rows
         {% endcall %}
         {% call statement('changes') %}{{ create_changes_sql(changes, target, unique_key + track, recreate=true) }}{% endcall %}
     {%- else -%}
+        {%- set columns = column_names(target) -%}
         {% call statement('changes') %}{{ create_changes_sql(changes, target, unique_key + track, recreate=is_full) }}{% endcall %}
         {% call statement('compute') %}
             create temporary table {{ name }}__new (like {{ target }}) on commit drop;
-            insert into {{ name }}__new ({{ column_list(target) }})
-            select {{ column_list(target) }} from ({{ sql }}) as new_rows;
+            insert into {{ name }}__new ({{ column_list(columns) }})
+            select {{ column_list(columns) }} from ({{ sql }}) as new_rows;
             analyze {{ name }}__new;
         {% endcall %}
-        {% call statement('main') %}{{ apply_differences_sql(name, target, changes, unique_key, track, is_scoped) }}{% endcall %}
+        {% call statement('main') %}{{ apply_differences_sql(name, target, columns, changes, unique_key, track, is_scoped) }}{% endcall %}
     {%- endif -%}
     {%- if is_full -%}
         {% call statement('analyze') %}analyze {{ target }}{% endcall %}
@@ -102,9 +102,15 @@
 {% endmacro %}
 
 
-{% macro column_list(relation, qualifier=none) -%}
-    {%- for column in adapter.get_columns_in_relation(relation) -%}
-        {{ qualifier ~ '.' if qualifier }}{{ adapter.quote(column.name) }}{{ ', ' if not loop.last }}
+{#- Asked of the catalogue once per run of a model: dbt takes longer to ask than PostgreSQL to answer. -#}
+{% macro column_names(relation) %}
+    {{ return(adapter.get_columns_in_relation(relation) | map(attribute='name') | list) }}
+{% endmacro %}
+
+
+{% macro column_list(columns, qualifier=none) -%}
+    {%- for column in columns -%}
+        {{ qualifier ~ '.' if qualifier }}{{ adapter.quote(column) }}{{ ', ' if not loop.last }}
     {%- endfor -%}
 {%- endmacro %}
 
@@ -156,13 +162,13 @@
 {%- endmacro %}
 
 
-{% macro apply_differences_sql(name, target, changes, unique_key, track, is_scoped) %}
+{% macro apply_differences_sql(name, target, columns, changes, unique_key, track, is_scoped) %}
     {%- set listed = (unique_key + track) | join(', ') %}
     create temporary table {{ name }}__differs on commit drop as
     select new_rows.*
     from {{ name }}__new as new_rows
     left join {{ target }} as stored on {{ same_key('stored', 'new_rows', unique_key) }}
-    where row({{ column_list(target, 'new_rows') }}) is distinct from row({{ column_list(target, 'stored') }});
+    where row({{ column_list(columns, 'new_rows') }}) is distinct from row({{ column_list(columns, 'stored') }});
 
     create temporary table {{ name }}__replaced on commit drop as
     select stored.{{ (unique_key + track) | join(', stored.') }}
@@ -184,7 +190,7 @@
 
     delete from {{ target }} as stored using {{ name }}__replaced as replaced where {{ same_key('stored', 'replaced', unique_key) }};
 
-    insert into {{ target }} ({{ column_list(target) }}) select {{ column_list(target) }} from {{ name }}__differs
+    insert into {{ target }} ({{ column_list(columns) }}) select {{ column_list(columns) }} from {{ name }}__differs
 {% endmacro %}
 
 
@@ -195,6 +201,8 @@
         'reporting_currency': 'USD', 'reporting_timezone': 'UTC', 'master_crm': 'salesforce', 'sources_configured': [],
     } -%}
     {%- if not execute or model.resource_type == 'unit_test' -%}{{ return(unset) }}{%- endif -%}
+    {#- The graph is one object for all nodes of a run, so the row is read once per run and not once per macro. -#}
+    {%- if 'build_context' in graph -%}{{ return(graph['build_context']) }}{%- endif -%}
     {%- set answer = run_query(
         "select build_id, as_of::text as as_of, is_full, since_load_id, reporting_currency, reporting_timezone, master_crm, "
         ~ "array_to_string(sources_configured, ',') as sources_configured "
@@ -202,12 +210,14 @@
     ) -%}
     {%- if answer.rows | length == 0 -%}{{ return(unset) }}{%- endif -%}
     {%- set row = answer.rows[0] -%}
-    {{ return({
+    {%- set context = {
         'build_id': row['build_id'] | int, 'as_of': row['as_of'], 'is_full': row['is_full'],
         'since_load_id': row['since_load_id'] | int, 'reporting_currency': row['reporting_currency'],
         'reporting_timezone': row['reporting_timezone'], 'master_crm': row['master_crm'],
         'sources_configured': row['sources_configured'].split(',') if row['sources_configured'] else [],
-    }) }}
+    } -%}
+    {%- do graph.update({'build_context': context}) -%}
+    {{ return(context) }}
 {% endmacro %}
 
 {% macro build_id() %}{{ return(build_context()['build_id']) }}{% endmacro %}

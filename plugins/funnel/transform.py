@@ -27,8 +27,6 @@ SAMPLE_ROWS = 5
 # Rates are quoted weekly and reach the marts by the days they change; any other change of the project changes what
 # old rows mean, so that everything is built again.
 SCOPED_SEEDS = ("currency_rates.csv",)
-# The layers whose tables depend on the project's files alone, not on what was loaded.
-STATIC_LAYERS = ("seeds", "staging")
 
 
 class BuildFailed(Exception):
@@ -65,7 +63,7 @@ def build(full: bool = False, project_dir: Path | None = None) -> BuildResult:
     with ledger.build_lock() as connection:
         opened = ledger.open_build(connection, fingerprint(project), full=full)
         try:
-            _build_models(connection, project)
+            _build_models(connection, project, is_full=opened.is_full)
         except BaseException as error:
             ledger.close_build(connection, opened.build_id, "failed", str(error)[:10_000])
             raise
@@ -104,22 +102,31 @@ def _hash_files(project: Path, paths: Iterator[Path]) -> str:
     return digest.hexdigest()[:16]
 
 
-def _build_models(connection: psycopg.Connection[Any], project: Path) -> None:
-    """Run dbt; seeds and staging views are left out while the database holds them as the project's files say."""
-    wanted = _hash_files(project, _files(project, "seeds", "models/staging", "macros"))
+def _build_models(connection: psycopg.Connection[Any], project: Path, *, is_full: bool) -> None:
+    """Run dbt on what the build needs.
+
+    Views hold no rows and change with the project alone, and a changed project is built in full; tests tagged
+    `full_build` look at what the database enforces or what only a full build can break. Seeds are loaded when their
+    files differ from what the database holds.
+    """
+    wanted = _hash_files(project, _files(project, "seeds"))
     stored = connection.execute(
         "select obj_description(oid, 'pg_namespace') from pg_namespace where nspname = 'seeds'"
     ).fetchone()
-    is_current = stored is not None and stored[0] == wanted
+    has_seeds = stored is not None and stored[0] == wanted
     excluded = ["--exclude-resource-type", "unit_test"]
-    if is_current:
-        excluded += ["--exclude-resource-type", "seed", "--exclude", "path:models/staging,resource_type:model"]
+    if has_seeds and not is_full:
+        excluded += ["--exclude-resource-type", "seed"]
     else:
         connection.execute("comment on schema seeds is null")
+    if not is_full:
+        excluded += ["--exclude", "path:models/staging", "config.materialized:view", "tag:full_build"]
+        if has_seeds:
+            excluded += ["path:seeds"]
     outcome = _invoke(project, "build", *excluded)
     if not outcome.success:
         raise BuildFailed(_explain(connection, outcome))
-    if not is_current:
+    if not has_seeds or is_full:
         connection.execute(sql.SQL("comment on schema seeds is {}").format(sql.Literal(wanted)))
 
 
@@ -139,11 +146,11 @@ def _invoke(project: Path, *command: str) -> Any:
         *("--profiles-dir", str(project)),
         *("--target-path", str(folder / "target")),
         *("--log-path", str(folder / "logs")),
+        *("--log-level", "none"),
         *("--log-level-file", "info"),
-        "--quiet",
     ]
     if command[0] == "build":
-        arguments += ["--threads", THREADS]
+        arguments += ["--threads", THREADS, "--no-write-json"]
     with _environment(_profile()):
         return dbtRunner().invoke(arguments)
 

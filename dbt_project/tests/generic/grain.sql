@@ -3,6 +3,7 @@
   changed. A view is looked at in full builds only.
 -#}
 {% test grain(model, columns) %}
+    {{ config(tags=["full_build"]) }}
     {%- set changes = changed_rows(model) %}
 
     select {{ columns | join(', ') }}, count(*) as n_rows

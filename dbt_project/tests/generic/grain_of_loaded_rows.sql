@@ -1,5 +1,6 @@
 {#- One row per key among the rows loaded since the last publication; among all rows in a full build. -#}
 {% test grain_of_loaded_rows(model, columns) %}
+    {{ config(tags=["full_build"]) }}
 
     select {{ columns | join(', ') }}, count(*) as n_rows
     from {{ model }}
