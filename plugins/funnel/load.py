@@ -125,9 +125,8 @@ def load(landed: LandedRead) -> LoadResult:
 def create_tables() -> None:
     """Create the tables of streams that were never loaded: the marts are built without them, not refused."""
     with ledger.connect("loader") as connection, connection.transaction():
-        stored = {
-            row[0] for row in connection.execute("select table_name from information_schema.tables where table_schema = 'raw'")
-        }
+        named = connection.execute("select tablename from pg_tables where schemaname = 'raw'")
+        stored = {row[0] for row in named}
         for source in SOURCES.values():
             for stream in source.streams:
                 if raw_table(source, stream) not in stored:

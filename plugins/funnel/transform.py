@@ -221,7 +221,7 @@ def _sample(connection: psycopg.Connection[Any], query: str | None) -> str:
         return ""
     try:
         with connection.cursor(row_factory=psycopg.rows.dict_row) as cursor:
-            rows = cursor.execute(f"select * from ({query}) as found limit {SAMPLE_ROWS}".encode()).fetchall()
+            rows = cursor.execute(query.encode()).fetchmany(SAMPLE_ROWS)
     except psycopg.Error:
         return ""
     return "".join(f"  {json.dumps(row, default=str)}\n" for row in rows)
@@ -229,7 +229,7 @@ def _sample(connection: psycopg.Connection[Any], query: str | None) -> str:
 
 def _count_changes(connection: psycopg.Connection[Any], opened: ledger.Build) -> dict[str, int]:
     marts = connection.execute(
-        "select table_name from information_schema.tables where table_schema = 'marts' and table_type = 'BASE TABLE' order by 1"
+        "select tablename from pg_tables where schemaname = 'marts' order by tablename"
     ).fetchall()
     schema = "marts" if opened.is_full else "marts_changes"
     return {
