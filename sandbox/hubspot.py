@@ -599,10 +599,7 @@ def _linked(world: World, kind: str, state: State, to_kind: str, now: int) -> li
 
 def _association(kind: str, to_kind: str, record_id: str) -> dict[str, Any]:
     type_id, _ = ASSOCIATION_TYPES[kind, to_kind]
-    return {
-        "toObjectId": record_id,
-        "associationTypes": [{"category": "HUBSPOT_DEFINED", "typeId": type_id, "label": None}],
-    }
+    return {"toObjectId": record_id, "associationTypes": [{"category": "HUBSPOT_DEFINED", "typeId": type_id}]}
 
 
 def list_associations(world: World, call: Call, parts: dict[str, str]) -> Answer:
