@@ -252,7 +252,7 @@ BELIEVABLE = [
 _ADS, _CRM = BELIEVABLE
 POISON = {
     "every channel is in dim_channels": [{**_ADS, "channel": "Radio"}, _CRM],
-    "spend is never negative": [_ADS, {**_CRM, "spend": -1}],
+    "spend is never negative": [{**_ADS, "spend": 100}, {**_CRM, "spend": -1}],
     "counts of leads are never negative": [{**_ADS, "leads": -1}, {**_CRM, "leads": 2}],
     "spend in = spend out": [{**_ADS, "spend": 98.99}, _CRM],
     "clicks in = clicks out": [{**_ADS, "clicks": 49}, _CRM],

@@ -82,6 +82,10 @@ BELIEVABLE = [
 
 POISON = {
     "every stage is one of the funnel": [*BELIEVABLE, {"stage": "nurtured", "entities": 0}],
-    "no stage is negative": [*BELIEVABLE, {"region": "Unknown", "stage": "sal", "entities": -1}],
+    "no stage is negative": [
+        *BELIEVABLE,
+        {"region": "Unknown", "stage": "sal", "entities": -1},
+        {"region": "APAC", "stage": "sal", "entities": 1},
+    ],
     "the months hold what their days hold": BELIEVABLE[:5],
 }

@@ -136,7 +136,10 @@ BATCHES = {
             landed.source_system,
             landed.opportunity_id,
             shown.opportunity_key,
-            coalesce(landed.amount, 0) - coalesce(shown.amount_local, 0) as amount_lost,
+            case
+                when shown.opportunity_key is not null
+                    then coalesce(landed.amount, 0) - coalesce(shown.amount_local, 0)
+            end as amount_lost,
             cast(landed.is_won as integer) - cast(shown.is_won as integer) as won_lost
         from (
             select

@@ -114,7 +114,10 @@ POISON = {
     "every touch has an owner we know": [{"owner_team": "agency"}],
     "every touch has a time": [{"touched_at": None}],
     "touches in = touches out": [],
-    "a person is created by one touch at most": [{}, {"touch_id": "t2"}],
+    "a person is created by one touch at most": {
+        "marts.fct_touchpoints": [{}, {"touch_id": "t2"}],
+        "intermediate.int_touches": [{}, {"touch_id": "t2"}],
+    },
     "no touch comes from the future": [{"touched_at": "2062-01-05 10:00+00"}],
     "most touches have a channel": [{"channel": "Unknown"}],
 }

@@ -1,10 +1,13 @@
 """Tables that hold exactly the rows a suite calls believable, or its poison."""
 
 import itertools
+import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import yaml
 from psycopg import sql
@@ -13,6 +16,7 @@ from psycopg.types.json import Jsonb
 from funnel import config, ledger, load, quality
 from funnel.config import Role
 from funnel.sources import SOURCES
+from tests.conftest import TEMPLATE, _isolate
 
 Row = Mapping[str, Any]
 Deliver = Callable[..., list[int]]
@@ -39,6 +43,48 @@ def _is_json(value: Any) -> bool:
     return isinstance(value, dict) or (isinstance(value, list) and any(isinstance(each, dict) for each in value))
 
 
+@pytest.fixture(scope="session")
+def shelf(cluster_home: Path) -> Iterator[str]:
+    """One database with the tables of raw and marts for all tests of this folder: making one for each would cost more
+    than what they test. Yields its name."""
+    port = json.loads((cluster_home / "test_server.json").read_text())["port"]
+    with pytest.MonkeyPatch.context() as patch:
+        _isolate(patch, cluster_home)
+        patch.setenv("POSTGRES_PORT", str(port))
+        patch.setenv("WAREHOUSE_DATABASE", "postgres")
+        maintenance = config.dsn("admin")
+        with psycopg.connect(maintenance, autocommit=True) as connection:
+            connection.execute(f"create database shelf template {TEMPLATE}")
+            connection.execute("grant connect, temporary on database shelf to loader, builder, publisher, pipeline")
+        patch.setenv("WAREHOUSE_DATABASE", "shelf")
+        load.create_tables()
+        create_marts()
+    yield "shelf"
+    with psycopg.connect(maintenance, autocommit=True) as connection:
+        connection.execute("drop database shelf with (force)")
+
+
+@pytest.fixture
+def warehouse(shelf: str, cluster_home: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The shelf, cleared; yields its administrator's URL."""
+    _isolate(monkeypatch, cluster_home)
+    monkeypatch.setenv("POSTGRES_PORT", str(json.loads((cluster_home / "test_server.json").read_text())["port"]))
+    monkeypatch.setenv("WAREHOUSE_DATABASE", shelf)
+    with psycopg.connect(config.dsn("admin")) as connection:
+        filled = connection.execute(
+            """
+            select format('%I.%I', schemaname, tablename)
+            from pg_tables
+            where
+                schemaname in ('raw', 'ops', 'intermediate', 'marts', 'marts_changes')
+                and pg_relation_size(format('%I.%I', schemaname, tablename)) > 0
+            """
+        ).fetchall()
+        if filled:
+            connection.execute(f"truncate {', '.join(name for (name,) in filled)} restart identity cascade")
+    return config.dsn("admin")
+
+
 @pytest.fixture
 def deliver(warehouse: str) -> Deliver:
     """deliver(source, {stream: rows}, run_id=…, loads=[…]): what the loader would have stored, without landed files."""
@@ -53,10 +99,6 @@ def deliver(warehouse: str) -> Deliver:
         loads: Iterable[Row] | None = None,
     ) -> list[int]:
         source = SOURCES[source_name]
-        with ledger.connect("loader") as connection:
-            for stream in source.streams:
-                load._ensure_table(connection, source, stream)
-                connection.execute(f"drop table pg_temp.incoming__{source_name}__{stream.name}")
         ids: list[int] = []
         rows_by_stream = {name: list(rows) for name, rows in rows_by_stream.items()}
         if loads is None:
@@ -158,10 +200,8 @@ def owner(table: str) -> Role:
     return "loader" if table.startswith(("raw.", "ops.")) else "builder"
 
 
-@pytest.fixture
-def marts(warehouse: str) -> None:
-    """Tables of all marts as their contracts declare them, empty; a build of 2026-01-05 that looks at everything."""
-    load.create_tables()
+def create_marts() -> None:
+    """Tables of all marts as their contracts declare them, with their change lists."""
     with ledger.connect("builder") as connection:
         for name, columns in INTERMEDIATE.items():
             for schema in ("intermediate", "marts_changes"):
@@ -178,7 +218,6 @@ def marts(warehouse: str) -> None:
             connection.execute(f"create table marts.{name} ({columns}, primary key ({', '.join(key)}))")
             changes = ", ".join(f"{column} {types[column]}" for column in listed)
             connection.execute(f"create table marts_changes.{name} ({changes}, build_id bigint)")
-    add_build()
 
 
 def add_build(*, is_full: bool = True, since: int = 0, through: int = 1) -> int:
@@ -188,9 +227,9 @@ def add_build(*, is_full: bool = True, since: int = 0, through: int = 1) -> int:
             """
             insert into ops.builds (
                 as_of, is_full, since_load_id, through_load_id, reporting_currency, reporting_timezone, master_crm,
-                sources_configured, sources_late, status, code_version
+                sources_configured, sources_late, status, project_fingerprint, code_version
             )
-            values ('2026-01-06 00:00+00', %s, %s, %s, 'USD', 'UTC', 'salesforce', '{}', '{}', 'built', 'test')
+            values ('2026-01-06 00:00+00', %s, %s, %s, 'USD', 'UTC', 'salesforce', '{}', '{}', 'built', 'test', 'test')
             returning build_id
             """,
             (is_full, since, through),
@@ -203,5 +242,7 @@ def clean_rows() -> dict[str, list[Row]]:
 
 
 def lay_all(tables: Mapping[str, Iterable[Row]]) -> None:
+    """Lay the rows of many tables, and a build that looks at them all."""
     for table, rows in tables.items():
         lay(owner(table), table, rows)
+    add_build()

@@ -6,7 +6,7 @@ import pytest
 
 from funnel import ledger, quality
 from funnel.quality import Check
-from tests.expectations.conftest import BESIDE, MODELS, Row, add_build, clean_rows, lay_all
+from tests.expectations.conftest import MODELS, Deliver, Row, add_build, clean_rows, lay, lay_all
 
 MARTS = [name.removeprefix("marts/") for name in quality.mart_suites()]
 POISONED = [(mart, description) for mart in MARTS for description in quality.suite(f"marts/{mart}").POISON]
@@ -48,7 +48,7 @@ def test_every_expectation_of_a_mart_has_poison_and_a_name_of_its_own(mart: str)
     assert sorted(quality.suite(f"marts/{mart}").POISON) == sorted(names)
 
 
-def test_believable_marts_pass(marts: None) -> None:
+def test_believable_marts_pass(warehouse: str) -> None:
     lay_all(clean_rows())
     report = quality.check_marts(1)
     assert [check.text for check in report.results if not check.passed] == []
@@ -56,9 +56,178 @@ def test_believable_marts_pass(marts: None) -> None:
 
 
 @pytest.mark.parametrize(("mart", "description"), POISONED)
-def test_poison_trips_its_expectation(marts: None, mart: str, description: str) -> None:
+def test_poison_trips_its_expectation(warehouse: str, mart: str, description: str) -> None:
     lay_all(poisoned(mart, description))
     failed = [check for check in judge(mart) if not check.passed]
     tripped = next(check for check in failed if check.expectation == description)
     assert "raised" not in tripped.observed
     assert [check.expectation for check in failed if check.severity == tripped.severity] == [description]
+
+
+# What is looked at, and what is not --------------------------------------------------------------------------------
+
+
+def publish_everything() -> None:
+    """Pretend that build 1 was published: from now on a build is judged by its change lists."""
+    with ledger.connect("publisher") as connection:
+        connection.execute(
+            """
+            insert into ops.publications (build_id, as_of, through_load_id, marts, rows_changed, audited_at)
+            values (1, '2026-01-06 00:00+00', 1, '{}', '{}', now())
+            """
+        )
+
+
+def test_bad_rows_that_did_not_change_are_not_read_again(warehouse: str) -> None:
+    lay_all(poisoned("fct_leads", "every lead has a region"))
+    publish_everything()
+    build_id = add_build(is_full=False, since=1)
+    report = quality.check_marts(build_id)
+    assert report.passed
+    # Sums over nothing that changed are cheap and asked all the same; rows of marts that did not change are not.
+    assert "every lead has a region" not in {check.expectation for check in report.results}
+
+
+def test_bad_rows_that_changed_are_caught(warehouse: str) -> None:
+    lay_all(poisoned("fct_leads", "every lead has a region"))
+    publish_everything()
+    build_id = add_build(is_full=False, since=1)
+    lay("builder", "marts_changes.fct_leads", [{"lead_key": "l1", "person_key": "p1", "created_date": "2026-01-05"}])
+    report = quality.check_marts(build_id)
+    assert [(check.table, check.expectation, check.unexpected_count) for check in report.failures] == [
+        ("marts.fct_leads", "every lead has a region", 1)
+    ]
+
+
+def test_a_lead_that_vanished_from_a_touched_day_is_missed(warehouse: str) -> None:
+    rows = clean_rows()
+    lay_all(rows | {"marts.fct_leads": [], "intermediate.int_person_events": []})
+    publish_everything()
+    build_id = add_build(is_full=False, since=1)
+    lay("builder", "marts_changes.fct_leads", [{"lead_key": "l1", "person_key": "p1", "created_date": "2026-01-05"}])
+    failed = [(check.expectation, check.observed["days"]) for check in quality.check_marts(build_id).failures]
+    assert failed == [("leads in = leads out", ["2026-01-05"]), ("MQLs in = MQLs out", ["2026-01-05"])]
+
+
+def test_spend_of_days_loaded_before_is_not_added_up_again(warehouse: str) -> None:
+    lay_all(poisoned("fct_ad_stats_daily", "spend landed = spend shown"))
+    publish_everything()
+    assert quality.check_marts(add_build(is_full=False, since=1, through=2)).passed
+    with ledger.connect("loader") as connection:
+        connection.execute("update ops.loaded_days set load_id = 2")
+    report = quality.check_marts(add_build(is_full=False, since=1, through=2))
+    assert [check.expectation for check in report.failures] == ["spend landed = spend shown"]
+    with ledger.connect("loader") as connection:
+        connection.execute("update ops.loaded_days set load_id = 3")
+    assert quality.check_marts(add_build(is_full=False, since=1, through=2)).passed, "a later load is a later build's"
+
+
+# What is told ------------------------------------------------------------------------------------------------------
+
+
+def test_every_result_is_written_to_the_ledger(warehouse: str) -> None:
+    lay_all(poisoned("fct_opportunities", "the probability lies between 0 and 1"))
+    report = quality.check_marts(1)
+    with ledger.connect("pipeline") as connection:
+        connection.execute("set role builder")
+        stored = connection.execute("select count(*) from ops.checks where build_id = 1").fetchone()[0]
+        row = connection.execute(
+            """
+            select suite, table_name, column_name, severity, observed ->> 'rows', unexpected_count, sample_keys
+            from ops.checks where not passed and severity = 'critical'
+            """
+        ).fetchall()
+    assert stored == len(report.results)
+    (sample,) = report.failures[0].sample_keys
+    assert row == [("marts/fct_opportunities", "marts.fct_opportunities", "probability", "critical", "1", 1, [sample])]
+    assert re.fullmatch("[0-9a-f]{32}", sample)
+
+
+def test_the_gate_says_which_expectation_how_many_rows_which_keys_and_what_to_do(warehouse: str) -> None:
+    lay_all(poisoned("fct_opportunities", "the probability lies between 0 and 1"))
+    report = quality.check_marts(1)
+    with pytest.raises(quality.GateClosed) as closed:
+        quality.require(report)
+    text = str(closed.value)
+    assert "CRITICAL marts.fct_opportunities.probability: the probability lies between 0 and 1" in text
+    assert f"1 of 1 rows · hashed keys {report.failures[0].sample_keys[0]}" in text
+    assert "look at: SELECT opportunity_key, probability FROM marts.fct_opportunities WHERE" in text
+    assert "What to do: readers keep the last publication." in text
+
+
+def test_the_query_that_shows_bad_rows_shows_them(warehouse: str) -> None:
+    lay_all(poisoned("fct_opportunities", "a won opportunity has a closing time"))
+    (failure,) = quality.check_marts(1).failures
+    with ledger.connect("builder") as connection:
+        assert connection.execute(failure.rows_query).fetchall() == [("o1", None)]
+
+
+def test_a_passed_gate_lets_the_build_go_on(warehouse: str) -> None:
+    lay_all(clean_rows())
+    quality.require(quality.check_marts(1))
+
+
+def test_no_value_of_a_row_leaves_the_gate(warehouse: str) -> None:
+    rows = poisoned("dim_campaigns", "no text holds an e-mail address")
+    lay_all(rows)
+    report = quality.check_marts(1)
+    assert not report.passed
+    with ledger.connect("builder") as connection:
+        stored = connection.execute("select string_agg(checks::text, ' ') from ops.checks as checks").fetchone()[0]
+    assert "ana.silva" not in report.text() + stored
+
+
+def test_an_expectation_that_cannot_be_evaluated_has_failed(warehouse: str) -> None:
+    import great_expectations.expectations as gxe
+
+    lay_all(clean_rows())
+    batch = quality.Batch(
+        suite="marts/dim_channels",
+        table="marts.dim_channels",
+        key=("channel",),
+        query="select channel from marts.dim_channels",
+        columns=frozenset({"channel"}),
+        critical=[
+            gxe.ExpectColumnValuesToNotBeNull(column="channel", description="good"),
+            gxe.ExpectColumnValuesToNotBeNull(column="chanel", description="misspelt column"),
+        ],
+    )
+    with quality._warehouse("builder") as gate:
+        good, bad = quality.evaluate(gate, batch)
+    assert (good.passed, bad.passed) == (True, False)
+    assert "chanel" in bad.observed["raised"]
+    assert "could not be evaluated" in bad.text
+
+
+def test_a_mart_that_is_missing_fails_its_whole_suite(warehouse: str) -> None:
+    lay_all(clean_rows())
+    with ledger.connect("builder", autocommit=True) as connection:
+        connection.execute("alter table marts.dim_people set schema seeds")
+        try:
+            checks = judge("dim_people")
+        finally:
+            connection.execute("alter table seeds.dim_people set schema marts")
+    assert len(checks) == len(stated("marts/dim_people"))
+    assert not any(check.passed for check in checks)
+    assert all("does not exist" in check.observed["raised"] for check in checks)
+
+
+def test_a_mart_without_a_suite_is_refused(warehouse: str) -> None:
+    lay_all(clean_rows())
+    with ledger.connect("builder") as connection:
+        connection.execute("create table marts.rpt_surprise (date_day date primary key)")
+        try:
+            scope = quality._scope(connection, 1)
+            with pytest.raises(quality.SuiteError, match="rpt_surprise"):
+                list(quality._marts(connection, scope))
+        finally:
+            connection.rollback()
+
+
+def test_marts_built_on_a_delivery_that_failed_its_gate_are_not_published(warehouse: str, deliver: Deliver) -> None:
+    bad = quality.suite("raw/google_ads").BELIEVABLE["campaign_stats"] | {"clicks": -1}
+    deliver("google_ads", {"campaign_stats": [bad]})
+    assert not quality.check_raw("google_ads", "run").passed
+    lay_all({table: rows for table, rows in clean_rows().items() if not table.startswith("raw.google_ads")})
+    report = quality.check_marts(1)
+    assert [check.expectation for check in report.failures] == ["no delivery in this build failed its own gate"]
