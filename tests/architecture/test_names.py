@@ -1,0 +1,62 @@
+"""A source has one name, and it is the same in every place."""
+
+import re
+from pathlib import Path
+
+from funnel.contract import raw_table
+from funnel.sources import SOURCES
+
+ROOT = Path(__file__).parents[2]
+SANDBOX_SOURCES = {"google_ads", "meta_ads", "hubspot", "salesforce"}
+
+
+def modules(folder: str) -> set[str]:
+    return {path.stem for path in (ROOT / folder).glob("*.py") if path.stem != "__init__"}
+
+
+def test_connector_modules_are_the_sources() -> None:
+    assert modules("plugins/funnel/sources") == set(SOURCES) == {source.name for source in SOURCES.values()}
+
+
+def test_expectation_modules_are_the_sources() -> None:
+    assert modules("expectations/raw") == set(SOURCES)
+
+
+def test_staging_folders_are_the_sources() -> None:
+    folders = {path.name for path in (ROOT / "dbt_project/models/staging").iterdir() if path.is_dir()}
+    assert folders - {"ops"} == set(SOURCES)
+
+
+def test_sandbox_speaks_for_every_source() -> None:
+    assert set(SOURCES) == SANDBOX_SOURCES
+    assert SANDBOX_SOURCES <= modules("sandbox")
+
+
+def test_every_raw_table_has_staging_and_every_staging_model_a_raw_table() -> None:
+    tables = {raw_table(source, stream) for source in SOURCES.values() for stream in source.streams}
+    read: set[str] = set()
+    for path in (ROOT / "dbt_project/models/staging").glob("*/stg_*.sql"):
+        if path.parent.name == "ops":
+            continue
+        assert path.name.startswith(f"stg_{path.parent.name}__"), path
+        found = re.findall(r"source\(\s*'(\w+)'\s*,\s*'(\w+)'\s*\)", path.read_text())
+        assert found, f"{path} reads no source"
+        read |= {table if "__" in table else f"{schema}__{table}" for schema, table in found}
+    assert read == tables
+
+
+def test_no_module_hides_behind_a_vague_name() -> None:
+    vague = {"utils", "util", "helpers", "helper", "common", "base", "misc", "core"}
+    tracked = [
+        path
+        for folder in ("plugins", "dags", "expectations", "sandbox", "bench", "tests")
+        for path in (ROOT / folder).rglob("*.py")
+    ]
+    assert len(tracked) > 40
+    assert not [path for path in tracked if path.stem in vague or path.parent.name in vague]
+
+
+def test_no_module_of_the_plugin_folder_shadows_a_library() -> None:
+    """Airflow executes every file under plugins/ by its bare name, unless .airflowignore hides it."""
+    assert "funnel/" in (ROOT / "plugins/.airflowignore").read_text().split()
+    assert not list((ROOT / "plugins").glob("*.py"))
