@@ -147,6 +147,16 @@ def complete(source: Source, run_id: str) -> None:
             )
 
 
+def last_day_complete(source_name: str, connection_id: str) -> date | None:
+    """The last day up to which a connection is loaded and checked; None when it never was."""
+    with connect("loader") as connection:
+        row = connection.execute(
+            "select last_day_complete from ops.sources where source = %s and connection_id = %s",
+            (source_name, connection_id),
+        ).fetchone()
+    return row[0] if row else None
+
+
 # Builds -------------------------------------------------------------------------------------------------------------
 
 

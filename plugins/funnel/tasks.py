@@ -90,7 +90,7 @@ def extract(source_name: str, connection_id: str) -> list[str]:
     context = get_current_context()
     run_id = context["run_id"]
     started_at = context["dag_run"].start_date
-    window = window_of(context, source)
+    window = window_of(context, source, connection_id)
     connection = airflow_connection(connection_id)
     landed = []
     for stream in source.streams:
@@ -142,12 +142,14 @@ def check(source_name: str) -> None:
     ledger.complete(SOURCES[source_name], run_id)
 
 
-def window_of(context: Context, source: Source) -> contract.Window:
-    """The days a run reads.
+def window_of(context: Context, source: Source, connection_id: str) -> contract.Window:
+    """The days a run reads of one connection.
 
-    A scheduled run reads its day and as many before it as the vendor restates. A backfill or a run by hand reads
-    exactly its day, or the days in its parameters.
+    A scheduled run reads its day, as many before it as the vendor restates, and whatever was missed while nothing ran.
+    A backfill or a run by hand reads exactly its day, or the days in its parameters.
     """
+    from funnel import ledger
+
     params = context["params"]
     first, last = params.get("from"), params.get("to")
     if first or last:
@@ -156,12 +158,14 @@ def window_of(context: Context, source: Source) -> contract.Window:
         return contract.Window(date.fromisoformat(first), date.fromisoformat(last) + timedelta(days=1))
     start = context.get("data_interval_start")
     if start is None:
-        raise config.ConfigurationError(
-            "The run has no data interval: give it the days with the parameters from and to."
-        )
+        raise config.ConfigurationError("The run has no day of its own: give it the parameters `from` and `to`.")
     day = date(start.year, start.month, start.day)
-    earlier = source.restatement_days if context["dag_run"].run_type == "scheduled" else 0
-    return contract.Window(day - timedelta(days=earlier), day + timedelta(days=1))
+    if context["dag_run"].run_type != "scheduled":
+        return contract.Window(day, day + timedelta(days=1))
+    restated = day - timedelta(days=source.restatement_days)
+    complete = ledger.last_day_complete(source.name, connection_id)
+    missed = complete + timedelta(days=1) if complete else restated
+    return contract.Window(min(restated, missed), day + timedelta(days=1))
 
 
 def airflow_connection(connection_id: str) -> contract.Connection:
