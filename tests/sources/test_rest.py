@@ -118,6 +118,28 @@ def test_event_outside_the_window_is_cut_off(vendor: Any) -> None:
     assert vendor.asked[0].params["occurredAfter"] == "2026-10-31T23:59:59.999Z"
 
 
+@pytest.mark.parametrize(("stream", "changed"), [("contacts", "lastmodifieddate"), ("deals", "hs_lastmodifieddate")])
+def test_window_of_a_search_is_its_days_to_the_millisecond(vendor: Any, stream: str, changed: str) -> None:
+    vendor.answer = lambda asked: vendor.reply({"results": []})
+    read("hubspot", stream, vendor.connection())
+    (asked,) = vendor.asked[0].json["filterGroups"][0]["filters"]
+    assert asked == {
+        "propertyName": changed,
+        "operator": "BETWEEN",
+        "value": "1793491200000",  # 2026-11-01T00:00:00.000Z
+        "highValue": "1794182399999",  # 2026-11-08T23:59:59.999Z
+    }
+
+
+@pytest.mark.parametrize(("stream", "changed"), [("leads", "SystemModstamp"), ("lead_history", "CreatedDate")])
+def test_window_of_a_query_is_its_days(vendor: Any, stream: str, changed: str) -> None:
+    declared = {column.path for column in SOURCES["salesforce"].stream(stream).columns}
+    salesforce(vendor, declared)
+    read("salesforce", stream, vendor.connection())
+    query = vendor.asked[-1].params["q"]
+    assert f"{changed} >= 2026-11-01T00:00:00Z AND {changed} < 2026-11-09T00:00:00Z" in query
+
+
 # Waiting ---------------------------------------------------------------------------------------------------------
 
 
