@@ -64,10 +64,16 @@ class Stream:
 
 @dataclass(frozen=True)
 class Window:
-    """Half-open range of days [from_day, to_day) that one read covers."""
+    """Half-open range of days [from_day, to_day) that one read covers.
+
+    A vendor finds a changed record by its last change alone. A read that ends with the newest day is therefore
+    `until_now`: of changed streams it also takes what changed since, or that day would lack whatever was touched again
+    this morning.
+    """
 
     from_day: date
     to_day: date
+    until_now: bool = False
 
     def __post_init__(self) -> None:
         if self.from_day >= self.to_day:

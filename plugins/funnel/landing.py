@@ -127,6 +127,7 @@ def _write_manifest(landed: LandedRead) -> None:
             "stream": landed.stream,
             "window_from": landed.window.from_day.isoformat(),
             "window_to": landed.window.to_day.isoformat(),
+            "until_now": landed.window.until_now,
             "run_id": landed.run_id,
             "fetched_at": landed.fetched_at.isoformat(),
             "files": landed.files,
@@ -152,7 +153,9 @@ def read_manifest(path: str) -> LandedRead:
         source=stored["source"],
         connection_id=stored["connection_id"],
         stream=stored["stream"],
-        window=Window(date.fromisoformat(stored["window_from"]), date.fromisoformat(stored["window_to"])),
+        window=Window(
+            date.fromisoformat(stored["window_from"]), date.fromisoformat(stored["window_to"]), stored["until_now"]
+        ),
         run_id=stored["run_id"],
         fetched_at=datetime.fromisoformat(stored["fetched_at"]),
         path=path,

@@ -470,7 +470,7 @@ def read_halving(window: Window, read: Callable[[Window], Iterator[Page]]) -> It
         log.warning("%s: window %s to %s is too much at once, halved", error.source, window.from_day, window.to_day)
         first = None
         pages = _chain(
-            read_halving(Window(window.from_day, middle), read), read_halving(Window(middle, window.to_day), read)
+            read_halving(Window(window.from_day, middle), read), read_halving(replace(window, from_day=middle), read)
         )
     if first is not None:
         yield first

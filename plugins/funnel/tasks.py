@@ -13,7 +13,7 @@ import logging
 import sys
 import time
 from collections.abc import AsyncIterator, Iterable
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from airflow.sdk import (
@@ -155,17 +155,23 @@ def window_of(context: Context, source: Source, connection_id: str) -> contract.
     if first or last:
         if not (first and last):
             raise config.ConfigurationError(f"A windowed run needs both days; got from={first!r} and to={last!r}.")
-        return contract.Window(date.fromisoformat(first), date.fromisoformat(last) + timedelta(days=1))
+        return _window(date.fromisoformat(first), date.fromisoformat(last))
     start = context.get("data_interval_start")
     if start is None:
         raise config.ConfigurationError("The run has no day of its own: give it the parameters `from` and `to`.")
     day = date(start.year, start.month, start.day)
     if context["dag_run"].run_type != "scheduled":
-        return contract.Window(day, day + timedelta(days=1))
+        return _window(day, day)
     restated = day - timedelta(days=source.restatement_days)
     complete = ledger.last_day_complete(source.name, connection_id)
     missed = complete + timedelta(days=1) if complete else restated
-    return contract.Window(min(restated, missed), day + timedelta(days=1))
+    return _window(min(restated, missed), day)
+
+
+def _window(first: date, last: date) -> contract.Window:
+    """The days first to last, both included; up to now when they end with the newest complete day."""
+    to_day = last + timedelta(days=1)
+    return contract.Window(first, to_day, until_now=to_day >= datetime.now(UTC).date())
 
 
 def airflow_connection(connection_id: str) -> contract.Connection:
@@ -298,7 +304,8 @@ def alert(context: Context) -> None:
     from funnel import alerts
 
     ti = context["task_instance"]
-    headline = HEADLINES.get(ti.task_id.split("__")[0], "Task failed")
+    # With several connections, tasks stand in a group named after theirs.
+    headline = HEADLINES.get(ti.task_id.rpartition(".")[2], "Task failed")
     exception = context.get("exception")
     text = str(exception) if exception else "The task's process ended without a word; see its log."
     alerts.send(f"{headline}: {ti.dag_id}", f"run {ti.run_id}, task {ti.task_id}\n{text}\nLog: {ti.log_url}")

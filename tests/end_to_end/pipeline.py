@@ -38,7 +38,7 @@ class Pipeline:
         """Extract, load and check one source for the days first to last, at the moment `now` of the company."""
         source = SOURCES[source_name]
         run_id = f"manual__{first}_{last}_{now:%Y%m%dT%H%M%S}"
-        window = Window(first, last + timedelta(days=1))
+        window = Window(first, last + timedelta(days=1), until_now=last + timedelta(days=1) >= now.date())
         results = [
             load.load(landing.land(source, self.connection(source_name), stream, window, run_id, now))
             for stream in source.streams

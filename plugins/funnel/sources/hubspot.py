@@ -272,13 +272,14 @@ _NEXT_LISTED = rest.by_cursor("paging.next.after", "after")
 
 
 def _modified_within(stream: Stream, window: Window) -> dict[str, str]:
-    # Both ends of BETWEEN belong to it.
-    return {
+    modified = {
         "propertyName": "lastmodifieddate" if stream.name == "contacts" else "hs_lastmodifieddate",
-        "operator": "BETWEEN",
         "value": _milliseconds(_midnight(window.from_day)),
-        "highValue": _milliseconds(_midnight(window.to_day) - MILLISECOND),
     }
+    if window.until_now:
+        return {**modified, "operator": "GTE"}
+    # Both ends of BETWEEN belong to it.
+    return {**modified, "operator": "BETWEEN", "highValue": _milliseconds(_midnight(window.to_day) - MILLISECOND)}
 
 
 def _names(stream: Stream, part: str) -> list[str]:

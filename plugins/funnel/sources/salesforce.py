@@ -226,7 +226,9 @@ def _query(stream: Stream, window: Window, lacking: set[str]) -> str:
     # dict: a field may fill two columns, a query names it once.
     fields = dict.fromkeys(column.path for column in stream.columns if column.path not in lacking)
     changed = next(column.path for column in stream.columns if column.name == stream.modified)
-    conditions = [f"{changed} >= {window.from_day}T00:00:00Z", f"{changed} < {window.to_day}T00:00:00Z"]
+    conditions = [f"{changed} >= {window.from_day}T00:00:00Z"]
+    if not window.until_now:
+        conditions.append(f"{changed} < {window.to_day}T00:00:00Z")
     if stream.name in _CONDITIONS:
         conditions.append(_CONDITIONS[stream.name])
     # SOQL of declared names and dates; nothing comes from outside.

@@ -1,0 +1,236 @@
+"""Ninety days of a whole made-up company, read at one moment: the published funnel is the company's truth, exactly."""
+
+import csv
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from funnel.sources import SOURCES
+from sandbox import process, truth
+from sandbox.scenario import Scenario, build
+from tests.end_to_end.pipeline import Pipeline, rows
+
+ANCHOR = date(2026, 3, 31)
+SEED = 7
+DAYS = 90
+
+
+@pytest.fixture(scope="module")
+def scenario() -> Scenario:
+    return build("company", SEED, ANCHOR)
+
+
+@pytest.fixture(scope="module")
+def company(module_warehouse: str) -> Iterator[Pipeline]:
+    """The company, loaded in one window per source at the midnight that ends the last day."""
+    sandbox = process.start("company", SEED, ANCHOR)
+    try:
+        now = datetime(ANCHOR.year, ANCHOR.month, ANCHOR.day, tzinfo=UTC)
+        sandbox.set_now(now.isoformat())
+        pipeline = Pipeline(sandbox)
+        for source in SOURCES:
+            pipeline.ingest(source, ANCHOR - timedelta(days=DAYS), ANCHOR - timedelta(days=1), now)
+        pipeline.publish()
+        yield pipeline
+    finally:
+        sandbox.stop()
+
+
+@pytest.fixture(scope="module")
+def now() -> datetime:
+    return datetime(ANCHOR.year, ANCHOR.month, ANCHOR.day, tzinfo=UTC)
+
+
+class Rates:
+    """The rates of the seed, read and carried forward here by other means than the warehouse's."""
+
+    def __init__(self) -> None:
+        self.quoted: dict[str, list[tuple[date, Decimal]]] = defaultdict(list)
+        path = Path(__file__).parents[2] / "dbt_project/seeds/currency_rates.csv"
+        with open(path) as file:
+            for row in csv.DictReader(file):
+                self.quoted[row["currency_code"]].append(
+                    (date.fromisoformat(row["rate_date"]), Decimal(row["rate_to_usd"]))
+                )
+        for series in self.quoted.values():
+            series.sort()
+
+    def convert(self, amount: Decimal, currency: str, day: date) -> Decimal:
+        if currency == "USD":
+            return amount
+        series = self.quoted[currency]
+        return amount * series[bisect_right(series, (day, Decimal("Infinity"))) - 1][1]
+
+
+def test_spend_per_day_platform_and_campaign_to_the_cent(company: Pipeline, scenario: Scenario, now: datetime) -> None:
+    expected = {
+        (row.day, row.platform, row.ad_account_id, row.campaign_id): (
+            row.amount,
+            row.currency,
+            row.impressions,
+            row.clicks,
+        )
+        for row in truth.spend(scenario, now, ANCHOR - timedelta(days=DAYS), ANCHOR - timedelta(days=1))
+    }
+    found = {
+        (row["date_day"], row["platform"], row["ad_account_id"], row["campaign_id"]): (
+            row["spend_local"], row["currency_code"], row["impressions"], row["clicks"],
+        )
+        for row in rows("select * from bi.fct_ad_stats_daily")
+    }  # fmt: skip
+    assert len(expected) > 1000
+    assert found == expected
+    rates = Rates()
+    total = sum(
+        (rates.convert(amount, currency, key[0]) for key, (amount, currency, _, _) in expected.items()), Decimal()
+    )
+    assert rows("select sum(spend) as spend from bi.fct_funnel_daily")[0]["spend"] == total
+    assert rows("select sum(spend) as spend from bi.rpt_channel_return where model = 'linear'")[0]["spend"] == total
+
+
+def test_funnel_of_every_month(company: Pipeline, scenario: Scenario, now: datetime) -> None:
+    rates = Rates()
+    expected = {}
+    for month, counts in truth.monthly_counts(scenario, now).items():
+        expected[month] = counts.counts() | {
+            "pipeline_amount": sum(
+                (rates.convert(one.amount, one.currency, one.rate_day) for one in counts.pipeline), Decimal()
+            ),
+            "won_amount": sum(
+                (rates.convert(one.amount, one.currency, one.rate_day) for one in counts.won_amounts), Decimal()
+            ),
+        }
+    names = ", ".join(f"sum({name}) as {name}" for name in next(iter(expected.values())))
+    found = {
+        row.pop("month"): row
+        for row in rows(
+            f"select date_trunc('month', date_day)::date as month, {names} from bi.fct_funnel_daily "
+            "group by 1 having sum(leads + mqls + sals + sqls + opportunities + won + lost) > 0"
+        )
+    }
+    assert sum(month["leads"] for month in expected.values()) > 2000
+    assert sum(month["won"] for month in expected.values()) > 30
+    assert found == expected
+    stages = {
+        (row["month_start"], row["stage"]): row["entities"]
+        for row in rows(
+            "select month_start, stage, sum(entities)::int as entities from bi.fct_funnel_stages group by 1, 2"
+        )
+    }
+    for month, counts in expected.items():
+        assert stages[month, "lead"] == counts["leads"]
+
+
+def test_channels_and_regions_of_leads(company: Pipeline, scenario: Scenario, now: datetime) -> None:
+    expected: dict[tuple[str, str], int] = defaultdict(int)
+    for cycle in truth.lead_cycles(scenario, now):
+        expected[cycle.channel, cycle.region] += 1
+    found = rows("select channel, region, count(*)::int as leads from bi.fct_leads group by 1, 2")
+    assert {(row["channel"], row["region"]): row["leads"] for row in found} == dict(expected)
+
+
+def test_people_and_their_merged_records(company: Pipeline, scenario: Scenario, now: datetime) -> None:
+    expected: dict[int, int] = defaultdict(int)
+    for human in truth.people(scenario, now):
+        expected[human.records_merged] += 1
+    found = rows("select n_records_merged, count(*)::int as people from bi.dim_people group by 1")
+    assert {row["n_records_merged"]: row["people"] for row in found} == dict(expected)
+
+
+def test_every_opportunity(company: Pipeline, scenario: Scenario, now: datetime) -> None:
+    expected = {
+        one.opportunity_id: (
+            one.status,
+            one.opportunity_type,
+            one.created_at,
+            one.closed_at,
+            one.amount,
+            one.currency,
+            one.channel,
+        )
+        for one in truth.opportunities(scenario, now)
+    }
+    found = {
+        row["opportunity_id"]: (
+            "won" if row["is_won"] else "lost" if row["is_lost"] else "open",
+            row["opportunity_type"], row["created_at"], row["closed_at"], row["amount_local"], row["currency_code"],
+            row["channel"],
+        )
+        for row in rows("select * from bi.fct_opportunities")
+    }  # fmt: skip
+    assert found == expected
+
+
+def test_credit_is_conserved(company: Pipeline) -> None:
+    assert (
+        rows(
+            "select conversion_id, model from bi.fct_attribution group by conversion_id, conversion_type, model having sum(credit) <> 1"
+        )
+        == []
+    )
+    assert rows(
+        """
+        select model
+        from bi.fct_attribution where conversion_type = 'won'
+        group by model
+        having sum(credited_amount) <> (
+            select sum(amount) from bi.fct_opportunities where is_won and opportunity_type <> 'renewal'
+        )
+        """
+    ) == []  # fmt: skip
+
+
+PERSONAL = r"[[:alnum:]._%+-]+@[[:alnum:].-]+\.[[:alpha:]]{2,}"
+
+
+def test_no_person_is_named_in_bi_or_ops(company: Pipeline, scenario: Scenario) -> None:
+    """Every text of every table: no address, and no name or phone number that a vendor holds of a person."""
+    columns = rows(
+        """
+        select table_schema, table_name, column_name
+        from information_schema.columns
+        where table_schema in ('bi', 'ops') and data_type in ('text', 'character varying', 'jsonb', 'ARRAY')
+        """
+    )
+    assert len(columns) > 100
+    for column in columns:
+        table = f'{column["table_schema"]}."{column["table_name"]}"'
+        ((found),) = rows(f"select count(*) as n from {table} where \"{column['column_name']}\"::text ~ '{PERSONAL}'")
+        assert found["n"] == 0, column
+    names = process_names(company)
+    assert len(names) > 1000
+    texts = {
+        text
+        for column in columns
+        for row in rows(
+            f'select distinct "{column["column_name"]}"::text as t from {column["table_schema"]}."{column["table_name"]}"'
+        )
+        if (text := row["t"])
+    }
+    assert not names & texts
+
+
+def process_names(company: Pipeline) -> set[str]:
+    """Names and phone numbers of persons as HubSpot and Salesforce hold them, asked as no connector asks."""
+    import httpx
+
+    connection = company.connection("hubspot")
+    headers = {"Authorization": f"Bearer {connection.password}"}
+    found: set[str] = set()
+    after: str | None = "0"
+    while after:
+        page = httpx.get(
+            f"{connection.base_url}/crm/v3/objects/contacts",
+            params={"limit": 100, "after": after, "properties": "firstname,lastname,phone"},
+            headers=headers,
+        ).json()
+        for record in page["results"]:
+            given, family = record["properties"].get("firstname"), record["properties"].get("lastname")
+            found |= {f"{given} {family}"} | {record["properties"].get("phone")}
+        after = page.get("paging", {}).get("next", {}).get("after")
+    return {text for text in found if text and text != "None None"}
