@@ -1,0 +1,11 @@
+"""Airflow as a library: its settings point into a folder of the tests before anything imports it."""
+
+import os
+import tempfile
+
+_home = tempfile.mkdtemp(prefix="funnel-test-airflow-")
+for _name in [name for name in os.environ if name.startswith("AIRFLOW_")]:
+    del os.environ[_name]
+os.environ["AIRFLOW_HOME"] = _home
+os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = f"sqlite:///{_home}/airflow.db"

@@ -1,0 +1,309 @@
+"""The DAGs as Airflow reads them: which there are, when they run, what every one of them must have."""
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from funnel import config
+from funnel.sources import SOURCES
+
+DAGS = config.REPOSITORY / "dags"
+INGESTS = [f"ingest__{name}" for name in SOURCES]
+
+
+@pytest.fixture(scope="module")
+def dags() -> dict[str, Any]:
+    from airflow.dag_processing.dagbag import DagBag
+
+    bag = DagBag(str(DAGS))
+    assert not bag.import_errors
+    return dict(bag.dags)
+
+
+def test_there_is_one_ingest_for_each_source_and_one_build(dags: dict[str, Any]) -> None:
+    assert set(dags) == {*INGESTS, "build_funnel"}
+
+
+def test_every_dag_has_an_owner_tags_and_a_runbook(dags: dict[str, Any]) -> None:
+    for dag in dags.values():
+        assert dag.default_args["owner"], dag.dag_id
+        assert dag.tags, dag.dag_id
+        assert f"### {dag.dag_id}" in dag.doc_md, "the runbook names its DAG"
+        assert "**When it fails.**" in dag.doc_md, dag.dag_id
+        assert "{" not in dag.doc_md.replace('{"from"', ""), "a placeholder was left unfilled"
+
+
+def test_every_task_has_retries_a_timeout_a_retry_policy_and_an_alert(dags: dict[str, Any]) -> None:
+    for dag in dags.values():
+        assert dag.dagrun_timeout, dag.dag_id
+        for task in dag.tasks:
+            assert task.retries >= 1, task
+            assert task.execution_timeout, task
+            assert task.execution_timeout < dag.dagrun_timeout
+            assert type(task.retry_policy).__name__ == "FailureRetryPolicy", task
+            assert [call.__name__ for call in task.on_failure_callback] == ["alert"], task
+
+
+def test_every_task_has_a_headline_that_the_runbook_explains(dags: dict[str, Any]) -> None:
+    from funnel import tasks
+
+    runbook = (config.REPOSITORY / "docs" / "runbook.md").read_text().splitlines()
+    for dag in dags.values():
+        for task in dag.tasks:
+            assert task.task_id in tasks.HEADLINES, task
+    for headline in tasks.HEADLINES.values():
+        assert any(line.startswith("## ") and line.removeprefix("## ") == headline for line in runbook), headline
+
+
+def test_ingests_run_daily_on_data_intervals_that_are_days(dags: dict[str, Any]) -> None:
+    for dag_id in INGESTS:
+        dag = dags[dag_id]
+        assert type(dag.timetable).__name__ == "CronDataIntervalTimetable"
+        assert dag.timetable.expression == "0 0 * * *"
+        assert str(dag.timetable.timezone) == "UTC"
+        assert not dag.catchup
+
+
+def test_an_ingest_extracts_loads_and_checks_in_this_order(dags: dict[str, Any]) -> None:
+    for dag_id in INGESTS:
+        order = [task.task_id for task in dags[dag_id].topological_sort()]
+        assert order == ["extract", "load", "check"]
+        assert dags[dag_id].get_task("check").upstream_task_ids == {"load"}
+
+
+def test_only_the_check_emits_the_sources_asset(dags: dict[str, Any]) -> None:
+    for name in SOURCES:
+        emitted = {
+            task.task_id: [outlet.name for outlet in task.outlets]
+            for task in dags[f"ingest__{name}"].tasks
+            if task.outlets
+        }
+        assert emitted == {"check": [f"raw/{name}"]}
+
+
+def test_any_source_alone_triggers_the_build_which_is_alone(dags: dict[str, Any]) -> None:
+    dag = dags["build_funnel"]
+    condition = dag.timetable.asset_condition
+    assert type(condition).__name__ == "AssetAny"
+    assert {asset.name for asset in condition.objects} == {f"raw/{name}" for name in SOURCES}
+    assert dag.max_active_runs == 1
+    assert [task.task_id for task in dag.topological_sort()] == ["wait_for_ingests", "build", "audit", "publish"]
+
+
+def test_the_build_waits_for_every_ingest_in_the_triggerer(dags: dict[str, Any]) -> None:
+    wait = dags["build_funnel"].get_task("wait_for_ingests")
+    assert wait.start_from_trigger
+    assert wait.start_trigger_args.trigger_kwargs["dag_ids"] == INGESTS
+    assert wait.start_trigger_args.trigger_kwargs["deadline_seconds"] == config.settings().build_deadline_minutes * 60
+
+
+def test_several_connections_of_a_source_are_read_apart_and_checked_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow.dag_processing.dagbag import DagBag
+
+    monkeypatch.setenv("FUNNEL_CONNECTIONS", json.dumps({"google_ads": ["google_ads", "google_ads__emea"]}))
+    bag = DagBag(str(DAGS))
+    assert not bag.import_errors
+    dag = bag.dags["ingest__google_ads"]
+    assert {task.task_id for task in dag.tasks} == {
+        "google_ads.extract",
+        "google_ads.load",
+        "google_ads__emea.extract",
+        "google_ads__emea.load",
+        "check",
+    }
+    assert dag.get_task("check").upstream_task_ids == {"google_ads.load", "google_ads__emea.load"}
+    assert dag.get_task("google_ads__emea.extract").op_args == ("google_ads", "google_ads__emea")
+
+
+def test_dag_files_hold_wiring_only() -> None:
+    allowed = {"datetime", "airflow", "funnel"}
+    for path in DAGS.rglob("*.py"):
+        tree = ast.parse(path.read_text())
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                assert {alias.name.split(".")[0] for alias in node.names} <= allowed, path
+            elif isinstance(node, ast.ImportFrom):
+                assert (node.module or "").split(".")[0] in allowed, path
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                assert not node.value.lower().lstrip().startswith(("select ", "insert ", "delete ", "http")), path
+            assert not (isinstance(node, ast.Attribute) and node.attr == "environ"), path
+
+
+def test_reading_the_dags_imports_nothing_slow() -> None:
+    code = (
+        "import sys; from airflow.dag_processing.dagbag import DagBag; before = set(sys.modules);"
+        f"bag = DagBag({str(DAGS)!r}); assert bag.dags and not bag.import_errors;"
+        "slow = {'great_expectations', 'dbt', 'pandas'} & (set(sys.modules) - before); print(sorted(slow))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=_environment())
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_airflow_does_not_execute_our_package_as_plugins() -> None:
+    ignored = (config.REPOSITORY / "plugins" / ".airflowignore").read_text().split()
+    assert ignored == ["funnel/"]
+    assert [path.name for path in (config.REPOSITORY / "plugins").glob("*.py")] == []
+
+
+def _environment() -> dict[str, str]:
+    paths = [str(config.REPOSITORY / "plugins"), str(config.REPOSITORY)]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+
+
+def test_a_run_with_days_of_its_own_reads_exactly_these() -> None:
+    assert days_of({"from": "2026-01-05", "to": "2026-01-07"}, "manual") == ("2026-01-05", "2026-01-08")
+
+
+def test_a_backfilled_day_is_read_alone() -> None:
+    for run_type in ("backfill", "manual"):
+        assert days_of({}, run_type) == ("2026-01-10", "2026-01-11")
+
+
+def test_a_scheduled_run_reads_what_the_vendor_still_restates() -> None:
+    assert days_of({}, "scheduled", complete="2026-01-09") == ("2025-12-11", "2026-01-11")
+
+
+def test_a_scheduled_run_reads_the_days_that_were_missed() -> None:
+    assert days_of({}, "scheduled", complete="2025-11-01") == ("2025-11-02", "2026-01-11")
+
+
+def test_a_first_scheduled_run_reads_no_further_back_than_the_restatement() -> None:
+    assert days_of({}, "scheduled", complete=None) == ("2025-12-11", "2026-01-11")
+
+
+@pytest.mark.parametrize("params", [{"from": "2026-01-05"}, {"to": "2026-01-05"}])
+def test_half_a_window_is_refused(params: dict[str, str]) -> None:
+    with pytest.raises(config.ConfigurationError, match="both days"):
+        days_of(params, "manual")
+
+
+def days_of(params: dict[str, str], run_type: str, complete: str | None = None) -> tuple[str, str]:
+    from types import SimpleNamespace
+
+    from funnel import ledger, tasks
+
+    context: Any = {
+        "params": {"from": None, "to": None, **params},
+        "dag_run": SimpleNamespace(run_type=run_type),
+        "data_interval_start": datetime.fromisoformat("2026-01-10T00:00:00+00:00"),
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        known = datetime.fromisoformat(complete).date() if complete else None
+        patch.setattr(ledger, "last_day_complete", lambda source, connection: known)
+        window = tasks.window_of(context, SOURCES["google_ads"], "google_ads")
+    return window.from_day.isoformat(), window.to_day.isoformat()
+
+
+def test_failures_that_only_a_person_can_mend_are_not_retried() -> None:
+    from funnel import quality, rest, transform
+
+    for error in (
+        rest.DeadToken("revoked"),
+        rest.Refused("no permission"),
+        config.ConfigurationError("no connection"),
+        quality.GateClosed("3 rows"),
+        transform.BuildFailed("model x"),
+    ):
+        assert decide(error) == ("fail", None), error
+
+
+def test_a_throttle_is_retried_when_the_vendor_says() -> None:
+    from funnel import rest
+
+    assert decide(rest.Unavailable("503", wait_seconds=90.0)) == ("retry", timedelta(seconds=90))
+
+
+def test_anything_unknown_is_retried_as_the_dag_says() -> None:
+    assert decide(OSError("disk")) == ("default", None)
+
+
+def decide(error: Exception) -> tuple[str, timedelta | None]:
+    from funnel import tasks
+
+    decision = tasks.FailureRetryPolicy().evaluate(error, 1, 4)
+    return decision.action.value, decision.retry_delay
+
+
+def test_the_alert_names_dag_task_and_cause(monkeypatch: pytest.MonkeyPatch) -> None:
+    from types import SimpleNamespace
+
+    from funnel import alerts, tasks
+
+    sent: list[tuple[str, str]] = []
+    monkeypatch.setattr(alerts, "send", lambda title, text: sent.append((title, text)))
+    ti = SimpleNamespace(dag_id="ingest__hubspot", task_id="hubspot__emea.load", run_id="r1", log_url="http://x/log")
+    context: Any = {"task_instance": ti, "exception": ValueError("row 7 is bad")}
+    tasks.alert(context)
+    assert sent[0][0] == "Load failed: ingest__hubspot"
+    for part in ("hubspot__emea.load", "r1", "row 7 is bad", "http://x/log"):
+        assert part in sent[0][1]
+
+
+def test_the_wait_ends_when_no_ingest_is_active(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = wait_through(monkeypatch, [["a"], ["a", "b"], ["b"], []], deadline=60.0)
+    assert asked == 4
+
+
+def test_the_wait_ends_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = wait_through(monkeypatch, [["a"]] * 1000, deadline=0.2)
+    assert 2 <= asked < 100
+
+
+def wait_through(monkeypatch: pytest.MonkeyPatch, active: list[list[str]], deadline: float) -> int:
+    """How often the trigger looked before it fired, when these DAGs were active at each look."""
+    import asyncio
+
+    from funnel import tasks
+
+    looks = iter(active)
+    count = 0
+    now: list[str] = []
+
+    def is_active(dag_id: str) -> bool:
+        nonlocal count, now
+        if dag_id == "a":
+            count += 1
+            now = next(looks)
+        return dag_id in now
+
+    monkeypatch.setattr(tasks.IngestsOver, "PAUSE_SECONDS", 0.02)
+    monkeypatch.setattr(tasks.IngestsOver, "_is_active", staticmethod(is_active))
+    trigger = tasks.IngestsOver(["a", "b"], deadline)
+    rebuilt = tasks.IngestsOver(**trigger.serialize()[1])
+
+    async def collect() -> list[Any]:
+        return [event async for event in rebuilt.run()]
+
+    events = asyncio.run(collect())
+    assert [type(event).__name__ for event in events] == ["TaskSuccessEvent"]
+    return count
+
+
+def test_a_host_without_a_scheme_means_https(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert base_url(monkeypatch, "graph.facebook.com") == "https://graph.facebook.com"
+    assert base_url(monkeypatch, "http://127.0.0.1:8090/") == "http://127.0.0.1:8090"
+    assert base_url(monkeypatch, "127.0.0.1", port=8090) == "https://127.0.0.1:8090"
+
+
+def test_a_connection_without_a_host_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(config.ConfigurationError, match="'meta_ads' has no host"):
+        base_url(monkeypatch, None)
+
+
+def base_url(monkeypatch: pytest.MonkeyPatch, host: str | None, port: int | None = None) -> str:
+    from airflow.sdk import BaseHook, Connection
+
+    from funnel import tasks
+
+    made = Connection(conn_id="meta_ads", conn_type="http", host=host, port=port, extra='{"version": "v26.0"}')
+    monkeypatch.setattr(BaseHook, "get_connection", classmethod(lambda cls, conn_id: made))
+    found = tasks.airflow_connection("meta_ads")
+    assert found.extra == {"version": "v26.0"}
+    return found.base_url
