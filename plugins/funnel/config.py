@@ -35,6 +35,7 @@ class Settings:
     warehouse_dsn: str | None
     warehouse_database: str
     postgres_port: int
+    with_sandbox: bool
     sandbox_port: int
     sandbox_tls_port: int
     airflow_port: int
@@ -74,6 +75,7 @@ def settings() -> Settings:
         warehouse_dsn=os.environ.get("WAREHOUSE_DSN") or None,
         warehouse_database=os.environ.get("WAREHOUSE_DATABASE", "warehouse"),
         postgres_port=_integer("POSTGRES_PORT", 5439),
+        with_sandbox=os.environ.get("SANDBOX", "on").lower() != "off",
         sandbox_port=_integer("SANDBOX_PORT", 8090),
         sandbox_tls_port=_integer("SANDBOX_TLS_PORT", 8443),
         airflow_port=_integer("AIRFLOW_PORT", 8080),

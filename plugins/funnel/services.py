@@ -145,11 +145,15 @@ def sandbox_url() -> str:
 
 
 def needs_sandbox() -> bool:
-    """Whether a source has no connection of its own in the environment: the sandbox then plays its vendor."""
+    """Whether the sandbox plays the vendors: unless SANDBOX=off, or a source's connection is in the environment.
+
+    Never for some of them only: made-up figures beside real ones would look real.
+    """
     from funnel.sources import SOURCES
 
     ids = [connection_id for source in SOURCES for connection_id in config.connection_ids(source)]
-    return any(f"AIRFLOW_CONN_{connection_id.upper()}" not in os.environ for connection_id in ids)
+    is_configured = any(f"AIRFLOW_CONN_{connection_id.upper()}" in os.environ for connection_id in ids)
+    return config.settings().with_sandbox and not is_configured
 
 
 def anchor() -> str:
