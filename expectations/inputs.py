@@ -14,6 +14,6 @@ CRITICAL = {
     ],
 }
 
-WARNING = {}
+WARNING: dict[str, list[gxe.Expectation]] = {}
 
 KEYS = {"deliveries": ["load_id"]}

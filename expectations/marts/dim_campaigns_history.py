@@ -30,7 +30,7 @@ CRITICAL = {
     ],
 }
 
-WARNING = {}
+WARNING: dict[str, list[gxe.Expectation]] = {}
 
 BATCHES = {
     "campaigns": """

@@ -27,7 +27,7 @@ CRITICAL = {
     ],
 }
 
-WARNING = {}
+WARNING: dict[str, list[gxe.Expectation]] = {}
 
 BATCHES = {"members": "select channel from marts.dim_channels"}
 

@@ -21,7 +21,7 @@ CRITICAL = {
     ],
 }
 
-WARNING = {}
+WARNING: dict[str, list[gxe.Expectation]] = {}
 
 BATCHES = {
     "calendar": """

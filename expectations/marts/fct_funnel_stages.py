@@ -26,7 +26,7 @@ CRITICAL = {
     ],
 }
 
-WARNING = {}
+WARNING: dict[str, list[gxe.Expectation]] = {}
 
 BATCHES = {
     "months": """

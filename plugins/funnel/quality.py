@@ -398,8 +398,8 @@ class _Scope:
 
     def fill(self, query: str) -> str:
         """The query with its words in braces replaced."""
-        for verb in (self.changed, self.touched):
-            query = re.sub(rf"\{{{verb.__name__}\.(\w+)\}}", lambda found, verb=verb: verb(found[1]), query)
+        query = re.sub(r"\{changed\.(\w+)\}", lambda found: self.changed(found[1]), query)
+        query = re.sub(r"\{touched\.(\w+)\}", lambda found: self.touched(found[1]), query)
         return query.format_map(self.words).strip()
 
 
@@ -519,7 +519,9 @@ def _has_changed(connection: psycopg.Connection[Any], mart: str) -> bool:
 def _narrowed(query: str, key: tuple[str, ...], stated: list["Expectation"], texts: tuple[str, ...]) -> str:
     """The query with only the columns that are spoken of; `all_text` is every text of the row, one after the other."""
     wanted = dict.fromkeys((*key, *(name for each in stated for name in _columns(each))))
-    columns = [f"concat_ws(' ', {', '.join(texts) or 'null'}) as all_text" if name == "all_text" else name for name in wanted]
+    columns = [
+        f"concat_ws(' ', {', '.join(texts) or 'null'}) as all_text" if name == "all_text" else name for name in wanted
+    ]
     return f"select {', '.join(columns)} from ({query}) as mart"  # noqa: S608
 
 

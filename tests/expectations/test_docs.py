@@ -1,0 +1,39 @@
+"""Data Docs: written from the ledger, readable without a network, without a value of the data."""
+
+import re
+from pathlib import Path
+
+from funnel import quality
+from tests.expectations.conftest import Deliver, lay_all
+from tests.expectations.test_marts import poisoned
+
+
+def test_pages_show_every_suite_and_the_latest_judgement(warehouse: str, deliver: Deliver, tmp_path: Path) -> None:
+    believable = quality.suite("raw/hubspot").BELIEVABLE
+    deliver("hubspot", {"deals": [believable["deals"] | {"probability": 40}]})
+    quality.check_raw("hubspot", "run")
+    lay_all(
+        {
+            table: rows
+            for table, rows in poisoned("dim_campaigns", "no text holds an e-mail address").items()
+            if not table.startswith("raw.")
+        }
+    )
+    quality.check_marts(1)
+    index = quality.build_data_docs(tmp_path / "docs")
+
+    pages = {path.relative_to(index.parent).as_posix(): path.read_text() for path in index.parent.rglob("*.html")}
+    listed = set(re.findall(r'<li><a href="([^"]+)"', pages["index.html"]))
+    assert {name.replace(" ", "%20") for name in pages} - {"index.html"} <= listed
+    suites = [name for name in pages if name.startswith("expectations/")]
+    assert len(suites) == len(quality._stated())
+    (deals,) = [text for name, text in pages.items() if name.startswith("validations/") and "hubspot__deals" in name]
+    assert "the probability is a share" in deals
+    assert "Failed" in deals
+    (campaigns,) = [
+        text for name, text in pages.items() if name.startswith("validations/") and "dim_campaigns/" in name
+    ]
+    assert "build 1" in campaigns
+    everything = "".join(pages.values())
+    assert not re.search(r'<(?:link|script|img)\b[^>]*\b(?:src|href)="https?:', everything)
+    assert "ana.silva" not in everything
