@@ -184,7 +184,7 @@ def _check_assertion(assertion: str) -> str | None:
     """What is wrong with a JWT. Its signature is not checked: any key counts as the company's."""
     try:
         header = jwt.get_unverified_header(assertion)
-        claims = jwt.decode(assertion, options={"verify_signature": False, "verify_aud": False})
+        claims = jwt.decode(assertion, options={"verify_signature": False, "verify_exp": True, "verify_aud": False})
     except jwt.PyJWTError as problem:
         return f"invalid assertion: {problem}"
     if header.get("alg") != "RS256":

@@ -1,0 +1,492 @@
+"""Each misbehaviour does what its name says, as often as it was told to, and to nobody else."""
+
+import copy
+import json
+import time
+
+import httpx
+import orjson
+import pytest
+
+from sandbox import credentials
+from sandbox.faults import ERRORS
+
+CUSTOMER = "4155550101"
+META = "act_331122334455661"
+STATISTICS = (
+    "SELECT campaign.id, segments.date, metrics.clicks, metrics.cost_micros FROM campaign "
+    "WHERE segments.date BETWEEN '2026-11-01' AND '2026-11-07'"
+)
+META_RANGE = '{"since":"2026-11-01","until":"2026-11-07"}'
+
+
+# --- one way of reading each vendor, page by page ---------------------------------------------------------------------
+
+
+def read_google(ask):
+    """(pages, keys) of a paged search."""
+    token, pages = "", []
+    while True:
+        body = {"pageToken": token} if token else {}
+        answer = ask.google(CUSTOMER, STATISTICS, method="search", **body)
+        assert answer.status_code == 200, answer.text
+        page = answer.json()
+        pages.append([(row["campaign"]["id"], row["segments"]["date"]) for row in page["results"]])
+        token = page.get("nextPageToken")
+        if not token:
+            return pages
+
+
+def read_meta(ask):
+    body = ask.meta(
+        f"{META}/insights", level="campaign", time_increment=1, time_range=META_RANGE, fields="campaign_id", limit=10
+    ).json()
+    pages = []
+    while True:
+        pages.append([(row["campaign_id"], row["date_start"]) for row in body["data"]])
+        following = body.get("paging", {}).get("next")
+        if not following:
+            return pages
+        body = ask.http.get(following).json()
+
+
+def read_hubspot(ask):
+    after, pages = "0", []
+    while after is not None:
+        page = ask.hubspot_search("deals", limit=60, after=after, sorts=["hs_object_id"]).json()
+        pages.append([one["id"] for one in page["results"]])
+        after = page.get("paging", {}).get("next", {}).get("after")
+    return pages
+
+
+def read_salesforce(ask):
+    page = ask.query("SELECT Id FROM Opportunity ORDER BY Id", "queryAll").json()
+    pages = []
+    while True:
+        pages.append([one["Id"] for one in page["records"]])
+        if page["done"]:
+            return pages
+        headers = ask._bearer("salesforce", ask.salesforce_token)
+        page = ask.http.get(page["nextRecordsUrl"], headers=headers).json()
+
+
+READERS = {
+    "google_ads": read_google,
+    "meta_ads": read_meta,
+    "hubspot": read_hubspot,
+    "salesforce": read_salesforce,
+}
+VENDORS = list(READERS)
+
+
+@pytest.fixture()
+def paged(company):
+    company.set(google_page_size=20, salesforce_page_size=150)
+    return company
+
+
+def one_request(ask, vendor):
+    """The first data request of a vendor."""
+    if vendor == "google_ads":
+        return ask.google(CUSTOMER, STATISTICS, method="search")
+    if vendor == "meta_ads":
+        return ask.meta(f"{META}/insights", level="campaign", time_increment=1, time_range=META_RANGE, fields="clicks")
+    if vendor == "hubspot":
+        return ask.hubspot_search("contacts", properties=["lifecyclestage"], sorts=["hs_object_id"])
+    return ask.query("SELECT Id, OwnerId, CreatedDate FROM Lead")
+
+
+def rows_of(vendor, answer):
+    return answer.json()[
+        {"google_ads": "results", "meta_ads": "data", "hubspot": "results", "salesforce": "records"}[vendor]
+    ]
+
+
+# --- errors -----------------------------------------------------------------------------------------------------------
+
+
+def recorded_errors():
+    """Names of the recorded bodies that are errors of these four vendors."""
+    return [
+        (vendor, name)
+        for vendor, names in {
+            "meta_ads": [
+                "too_many_calls_ad_account",
+                "unknown_500",
+                "service_temporarily_unavailable",
+                "reduce_amount_of_data",
+                "session_expired",
+                "password_changed",
+                "app_not_authorized",
+                "missing_permissions",
+                "requires_permission",
+                "unsupported_get",
+            ],
+            "google_ads": ["developer_token_quota", "searchStream_error_envelope"],
+            "hubspot": ["secondly_limit_2018", "ten_secondly_rolling", "search_api_limit"],
+            "salesforce": [
+                "bulk_not_supported",
+                "bulk_compound",
+                "bulk_query_unsupported",
+                "txn_security",
+                "daily_request_limit",
+                "aggregate_querymore",
+                "invalid_locator",
+            ],
+        }.items()
+        for name in names
+    ]
+
+
+def test_every_recorded_error_of_the_four_vendors_is_offered(reference):
+    recorded = json.loads((reference / "vendor_error_bodies.json").read_text())
+    names = {
+        (vendor, one["name"])
+        for short, vendor in (("meta", "meta_ads"), ("google_ads",) * 2, ("hubspot",) * 2, ("salesforce",) * 2)
+        for one in recorded[short]
+        if one["name"] != "listAccessibleCustomers_ok"  # no error: an endpoint, tested below
+    }
+    assert names == set(recorded_errors())
+
+
+def provoke(company, ask, vendor, name):
+    company.misbehave(vendor, name)
+    if name.startswith("bulk"):
+        headers = ask._bearer("salesforce", ask.salesforce_token)
+        return ask.http.post("/services/data/v57.0/jobs/query", json={"operation": "query"}, headers=headers)
+    if name == "invalid_locator":
+        company.set(salesforce_page_size=150)
+        first = ask.query("SELECT Id FROM Lead").json()
+        return ask.http.get(first["nextRecordsUrl"], headers=ask._bearer("salesforce", ask.salesforce_token))
+    if name == "searchStream_error_envelope":
+        return ask.google(CUSTOMER, STATISTICS)
+    return one_request(ask, vendor)
+
+
+def without_ids(body):
+    """Error bodies differ in trace ids and in the version that the request named."""
+    text = orjson.dumps(body).decode()
+    for version in ("v21", "v26"):
+        text = text.replace(f"googleads.{version}.", "googleads.")
+    body = orjson.loads(text)
+    for part in (body, body.get("error", {}) if isinstance(body, dict) else {}):
+        if isinstance(part, dict):
+            for name in ("fbtrace_id", "correlationId", "requestId"):
+                part.pop(name, None)
+            for detail in part.get("details", []):
+                detail.pop("requestId", None)
+    return body
+
+
+@pytest.mark.parametrize(("vendor", "name"), recorded_errors())
+def test_recorded_errors_are_sent_as_recorded(reference, company, ask_company, vendor, name):
+    recorded = json.loads((reference / "vendor_error_bodies.json").read_text())
+    expected = next(
+        one for one in recorded[vendor.removesuffix("_ads") if vendor == "meta_ads" else vendor] if one["name"] == name
+    )
+    answer = provoke(company, ask_company, vendor, name)
+    status = expected["http_status"] if expected["http_status"] != "any" else 429
+    assert answer.status_code == status
+    if "body" in expected:
+        assert without_ids(answer.json()) == without_ids(expected["body"])
+    else:
+        assert answer.json()["errorType"] == "RATE_LIMIT"
+    for header, value in expected.get("headers", {}).items():
+        assert set(orjson.loads(answer.headers[header])) == set(orjson.loads(value))
+
+
+@pytest.mark.parametrize(("vendor", "name"), [(vendor, name) for vendor in ERRORS for name in ERRORS[vendor]])
+def test_every_error_strikes_once_and_is_over(company, ask_company, vendor, name):
+    if name == "too_much_data":
+        pytest.skip("strikes by the size of the window, tested below")
+    if name.startswith(("bulk", "invalid_locator", "refresh_token", "authentication")):
+        pytest.skip("strikes other requests than the first, tested elsewhere")
+    one_request(ask_company, vendor)
+    company.misbehave(vendor, name)
+    struck = one_request(ask_company, vendor)
+    assert struck.status_code >= 400
+    assert one_request(ask_company, vendor).status_code == 200
+    assert [one["fault"] for one in company.requests()[-2:]] == [name, None]
+
+
+def test_customers_are_listed(ask_company):
+    headers = ask_company._bearer("google_ads", ask_company.google_token)
+    listed = ask_company.http.get("/v26/customers:listAccessibleCustomers", headers=headers).json()
+    assert listed == {"resourceNames": ["customers/4155550101", "customers/4155550102"]}
+
+
+def test_a_revoked_refresh_token_strikes_the_token_endpoint(company, ask_company):
+    for vendor, path in (("google_ads", "/token"), ("salesforce", "/services/oauth2/token")):
+        company.misbehave(vendor, "refresh_token_revoked")
+        answer = ask_company.http.post(path, data={"grant_type": "refresh_token"})
+        assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
+
+
+def test_throttles_say_when_access_is_regained(company, ask_company):
+    company.misbehave("meta_ads", "user_limit", regain_minutes=7)
+    usage = orjson.loads(one_request(ask_company, "meta_ads").headers["x-business-use-case-usage"])
+    assert next(iter(usage.values()))[0]["estimated_time_to_regain_access"] == 7
+    company.misbehave("google_ads", "temporary_quota", retry_seconds=3)
+    error = one_request(ask_company, "google_ads").json()["error"]["details"][0]["errors"][0]
+    assert error["details"]["quotaErrorDetails"]["retryDelay"] == "3s"
+
+
+def test_too_much_data_depends_on_the_window(company, ask_company):
+    company.misbehave("meta_ads", "too_much_data", times=None, max_days=3)
+
+    def ask_days(last):
+        span = f'{{"since":"2026-11-01","until":"2026-11-{last:02d}"}}'
+        return ask_company.meta(f"{META}/insights", time_range=span, fields="spend")
+
+    assert ask_days(4).json()["error"]["error_subcode"] == 1487534
+    assert ask_days(3).status_code == 200
+    assert ask_days(4).status_code == 400
+
+
+# --- how faults are aimed ---------------------------------------------------------------------------------------------
+
+
+def test_faults_wait_for_good_requests_and_strike_as_often_as_told(company, ask_company):
+    company.misbehave("hubspot", "internal_error", after=2, times=2)
+    statuses = [one_request(ask_company, "hubspot").status_code for _ in range(6)]
+    assert statuses == [200, 200, 500, 500, 200, 200]
+
+
+def test_faults_strike_one_stream_or_path_only(company, ask_company):
+    company.misbehave("hubspot", "internal_error", times=None, stream="deals")
+    company.misbehave("salesforce", "server_unavailable", times=None, path=r"FROM\+Contact")
+    assert ask_company.hubspot_search("contacts").status_code == 200
+    assert ask_company.hubspot_search("deals").status_code == 500
+    assert ask_company.query("SELECT Id FROM Lead").status_code == 200
+    assert ask_company.query("SELECT Id FROM Contact").status_code == 503
+
+
+@pytest.mark.parametrize(
+    "body", [{"vendor": "shoes", "fault": "slow"}, {"vendor": "hubspot", "fault": "shoes"}, {"fault": "slow"}]
+)
+def test_unknown_faults_are_refused(company, body):
+    answer = httpx.post(
+        f"{company.base_url}/_control/misbehave", json=body, headers={"X-Control-Token": company.control_token}
+    )
+    assert answer.status_code == 400
+
+
+def test_reset_ends_all_misbehaviour(company, ask_company):
+    company.misbehave("hubspot", "internal_error", times=None)
+    assert one_request(ask_company, "hubspot").status_code == 500
+    company.reset()
+    assert one_request(ask_company, "hubspot").status_code == 200
+
+
+# --- pages gone wrong -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_an_empty_middle_page_hides_nothing_behind_it(paged, ask_company, vendor):
+    read = READERS[vendor]
+    good = read(ask_company)
+    assert len(good) >= 3
+    paged.misbehave(vendor, "empty_middle_page")
+    spoilt = read(ask_company)
+    assert spoilt == [good[0], [], *good[1:]]
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_a_record_comes_on_two_pages(paged, ask_company, vendor):
+    read = READERS[vendor]
+    good = read(ask_company)
+    paged.misbehave(vendor, "record_on_two_pages")
+    spoilt = read(ask_company)
+    assert spoilt == [good[0], [good[0][-1], *good[1]], *good[2:]]
+
+
+def test_streams_can_repeat_a_record_and_hold_an_empty_batch(company, ask_company):
+    (good,) = ask_company.google(CUSTOMER, STATISTICS).json()
+    company.misbehave("google_ads", "record_on_two_pages")
+    repeated = ask_company.google(CUSTOMER, STATISTICS).json()
+    assert [row for batch in repeated for row in batch["results"]] == [*good["results"], good["results"][-1]]
+    company.misbehave("google_ads", "empty_middle_page")
+    hollow = ask_company.google(CUSTOMER, STATISTICS).json()
+    assert [len(batch["results"]) == 0 for batch in hollow] == [False, True, False]
+    assert [row for batch in hollow for row in batch["results"]] == good["results"]
+
+
+@pytest.mark.parametrize("vendor", ["google_ads", "salesforce"])
+def test_a_token_expires_between_pages_and_a_new_one_goes_on(paged, ask_company, vendor):
+    good = READERS[vendor](ask_company)
+    paged.misbehave(vendor, "token_expiry_mid_pagination")
+    if vendor == "google_ads":
+        first = ask_company.google(CUSTOMER, STATISTICS, method="search").json()
+        following = {"method": "search", "pageToken": first["nextPageToken"]}
+        for _ in range(2):
+            assert ask_company.google(CUSTOMER, STATISTICS, **following).status_code == 401
+        ask_company.tokens.clear()
+        assert ask_company.google(CUSTOMER, STATISTICS, **following).status_code == 200
+        return
+    first = ask_company.query("SELECT Id FROM Opportunity ORDER BY Id", "queryAll").json()
+    stale = ask_company._bearer("salesforce", ask_company.salesforce_token)
+    for _ in range(2):
+        assert ask_company.http.get(first["nextRecordsUrl"], headers=stale).status_code == 401
+    ask_company.tokens.clear()
+    fresh = ask_company._bearer("salesforce", ask_company.salesforce_token)
+    second = ask_company.http.get(first["nextRecordsUrl"], headers=fresh)
+    assert [one["Id"] for one in second.json()["records"]] == good[1]
+
+
+@pytest.mark.parametrize(
+    ("vendor", "mark"), [("meta_ads", "Session has expired"), ("hubspot", "EXPIRED_AUTHENTICATION")]
+)
+def test_a_static_token_dies_between_pages(paged, ask_company, vendor, mark):
+    paged.misbehave(vendor, "token_expiry_mid_pagination")
+    if vendor == "meta_ads":
+        page = ask_company.meta(
+            f"{META}/insights", level="campaign", time_increment=1, time_range=META_RANGE, fields="spend", limit=10
+        ).json()
+        answer = ask_company.http.get(page["paging"]["next"])
+    else:
+        ask_company.hubspot_search("contacts", limit=100)
+        answer = ask_company.hubspot_search("contacts", limit=100, after="100")
+    assert answer.status_code in (400, 401)
+    assert mark in answer.text
+
+
+# --- answers gone wrong -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_a_truncated_body_is_no_json(company, ask_company, vendor):
+    whole = one_request(ask_company, vendor).content
+    company.misbehave(vendor, "truncated_body")
+    cut = one_request(ask_company, vendor)
+    assert cut.status_code == 200
+    assert 0 < len(cut.content) < len(whole)
+    with pytest.raises(ValueError, match=r"."):
+        cut.json()
+
+
+def test_a_truncated_body_can_end_the_connection(company, ask_company):
+    company.misbehave("hubspot", "truncated_body", mode="connection")
+    with pytest.raises(httpx.RemoteProtocolError):
+        one_request(ask_company, "hubspot")
+    assert one_request(ask_company, "hubspot").status_code == 200
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_html_comes_instead_of_json(company, ask_company, vendor):
+    company.misbehave(vendor, "html_instead_of_json")
+    answer = one_request(ask_company, vendor)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/html")
+    assert answer.text.startswith("<!DOCTYPE html>")
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_an_error_hides_in_status_200(company, ask_company, vendor):
+    company.misbehave(vendor, "error_in_200")
+    answer = one_request(ask_company, vendor)
+    body = answer.json()
+    assert answer.status_code == 200
+    assert "errorCode" in body[0] if vendor == "salesforce" else body.get("error") or body.get("status") == "error"
+
+
+@pytest.mark.parametrize(
+    ("vendor", "path"),
+    [
+        ("google_ads", ("campaign", "brandNewField")),
+        ("meta_ads", ("brand_new_metric",)),
+        ("hubspot", ("properties", "brand_new_property")),
+        ("salesforce", ("Brand_New__c",)),
+    ],
+)
+def test_a_new_field_appears(company, ask_company, vendor, path):
+    good = rows_of(vendor, one_request(ask_company, vendor))
+    company.misbehave(vendor, "new_field", value=42)
+    spoilt = rows_of(vendor, one_request(ask_company, vendor))
+    for row in spoilt:
+        place = row
+        for part in path[:-1]:
+            place = place[part]
+        assert place.pop(path[-1]) == 42
+    assert spoilt == good
+
+
+@pytest.mark.parametrize(
+    ("vendor", "field"),
+    [
+        ("google_ads", "metrics.clicks"),
+        ("meta_ads", "clicks"),
+        ("hubspot", "properties.lifecyclestage"),
+        ("salesforce", "OwnerId"),
+    ],
+)
+def test_a_field_goes_missing_or_changes_its_type(company, ask_company, vendor, field):
+    good = rows_of(vendor, one_request(ask_company, vendor))
+    *parents, leaf = field.split(".")
+
+    def holder(row):
+        return row[parents[0]] if parents else row
+
+    company.misbehave(vendor, "missing_field", rows=2)
+    missing = rows_of(vendor, one_request(ask_company, vendor))
+    assert [leaf in holder(row) for row in missing[:3]] == [False, False, True]
+    company.misbehave(vendor, "retyped_field", field=field, value={"shoe": 42}, rows=1)
+    retyped = rows_of(vendor, one_request(ask_company, vendor))
+    assert holder(retyped[0])[leaf] == {"shoe": 42}
+    expected = copy.deepcopy(good)
+    holder(expected[0])[leaf] = {"shoe": 42}
+    assert retyped == expected
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_rows_vanish(company, ask_company, vendor):
+    good = rows_of(vendor, one_request(ask_company, vendor))
+    company.misbehave(vendor, "vanished_rows", count=3)
+    assert rows_of(vendor, one_request(ask_company, vendor)) == good[3:]
+    field = {"google_ads": "segments.date", "meta_ads": "date_start", "hubspot": "id", "salesforce": "Id"}[vendor]
+    value = good[0]
+    for part in field.split("."):
+        value = value[part]
+    company.misbehave(vendor, "vanished_rows", match={field: value})
+    left = rows_of(vendor, one_request(ask_company, vendor))
+    assert good[0] not in left
+    assert 0 < len(left) < len(good)
+
+
+def test_a_slow_answer_is_slow_and_right(company, ask_company):
+    good = one_request(ask_company, "hubspot").json()
+    company.misbehave("hubspot", "slow", seconds=0.4)
+    started = time.perf_counter()
+    assert one_request(ask_company, "hubspot").json() == good
+    assert time.perf_counter() - started >= 0.4
+
+
+# --- control ----------------------------------------------------------------------------------------------------------
+
+
+def test_control_needs_its_token(company):
+    for headers in ({}, {"X-Control-Token": "wrong"}):
+        answer = httpx.post(f"{company.base_url}/_control/now", json={"now": None}, headers=headers)
+        assert answer.status_code == 403
+
+
+def test_the_request_log_shows_streams_and_no_secrets(company, ask_company):
+    one_request(ask_company, "meta_ads")
+    one_request(ask_company, "salesforce")
+    logged = company.requests()
+    assert {(one["vendor"], one["stream"]) for one in logged} >= {("meta_ads", "insights"), ("salesforce", "leads")}
+    text = json.dumps(logged)
+    for secret in (credentials.META_ACCESS_TOKEN, credentials.SALESFORCE_CLIENT_SECRET):
+        assert secret not in text
+
+
+def test_unknown_settings_are_refused(company):
+    with pytest.raises(RuntimeError, match="There is no setting"):
+        company.set(shoe_size=42)
+
+
+def test_the_real_clock_runs_unless_set(company):
+    company.set_now(None)
+    told = company.control("GET", "now")
+    assert told["fixed"] is False
+    company.set_now("2026-11-01T00:00:00Z")
+    assert company.control("GET", "now") == {"now": "2026-11-01T00:00:00.000Z", "fixed": True}
