@@ -528,18 +528,28 @@ def _narrowed(query: str, key: tuple[str, ...], stated: list["Expectation"], tex
 # Great Expectations ------------------------------------------------------------------------------------------------
 
 
+def _context() -> Any:
+    """Great Expectations without files, without progress bars and without messages to its makers."""
+    import great_expectations
+    from great_expectations.data_context.types.base import DataContextConfig, InMemoryStoreBackendDefaults
+
+    stores = InMemoryStoreBackendDefaults(init_temp_docs_sites=False)
+    return great_expectations.get_context(
+        mode="ephemeral",
+        project_config=DataContextConfig(
+            store_backend_defaults=stores, analytics_enabled=False, progress_bars={"globally": False}
+        ),
+    )
+
+
 @contextmanager
 def _warehouse(role: config.Role) -> Iterator["SQLDatasource"]:
     """The warehouse as Great Expectations sees it: one connection, scoped rows copied once into a temporary table."""
-    import great_expectations
     from sqlalchemy.engine import make_url
 
     url = make_url(config.dsn(role)).set(drivername="postgresql+psycopg")
     options = f"{url.query.get('options', '')} -c timezone=UTC".strip()
-    context = great_expectations.get_context(mode="ephemeral")
-    context.enable_analytics(False)
-    context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]
-    warehouse = context.data_sources.add_postgres(
+    warehouse = _context().data_sources.add_postgres(
         "warehouse",
         connection_string=url.update_query_dict({"options": options}).render_as_string(hide_password=False),
         create_temp_table=True,
@@ -670,6 +680,7 @@ def _on_table(query: str, batch: Batch, expectation: "Expectation") -> str | Non
     """The query for bad rows, on the table that a person can read instead of the copy of its rows in scope."""
     if not {*batch.key, *_columns(expectation)} <= batch.columns:
         return None
+    query = re.sub(r"datetime\.date\((\d+), (\d+), (\d+)\)", lambda day: f"'{day[1]}-{day[2]:0>2}-{day[3]:0>2}'", query)
     words = [batch.table if word.startswith("gx_temp_") else word for word in query.rstrip(" ;").split()]
     text = " ".join(words)
     condition = expectation.row_condition if hasattr(expectation, "row_condition") else None
@@ -768,7 +779,6 @@ def build_data_docs(out_dir: Path) -> Path:
     The results are those in ops.checks, so no data are read again and no value of them is on a page. The pages work
     without a network: Great Expectations' own styles lie on outside hosts and are replaced by a short sheet.
     """
-    import great_expectations
     from great_expectations import ExpectationSuite
     from great_expectations.core import ExpectationSuiteValidationResult, ExpectationValidationResult
     from great_expectations.core.run_identifier import RunIdentifier
@@ -779,8 +789,7 @@ def build_data_docs(out_dir: Path) -> Path:
 
     with ledger.connect("builder") as connection:
         rows = _dicts(connection, _LATEST_REPORTS)
-    context = great_expectations.get_context(mode="ephemeral")
-    context.enable_analytics(False)
+    context = _context()
     out_dir.mkdir(parents=True, exist_ok=True)
     context.add_data_docs_site(
         "local",

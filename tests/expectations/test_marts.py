@@ -162,6 +162,13 @@ def test_the_query_that_shows_bad_rows_shows_them(warehouse: str) -> None:
         assert connection.execute(failure.rows_query).fetchall() == [("o1", None)]
 
 
+def test_the_query_that_shows_bad_rows_can_be_run_with_days_too(warehouse: str) -> None:
+    lay_all(poisoned("fct_leads", "no lead comes from the future"))
+    (warning,) = quality.check_marts(1).warnings
+    with ledger.connect("builder") as connection:
+        assert connection.execute(warning.rows_query).fetchone()[0] == "l1"
+
+
 def test_a_passed_gate_lets_the_build_go_on(warehouse: str) -> None:
     lay_all(clean_rows())
     quality.require(quality.check_marts(1))
