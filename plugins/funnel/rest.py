@@ -412,6 +412,8 @@ def connect(dialect: Dialect, connection: Connection) -> Iterator[Client]:
         headers={"User-Agent": USER_AGENT, "Accept": "application/json"},
         verify=verify,
         follow_redirects=False,
+        # The proxy of the environment is not asked for a server on this machine.
+        mounts={"all://127.0.0.1": None, "all://localhost": None},
     )
     with http:
         yield Client(dialect, connection, http)

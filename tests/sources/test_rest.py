@@ -229,6 +229,15 @@ def test_vendor_that_does_not_listen_is_unavailable(vendor: Any, slept: list[flo
         read("meta_ads", "campaigns", connection)
 
 
+def test_proxy_of_the_environment_is_not_asked_for_this_machine(vendor: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    vendor.answer = lambda asked: campaigns(vendor, 1)
+    assert ids("meta_ads", "campaigns", read("meta_ads", "campaigns", vendor.connection())) == ["1"]
+
+
 # Tokens ----------------------------------------------------------------------------------------------------------
 
 
