@@ -28,7 +28,7 @@ AIRFLOW = (sys.executable, "-m", "airflow")
 AIRFLOW_SERVICES = ("api-server", "scheduler", "dag-processor", "triggerer")
 ADMIN = "admin"
 SEED = 7
-STOP_SECONDS = 20
+STOP_SECONDS = 10
 START_SECONDS = 120
 
 Progress = Callable[[str], None]
@@ -428,6 +428,7 @@ def _note(name: str) -> Path:
 def _spawn(service: Service, environment: Mapping[str, str]) -> None:
     import psutil
 
+    _kill_session(service.name)
     home = config.settings().home
     folder = home / "airflow" if service.name in AIRFLOW_SERVICES else REPOSITORY
     with (home / "logs" / f"{service.name}.log").open("ab") as log:
@@ -440,26 +441,38 @@ def _spawn(service: Service, environment: Mapping[str, str]) -> None:
 
 
 def _terminate(name: str) -> None:
+    """Ask a service to end, then end whatever is left of its session."""
     import psutil
 
     found = process(name)
-    if found is None:
-        _note(name).unlink(missing_ok=True)
-        return
-    family = [found]
-    try:
-        family += found.children(recursive=True)
+    if found:
         found.terminate()
-    except psutil.NoSuchProcess:
-        pass
-    _, alive = psutil.wait_procs(family[:1], timeout=STOP_SECONDS)
-    for survivor in [*alive, *family[1:]]:
+        psutil.wait_procs([found], timeout=STOP_SECONDS)
+    _kill_session(name)
+    _note(name).unlink(missing_ok=True)
+
+
+def _kill_session(name: str) -> None:
+    """End all processes that a service has started: a scheduler that was killed leaves its workers behind."""
+    import psutil
+
+    members = []
+    for member in psutil.process_iter() if _note(name).exists() else ():
         try:
-            survivor.kill()
+            if os.getsid(member.pid) == json.loads(_note(name).read_text())["pid"]:
+                members.append(member)
+        except (OSError, ValueError):
+            continue
+    leader = next((member for member in members if member.pid == os.getsid(member.pid)), None)
+    # While a session has members, its number is given to nobody else; a leader that is not ours leads another one.
+    if leader and not process(name) and leader.status() != psutil.STATUS_ZOMBIE:
+        return
+    for member in members:
+        try:
+            member.kill()
         except psutil.NoSuchProcess:
             continue
-    psutil.wait_procs(family, timeout=STOP_SECONDS)
-    _note(name).unlink(missing_ok=True)
+    psutil.wait_procs(members, timeout=STOP_SECONDS)
 
 
 def _tail(path: Path, lines: int = 15) -> str:

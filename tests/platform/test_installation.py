@@ -1,0 +1,319 @@
+"""A whole installation beside whatever else runs on this machine: real Airflow, real PostgreSQL, the vendors simulated.
+
+The tests share one installation, since it takes a while to start; each leaves it running.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from funnel import config, ledger, orchestrator, server, services
+from funnel.sources import SOURCES
+from sandbox import process as sandbox
+
+pytestmark = [pytest.mark.timeout(420), pytest.mark.xdist_group("installation")]
+
+# The small company's days, as the ingest of google_ads is backfilled over them.
+FIRST, LAST = date(2026, 1, 3), date(2026, 1, 14)
+
+
+@dataclass
+class Installation:
+    home: Path
+    vendors: sandbox.Handle
+    airflow: httpx.Client
+    alerts: list[dict[str, Any]] = field(default_factory=list)
+
+
+@pytest.fixture(scope="module")
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    home = tmp_path_factory.mktemp("installation")
+    alerts: list[dict[str, Any]] = []
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        sandbox.running(scenario="worked_example") as vendors,
+        webhook(alerts) as address,
+    ):
+        isolate(patch, home)
+        patch.setenv("ALERT_WEBHOOK", address)
+        for name, fields in vendors.connections().items():
+            patch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps(fields))
+        try:
+            services.up(lambda text: None)
+            with orchestrator.open_airflow() as airflow:
+                dag_ids = {"build_funnel", *(f"ingest__{name}" for name in vendors.connections())}
+                orchestrator.await_dags(airflow, dag_ids)
+                yield Installation(home, vendors, airflow, alerts)
+        finally:
+            services.down(lambda text: None)
+            server.remove(home)
+
+
+def isolate(patch: pytest.MonkeyPatch, home: Path) -> None:
+    """No setting, connection or port of another installation."""
+    for name in list(os.environ):
+        if name.startswith(("AIRFLOW_", "FUNNEL_", "REPORTING_", "WAREHOUSE_", "ALERT_")):
+            patch.delenv(name)
+    patch.setenv("FUNNEL_HOME", str(home))
+    for name in ("POSTGRES_PORT", "AIRFLOW_PORT", "SANDBOX_PORT", "SANDBOX_TLS_PORT"):
+        patch.setenv(name, str(server.free_port()))
+
+
+class webhook:
+    """Receives alerts for the length of a with block."""
+
+    def __init__(self, received: list[dict[str, Any]]) -> None:
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                received.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+                self.send_response(204)
+                self.end_headers()
+
+            def log_message(self, *arguments: Any) -> None:
+                return
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+
+    def __enter__(self) -> str:
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{self.server.server_port}/alerts"
+
+    def __exit__(self, *failure: object) -> None:
+        self.server.shutdown()
+
+
+def ask(query: str, *parameters: Any) -> list[tuple[Any, ...]]:
+    with ledger.connect("admin") as connection:
+        return connection.execute(query.encode(), parameters or None).fetchall()
+
+
+def await_that(is_so: Callable[[], bool], seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline, f"not so after {seconds} s"
+        time.sleep(0.5)
+
+
+def backfill(dag_id: str, first: date, last: date, *more: str) -> None:
+    command = [*services.AIRFLOW, "backfill", "create", "--dag-id", dag_id, "--from-date", first.isoformat()]
+    done = subprocess.run(
+        [*command, "--to-date", last.isoformat(), *more], env=services.airflow_environment(), capture_output=True,
+        text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def make(*arguments: str) -> subprocess.CompletedProcess[str]:
+    # The environment is installed: the tests run in it.
+    return subprocess.run(
+        ["make", "-s", "-o", ".venv/.runtime", *arguments], cwd=config.REPOSITORY, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+
+
+def test_every_service_runs_and_up_again_changes_none(installation: Installation) -> None:
+    before = {row.name: (row.state, row.pid) for row in services.status()}
+    assert set(before) == {"postgresql", *services.AIRFLOW_SERVICES}
+    assert {state for state, _ in before.values()} == {"running"}
+    began = time.monotonic()
+    services.up(lambda text: None)
+    assert time.monotonic() - began < 20
+    assert {row.name: (row.state, row.pid) for row in services.status()} == before
+
+
+def test_the_login_takes_the_generated_password_only(installation: Installation) -> None:
+    for password, status in ((config.secrets()["airflow_admin_password"], 201), ("admin", 401)):
+        answer = httpx.post(
+            f"{services.airflow_url()}/auth/token", json={"username": services.ADMIN, "password": password}
+        )
+        assert answer.status_code == status
+
+
+def test_make_dsn_prints_a_working_url_and_nothing_else(installation: Installation) -> None:
+    for role, login in (("bi_reader", "bi_reader"), ("pipeline", "pipeline"), ("admin", "postgres")):
+        done = make("dsn", f"ROLE={role}")
+        assert done.returncode == 0, done.stderr
+        [url] = done.stdout.splitlines()
+        with psycopg.connect(url) as connection:
+            assert connection.execute("select session_user, current_database()").fetchone() == (login, "warehouse")
+
+
+def test_secrets_are_for_their_owner_only(installation: Installation) -> None:
+    for name in ("secrets.json", "airflow/passwords.json", "postgres.json"):
+        assert (installation.home / name).stat().st_mode & 0o077 == 0, name
+
+
+def test_another_home_sees_nothing_of_it(installation: Installation, tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FUNNEL_HOME", str(tmp_path / "other"))
+        assert {row.state for row in services.status()} == {"stopped"}
+        services.down(lambda text: None)
+    assert {row.state for row in services.status()} == {"running"}
+
+
+def test_a_port_of_somebody_else_is_refused_before_anything_starts(installation: Installation, tmp_path: Path) -> None:
+    taken = config.settings().airflow_port
+    other = tmp_path / "other"
+    with pytest.MonkeyPatch.context() as patch:
+        isolate(patch, other)
+        patch.setenv("SANDBOX", "off")
+        patch.setenv("AIRFLOW_PORT", str(taken))
+        holder = services.process("api-server")
+        assert holder is None
+        with pytest.raises(services.ServiceError, match=f"Port {taken} .*api-server is taken by .*AIRFLOW_PORT"):
+            services.up(lambda text: None)
+        assert not server.is_running(other)
+
+
+def test_backfilled_days_are_read_one_by_one_and_published_by_few_builds(installation: Installation) -> None:
+    airflow = installation.airflow
+    for dag_id in ("ingest__google_ads", "build_funnel"):
+        orchestrator.unpause(airflow, dag_id)
+    backfill("ingest__google_ads", FIRST, LAST)
+    days = (LAST - FIRST).days + 1
+
+    def runs() -> list[orchestrator.Run]:
+        return [run for run in orchestrator.runs(airflow, "ingest__google_ads") if run.run_id.startswith("backfill")]
+
+    await_that(lambda: len(runs()) == days and {run.state for run in runs()} <= {"success", "failed"})
+    assert [run for run in runs() if run.state != "success"] == []
+    windows = ask(
+        "select window_from, window_to from ops.loads where run_id like 'backfill%%' and stream = 'campaign_stats' "
+        "order by window_from"
+    )
+    assert windows == [(FIRST + timedelta(n), FIRST + timedelta(n + 1)) for n in range(days)]
+
+    await_that(lambda: not ledger.has_unpublished_loads(), 180)
+    [(builds,)] = ask("select count(*) from ops.builds where status = 'published'")
+    assert 1 <= builds <= 3
+    assert ask("select sum(spend_local), currency_code from bi.fct_ad_stats_daily group by 2") == [(150, "EUR")]
+
+
+def test_the_scheduled_run_reads_its_day_and_what_google_restates(installation: Installation) -> None:
+    yesterday = datetime.now(UTC).date() - timedelta(days=1)
+    windows = ask(
+        "select distinct window_from, window_to from ops.loads "
+        "where run_id like 'scheduled%%' and source = 'google_ads'"
+    )
+    assert windows == [(yesterday - timedelta(days=30), yesterday + timedelta(days=1))]
+
+
+def test_days_run_again_leave_the_same_rows(installation: Installation) -> None:
+    key = ", ".join(SOURCES["google_ads"].stream("campaign_stats").key)
+    query = f"select * from raw.google_ads__campaign_stats order by {key}"
+    before = ask(query)
+    assert before
+    backfill("ingest__google_ads", FIRST, FIRST + timedelta(days=2), "--reprocess-behavior", "completed")
+    await_that(
+        lambda: (
+            ask("select count(*) from ops.loads where run_id like 'backfill%%' and stream = 'campaign_stats'")
+            == [((LAST - FIRST).days + 1 + 3,)]
+        )
+    )
+    assert ask(query) == before
+
+
+def test_one_windowed_run_loads_a_long_time(installation: Installation) -> None:
+    done = make("ingest", "SOURCE=hubspot", "FROM=2026-01-01", "TO=2026-01-31")
+    assert done.returncode == 0, done.stderr
+    assert "ingest__hubspot check: success" in done.stdout
+    assert ask(
+        "select distinct window_from, window_to from ops.loads where run_id like 'manual%%' and source = 'hubspot'"
+    ) == [(date(2026, 1, 1), date(2026, 2, 1))]
+
+
+def test_a_dead_token_fails_at_once_says_what_to_do_and_sends_one_alert(installation: Installation) -> None:
+    installation.alerts.clear()
+    installation.vendors.misbehave("meta_ads", "session_expired", times=None)
+    try:
+        orchestrator.trigger(
+            installation.airflow, "ingest__meta_ads", {"from": "2026-01-05", "to": "2026-01-05"}, "dead"
+        )
+        # Its scheduled run would meet the same token: only this one is to be seen.
+        orchestrator.unpause(installation.airflow, "ingest__meta_ads")
+        with pytest.raises(orchestrator.RunFailed, match=r"DeadToken.*new token"):
+            orchestrator.follow(installation.airflow, "ingest__meta_ads", "dead", lambda text: None, 90)
+    finally:
+        installation.vendors.reset()
+    [run] = [run for run in orchestrator.runs(installation.airflow, "ingest__meta_ads") if run.run_id == "dead"]
+    tries = {task.task_id: (task.state, task.try_number) for task in orchestrator.tasks(installation.airflow, run)}
+    assert tries["extract"] == ("failed", 1)
+    mine = [alert for alert in installation.alerts if "run dead" in alert["text"]]
+    assert [alert["title"] for alert in mine] == ["Extract failed: ingest__meta_ads"]
+    assert "docs/connections.md" in mine[0]["text"]
+
+
+def test_a_quota_of_hours_frees_its_slot_and_burns_no_try(installation: Installation) -> None:
+    installation.vendors.misbehave("google_ads", "developer_token_quota", times=None)
+    try:
+        days = {"from": "2026-01-05", "to": "2026-01-05"}
+        orchestrator.trigger(installation.airflow, "ingest__google_ads", days, "quota")
+
+        def extract() -> orchestrator.Task:
+            [run] = [
+                run for run in orchestrator.runs(installation.airflow, "ingest__google_ads") if run.run_id == "quota"
+            ]
+            [task] = [task for task in orchestrator.tasks(installation.airflow, run) if task.task_id == "extract"]
+            return task
+
+        await_that(lambda: extract().state == "up_for_reschedule", 60)
+        asked = len([each for each in installation.vendors.requests() if each["vendor"] == "google_ads"])
+        time.sleep(8)
+        assert extract().state == "up_for_reschedule"
+        assert extract().try_number == 1
+        assert len([each for each in installation.vendors.requests() if each["vendor"] == "google_ads"]) == asked
+    finally:
+        installation.vendors.reset()
+
+
+def test_a_killed_scheduler_shows_as_stopped_and_up_starts_it_again(installation: Installation) -> None:
+    killed = services.process("scheduler")
+    assert killed
+    workers = killed.children(recursive=True)
+    assert workers
+    os.kill(killed.pid, signal.SIGKILL)
+    await_that(lambda: services.process("scheduler") is None, 20)
+    assert {row.name for row in services.status() if row.state == "stopped"} == {"scheduler"}
+    services.up(lambda text: None)
+    again = services.process("scheduler")
+    assert again
+    assert again.pid != killed.pid
+    assert [worker for worker in workers if worker.is_running() and worker.status() != "zombie"] == []
+
+
+def test_a_process_id_that_another_program_has_by_now_is_not_ours(installation: Installation) -> None:
+    note = installation.home / "run" / "triggerer.json"
+    kept = note.read_text()
+    stranger = subprocess.Popen(["/bin/sleep", "600"])
+    try:
+        note.write_text(json.dumps({"pid": stranger.pid, "created": json.loads(kept)["created"] - 3600}))
+        assert services.process("triggerer") is None
+    finally:
+        note.write_text(kept)
+        stranger.kill()
+        stranger.wait()
+    assert services.process("triggerer")
+
+
+def test_down_stops_everything_and_up_finds_the_data_again(installation: Installation) -> None:
+    [(before,)] = ask("select count(*) from ops.loads")
+    services.down(lambda text: None)
+    assert {row.state for row in services.status()} == {"stopped"}
+    settings = config.settings()
+    assert server.is_port_free(settings.airflow_port)
+    assert server.is_port_free(settings.postgres_port)
+    services.start_database(lambda text: None)
+    assert ask("select count(*) from ops.loads") == [(before,)]
