@@ -140,7 +140,7 @@ final as (
         revenue / nullif(spend, 0) as roas,
         -- Both need the entity `costs`: salaries, tools, agencies.
         null::numeric as cac,
-        spend / nullif(new_customers, 0) as media_cac,
+        nullif(spend, 0) / nullif(new_customers, 0) as media_cac,
         null::numeric as payback_months,
         platform_claimed_value,
         platform_claimed_value / nullif(revenue, 0) as overclaim_ratio,
