@@ -46,12 +46,16 @@ def main(arguments: list[str] | None = None) -> int:
         )
         return 0
     from sandbox.clock import moment
-    from sandbox.server import serve
+    from sandbox.server import PortTaken, serve
 
     world = World(scenario, Settings(rate_limits=options.rate_limits == "real"))
     if options.now:
         world.fixed_now = moment(options.now)
-    serve(world, options.host, options.port, options.control_token, options.tls_port, options.tls_dir)
+    try:
+        serve(world, options.host, options.port, options.control_token, options.tls_port, options.tls_dir)
+    except PortTaken as taken:
+        sys.stderr.write(f"{taken}\n")
+        return 1
     return 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections import deque
 from typing import Any
 
@@ -15,7 +16,7 @@ def handle(world: World, faults: Faults, log: deque[dict[str, Any]], token: str 
     """Answer a request under /_control."""
     action = call.path.removeprefix("/_control").strip("/")
     if action == "health":
-        return Answer({"status": "ok", "scenario": world.scenario.name})
+        return Answer({"status": "ok", "scenario": world.scenario.name, "pid": os.getpid()})
     if token is not None and call.headers.get("x-control-token") != token:
         return Answer({"error": "The header X-Control-Token is missing or wrong."}, 403)
     try:

@@ -95,8 +95,8 @@ META_ERRORS: dict[str, Callable[[Call, Parameters], Answer]] = {
     "too_many_calls_ad_account": _meta(
         400,
         throttles=True,
-        message="(#80000) There have been too many calls from this ad-account. Wait a bit and try again. For more info, "
-        "please refer to https://developers.facebook.com/docs/graph-api/overview/rate-limiting.",
+        message="(#80000) There have been too many calls from this ad-account. Wait a bit and try again. For more "
+        "info, please refer to https://developers.facebook.com/docs/graph-api/overview/rate-limiting.",
         type=OAUTH,
         code=80000,
         error_subcode=2446079,
@@ -123,8 +123,8 @@ META_ERRORS: dict[str, Callable[[Call, Parameters], Answer]] = {
     ),
     "password_changed": _meta(
         400,
-        message="Error validating access token: The session has been invalidated because the user changed their password "
-        "or Facebook has changed the session for security reasons",
+        message="Error validating access token: The session has been invalidated because the user changed their "
+        "password or Facebook has changed the session for security reasons",
         type=OAUTH,
         code=190,
         error_subcode=460,
@@ -377,7 +377,7 @@ class Fault:
         return self.name == "truncated_body" and self.parameters.get("mode") == "connection"
 
     def fits(self, vendor: ModuleType, stream: str | None, call: Call) -> bool:
-        if vendor.VENDOR != self.vendor:
+        if self.vendor != vendor.VENDOR:
             return False
         asks_token = TOKEN_PATHS.search(call.path) is not None
         if asks_token != (self.name in TOKEN_ERRORS):

@@ -44,6 +44,20 @@ class Journey:
     first_closed: int | None = None
     number: int = 0
 
+    @property
+    def known_contact(self) -> Record:
+        """The HubSpot contact of someone who must have one by now."""
+        if self.contact is None:
+            raise LookupError(f"{self.person.person_id} has no HubSpot contact yet.")
+        return self.contact
+
+    @property
+    def known_lead(self) -> Record:
+        """The Salesforce lead of someone who must have one by now."""
+        if self.lead is None:
+            raise LookupError(f"{self.person.person_id} has no Salesforce lead yet.")
+        return self.lead
+
     def close(self, at: int) -> None:
         """Remember when the first cycle ended, if it did."""
         if self.first_closed is None or at < self.first_closed:
@@ -55,7 +69,7 @@ class Journey:
 
 def meet_online(office: Office, rng: random.Random, born: int, paid: list[tuple[Source, float]]) -> None:
     """Someone fills in a form."""
-    journey = _start(office, rng, born, with_firm=rng.random() < 0.72)
+    journey = _start(office, office.some_firm(rng, born) if rng.random() < 0.72 else None)
     channel, campaign_id, fields = _arrive(rng, paid)
     first, last = full_name(journey.number)
     contact = Record(
@@ -92,7 +106,7 @@ def meet_through_sales(office: Office, rng: random.Random, born: int) -> None:
     """Sales finds someone first: the Salesforce lead is the first anyone knows of them."""
     source = rng.choices(("Outbound", "Partner", "Trade Show", "Referral"), (60, 15, 15, 10))[0]
     channel = {"Outbound": "Outbound", "Partner": "Partner", "Trade Show": "Events", "Referral": "Referral"}[source]
-    journey = _start(office, rng, born, with_firm=True)
+    journey = _start(office, office.some_firm(rng, born))
     journey.lead_source = source
     _create_lead(office, rng, journey, born)
     tell(journey.person, born, "touch", channel)
@@ -108,8 +122,8 @@ def meet_through_sales(office: Office, rng: random.Random, born: int) -> None:
 
 def meet_as_contact(office: Office, rng: random.Random, born: int) -> None:
     """A referral whom an account executive enters as a contact at once; a deal follows within days."""
-    journey = _start(office, rng, born, with_firm=True)
-    assert journey.firm is not None
+    firm = office.some_firm(rng, born)
+    journey = _start(office, firm)
     first, last = full_name(journey.number)
     contact_id = office.salesforce_id("Contact")
     office.scenario.salesforce["Contact"].add(
@@ -117,7 +131,7 @@ def meet_as_contact(office: Office, rng: random.Random, born: int) -> None:
             contact_id,
             born,
             {
-                "AccountId": office.account_of(journey.firm, born, journey.rep),
+                "AccountId": office.account_of(firm, born, journey.rep),
                 "FirstName": first,
                 "LastName": last,
                 "Email": journey.email,
@@ -127,18 +141,17 @@ def meet_as_contact(office: Office, rng: random.Random, born: int) -> None:
             },
         )
     )
-    journey.firm.contacts.append((born, contact_id))
+    firm.contacts.append((born, contact_id))
     journey.sf_contact_id = contact_id
     journey.lead_source = "Referral"
     journey.person.records.append((born, "salesforce", contact_id))
-    journey.person.regions.append((born, journey.firm.region))
+    journey.person.regions.append((born, firm.region))
     tell(journey.person, born, "touch", "Referral")
     _sell(office, rng, journey, later(rng, born, 20, 80), 1)
 
 
-def _start(office: Office, rng: random.Random, born: int, with_firm: bool) -> Journey:
+def _start(office: Office, firm: Firm | None) -> Journey:
     number = office.number("person")
-    firm = office.some_firm(rng, born) if with_firm else None
     domain = firm.domain if firm else f"mailbox{number % 5}.example"
     rep = office.staff.next("Sales Development", firm.region if firm else "")
     person = Person(f"person{number}")
@@ -205,7 +218,7 @@ def _tags(rng: random.Random, source: Source) -> tuple[dict[str, str | None], st
 
 def _pursue(office: Office, rng: random.Random, journey: Journey, opened: int, depth: int, rate: float) -> None:
     """From an open cycle towards an MQL, or nothing."""
-    assert journey.contact is not None
+    contact = journey.known_contact
     at = opened
     for _ in range(rng.choice((0, 0, 1, 1, 2, 3))):
         at = later(rng, at, 3, 90)
@@ -215,12 +228,12 @@ def _pursue(office: Office, rng: random.Random, journey: Journey, opened: int, d
             _reject_in_hubspot(office, rng, journey, later(rng, at, 10, 300), "disqualified", depth)
         return
     mql = later(rng, at, 2, 100)
-    journey.contact.change(mql, lifecyclestage="marketingqualifiedlead", hs_lead_status="OPEN")
+    contact.change(mql, lifecyclestage="marketingqualifiedlead", hs_lead_status="OPEN")
     tell(journey.person, mql, "mql")
     if journey.sf_contact_id is not None:
         if rng.random() < 0.5:
             qualified = later(rng, mql, 8, 90)
-            journey.contact.change(qualified, lifecyclestage="salesqualifiedlead", hs_lead_status="CONNECTED")
+            contact.change(qualified, lifecyclestage="salesqualifiedlead", hs_lead_status="CONNECTED")
             tell(journey.person, qualified, "sql")
             _sell(office, rng, journey, qualified + HOUR // 2, depth)
         return
@@ -240,11 +253,11 @@ def _pursue(office: Office, rng: random.Random, journey: Journey, opened: int, d
 
 def _respond(office: Office, rng: random.Random, journey: Journey, at: int, only_responses: bool = False) -> None:
     """One event on the contact; page views and opened mails are no responses."""
-    assert journey.contact is not None
+    contact = journey.known_contact
     kinds = ("visit", "open", "click", "reply", "webinar", "form", "landing", "fair")
     weights = (0, 0, 40, 15, 20, 20, 0, 5) if only_responses else (30, 22, 22, 3, 9, 7, 5, 2)
     kind = rng.choices(kinds, weights)[0]
-    contact_id = journey.contact.id
+    contact_id = contact.id
     if kind == "visit":
         office.add_event(at, "e_visited_page", contact_id, {"hs_url": "https://www.company.example/pricing"})
     elif kind == "open":
@@ -277,9 +290,9 @@ def _respond(office: Office, rng: random.Random, journey: Journey, at: int, only
 
 def _reject_in_hubspot(office: Office, rng: random.Random, journey: Journey, at: int, kind: Kind, depth: int) -> None:
     """Sales says no in HubSpot, without Salesforce."""
-    assert journey.contact is not None
+    contact = journey.known_contact
     status = "UNQUALIFIED" if kind == "disqualified" else "BAD_TIMING"
-    journey.contact.change(at, hs_lead_status=status, lifecyclestage="lead")
+    contact.change(at, hs_lead_status=status, lifecyclestage="lead")
     tell(journey.person, at, kind)
     journey.close(at)
     _return(office, rng, journey, at, depth)
@@ -336,9 +349,9 @@ def _create_lead(office: Office, rng: random.Random, journey: Journey, at: int) 
 
 
 def _set_status(office: Office, journey: Journey, at: int, status: str, **fields: object) -> None:
-    assert journey.lead is not None
-    office.add_lead_history(journey.lead.id, at, "Status", journey.lead_status, status, journey.rep.user_id)
-    journey.lead.change(at, Status=status, **fields)
+    lead = journey.known_lead
+    office.add_lead_history(lead.id, at, "Status", journey.lead_status, status, journey.rep.user_id)
+    lead.change(at, Status=status, **fields)
     journey.lead_status = status
 
 
@@ -385,7 +398,7 @@ def _close_lead(office: Office, rng: random.Random, journey: Journey, at: int, k
 
 def _convert(office: Office, rng: random.Random, journey: Journey, at: int, depth: int) -> None:
     """A lead becomes a contact, an account and, nine times in ten, an opportunity, in one moment."""
-    assert journey.lead is not None
+    lead = journey.known_lead
     if journey.firm is None:
         journey.firm = office.found_firm(rng, at, named=False)
     executive = office.staff.next("Account Executives", journey.firm.region)
@@ -433,7 +446,7 @@ def _convert(office: Office, rng: random.Random, journey: Journey, at: int, dept
         ConvertedContactId=contact_id,
         ConvertedOpportunityId=deal_id,
     )
-    office.add_lead_history(journey.lead.id, at, "leadConverted", None, None, journey.rep.user_id)
+    office.add_lead_history(lead.id, at, "leadConverted", None, None, journey.rep.user_id)
     if 0.90 <= roll < 0.95:
         _sell(office, rng, journey, later(rng, at, 20, 100), depth, executive)
 
@@ -509,14 +522,14 @@ def _keep_warm(office: Office, rng: random.Random, journey: Journey, created: in
 
 def _archive(office: Office, rng: random.Random, journey: Journey, born: int) -> None:
     """A contact that asked to be forgotten, or was spam."""
-    assert journey.contact is not None
-    last = max([born, *(at for at, _ in journey.contact.changes), *(one.at for one in journey.person.happenings)])
-    journey.contact.removed = journey.person.removed_at = later(rng, last, 12, 500)
+    contact = journey.known_contact
+    last = max([born, *(at for at, _ in contact.changes), *(one.at for one in journey.person.happenings)])
+    contact.removed = journey.person.removed_at = later(rng, last, 12, 500)
 
 
 def _come_twice(office: Office, rng: random.Random, journey: Journey, born: int) -> None:
     """The same person with a second address, merged by HubSpot's users into the first while the cycle is open."""
-    assert journey.contact is not None and journey.email is not None
+    contact, email = journey.known_contact, journey.email or ""
     created = later(rng, born, 20, 120)
     merged = later(rng, created, 10, 160)
     if journey.first_closed is not None and merged >= journey.first_closed - HOUR:
@@ -528,18 +541,18 @@ def _come_twice(office: Office, rng: random.Random, journey: Journey, born: int)
             str(100_000 + office.number("person")),
             created,
             {
-                "email": journey.email.replace("@", ".second@"),
+                "email": email.replace("@", ".second@"),
                 "firstname": first,
                 "lastname": last,
                 "lifecyclestage": "lead",
                 "hs_analytics_source": "DIRECT_TRAFFIC" if channel == "Direct" else "ORGANIC_SEARCH",
                 "hs_analytics_first_timestamp": created,
-                "_survivor": journey.contact.id,
+                "_survivor": contact.id,
             },
             merged=merged,
         )
     )
-    journey.contact.change(merged, hs_merged_object_ids=double.id)
+    contact.change(merged, hs_merged_object_ids=double.id)
     person = Person(f"{journey.person.person_id}.second", merged_into=journey.person.person_id, merged_at=merged)
     person.records.append((created, "hubspot", double.id))
     tell(person, created, "touch", channel)
@@ -547,28 +560,28 @@ def _come_twice(office: Office, rng: random.Random, journey: Journey, born: int)
         at = later(rng, created, 1, 8)
         if at < merged:
             event = office.add_event(at, "e_clicked_link_in_email_v2", double.id, {"hs_email_campaign_id": "311"})
-            event.moved_at, event.moved_to = merged, journey.contact.id
+            event.moved_at, event.moved_to = merged, contact.id
             tell(person, at, "touch", "Email")
     office.scenario.people[person.person_id] = person
 
 
 def _enter_twice(office: Office, rng: random.Random, journey: Journey, born: int) -> None:
     """Two sellers enter the same prospect; Salesforce merges the younger lead into the older within the day."""
-    assert journey.lead is not None and journey.email is not None
+    lead, email = journey.known_lead, journey.email or ""
     created = born + rng.randint(10, 40) * MINUTE
     merged = created + rng.randint(30, 120) * MINUTE
     other = office.salesforce_id("Lead")
     same = rng.random() < 0.5
     fields = {
-        **journey.lead.fields,
-        "Email": journey.lead.fields["Email"] if same else journey.email.replace("@", ".double@"),
+        **lead.fields,
+        "Email": lead.fields["Email"] if same else email.replace("@", ".double@"),
     }
     double = Record(other, created, fields)
-    double.change(merged, MasterRecordId=journey.lead.id)
+    double.change(merged, MasterRecordId=lead.id)
     double.removed = merged
     office.scenario.salesforce["Lead"].add(double)
     office.add_lead_history(other, created, "created", None, None, journey.rep.user_id).removed = merged
-    journey.lead.touched.append(merged)
+    lead.touched.append(merged)
     if same:
         journey.person.records.append((created, "salesforce", other))
         return
@@ -580,18 +593,18 @@ def _enter_twice(office: Office, rng: random.Random, journey: Journey, born: int
 
 def _delete_lead(rng: random.Random, journey: Journey, born: int, office: Office) -> None:
     """A lead entered by mistake."""
-    assert journey.lead is not None
+    lead = journey.known_lead
     deleted = later(rng, born, 5, 300)
-    journey.lead.removed = journey.person.removed_at = deleted
+    lead.removed = journey.person.removed_at = deleted
     for row in reversed(office.scenario.salesforce["LeadHistory"].records):
-        if row.fields["LeadId"] == journey.lead.id:
+        if row.fields["LeadId"] == lead.id:
             row.removed = deleted
             break
 
 
 def _sync_to_hubspot(office: Office, rng: random.Random, journey: Journey, born: int) -> None:
     """The sync carries a Salesforce lead over to HubSpot minutes later."""
-    assert journey.lead is not None
+    lead = journey.known_lead
     at = born + rng.randint(3, 9) * MINUTE
     first, last = full_name(journey.number)
     contact = Record(
@@ -608,7 +621,7 @@ def _sync_to_hubspot(office: Office, rng: random.Random, journey: Journey, born:
             "hs_analytics_source": "OFFLINE",
             "associatedcompanyid": office.company_of(journey.firm, at) if journey.firm else None,
             "hubspot_owner_id": journey.rep.owner_id,
-            "salesforceleadid": journey.lead.id,
+            "salesforceleadid": lead.id,
         },
     )
     journey.contact = office.scenario.hubspot["contacts"].add(contact)

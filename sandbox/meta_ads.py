@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -27,20 +26,73 @@ MONTHS_KEPT = 37
 GONE_WINDOWS = ("7d_view", "28d_view")
 WINDOWS = ("1d_click", "7d_click", "28d_click", "1d_view", "1d_ev", "dda", "default", "skan_click", "skan_view")
 
-INSIGHT_FIELDS = (
-    "account_id account_name account_currency campaign_id campaign_name objective impressions clicks spend reach "
-    "frequency cpc cpm ctr actions action_values conversions conversion_values date_start date_stop created_time "
-    "updated_time buying_type inline_link_clicks unique_clicks cost_per_action_type purchase_roas "
-    "attribution_setting outbound_clicks optimization_goal adset_id adset_name ad_id ad_name"
-).split()
-CAMPAIGN_FIELDS = (
-    "id account_id name status effective_status configured_status objective buying_type created_time start_time "
-    "stop_time updated_time daily_budget lifetime_budget special_ad_categories"
-).split()
-ACCOUNT_FIELDS = (
-    "id account_id name currency timezone_name timezone_id timezone_offset_hours_utc account_status business_name "
-    "created_time amount_spent balance"
-).split()
+INSIGHT_FIELDS = [
+    "account_id",
+    "account_name",
+    "account_currency",
+    "campaign_id",
+    "campaign_name",
+    "objective",
+    "impressions",
+    "clicks",
+    "spend",
+    "reach",
+    "frequency",
+    "cpc",
+    "cpm",
+    "ctr",
+    "actions",
+    "action_values",
+    "conversions",
+    "conversion_values",
+    "date_start",
+    "date_stop",
+    "created_time",
+    "updated_time",
+    "buying_type",
+    "inline_link_clicks",
+    "unique_clicks",
+    "cost_per_action_type",
+    "purchase_roas",
+    "attribution_setting",
+    "outbound_clicks",
+    "optimization_goal",
+    "adset_id",
+    "adset_name",
+    "ad_id",
+    "ad_name",
+]
+CAMPAIGN_FIELDS = [
+    "id",
+    "account_id",
+    "name",
+    "status",
+    "effective_status",
+    "configured_status",
+    "objective",
+    "buying_type",
+    "created_time",
+    "start_time",
+    "stop_time",
+    "updated_time",
+    "daily_budget",
+    "lifetime_budget",
+    "special_ad_categories",
+]
+ACCOUNT_FIELDS = [
+    "id",
+    "account_id",
+    "name",
+    "currency",
+    "timezone_name",
+    "timezone_id",
+    "timezone_offset_hours_utc",
+    "account_status",
+    "business_name",
+    "created_time",
+    "amount_spent",
+    "balance",
+]
 
 
 # --- errors and headers ---------------------------------------------------------------------------------------------

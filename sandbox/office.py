@@ -32,10 +32,34 @@ COUNTRIES = (
 REGION_OF = {country: region for country, region, _, _ in COUNTRIES}
 CURRENCY_OF = {country: currency for country, _, currency, _ in COUNTRIES}
 WEIGHTS = [weight for *_, weight in COUNTRIES]
-FIRM_WORDS = (
-    "Amber Basalt Cedar Delta Ember Fjord Granite Harbor Indigo Juniper Kestrel Lumen Maple Nimbus Onyx Prairie Quartz "
-    "Raven Summit Tundra Umbra Velvet Willow Xenon Yarrow Zephyr"
-).split()
+FIRM_WORDS = [
+    "Amber",
+    "Basalt",
+    "Cedar",
+    "Delta",
+    "Ember",
+    "Fjord",
+    "Granite",
+    "Harbor",
+    "Indigo",
+    "Juniper",
+    "Kestrel",
+    "Lumen",
+    "Maple",
+    "Nimbus",
+    "Onyx",
+    "Prairie",
+    "Quartz",
+    "Raven",
+    "Summit",
+    "Tundra",
+    "Umbra",
+    "Velvet",
+    "Willow",
+    "Xenon",
+    "Yarrow",
+    "Zephyr",
+]
 FIRM_KINDS = ("Systems", "Foods", "Logistics", "Health", "Retail", "Energy", "Media", "Works")
 HUBSPOT_INDUSTRIES = (
     "COMPUTER_SOFTWARE",

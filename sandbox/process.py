@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import os
 import socket
 import subprocess
@@ -14,8 +16,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
-
-import httpx
+from urllib.parse import urlsplit
 
 from sandbox.credentials import connections
 from sandbox.scenario import build
@@ -37,16 +38,10 @@ class Handle:
     ca_file: Path | None = None
 
     def control(self, method: str, action: str, body: Any = None) -> Any:
-        response = httpx.request(
-            method,
-            f"{self.base_url}/_control/{action}",
-            json=body,
-            headers={"X-Control-Token": self.control_token},
-            timeout=60,
-        )
-        if response.status_code != 200:
-            raise RuntimeError(f"The sandbox refused {method} {action} {body}: {response.text}")
-        return response.json()
+        status, text = _ask(self.base_url, method, f"/_control/{action}", body, self.control_token)
+        if status != 200:
+            raise RuntimeError(f"The sandbox refused {method} {action} {body}: {text}")
+        return json.loads(text)
 
     def set_now(self, now: str | None) -> None:
         """Move the company's clock; None returns to the real one."""
@@ -80,6 +75,18 @@ class Handle:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+
+
+def _ask(base_url: str, method: str, path: str, body: Any = None, token: str = "") -> tuple[int, str]:
+    """One request past any proxy of the environment."""
+    address = urlsplit(base_url)
+    connection = http.client.HTTPConnection(address.hostname or "127.0.0.1", address.port, timeout=60)
+    try:
+        connection.request(method, path, json.dumps(body) if body is not None else None, {"X-Control-Token": token})
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+    finally:
+        connection.close()
 
 
 def free_port() -> int:
@@ -139,10 +146,12 @@ def _wait(handle: Handle, seconds: float = 30) -> None:
                 "A port in use is the usual reason."
             )
         try:
-            if httpx.get(f"{handle.base_url}/_control/health", timeout=5).status_code == 200:
+            status, text = _ask(handle.base_url, "GET", "/_control/health")
+            if status == 200 and json.loads(text)["pid"] == handle.process.pid:
                 return
-        except httpx.TransportError:
-            time.sleep(0.05)
+        except (OSError, http.client.HTTPException, ValueError, KeyError):
+            pass
+        time.sleep(0.05)
     handle.stop()
     raise RuntimeError(f"The sandbox did not answer at {handle.base_url} within {seconds:.0f} seconds.")
 

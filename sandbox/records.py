@@ -64,6 +64,13 @@ class Record:
             modified = max(modified, self.merged or 0)
         return State(self, fields, modified, removed, merged, now)
 
+    def known_at(self, now: int) -> State:
+        """The record as it stood at a moment when it must have existed."""
+        state = self.at(now)
+        if state is None:
+            raise LookupError(f"Record {self.id} did not exist yet.")
+        return state
+
     def history(self, name: str, now: int) -> list[tuple[int, Any]]:
         """(moment, value) of one field, oldest first, up to a moment; repeated values are left out."""
         entries: list[tuple[int, Any]] = []

@@ -7,6 +7,7 @@ hold at most 2,000 records. The Bulk API is not served here.
 from __future__ import annotations
 
 import time
+from itertools import pairwise
 from typing import Any
 
 import jwt
@@ -270,7 +271,8 @@ def _select(
             400,
             "INVALID_TYPE",
             f"sObject type {unknown} is not supported. If you are attempting to use a custom object, be sure to append "
-            "the '__c' after the entity name. Please reference your WSDL or the describe call for the appropriate names.",
+            "the '__c' after the entity name. Please reference your WSDL or the describe call for the "
+            "appropriate names.",
         ) from None
     except Malformed as problem:
         raise _refuse(400, "MALFORMED_QUERY", str(problem)) from None
@@ -551,7 +553,7 @@ def stream_of(world: World, call: Call) -> str | None:
     if known is not None:
         return STREAMS[known[0]]
     words = call.query.get("q", "").split()
-    for word, following in zip(words, words[1:], strict=False):
+    for word, following in pairwise(words):
         if word.lower() == "from":
             return next((stream for name, stream in STREAMS.items() if name.lower() == following.lower()), None)
     return None

@@ -167,8 +167,7 @@ def _decide_close(rng: random.Random, created: int, terms: Terms) -> Close:
 
 def _keep_history(office: Office, deal: Record, rep: Rep, moments: list[int]) -> None:
     for at in moments:
-        state = deal.at(at)
-        assert state is not None
+        state = deal.known_at(at)
         row = office.scenario.salesforce["OpportunityHistory"].add(
             Record(
                 office.salesforce_id("OpportunityHistory"),
@@ -230,8 +229,7 @@ def _copy_to_hubspot(
         },
     )
     for at, stage in steps[1:]:
-        state = deal.at(at)
-        assert state is not None
+        state = deal.known_at(at)
         copy.change(
             at + lag,
             dealstage=HUBSPOT_STAGE[stage],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
 import time
 from collections import deque
 from pathlib import Path
@@ -170,8 +171,23 @@ def _respond(answer: Answer) -> Response:
     return Response(answer.body(), answer.status, answer.headers, answer.content_type)
 
 
-async def _run(servers: list[uvicorn.Server]) -> None:
-    await asyncio.gather(*(server.serve() for server in servers))
+class PortTaken(Exception):
+    """Someone else listens where the sandbox should."""
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as problem:
+        listener.close()
+        raise PortTaken(f"Port {port} on {host} cannot be used ({problem.strerror}); choose another one.") from problem
+    return listener
+
+
+async def _run(servers: list[tuple[uvicorn.Server, socket.socket]]) -> None:
+    await asyncio.gather(*(server.serve(sockets=[listener]) for server, listener in servers))
 
 
 def serve(
@@ -184,15 +200,12 @@ def serve(
 ) -> None:
     """Serve until told to stop; HTTP always, TLS beside it when it has a port."""
     app = Sandbox(world, control_token)
-    options: dict[str, Any] = {"host": host, "log_level": "warning", "access_log": False, "lifespan": "off"}
-    servers = [uvicorn.Server(uvicorn.Config(app, port=port, **options))]
+    options: dict[str, Any] = {"log_level": "warning", "access_log": False, "lifespan": "off"}
+    servers = [(uvicorn.Server(uvicorn.Config(app, **options)), _listen(host, port))]
     if tls_port is not None:
         from sandbox.tls import certify
 
         certificate, key = certify(tls_dir or Path.cwd())
-        servers.append(
-            uvicorn.Server(
-                uvicorn.Config(app, port=tls_port, ssl_certfile=str(certificate), ssl_keyfile=str(key), **options)
-            )
-        )
+        config = uvicorn.Config(app, ssl_certfile=str(certificate), ssl_keyfile=str(key), **options)
+        servers.append((uvicorn.Server(config), _listen(host, tls_port)))
     asyncio.run(_run(servers))

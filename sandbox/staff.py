@@ -9,14 +9,61 @@ from sandbox.identifiers import salesforce_id
 from sandbox.records import Record
 from sandbox.scenario import Scenario
 
-FIRST_NAMES = (
-    "Alba Bruno Chiara Dmitri Elif Farid Greta Hugo Ines Jonas Kaori Leon Mina Noor Oscar Petra Quinn Rosa Samir Tove "
-    "Uma Viktor Wanda Yusuf Zoe"
-).split()
-LAST_NAMES = (
-    "Abel Brandt Costa Dahl Engel Fabre Garcia Holm Ito Jansen Keller Lopez Moreau Novak Okafor Price Quist Rossi "
-    "Sato Torres Ueda Vogel Weiss Xu Young Zeman"
-).split()
+FIRST_NAMES = [
+    "Alba",
+    "Bruno",
+    "Chiara",
+    "Dmitri",
+    "Elif",
+    "Farid",
+    "Greta",
+    "Hugo",
+    "Ines",
+    "Jonas",
+    "Kaori",
+    "Leon",
+    "Mina",
+    "Noor",
+    "Oscar",
+    "Petra",
+    "Quinn",
+    "Rosa",
+    "Samir",
+    "Tove",
+    "Uma",
+    "Viktor",
+    "Wanda",
+    "Yusuf",
+    "Zoe",
+]
+LAST_NAMES = [
+    "Abel",
+    "Brandt",
+    "Costa",
+    "Dahl",
+    "Engel",
+    "Fabre",
+    "Garcia",
+    "Holm",
+    "Ito",
+    "Jansen",
+    "Keller",
+    "Lopez",
+    "Moreau",
+    "Novak",
+    "Okafor",
+    "Price",
+    "Quist",
+    "Rossi",
+    "Sato",
+    "Torres",
+    "Ueda",
+    "Vogel",
+    "Weiss",
+    "Xu",
+    "Young",
+    "Zeman",
+]
 TEAMS = {"Sales Development": "501", "Account Executives": "502", "Partner Sales": "503"}
 REGIONS = ("EMEA", "Americas", "APAC")
 POSTS = (

@@ -225,9 +225,9 @@ def _owner_of(people_known: Iterable[Person], scenario: Scenario, known: int) ->
     """Person id to the id the person is known under."""
     ids = {person.person_id: person.person_id for person in people_known}
     for person in scenario.people.values():
-        if person.merged_into is not None and person.merged_at is not None and person.merged_at <= known:
-            if person.merged_into in ids:
-                ids[person.person_id] = person.merged_into
+        is_merged = person.merged_at is not None and person.merged_at <= known
+        if is_merged and person.merged_into is not None and person.merged_into in ids:
+            ids[person.person_id] = person.merged_into
     return ids
 
 

@@ -250,6 +250,7 @@ def _convert(
 ) -> None:
     created, accepted, converted = (moment(text) for text in LEAD_STEPS[lead_id])
     person = {"FirstName": name, "LastName": "Example", "Email": email, "Phone": "+49 30 5550199"}
+    firm = next(one for one in scenario.salesforce["Account"].records if one.id == account)
     lead = Record(
         lead_id,
         created,
@@ -258,8 +259,8 @@ def _convert(
             "Status": "Open - Not Contacted",
             "LeadSource": source,
             "OwnerId": SELLER,
-            "Company": scenario.salesforce["Account"].find(account, converted).fields["Name"],  # type: ignore[union-attr]
-            "Country": scenario.salesforce["Account"].find(account, converted).fields["BillingCountry"],  # type: ignore[union-attr]
+            "Company": firm.fields["Name"],
+            "Country": firm.fields["BillingCountry"],
             "IsConverted": False,
         },
     )

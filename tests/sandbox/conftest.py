@@ -33,14 +33,14 @@ def company_server():
         yield handle
 
 
-@pytest.fixture()
+@pytest.fixture
 def worked(worked_server):
     worked_server.reset()
     worked_server.set_now("2026-02-28T00:00:00Z")
     return worked_server
 
 
-@pytest.fixture()
+@pytest.fixture
 def company(company_server):
     company_server.reset()
     company_server.set_now(f"{ANCHOR}T00:00:00Z")
@@ -50,9 +50,9 @@ def company(company_server):
 class Vendors:
     """The four vendors of one sandbox, asked over plain HTTP with valid credentials."""
 
-    def __init__(self, handle):
+    def __init__(self, handle, transport=None):
         self.handle = handle
-        self.http = httpx.Client(base_url=handle.base_url, timeout=60)
+        self.http = httpx.Client(base_url=handle.base_url, timeout=60, transport=transport)
         self.tokens = {}
 
     def google_token(self):
@@ -116,11 +116,18 @@ class Vendors:
         return records
 
 
-@pytest.fixture()
-def ask(worked):
-    return Vendors(worked)
+@pytest.fixture(scope="session")
+def transport():
+    """Connections shared by all tests: making a client's TLS context takes longer than most requests here."""
+    with httpx.HTTPTransport() as shared:
+        yield shared
 
 
-@pytest.fixture()
-def ask_company(company):
-    return Vendors(company)
+@pytest.fixture
+def ask(worked, transport):
+    return Vendors(worked, transport)
+
+
+@pytest.fixture
+def ask_company(company, transport):
+    return Vendors(company, transport)

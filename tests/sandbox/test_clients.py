@@ -13,7 +13,7 @@ ACCOUNT = "331122334455661"
 # --- Salesforce: simple-salesforce, which always speaks https --------------------------------------------------------
 
 
-@pytest.fixture()
+@pytest.fixture
 def simple_salesforce(company, ask_company):
     from simple_salesforce import Salesforce
 
@@ -52,7 +52,7 @@ def test_simple_salesforce_names_a_refusal(simple_salesforce):
 # --- HubSpot: hubspot-api-client --------------------------------------------------------------------------------------
 
 
-@pytest.fixture()
+@pytest.fixture
 def hubspot_client(company):
     from hubspot import HubSpot
 
@@ -119,7 +119,7 @@ def test_hubspot_client_reads_owners_pipelines_deals_companies_and_events(hubspo
 # --- Meta: facebook-business ------------------------------------------------------------------------------------------
 
 
-@pytest.fixture()
+@pytest.fixture
 def meta_account(company, monkeypatch):
     from facebook_business.adobjects.adaccount import AdAccount
     from facebook_business.api import FacebookAdsApi

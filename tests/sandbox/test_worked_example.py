@@ -118,8 +118,8 @@ def test_carl_is_two_contacts_until_the_merge_and_one_after_it(worked, ask):
 
 def test_deals_carry_amounts_types_and_dates(ask):
     rows = ask.query_all(
-        "SELECT Id, Type, StageName, Amount, CurrencyIsoCode, List_Amount__c, CloseDate, CreatedDate, ContactId, LeadSource "
-        "FROM Opportunity ORDER BY Id"
+        "SELECT Id, Type, StageName, Amount, CurrencyIsoCode, List_Amount__c, CloseDate, CreatedDate, ContactId, "
+        "LeadSource FROM Opportunity ORDER BY Id"
     )
     told = [
         (
