@@ -147,7 +147,7 @@ salesforce_opportunities as (
         coalesce(opportunities.currency_code, {{ reporting_currency() }}) as currency_code,
         opportunities.amount_local,
         opportunities.list_amount_local,
-        opportunities.probability / 100 as probability,
+        trim_scale(opportunities.probability / 100) as probability,
         coalesce(opportunities.is_closed, false) as is_closed,
         coalesce(opportunities.is_won, false) as is_won,
         opportunities.created_at is null as is_created_inferred,

@@ -61,10 +61,10 @@ final as (
         stats.impressions,
         stats.clicks,
         -- Without a rate there is no amount, and the audit stops the publication.
-        stats.spend_local * rates.rate as spend,
-        stats.spend_local,
-        stats.platform_conversions,
-        stats.platform_conversion_value_local * rates.rate as platform_conversion_value,
+        trim_scale(stats.spend_local * rates.rate) as spend,
+        trim_scale(stats.spend_local) as spend_local,
+        trim_scale(stats.platform_conversions) as platform_conversions,
+        trim_scale(stats.platform_conversion_value_local * rates.rate) as platform_conversion_value,
         rates.is_carried as is_rate_carried,
         stats.date_day
     from stats

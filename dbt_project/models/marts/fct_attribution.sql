@@ -150,7 +150,7 @@ final as (
         credits.channel,
         conversions.region,
         trim_scale(credits.credit) as credit,
-        conversions.amount * credits.credit as credited_amount,
+        trim_scale(conversions.amount * credits.credit) as credited_amount,
         conversions.converted_at,
         date_trunc('month', {{ reporting_date('conversions.converted_at') }}::timestamp)::date as converted_month
     from credits

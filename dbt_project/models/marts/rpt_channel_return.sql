@@ -134,20 +134,21 @@ final as (
         channel,
         model,
         region,
-        spend,
-        revenue,
-        new_customers,
-        revenue / nullif(spend, 0) as roas,
+        trim_scale(spend) as spend,
+        trim_scale(revenue) as revenue,
+        trim_scale(new_customers) as new_customers,
+        trim_scale(revenue / nullif(spend, 0)) as roas,
         -- Both need the entity `costs`: salaries, tools, agencies.
         null::numeric as cac,
-        nullif(spend, 0) / nullif(new_customers, 0) as media_cac,
+        trim_scale(nullif(spend, 0) / nullif(new_customers, 0)) as media_cac,
         null::numeric as payback_months,
-        platform_claimed_value,
-        platform_claimed_value / nullif(revenue, 0) as overclaim_ratio,
-        min(revenue / nullif(spend, 0)) over (partition by month_start, channel, campaign_key, region) as roas_low,
-        max(revenue / nullif(spend, 0)) over (partition by month_start, channel, campaign_key, region) as roas_high,
+        trim_scale(platform_claimed_value) as platform_claimed_value,
+        trim_scale(platform_claimed_value / nullif(revenue, 0)) as overclaim_ratio,
+        trim_scale(min(revenue / nullif(spend, 0)) over same_cell) as roas_low,
+        trim_scale(max(revenue / nullif(spend, 0)) over same_cell) as roas_high,
         month_start
     from combined
+    window same_cell as (partition by month_start, channel, campaign_key, region)
 )
 
 select * from final
