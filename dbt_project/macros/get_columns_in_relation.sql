@@ -14,7 +14,11 @@
         inner join pg_class as class on attribute.attrelid = class.oid
         inner join pg_namespace as namespace on class.relnamespace = namespace.oid
         where
+            {% if relation.schema -%}
             namespace.nspname = '{{ relation.schema }}'
+            {%- else -%}
+            pg_table_is_visible(class.oid)
+            {%- endif %}
             and class.relname = '{{ relation.identifier }}'
             and attribute.attnum > 0
             and not attribute.attisdropped
