@@ -89,15 +89,22 @@ def _build(chosen: argparse.Namespace) -> None:
 
 
 def _publish(chosen: argparse.Namespace) -> None:
-    from funnel import publish
+    from funnel import ledger, publish
 
-    print(publish.publish(chosen.build))
+    print(publish.publish(chosen.build or ledger.newest_build()))
 
 
 def _rollback(_: argparse.Namespace) -> None:
     from funnel import publish
 
     print(publish.rollback())
+
+
+def _docs(_: argparse.Namespace) -> None:
+    from funnel import quality, transform
+
+    print(f"dbt: {transform.docs()}")
+    print(f"Great Expectations: {quality.build_data_docs(config.settings().home / 'docs' / 'expectations')}")
 
 
 def _airflow(chosen: argparse.Namespace) -> None:
@@ -149,6 +156,7 @@ def _parser() -> argparse.ArgumentParser:
     publish = add("publish", _publish, "publish an audited build")
     publish.add_argument("build", type=int, nargs="?", help="its id (default: the newest)")
     add("rollback", _rollback, "return to the publication before")
+    add("docs", _docs, "write the documentation of dbt and the Data Docs of Great Expectations")
     airflow = add("airflow", _airflow, "any command of Airflow's own, with this installation's settings")
     airflow.add_argument("arguments", nargs=argparse.REMAINDER)
     add("env", _env, "print the settings of this installation's Airflow, for a shell")

@@ -197,6 +197,15 @@ def publication_in_effect(connection: psycopg.Connection[Any]) -> dict[str, Any]
         return cursor.execute("select * from ops.publication_in_effect").fetchone()
 
 
+def newest_build() -> int:
+    """Id of the newest build. Raises LedgerError when there is none."""
+    with connect("builder") as connection:
+        row = connection.execute("select max(build_id) from ops.builds").fetchone()
+    if row is None or row[0] is None:
+        raise LedgerError("Nothing was built yet: `make build` first.")
+    return int(row[0])
+
+
 def has_unpublished_loads() -> bool:
     """Whether anything was loaded that the publication in effect was not built from."""
     with connect("builder") as connection:

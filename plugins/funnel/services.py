@@ -335,7 +335,7 @@ def _await_airflow(services: list[Service]) -> None:
 
     def is_healthy() -> bool:
         try:
-            # The api-server makes what tasks talk to on its first request, for four seconds; no task need wait for that.
+            # The api-server makes what tasks talk to on its first request, in four seconds: no task need wait.
             httpx.get(f"{airflow_url()}/execution/health", timeout=30).raise_for_status()
             parts = httpx.get(f"{airflow_url()}/api/v2/monitor/health", timeout=10).json()
         except (httpx.HTTPError, ValueError):
