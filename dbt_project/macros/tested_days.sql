@@ -1,0 +1,42 @@
+{#-
+  Scopes of tests. A full build tests everything; the daily path tests what it touched, by the same lists that the models
+  took their scope from, so that a test costs what the change costs.
+-#}
+{% macro in_tested_days(expression) -%}
+    {%- if not execute or is_full_build() -%}
+        true
+    {%- else -%}
+        {{ expression }} in (
+            select date_day
+            from ops.loaded_days
+            where (source, stream) in (('google_ads', 'campaign_stats'), ('meta_ads', 'insights')) and load_id > {{ since_load_id() }}
+            union all
+            select date_day from marts_changes.fct_funnel_daily
+        )
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro in_tested_months(expression) -%}
+    {%- if not execute or is_full_build() -%}
+        true
+    {%- else -%}
+        {{ expression }} in (select month_start from marts_changes.fct_funnel_daily)
+    {%- endif -%}
+{%- endmacro %}
+
+{#- Keys in the change list of a model. -#}
+{% macro in_changes_of(model_name, column, expression) -%}
+    {%- if not execute or is_full_build() -%}
+        true
+    {%- else -%}
+        {{ expression }} in (select {{ column }} from marts_changes.{{ model_name }})
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro is_loaded_since(expression) -%}
+    {%- if not execute or is_full_build() -%}
+        true
+    {%- else -%}
+        {{ expression }} > {{ since_load_id() }}
+    {%- endif -%}
+{%- endmacro %}

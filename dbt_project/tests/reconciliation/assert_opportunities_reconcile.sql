@@ -1,0 +1,81 @@
+-- Every living opportunity of the master CRM, and every deal of the other without a living original, is one row of
+-- fct_opportunities with the amount the CRM holds.
+
+with
+
+landed as (
+    select
+        connection_id,
+        opportunity_id,
+        'salesforce' as source_system,
+        amount_local,
+        load_id
+    from {{ ref('stg_salesforce__opportunities') }} as opportunities
+    where
+        not coalesce(is_deleted, false)
+        and (
+            {{ master_crm() }} = 'salesforce'
+            or not exists (
+                select 1 from {{ ref('stg_hubspot__deals') }} as copies
+                where
+                    copies.salesforce_opportunity_id = opportunities.opportunity_id
+                    and not coalesce(copies.is_archived, false)
+            )
+        )
+
+    union all
+
+    select
+        connection_id,
+        deal_id as opportunity_id,
+        'hubspot' as source_system,
+        amount_local,
+        load_id
+    from {{ ref('stg_hubspot__deals') }} as deals
+    where
+        not coalesce(is_archived, false)
+        and (
+            {{ master_crm() }} = 'hubspot'
+            or not exists (
+                select 1 from {{ ref('stg_salesforce__opportunities') }} as originals
+                where
+                    originals.opportunity_id = deals.salesforce_opportunity_id
+                    and not coalesce(originals.is_deleted, false)
+            )
+        )
+),
+
+lost as (
+    select
+        landed.source_system,
+        landed.opportunity_id,
+        landed.amount_local as landed,
+        facts.amount_local as found
+    from landed
+    left join {{ ref('fct_opportunities') }} as facts
+        on {{ surrogate_key(['landed.source_system', 'landed.connection_id', 'landed.opportunity_id']) }} = facts.opportunity_key
+    where
+        {{ is_loaded_since('landed.load_id') }}
+        and (facts.opportunity_key is null or facts.amount_local is distinct from landed.amount_local)
+),
+
+made_up as (
+    select
+        facts.source_system,
+        facts.opportunity_id,
+        null::numeric as landed,
+        facts.amount_local as found
+    from {{ ref('fct_opportunities') }} as facts
+    where
+        {{ in_changes_of('fct_opportunities', 'opportunity_key', 'facts.opportunity_key') }}
+        and not exists (
+            select 1 from landed
+            where
+                landed.source_system = facts.source_system
+                and landed.opportunity_id = facts.opportunity_id
+        )
+)
+
+select * from lost
+union all
+select * from made_up

@@ -1,0 +1,32 @@
+-- What was won in a month is what every attribution model returns for the month, unattributed included.
+
+with
+
+won as (
+    select
+        month_start,
+        sum(won_amount) as amount
+    from {{ ref('fct_funnel_daily') }}
+    where {{ in_tested_months('month_start') }}
+    group by month_start
+),
+
+returned as (
+    select
+        month_start,
+        model,
+        sum(revenue) as amount
+    from {{ ref('rpt_channel_return') }}
+    where {{ in_tested_months('month_start') }}
+    group by month_start, model
+)
+
+select
+    won.month_start,
+    models.model,
+    won.amount as won,
+    returned.amount as returned
+from won
+cross join (values ('first'), ('last'), ('linear'), ('position')) as models (model)
+left join returned on won.month_start = returned.month_start and models.model = returned.model
+where coalesce(won.amount, 0) <> coalesce(returned.amount, 0)
