@@ -351,7 +351,8 @@ def _has_reported(name: str, part: Mapping[str, str | None]) -> bool:
     heartbeat = part.get(f"latest_{name.replace('-', '_')}_heartbeat")
     if not found or not heartbeat or part.get("status") != "healthy":
         return False
-    return datetime.fromisoformat(heartbeat).timestamp() >= found.create_time()
+    started: float = found.create_time()
+    return datetime.fromisoformat(heartbeat).timestamp() >= started
 
 
 def _await(names: str, is_ready: Callable[[], bool]) -> None:
