@@ -206,11 +206,11 @@ def create_marts() -> None:
         for name, columns in INTERMEDIATE.items():
             for schema in ("intermediate", "marts_changes"):
                 connection.execute(f"create table {schema}.{name} ({columns})")
-        for path in sorted(MODELS.glob("*.yml")):
-            (model,) = yaml.safe_load(path.read_text())["models"]
+        for path in sorted(MODELS.glob("*.sql")):
+            (model,) = yaml.safe_load(path.with_suffix(".yml").read_text())["models"]
             name = model["name"]
             types = {column["name"]: column["data_type"] for column in model["columns"]}
-            text = path.with_suffix(".sql").read_text()
+            text = path.read_text()
             key = re.findall(r"'(\w+)'", re.search(r"unique_key=\[(.*?)\]", text, re.DOTALL)[1])
             track = re.search(r"track=\[(.*?)\]", text, re.DOTALL)
             listed = dict.fromkeys([*key, *(re.findall(r"'(\w+)'", track[1]) if track else [])])

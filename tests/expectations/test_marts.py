@@ -88,6 +88,17 @@ def test_bad_rows_that_did_not_change_are_not_read_again(warehouse: str) -> None
     assert "every lead has a region" not in {check.expectation for check in report.results}
 
 
+def test_a_bad_row_beside_one_that_changed_is_not_read_again(warehouse: str) -> None:
+    bad, good = {"lead_key": "l1", "region": None}, {"lead_key": "l2", "person_key": "p2"}
+    believable = quality.suite("marts/fct_leads").BELIEVABLE[0]
+    lay_all(clean_rows() | {"marts.fct_leads": [believable | bad, believable | good]})
+    publish_everything()
+    build_id = add_build(is_full=False, since=1)
+    lay("builder", "marts_changes.fct_leads", [{"lead_key": "l2", "person_key": "p2"}])
+    checks = {check.expectation: check for check in quality.check_marts(build_id).results}
+    assert checks["every lead has a region"].passed
+
+
 def test_bad_rows_that_changed_are_caught(warehouse: str) -> None:
     lay_all(poisoned("fct_leads", "every lead has a region"))
     publish_everything()
@@ -156,8 +167,11 @@ def test_the_gate_says_which_expectation_how_many_rows_which_keys_and_what_to_do
 
 
 def test_the_query_that_shows_bad_rows_shows_them(warehouse: str) -> None:
-    lay_all(poisoned("fct_opportunities", "a won opportunity has a closing time"))
-    (failure,) = quality.check_marts(1).failures
+    rows = poisoned("fct_opportunities", "a won opportunity has a closing time")
+    still_open = {"opportunity_key": "o2", "is_won": False, "is_open": True}
+    rows["marts.fct_opportunities"].append(rows["marts.fct_opportunities"][0] | still_open)
+    lay_all(rows)
+    failure = next(check for check in judge("fct_opportunities") if check.column == "closed_at, is_won")
     with ledger.connect("builder") as connection:
         assert connection.execute(failure.rows_query).fetchall() == [("o1", None)]
 

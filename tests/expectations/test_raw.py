@@ -144,3 +144,10 @@ def test_the_volume_is_compared_with_the_same_stream_and_connection_only(deliver
     assert [(check.expectation, check.unexpected_count) for check in report.warnings] == [
         ("the volume is like that of the loads before", 1)
     ]
+
+
+def test_attempts_of_the_same_run_are_no_history(deliver: Deliver) -> None:
+    many, few = {"rows_read": 1000, "rows_loaded": 1000}, {"rows_read": 100, "rows_loaded": 100}
+    deliver("google_ads", {}, loads=[{**load, **many} for load in BOTH * 5])
+    deliver("google_ads", {}, loads=[{**load, **few} for load in BOTH])
+    assert quality.check_raw("google_ads", "run").warnings == []
