@@ -135,6 +135,7 @@ create table ops.checks (
 );
 create index on ops.checks (build_id);
 create index on ops.checks (run_id);
+create index on ops.checks (source, run_id) where not passed and severity = 'critical';
 comment on table ops.checks is 'One row per evaluated expectation. Sample keys are hashes.';
 
 create table ops.publications (
