@@ -60,9 +60,9 @@ def _check(document, path, method, answer, status="200"):
 
 
 LISTS = [
-    ("contacts", "contacts", "/crm/v3/objects/contacts", "email,lifecyclestage,associatedcompanyid"),
+    ("contacts", "contacts", "/crm/v3/objects/contacts", "email,lifecyclestage,hs_analytics_first_timestamp"),
     ("companies", "companies", "/crm/v3/objects/companies", "name,domain,country"),
-    ("deals", "deals", "/crm/v3/objects/0-3", "amount,dealstage,hs_is_closed_won"),
+    ("deals", "deals", "/crm/v3/objects/0-3", "amount,dealstage,closedate,hs_is_closed_won"),
 ]
 
 

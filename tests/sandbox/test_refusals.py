@@ -421,6 +421,7 @@ def test_salesforce_wants_a_session(ask):
         ("SELECT Id FROM Lead", 2),
         ("select id from lead where email = 'ANA@account-x.example'", 1),
         ("SELECT Id FROM Lead WHERE FirstName IN ('Ana', 'Dora') AND NOT (LeadSource = 'Web')", 1),
+        ("SELECT Id FROM Lead WHERE NOT FirstName = 'Nobody'", 2),
         ("SELECT Id FROM Lead WHERE FirstName NOT IN ('Ana')", 1),
         ("SELECT Id FROM Lead WHERE FirstName LIKE 'D%'", 1),
         ("SELECT Id FROM Opportunity WHERE Amount > 300 AND (IsWon = true OR CurrencyIsoCode = 'USD')", 3),
@@ -439,6 +440,15 @@ def test_salesforce_counts_and_orders(ask):
     assert ask.query("SELECT COUNT() FROM Opportunity").json() == {"totalSize": 4, "done": True, "records": []}
     rows = ask.query("SELECT Amount FROM Opportunity ORDER BY Amount DESC").json()["records"]
     assert [row["Amount"] for row in rows] == [2000.0, 1000.0, 500.0, 300.0]
+
+    def sources(order):
+        return [
+            row["LeadSource"]
+            for row in ask.query(f"SELECT LeadSource FROM Opportunity ORDER BY {order}").json()["records"]
+        ]
+
+    assert sources("LeadSource") == [None, "Outbound", "Partner", "Web"]
+    assert sources("LeadSource DESC NULLS LAST") == ["Web", "Partner", "Outbound", None]
 
 
 def test_salesforce_hides_deleted_records_from_query_only(ask_company):
