@@ -1,7 +1,7 @@
 """Is a run's delivery believable as a whole, whatever the source?
 
 Looks at the run's rows of ops.loads beside the same stream's own history. What the rows themselves say is judged by
-`raw/<source>.py`. `funnel.quality` computes the shares and the expected volume and gives the parameter `streams`.
+`raw/<source>.py`. `funnel.quality` computes the shares and the expected volume and gives the parameters.
 """
 
 import great_expectations.expectations as gxe
@@ -16,17 +16,18 @@ CRITICAL = [
     ),
     gxe.ExpectColumnValuesToBeBetween(
         column="quarantined_share",
-        max_value=0.05,
+        max_value={"$PARAMETER": "quarantine_limit"},
         row_condition=Column("rows_read") >= 20,
-        description="at most 5 % of the rows are quarantined",
-        notes="A single odd row can wait; one in twenty means that the vendor changed a field, and the sums would lack "
-        "it. ops.quarantine names column and reason. Repair the stream's declaration, then run the ingest again.",
+        description="the share of quarantined rows is below the limit",
+        notes="QUARANTINE_LIMIT, 5 % unless set. A single odd row can wait; one in twenty means that a vendor changed "
+        "a field, and the sums would lack it. ops.quarantine names column and reason. Repair the stream's declaration, "
+        "then run the ingest again.",
     ),
     gxe.ExpectColumnValuesToBeBetween(
         column="quarantined_share",
         max_value=0.5,
         description="at least half of the rows are readable",
-        notes="Also holds below 20 rows, where 5 % would be less than one row. ops.quarantine names column and reason.",
+        notes="Also below 20 rows, where the limit would be less than one row. ops.quarantine names column and reason.",
     ),
     gxe.ExpectColumnValuesToBeBetween(
         column="retracted_share",
@@ -75,7 +76,10 @@ BELIEVABLE = {
 _ALL = [{"stream": "campaign_stats"}, {"stream": "campaigns"}]
 POISON = {
     "every stream of the source was loaded": [{"stream": "campaigns"}],
-    "at most 5 % of the rows are quarantined": [*_ALL, {"rows_read": 100, "rows_loaded": 94, "rows_quarantined": 6}],
+    "the share of quarantined rows is below the limit": [
+        *_ALL,
+        {"rows_read": 100, "rows_loaded": 94, "rows_quarantined": 6},
+    ],
     "at least half of the rows are readable": [*_ALL, {"rows_read": 5, "rows_loaded": 2, "rows_quarantined": 3}],
     "at most half of the known rows vanish": [*_ALL, {"rows_retracted": 11}],
     "no row is quarantined": [*_ALL, {"rows_read": 100, "rows_loaded": 99, "rows_quarantined": 1}],

@@ -255,7 +255,7 @@ def _deliveries(loads: list[dict[str, Any]], streams: list[str]) -> Batch:
         columns=frozenset({"load_id", "stream", "connection_id", "rows_read", "rows_quarantined"}),
         critical=judged.CRITICAL,
         warning=judged.WARNING,
-        parameters={"streams": streams},
+        parameters={"streams": streams, "quarantine_limit": config.settings().quarantine_limit},
     )
 
 
