@@ -67,6 +67,12 @@ BATCHES = {
         left join (
             select month_start, model, sum(spend) as spend, sum(revenue) as revenue
             from marts.rpt_channel_return
+            where
+                month_start in (
+                    select month_start from {touched.rpt_channel_return}
+                    union
+                    select month_start from {touched.fct_funnel_daily}
+                )
             group by month_start, model
         ) as returns on months.month_start = returns.month_start and models.model = returns.model
     """,
