@@ -53,7 +53,7 @@ select
     number,
     '{epoch}'::timestamptz + number / {leads} * interval '1 day' + number * 7919 % 80000 * interval '1 second' as created_at,
     md5('address ' || number) as email_key
-from generate_series({first} * {leads}, ({last} + 1) * {leads} - 1) as number;
+from generate_series({first}::bigint * {leads}, ({last}::bigint + 1) * {leads} - 1) as number;
 
 insert into raw.hubspot__contacts (
     contact_id, updated_at, is_archived, email_key, email_domain, created_at, last_modified_at, lifecycle_stage,

@@ -24,9 +24,8 @@ import orjson
 import psycopg
 
 from bench.cluster import throw_away_warehouse
-from funnel import landing, load, rows
+from funnel import config, landing, load, rows
 from funnel.contract import Connection, Source, Stream, Window, raw_table
-from funnel.ledger import config
 from funnel.sources import SOURCES
 
 PAGE = 10_000

@@ -121,7 +121,7 @@ _SECRET_NAMES = (
 def secrets() -> dict[str, str]:
     """Secrets of this installation: generated once into `<home>/secrets.json` (mode 0600).
 
-    `PERSON_KEY_SECRET` and `<NAME>` in capitals override a generated one, for installations that keep theirs in a vault.
+    `PERSON_KEY_SECRET`, or any other name in capitals, overrides a generated one: for those who keep theirs in a vault.
     """
     path = settings().home / "secrets.json"
     stored: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}

@@ -78,7 +78,7 @@ class Window:
     def __post_init__(self) -> None:
         if self.from_day >= self.to_day:
             raise ValueError(
-                f"Window {self.from_day} to {self.to_day} is empty: the end day is excluded and must come after the start."
+                f"Window {self.from_day} to {self.to_day} is empty: the end day is excluded and must follow the start."
             )
 
     @property

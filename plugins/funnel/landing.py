@@ -41,7 +41,7 @@ class LandedRead:
     fetched_at: datetime
     path: str
     files: tuple[str, ...]
-    bytes: int
+    size: int
 
     def bodies(self) -> Iterator[bytes]:
         """The vendor's bodies in the order received, one at a time."""
@@ -131,7 +131,7 @@ def _write_manifest(landed: LandedRead) -> None:
             "run_id": landed.run_id,
             "fetched_at": landed.fetched_at.isoformat(),
             "files": landed.files,
-            "bytes": landed.bytes,
+            "bytes": landed.size,
         },
         indent=1,
     )
@@ -160,7 +160,7 @@ def read_manifest(path: str) -> LandedRead:
         fetched_at=datetime.fromisoformat(stored["fetched_at"]),
         path=path,
         files=tuple(stored["files"]),
-        bytes=stored["bytes"],
+        size=stored["bytes"],
     )
 
 

@@ -21,7 +21,7 @@ from funnel.contract import Source, raw_table
 MIGRATIONS = Path(__file__).parent / "migrations"
 SUPPORTED_MAJORS = range(15, 19)
 
-# Loads hold this advisory lock shared, a build holds it exclusively until it has published or failed: a build sees whole
+# Loads hold this advisory lock shared, a build holds it exclusively from its start to its end: a build sees whole
 # loads only, and load ids below its mark can no longer appear.
 BUILD_LOCK = 7_205_759
 
@@ -238,7 +238,8 @@ def open_build(connection: psycopg.Connection[Any], project_fingerprint: str, *,
     through_load_id = connection.execute("select coalesce(max(load_id), 0) from ops.loads").fetchone()[0]  # type: ignore[index]
     full = full or published is None or _needs_full_build(connection, published, project_fingerprint)
     connection.execute(
-        "update ops.builds set status = 'abandoned', finished_at = clock_timestamp() where status in ('building', 'built')"
+        "update ops.builds set status = 'abandoned', finished_at = clock_timestamp() "
+        "where status in ('building', 'built')"
     )
     if not full:
         _forget_published_changes(connection)
@@ -278,7 +279,9 @@ def _needs_full_build(connection: psycopg.Connection[Any], published: dict[str, 
     unfinished = connection.execute(
         """
         select exists (select from ops.builds where build_id > %(build_id)s and is_full)
-            or exists (select from ops.publications where publication_id > %(publication_id)s and reverted_at is not null)
+            or exists (
+                select from ops.publications where publication_id > %(publication_id)s and reverted_at is not null
+            )
         """,
         published,
     ).fetchone()

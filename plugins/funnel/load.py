@@ -13,6 +13,7 @@ from typing import Any
 
 import psycopg
 from psycopg import sql
+from psycopg.rows import dict_row
 
 from funnel import config, ledger, privacy, rows
 from funnel.contract import Source, Stream, Window, raw_table
@@ -139,7 +140,8 @@ def _scalar(connection: psycopg.Connection[Any], query: Any, parameters: Any = N
 
 
 def _loaded_before(connection: psycopg.Connection[Any], landed: LandedRead) -> LoadResult | None:
-    row = connection.execute(
+    cursor = connection.cursor(row_factory=dict_row)
+    row = cursor.execute(
         """
         select
             load_id, rows_read, rows_loaded, rows_quarantined, rows_retracted, rows_superseded, rows_duplicated,
@@ -151,9 +153,14 @@ def _loaded_before(connection: psycopg.Connection[Any], landed: LandedRead) -> L
     ).fetchone()
     if row is None:
         return None
-    load_id, *counts, new_fields = row
+    row["new_fields"] = tuple(row["new_fields"])
     return LoadResult(
-        load_id, landed.source, landed.connection_id, landed.stream, landed.window, *counts, tuple(new_fields), False
+        source=landed.source,
+        connection_id=landed.connection_id,
+        stream=landed.stream,
+        window=landed.window,
+        is_new=False,
+        **row,
     )
 
 
@@ -166,7 +173,7 @@ def _refuse_other_key(connection: psycopg.Connection[Any], secret: bytes) -> Non
     if stored != ours:
         raise LoadError(
             f"PERSON_KEY_SECRET changed: this warehouse was loaded with the key of fingerprint {stored}, not {ours}. "
-            "Every person would get a second identity. Restore the old key, or load a new warehouse from the landed files."
+            "Every person would get a second identity. Restore the old key, or load a new warehouse from landed files."
         )
 
 
@@ -237,7 +244,7 @@ def _drop_duplicates(connection: psycopg.Connection[Any], stream: Stream, target
     )
     if not has_duplicates:
         return 0
-    newest_first = [sql.SQL("ctid desc")]
+    newest_first: list[sql.Composable] = [sql.SQL("ctid desc")]
     if stream.modified:
         newest_first.insert(0, sql.SQL("{} desc").format(sql.Identifier(stream.modified)))
     return connection.execute(
@@ -567,7 +574,7 @@ def _record(connection: psycopg.Connection[Any], landed: LandedRead, result: Loa
             result.rows_retracted,
             result.rows_superseded,
             result.rows_duplicated,
-            landed.bytes,
+            landed.size,
             list(result.new_fields),
             landed.fetched_at,
             started_at,

@@ -1,6 +1,6 @@
 """Keyed hashes of persons: the only form in which an address or a person's vendor id leaves schema `raw`.
 
-The key comes from `PERSON_KEY_SECRET` or the installation's generated secrets. It does not encrypt and cannot be undone.
+The key comes from `PERSON_KEY_SECRET` or the installation's generated secrets. A hash cannot be undone.
 """
 
 import hashlib

@@ -43,7 +43,9 @@ class Tally:
     readable: int = 0
     quarantined: int = 0
     new_fields: set[str] = field(default_factory=set)
-    unreadable: IO[str] = field(default_factory=lambda: SpooledTemporaryFile(8_000_000, "w+", encoding="utf-8"))
+    unreadable: IO[str] = field(
+        default_factory=lambda: SpooledTemporaryFile(8_000_000, "w+", encoding="utf-8")  # noqa: SIM115 - ends with the tally
+    )
 
 
 def raw_columns(stream: Stream) -> tuple[tuple[str, str], ...]:
@@ -60,7 +62,7 @@ def _text(value: Any) -> str:
         if "\x00" in value:
             raise Unreadable("holds a NUL character, which PostgreSQL text cannot")
         return value
-    if isinstance(value, bool) or isinstance(value, (dict, list)):
+    if isinstance(value, (bool, dict, list)):
         raise Unreadable(f"is {_kind(value)}, not text")
     return str(value)
 
@@ -100,7 +102,7 @@ def _boolean(value: Any) -> str:
 
 def _moment(value: Any) -> datetime:
     try:
-        if isinstance(value, int) and not isinstance(value, bool) or isinstance(value, str) and value.isdigit():
+        if (isinstance(value, int) and not isinstance(value, bool)) or (isinstance(value, str) and value.isdigit()):
             return datetime.fromtimestamp(int(value) / 1000, UTC)
         moment = datetime.fromisoformat(value)
     except (ValueError, TypeError, OverflowError):
@@ -252,9 +254,9 @@ def _fast_decoder(
             leaves[column.path] = (kind, msgspec.NODEFAULT)
         else:
             leaves[column.path] = (kind, msgspec.Raw(b"null")) if column.type == "jsonb" else (kind | None, None)
-    record = _struct("Record", leaves)
+    record: Any = _struct("Record", leaves)
     # A body without the array is no empty page: Meta answers an ad account as an object of its own.
-    body = msgspec.defstruct("Body", [(source.envelope, list[record])])
+    body = msgspec.defstruct("Body", [(source.envelope, list.__class_getitem__(record))])
     day = next((column.path for column in stream.columns if column.name == stream.day), None)
     days = f"{{record.{day} for record in body.{source.envelope}}}" if day else "set()"
     return (

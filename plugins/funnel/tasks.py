@@ -107,7 +107,7 @@ def extract(source_name: str, connection_id: str) -> list[str]:
                 log.warning("%s Next try at %s; the slot is free until then.", exhausted, exhausted.retry_at)
                 raise AirflowRescheduleException(exhausted.retry_at) from exhausted
         log.info(
-            "%s %s to %s: %d bodies, %d bytes", stream.name, window.from_day, window.to_day, len(read.files), read.bytes
+            "%s %s to %s: %d bodies, %d bytes", stream.name, window.from_day, window.to_day, len(read.files), read.size
         )
         landed.append(read.path)
     return landed

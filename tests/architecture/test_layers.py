@@ -25,7 +25,9 @@ def test_import_contracts_are_kept() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", sorted([*(ROOT / "plugins/funnel").rglob("*.py"), *(ROOT / "dags").glob("*.py")]), ids=lambda path: path.stem
+    "path",
+    sorted([*(ROOT / "plugins/funnel").rglob("*.py"), *(ROOT / "dags").glob("*.py")]),
+    ids=lambda path: path.stem,
 )
 def test_heavy_packages_are_imported_inside_functions(path: Path) -> None:
     """Cold imports of these take 6, 1 and 2 seconds: no DAG parse, task or command may pay for what it does not use."""
@@ -50,7 +52,7 @@ def test_expectation_modules_import_only_great_expectations(path: Path) -> None:
 
 
 def test_settings_are_read_in_one_place() -> None:
-    """Settings are read by funnel.config alone; elsewhere the environment is only handed on to processes and libraries."""
+    """Settings are read by funnel.config alone; elsewhere the environment is only handed on to processes."""
     allowed = {"cli.py", "config.py", "services.py", "transform.py", "server.py"}
     for path in (ROOT / "plugins/funnel").rglob("*.py"):
         if path.name not in allowed:

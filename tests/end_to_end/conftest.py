@@ -1,11 +1,11 @@
 """A warehouse and a sandbox for a whole module of tests: building is dear, looking is cheap."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.conftest import fresh_warehouse
-from pathlib import Path
 
 
 @pytest.fixture(scope="module")

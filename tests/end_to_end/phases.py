@@ -53,9 +53,6 @@ PHASES = {"extract": extract, "load": load_and_check, "build": build, "publish":
 
 
 if __name__ == "__main__":
-    import dbt.cli.main
-    import great_expectations
-
     phase, day, now = sys.argv[1:]
     print(f"{phase} begins", flush=True)
     PHASES[phase](date.fromisoformat(day), datetime.fromisoformat(now).astimezone(UTC))

@@ -170,7 +170,8 @@ def test_every_opportunity(company: Pipeline, scenario: Scenario, now: datetime)
 def test_credit_is_conserved(company: Pipeline) -> None:
     assert (
         rows(
-            "select conversion_id, model from bi.fct_attribution group by conversion_id, conversion_type, model having sum(credit) <> 1"
+            "select conversion_id, model from bi.fct_attribution "
+            "group by conversion_id, conversion_type, model having sum(credit) <> 1"
         )
         == []
     )
@@ -209,7 +210,8 @@ def test_no_person_is_named_in_bi_or_ops(company: Pipeline, scenario: Scenario) 
         text
         for column in columns
         for row in rows(
-            f'select distinct "{column["column_name"]}"::text as t from {column["table_schema"]}."{column["table_name"]}"'
+            f'select distinct "{column["column_name"]}"::text as t '
+            f'from {column["table_schema"]}."{column["table_name"]}"'
         )
         if (text := row["t"])
     }
@@ -239,8 +241,8 @@ def process_names(company: Pipeline) -> set[str]:
     return {text for text in found if text and text != "None None"}
 
 
-# Runs last: each zone is a full build of its own. Casablanca sets its clocks back on 2026-02-15 and forward on 2026-03-22,
-# Berlin forward on 2026-03-29, so that days of 23 and of 25 hours are among the ninety.
+# Runs last: each zone is a full build of its own. Casablanca sets its clocks back on 2026-02-15 and forward on
+# 2026-03-22, Berlin forward on 2026-03-29, so that days of 23 and of 25 hours are among the ninety.
 @pytest.mark.parametrize(
     ("zone", "odd_days"),
     [("Africa/Casablanca", (date(2026, 2, 15), date(2026, 3, 22))), ("Europe/Berlin", (date(2026, 3, 29),))],
@@ -273,7 +275,8 @@ def test_days_of_a_reporting_zone_with_daylight_saving(
     months = {
         row["month"]: row["won"]
         for row in rows(
-            "select date_trunc('month', date_day)::date as month, sum(won)::int as won from bi.fct_funnel_daily group by 1"
+            "select date_trunc('month', date_day)::date as month, sum(won)::int as won "
+            "from bi.fct_funnel_daily group by 1"
         )
     }
     for month, counts in truth.monthly_counts(scenario, now, zone=zone).items():

@@ -1,4 +1,4 @@
-"""SIGKILL at random moments of extract, load, build and publish: run again, the result is as if nothing had happened."""
+"""SIGKILL at random moments of extract, load, build and publish: run again, it is as if nothing had happened."""
 
 import json
 import os
@@ -88,7 +88,8 @@ def picture() -> dict[str, list[str]]:
             found[f"{schema}.{table}"] = [
                 line
                 for (line,) in admin.execute(
-                    f"select (to_jsonb(t) - '_load_id' - '_fetched_at' - 'publication_id')::text as line from {schema}.{table} as t order by 1".encode()
+                    f"select (to_jsonb(t) - '_load_id' - '_fetched_at' - 'publication_id')::text as line "
+                    f"from {schema}.{table} as t order by 1".encode()
                 )
             ]
         found["ops.loads"] = [

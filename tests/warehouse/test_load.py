@@ -9,7 +9,10 @@ import pytest
 from funnel import ledger, load
 from tests.warehouse.conftest import Land, ad_row
 
-CONTENT = "select date, campaign_id, cost_micros, impressions, conversions, _extra from raw.google_ads__campaign_stats order by 1, 2"
+CONTENT = (
+    "select date, campaign_id, cost_micros, impressions, conversions, _extra "
+    "from raw.google_ads__campaign_stats order by 1, 2"
+)
 
 
 def query(sql: str) -> list[tuple[Any, ...]]:

@@ -25,7 +25,9 @@ def marts(warehouse: str) -> None:
         run(
             "builder",
             f"""
-            create table marts.{mart} (date_day date, campaign_id text, value numeric, note text, primary key (date_day, campaign_id));
+            create table marts.{mart} (
+                date_day date, campaign_id text, value numeric, note text, primary key (date_day, campaign_id)
+            );
             create table marts_changes.{mart} (date_day date, campaign_id text, build_id bigint)
             """,
         )
@@ -95,7 +97,8 @@ def test_only_differing_rows_are_replaced_and_kept_in_history(marts: None) -> No
     assert second.rows_changed["fct_left"] == {"shown": 2, "withdrawn": 2}
     assert run(
         "publisher",
-        "select date_day::text, campaign_id, value::int, publication_id, replaced_by from bi_history.fct_left order by 1, 2",
+        "select date_day::text, campaign_id, value::int, publication_id, replaced_by "
+        "from bi_history.fct_left order by 1, 2",
     ) == [
         ("2026-01-05", "12", 2, first.publication_id, second.publication_id),
         ("2026-01-06", "11", 3, first.publication_id, second.publication_id),
