@@ -30,6 +30,12 @@ def _parser() -> argparse.ArgumentParser:
         "--control-token", default=None, help="secret of the control endpoint; without it anyone may control"
     )
     parser.add_argument("--rate-limits", choices=("off", "real"), default="off")
+    parser.add_argument(
+        "--clock",
+        choices=("days", "seconds"),
+        default="days",
+        help="real clock by whole days (today is served tomorrow) or by the second",
+    )
     parser.add_argument("--now", default=None, help="fix the clock from the start, ISO 8601")
     parser.add_argument(
         "--base-url", default="http://127.0.0.1:8090", help="for `connections`: where the sandbox answers"
@@ -48,7 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
     from sandbox.clock import moment
     from sandbox.server import PortTaken, serve
 
-    world = World(scenario, Settings(rate_limits=options.rate_limits == "real"))
+    world = World(scenario, Settings(rate_limits=options.rate_limits == "real"), ticks=options.clock == "seconds")
     if options.now:
         world.fixed_now = moment(options.now)
     try:

@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl
 
 import orjson
 
-from sandbox.clock import iso
+from sandbox.clock import DAY, iso
 from sandbox.scenario import Scenario
 
 
@@ -129,11 +129,17 @@ class Token:
 
 @dataclass
 class World:
-    """The scenario, the settings and what the server remembers between requests."""
+    """The scenario, the settings and what the server remembers between requests.
+
+    Unless fixed, the company's clock is the real one, by whole days: what happens today is served after midnight UTC.
+    So whoever reads during a day sees the complete day before, all sources at one moment, and can be held against the
+    truth to the cent. With `ticks` the clock runs by the second, and the day is served as it happens.
+    """
 
     scenario: Scenario
     settings: Settings = field(default_factory=Settings)
     fixed_now: int | None = None
+    ticks: bool = False
     tokens: dict[str, Token] = field(default_factory=dict)
     revoked: set[str] = field(default_factory=set)
     cursors: dict[str, Any] = field(default_factory=dict)
@@ -142,7 +148,10 @@ class World:
     memory: dict[str, Any] = field(default_factory=dict)
 
     def now(self) -> int:
-        now = self.fixed_now if self.fixed_now is not None else int(time.time() * 1000)
+        now = self.fixed_now
+        if now is None:
+            now = int(time.time() * 1000)
+            now -= 0 if self.ticks else now % DAY
         self.scenario.grow(now)
         return now
 

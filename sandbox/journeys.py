@@ -582,6 +582,7 @@ def _enter_twice(office: Office, rng: random.Random, journey: Journey, born: int
     office.scenario.salesforce["Lead"].add(double)
     office.add_lead_history(other, created, "created", None, None, journey.rep.user_id).removed = merged
     lead.touched.append(merged)
+    office.add_lead_history(lead.id, merged, "leadMerged", None, None, journey.rep.user_id)
     if same:
         journey.person.records.append((created, "salesforce", other))
         return

@@ -44,7 +44,7 @@ class Handle:
         return json.loads(text)
 
     def set_now(self, now: str | None) -> None:
-        """Move the company's clock; None returns to the real one."""
+        """Move the company's clock; None returns to the real one, by whole days unless started with clock="seconds"."""
         self.control("POST", "now", {"now": now})
 
     def misbehave(self, vendor: str, fault: str, times: int | None = 1, **parameters: Any) -> None:
@@ -104,6 +104,7 @@ def start(
     tls: bool = False,
     control_token: str = "sandbox-control",
     rate_limits: str = "off",
+    clock: str = "days",
     now: str | None = None,
     tls_dir: Path | None = None,
 ) -> Handle:
@@ -112,7 +113,7 @@ def start(
     port = port or free_port()
     command = [
         sys.executable, "-m", "sandbox", "--scenario", scenario, "--seed", str(seed), "--anchor", anchor.isoformat(),
-        "--port", str(port), "--control-token", control_token, "--rate-limits", rate_limits,
+        "--port", str(port), "--control-token", control_token, "--rate-limits", rate_limits, "--clock", clock,
     ]  # fmt: skip
     if now:
         command += ["--now", now]

@@ -180,6 +180,7 @@ def _listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        listener.listen(1_024)
     except OSError as problem:
         listener.close()
         raise PortTaken(f"Port {port} on {host} cannot be used ({problem.strerror}); choose another one.") from problem

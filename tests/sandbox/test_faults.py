@@ -3,12 +3,13 @@
 import copy
 import json
 import time
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import orjson
 import pytest
 
-from sandbox import credentials
+from sandbox import credentials, process
 from sandbox.faults import BULK_ERRORS, ERRORS, TOKEN_ERRORS
 
 CUSTOMER = "4155550101"
@@ -485,9 +486,13 @@ def test_unknown_settings_are_refused(company):
         company.set(shoe_size=42)
 
 
-def test_the_real_clock_runs_unless_set(company):
+def test_the_real_clock_goes_by_whole_days_unless_set_or_told_to_tick(company):
     company.set_now(None)
     told = company.control("GET", "now")
     assert told["fixed"] is False
+    assert told["now"] in {f"{datetime.now(UTC) - timedelta(hours=late):%Y-%m-%d}T00:00:00.000Z" for late in (0, 1)}
+    with process.running(scenario="worked_example", clock="seconds") as ticking:
+        shown = datetime.fromisoformat(ticking.control("GET", "now")["now"])
+    assert abs(datetime.now(UTC) - shown) < timedelta(minutes=1)
     company.set_now("2026-11-01T00:00:00Z")
     assert company.control("GET", "now") == {"now": "2026-11-01T00:00:00.000Z", "fixed": True}
