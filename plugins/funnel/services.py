@@ -152,8 +152,12 @@ def needs_sandbox() -> bool:
     from funnel.sources import SOURCES
 
     ids = [connection_id for source in SOURCES for connection_id in config.connection_ids(source)]
-    is_configured = any(f"AIRFLOW_CONN_{connection_id.upper()}" in os.environ for connection_id in ids)
-    return config.settings().with_sandbox and not is_configured
+    given = {
+        name: os.environ[f"AIRFLOW_CONN_{name.upper()}"] for name in ids if f"AIRFLOW_CONN_{name.upper()}" in os.environ
+    }
+    # A shell that has taken over the settings of `make env` holds the sandbox's own.
+    kept = _kept_connections().get("connections", {})
+    return config.settings().with_sandbox and all(kept.get(name) == text for name, text in given.items())
 
 
 def anchor() -> str:
@@ -287,19 +291,30 @@ def _sandbox_connections() -> dict[str, str]:
     if not needs_sandbox():
         return {}
     command = [sys.executable, "-m", "sandbox", "connections", *_company(), "--base-url", sandbox_url()]
-    path = config.settings().home / "sandbox" / "connections.json"
-    if path.exists():
-        kept = json.loads(path.read_text())
-        if kept["command"] == command:
-            return dict(kept["connections"])
+    kept = _kept_connections()
+    if kept.get("command") == command:
+        return dict(kept["connections"])
     answer = subprocess.run(command, cwd=REPOSITORY, env=environment(), capture_output=True, text=True, check=False)
     if answer.returncode:
         raise ServiceError(f"`python -m sandbox connections` failed:\n{answer.stderr.strip()}")
     connections = {name: json.dumps(fields) for name, fields in json.loads(answer.stdout).items()}
+    path = _connections_file()
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch(mode=0o600)
     path.write_text(json.dumps({"command": command, "connections": connections}))
     return connections
+
+
+def _connections_file() -> Path:
+    return config.settings().home / "sandbox" / "connections.json"
+
+
+def _kept_connections() -> dict[str, Any]:
+    try:
+        kept: dict[str, Any] = json.loads(_connections_file().read_text())
+    except FileNotFoundError:
+        return {}
+    return kept
 
 
 def _migrate_airflow(progress: Progress) -> None:
