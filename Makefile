@@ -86,10 +86,8 @@ bench-daily: $(VENV)/.development ## a day with 3 years of history against one w
 
 # --- installing --------------------------------------------------------------------------------------------------
 
-# uv, wherever it is found or can be put, makes the one locked environment. Compiled on install: every cold import of
-# Airflow, dbt and Great Expectations would take twice as long.
-UV_SYNC = uv=$$(sh bin/find-uv "$(FUNNEL_HOME)") && UV_PROJECT_ENVIRONMENT="$(CURDIR)/$(VENV)" \
-	"$$uv" sync --frozen --compile-bytecode --quiet
+# Compiled on install: every cold import of Airflow, dbt and Great Expectations would take twice as long.
+UV_SYNC = sh bin/uv-sync "$(FUNNEL_HOME)" "$(CURDIR)/$(VENV)"
 
 $(VENV)/.runtime: pyproject.toml uv.lock
 	@echo "installing the environment" >&2
