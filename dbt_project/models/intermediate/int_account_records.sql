@@ -18,7 +18,7 @@ hubspot_companies as (
 ),
 
 -- Who swallowed whom, followed to the account that is left.
-merges as (
+takeovers as (
     select
         connection_id,
         account_id,
@@ -30,33 +30,35 @@ merges as (
     union
 
     select
-        merges.connection_id,
-        merges.account_id,
+        takeovers.connection_id,
+        takeovers.account_id,
         winners.merged_into_id as survivor_id,
-        merges.step + 1 as step
-    from merges
+        takeovers.step + 1 as step
+    from takeovers
     inner join salesforce_accounts as winners
-        on merges.connection_id = winners.connection_id and merges.survivor_id = winners.account_id
-    where winners.merged_into_id is not null and merges.step < 50
+        on takeovers.connection_id = winners.connection_id and takeovers.survivor_id = winners.account_id
+    where winners.merged_into_id is not null and takeovers.step < 50
 ),
 
-last_merges as (
+last_takeovers as (
     select distinct on (connection_id, account_id)
         connection_id,
         account_id,
         survivor_id
-    from merges
+    from takeovers
     order by connection_id, account_id, step desc
 ),
 
 salesforce_records as (
     select
         'salesforce:' || accounts.connection_id || ':' || accounts.account_id as account_record,
-        {{ surrogate_key(["'salesforce'", 'accounts.connection_id', 'coalesce(last_merges.survivor_id, accounts.account_id)']) }} as account_key,
+        {{ surrogate_key([
+            "'salesforce'", 'accounts.connection_id', 'coalesce(last_takeovers.survivor_id, accounts.account_id)'
+        ]) }} as account_key,
         'salesforce' as source_system,
         accounts.connection_id,
         accounts.account_id as record_id,
-        last_merges.survivor_id is not null as is_merge_loser,
+        last_takeovers.survivor_id is not null as is_merge_loser,
         accounts.account_name,
         accounts.industry,
         accounts.country,
@@ -66,8 +68,8 @@ salesforce_records as (
             split_part(regexp_replace(lower(trim(accounts.website)), '^(https?://)?(www\.)?', ''), '/', 1), ''
         ) as domain
     from salesforce_accounts as accounts
-    left join last_merges
-        on accounts.connection_id = last_merges.connection_id and accounts.account_id = last_merges.account_id
+    left join last_takeovers
+        on accounts.connection_id = last_takeovers.connection_id and accounts.account_id = last_takeovers.account_id
     where not coalesce(accounts.is_deleted, false) or accounts.merged_into_id is not null
 ),
 

@@ -25,22 +25,50 @@ meta_ads_versions as (
 
 -- Every campaign the platforms described or reported on; days already built need not be read again to know theirs.
 named_on_google_ads as (
-    select connection_id, ad_account_id, campaign_id from google_ads_versions
+    select
+        connection_id,
+        ad_account_id,
+        campaign_id
+    from google_ads_versions
     union
-    select connection_id, ad_account_id, campaign_id from google_ads_stats where load_id > {{ since_load_id() }}
+    select
+        connection_id,
+        ad_account_id,
+        campaign_id
+    from google_ads_stats
+    where load_id > {{ since_load_id() }}
     {% if not is_full_build() %}
     union
-    select connection_id, ad_account_id, campaign_id from {{ this }} where platform = 'google_ads'
+    select
+        connection_id,
+        ad_account_id,
+        campaign_id
+    from {{ this }}
+    where platform = 'google_ads'
     {% endif %}
 ),
 
 named_on_meta_ads as (
-    select connection_id, ad_account_id, campaign_id from meta_ads_versions
+    select
+        connection_id,
+        ad_account_id,
+        campaign_id
+    from meta_ads_versions
     union
-    select connection_id, ad_account_id, campaign_id from meta_ads_insights where load_id > {{ since_load_id() }}
+    select
+        connection_id,
+        ad_account_id,
+        campaign_id
+    from meta_ads_insights
+    where load_id > {{ since_load_id() }}
     {% if not is_full_build() %}
     union
-    select connection_id, ad_account_id, campaign_id from {{ this }} where platform = 'meta_ads'
+    select
+        connection_id,
+        ad_account_id,
+        campaign_id
+    from {{ this }}
+    where platform = 'meta_ads'
     {% endif %}
 ),
 

@@ -30,10 +30,13 @@ carried as (
         quoted.rate_date,
         quoted.rate_to_usd
     from quoted
-    cross join lateral generate_series(
-        0,
-        coalesce(quoted.next_rate_date, ({{ as_of() }} at time zone 'UTC')::date + 367) - quoted.rate_date - 1
-    ) as days (day_no)
+    cross join
+        lateral (
+            select generate_series(
+                0,
+                coalesce(quoted.next_rate_date, ({{ as_of() }} at time zone 'UTC')::date + 367) - quoted.rate_date - 1
+            ) as day_no
+        ) as days
 
     union all
 

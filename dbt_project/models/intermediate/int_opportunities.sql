@@ -49,16 +49,33 @@ hubspot_in_scope as (
 ),
 {%- else -%}
 salesforce_ids as (
-    select connection_id, opportunity_id from {{ ref('stg_salesforce__opportunities') }} where load_id > {{ since_load_id() }}
+    select
+        connection_id,
+        opportunity_id
+    from {{ ref('stg_salesforce__opportunities') }}
+    where load_id > {{ since_load_id() }}
     union
-    select connection_id, opportunity_id from {{ ref('stg_salesforce__opportunity_history') }} where load_id > {{ since_load_id() }}
+    select
+        connection_id,
+        opportunity_id
+    from {{ ref('stg_salesforce__opportunity_history') }}
+    where load_id > {{ since_load_id() }}
     union
-    select connection_id, opportunity_id from {{ ref('int_opportunity_contacts') }} where {{ in_scope('opportunity_key') }}
+    select
+        connection_id,
+        opportunity_id
+    from {{ ref('int_opportunity_contacts') }}
+    where {{ in_scope('opportunity_key') }}
     union
-    select connection_id, opportunity_id from {{ this }}
+    select
+        connection_id,
+        opportunity_id
+    from {{ this }}
     where source_system = 'salesforce' and {{ in_scope('opportunity_key') }}
     union
-    select opportunities.connection_id, opportunities.opportunity_id
+    select
+        opportunities.connection_id,
+        opportunities.opportunity_id
     from {{ ref('stg_hubspot__deals') }} as deals
     inner join {{ ref('stg_salesforce__opportunities') }} as opportunities
         on deals.salesforce_opportunity_id = opportunities.opportunity_id
@@ -75,15 +92,24 @@ salesforce_in_scope as (
 ),
 
 hubspot_ids as (
-    select connection_id, deal_id from {{ ref('stg_hubspot__deals') }} where load_id > {{ since_load_id() }}
+    select
+        connection_id,
+        deal_id
+    from {{ ref('stg_hubspot__deals') }}
+    where load_id > {{ since_load_id() }}
     union
-    select deals.connection_id, deals.deal_id
+    select
+        deals.connection_id,
+        deals.deal_id
     from {{ ref('stg_salesforce__opportunities') }} as opportunities
     inner join {{ ref('stg_hubspot__deals') }} as deals
         on opportunities.opportunity_id = deals.salesforce_opportunity_id
     where opportunities.load_id > {{ since_load_id() }}
     union
-    select connection_id, opportunity_id as deal_id from {{ this }}
+    select
+        connection_id,
+        opportunity_id as deal_id
+    from {{ this }}
     where source_system = 'hubspot' and {{ in_scope('opportunity_key') }}
 ),
 
@@ -242,7 +268,7 @@ candidates as (
         select min(records.created_at) as first_seen_at
         from {{ ref('int_person_records') }} as records
         where records.person_key = contacts.person_key
-    ) as persons on persons.first_seen_at <= keyed.created_at
+    ) as persons on keyed.created_at >= persons.first_seen_at
     order by keyed.opportunity_key, contacts.is_primary desc, contacts.named_at, contacts.contact_id
 ),
 

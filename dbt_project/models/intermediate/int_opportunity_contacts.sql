@@ -39,11 +39,23 @@ opportunities_in_scope as (
 {%- else -%}
 -- Keys are hashes, so the scope reaches the vendor's ids through what was loaded or stored.
 ids_in_scope as (
-    select connection_id, opportunity_id from {{ ref('stg_salesforce__opportunities') }} where load_id > {{ since_load_id() }}
+    select
+        connection_id,
+        opportunity_id
+    from {{ ref('stg_salesforce__opportunities') }}
+    where load_id > {{ since_load_id() }}
     union
-    select connection_id, opportunity_id from {{ ref('stg_salesforce__opportunity_contact_roles') }} where load_id > {{ since_load_id() }}
+    select
+        connection_id,
+        opportunity_id
+    from {{ ref('stg_salesforce__opportunity_contact_roles') }}
+    where load_id > {{ since_load_id() }}
     union
-    select connection_id, opportunity_id from {{ this }} where {{ in_scope('opportunity_key') }}
+    select
+        connection_id,
+        opportunity_id
+    from {{ this }}
+    where {{ in_scope('opportunity_key') }}
 ),
 
 opportunities_in_scope as (

@@ -37,13 +37,21 @@ read_records as (
 {%- else -%}
 -- Records that were loaded since, and all records of the persons they belong to or may now belong to.
 touched as (
-    select source_system, connection_id, record_type, record_id
+    select
+        source_system,
+        connection_id,
+        record_type,
+        record_id
     from {{ ref('int_person_records_unioned') }}
     where load_id > {{ since_load_id() }}
 
     union
 
-    select source_system, connection_id, record_type, record_id
+    select
+        source_system,
+        connection_id,
+        record_type,
+        record_id
     from {{ this }}
     where {{ in_scope('person_key') }}
 ),
@@ -76,6 +84,13 @@ hubspot_merges as (
     where merged.record_id <> '' and merged.record_id <> survivors.record_id
 ),
 
+hubspot_losers as (
+    select distinct
+        connection_id,
+        loser_id
+    from hubspot_merges
+),
+
 ranked as (
     select
         live_records.*,
@@ -90,7 +105,7 @@ ranked as (
                 live_records.record_type
         ) as record_no
     from live_records
-    left join (select distinct connection_id, loser_id from hubspot_merges) as losers
+    left join hubspot_losers as losers
         on
             live_records.source_system = 'hubspot'
             and live_records.connection_id = losers.connection_id
@@ -130,7 +145,7 @@ shared as (
         identifier,
         -- Identifiers become nodes beside the records, counted downwards: joining records with each other directly
         -- would grow with the square of the records behind one address.
-        - row_number() over (order by identifier) as identifier_no,
+        -row_number() over (order by identifier) as identifier_no,
         min(record_no) as first_record_no,
         min(via) filter (where via <> 'self') as reason
     from identified
@@ -139,13 +154,17 @@ shared as (
 ),
 
 edges as (
-    select identified.record_no as from_no, shared.identifier_no as to_no
+    select
+        identified.record_no as from_no,
+        shared.identifier_no as to_no
     from identified
     inner join shared on identified.identifier = shared.identifier
 
     union all
 
-    select shared.identifier_no as from_no, identified.record_no as to_no
+    select
+        shared.identifier_no as from_no,
+        identified.record_no as to_no
     from identified
     inner join shared on identified.identifier = shared.identifier
 ),
@@ -159,18 +178,25 @@ starts as (
     having min(shared.first_record_no) = identified.record_no
 ),
 
-reached (first_no, node_no) as (
-    select record_no, record_no from starts
+reached as (
+    select
+        record_no as first_no,
+        record_no as node_no
+    from starts
 
     union
 
-    select reached.first_no, edges.to_no
+    select
+        reached.first_no,
+        edges.to_no as node_no
     from reached
     inner join edges on reached.node_no = edges.from_no
 ),
 
 persons as (
-    select node_no as record_no, min(first_no) as first_no
+    select
+        node_no as record_no,
+        min(first_no) as first_no
     from reached
     where node_no > 0
     group by node_no

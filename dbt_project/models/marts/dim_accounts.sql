@@ -10,12 +10,33 @@ records as (
 accounts as (
     select
         account_key,
-        (array_agg(record_id order by is_merge_loser, (source_system = {{ master_crm() }}) desc, created_at, record_id))[1] as account_id,
-        (array_agg(source_system order by is_merge_loser, (source_system = {{ master_crm() }}) desc, created_at, record_id))[1] as source_system,
-        (array_remove(array_agg(account_name order by is_merge_loser, (source_system = {{ master_crm() }}) desc, created_at, record_id), null))[1] as account_name,
-        (array_remove(array_agg(industry order by is_merge_loser, (source_system = {{ master_crm() }}) desc, created_at, record_id), null))[1] as industry,
-        (array_remove(array_agg(country order by is_merge_loser, (source_system = {{ master_crm() }}) desc, created_at, record_id), null))[1] as country,
-        (array_remove(array_agg(employees order by is_merge_loser, (source_system = {{ master_crm() }}) desc, created_at, record_id), null))[1] as employees
+        (array_agg(record_id order by is_merge_loser, (source_system = {{ master_crm() }}) desc, created_at, record_id))[1]
+            as account_id,
+        (array_agg(source_system order by is_merge_loser, (source_system = {{ master_crm() }}) desc, created_at, record_id))[1]
+            as source_system,
+        (
+            array_remove(
+                array_agg(account_name order by is_merge_loser, (source_system = {{ master_crm() }}) desc, created_at, record_id),
+                null
+            )
+        )[1] as account_name,
+        (
+            array_remove(
+                array_agg(industry order by is_merge_loser, (source_system = {{ master_crm() }}) desc, created_at, record_id),
+                null
+            )
+        )[1] as industry,
+        (
+            array_remove(
+                array_agg(country order by is_merge_loser, (source_system = {{ master_crm() }}) desc, created_at, record_id), null
+            )
+        )[1] as country,
+        (
+            array_remove(
+                array_agg(employees order by is_merge_loser, (source_system = {{ master_crm() }}) desc, created_at, record_id),
+                null
+            )
+        )[1] as employees
     from records
     group by account_key
 ),

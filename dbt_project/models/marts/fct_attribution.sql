@@ -70,7 +70,7 @@ paths as (
     from conversions
     inner join contacts on conversions.opportunity_key = contacts.opportunity_key
     inner join touchpoints
-        on contacts.person_key = touchpoints.person_key and touchpoints.touched_at < conversions.converted_at
+        on contacts.person_key = touchpoints.person_key and conversions.converted_at > touchpoints.touched_at
 ),
 
 weighted as (

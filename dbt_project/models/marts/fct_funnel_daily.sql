@@ -107,35 +107,60 @@ ads_by_day as (
 
 funnel_events as (
     select
-        created_date as date_day, channel, campaign_key, region, 'lead' as step, null::numeric as amount
+        created_date as date_day,
+        channel,
+        campaign_key,
+        region,
+        'lead' as step,
+        null::numeric as amount
     from leads
     where {{ in_scope('created_date') }}
 
     union all
 
     select
-        mql_date as date_day, channel, campaign_key, region, 'mql' as step, null::numeric as amount
+        mql_date as date_day,
+        channel,
+        campaign_key,
+        region,
+        'mql' as step,
+        null::numeric as amount
     from leads
     where mql_date is not null and {{ in_scope('mql_date') }}
 
     union all
 
     select
-        sal_date as date_day, channel, campaign_key, region, 'sal' as step, null::numeric as amount
+        sal_date as date_day,
+        channel,
+        campaign_key,
+        region,
+        'sal' as step,
+        null::numeric as amount
     from leads
     where sal_date is not null and {{ in_scope('sal_date') }}
 
     union all
 
     select
-        sql_date as date_day, channel, campaign_key, region, 'sql' as step, null::numeric as amount
+        sql_date as date_day,
+        channel,
+        campaign_key,
+        region,
+        'sql' as step,
+        null::numeric as amount
     from leads
     where sql_date is not null and {{ in_scope('sql_date') }}
 
     union all
 
     select
-        created_date as date_day, channel, campaign_key, region, 'opportunity' as step, amount
+        created_date as date_day,
+        channel,
+        campaign_key,
+        region,
+        'opportunity' as step,
+        amount
     from opportunities
     where {{ in_scope('created_date') }}
 
@@ -181,7 +206,8 @@ final as (
         case when {{ has_ads }} then coalesce(ads_by_day.impressions, 0) end::bigint as impressions,
         case when {{ has_ads }} then coalesce(ads_by_day.clicks, 0) end::bigint as clicks,
         case when {{ has_ads }} then trim_scale(coalesce(ads_by_day.platform_conversions, 0)) end as platform_conversions,
-        case when {{ has_ads }} then trim_scale(coalesce(ads_by_day.platform_conversion_value, 0)) end as platform_conversion_value,
+        case when {{ has_ads }} then trim_scale(coalesce(ads_by_day.platform_conversion_value, 0)) end
+            as platform_conversion_value,
         null::bigint as sessions,
         case when {{ has_crm }} then coalesce(events_by_day.leads, 0) end as leads,
         case when {{ has_crm }} then coalesce(events_by_day.mqls, 0) end as mqls,

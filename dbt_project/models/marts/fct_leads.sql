@@ -99,7 +99,7 @@ crm_leads as (
             cycles.person_key = records.person_key
             and records.source_system = 'salesforce'
             and records.record_type = 'lead'
-            and (records.created_at < cycles.next_created_at or cycles.next_created_at is null)
+            and (cycles.next_created_at > records.created_at or cycles.next_created_at is null)
     order by
         cycles.lead_key,
         records.created_at >= cycles.created_at desc,
@@ -157,7 +157,10 @@ source_channels as (
     select
         written.lead_source,
         matched.channel
-    from (select distinct lead_source from described where touch_channel is null and lead_source is not null) as written
+    from (
+        select distinct lead_source from described
+        where touch_channel is null and lead_source is not null
+    ) as written
     cross join lateral (
         select rules.channel
         from {{ ref('channel_rules') }} as rules

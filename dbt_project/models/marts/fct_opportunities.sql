@@ -64,7 +64,10 @@ source_channels as (
     select
         written.lead_source,
         matched.channel
-    from (select distinct lead_source from opportunities where lead_source is not null) as written
+    from (
+        select distinct lead_source from opportunities
+        where lead_source is not null
+    ) as written
     cross join lateral (
         select rules.channel
         from {{ ref('channel_rules') }} as rules
@@ -137,7 +140,8 @@ final as (
         described.is_won,
         described.is_lost,
         described.is_created_inferred,
-        coalesce({{ reporting_date('described.closed_at') }} < {{ reporting_date('described.created_at') }}, false) as has_sequence_anomaly,
+        coalesce({{ reporting_date('described.closed_at') }} < {{ reporting_date('described.created_at') }}, false)
+            as has_sequence_anomaly,
         described.created_at,
         described.closed_at,
         described.close_date as expected_close_date,

@@ -93,13 +93,14 @@ lead_ends as (
         ends.reached_at as entered_at,
         false as is_inferred
     from leads
-    cross join lateral (
-        values
-        ('won', leads.won_at),
-        ('lost', leads.lost_at),
-        ('disqualified', leads.disqualified_at),
-        ('recycled', leads.recycled_at)
-    ) as ends (stage, reached_at)
+    cross join
+        lateral (
+            values
+            ('won', leads.won_at),
+            ('lost', leads.lost_at),
+            ('disqualified', leads.disqualified_at),
+            ('recycled', leads.recycled_at)
+        ) as ends (stage, reached_at)
     where ends.reached_at is not null
 ),
 

@@ -11,8 +11,16 @@ with
 -- What readers were shown: rows in effect, with the publication that brought them, and rows replaced since.
 shown_versions as (
     select
-        date_day, platform, ad_account_id, campaign_id, currency_code,
-        spend, spend_local, impressions, clicks, platform_conversions,
+        date_day,
+        platform,
+        ad_account_id,
+        campaign_id,
+        currency_code,
+        spend,
+        spend_local,
+        impressions,
+        clicks,
+        platform_conversions,
         publication_id as shown_from,
         null::bigint as shown_until
     from {{ published_rows('bi', 'fct_ad_stats_daily') }} as published
@@ -21,8 +29,16 @@ shown_versions as (
     union all
 
     select
-        date_day, platform, ad_account_id, campaign_id, currency_code,
-        spend, spend_local, impressions, clicks, platform_conversions,
+        date_day,
+        platform,
+        ad_account_id,
+        campaign_id,
+        currency_code,
+        spend,
+        spend_local,
+        impressions,
+        clicks,
+        platform_conversions,
         publication_id as shown_from,
         replaced_by as shown_until
     from {{ published_rows('bi_history', 'fct_ad_stats_daily') }} as replaced
@@ -48,32 +64,45 @@ publications as (
         {{ reporting_date(as_of()) }} as known_on
 ),
 
-compared as (
+matched as (
     select
-        shown.date_day, shown.platform, shown.ad_account_id, shown.campaign_id, shown.currency_code,
-        shown.spend, shown.spend_local, shown.impressions, shown.clicks, shown.platform_conversions,
-        shown.shown_from,
-        case
-            when shown.shown_until is not null then shown.shown_until
-            when
-                (
-                    current_rows.currency_code, current_rows.spend, current_rows.spend_local, current_rows.impressions,
-                    current_rows.clicks, current_rows.platform_conversions
-                )
-                is distinct from
-                (
-                    shown.currency_code, shown.spend, shown.spend_local, shown.impressions,
-                    shown.clicks, shown.platform_conversions
-                )
-                then {{ coming_publication_id() }}
-        end as shown_until
-    from shown_versions as shown
+        shown_versions.*,
+        -- A row that readers see and that is gone, or says something else now.
+        (
+            shown_versions.currency_code is distinct from current_rows.currency_code
+            or shown_versions.spend is distinct from current_rows.spend
+            or shown_versions.spend_local is distinct from current_rows.spend_local
+            or shown_versions.impressions is distinct from current_rows.impressions
+            or shown_versions.clicks is distinct from current_rows.clicks
+            or shown_versions.platform_conversions is distinct from current_rows.platform_conversions
+        ) as is_outdated
+    from shown_versions
     left join current_rows
         on
-            shown.date_day = current_rows.date_day
-            and shown.platform = current_rows.platform
-            and shown.ad_account_id = current_rows.ad_account_id
-            and shown.campaign_id = current_rows.campaign_id
+            shown_versions.date_day = current_rows.date_day
+            and shown_versions.platform = current_rows.platform
+            and shown_versions.ad_account_id = current_rows.ad_account_id
+            and shown_versions.campaign_id = current_rows.campaign_id
+),
+
+compared as (
+    select
+        date_day,
+        platform,
+        ad_account_id,
+        campaign_id,
+        currency_code,
+        spend,
+        spend_local,
+        impressions,
+        clicks,
+        platform_conversions,
+        shown_from,
+        case
+            when shown_until is null and is_outdated then {{ coming_publication_id() }}
+            else shown_until
+        end as shown_until
+    from matched
 ),
 
 versions as (
@@ -82,9 +111,16 @@ versions as (
     union all
 
     select
-        current_rows.date_day, current_rows.platform, current_rows.ad_account_id, current_rows.campaign_id,
-        current_rows.currency_code, current_rows.spend, current_rows.spend_local, current_rows.impressions,
-        current_rows.clicks, current_rows.platform_conversions,
+        current_rows.date_day,
+        current_rows.platform,
+        current_rows.ad_account_id,
+        current_rows.campaign_id,
+        current_rows.currency_code,
+        current_rows.spend,
+        current_rows.spend_local,
+        current_rows.impressions,
+        current_rows.clicks,
+        current_rows.platform_conversions,
         {{ coming_publication_id() }} as shown_from,
         null::bigint as shown_until
     from current_rows
@@ -124,24 +160,30 @@ steps as (
         followed.shown_from as publication_id,
         coalesce(measures.value, 0) - coalesce(measures.previous_value, 0) as change,
         case
-            when measures.measure <> 'spend' or followed.currency_code is distinct from followed.previous_currency_code
+            when measures.measure <> 'spend' or coalesce(followed.currency_code <> followed.previous_currency_code, true)
                 then coalesce(measures.value, 0) - coalesce(measures.previous_value, 0)
             -- The same money at another rate is no late change: split by the rate of the value shown before.
             when followed.spend * followed.previous_spend_local = followed.previous_spend * followed.spend_local
                 then coalesce(measures.value, 0) - coalesce(measures.previous_value, 0)
             when followed.previous_spend_local <> 0
-                then round((followed.spend_local - followed.previous_spend_local) * followed.previous_spend / followed.previous_spend_local, 12)
+                then
+                    round(
+                        (followed.spend_local - followed.previous_spend_local) * followed.previous_spend
+                        / followed.previous_spend_local,
+                        12
+                    )
             else coalesce(measures.value, 0) - coalesce(measures.previous_value, 0)
         end as late,
         0::numeric as retracted
     from followed
-    cross join lateral (
-        values
-        ('spend', followed.spend, followed.previous_spend),
-        ('impressions', followed.impressions, followed.previous_impressions),
-        ('clicks', followed.clicks, followed.previous_clicks),
-        ('platform_conversions', followed.platform_conversions, followed.previous_platform_conversions)
-    ) as measures (measure, value, previous_value)
+    cross join
+        lateral (
+            values
+            ('spend', followed.spend, followed.previous_spend),
+            ('impressions', followed.impressions, followed.previous_impressions),
+            ('clicks', followed.clicks, followed.previous_clicks),
+            ('platform_conversions', followed.platform_conversions, followed.previous_platform_conversions)
+        ) as measures (measure, value, previous_value)
     where followed.previous_until = followed.shown_from
 
     union all
@@ -155,13 +197,14 @@ steps as (
         coalesce(measures.value, 0) as late,
         0::numeric as retracted
     from followed
-    cross join lateral (
-        values
-        ('spend', followed.spend),
-        ('impressions', followed.impressions),
-        ('clicks', followed.clicks),
-        ('platform_conversions', followed.platform_conversions)
-    ) as measures (measure, value)
+    cross join
+        lateral (
+            values
+            ('spend', followed.spend),
+            ('impressions', followed.impressions),
+            ('clicks', followed.clicks),
+            ('platform_conversions', followed.platform_conversions)
+        ) as measures (measure, value)
     where followed.previous_until is distinct from followed.shown_from
 
     union all
@@ -171,17 +214,18 @@ steps as (
         followed.date_day,
         measures.measure,
         followed.shown_until as publication_id,
-        - coalesce(measures.value, 0) as change,
+        -coalesce(measures.value, 0) as change,
         0::numeric as late,
-        - coalesce(measures.value, 0) as retracted
+        -coalesce(measures.value, 0) as retracted
     from followed
-    cross join lateral (
-        values
-        ('spend', followed.spend),
-        ('impressions', followed.impressions),
-        ('clicks', followed.clicks),
-        ('platform_conversions', followed.platform_conversions)
-    ) as measures (measure, value)
+    cross join
+        lateral (
+            values
+            ('spend', followed.spend),
+            ('impressions', followed.impressions),
+            ('clicks', followed.clicks),
+            ('platform_conversions', followed.platform_conversions)
+        ) as measures (measure, value)
     where followed.shown_until is not null and followed.next_from is distinct from followed.shown_until
 ),
 
@@ -243,7 +287,11 @@ final as (
                 '; ',
                 case when change_late <> 0 then 'late change ' || to_char(change_late, 'FMSG999999999999990.00') end,
                 case when change_retracted <> 0 then 'retracted row ' || to_char(change_retracted, 'FMSG999999999999990.00') end,
-                case when change_currency_rate <> 0 then 'currency rate ' || to_char(change_currency_rate, 'FMSG999999999999990.00') end
+                case
+                    when
+                        change_currency_rate <> 0
+                        then 'currency rate ' || to_char(change_currency_rate, 'FMSG999999999999990.00')
+                end
             ),
             ''
         ) as reason,

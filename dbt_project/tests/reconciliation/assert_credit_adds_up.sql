@@ -54,9 +54,14 @@ uncredited as (
         {{ in_changes_of('fct_opportunities', 'opportunity_key', 'opportunities.opportunity_key') }}
         and opportunities.opportunity_type <> 'renewal'
         and (
-            select count(distinct (attribution.conversion_type, attribution.model))
-            from {{ ref('fct_attribution') }} as attribution
-            where attribution.opportunity_key = opportunities.opportunity_key
+            select count(*)
+            from (
+                select distinct
+                    attribution.conversion_id,
+                    attribution.model
+                from {{ ref('fct_attribution') }} as attribution
+                where attribution.opportunity_key = opportunities.opportunity_key
+            ) as credited
         ) <> case when opportunities.is_won then 8 else 4 end
 )
 

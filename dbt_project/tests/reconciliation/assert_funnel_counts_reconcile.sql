@@ -25,32 +25,68 @@ opportunities as (
 ),
 
 entities as (
-    select created_date as date_day, 'leads' as measure, 1::numeric as value
-    from {{ ref('fct_leads') }} where {{ in_tested_days('created_date') }}
+    select
+        created_date as date_day,
+        'leads' as measure,
+        1::numeric as value
+    from {{ ref('fct_leads') }}
+    where {{ in_tested_days('created_date') }}
     union all
-    select mql_date as date_day, 'mqls' as measure, 1::numeric as value
-    from {{ ref('fct_leads') }} where mql_date is not null and {{ in_tested_days('mql_date') }}
+    select
+        mql_date as date_day,
+        'mqls' as measure,
+        1::numeric as value
+    from {{ ref('fct_leads') }}
+    where mql_date is not null and {{ in_tested_days('mql_date') }}
     union all
-    select sal_date as date_day, 'sals' as measure, 1::numeric as value
-    from {{ ref('fct_leads') }} where sal_date is not null and {{ in_tested_days('sal_date') }}
+    select
+        sal_date as date_day,
+        'sals' as measure,
+        1::numeric as value
+    from {{ ref('fct_leads') }}
+    where sal_date is not null and {{ in_tested_days('sal_date') }}
     union all
-    select sql_date as date_day, 'sqls' as measure, 1::numeric as value
-    from {{ ref('fct_leads') }} where sql_date is not null and {{ in_tested_days('sql_date') }}
+    select
+        sql_date as date_day,
+        'sqls' as measure,
+        1::numeric as value
+    from {{ ref('fct_leads') }}
+    where sql_date is not null and {{ in_tested_days('sql_date') }}
     union all
-    select created_date as date_day, 'opportunities' as measure, 1::numeric as value
-    from opportunities where {{ in_tested_days('created_date') }}
+    select
+        created_date as date_day,
+        'opportunities' as measure,
+        1::numeric as value
+    from opportunities
+    where {{ in_tested_days('created_date') }}
     union all
-    select created_date as date_day, 'pipeline_amount' as measure, amount as value
-    from opportunities where {{ in_tested_days('created_date') }}
+    select
+        created_date as date_day,
+        'pipeline_amount' as measure,
+        amount as value
+    from opportunities
+    where {{ in_tested_days('created_date') }}
     union all
-    select closed_date as date_day, 'won' as measure, 1::numeric as value
-    from opportunities where is_won and {{ in_tested_days('closed_date') }}
+    select
+        closed_date as date_day,
+        'won' as measure,
+        1::numeric as value
+    from opportunities
+    where is_won and {{ in_tested_days('closed_date') }}
     union all
-    select closed_date as date_day, 'won_amount' as measure, amount as value
-    from opportunities where is_won and {{ in_tested_days('closed_date') }}
+    select
+        closed_date as date_day,
+        'won_amount' as measure,
+        amount as value
+    from opportunities
+    where is_won and {{ in_tested_days('closed_date') }}
     union all
-    select closed_date as date_day, 'lost' as measure, 1::numeric as value
-    from opportunities where is_lost and {{ in_tested_days('closed_date') }}
+    select
+        closed_date as date_day,
+        'lost' as measure,
+        1::numeric as value
+    from opportunities
+    where is_lost and {{ in_tested_days('closed_date') }}
 ),
 
 counted as (
