@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import http.client
 import json
 import os
@@ -12,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ class Handle:
     anchor: date
     tls_url: str | None = None
     ca_file: Path | None = None
+    _connections: dict[str, dict[str, Any]] | None = field(default=None, repr=False)
 
     def control(self, method: str, action: str, body: Any = None) -> Any:
         status, text = _ask(self.base_url, method, f"/_control/{action}", body, self.control_token)
@@ -66,7 +68,9 @@ class Handle:
 
     def connections(self) -> dict[str, dict[str, Any]]:
         """Airflow Connections as `python -m sandbox connections` prints them."""
-        return connections(build(self.scenario, self.seed, self.anchor), self.base_url)
+        if self._connections is None:
+            self._connections = connections(build(self.scenario, self.seed, self.anchor), self.base_url)
+        return copy.deepcopy(self._connections)
 
     def stop(self) -> None:
         self.process.terminate()
