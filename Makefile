@@ -22,7 +22,7 @@ help: ## this list
 
 # --- running -----------------------------------------------------------------------------------------------------
 
-.PHONY: demo up down status dsn ingest build publish rollback airflow env docs
+.PHONY: demo up down status dsn ingest build publish rollback replay airflow env docs
 demo: $(VENV)/.runtime ## install, start, load 90 days, build, audit, publish and print the funnel
 	$(FUNNEL) demo
 
@@ -56,6 +56,9 @@ airflow: $(VENV)/.runtime ## Airflow's own commands: make airflow DO="backfill c
 
 env: $(VENV)/.runtime ## settings of this Airflow for a shell: eval "$$(make -s env)"
 	$(FUNNEL) env
+
+replay: $(VENV)/.runtime ## load what was landed and never loaded, without the vendors: into a new warehouse, everything
+	$(FUNNEL) replay
 
 docs: $(VENV)/.runtime ## Data Docs of Great Expectations and the documentation of dbt
 	$(FUNNEL) docs

@@ -100,6 +100,25 @@ def _rollback(_: argparse.Namespace) -> None:
     print(publish.rollback())
 
 
+def _replay(_: argparse.Namespace) -> None:
+    from funnel import landing, ledger, load, quality
+    from funnel.sources import SOURCES
+
+    runs: dict[tuple[str, str], int] = {}
+    for read in landing.reads():
+        result = load.load(read)
+        if result.is_new:
+            print(f"{read.path}: {result.rows_loaded} rows loaded, {result.rows_quarantined} quarantined")
+            runs[read.source, read.run_id] = result.load_id
+    # Checked in the order in which they were read, as they were at first.
+    for source_name, run_id in sorted(runs, key=lambda run: runs[run]):
+        report = quality.check_raw(source_name, run_id)
+        print(report.text())
+        if report.passed:
+            ledger.complete(SOURCES[source_name], run_id)
+    print(f"{len(runs)} runs replayed; `make build` builds from them")
+
+
 def _docs(_: argparse.Namespace) -> None:
     from funnel import quality, transform
 
@@ -156,6 +175,7 @@ def _parser() -> argparse.ArgumentParser:
     publish = add("publish", _publish, "publish an audited build")
     publish.add_argument("build", type=int, nargs="?", help="its id (default: the newest)")
     add("rollback", _rollback, "return to the publication before")
+    add("replay", _replay, "load what was landed and never loaded, oldest first, without asking a vendor")
     add("docs", _docs, "write the documentation of dbt and the Data Docs of Great Expectations")
     airflow = add("airflow", _airflow, "any command of Airflow's own, with this installation's settings")
     airflow.add_argument("arguments", nargs=argparse.REMAINDER)

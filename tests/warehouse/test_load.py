@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from funnel import ledger, load
+from funnel import landing, ledger, load
 from tests.warehouse.conftest import Land, ad_row
 
 CONTENT = (
@@ -141,6 +141,23 @@ def test_loading_the_same_read_again_is_a_no_op(land: Land) -> None:
     first, again = load.load(landed), load.load(landed)
     assert (first.is_new, again.is_new, again.load_id) == (True, False, first.load_id)
     assert query("select count(*) from ops.loads") == [(1,)]
+
+
+def test_replaying_what_was_landed_gives_the_same_rows_in_a_new_warehouse(land: Land) -> None:
+    for day, cost in ((6, "1"), (7, "2"), (8, "3")):
+        read = land(
+            "google_ads",
+            "campaign_stats",
+            [[ad_row("2026-01-05", cost=cost)]],
+            fetched_at=f"2026-01-{day:02d}T03:00:00+00:00",
+        )
+        load.load(read)
+    before = query(CONTENT)
+    forget("raw.google_ads__campaign_stats")
+    reads = list(landing.reads())
+    assert [read.fetched_at.day for read in reads] == [6, 7, 8]
+    assert all(load.load(read).is_new for read in reads)
+    assert query(CONTENT) == before
 
 
 def test_several_connections_do_not_touch_each_other(land: Land) -> None:

@@ -1,0 +1,27 @@
+"""The warehouse on the oldest PostgreSQL that is supported, Debian's 15: the same tests, another server."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+OLDEST = Path("/usr/lib/postgresql/15/bin")
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.skipif(not (OLDEST / "initdb").exists(), reason="this machine has no PostgreSQL 15 of Debian's")
+def test_warehouse_and_gate_hold_on_postgresql_15() -> None:
+    again = ["tests/warehouse/test_load.py", "tests/warehouse/test_publish.py", "tests/end_to_end/test_gate.py"]
+    result = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:xdist", *again],
+        cwd=ROOT,
+        env=os.environ | {"FUNNEL_TEST_POSTGRES": str(OLDEST)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout[-5000:] + result.stderr[-2000:]
+    assert " passed" in result.stdout
