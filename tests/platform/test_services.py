@@ -1,0 +1,148 @@
+"""What `make up` decides before it starts anything: databases, who plays the vendors, whose processes are whose."""
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from funnel import config, ledger, server, services
+from funnel.sources import SOURCES
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A home without settings of the person who runs the tests; its server, if any, is gone afterwards."""
+    for name in list(os.environ):
+        if name.startswith(("AIRFLOW_", "FUNNEL_", "REPORTING_", "WAREHOUSE_", "SANDBOX")):
+            monkeypatch.delenv(name)
+    folder = tmp_path / "home"
+    monkeypatch.setenv("FUNNEL_HOME", str(folder))
+    monkeypatch.setenv("POSTGRES_PORT", str(server.free_port()))
+    yield folder
+    server.remove(folder)
+
+
+def quiet(text: str) -> None:
+    return
+
+
+def test_an_existing_server_gets_the_databases_instead_of_an_embedded_one(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other"
+    try:
+        existing = server.start(other, settings={"fsync": "off"})
+        monkeypatch.setenv("WAREHOUSE_DSN", existing.dsn("company"))
+        services.start_database(quiet)
+        services.start_database(quiet)
+        ledger.migrate()
+        assert server.find(home) is None
+        with psycopg.connect(config.dsn("bi_reader")) as connection:
+            assert connection.execute("select current_database()").fetchone() == ("company",)
+        airflow = services.airflow_environment()["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
+        with psycopg.connect(airflow.replace("postgresql+psycopg2", "postgresql")) as connection:
+            owner = (
+                "select current_database(), pg_get_userbyid(datdba) from pg_database where datname = current_database()"
+            )
+            assert connection.execute(owner.encode()).fetchone() == ("company_airflow", "company_airflow")
+    finally:
+        server.remove(other)
+
+
+def test_a_server_that_is_too_old_is_refused_by_its_version(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WAREHOUSE_DSN", "postgresql://somebody@nowhere/company")
+    info = type("Info", (), {"server_version": 140011})
+    connection = type("Connection", (), {"info": info, "__enter__": lambda self: self, "__exit__": lambda *_: None})
+    monkeypatch.setattr(psycopg, "connect", lambda *_, **__: connection())
+    with pytest.raises(server.ServerError, match=r"PostgreSQL 14; versions 15 to 18"):
+        services.start_database(quiet)
+
+
+def test_airflow_cannot_read_the_warehouse_nor_the_warehouse_airflow(home: Path) -> None:
+    services.start_database(quiet)
+    ledger.migrate()
+    airflow = services.airflow_environment()["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].replace("+psycopg2", "")
+    with psycopg.connect(airflow) as connection:
+        assert connection.execute("select current_user").fetchone() == ("airflow",)
+    with pytest.raises(psycopg.OperationalError, match="permission denied"):
+        psycopg.connect(airflow.removesuffix("/airflow") + "/warehouse")
+    with pytest.raises(psycopg.OperationalError, match="permission denied"):
+        psycopg.connect(config.dsn("pipeline").removesuffix("/warehouse") + "/airflow")
+
+
+def test_the_sandbox_plays_all_vendors_or_none(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert services.needs_sandbox()
+    assert set(services.airflow_environment()) >= {f"AIRFLOW_CONN_{name.upper()}" for name in SOURCES}
+    monkeypatch.setenv("AIRFLOW_CONN_HUBSPOT", json.dumps({"conn_type": "http", "host": "https://api.hubapi.com"}))
+    assert not services.needs_sandbox()
+    made = {name for name in services.airflow_environment() if name.startswith("AIRFLOW_CONN_")}
+    assert made == {"AIRFLOW_CONN_HUBSPOT"}
+    assert "sandbox" not in {row.name for row in services.status()}
+
+
+def test_a_shell_with_this_installations_settings_still_means_the_sandbox(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in services.airflow_environment().items():
+        monkeypatch.setenv(name, value)
+    assert services.needs_sandbox()
+
+
+def test_the_sandbox_can_be_turned_off(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SANDBOX", "off")
+    assert not services.needs_sandbox()
+
+
+def test_the_made_up_company_stays_the_same_one(home: Path) -> None:
+    (home / "sandbox.json").parent.mkdir(parents=True)
+    (home / "sandbox.json").write_text(json.dumps({"anchor": "2026-03-04"}))
+    assert services.anchor() == "2026-03-04"
+    (home / "sandbox.json").unlink()
+    first = services.anchor()
+    assert services.anchor() == first
+    assert json.loads((home / "sandbox.json").read_text()) == {"anchor": first}
+
+
+def test_settings_of_the_caller_win_over_ours(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert services.airflow_environment()["AIRFLOW__CORE__PARALLELISM"] == "8"
+    monkeypatch.setenv("AIRFLOW__CORE__PARALLELISM", "3")
+    assert services.airflow_environment()["AIRFLOW__CORE__PARALLELISM"] == "3"
+
+
+def test_two_homes_share_no_file_no_port_and_no_secret(home: Path, tmp_path: Path) -> None:
+    one = services.airflow_environment()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FUNNEL_HOME", str(tmp_path / "second"))
+        for name in ("POSTGRES_PORT", "AIRFLOW_PORT", "SANDBOX_PORT", "SANDBOX_TLS_PORT"):
+            patch.setenv(name, str(server.free_port()))
+        two = services.airflow_environment()
+    shared = {name for name in one if name.startswith("AIRFLOW") and one[name] == two.get(name)}
+    for name in shared:
+        assert str(home) not in one[name], name
+        assert not name.endswith(("_KEY", "_SECRET", "_PORT", "_URL", "_CONN")), name
+
+
+def test_what_a_killed_service_left_behind_is_ended_with_it(home: Path) -> None:
+    (home / "run").mkdir(parents=True)
+    (home / "logs").mkdir()
+    script = "sleep 600 & echo $! > child; kill -9 $$"
+    services._spawn(services.Service("sandbox", ("/bin/sh", "-c", f"cd {home}; {script}"), {}), dict(os.environ))
+    child = home / "child"
+    for _ in range(100):
+        if child.exists() and child.read_text().strip() and services.process("sandbox") is None:
+            break
+        subprocess.run(["sleep", "0.05"], check=True)
+    pid = int(child.read_text())
+    assert is_alive(pid)
+    services._terminate("sandbox")
+    assert not is_alive(pid)
+
+
+def is_alive(pid: int) -> bool:
+    import psutil
+
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
