@@ -65,14 +65,15 @@ docs: $(VENV)/.runtime ## Data Docs of Great Expectations and the documentation 
 
 # --- proving -----------------------------------------------------------------------------------------------------
 
-PYTEST := $(PYTHON) -m pytest
+# A file's tests stay in one process, since they share what is slow to start.
+PYTEST := $(PYTHON) -m pytest -n 2 --dist loadfile
 
 .PHONY: test test-all lint bench-load bench-daily
 test: $(VENV)/.development ## every test, on its own throw-away PostgreSQL, beside a running demo
-	$(PYTEST) $(TESTS)
+	$(PYTEST) -m "not soak" $(TESTS)
 
 test-all: $(VENV)/.development ## and the long ones: killed at 50 random moments
-	$(PYTEST) -m "" $(TESTS)
+	$(PYTEST) $(TESTS)
 
 lint: $(VENV)/.development ## ruff, types, layers, SQL
 	$(VENV)/bin/ruff check .

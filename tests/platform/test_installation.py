@@ -24,7 +24,7 @@ from funnel import config, ledger, orchestrator, server, services
 from funnel.sources import SOURCES
 from sandbox import process as sandbox
 
-pytestmark = [pytest.mark.timeout(420), pytest.mark.xdist_group("installation")]
+pytestmark = pytest.mark.timeout(420)
 
 # The small company's days, as the ingest of google_ads is backfilled over them.
 FIRST, LAST = date(2026, 1, 3), date(2026, 1, 14)
