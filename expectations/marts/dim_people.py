@@ -38,10 +38,10 @@ BATCHES = {
         select
             (
                 select count(distinct person_key) from intermediate.int_person_records
-                where person_key in (select person_key from {touched.int_person_records})
+                where {is_touched.person_key.int_person_records}
             ) - (
                 select count(*) from marts.dim_people
-                where person_key in (select person_key from {touched.int_person_records})
+                where {is_touched.person_key.int_person_records}
             ) as people_lost
     """,
 }

@@ -85,7 +85,7 @@ BATCHES = {
                         cost_micros / 1000000.0 as spend,
                         _load_id
                     from raw.google_ads__campaign_stats
-                    where date in (select date_day from {loaded_days} as loaded_days)
+                    where date = any({loaded_days})
 
                     union all
 
@@ -98,7 +98,7 @@ BATCHES = {
                         spend,
                         _load_id
                     from raw.meta_ads__insights
-                    where date_start in (select date_day from {loaded_days} as loaded_days)
+                    where date_start = any({loaded_days})
                 ) as unioned
                 order by platform, ad_account_id, campaign_id, date_day, _load_id desc
             ) as counted
@@ -107,7 +107,7 @@ BATCHES = {
         full join (
             select platform, currency_code, date_day, sum(spend_local) as spend, count(*) as campaign_days
             from marts.fct_ad_stats_daily
-            where date_day in (select date_day from {loaded_days} as loaded_days)
+            where date_day = any({loaded_days})
             group by platform, currency_code, date_day
         ) as shown using (platform, currency_code, date_day)
     """,

@@ -66,7 +66,7 @@ BATCHES = {
             max(deal.amount) - sum(credited.credited_amount) as amount_lost
         from marts.fct_attribution as credited
         left join marts.fct_opportunities as deal on credited.opportunity_key = deal.opportunity_key
-        where credited.conversion_id in (select conversion_id from {touched.fct_attribution})
+        where {is_touched.conversion_id.fct_attribution}
         group by credited.conversion_id, credited.model
     """,
     "touches": """

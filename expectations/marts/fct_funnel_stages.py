@@ -43,23 +43,13 @@ BATCHES = {
                 ('opportunity', days.opportunities),
                 ('won', days.won)
             ) as stages (stage, entities)
-            where
-                days.month_start in (
-                    select month_start from {touched.fct_funnel_stages}
-                    union
-                    select month_start from {touched.fct_funnel_daily}
-                )
+            where {is_touched.month_start.fct_funnel_stages.fct_funnel_daily}
             group by days.month_start, stages.stage
         ) as daily
         full join (
             select month_start, stage, sum(entities) as entities
             from marts.fct_funnel_stages
-            where
-                month_start in (
-                    select month_start from {touched.fct_funnel_stages}
-                    union
-                    select month_start from {touched.fct_funnel_daily}
-                )
+            where {is_touched.month_start.fct_funnel_stages.fct_funnel_daily}
             group by month_start, stage
         ) as monthly using (month_start, stage)
     """,

@@ -82,19 +82,10 @@ BATCHES = {
                 select count(*) from intermediate.int_person_events
                 where
                     starts_cycle
-                    and person_key in (
-                        select person_key from {touched.int_person_events}
-                        union
-                        select person_key from {touched.fct_leads}
-                    )
+                    and {is_touched.person_key.int_person_events.fct_leads}
             ) - (
                 select count(*) from marts.fct_leads
-                where
-                    person_key in (
-                        select person_key from {touched.int_person_events}
-                        union
-                        select person_key from {touched.fct_leads}
-                    )
+                where {is_touched.person_key.int_person_events.fct_leads}
             ) as leads_lost
     """,
 }

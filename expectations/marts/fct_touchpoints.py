@@ -68,26 +68,16 @@ BATCHES = {
         select
             (
                 select count(*) from intermediate.int_touches
-                where
-                    person_key in (
-                        select person_key from {touched.int_touches}
-                        union
-                        select person_key from {touched.fct_touchpoints}
-                    )
+                where {is_touched.person_key.int_touches.fct_touchpoints}
             ) - (
                 select count(*) from marts.fct_touchpoints
-                where
-                    person_key in (
-                        select person_key from {touched.int_touches}
-                        union
-                        select person_key from {touched.fct_touchpoints}
-                    )
+                where {is_touched.person_key.int_touches.fct_touchpoints}
             ) as touches_lost
     """,
     "people": """
         select person_key, count(*) filter (where is_person_creating) as creating_touches
         from marts.fct_touchpoints
-        where person_key in (select person_key from {touched.fct_touchpoints})
+        where {is_touched.person_key.fct_touchpoints}
         group by person_key
     """,
 }

@@ -55,24 +55,14 @@ BATCHES = {
         from (
             select month_start, sum(spend) as spend, sum(won_amount) as won_amount
             from marts.fct_funnel_daily
-            where
-                month_start in (
-                    select month_start from {touched.rpt_channel_return}
-                    union
-                    select month_start from {touched.fct_funnel_daily}
-                )
+            where {is_touched.month_start.rpt_channel_return.fct_funnel_daily}
             group by month_start
         ) as months
         cross join (values ('first'), ('last'), ('linear'), ('position')) as models (model)
         left join (
             select month_start, model, sum(spend) as spend, sum(revenue) as revenue
             from marts.rpt_channel_return
-            where
-                month_start in (
-                    select month_start from {touched.rpt_channel_return}
-                    union
-                    select month_start from {touched.fct_funnel_daily}
-                )
+            where {is_touched.month_start.rpt_channel_return.fct_funnel_daily}
             group by month_start, model
         ) as returns on months.month_start = returns.month_start and models.model = returns.model
     """,

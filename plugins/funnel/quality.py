@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import cache
 from html import escape
 from pathlib import Path
 from types import ModuleType
@@ -150,6 +151,7 @@ class Batch:
         return [*(("critical", each) for each in self.critical), *(("warning", each) for each in self.warning)]
 
 
+@cache
 def suite(name: str) -> ModuleType:
     """The module `expectations/<name>.py`, for instance `raw/google_ads`. Raises SuiteError when there is none."""
     path = SUITES / f"{name}.py"
@@ -396,9 +398,20 @@ class _Scope:
             return f"{'intermediate' if model.startswith('int_') else 'marts'}.{model}"
         return f"marts_changes.{model}"
 
+    def is_touched(self, column: str, models: Sequence[str]) -> str:
+        """The condition that a key or tracked column is one of a changed row of these models."""
+        if self.is_whole:
+            return f"{column} is not null"
+        listed = " union ".join(f"select {column} from {self.touched(model)}" for model in models)  # noqa: S608
+        # As an array the values are looked up in an index; as a subquery the planner may read the whole table.
+        return f"{column} = any(array({listed}))"
+
     def fill(self, query: str) -> str:
         """The query with its words in braces replaced."""
         query = re.sub(r"\{changed\.(\w+)\}", lambda found: self.changed(found[1]), query)
+        query = re.sub(
+            r"\{is_touched\.(\w+)\.([\w.]+)\}", lambda found: self.is_touched(found[1], found[2].split(".")), query
+        )
         query = re.sub(r"\{touched\.(\w+)\}", lambda found: self.touched(found[1]), query)
         return query.format_map(self.words).strip()
 
@@ -433,7 +446,7 @@ def _scope(connection: psycopg.Connection[Any], build_id: int) -> _Scope:
             "since_load_id": str(since),
             "through_load_id": str(build["through_load_id"]),
             # A day that was read again since the build is judged by the next one.
-            "loaded_days": f"(select date_day from ops.loaded_days where load_id > {since} "  # noqa: S608
+            "loaded_days": f"array(select date_day from ops.loaded_days where load_id > {since} "  # noqa: S608
             f"and load_id <= {build['through_load_id']})",
         },
         parameters={

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from funnel import quality
-from tests.expectations.conftest import Deliver, lay_all
+from tests.expectations.conftest import Deliver, lay_built
 from tests.expectations.test_marts import poisoned
 
 
@@ -12,7 +12,7 @@ def test_pages_show_every_suite_and_the_latest_judgement(warehouse: str, deliver
     believable = quality.suite("raw/hubspot").BELIEVABLE
     deliver("hubspot", {"deals": [believable["deals"] | {"probability": 40}]})
     quality.check_raw("hubspot", "run")
-    lay_all(
+    lay_built(
         {
             table: rows
             for table, rows in poisoned("dim_campaigns", "no text holds an e-mail address").items()

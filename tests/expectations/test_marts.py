@@ -6,7 +6,7 @@ import pytest
 
 from funnel import ledger, quality
 from funnel.quality import Check
-from tests.expectations.conftest import MODELS, Deliver, Row, add_build, clean_rows, lay, lay_all
+from tests.expectations.conftest import MODELS, Deliver, Row, add_build, clean_rows, lay, lay_built
 
 MARTS = [name.removeprefix("marts/") for name in quality.mart_suites()]
 POISONED = [(mart, description) for mart in MARTS for description in quality.suite(f"marts/{mart}").POISON]
@@ -49,7 +49,7 @@ def test_every_expectation_of_a_mart_has_poison_and_a_name_of_its_own(mart: str)
 
 
 def test_believable_marts_pass(warehouse: str) -> None:
-    lay_all(clean_rows())
+    lay_built(clean_rows())
     report = quality.check_marts(1)
     assert [check.text for check in report.results if not check.passed] == []
     assert len(report.results) == len(stated("inputs")) + sum(len(stated(f"marts/{mart}")) for mart in MARTS)
@@ -57,7 +57,7 @@ def test_believable_marts_pass(warehouse: str) -> None:
 
 @pytest.mark.parametrize(("mart", "description"), POISONED)
 def test_poison_trips_its_expectation(warehouse: str, mart: str, description: str) -> None:
-    lay_all(poisoned(mart, description))
+    lay_built(poisoned(mart, description))
     failed = [check for check in judge(mart) if not check.passed]
     tripped = next(check for check in failed if check.expectation == description)
     assert "raised" not in tripped.observed
@@ -79,7 +79,7 @@ def publish_everything() -> None:
 
 
 def test_bad_rows_that_did_not_change_are_not_read_again(warehouse: str) -> None:
-    lay_all(poisoned("fct_leads", "every lead has a region"))
+    lay_built(poisoned("fct_leads", "every lead has a region"))
     publish_everything()
     build_id = add_build(is_full=False, since=1)
     report = quality.check_marts(build_id)
@@ -91,19 +91,19 @@ def test_bad_rows_that_did_not_change_are_not_read_again(warehouse: str) -> None
 def test_a_bad_row_beside_one_that_changed_is_not_read_again(warehouse: str) -> None:
     bad, good = {"lead_key": "l1", "region": None}, {"lead_key": "l2", "person_key": "p2"}
     believable = quality.suite("marts/fct_leads").BELIEVABLE[0]
-    lay_all(clean_rows() | {"marts.fct_leads": [believable | bad, believable | good]})
+    lay_built(clean_rows() | {"marts.fct_leads": [believable | bad, believable | good]})
     publish_everything()
     build_id = add_build(is_full=False, since=1)
-    lay("builder", "marts_changes.fct_leads", [{"lead_key": "l2", "person_key": "p2"}])
+    lay("marts_changes.fct_leads", [{"lead_key": "l2", "person_key": "p2"}])
     checks = {check.expectation: check for check in quality.check_marts(build_id).results}
     assert checks["every lead has a region"].passed
 
 
 def test_bad_rows_that_changed_are_caught(warehouse: str) -> None:
-    lay_all(poisoned("fct_leads", "every lead has a region"))
+    lay_built(poisoned("fct_leads", "every lead has a region"))
     publish_everything()
     build_id = add_build(is_full=False, since=1)
-    lay("builder", "marts_changes.fct_leads", [{"lead_key": "l1", "person_key": "p1", "created_date": "2026-01-05"}])
+    lay("marts_changes.fct_leads", [{"lead_key": "l1", "person_key": "p1", "created_date": "2026-01-05"}])
     report = quality.check_marts(build_id)
     assert [(check.table, check.expectation, check.unexpected_count) for check in report.failures] == [
         ("marts.fct_leads", "every lead has a region", 1)
@@ -112,16 +112,16 @@ def test_bad_rows_that_changed_are_caught(warehouse: str) -> None:
 
 def test_a_lead_that_vanished_from_a_touched_day_is_missed(warehouse: str) -> None:
     rows = clean_rows()
-    lay_all(rows | {"marts.fct_leads": [], "intermediate.int_person_events": []})
+    lay_built(rows | {"marts.fct_leads": [], "intermediate.int_person_events": []})
     publish_everything()
     build_id = add_build(is_full=False, since=1)
-    lay("builder", "marts_changes.fct_leads", [{"lead_key": "l1", "person_key": "p1", "created_date": "2026-01-05"}])
+    lay("marts_changes.fct_leads", [{"lead_key": "l1", "person_key": "p1", "created_date": "2026-01-05"}])
     failed = [(check.expectation, check.observed["days"]) for check in quality.check_marts(build_id).failures]
     assert failed == [("leads in = leads out", ["2026-01-05"]), ("MQLs in = MQLs out", ["2026-01-05"])]
 
 
 def test_spend_of_days_loaded_before_is_not_added_up_again(warehouse: str) -> None:
-    lay_all(poisoned("fct_ad_stats_daily", "spend landed = spend shown"))
+    lay_built(poisoned("fct_ad_stats_daily", "spend landed = spend shown"))
     publish_everything()
     assert quality.check_marts(add_build(is_full=False, since=1, through=2)).passed
     with ledger.connect("loader") as connection:
@@ -137,7 +137,7 @@ def test_spend_of_days_loaded_before_is_not_added_up_again(warehouse: str) -> No
 
 
 def test_every_result_is_written_to_the_ledger(warehouse: str) -> None:
-    lay_all(poisoned("fct_opportunities", "the probability lies between 0 and 1"))
+    lay_built(poisoned("fct_opportunities", "the probability lies between 0 and 1"))
     report = quality.check_marts(1)
     with ledger.connect("pipeline") as connection:
         connection.execute("set role builder")
@@ -155,7 +155,7 @@ def test_every_result_is_written_to_the_ledger(warehouse: str) -> None:
 
 
 def test_the_gate_says_which_expectation_how_many_rows_which_keys_and_what_to_do(warehouse: str) -> None:
-    lay_all(poisoned("fct_opportunities", "the probability lies between 0 and 1"))
+    lay_built(poisoned("fct_opportunities", "the probability lies between 0 and 1"))
     report = quality.check_marts(1)
     with pytest.raises(quality.GateClosed) as closed:
         quality.require(report)
@@ -170,27 +170,27 @@ def test_the_query_that_shows_bad_rows_shows_them(warehouse: str) -> None:
     rows = poisoned("fct_opportunities", "a won opportunity has a closing time")
     still_open = {"opportunity_key": "o2", "is_won": False, "is_open": True}
     rows["marts.fct_opportunities"].append(rows["marts.fct_opportunities"][0] | still_open)
-    lay_all(rows)
+    lay_built(rows)
     failure = next(check for check in judge("fct_opportunities") if check.column == "closed_at, is_won")
     with ledger.connect("builder") as connection:
         assert connection.execute(failure.rows_query).fetchall() == [("o1", None)]
 
 
 def test_the_query_that_shows_bad_rows_can_be_run_with_days_too(warehouse: str) -> None:
-    lay_all(poisoned("fct_leads", "no lead comes from the future"))
+    lay_built(poisoned("fct_leads", "no lead comes from the future"))
     (warning,) = quality.check_marts(1).warnings
     with ledger.connect("builder") as connection:
         assert connection.execute(warning.rows_query).fetchone()[0] == "l1"
 
 
 def test_a_passed_gate_lets_the_build_go_on(warehouse: str) -> None:
-    lay_all(clean_rows())
+    lay_built(clean_rows())
     quality.require(quality.check_marts(1))
 
 
 def test_no_value_of_a_row_leaves_the_gate(warehouse: str) -> None:
     rows = poisoned("dim_campaigns", "no text holds an e-mail address")
-    lay_all(rows)
+    lay_built(rows)
     report = quality.check_marts(1)
     assert not report.passed
     with ledger.connect("builder") as connection:
@@ -201,7 +201,7 @@ def test_no_value_of_a_row_leaves_the_gate(warehouse: str) -> None:
 def test_an_expectation_that_cannot_be_evaluated_has_failed(warehouse: str) -> None:
     import great_expectations.expectations as gxe
 
-    lay_all(clean_rows())
+    lay_built(clean_rows())
     batch = quality.Batch(
         suite="marts/dim_channels",
         table="marts.dim_channels",
@@ -221,7 +221,7 @@ def test_an_expectation_that_cannot_be_evaluated_has_failed(warehouse: str) -> N
 
 
 def test_a_mart_that_is_missing_fails_its_whole_suite(warehouse: str) -> None:
-    lay_all(clean_rows())
+    lay_built(clean_rows())
     with ledger.connect("builder", autocommit=True) as connection:
         connection.execute("alter table marts.dim_people set schema seeds")
         try:
@@ -234,7 +234,7 @@ def test_a_mart_that_is_missing_fails_its_whole_suite(warehouse: str) -> None:
 
 
 def test_a_mart_without_a_suite_is_refused(warehouse: str) -> None:
-    lay_all(clean_rows())
+    lay_built(clean_rows())
     with ledger.connect("builder") as connection:
         connection.execute("create table marts.rpt_surprise (date_day date primary key)")
         try:
@@ -249,6 +249,6 @@ def test_marts_built_on_a_delivery_that_failed_its_gate_are_not_published(wareho
     bad = quality.suite("raw/google_ads").BELIEVABLE["campaign_stats"] | {"clicks": -1}
     deliver("google_ads", {"campaign_stats": [bad]})
     assert not quality.check_raw("google_ads", "run").passed
-    lay_all({table: rows for table, rows in clean_rows().items() if not table.startswith("raw.google_ads")})
+    lay_built({table: rows for table, rows in clean_rows().items() if not table.startswith("raw.google_ads")})
     report = quality.check_marts(1)
     assert [check.expectation for check in report.failures] == ["no delivery in this build failed its own gate"]
