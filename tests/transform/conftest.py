@@ -1,0 +1,90 @@
+"""The dbt project on a throw-away warehouse. Raw rows are written by hand: no vendor and no load is needed here."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from funnel import config, load, transform
+
+Write = Callable[..., None]
+
+
+@pytest.fixture(scope="session")
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The parsed project, as dbt writes it. Parsing asks no database."""
+    from dbt.cli.main import dbtRunner
+
+    target = tmp_path_factory.mktemp("dbt")
+    folder = str(target)
+    outcome = dbtRunner().invoke(
+        [
+            "parse",
+            *("--project-dir", str(transform.PROJECT), "--profiles-dir", str(transform.PROJECT)),
+            *("--target-path", folder, "--log-path", folder, "--log-level", "none"),
+        ]
+    )
+    assert outcome.success, outcome.exception
+    return outcome.result.to_dict()
+
+
+@pytest.fixture
+def write(warehouse: str) -> Write:
+    """write("hubspot__contacts", {…}, {…}, load_id=2): raw rows as a load would have left them."""
+    load.create_tables()
+
+    def insert(table: str, *rows: dict[str, Any], load_id: int = 1) -> None:
+        source, _, stream = table.partition("__")
+        with psycopg.connect(warehouse) as admin:
+            admin.execute("set time zone 'UTC'")
+            for row in rows:
+                stored = {
+                    "_connection_id": source,
+                    "_load_id": load_id,
+                    "_fetched_at": "2026-01-06T03:00:00Z",
+                } | row
+                names = ", ".join(stored)
+                values = ", ".join(f"%({name})s" for name in stored)
+                admin.execute(
+                    f"insert into raw.{table} ({names}) values ({values})".encode(),
+                    {name: psycopg.types.json.Jsonb(v) if isinstance(v, list) else v for name, v in stored.items()},
+                )
+            admin.execute(
+                """
+                insert into ops.loads (
+                    source, connection_id, stream, window_from, window_to, rows_read, rows_loaded, rows_quarantined,
+                    rows_retracted, rows_superseded, rows_duplicated, bytes, fetched_at, started_at, finished_at,
+                    run_id, landing, code_version
+                )
+                values (%(source)s, %(source)s, %(stream)s, '2026-01-01', '2026-01-06', 0, 0, 0, 0, 0, 0, 0,
+                    now(), now(), now(), 'test', gen_random_uuid()::text, 'test')
+                """,
+                {"source": source, "stream": stream},
+            )
+            admin.execute(
+                """
+                insert into ops.sources (source, connection_id, restatement_days, first_day, last_day_complete)
+                values (%(source)s, %(source)s, 3, '2026-01-01', '2026-01-05')
+                on conflict do nothing
+                """,
+                {"source": source},
+            )
+
+    return insert
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A copy of the project whose files a test may change."""
+    copied = tmp_path / "dbt_project"
+    shutil.copytree(transform.PROJECT, copied, ignore=shutil.ignore_patterns("target", "logs"))
+    return copied
+
+
+def rows(query: str) -> list[tuple[Any, ...]]:
+    """What the administrator reads."""
+    with psycopg.connect(config.dsn("admin")) as admin:
+        return admin.execute(query.encode()).fetchall()

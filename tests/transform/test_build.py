@@ -1,0 +1,280 @@
+"""What `transform.build` promises: full and incremental builds that agree, failures that say what to do."""
+
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from funnel import config, ledger, publish, transform
+
+from .conftest import Write, rows
+
+CONTACT: dict[str, Any] = {
+    "contact_id": "1",
+    "updated_at": "2026-01-05T10:00:00Z",
+    "email_key": "ana",
+    "created_at": "2026-01-05T10:00:00Z",
+    "_record_key": "k1",
+}
+STATS: dict[str, Any] = {
+    "date": "2026-01-05",
+    "customer_id": "1",
+    "campaign_id": "11",
+    "currency_code": "EUR",
+    "impressions": 1000,
+    "clicks": 50,
+    "cost_micros": 100_000_000,
+}
+
+
+def publish_build(build_id: int) -> None:
+    """Publish without the audit, which is not what these tests are about."""
+    with psycopg.connect(config.dsn("admin")) as admin:
+        admin.execute(
+            "insert into ops.checks (suite, table_name, expectation, severity, passed, build_id) "
+            "values ('test', 'test', 'test', 'critical', true, %s)",
+            (build_id,),
+        )
+    publish.publish(build_id)
+
+
+def set_rates(project: Path, *lines: str) -> None:
+    (project / "seeds/currency_rates.csv").write_text("rate_date,currency_code,rate_to_usd\n" + "\n".join(lines) + "\n")
+
+
+def statuses() -> list[str]:
+    return [status for (status,) in rows("select status from ops.builds order by build_id")]
+
+
+def test_a_warehouse_without_loads_is_not_built(warehouse: str) -> None:
+    with pytest.raises(ledger.LedgerError, match="Ingest a source first"):
+        transform.build()
+
+
+def test_the_unit_tests_of_the_project_pass(write: Write) -> None:
+    write("hubspot__contacts", CONTACT)
+    transform.build()
+    outcome = transform._invoke(transform.PROJECT, "test", "--select", "test_type:unit")
+    failed = {result.node.name: result.message for result in outcome.result.results if str(result.status) != "pass"}
+    assert failed == {}
+    assert len(outcome.result.results) >= 25
+
+
+def test_one_source_alone_can_be_built(write: Write) -> None:
+    """The other sides of the funnel are null: nobody asked them, so nobody said 0."""
+    write("google_ads__campaign_stats", STATS)
+    transform.build()
+    ((spend, impressions, leads, won_amount),) = rows(
+        "select spend is not null, impressions, leads, won_amount from marts.fct_funnel_daily"
+    )
+    assert (spend, impressions, leads, won_amount) == (True, 1000, None, None)
+
+
+def test_rates_are_carried_and_converted_on_both_sides(
+    write: Write, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reporting in euros: a dollar costs what the last quotation before the day says, and a euro is a euro."""
+    monkeypatch.setenv("REPORTING_CURRENCY", "EUR")
+    set_rates(project, "2026-01-05,EUR,1.25", "2026-01-05,GBP,1.50", "2026-01-12,GBP,2.00")
+    write("google_ads__campaign_stats", STATS)
+    transform.build(project_dir=project)
+    found = rows(
+        "select date_day, currency_code, rate, is_carried from intermediate.int_currency_rates_daily "
+        "where date_day in ('2026-01-04', '2026-01-05', '2026-01-11', '2026-01-12') order by 1, 2"
+    )
+    assert found == [
+        (date(2026, 1, 4), "EUR", Decimal(1), False),
+        (date(2026, 1, 5), "EUR", Decimal(1), False),
+        (date(2026, 1, 5), "GBP", Decimal("1.2"), False),
+        (date(2026, 1, 5), "USD", Decimal("0.8"), False),
+        (date(2026, 1, 11), "EUR", Decimal(1), False),
+        (date(2026, 1, 11), "GBP", Decimal("1.2"), True),
+        (date(2026, 1, 11), "USD", Decimal("0.8"), False),
+        (date(2026, 1, 12), "EUR", Decimal(1), False),
+        (date(2026, 1, 12), "GBP", Decimal("1.6"), False),
+        (date(2026, 1, 12), "USD", Decimal("0.8"), False),
+    ]
+
+
+def test_a_currency_without_a_rate_leaves_the_amount_empty(write: Write, project: Path) -> None:
+    set_rates(project, "2026-01-06,EUR,1.10")
+    write("google_ads__campaign_stats", STATS)
+    transform.build(project_dir=project)
+    assert rows("select spend_local, spend from marts.fct_ad_stats_daily") == [(Decimal(100), None)]
+
+
+def test_a_new_rate_reaches_the_days_it_changes_without_a_full_build(write: Write, project: Path) -> None:
+    set_rates(project, "2026-01-01,EUR,1.10")
+    write("google_ads__campaign_stats", STATS, STATS | {"date": "2026-01-03"})
+    publish_build(transform.build(project_dir=project).build_id)
+    set_rates(project, "2026-01-01,EUR,1.10", "2026-01-04,EUR,1.20")
+    built = transform.build(project_dir=project)
+    assert not built.is_full
+    assert rows("select date_day, spend from marts.fct_ad_stats_daily order by 1") == [
+        (date(2026, 1, 3), Decimal(110)),
+        (date(2026, 1, 5), Decimal(120)),
+    ]
+
+
+def test_a_changed_rule_rebuilds_everything(write: Write, project: Path) -> None:
+    write("hubspot__contacts", CONTACT | {"utm_source": "fair", "utm_medium": "booth"})
+    publish_build(transform.build(project_dir=project).build_id)
+    assert rows("select channel from marts.fct_leads") == [("Unknown",)]
+    with (project / "seeds/channel_rules.csv").open("a") as seed:
+        seed.write("1,utm,^fair$,,,Events\n")
+    built = transform.build(project_dir=project)
+    assert built.is_full
+    assert rows("select channel from marts.fct_leads") == [("Events",)]
+
+
+def test_a_failed_test_names_itself_its_rows_and_what_to_do(write: Write, project: Path) -> None:
+    write("hubspot__contacts", CONTACT)
+    (project / "tests/reconciliation/assert_nobody_is_known.sql").write_text(
+        "select person_key from {{ ref('dim_people') }}\n"
+    )
+    with pytest.raises(transform.BuildFailed) as failure:
+        transform.build(project_dir=project)
+    message = str(failure.value)
+    assert "assert_nobody_is_known failed on 1 rows" in message
+    assert '{"person_key": "k1"}' in message
+    assert "What to do:" in message
+    assert statuses() == ["failed"]
+
+
+def test_a_broken_model_names_itself_and_the_error(write: Write, project: Path) -> None:
+    write("hubspot__contacts", CONTACT)
+    model = project / "models/marts/dim_channels.sql"
+    model.write_text(model.read_text().replace("owner_team", "owner_tea"))
+    with pytest.raises(transform.BuildFailed, match=r"Model dim_channels could not be built: .*owner_tea"):
+        transform.build(project_dir=project)
+
+
+def test_an_unreadable_project_says_which_file(write: Write, project: Path) -> None:
+    write("hubspot__contacts", CONTACT)
+    (project / "models/marts/fct_leads.yml").write_text("models: [{name: fct_leads")
+    with pytest.raises(transform.BuildFailed, match=r"fct_leads\.yml"):
+        transform.build(project_dir=project)
+
+
+def test_what_a_failed_build_left_is_repaired_by_the_next(write: Write, project: Path) -> None:
+    """The failed build updated the first tables already; the next one must not take them for old news."""
+    write("hubspot__contacts", CONTACT)
+    publish_build(transform.build(project_dir=project).build_id)
+    write(
+        "hubspot__contacts",
+        CONTACT | {"contact_id": "2", "email_key": "ben", "_record_key": "k2"},
+        load_id=2,
+    )
+    test = project / "tests/reconciliation/assert_something.sql"
+    test.write_text("-- depends_on: {{ ref('int_person_events') }}\nselect 1 as found\n")
+    with pytest.raises(transform.BuildFailed):
+        transform.build(project_dir=project)
+    test.unlink()
+    assert rows("select count(*) from marts.fct_leads") in ([(1,)], [(2,)])
+    built = transform.build(project_dir=project)
+    assert not built.is_full
+    assert rows("select person_key from marts.fct_leads order by 1") == [("k1",), ("k2",)]
+    publish_build(built.build_id)
+    assert rows("select person_key from bi.fct_leads order by 1") == [("k1",), ("k2",)]
+
+
+def tables() -> dict[str, list[tuple[Any, ...]]]:
+    """Every row of every table that a build writes."""
+    names = rows(
+        "select schemaname, tablename from pg_tables where schemaname in ('intermediate', 'marts') order by 1, 2"
+    )
+    return {name: sorted(rows(f"select * from {schema}.{name}"), key=repr) for schema, name in names}
+
+
+def test_an_incremental_build_equals_a_full_one(write: Write) -> None:
+    """Persons that merge, split, move and vanish; deals that change hands; days that are retracted."""
+    event = {
+        "event_type": "e_form_submission_v2",
+        "contact_id": "2",
+        "occurred_on": "2026-01-05",
+        "occurred_at": "2026-01-05T12:00:00Z",
+    }
+    lead = {"modified_at": "2026-01-05T10:00:00Z", "created_at": "2026-01-05T11:00:00Z"}
+    deal = {"modified_at": "2026-01-05T10:00:00Z", "created_at": "2026-01-05T18:00:00Z", "currency_code": "USD"}
+    write("google_ads__campaign_stats", STATS, STATS | {"campaign_id": "12"})
+    write(
+        "hubspot__contacts",
+        CONTACT,
+        CONTACT | {"contact_id": "2", "email_key": "ben", "_record_key": "k2", "utm_campaign": "Later"},
+        CONTACT | {"contact_id": "3", "email_key": "carl", "_record_key": "k3", "company_id": "7"},
+    )
+    write("hubspot__contact_events", event | {"event_id": "e1"}, event | {"event_id": "e2"})
+    write("salesforce__leads", lead | {"lead_id": "L1", "email_key": "ana", "_record_key": "k4"})
+    write(
+        "salesforce__contacts",
+        lead | {"contact_id": "C1", "email_key": "dora", "_record_key": "k5", "account_id": "A1"},
+    )
+    write("salesforce__accounts", {"account_id": "A1", "modified_at": "2026-01-05T10:00:00Z", "country": "France"})
+    write("salesforce__opportunities", deal | {"opportunity_id": "O1", "primary_contact_id": "C1", "amount": 100})
+    publish_build(transform.build().build_id)
+
+    with psycopg.connect(config.dsn("admin")) as admin:
+        admin.execute(
+            "insert into ops.loaded_days (source, connection_id, stream, date_day, fetched_at, load_id) values "
+            "('hubspot', 'hubspot', 'contact_events', '2026-01-05', now(), 1), "
+            "('google_ads', 'google_ads', 'campaign_stats', '2026-01-05', now(), 1)"
+        )
+    for changes in (
+        # Two persons become one, and one vanishes; a deal's contact turns out to be somebody else.
+        [
+            "update raw.hubspot__contacts set email_key = 'ben', _load_id = {load} where contact_id = '1'",
+            "update raw.hubspot__contacts set is_archived = true, _load_id = {load} where contact_id = '3'",
+            "update raw.salesforce__contacts set email_key = 'ana', _load_id = {load} where contact_id = 'C1'",
+        ],
+        # A merge with a contact nobody saw; a retracted event; an account moves; the deal is won.
+        [
+            "update raw.hubspot__contacts set merged_contact_ids = '9', _load_id = {load} where contact_id = '2'",
+            "delete from raw.hubspot__contact_events where event_id = 'e1'",
+            "update ops.loaded_days set load_id = {load} where stream = 'contact_events'",
+            "update raw.salesforce__accounts set country = 'Brazil', _load_id = {load} where account_id = 'A1'",
+            "update raw.salesforce__opportunities set is_closed = true, is_won = true, stage = 'Closed Won', "
+            "close_date = '2026-01-07', amount = 150, _load_id = {load}",
+        ],
+        # A campaign gets the name a touch waited for; another one's days are taken back.
+        [
+            "insert into raw.google_ads__campaigns (customer_id, campaign_id, campaign_name, _connection_id, _load_id, "
+            "_fetched_at) values ('1', '12', 'Later', 'google_ads', {load}, '2026-01-07T03:00:00Z')",
+            "delete from raw.google_ads__campaign_stats where campaign_id = '11'",
+            "update ops.loaded_days set load_id = {load} where stream = 'campaign_stats'",
+        ],
+        # The two part again, the vanished one is back, and sales takes the lead up.
+        [
+            "update raw.hubspot__contacts set email_key = 'eve', _load_id = {load} where contact_id = '1'",
+            "update raw.hubspot__contacts set is_archived = false, _load_id = {load} where contact_id = '3'",
+            "insert into raw.hubspot__companies (company_id, updated_at, country, _connection_id, _load_id, "
+            "_fetched_at) values ('7', '2026-01-06', 'Japan', 'hubspot', {load}, '2026-01-07T03:00:00Z')",
+            "insert into raw.salesforce__lead_history (history_id, modified_at, lead_id, field, new_value, created_at, "
+            "_connection_id, _load_id, _fetched_at) values ('H1', '2026-01-06', 'L1', 'Status', "
+            "'Working - Contacted', '2026-01-06', 'salesforce', {load}, '2026-01-07T03:00:00Z')",
+        ],
+    ):
+        ((load_id,),) = rows("select max(load_id) + 1 from ops.loads")
+        with psycopg.connect(config.dsn("admin")) as admin:
+            for change in changes:
+                admin.execute(change.format(load=load_id).encode())
+        write("salesforce__users")
+        built = transform.build()
+        assert not built.is_full
+        publish_build(built.build_id)
+    incremental = tables()
+    assert sorted(rows("select n_records_merged from marts.dim_people")) == [(1,), (1,), (2,), (2,)]
+    transform.build(full=True)
+    full = tables()
+    assert {name: incremental[name] for name in full if incremental[name] != full[name]} == {}
+    assert incremental.keys() == full.keys()
+
+
+def test_the_documentation_is_one_file(write: Write) -> None:
+    write("hubspot__contacts", CONTACT)
+    transform.build()
+    page = transform.docs()
+    assert page.name == "static_index.html"
+    assert "rpt_restatement" in page.read_text()

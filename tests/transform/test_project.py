@@ -1,0 +1,142 @@
+"""Rules that every file of the dbt project keeps, proved over the manifest."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from funnel import transform
+from funnel.contract import raw_table
+from funnel.sources import SOURCES
+
+MARTS = {
+    "dim_dates",
+    "dim_channels",
+    "dim_campaigns",
+    "dim_campaigns_history",
+    "dim_people",
+    "dim_accounts",
+    "dim_sales_reps",
+    "fct_ad_stats_daily",
+    "fct_touchpoints",
+    "fct_stage_events",
+    "fct_leads",
+    "fct_opportunities",
+    "fct_attribution",
+    "fct_funnel_daily",
+    "fct_funnel_stages",
+    "rpt_channel_return",
+    "rpt_restatement",
+}
+
+
+def models(manifest: dict[str, Any], layer: str | None = None) -> list[dict[str, Any]]:
+    found = [node for node in manifest["nodes"].values() if node["resource_type"] == "model"]
+    return [node for node in found if layer is None or node["fqn"][1] == layer]
+
+
+def test_the_marts_are_the_promised_ones(manifest: dict[str, Any]) -> None:
+    assert {node["name"] for node in models(manifest, "marts")} == MARTS
+
+
+def test_source_is_called_in_staging_only(manifest: dict[str, Any]) -> None:
+    strangers = [
+        node["name"]
+        for node in manifest["nodes"].values()
+        if node["resource_type"] in ("model", "test", "seed")
+        and node["fqn"][1] != "staging"
+        and any(parent.startswith("source.") for parent in node.get("depends_on", {}).get("nodes", []))
+    ]
+    assert strangers == []
+
+
+def test_every_stream_has_a_staging_model_in_its_sources_folder(manifest: dict[str, Any]) -> None:
+    read = {
+        (Path(node["original_file_path"]).parent.name, parent.split(".")[-1])
+        for node in models(manifest, "staging")
+        for parent in node["depends_on"]["nodes"]
+    }
+    declared = {(source.name, raw_table(source, stream)) for source in SOURCES.values() for stream in source.streams}
+    assert read - {("ops", "publications")} == declared
+
+
+def test_staging_carries_every_declared_column(manifest: dict[str, Any]) -> None:
+    for source in SOURCES.values():
+        for stream in source.streams:
+            entity = "campaign_versions" if stream.keep_versions else stream.name
+            path = transform.PROJECT / f"models/staging/{source.name}/stg_{source.name}__{entity}.sql"
+            words = set(re.findall(r"\w+", path.read_text()))
+            # The time zone of an account with one row per campaign is the ledger's to know.
+            missing = {name for column in stream.columns for name, _ in column.raw_columns} - words
+            assert missing <= {"time_zone"}, f"{path.name} leaves out {missing}"
+
+
+def test_staging_neither_joins_nor_aggregates(manifest: dict[str, Any]) -> None:
+    for node in models(manifest, "staging"):
+        assert not re.search(r"\b(join|group by|distinct|union)\b", node["raw_code"]), node["name"]
+
+
+def test_every_model_says_what_a_row_is_and_tests_its_key(manifest: dict[str, Any]) -> None:
+    tested = {
+        test["attached_node"]
+        for test in manifest["nodes"].values()
+        if test["resource_type"] == "test"
+        and test.get("test_metadata")
+        and test["test_metadata"]["name"] in ("grain", "grain_of_loaded_rows")
+    }
+    for node in models(manifest):
+        assert node["description"].startswith("One row per "), f"{node['name']}: {node['description']!r}"
+        assert node["unique_id"] in tested, f"{node['name']} does not test its key"
+
+
+def test_the_tested_key_is_the_key_of_the_table(manifest: dict[str, Any]) -> None:
+    for test in manifest["nodes"].values():
+        if test["resource_type"] == "test" and (test.get("test_metadata") or {}).get("name") == "grain":
+            node = manifest["nodes"][test["attached_node"]]
+            if node["config"]["materialized"] == "keyed_table":
+                assert test["test_metadata"]["kwargs"]["columns"] == node["config"]["unique_key"], node["name"]
+
+
+@pytest.mark.parametrize("layer", ["marts", "intermediate", "staging"])
+def test_every_column_of_a_model_is_described(manifest: dict[str, Any], layer: str) -> None:
+    for node in models(manifest, layer):
+        assert node["columns"], node["name"]
+        for column in node["columns"].values():
+            assert len(column["description"]) > 3, f"{node['name']}.{column['name']}"
+
+
+def test_every_mart_has_an_enforced_contract(manifest: dict[str, Any]) -> None:
+    for node in models(manifest, "marts"):
+        assert node["config"]["contract"]["enforced"], node["name"]
+        assert all(column["data_type"] for column in node["columns"].values()), node["name"]
+
+
+def test_money_and_shares_are_numeric(manifest: dict[str, Any]) -> None:
+    for node in models(manifest, "marts"):
+        for column in node["columns"].values():
+            assert column["data_type"] not in ("double precision", "real", "float"), f"{node['name']}.{column['name']}"
+            if re.search(r"amount|spend|revenue|credit|rate$|value$|roas|cac$", column["name"]):
+                assert column["data_type"] == "numeric", f"{node['name']}.{column['name']}"
+
+
+def test_no_model_reads_the_clock() -> None:
+    clock = re.compile(
+        r"\b(now\(\)|current_date|current_timestamp|localtimestamp|clock_timestamp|run_started_at)\b|now\("
+    )
+    for path in (*transform.PROJECT.glob("models/**/*.sql"), *transform.PROJECT.glob("macros/*.sql")):
+        assert not clock.search(path.read_text()), path
+
+
+def test_no_number_is_a_float() -> None:
+    for path in transform.PROJECT.glob("**/*.sql"):
+        assert not re.search(r"::\s*(float|real|double)", path.read_text()), path
+
+
+def test_seeds_are_described_column_by_column(manifest: dict[str, Any]) -> None:
+    for node in manifest["nodes"].values():
+        if node["resource_type"] == "seed":
+            header = (transform.PROJECT / node["original_file_path"]).read_text().splitlines()[0].split(",")
+            assert list(node["columns"]) == header, node["name"]
+            assert node["description"].startswith("One row per "), node["name"]
+            assert set(node["config"]["column_types"]) == set(header), node["name"]
