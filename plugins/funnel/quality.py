@@ -38,6 +38,8 @@ SUITES = config.REPOSITORY / "expectations"
 
 # A mart with a hundred thousand bad rows is recognised by five of them.
 SAMPLES = 5
+# An alert is read on a telephone.
+TOLD = 12
 
 Severity = Literal["critical", "warning"]
 
@@ -115,8 +117,10 @@ class CheckReport:
             f"{self.subject}: {len(self.failures)} of {critical} critical expectations failed, "
             f"{len(self.warnings)} of {len(self.results) - critical} warnings."
         )
+        told = [*self.failures, *self.warnings]
+        more = [f"… and {len(told) - TOLD} more in ops.checks."] if len(told) > TOLD else []
         advice = [] if self.passed else [self.advice]
-        return "\n".join([head, *(check.text for check in (*self.failures, *self.warnings)), *advice])
+        return "\n".join([head, *(check.text for check in told[:TOLD]), *more, *advice])
 
 
 def require(report: CheckReport) -> None:
@@ -725,8 +729,9 @@ def _reason(error: BaseException) -> str:
 
 
 def _shortened(text: str) -> str:
-    """The first line: what follows in a database error quotes statements and may quote values."""
-    return text.strip().splitlines()[0][:300] if text.strip() else "no reason given"
+    """The first line without addresses: what follows in a database error quotes statements and values."""
+    first = text.strip().splitlines()[0][:300] if text.strip() else "no reason given"
+    return re.sub(r"\S+@\S+", "(address)", first)
 
 
 # The ledger --------------------------------------------------------------------------------------------------------

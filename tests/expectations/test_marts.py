@@ -220,6 +220,19 @@ def test_an_expectation_that_cannot_be_evaluated_has_failed(warehouse: str) -> N
     assert "could not be evaluated" in bad.text
 
 
+def test_a_report_on_very_many_failures_stays_short() -> None:
+    failures = tuple(Check("marts/x", "marts.x", None, f"expectation {n}", "critical", False) for n in range(40))
+    text = quality.CheckReport("Marts of build 1", "What to do: repair.", failures).text()
+    assert "40 of 40 critical expectations failed" in text
+    assert text.count("CRITICAL") == quality.TOLD
+    assert "… and 28 more in ops.checks." in text
+    assert text.endswith("What to do: repair.")
+
+
+def test_an_address_in_a_database_error_is_not_repeated() -> None:
+    assert quality._shortened('invalid input: "ana@example.com"\nDETAIL: more') == "invalid input: (address)"
+
+
 def test_a_mart_that_is_missing_fails_its_whole_suite(warehouse: str) -> None:
     lay_built(clean_rows())
     with ledger.connect("builder", autocommit=True) as connection:
