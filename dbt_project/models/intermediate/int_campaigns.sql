@@ -7,19 +7,20 @@
 
 with
 
-google_ads_stats as (
+-- `not materialized`: a CTE that is read twice would otherwise be computed whole before any index could be used.
+google_ads_stats as not materialized (
     select * from {{ ref('stg_google_ads__campaign_stats') }}
 ),
 
-google_ads_versions as (
+google_ads_versions as not materialized (
     select * from {{ ref('stg_google_ads__campaign_versions') }}
 ),
 
-meta_ads_insights as (
+meta_ads_insights as not materialized (
     select * from {{ ref('stg_meta_ads__insights') }}
 ),
 
-meta_ads_versions as (
+meta_ads_versions as not materialized (
     select * from {{ ref('stg_meta_ads__campaign_versions') }}
 ),
 

@@ -22,7 +22,7 @@
 
 with
 
-opportunities as (
+opportunities as not materialized (
     select * from {{ ref('stg_salesforce__opportunities') }}
     where not coalesce(is_deleted, false)
 ),

@@ -35,7 +35,7 @@ opportunities as (
     where person_key is not null and {{ in_scope('person_key') }}
 ),
 
-contacts as (
+contacts as not materialized (
     select * from {{ ref('stg_hubspot__contacts') }}
 ),
 

@@ -21,11 +21,11 @@ ad_stats as (
     where {{ in_scope('date_day') }}
 ),
 
-leads as (
+leads as not materialized (
     select * from {{ ref('fct_leads') }}
 ),
 
-opportunities as (
+opportunities as not materialized (
     select * from {{ ref('fct_opportunities') }}
     where opportunity_type <> 'renewal'
 ),

@@ -8,7 +8,7 @@ credits as (
     where {{ in_changes_of('fct_attribution', 'conversion_id', 'conversion_id') }}
 ),
 
-opportunities as (
+opportunities as not materialized (
     select * from {{ ref('fct_opportunities') }}
 ),
 

@@ -19,7 +19,7 @@ funnel as (
     group by date_day
 ),
 
-opportunities as (
+opportunities as not materialized (
     select * from {{ ref('fct_opportunities') }}
     where opportunity_type <> 'renewal'
 ),

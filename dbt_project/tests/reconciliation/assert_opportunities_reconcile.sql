@@ -3,7 +3,7 @@
 
 with
 
-landed as (
+landed as not materialized (
     select
         connection_id,
         opportunity_id,
@@ -66,13 +66,15 @@ made_up as (
         null::numeric as landed,
         facts.amount_local as found
     from {{ ref('fct_opportunities') }} as facts
+    inner join {{ ref('int_opportunities') }} as records on facts.opportunity_key = records.opportunity_key
     where
         {{ in_changes_of('fct_opportunities', 'opportunity_key', 'facts.opportunity_key') }}
         and not exists (
             select 1 from landed
             where
-                landed.source_system = facts.source_system
-                and landed.opportunity_id = facts.opportunity_id
+                landed.source_system = records.source_system
+                and landed.connection_id = records.connection_id
+                and landed.opportunity_id = records.opportunity_id
         )
 )
 
