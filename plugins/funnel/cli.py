@@ -75,7 +75,7 @@ def _ingest(chosen: argparse.Namespace) -> None:
         conf = {"from": chosen.first.isoformat(), "to": last.isoformat()}
         run_id = orchestrator.trigger(airflow, dag_id, conf)
         orchestrator.follow(airflow, dag_id, run_id, print)
-    print(f"loaded {chosen.source} {chosen.first} to {last}; build_funnel follows by itself")
+    print(f"loaded {chosen.source} {chosen.first} to {last}; build_funnel follows by itself, unless it is paused")
 
 
 def _build(chosen: argparse.Namespace) -> None:

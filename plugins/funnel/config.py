@@ -58,6 +58,31 @@ def _integer(name: str, default: int) -> int:
         raise ConfigurationError(f"{name} is {text!r}, but must be a whole number such as {default}.") from None
 
 
+def _home() -> Path:
+    return Path(os.environ.get("FUNNEL_HOME") or REPOSITORY / ".local").expanduser().resolve()
+
+
+def _port(name: str, default: int) -> int:
+    """From the environment, else the one that this home was started with, else the usual one."""
+    try:
+        kept = json.loads((_home() / "ports.json").read_text())
+    except (OSError, ValueError):
+        kept = {}
+    return _integer(name, kept.get(name, default))
+
+
+def keep_ports() -> None:
+    """Note this home's ports, so that later commands find it without its environment."""
+    chosen = settings()
+    ports = {
+        "POSTGRES_PORT": chosen.postgres_port,
+        "SANDBOX_PORT": chosen.sandbox_port,
+        "SANDBOX_TLS_PORT": chosen.sandbox_tls_port,
+        "AIRFLOW_PORT": chosen.airflow_port,
+    }
+    (chosen.home / "ports.json").write_text(json.dumps(ports))
+
+
 def settings() -> Settings:
     """Read the environment. Raises ConfigurationError naming the variable that cannot be used."""
     timezone = os.environ.get("REPORTING_TIMEZONE", "UTC")
@@ -71,14 +96,14 @@ def settings() -> Settings:
     if len(currency) != 3 or not currency.isalpha():
         raise ConfigurationError(f"REPORTING_CURRENCY is {currency!r}, which is no ISO 4217 code such as USD.")
     return Settings(
-        home=Path(os.environ.get("FUNNEL_HOME") or REPOSITORY / ".local").expanduser().resolve(),
+        home=_home(),
         warehouse_dsn=os.environ.get("WAREHOUSE_DSN") or None,
         warehouse_database=os.environ.get("WAREHOUSE_DATABASE", "warehouse"),
-        postgres_port=_integer("POSTGRES_PORT", 5439),
+        postgres_port=_port("POSTGRES_PORT", 5439),
         with_sandbox=os.environ.get("SANDBOX", "on").lower() != "off",
-        sandbox_port=_integer("SANDBOX_PORT", 8090),
-        sandbox_tls_port=_integer("SANDBOX_TLS_PORT", 8443),
-        airflow_port=_integer("AIRFLOW_PORT", 8080),
+        sandbox_port=_port("SANDBOX_PORT", 8090),
+        sandbox_tls_port=_port("SANDBOX_TLS_PORT", 8443),
+        airflow_port=_port("AIRFLOW_PORT", 8080),
         reporting_currency=currency,
         reporting_timezone=timezone,
         master_crm=os.environ.get("MASTER_CRM", "salesforce"),

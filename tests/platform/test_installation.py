@@ -152,7 +152,7 @@ def test_make_dsn_prints_a_working_url_and_nothing_else(installation: Installati
 
 
 def test_secrets_are_for_their_owner_only(installation: Installation) -> None:
-    for name in ("secrets.json", "airflow/passwords.json", "postgres.json"):
+    for name in ("", "secrets.json", "airflow/passwords.json", "postgres.json"):
         assert (installation.home / name).stat().st_mode & 0o077 == 0, name
 
 

@@ -113,6 +113,17 @@ def test_settings_of_the_caller_win_over_ours(home: Path, monkeypatch: pytest.Mo
     assert services.airflow_environment()["AIRFLOW__CORE__PARALLELISM"] == "3"
 
 
+def test_a_home_keeps_its_ports_until_the_environment_says_others(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home.mkdir()
+    started_with = config.settings().postgres_port
+    config.keep_ports()
+    monkeypatch.delenv("POSTGRES_PORT")
+    assert config.settings().postgres_port == started_with
+    assert f":{started_with}/" in config.dsn("bi_reader")
+    monkeypatch.setenv("POSTGRES_PORT", "5440")
+    assert config.settings().postgres_port == 5440
+
+
 def test_two_homes_share_no_file_no_port_and_no_secret(home: Path, tmp_path: Path) -> None:
     one = services.airflow_environment()
     with pytest.MonkeyPatch.context() as patch:
