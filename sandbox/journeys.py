@@ -267,10 +267,10 @@ def _respond(office: Office, rng: random.Random, journey: Journey, at: int, only
         office.add_event(at, event_type, contact_id, {"hs_email_campaign_id": "311"})
         tell(journey.person, at, "touch", "Email")
     elif kind == "webinar":
-        office.add_event(at, "pe4242_webinar_attended", contact_id, {"webinar_title": "Funnels that add up"})
+        office.add_event(at, "pe4242_webinar_attended", contact_id, {})
         tell(journey.person, at, "touch", "Events")
     elif kind == "fair":
-        office.add_event(at, "pe4242_trade_show_visited", contact_id, {"trade_show": "Data Days"})
+        office.add_event(at, "pe4242_trade_show_visited", contact_id, {})
         tell(journey.person, at, "touch", "Events")
     elif kind == "form":
         tags = {"hs_utm_source": "newsletter", "hs_utm_medium": "email", "hs_utm_campaign": "monthly-news"}

@@ -36,11 +36,18 @@ where not exists (
 comment on view ops.incomplete_days is 'Days between the first and the last loaded day of a dated stream that no load covers.';
 
 create view ops.latest_checks as
-select distinct on (build_id, suite, table_name, column_name, expectation) *
-from ops.checks
-where build_id is not null
-order by build_id, suite, table_name, column_name, expectation, check_id desc;
-comment on view ops.latest_checks is 'Of each expectation on a build, the evaluation that counts: the latest.';
+select audit.*
+from ops.checks as audit
+inner join (
+    select
+        build_id,
+        max(checked_at) as checked_at
+    from ops.checks
+    where build_id is not null
+    group by build_id
+) as latest
+    on audit.build_id = latest.build_id and audit.checked_at = latest.checked_at;
+comment on view ops.latest_checks is 'The audit of each build that counts: the latest. All checks of one audit share their moment.';
 
 create view bi.data_status as
 with last_audited as (

@@ -70,6 +70,8 @@ STREAMS = (
             Column("utm_medium", "text", "properties.hs_utm_medium"),
             Column("utm_campaign", "text", "properties.hs_utm_campaign"),
             Column("utm_id", "text", "properties.utm_id"),
+            Column("page_url", "text", "properties.hs_url"),
+            Column("email_campaign_id", "text", "properties.hs_email_campaign_id"),
         ),
         ignored=("objectType",),
     ),
