@@ -7,6 +7,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from funnel import config, load, transform
 
@@ -28,7 +29,9 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         ]
     )
     assert outcome.success, outcome.exception
-    return outcome.result.to_dict()
+    parsed: Any = outcome.result
+    found: dict[str, Any] = parsed.to_dict()
+    return found
 
 
 @pytest.fixture
@@ -50,7 +53,7 @@ def write(warehouse: str) -> Write:
                 values = ", ".join(f"%({name})s" for name in stored)
                 admin.execute(
                     f"insert into raw.{table} ({names}) values ({values})".encode(),
-                    {name: psycopg.types.json.Jsonb(v) if isinstance(v, list) else v for name, v in stored.items()},
+                    {name: Jsonb(v) if isinstance(v, list) else v for name, v in stored.items()},
                 )
             admin.execute(
                 """
