@@ -124,13 +124,17 @@ def load(landed: LandedRead) -> LoadResult:
 
 
 def create_tables() -> None:
-    """Create the tables of streams that were never loaded: the marts are built without them, not refused."""
+    """Create what is declared and was never loaded, tables and columns: the marts are built without it, not refused."""
     with ledger.connect("loader") as connection, connection.transaction():
-        named = connection.execute("select tablename from pg_tables where schemaname = 'raw'")
-        stored = {row[0] for row in named}
+        stored = set(
+            connection.execute(
+                "select table_name, column_name from information_schema.columns where table_schema = 'raw'"
+            ).fetchall()
+        )
         for source in SOURCES.values():
             for stream in source.streams:
-                if raw_table(source, stream) not in stored:
+                name = raw_table(source, stream)
+                if any((name, column) not in stored for column, _ in rows.raw_columns(stream)):
                     _ensure_table(connection, source, stream)
 
 

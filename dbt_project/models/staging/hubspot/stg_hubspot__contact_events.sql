@@ -11,6 +11,7 @@ renamed as (
         event_id,
         contact_id,
         utm_id,
+        email_campaign_id,
         _load_id as load_id,
 
         -- strings
@@ -18,6 +19,7 @@ renamed as (
         utm_source,
         utm_medium,
         utm_campaign,
+        page_url,
 
         -- dates
         occurred_on,
