@@ -268,7 +268,7 @@ def test_an_ordinary_user_needs_nothing_but_a_home(tmp_path: Path) -> None:
             shutil.copytree(each, place / each.name)
         script = (
             "import os; from pathlib import Path; from funnel import server; import psycopg\n"
-            "home = Path('home').absolute()\n"
+            "home = Path('home', 'd' * 90).absolute()\n"
             "running = server.start(home, settings={'fsync': 'off'})\n"
             "print(os.geteuid(), psycopg.connect(running.dsn()).execute('select 41 + 1').fetchone()[0])\n"
             "assert home in running.data_dir.parents and place in running.bindir.parents\n"
