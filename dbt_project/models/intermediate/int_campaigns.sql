@@ -4,128 +4,115 @@
         indexes=[{'columns': ['campaign_key']}],
     )
 }}
+-- depends_on: {{ ref('stg_ops__loaded_days') }}
 
 with
 
--- `not materialized`: a CTE that is read twice would otherwise be computed whole before any index could be used.
-google_ads_stats as not materialized (
-    select * from {{ ref('stg_google_ads__campaign_stats') }}
+stats as not materialized (
+    select * from {{ ref('int_ad_stats_unioned') }}
 ),
 
-google_ads_versions as not materialized (
-    select * from {{ ref('stg_google_ads__campaign_versions') }}
-),
-
-meta_ads_insights as not materialized (
-    select * from {{ ref('stg_meta_ads__insights') }}
-),
-
-meta_ads_versions as not materialized (
-    select * from {{ ref('stg_meta_ads__campaign_versions') }}
-),
-
--- Every campaign the platforms described or reported on; days already built need not be read again to know theirs.
-named_on_google_ads as (
+described as (
     select
         connection_id,
-        ad_account_id,
-        campaign_id
-    from google_ads_versions
-    union
-    select
-        connection_id,
-        ad_account_id,
-        campaign_id
-    from google_ads_stats
-    where load_id > {{ since_load_id() }}
-    {% if not is_full_build() %}
-    union
-    select
-        connection_id,
-        ad_account_id,
-        campaign_id
-    from {{ this }}
-    where platform = 'google_ads'
-    {% endif %}
-),
-
-named_on_meta_ads as (
-    select
-        connection_id,
-        ad_account_id,
-        campaign_id
-    from meta_ads_versions
-    union
-    select
-        connection_id,
-        ad_account_id,
-        campaign_id
-    from meta_ads_insights
-    where load_id > {{ since_load_id() }}
-    {% if not is_full_build() %}
-    union
-    select
-        connection_id,
-        ad_account_id,
-        campaign_id
-    from {{ this }}
-    where platform = 'meta_ads'
-    {% endif %}
-),
-
-dated as (
-    select
-        named.connection_id,
         'google_ads' as platform,
-        named.ad_account_id,
-        named.campaign_id,
-        described.first_described_at,
-        reported.first_date
-    from named_on_google_ads as named
-    left join lateral (
-        select min(stats.date_day) as first_date
-        from google_ads_stats as stats
-        where
-            stats.connection_id = named.connection_id
-            and stats.ad_account_id = named.ad_account_id
-            and stats.campaign_id = named.campaign_id
-    ) as reported on true
-    left join lateral (
-        select min(versions.fetched_at) as first_described_at
-        from google_ads_versions as versions
-        where
-            versions.connection_id = named.connection_id
-            and versions.ad_account_id = named.ad_account_id
-            and versions.campaign_id = named.campaign_id
-    ) as described on true
+        ad_account_id,
+        campaign_id,
+        min(fetched_at) as first_described_at
+    from {{ ref('stg_google_ads__campaign_versions') }}
+    group by connection_id, ad_account_id, campaign_id
 
     union all
 
     select
-        named.connection_id,
+        connection_id,
         'meta_ads' as platform,
-        named.ad_account_id,
-        named.campaign_id,
-        described.first_described_at,
-        reported.first_date
-    from named_on_meta_ads as named
-    left join lateral (
-        select min(insights.date_day) as first_date
-        from meta_ads_insights as insights
-        where
-            insights.connection_id = named.connection_id
-            and insights.ad_account_id = named.ad_account_id
-            and insights.campaign_id = named.campaign_id
-    ) as reported on true
-    left join lateral (
-        select min(versions.fetched_at) as first_described_at
-        from meta_ads_versions as versions
-        where
-            versions.connection_id = named.connection_id
-            and versions.ad_account_id = named.ad_account_id
-            and versions.campaign_id = named.campaign_id
-    ) as described on true
+        ad_account_id,
+        campaign_id,
+        min(fetched_at) as first_described_at
+    from {{ ref('stg_meta_ads__campaign_versions') }}
+    group by connection_id, ad_account_id, campaign_id
 ),
+
+{% if is_full_build() -%}
+reported as (
+    select
+        connection_id,
+        platform,
+        ad_account_id,
+        campaign_id,
+        min(date_day) as first_reported_date
+    from stats
+    group by connection_id, platform, ad_account_id, campaign_id
+),
+{%- else -%}
+read_days as (
+    select distinct date_day
+    from {{ ref('stg_ops__loaded_days') }}
+    where
+        (source_name, stream) in (('google_ads', 'campaign_stats'), ('meta_ads', 'insights'))
+        and load_id > {{ since_load_id() }}
+),
+
+read_stats as (
+    select
+        connection_id,
+        platform,
+        ad_account_id,
+        campaign_id,
+        date_day
+    from stats
+    where date_day in (select date_day from read_days)
+),
+
+-- A first day that was read again may have been taken back; only then the campaign's other days must be searched.
+known_first_days as (
+    select
+        known.connection_id,
+        known.platform,
+        known.ad_account_id,
+        known.campaign_id,
+        case
+            when known.first_reported_date not in (select date_day from read_days) then known.first_reported_date
+            when not exists (
+                select 1
+                from read_stats
+                where
+                    read_stats.connection_id = known.connection_id
+                    and read_stats.platform = known.platform
+                    and read_stats.ad_account_id = known.ad_account_id
+                    and read_stats.campaign_id = known.campaign_id
+                    and read_stats.date_day = known.first_reported_date
+            ) then (
+                select min(stats.date_day)
+                from stats
+                where
+                    stats.connection_id = known.connection_id
+                    and stats.platform = known.platform
+                    and stats.ad_account_id = known.ad_account_id
+                    and stats.campaign_id = known.campaign_id
+            )
+        end as date_day
+    from {{ this }} as known
+    where known.first_reported_date is not null
+),
+
+reported as (
+    select
+        connection_id,
+        platform,
+        ad_account_id,
+        campaign_id,
+        min(date_day) as first_reported_date
+    from (
+        select * from read_stats
+        union all
+        select * from known_first_days
+    ) as days
+    where date_day is not null
+    group by connection_id, platform, ad_account_id, campaign_id
+),
+{%- endif %}
 
 final as (
     select
@@ -135,10 +122,13 @@ final as (
         ad_account_id,
         campaign_id,
         -- A fetch describes the day before it, the day being loaded.
-        least(first_date, (first_described_at at time zone 'UTC')::date - 1) as first_seen_date
-    from dated
-    -- A campaign whose only rows were retracted, and which the platform never described, is gone.
-    where first_date is not null or first_described_at is not null
+        least(
+            reported.first_reported_date,
+            (described.first_described_at at time zone 'UTC')::date - 1
+        ) as first_seen_date,
+        reported.first_reported_date
+    from described
+    full outer join reported using (connection_id, platform, ad_account_id, campaign_id)
 )
 
 select * from final

@@ -1,0 +1,21 @@
+with
+
+source as (
+    select * from {{ source('ops', 'loaded_days') }}
+),
+
+renamed as (
+    select
+        -- ids
+        source as source_name,
+        connection_id,
+        stream,
+        load_id,
+
+        -- dates
+        date_day,
+        fetched_at
+    from source
+)
+
+select * from renamed
