@@ -124,17 +124,17 @@ def load(landed: LandedRead) -> LoadResult:
 
 
 def create_tables() -> None:
-    """Create what is declared and was never loaded, tables and columns: the marts are built without it, not refused."""
+    """Create tables and columns that were declared and never loaded: the marts are built without them, not refused."""
     with ledger.connect("loader") as connection, connection.transaction():
-        stored = set(
-            connection.execute(
-                "select table_name, column_name from information_schema.columns where table_schema = 'raw'"
-            ).fetchall()
-        )
+        stored: dict[str, set[str]] = {}
+        for table, column in connection.execute(
+            "select table_name, column_name from information_schema.columns where table_schema = 'raw'"
+        ):
+            stored.setdefault(table, set()).add(column)
         for source in SOURCES.values():
             for stream in source.streams:
-                name = raw_table(source, stream)
-                if any((name, column) not in stored for column, _ in rows.raw_columns(stream)):
+                declared = {name for name, _ in (*rows.raw_columns(stream), *_SYSTEM_COLUMNS)}
+                if declared - stored.get(raw_table(source, stream), set()):
                     _ensure_table(connection, source, stream)
 
 

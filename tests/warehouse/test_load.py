@@ -143,6 +143,14 @@ def test_loading_the_same_read_again_is_a_no_op(land: Land) -> None:
     assert query("select count(*) from ops.loads") == [(1,)]
 
 
+def test_column_declared_since_is_added_before_a_build(land: Land) -> None:
+    load.load(land("google_ads", "campaign_stats", [[ad_row("2026-01-05")]]))
+    with psycopg.connect(ledger.config.dsn("admin")) as connection:
+        connection.execute("alter table raw.google_ads__campaign_stats drop column clicks")
+    load.create_tables()
+    assert query("select campaign_id, clicks from raw.google_ads__campaign_stats") == [("11", None)]
+
+
 def test_replaying_what_was_landed_gives_the_same_rows_in_a_new_warehouse(land: Land) -> None:
     for day, cost in ((6, "1"), (7, "2"), (8, "3")):
         read = land(
