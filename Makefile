@@ -54,7 +54,7 @@ rollback: $(VENV)/.runtime ## return to the publication before
 airflow: $(VENV)/.runtime ## Airflow's own commands: make airflow DO="backfill create --dag-id ingest__google_ads …"
 	$(FUNNEL) airflow $(DO)
 
-env: $(VENV)/.runtime ## settings of this Airflow for a shell: eval "$$(make -s env)"
+env: $(VENV)/.runtime ## settings of this Airflow for a shell: eval "$(make -s env)"
 	$(FUNNEL) env
 
 replay: $(VENV)/.runtime ## load what was landed and never loaded, without the vendors: into a new warehouse, everything
@@ -94,11 +94,11 @@ bench-daily: $(VENV)/.development ## a day with 3 years of history against one w
 UV_SYNC = sh bin/uv-sync "$(FUNNEL_HOME)" "$(CURDIR)/$(VENV)"
 
 $(VENV)/.runtime: pyproject.toml uv.lock
-	@echo "installing the environment" >&2
+	@echo "installing the environment: 800 MB, one to three minutes" >&2
 	@$(UV_SYNC) --no-dev --inexact
 	@touch $@
 
 $(VENV)/.development: pyproject.toml uv.lock
-	@echo "installing the environment and the tools for tests" >&2
+	@echo "installing the environment and the tools for tests: 1.2 GB, one to three minutes" >&2
 	@$(UV_SYNC)
 	@touch $(VENV)/.runtime $@
