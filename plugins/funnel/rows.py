@@ -280,6 +280,14 @@ def _struct(name: str, leaves: dict[str, tuple[Any, Any]]) -> Any:
     return msgspec.defstruct(name, fields, kw_only=True, forbid_unknown_fields=True, gc=False)
 
 
+class _Days(dict[date | None, str]):
+    """A day's text, made once: rows repeat their days."""
+
+    def __missing__(self, day: date | None) -> str:
+        text = self[day] = NULL if day is None else day.isoformat()
+        return text
+
+
 def _line_maker(stream: Stream, envelope: str) -> Callable[[Any, str], str]:
     """Compile one expression that formats a whole body: attribute access and formatting without a call per field."""
     parts: list[str] = []
@@ -287,13 +295,15 @@ def _line_maker(stream: Stream, envelope: str) -> Callable[[Any, str], str]:
         value = f"record.{column.path}"
         if column.type == "jsonb":
             parts.append(f"{{NULL if (raw := bytes({value})) == b'null' else raw.translate(SPACES).decode()}}")
+        elif column.type == "date":
+            parts.append(f"{{DAYS[{value}]}}")
         elif column.required:
-            parts.append(f"{{{value}}}")
+            parts.append(f"{{{value}!s}}")
         else:
-            parts.append(f"{{NULL if (value := {value}) is None else value}}")
+            parts.append(f"{{NULL if (value := {value}) is None else value!s}}")
     template = "\\t".join(parts)
     code = f'lambda body, tail: "".join([f"{template}\\t{{NULL}}{{tail}}" for record in body.{envelope}])'
-    return eval(code, {"NULL": NULL, "SPACES": _SPACES})  # noqa: S307 - built from the declared names of a Stream alone
+    return eval(code, {"NULL": NULL, "SPACES": _SPACES, "DAYS": _Days()})  # noqa: S307 - built from the declared names of a Stream alone
 
 
 def lines(
