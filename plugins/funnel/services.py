@@ -29,7 +29,10 @@ AIRFLOW = (sys.executable, "-m", "airflow")
 AIRFLOW_SERVICES = ("api-server", "scheduler", "dag-processor", "triggerer")
 ADMIN = "admin"
 SEED = 7
-STOP_SECONDS = 10
+# The scheduler waits for its tasks. The others have nothing to finish, but wait for each other's connections.
+STOP_SECONDS = {"scheduler": 10}
+STOP_SECONDS_OF_OTHERS = 3
+KILL_SECONDS = 10
 START_SECONDS = 120
 
 Progress = Callable[[str], None]
@@ -475,7 +478,7 @@ def _terminate(name: str) -> None:
     found = process(name)
     if found:
         found.terminate()
-        psutil.wait_procs([found], timeout=STOP_SECONDS)
+        psutil.wait_procs([found], timeout=STOP_SECONDS.get(name, STOP_SECONDS_OF_OTHERS))
     _kill_session(name)
     _note(name).unlink(missing_ok=True)
 
@@ -500,7 +503,7 @@ def _kill_session(name: str) -> None:
             member.kill()
         except psutil.NoSuchProcess:
             continue
-    psutil.wait_procs(members, timeout=STOP_SECONDS)
+    psutil.wait_procs(members, timeout=KILL_SECONDS)
 
 
 def _tail(path: Path, lines: int = 15) -> str:
