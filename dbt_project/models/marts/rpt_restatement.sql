@@ -160,8 +160,9 @@ steps as (
         followed.shown_from as publication_id,
         coalesce(measures.value, 0) - coalesce(measures.previous_value, 0) as change,
         case
-            when measures.measure <> 'spend' or coalesce(followed.currency_code <> followed.previous_currency_code, true)
+            when measures.measure <> 'spend'
                 then coalesce(measures.value, 0) - coalesce(measures.previous_value, 0)
+            when coalesce(followed.currency_code <> followed.previous_currency_code, true) then 0
             -- The same money at another rate is no late change: split by the rate of the value shown before.
             when followed.spend * followed.previous_spend_local = followed.previous_spend * followed.spend_local
                 then coalesce(measures.value, 0) - coalesce(measures.previous_value, 0)
@@ -174,7 +175,13 @@ steps as (
                     )
             else coalesce(measures.value, 0) - coalesce(measures.previous_value, 0)
         end as late,
-        0::numeric as retracted
+        0::numeric as retracted,
+        -- The account changed its currency: neither late money nor another rate.
+        case
+            when measures.measure = 'spend' and coalesce(followed.currency_code <> followed.previous_currency_code, true)
+                then coalesce(measures.value, 0) - coalesce(measures.previous_value, 0)
+            else 0
+        end as other
     from followed
     cross join
         lateral (
@@ -195,7 +202,8 @@ steps as (
         followed.shown_from as publication_id,
         coalesce(measures.value, 0) as change,
         coalesce(measures.value, 0) as late,
-        0::numeric as retracted
+        0::numeric as retracted,
+        0::numeric as other
     from followed
     cross join
         lateral (
@@ -216,7 +224,8 @@ steps as (
         followed.shown_until as publication_id,
         -coalesce(measures.value, 0) as change,
         0::numeric as late,
-        -coalesce(measures.value, 0) as retracted
+        -coalesce(measures.value, 0) as retracted,
+        0::numeric as other
     from followed
     cross join
         lateral (
@@ -237,7 +246,8 @@ daily_steps as (
         publications.known_on,
         sum(steps.change) as change,
         sum(steps.late) as late,
-        sum(steps.retracted) as retracted
+        sum(steps.retracted) as retracted,
+        sum(steps.other) as other
     from steps
     inner join publications on steps.publication_id = publications.publication_id
     group by steps.date_day, steps.measure, publications.known_on
@@ -254,7 +264,8 @@ accumulated as (
         sum(change) over day_in_order as as_reported,
         sum(change) over whole_day as as_known,
         sum(late) over whole_day - sum(late) over day_in_order as change_late,
-        sum(retracted) over whole_day - sum(retracted) over day_in_order as change_retracted
+        sum(retracted) over whole_day - sum(retracted) over day_in_order as change_retracted,
+        sum(other) over whole_day - sum(other) over day_in_order as change_other
     from daily_steps
     window
         whole_day as (partition by date_day, measure),
@@ -271,7 +282,8 @@ explained as (
         trim_scale(as_known - as_reported) as change,
         trim_scale(change_late) as change_late,
         trim_scale(change_retracted) as change_retracted,
-        trim_scale(as_known - as_reported - change_late - change_retracted) as change_currency_rate,
+        trim_scale(as_known - as_reported - change_late - change_retracted - change_other) as change_currency_rate,
+        trim_scale(change_other) as change_other,
         date_day,
         known_on
     from accumulated
@@ -291,6 +303,11 @@ final as (
                     when
                         change_currency_rate <> 0
                         then 'currency rate ' || to_char(change_currency_rate, 'FMSG999999999999990.00')
+                end,
+                case
+                    when
+                        change_other <> 0
+                        then 'other ' || to_char(change_other, 'FMSG999999999999990.00')
                 end
             ),
             ''
@@ -302,6 +319,7 @@ final as (
         change_late,
         change_retracted,
         change_currency_rate,
+        change_other,
         date_day,
         known_on
     from explained
