@@ -33,7 +33,7 @@ SEED = 7
 STOP_SECONDS = {"scheduler": 10}
 STOP_SECONDS_OF_OTHERS = 3
 KILL_SECONDS = 10
-START_SECONDS = 120
+START_SECONDS = 300
 
 Progress = Callable[[str], None]
 
