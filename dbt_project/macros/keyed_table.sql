@@ -43,12 +43,13 @@
 
     {%- if existing is none -%}
         {% call statement('create') %}{{ create_keyed_table_sql(target, unique_key, sql) }}{% endcall %}
-        {% do create_indexes(target) %}
         {%- set columns = column_names(target) -%}
         {% call statement('main') %}
             insert into {{ target }} ({{ column_list(columns) }})
             select {{ column_list(columns) }} from ({{ sql }}) as new_rows
         {% endcall %}
+        {#- After the rows: an index over all of them is built several times faster than row by row. -#}
+        {% do create_indexes(target) %}
         {% call statement('changes') %}{{ create_changes_sql(changes, target, unique_key + track, recreate=true) }}{% endcall %}
     {%- else -%}
         {%- set columns = column_names(target) -%}
