@@ -191,7 +191,9 @@
 
     delete from {{ target }} as stored using {{ name }}__replaced as replaced where {{ same_key('stored', 'replaced', unique_key) }};
 
-    insert into {{ target }} ({{ column_list(columns) }}) select {{ column_list(columns) }} from {{ name }}__differs
+    insert into {{ target }} ({{ column_list(columns) }}) select {{ column_list(columns) }} from {{ name }}__differs;
+
+    analyze {{ changes }}
 {% endmacro %}
 
 
