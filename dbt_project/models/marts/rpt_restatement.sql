@@ -42,7 +42,8 @@ shown_versions as (
         publication_id as shown_from,
         replaced_by as shown_until
     from {{ published_rows('bi_history', 'fct_ad_stats_daily') }} as replaced
-    where {{ in_scope('date_day') }}
+    -- What a roll-back withdrew is kept as shown from and until the same publication: it is no version of the day.
+    where publication_id < replaced_by and {{ in_scope('date_day') }}
 ),
 
 current_rows as (
