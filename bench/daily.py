@@ -26,7 +26,8 @@ from funnel import config, landing, ledger, load, publish, quality, transform
 from funnel.contract import Connection, Stream, Window
 from funnel.sources import SOURCES
 
-LAST_DAY = date(2026, 6, 30)
+# Three years before it, the seed of currency rates begins.
+LAST_DAY = date(2026, 12, 31)
 CUSTOMER = "1234567890"
 RESTATED_DAYS = 30
 
