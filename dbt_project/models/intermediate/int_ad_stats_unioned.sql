@@ -1,60 +1,49 @@
 {{ config(materialized='view') }}
 
-with
+-- Without common table expressions, so that a join with this view reaches the indexes below it.
+select
+    connection_id,
+    ad_account_id,
+    campaign_id,
+    load_id,
+    'google_ads' as platform,
+    currency_code,
+    impressions,
+    clicks,
+    spend_local,
+    platform_conversions,
+    platform_conversion_value as platform_conversion_value_local,
+    date_day
+from {{ ref('stg_google_ads__campaign_stats') }}
 
-google_ads as (
+union all
+
+select
+    insights.connection_id,
+    insights.ad_account_id,
+    insights.campaign_id,
+    insights.load_id,
+    'meta_ads' as platform,
+    insights.currency_code,
+    insights.impressions,
+    insights.clicks,
+    insights.spend_local,
+    claimed.platform_conversions,
+    claimed.platform_conversion_value_local,
+    insights.date_day
+from {{ ref('stg_meta_ads__insights') }} as insights
+cross join lateral (
     select
-        connection_id,
-        ad_account_id,
-        campaign_id,
-        load_id,
-        'google_ads' as platform,
-        currency_code,
-        impressions,
-        clicks,
-        spend_local,
-        platform_conversions,
-        platform_conversion_value as platform_conversion_value_local,
-        date_day
-    from {{ ref('stg_google_ads__campaign_stats') }}
-),
-
-meta_ads as (
-    select
-        insights.connection_id,
-        insights.ad_account_id,
-        insights.campaign_id,
-        insights.load_id,
-        'meta_ads' as platform,
-        insights.currency_code,
-        insights.impressions,
-        insights.clicks,
-        insights.spend_local,
-        claimed.platform_conversions,
-        claimed.platform_conversion_value_local,
-        insights.date_day
-    from {{ ref('stg_meta_ads__insights') }} as insights
-    cross join lateral (
-        select
-            (
-                select sum((action.entry ->> 'value')::numeric)
-                from jsonb_array_elements(insights.actions) as action (entry)
-                inner join {{ ref('conversion_actions') }} as counted
-                    on action.entry ->> 'action_type' = counted.action_type and counted.platform = 'meta_ads'
-            ) as platform_conversions,
-            (
-                select sum((action.entry ->> 'value')::numeric)
-                from jsonb_array_elements(insights.action_values) as action (entry)
-                inner join {{ ref('conversion_actions') }} as counted
-                    on action.entry ->> 'action_type' = counted.action_type and counted.platform = 'meta_ads'
-            ) as platform_conversion_value_local
-    ) as claimed
-),
-
-unioned as (
-    select * from google_ads
-    union all
-    select * from meta_ads
-)
-
-select * from unioned
+        (
+            select sum((action.entry ->> 'value')::numeric)
+            from jsonb_array_elements(insights.actions) as action (entry)
+            inner join {{ ref('conversion_actions') }} as counted
+                on action.entry ->> 'action_type' = counted.action_type and counted.platform = 'meta_ads'
+        ) as platform_conversions,
+        (
+            select sum((action.entry ->> 'value')::numeric)
+            from jsonb_array_elements(insights.action_values) as action (entry)
+            inner join {{ ref('conversion_actions') }} as counted
+                on action.entry ->> 'action_type' = counted.action_type and counted.platform = 'meta_ads'
+        ) as platform_conversion_value_local
+) as claimed

@@ -62,7 +62,7 @@ read_stats as (
         campaign_id,
         date_day
     from stats
-    where date_day in (select date_day from read_days)
+    where date_day = any(array(select date_day from read_days))
 ),
 
 -- A first day that was read again may have been taken back; only then the campaign's other days must be searched.

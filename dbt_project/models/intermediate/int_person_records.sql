@@ -3,9 +3,10 @@
         unique_key=['source_system', 'connection_id', 'record_type', 'record_id'],
         scope_column='person_key',
         scope_sql="
-            select stored.person_key
-            from (
-                select distinct touched.identifier
+            select person_key
+            from intermediate.int_person_records
+            where identifiers && array(
+                select touched.identifier
                 from intermediate.int_person_records_unioned as records
                 cross join lateral unnest(
                     records.identifiers
@@ -15,8 +16,7 @@
                     )
                 ) as touched (identifier)
                 where records.load_id > {since_load_id}
-            ) as touched
-            inner join intermediate.int_person_records as stored on stored.identifiers @> array[touched.identifier]
+            )
         ",
         track=['person_key'],
         indexes=[

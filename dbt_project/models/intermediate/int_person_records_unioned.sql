@@ -1,105 +1,92 @@
 {{ config(materialized='view') }}
 
-with
+-- Without common table expressions, so that a join with this view reaches the indexes below it.
+select
+    connection_id,
+    contact_id as record_id,
+    record_key,
+    load_id,
+    'hubspot' as source_system,
+    'contact' as record_type,
+    email_key,
+    email_domain,
+    analytics_source as lead_source,
+    owner_id,
+    'hubspot:' || connection_id || ':' || company_id as account_record,
+    null::text as converted_contact_id,
+    string_to_array(replace(merged_contact_ids, ' ', ''), ';') as merged_record_ids,
+    array_remove(
+        array[
+            'hubspot:contact:' || connection_id || ':' || contact_id,
+            'email:' || email_key,
+            'salesforce:lead:' || salesforce_lead_id,
+            'salesforce:contact:' || salesforce_contact_id
+        ],
+        null
+    ) as identifiers,
+    false as is_merge_loser,
+    not coalesce(is_archived, false) as is_live,
+    created_at,
+    coalesce(analytics_first_at, fetched_at) as fallback_created_at
+from {{ ref('stg_hubspot__contacts') }}
 
-hubspot_contacts as (
-    select
-        connection_id,
-        contact_id as record_id,
-        record_key,
-        load_id,
-        'hubspot' as source_system,
-        'contact' as record_type,
-        email_key,
-        email_domain,
-        analytics_source as lead_source,
-        owner_id,
-        'hubspot:' || connection_id || ':' || company_id as account_record,
-        null::text as converted_contact_id,
-        string_to_array(replace(merged_contact_ids, ' ', ''), ';') as merged_record_ids,
-        array_remove(
-            array[
-                'hubspot:contact:' || connection_id || ':' || contact_id,
-                'email:' || email_key,
-                'salesforce:lead:' || salesforce_lead_id,
-                'salesforce:contact:' || salesforce_contact_id
-            ],
-            null
-        ) as identifiers,
-        false as is_merge_loser,
-        not coalesce(is_archived, false) as is_live,
-        created_at,
-        coalesce(analytics_first_at, fetched_at) as fallback_created_at
-    from {{ ref('stg_hubspot__contacts') }}
-),
+union all
 
-salesforce_leads as (
-    select
-        connection_id,
-        lead_id as record_id,
-        record_key,
-        load_id,
-        'salesforce' as source_system,
-        'lead' as record_type,
-        email_key,
-        email_domain,
-        lead_source,
-        owner_id,
-        'salesforce:' || connection_id || ':' || converted_account_id as account_record,
-        converted_contact_id,
-        null::text[] as merged_record_ids,
-        array_remove(
-            array[
-                'salesforce:lead:' || lead_id,
-                'email:' || email_key,
-                'salesforce:contact:' || converted_contact_id,
-                'salesforce:lead:' || merged_into_id
-            ],
-            null
-        ) as identifiers,
-        merged_into_id is not null as is_merge_loser,
-        not coalesce(is_deleted, false) or merged_into_id is not null as is_live,
-        created_at,
-        fetched_at as fallback_created_at
-    from {{ ref('stg_salesforce__leads') }}
-),
+select
+    connection_id,
+    lead_id as record_id,
+    record_key,
+    load_id,
+    'salesforce' as source_system,
+    'lead' as record_type,
+    email_key,
+    email_domain,
+    lead_source,
+    owner_id,
+    'salesforce:' || connection_id || ':' || converted_account_id as account_record,
+    converted_contact_id,
+    null::text[] as merged_record_ids,
+    array_remove(
+        array[
+            'salesforce:lead:' || lead_id,
+            'email:' || email_key,
+            'salesforce:contact:' || converted_contact_id,
+            'salesforce:lead:' || merged_into_id
+        ],
+        null
+    ) as identifiers,
+    merged_into_id is not null as is_merge_loser,
+    not coalesce(is_deleted, false) or merged_into_id is not null as is_live,
+    created_at,
+    fetched_at as fallback_created_at
+from {{ ref('stg_salesforce__leads') }}
 
-salesforce_contacts as (
-    select
-        connection_id,
-        contact_id as record_id,
-        record_key,
-        load_id,
-        'salesforce' as source_system,
-        'contact' as record_type,
-        email_key,
-        email_domain,
-        lead_source,
-        owner_id,
-        'salesforce:' || connection_id || ':' || account_id as account_record,
-        null::text as converted_contact_id,
-        null::text[] as merged_record_ids,
-        array_remove(
-            array[
-                'salesforce:contact:' || contact_id,
-                'email:' || email_key,
-                'salesforce:contact:' || merged_into_id
-            ],
-            null
-        ) as identifiers,
-        merged_into_id is not null as is_merge_loser,
-        not coalesce(is_deleted, false) or merged_into_id is not null as is_live,
-        created_at,
-        fetched_at as fallback_created_at
-    from {{ ref('stg_salesforce__contacts') }}
-),
+union all
 
-unioned as (
-    select * from hubspot_contacts
-    union all
-    select * from salesforce_leads
-    union all
-    select * from salesforce_contacts
-)
-
-select * from unioned
+select
+    connection_id,
+    contact_id as record_id,
+    record_key,
+    load_id,
+    'salesforce' as source_system,
+    'contact' as record_type,
+    email_key,
+    email_domain,
+    lead_source,
+    owner_id,
+    'salesforce:' || connection_id || ':' || account_id as account_record,
+    null::text as converted_contact_id,
+    null::text[] as merged_record_ids,
+    array_remove(
+        array[
+            'salesforce:contact:' || contact_id,
+            'email:' || email_key,
+            'salesforce:contact:' || merged_into_id
+        ],
+        null
+    ) as identifiers,
+    merged_into_id is not null as is_merge_loser,
+    not coalesce(is_deleted, false) or merged_into_id is not null as is_live,
+    created_at,
+    fetched_at as fallback_created_at
+from {{ ref('stg_salesforce__contacts') }}

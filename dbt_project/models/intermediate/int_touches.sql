@@ -19,9 +19,12 @@
             )",
             "select touches.person_key
             from intermediate.int_touches as touches
-            where lower(touches.utm_campaign) in (select lower(campaign_name) from marts_changes.dim_campaigns_history)
-            or lower(touches.utm_campaign) in (select lower(campaign_id) from marts_changes.dim_campaigns_history)
-            or lower(touches.utm_id) in (select lower(campaign_id) from marts_changes.dim_campaigns_history)",
+            where lower(touches.utm_campaign) = any(array(
+                select lower(campaign_name) from marts_changes.dim_campaigns_history
+                union
+                select lower(campaign_id) from marts_changes.dim_campaigns_history
+            ))
+            or lower(touches.utm_id) = any(array(select lower(campaign_id) from marts_changes.dim_campaigns_history))",
         ],
         track=['person_key'],
         indexes=[

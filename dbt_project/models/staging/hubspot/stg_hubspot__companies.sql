@@ -1,34 +1,24 @@
-with
+select
+    -- ids
+    _connection_id as connection_id,
+    company_id,
+    salesforce_account_id,
+    _load_id as load_id,
 
-source as (
-    select * from {{ source('hubspot', 'hubspot__companies') }}
-),
+    -- strings
+    company_name,
+    domain,
+    country,
+    industry,
 
-renamed as (
-    select
-        -- ids
-        _connection_id as connection_id,
-        company_id,
-        salesforce_account_id,
-        _load_id as load_id,
+    -- numerics
+    employees,
 
-        -- strings
-        company_name,
-        domain,
-        country,
-        industry,
+    -- booleans
+    is_archived,
 
-        -- numerics
-        employees,
-
-        -- booleans
-        is_archived,
-
-        -- dates
-        updated_at,
-        created_at,
-        _fetched_at as fetched_at
-    from source
-)
-
-select * from renamed
+    -- dates
+    updated_at,
+    created_at,
+    _fetched_at as fetched_at
+from {{ source('hubspot', 'hubspot__companies') }}

@@ -1,31 +1,21 @@
-with
+select
+    -- ids
+    _connection_id as connection_id,
+    event_id,
+    contact_id,
+    utm_id,
+    email_campaign_id,
+    _load_id as load_id,
 
-source as (
-    select * from {{ source('hubspot', 'hubspot__contact_events') }}
-),
+    -- strings
+    event_type,
+    utm_source,
+    utm_medium,
+    utm_campaign,
+    page_url,
 
-renamed as (
-    select
-        -- ids
-        _connection_id as connection_id,
-        event_id,
-        contact_id,
-        utm_id,
-        email_campaign_id,
-        _load_id as load_id,
-
-        -- strings
-        event_type,
-        utm_source,
-        utm_medium,
-        utm_campaign,
-        page_url,
-
-        -- dates
-        occurred_on,
-        occurred_at,
-        _fetched_at as fetched_at
-    from source
-)
-
-select * from renamed
+    -- dates
+    occurred_on,
+    occurred_at,
+    _fetched_at as fetched_at
+from {{ source('hubspot', 'hubspot__contact_events') }}

@@ -1,43 +1,33 @@
-with
+select
+    -- ids
+    _connection_id as connection_id,
+    deal_id,
+    owner_id,
+    company_id,
+    salesforce_opportunity_id,
+    _load_id as load_id,
 
-source as (
-    select * from {{ source('hubspot', 'hubspot__deals') }}
-),
+    -- strings
+    currency_code,
+    stage,
+    pipeline,
+    deal_type,
 
-renamed as (
-    select
-        -- ids
-        _connection_id as connection_id,
-        deal_id,
-        owner_id,
-        company_id,
-        salesforce_opportunity_id,
-        _load_id as load_id,
+    -- numerics
+    amount as amount_local,
+    probability,
 
-        -- strings
-        currency_code,
-        stage,
-        pipeline,
-        deal_type,
+    -- booleans
+    is_archived,
+    is_closed,
+    is_won,
 
-        -- numerics
-        amount as amount_local,
-        probability,
+    -- dates
+    updated_at,
+    created_at,
+    closed_at,
+    _fetched_at as fetched_at,
 
-        -- booleans
-        is_archived,
-        is_closed,
-        is_won,
-
-        -- dates
-        updated_at,
-        created_at,
-        closed_at,
-        _fetched_at as fetched_at,
-
-        -- documents
-        stage_history
-    from source
-)
-
-select * from renamed
+    -- documents
+    stage_history
+from {{ source('hubspot', 'hubspot__deals') }}

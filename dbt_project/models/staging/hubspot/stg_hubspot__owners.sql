@@ -1,32 +1,22 @@
-with
+select
+    -- ids
+    _connection_id as connection_id,
+    owner_id,
+    email_key,
+    _load_id as load_id,
 
-source as (
-    select * from {{ source('hubspot', 'hubspot__owners') }}
-),
+    -- strings
+    email_domain,
+    first_name,
+    last_name,
 
-renamed as (
-    select
-        -- ids
-        _connection_id as connection_id,
-        owner_id,
-        email_key,
-        _load_id as load_id,
+    -- booleans
+    is_archived,
 
-        -- strings
-        email_domain,
-        first_name,
-        last_name,
+    -- dates
+    updated_at,
+    _fetched_at as fetched_at,
 
-        -- booleans
-        is_archived,
-
-        -- dates
-        updated_at,
-        _fetched_at as fetched_at,
-
-        -- documents
-        teams
-    from source
-)
-
-select * from renamed
+    -- documents
+    teams
+from {{ source('hubspot', 'hubspot__owners') }}

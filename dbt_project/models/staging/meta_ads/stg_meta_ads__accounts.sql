@@ -1,24 +1,14 @@
-with
+select
+    -- ids
+    _connection_id as connection_id,
+    account_id as ad_account_id,
+    _load_id as load_id,
 
-source as (
-    select * from {{ source('meta_ads', 'meta_ads__accounts') }}
-),
+    -- strings
+    account_name,
+    currency_code,
+    time_zone,
 
-renamed as (
-    select
-        -- ids
-        _connection_id as connection_id,
-        account_id as ad_account_id,
-        _load_id as load_id,
-
-        -- strings
-        account_name,
-        currency_code,
-        time_zone,
-
-        -- dates
-        _fetched_at as fetched_at
-    from source
-)
-
-select * from renamed
+    -- dates
+    _fetched_at as fetched_at
+from {{ source('meta_ads', 'meta_ads__accounts') }}

@@ -1,33 +1,23 @@
-with
+select
+    -- ids
+    _connection_id as connection_id,
+    account_id as ad_account_id,
+    campaign_id,
+    _load_id as load_id,
 
-source as (
-    select * from {{ source('meta_ads', 'meta_ads__insights') }}
-),
+    -- strings
+    account_currency as currency_code,
 
-renamed as (
-    select
-        -- ids
-        _connection_id as connection_id,
-        account_id as ad_account_id,
-        campaign_id,
-        _load_id as load_id,
+    -- numerics
+    impressions,
+    clicks,
+    spend as spend_local,
 
-        -- strings
-        account_currency as currency_code,
+    -- dates
+    date_start as date_day,
+    _fetched_at as fetched_at,
 
-        -- numerics
-        impressions,
-        clicks,
-        spend as spend_local,
-
-        -- dates
-        date_start as date_day,
-        _fetched_at as fetched_at,
-
-        -- documents
-        actions,
-        action_values
-    from source
-)
-
-select * from renamed
+    -- documents
+    actions,
+    action_values
+from {{ source('meta_ads', 'meta_ads__insights') }}

@@ -1,21 +1,11 @@
-with
+select
+    -- ids
+    source as source_name,
+    connection_id,
+    stream,
+    load_id,
 
-source as (
-    select * from {{ source('ops', 'loaded_days') }}
-),
-
-renamed as (
-    select
-        -- ids
-        source as source_name,
-        connection_id,
-        stream,
-        load_id,
-
-        -- dates
-        date_day,
-        fetched_at
-    from source
-)
-
-select * from renamed
+    -- dates
+    date_day,
+    fetched_at
+from {{ source('ops', 'loaded_days') }}

@@ -1,18 +1,8 @@
-with
+select
+    -- ids
+    publication_id,
 
-source as (
-    select * from {{ source('ops', 'publications') }}
-),
-
-renamed as (
-    select
-        -- ids
-        publication_id,
-
-        -- dates
-        as_of,
-        reverted_at
-    from source
-)
-
-select * from renamed
+    -- dates
+    as_of,
+    reverted_at
+from {{ source('ops', 'publications') }}

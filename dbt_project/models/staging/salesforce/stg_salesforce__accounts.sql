@@ -1,34 +1,24 @@
-with
+select
+    -- ids
+    _connection_id as connection_id,
+    account_id,
+    merged_into_id,
+    _load_id as load_id,
 
-source as (
-    select * from {{ source('salesforce', 'salesforce__accounts') }}
-),
+    -- strings
+    account_name,
+    industry,
+    country,
+    website,
 
-renamed as (
-    select
-        -- ids
-        _connection_id as connection_id,
-        account_id,
-        merged_into_id,
-        _load_id as load_id,
+    -- numerics
+    employees,
 
-        -- strings
-        account_name,
-        industry,
-        country,
-        website,
+    -- booleans
+    is_deleted,
 
-        -- numerics
-        employees,
-
-        -- booleans
-        is_deleted,
-
-        -- dates
-        modified_at,
-        created_at,
-        _fetched_at as fetched_at
-    from source
-)
-
-select * from renamed
+    -- dates
+    modified_at,
+    created_at,
+    _fetched_at as fetched_at
+from {{ source('salesforce', 'salesforce__accounts') }}

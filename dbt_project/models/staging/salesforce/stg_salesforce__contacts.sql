@@ -1,33 +1,23 @@
-with
+select
+    -- ids
+    _connection_id as connection_id,
+    contact_id,
+    email_key,
+    account_id,
+    owner_id,
+    merged_into_id,
+    _record_key as record_key,
+    _load_id as load_id,
 
-source as (
-    select * from {{ source('salesforce', 'salesforce__contacts') }}
-),
+    -- strings
+    email_domain,
+    lead_source,
 
-renamed as (
-    select
-        -- ids
-        _connection_id as connection_id,
-        contact_id,
-        email_key,
-        account_id,
-        owner_id,
-        merged_into_id,
-        _record_key as record_key,
-        _load_id as load_id,
+    -- booleans
+    is_deleted,
 
-        -- strings
-        email_domain,
-        lead_source,
-
-        -- booleans
-        is_deleted,
-
-        -- dates
-        modified_at,
-        created_at,
-        _fetched_at as fetched_at
-    from source
-)
-
-select * from renamed
+    -- dates
+    modified_at,
+    created_at,
+    _fetched_at as fetched_at
+from {{ source('salesforce', 'salesforce__contacts') }}

@@ -1,38 +1,28 @@
-with
+select
+    -- ids
+    _connection_id as connection_id,
+    lead_id,
+    email_key,
+    owner_id,
+    converted_contact_id,
+    converted_account_id,
+    converted_opportunity_id,
+    merged_into_id,
+    _record_key as record_key,
+    _load_id as load_id,
 
-source as (
-    select * from {{ source('salesforce', 'salesforce__leads') }}
-),
+    -- strings
+    email_domain,
+    status,
+    lead_source,
+    country,
 
-renamed as (
-    select
-        -- ids
-        _connection_id as connection_id,
-        lead_id,
-        email_key,
-        owner_id,
-        converted_contact_id,
-        converted_account_id,
-        converted_opportunity_id,
-        merged_into_id,
-        _record_key as record_key,
-        _load_id as load_id,
+    -- booleans
+    is_deleted,
+    is_converted,
 
-        -- strings
-        email_domain,
-        status,
-        lead_source,
-        country,
-
-        -- booleans
-        is_deleted,
-        is_converted,
-
-        -- dates
-        modified_at,
-        created_at,
-        _fetched_at as fetched_at
-    from source
-)
-
-select * from renamed
+    -- dates
+    modified_at,
+    created_at,
+    _fetched_at as fetched_at
+from {{ source('salesforce', 'salesforce__leads') }}

@@ -1,41 +1,31 @@
-with
+select
+    -- ids
+    _connection_id as connection_id,
+    opportunity_id,
+    account_id,
+    owner_id,
+    primary_contact_id,
+    _load_id as load_id,
 
-source as (
-    select * from {{ source('salesforce', 'salesforce__opportunities') }}
-),
+    -- strings
+    opportunity_type,
+    lead_source,
+    stage,
+    currency_code,
 
-renamed as (
-    select
-        -- ids
-        _connection_id as connection_id,
-        opportunity_id,
-        account_id,
-        owner_id,
-        primary_contact_id,
-        _load_id as load_id,
+    -- numerics
+    amount as amount_local,
+    list_amount as list_amount_local,
+    probability,
 
-        -- strings
-        opportunity_type,
-        lead_source,
-        stage,
-        currency_code,
+    -- booleans
+    is_deleted,
+    is_closed,
+    is_won,
 
-        -- numerics
-        amount as amount_local,
-        list_amount as list_amount_local,
-        probability,
-
-        -- booleans
-        is_deleted,
-        is_closed,
-        is_won,
-
-        -- dates
-        modified_at,
-        created_at,
-        close_date,
-        _fetched_at as fetched_at
-    from source
-)
-
-select * from renamed
+    -- dates
+    modified_at,
+    created_at,
+    close_date,
+    _fetched_at as fetched_at
+from {{ source('salesforce', 'salesforce__opportunities') }}

@@ -1,33 +1,23 @@
-with
+select
+    -- ids
+    _connection_id as connection_id,
+    history_id,
+    opportunity_id,
+    created_by_id,
+    _load_id as load_id,
 
-source as (
-    select * from {{ source('salesforce', 'salesforce__opportunity_history') }}
-),
+    -- strings
+    stage,
 
-renamed as (
-    select
-        -- ids
-        _connection_id as connection_id,
-        history_id,
-        opportunity_id,
-        created_by_id,
-        _load_id as load_id,
+    -- numerics
+    amount as amount_local,
 
-        -- strings
-        stage,
+    -- booleans
+    is_deleted,
 
-        -- numerics
-        amount as amount_local,
-
-        -- booleans
-        is_deleted,
-
-        -- dates
-        modified_at,
-        close_date,
-        created_at,
-        _fetched_at as fetched_at
-    from source
-)
-
-select * from renamed
+    -- dates
+    modified_at,
+    close_date,
+    created_at,
+    _fetched_at as fetched_at
+from {{ source('salesforce', 'salesforce__opportunity_history') }}
