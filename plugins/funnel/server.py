@@ -44,12 +44,10 @@ LONGEST_SOCKET_FOLDER = 85
 DEFAULT_SETTINGS: Mapping[str, str] = {
     "listen_addresses": "127.0.0.1",
     "max_connections": "200",
-    "shared_buffers": "256MB",
-    "effective_cache_size": "1GB",
     "work_mem": "32MB",
     "maintenance_work_mem": "128MB",
-    "max_wal_size": "2GB",
-    "checkpoint_timeout": "15min",
+    "max_wal_size": "4GB",
+    "checkpoint_timeout": "30min",
     "wal_compression": "on",
     "random_page_cost": "1.1",
     "password_encryption": "scram-sha-256",
@@ -63,6 +61,10 @@ DEFAULT_SETTINGS: Mapping[str, str] = {
     # The wheel has no LLVM; where a local server has it, compiling costs more than it saves on tables of this size.
     "jit": "off",
 }
+
+# Shares of the machine's memory, in MB and within bounds: Airflow runs beside the server, and a laptop has little.
+SHARED_BUFFERS, SMALLEST_BUFFERS, LARGEST_BUFFERS = 1 / 8, 256, 2048
+EFFECTIVE_CACHE = 1 / 2
 
 HBA = """\
 # TYPE  DATABASE  USER  ADDRESS       METHOD
@@ -472,8 +474,20 @@ def _initdb(server: Server, major: int, is_safe: bool) -> None:
 
 def _configuration(server: Server, settings: Mapping[str, str]) -> str:
     placed = {"port": str(server.port), "unix_socket_directories": str(server.socket_dir)}
-    lines = [f"{name} = {_quoted(value)}" for name, value in {**DEFAULT_SETTINGS, **settings, **placed}.items()]
+    chosen = {**DEFAULT_SETTINGS, **_memory_settings(), **settings, **placed}
+    lines = [f"{name} = {_quoted(value)}" for name, value in chosen.items()]
     return "# Written at every start; lasting changes belong to funnel.server.\n" + "\n".join(lines) + "\n"
+
+
+def _memory_settings() -> dict[str, str]:
+    import psutil
+
+    total = psutil.virtual_memory().total / 2**20
+    buffers = min(max(total * SHARED_BUFFERS, SMALLEST_BUFFERS), LARGEST_BUFFERS)
+    return {
+        "shared_buffers": f"{buffers:.0f}MB",
+        "effective_cache_size": f"{max(total * EFFECTIVE_CACHE, buffers):.0f}MB",
+    }
 
 
 def _quoted(value: str) -> str:
