@@ -77,6 +77,12 @@ def test_staging_neither_joins_nor_aggregates(manifest: dict[str, Any]) -> None:
         assert not re.search(r"\b(join|group by|distinct|union)\b", node["raw_code"]), node["name"]
 
 
+def test_joins_can_look_through_every_view(manifest: dict[str, Any]) -> None:
+    for node in models(manifest):
+        if node["config"]["materialized"] == "view":
+            assert not re.search(r"^with\b", node["raw_code"], re.M), f"{node['name']} hides its tables behind a `with`"
+
+
 def test_every_model_says_what_a_row_is_and_tests_its_key(manifest: dict[str, Any]) -> None:
     tested = {
         test["attached_node"]

@@ -1,63 +1,41 @@
 {{ config(materialized='view') }}
 
-with
+select
+    {{ surrogate_key(["'salesforce'", 'connection_id', 'user_id']) }} as rep_key,
+    'salesforce' as source_system,
+    connection_id,
+    user_id as record_id,
+    user_name as rep_name,
+    team,
+    region,
+    manager_id,
+    is_active
+from {{ ref('stg_salesforce__users') }}
 
-users as (
-    select * from {{ ref('stg_salesforce__users') }}
-),
+union all
 
-owners as (
-    select * from {{ ref('stg_hubspot__owners') }}
-),
-
--- One address is one rep; where several users carry it, the first id has it.
-users_by_email as (
+select
+    case
+        when users_by_email.user_id is not null
+            then {{ surrogate_key(["'salesforce'", 'users_by_email.connection_id', 'users_by_email.user_id']) }}
+        else {{ surrogate_key(["'hubspot'", 'owners.connection_id', 'owners.owner_id']) }}
+    end as rep_key,
+    'hubspot' as source_system,
+    owners.connection_id,
+    owners.owner_id as record_id,
+    nullif(trim(coalesce(owners.first_name, '') || ' ' || coalesce(owners.last_name, '')), '') as rep_name,
+    owners.teams -> 0 ->> 'name' as team,
+    null::text as region,
+    null::text as manager_id,
+    not coalesce(owners.is_archived, false) as is_active
+from {{ ref('stg_hubspot__owners') }} as owners
+left join (
+    -- One address is one rep; where several users carry it, the first id has it.
     select distinct on (email_key)
         email_key,
         connection_id,
         user_id
-    from users
+    from {{ ref('stg_salesforce__users') }}
     where email_key is not null
     order by email_key, connection_id, user_id
-),
-
-salesforce_records as (
-    select
-        {{ surrogate_key(["'salesforce'", 'connection_id', 'user_id']) }} as rep_key,
-        'salesforce' as source_system,
-        connection_id,
-        user_id as record_id,
-        user_name as rep_name,
-        team,
-        region,
-        manager_id,
-        is_active
-    from users
-),
-
-hubspot_records as (
-    select
-        case
-            when users_by_email.user_id is not null
-                then {{ surrogate_key(["'salesforce'", 'users_by_email.connection_id', 'users_by_email.user_id']) }}
-            else {{ surrogate_key(["'hubspot'", 'owners.connection_id', 'owners.owner_id']) }}
-        end as rep_key,
-        'hubspot' as source_system,
-        owners.connection_id,
-        owners.owner_id as record_id,
-        nullif(trim(coalesce(owners.first_name, '') || ' ' || coalesce(owners.last_name, '')), '') as rep_name,
-        owners.teams -> 0 ->> 'name' as team,
-        null::text as region,
-        null::text as manager_id,
-        not coalesce(owners.is_archived, false) as is_active
-    from owners
-    left join users_by_email on owners.email_key = users_by_email.email_key
-),
-
-final as (
-    select * from salesforce_records
-    union all
-    select * from hubspot_records
-)
-
-select * from final
+) as users_by_email on owners.email_key = users_by_email.email_key
