@@ -129,6 +129,7 @@ class Source:
     utm: tuple[tuple[str, str], ...]
     channel: str
     figures: Callable[[date], Settling | None]
+    currency: str
 
 
 def advertise(seed: int, anchor: date) -> tuple[list[AdAccount], list[Source]]:
@@ -145,7 +146,7 @@ def advertise(seed: int, anchor: date) -> tuple[list[AdAccount], list[Source]]:
             display = plan.kind == "DISPLAY"
             channel = "Display" if display else "Paid Search" if cast.platform == "google_ads" else "Paid Social"
             utm = (("google", "display"),) if display else cast.utm
-            sources.append(Source(cast.platform, campaign, plan, utm, channel, figures))
+            sources.append(Source(cast.platform, campaign, plan, utm, channel, figures, cast.currency))
         accounts.append(account)
     return accounts, sources
 

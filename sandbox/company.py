@@ -18,6 +18,7 @@ from sandbox.office import Office, later
 from sandbox.scenario import Scenario
 from sandbox.selling import Terms, log_partner_deal, open_deal, open_hubspot_deal
 from sandbox.staff import hire
+from sandbox.visits import open_sites
 
 CRM_HISTORY_DAYS = 88
 FUTURE_DAYS = 366
@@ -30,6 +31,7 @@ def make_company(seed: int, anchor: date) -> Scenario:
     first_day = anchor - timedelta(CRM_HISTORY_DAYS)
     start = day_start(first_day) + 6 * HOUR
     scenario.ad_accounts, sources = advertise(seed, anchor)
+    scenario.properties = open_sites(seed, anchor, sources)
     scenario.conversion_actions = [
         {"id": "501", "name": "Lead form", "type": "WEBPAGE", "status": "ENABLED", "click": 30, "view": 1},
         {"id": "502", "name": "Demo request", "type": "WEBPAGE", "status": "ENABLED", "click": 30, "view": 1},

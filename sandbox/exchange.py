@@ -164,6 +164,10 @@ class World:
         self.tokens[token] = Token(vendor, time.monotonic(), self.settings.token_seconds)
         return token
 
+    def keep_token(self, vendor: str, token: str) -> None:
+        """A token that the vendor did not issue but accepts: its bearer signed it."""
+        self.tokens[token] = Token(vendor, time.monotonic(), self.settings.token_seconds)
+
     def knows_token(self, vendor: str, token: str | None) -> bool:
         known = self.tokens.get(token or "")
         return known is not None and known.vendor == vendor and known.is_alive

@@ -16,12 +16,12 @@ from typing import Any
 
 import orjson
 
-from sandbox import google_ads, hubspot, meta_ads, salesforce
+from sandbox import ga4, google_ads, hubspot, meta_ads, salesforce
 from sandbox.exchange import Answer, Call, World
 
 Route = Callable[[World, Call], Answer]
 Parameters = dict[str, Any]
-TOKEN_PATHS = re.compile(r"^/token$|^/oauth/|^/services/oauth2/")
+TOKEN_PATHS = re.compile(r"^/token$|^/oauth/|^/services/oauth2/|^/oauth2/v4/")
 BULK_PATH = r"/jobs/query"
 
 
@@ -268,19 +268,49 @@ SALESFORCE_ERRORS: dict[str, Callable[[Call, Parameters], Answer]] = {
         400, {"error": "invalid_grant", "error_description": "authentication failure - Invalid Password"}
     ),
 }
+GA4_ERRORS: dict[str, Callable[[Call, Parameters], Answer]] = {
+    "exhausted_tokens": lambda call, parameters: ga4.exhausted(),
+    "exhausted_daily_tokens": lambda call, parameters: ga4.error(
+        429,
+        "RESOURCE_EXHAUSTED",
+        "Exhausted property tokens per day. These quota tokens will return in under 24 hours. To learn more, see "
+        "https://developers.google.com/analytics/devguides/reporting/data/v1/quotas",
+    ),
+    "concurrent_requests": lambda call, parameters: ga4.error(
+        429, "RESOURCE_EXHAUSTED", "Exhausted concurrent requests quota. Please send fewer requests concurrently."
+    ),
+    "internal_error": lambda call, parameters: ga4.error(500, "INTERNAL", "Internal error encountered."),
+    "service_unavailable": lambda call, parameters: ga4.error(
+        503, "UNAVAILABLE", "The service is currently unavailable."
+    ),
+    "unauthenticated": lambda call, parameters: ga4.error(
+        401, "UNAUTHENTICATED", "Request had invalid authentication credentials."
+    ),
+    "property_not_shared": lambda call, parameters: ga4.error(
+        403, "PERMISSION_DENIED", "User does not have sufficient permissions for this property."
+    ),
+    "invalid_dimension": lambda call, parameters: ga4.error(
+        400, "INVALID_ARGUMENT", "Field sessionShoe is not a valid dimension."
+    ),
+    "service_account_deleted": _fixed(
+        400, {"error": "invalid_grant", "error_description": "Invalid grant: account not found"}
+    ),
+}
 ERRORS = {
     "google_ads": GOOGLE_ERRORS,
     "meta_ads": META_ERRORS,
     "hubspot": HUBSPOT_ERRORS,
     "salesforce": SALESFORCE_ERRORS,
+    "ga4": GA4_ERRORS,
 }
-TOKEN_ERRORS = {"refresh_token_revoked", "authentication_failure"}
+TOKEN_ERRORS = {"refresh_token_revoked", "authentication_failure", "service_account_deleted"}
 BULK_ERRORS = {"bulk_not_supported", "bulk_compound", "bulk_query_unsupported"}
 IN_200 = {
     "google_ads": _google_internal,
     "meta_ads": META_ERRORS["unknown_500"],
     "hubspot": HUBSPOT_ERRORS["internal_error"],
     "salesforce": SALESFORCE_ERRORS["server_unavailable"],
+    "ga4": GA4_ERRORS["internal_error"],
 }
 EXPIRED = {"meta_ads": META_ERRORS["session_expired"], "hubspot": HUBSPOT_ERRORS["expired_authentication"]}
 
@@ -301,31 +331,36 @@ SPOILERS = (
     "slow",
     "server_error",
 )
+# Ways in which one vendor alone spoils a good answer.
+OWN_SPOILERS: dict[str, tuple[str, ...]] = {"ga4": ("quota_running_out",)}
 LATER_PAGES_ONLY = {"token_expiry_mid_pagination", "empty_middle_page", "record_on_two_pages", "invalid_locator"}
 NEW_FIELD = {
     "google_ads": "campaign.brandNewField",
     "meta_ads": "brand_new_metric",
     "hubspot": "properties.brand_new_property",
     "salesforce": "Brand_New__c",
+    "ga4": "brandNewValues",
 }
 MISSING_FIELD = {
     "google_ads": "metrics.clicks",
     "meta_ads": "clicks",
     "hubspot": "properties.lifecyclestage",
     "salesforce": "OwnerId",
+    "ga4": "metricValues",
 }
 RETYPED_FIELD: dict[str, tuple[str, Any]] = {
     "google_ads": ("metrics.clicks", "not a number"),
     "meta_ads": ("clicks", "not a number"),
     "hubspot": ("updatedAt", "not a date"),
     "salesforce": ("CreatedDate", "not a date"),
+    "ga4": ("metricValues", [{"value": "not a number"}]),
 }
 HTML = "<!DOCTYPE html><html><head><title>Sorry</title></head><body>Something went wrong.</body></html>"
 
 
 def known_faults() -> dict[str, list[str]]:
     """Names of everything that can go wrong, by vendor."""
-    return {vendor: sorted([*errors, *SPOILERS]) for vendor, errors in ERRORS.items()}
+    return {vendor: sorted([*errors, *SPOILERS, *OWN_SPOILERS.get(vendor, ())]) for vendor, errors in ERRORS.items()}
 
 
 @dataclass
@@ -348,7 +383,7 @@ class Fault:
         vendor, name = rest.pop("vendor"), rest.pop("fault")
         if vendor not in ERRORS:
             raise ValueError(f"there is no vendor {vendor!r}; there are {', '.join(ERRORS)}")
-        if name not in ERRORS[vendor] and name not in SPOILERS:
+        if name not in known_faults()[vendor]:
             raise ValueError(f"{vendor} has no fault {name!r}; it has {', '.join(known_faults()[vendor])}")
         default = None if name == "too_much_data" else 1
         times = rest.pop("times", default)
@@ -472,6 +507,12 @@ class Faults:
         if name == "truncated_body":
             whole = answer.body().decode()
             answer.text = whole[: max(1, int(len(whole) * float(parameters.get("share", 0.6))))]
+            return answer
+        if name == "quota_running_out":
+            answer.payload["propertyQuota"] = {
+                "concurrentRequests": {"consumed": 2, "remaining": 8},
+                "tokensPerProjectPerHour": {"consumed": 5, "remaining": int(parameters.get("remaining", 172))},
+            }
             return answer
         rows = vendor.rows_of(answer.payload)
         if rows is None:

@@ -10,6 +10,7 @@ from typing import Any
 from sandbox.ads import AdAccount
 from sandbox.decisions import Deal, Person
 from sandbox.records import Table
+from sandbox.visits import Property
 
 HUBSPOT_OBJECTS = ("contacts", "companies", "deals", "owners")
 SALESFORCE_OBJECTS = (
@@ -60,6 +61,7 @@ class Scenario:
     deals: list[Deal] = field(default_factory=list)
     grow: Callable[[int], None] = lambda now: None
     conversion_actions: list[dict[str, Any]] = field(default_factory=list)
+    properties: list[Property] = field(default_factory=list)
 
     def accounts(self, platform: str) -> list[AdAccount]:
         return [account for account in self.ad_accounts if account.platform == platform]

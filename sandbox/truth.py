@@ -117,6 +117,22 @@ class SpendDay:
 
 
 @dataclass(frozen=True)
+class VisitDay:
+    """Sessions of one property, day of its zone, channel, campaign and country, as far as they can be known."""
+
+    day: date
+    property_id: str
+    channel: str
+    campaign_id: str | None
+    country: str
+    sessions: int
+    engaged: int
+    users: int
+    key_events: int
+    is_thresholded: bool
+
+
+@dataclass(frozen=True)
 class Human:
     """One person with the number of records that are that person, merged ones included."""
 
@@ -404,3 +420,26 @@ def spend(scenario: Scenario, now: datetime, first_day: date, last_day: date) ->
                         )
                     )
     return sorted(rows, key=lambda row: (row.day, row.platform, row.ad_account_id, row.campaign_id))
+
+
+def visits(scenario: Scenario, now: datetime, first_day: date, last_day: date) -> list[VisitDay]:
+    """What can be known at `now` of the days first to last, both included: what was withheld is known to nobody."""
+    moment = _moment(now.astimezone(UTC))
+    sums: dict[tuple[date, str, str, str | None, str, bool], list[int]] = defaultdict(lambda: [0, 0, 0, 0])
+    for site in scenario.properties:
+        for offset in range((last_day - first_day).days + 1):
+            day = first_day + timedelta(offset)
+            report = site.report(day, moment)
+            for visit in report.visits:
+                key = (day, site.id, visit.channel, visit.came_from, visit.country, report.is_thresholded)
+                for place, figure in enumerate((visit.sessions, visit.engaged, visit.users, visit.key_events)):
+                    sums[key][place] += figure
+    return [
+        VisitDay(day, site_id, channel, campaign_id, country, sessions, engaged, users, key_events, is_thresholded)
+        for (day, site_id, channel, campaign_id, country, is_thresholded), (
+            sessions,
+            engaged,
+            users,
+            key_events,
+        ) in sums.items()
+    ]

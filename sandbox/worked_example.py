@@ -11,6 +11,7 @@ from sandbox.decisions import Deal, Happening, Person
 from sandbox.identifiers import salesforce_id
 from sandbox.records import Record
 from sandbox.scenario import ContactEvent, Scenario
+from sandbox.visits import Property
 
 ANA, BEN, CARL, CARL_AGAIN = "101", "102", "103", "104"
 COMPANY_Y = "201"
@@ -26,6 +27,8 @@ LONG_AGO = moment("2025-06-01T08:00:00Z")
 
 def make_worked_example() -> Scenario:
     scenario = Scenario("worked_example", portal_id=4242)
+    # Nobody says anything about its visits: a source that answers and reports nothing.
+    scenario.properties.append(Property("310000009", "example.example", "USD", "UTC"))
     _advertise(scenario)
     _meet_people_in_hubspot(scenario)
     _sell_in_salesforce(scenario)

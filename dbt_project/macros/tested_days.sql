@@ -10,7 +10,7 @@
         {{ expression }} = any(array(
             select date_day
             from ops.loaded_days
-            where (source, stream) in (('google_ads', 'campaign_stats'), ('meta_ads', 'insights')) and load_id > {{ since_load_id() }}
+            where (source, stream) in (('google_ads', 'campaign_stats'), ('meta_ads', 'insights'), ('ga4', 'sessions')) and load_id > {{ since_load_id() }}
             union
             select date_day from marts_changes.fct_funnel_daily
         ))

@@ -33,6 +33,13 @@ CRITICAL = {
             notes="Per day, fct_ad_stats_daily against this mart. `make build FULL=1` repairs a stale day.",
         ),
         gxe.ExpectColumnValuesToBeBetween(
+            column="sessions_lost",
+            min_value=0,
+            max_value=0,
+            description="sessions in = sessions out",
+            notes="Per day, fct_web_sessions_daily against this mart. `make build FULL=1` repairs a stale day.",
+        ),
+        gxe.ExpectColumnValuesToBeBetween(
             column="leads_lost",
             min_value=0,
             max_value=0,
@@ -126,6 +133,7 @@ BATCHES = {
             date_day,
             coalesce(ads.spend, 0) - coalesce(shown.spend, 0) as spend_lost,
             coalesce(ads.clicks, 0) - coalesce(shown.clicks, 0) as clicks_lost,
+            coalesce(web.sessions, 0) - coalesce(shown.sessions, 0) as sessions_lost,
             coalesce(lead.leads, 0) - coalesce(shown.leads, 0) as leads_lost,
             coalesce(lead.mqls, 0) - coalesce(shown.mqls, 0) as mqls_lost,
             coalesce(lead.sals, 0) - coalesce(shown.sals, 0) as sals_lost,
@@ -140,6 +148,8 @@ BATCHES = {
             union
             select date_day from {touched.fct_ad_stats_daily}
             union
+            select date_day from {touched.fct_web_sessions_daily}
+            union
             select unnest(array[created_date, mql_date, sal_date, sql_date]) from {touched.fct_leads}
             union
             select unnest(array[created_date, closed_date]) from {touched.fct_opportunities}
@@ -149,6 +159,11 @@ BATCHES = {
             from marts.fct_ad_stats_daily
             where date_day = day.date_day
         ) as ads on true
+        left join lateral (
+            select sum(sessions) as sessions
+            from marts.fct_web_sessions_daily
+            where date_day = day.date_day
+        ) as web on true
         left join lateral (
             select
                 count(*) filter (where created_date = day.date_day) as leads,
@@ -179,6 +194,7 @@ BATCHES = {
             select
                 sum(spend) as spend,
                 sum(clicks) as clicks,
+                sum(sessions) as sessions,
                 sum(leads) as leads,
                 sum(mqls) as mqls,
                 sum(sals) as sals,
@@ -218,6 +234,7 @@ BELIEVABLE = [
         "spend": 99,
         "impressions": 1000,
         "clicks": 50,
+        "sessions": 0,
         "leads": 0,
         "mqls": 0,
         "sals": 0,
@@ -237,6 +254,7 @@ BELIEVABLE = [
         "spend": 0,
         "impressions": 0,
         "clicks": 0,
+        "sessions": 42,
         "leads": 1,
         "mqls": 1,
         "sals": 0,
@@ -256,6 +274,7 @@ POISON = {
     "counts of leads are never negative": [{**_ADS, "leads": -1}, {**_CRM, "leads": 2}],
     "spend in = spend out": [{**_ADS, "spend": 98.99}, _CRM],
     "clicks in = clicks out": [{**_ADS, "clicks": 49}, _CRM],
+    "sessions in = sessions out": [_ADS, {**_CRM, "sessions": 41}],
     "leads in = leads out": [_ADS, {**_CRM, "leads": 2}],
     "MQLs in = MQLs out": [_ADS, {**_CRM, "mqls": 0}],
     "SALs in = SALs out": [_ADS, {**_CRM, "sals": 1}],

@@ -144,10 +144,10 @@ def _print_rows() -> None:
 
 
 def _print_funnel() -> None:
-    [(first, last, spend, leads, mqls, sals, sqls, opportunities, won, revenue)] = _ask(
+    [(first, last, spend, sessions, leads, mqls, sals, sqls, opportunities, won, revenue)] = _ask(
         """
         select
-            min(date_day), max(date_day), sum(spend), sum(leads), sum(mqls), sum(sals), sum(sqls),
+            min(date_day), max(date_day), sum(spend), sum(sessions), sum(leads), sum(mqls), sum(sals), sum(sqls),
             sum(opportunities), sum(won), sum(won_amount)
         from bi.fct_funnel_daily
         """
@@ -156,7 +156,8 @@ def _print_funnel() -> None:
     print(f"\nFunnel, {first} to {last}")
     rows = [
         ("spend", f"{spend or 0:,.2f} {currency}", None),
-        ("leads", leads, None),
+        ("sessions", sessions, None),
+        ("leads", leads, sessions),
         ("MQLs", mqls, leads),
         ("SALs", sals, mqls),
         ("SQLs", sqls, sals),

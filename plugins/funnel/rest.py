@@ -142,6 +142,7 @@ class Request:
     """One question. `path` is relative to the vendor's base URL, or absolute for a token endpoint.
 
     `expects` names the list an answer must hold: without it a 200 is an error in disguise, not an empty page.
+    `lacks` says what an answer that looks well lacks, for vendors that tell how much there should be.
     """
 
     method: str
@@ -151,6 +152,7 @@ class Request:
     json: Mapping[str, Any] | None = None
     form: Mapping[str, str] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    lacks: Callable[["Request", Any], str | None] | None = None
 
     @property
     def shown_path(self) -> str:
@@ -499,6 +501,19 @@ def by_cursor(answer_path: str, parameter: str) -> Paginator:
     return paginate
 
 
+def by_offset(total_path: str) -> Paginator:
+    """The answer says how many rows there are; the next page begins `limit` further on (GA4 reports)."""
+
+    def paginate(request: Request, parsed: Any) -> Request | None:
+        asked = dict(request.json or {})
+        following = int(asked.get("offset", 0)) + int(asked["limit"])
+        if following >= int(value_at(parsed, total_path) or 0):
+            return None
+        return replace(request, json={**asked, "offset": str(following)})
+
+    return paginate
+
+
 def by_query_of_link(answer_path: str, parameters: tuple[str, ...]) -> Paginator:
     """The answer links the next page; only the named query parameters of the link are taken over (Meta).
 
@@ -592,6 +607,8 @@ def _diagnose_by_status(answer: Answer) -> Diagnosis | None:
 def _diagnose_shape(request: Request, answer: Answer) -> Diagnosis | None:
     if request.expects and not isinstance(value_at(answer.parsed, request.expects), list):
         return Diagnosis(Unavailable, f"HTTP {answer.status} without the list {request.expects!r} that was asked for")
+    if request.lacks and (missing := request.lacks(request, answer.parsed)):
+        return Diagnosis(Unavailable, f"HTTP {answer.status} {missing}")
     return None
 
 

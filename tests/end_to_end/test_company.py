@@ -94,6 +94,45 @@ def test_spend_per_day_platform_and_campaign_to_the_cent(company: Pipeline, scen
     assert rows("select sum(spend) as spend from bi.rpt_channel_return where model = 'linear'")[0]["spend"] == total
 
 
+def test_sessions_per_day_channel_campaign_and_country(company: Pipeline, scenario: Scenario, now: datetime) -> None:
+    expected: dict[tuple[object, ...], list[int]] = defaultdict(lambda: [0, 0, 0, 0])
+    held_back: dict[tuple[date, str], bool] = {}
+    for row in truth.visits(scenario, now, ANCHOR - timedelta(days=DAYS), ANCHOR - timedelta(days=1)):
+        key = (row.day, row.property_id, row.channel, row.campaign_id or "(no campaign)", row.country)
+        for place, figure in enumerate((row.sessions, row.engaged, row.users, row.key_events)):
+            expected[key][place] += figure
+        held_back[row.day, row.property_id] = row.is_thresholded
+    found = rows(
+        """
+        select
+            sessions.*,
+            campaigns.campaign_id
+        from bi.fct_web_sessions_daily as sessions
+        inner join bi.dim_campaigns as campaigns using (campaign_key)
+        """
+    )
+    assert {
+        (row["date_day"], row["property_id"], row["channel"], row["campaign_id"], row["country_id"]): [
+            row["sessions"],
+            row["engaged_sessions"],
+            row["users"],
+            row["key_events"],
+        ]
+        for row in found
+    } == expected
+    assert len(expected) > 8_000
+    assert {(row["date_day"], row["property_id"]): row["is_thresholded"] for row in found} == held_back
+    assert {key[2] for key in expected} >= {"Content Syndication", "Unknown", "Paid Social", "Organic Search"}
+    by_day_and_channel: dict[tuple[date, str], int] = defaultdict(int)
+    for (day, _, channel, _, _), figures in expected.items():
+        by_day_and_channel[day, channel] += figures[0]
+    shown = rows(
+        "select date_day, channel, sum(sessions)::bigint as sessions from bi.fct_funnel_daily "
+        "group by 1, 2 having sum(sessions) > 0"
+    )
+    assert {(row["date_day"], row["channel"]): row["sessions"] for row in shown} == by_day_and_channel
+
+
 def test_funnel_of_every_month(company: Pipeline, scenario: Scenario, now: datetime) -> None:
     rates = Rates()
     expected = {}

@@ -166,6 +166,22 @@ BESIDE = {
             "cost_micros": 90_000_000,
         }
     ],
+    "raw.ga4__sessions": [
+        {
+            "_connection_id": "ga4",
+            "_load_id": 1,
+            "date": "2026-01-05",
+            "property_id": "310000001",
+            "channel_group": "Paid Search",
+            "session_source": "google",
+            "session_medium": "cpc",
+            "campaign_id": "11",
+            "campaign_name": "Brand",
+            "country_id": "DE",
+            "sessions": 42,
+            "key_events": 2,
+        }
+    ],
     "raw.salesforce__opportunities": [
         {
             "_connection_id": "salesforce",

@@ -1,9 +1,11 @@
 """Running sandboxes for the tests of this folder, and the reference material they are held against."""
 
 import os
+import time
 from pathlib import Path
 
 import httpx
+import jwt
 import pytest
 
 from sandbox import credentials, process
@@ -48,7 +50,7 @@ def company(company_server):
 
 
 class Vendors:
-    """The four vendors of one sandbox, asked over plain HTTP with valid credentials."""
+    """The vendors of one sandbox, asked over plain HTTP with valid credentials."""
 
     def __init__(self, handle, transport=None):
         self.handle = handle
@@ -104,6 +106,20 @@ class Vendors:
 
     def query(self, soql, verb="query", **options):
         return self.salesforce(f"{verb}/", q=soql, **options)
+
+    def ga4_token(self):
+        """A token that the service account signs itself."""
+        now = int(time.time())
+        claims = {"iss": credentials.GA4_CLIENT_EMAIL, "sub": credentials.GA4_CLIENT_EMAIL, "iat": now}
+        claims |= {"exp": now + 3600, "aud": "https://analyticsdata.googleapis.com/"}
+        return jwt.encode(claims, credentials.service_account()["private_key"], algorithm="RS256")
+
+    def ga4(self, property_id="310000001", version="v1beta", **body):
+        return self.http.post(
+            f"/{version}/properties/{property_id}:runReport",
+            json=body,
+            headers=self._bearer("ga4", self.ga4_token),
+        )
 
     def query_all(self, soql):
         """Every record of a queryAll, page by page."""

@@ -71,11 +71,31 @@ def read_salesforce(ask):
         page = ask.http.get(page["nextRecordsUrl"], headers=headers).json()
 
 
+REPORT = {
+    "dateRanges": [{"startDate": "2026-11-01", "endDate": "2026-11-02"}],
+    "dimensions": [{"name": "date"}, {"name": "sessionSource"}, {"name": "sessionCampaignName"}],
+    "metrics": [{"name": "sessions"}],
+    "orderBys": [{"dimension": {"dimensionName": name}} for name in ("date", "sessionSource", "sessionCampaignName")],
+}
+
+
+def read_ga4(ask):
+    pages, offset = [], 0
+    while True:
+        page = ask.ga4(**REPORT, limit="20", offset=str(offset)).json()
+        pages.append([tuple(one["value"] for one in row["dimensionValues"]) for row in page.get("rows", ())])
+        # An empty page has to be asked again: the next offset would pass over what it left out.
+        offset += 20 if pages[-1] else 0
+        if offset >= page["rowCount"]:
+            return pages
+
+
 READERS = {
     "google_ads": read_google,
     "meta_ads": read_meta,
     "hubspot": read_hubspot,
     "salesforce": read_salesforce,
+    "ga4": read_ga4,
 }
 VENDORS = list(READERS)
 
@@ -94,12 +114,20 @@ def one_request(ask, vendor):
         return ask.meta(f"{META}/insights", level="campaign", time_increment=1, time_range=META_RANGE, fields="clicks")
     if vendor == "hubspot":
         return ask.hubspot_search("contacts", properties=["lifecyclestage"], sorts=["hs_object_id"])
+    if vendor == "ga4":
+        return ask.ga4(**REPORT)
     return ask.query("SELECT Id, OwnerId, CreatedDate FROM Lead")
 
 
 def rows_of(vendor, answer):
     return answer.json()[
-        {"google_ads": "results", "meta_ads": "data", "hubspot": "results", "salesforce": "records"}[vendor]
+        {
+            "google_ads": "results",
+            "meta_ads": "data",
+            "hubspot": "results",
+            "salesforce": "records",
+            "ga4": "rows",
+        }[vendor]
     ]
 
 
@@ -107,7 +135,7 @@ def rows_of(vendor, answer):
 
 
 def recorded_errors():
-    """Names of the recorded bodies that are errors of these four vendors."""
+    """Names of the recorded bodies that are errors of these vendors."""
     return [
         (vendor, name)
         for vendor, names in {
@@ -134,16 +162,23 @@ def recorded_errors():
                 "aggregate_querymore",
                 "invalid_locator",
             ],
+            "ga4": ["quota_running_out", "exhausted_tokens"],
         }.items()
         for name in names
     ]
 
 
-def test_every_recorded_error_of_the_four_vendors_is_offered(reference):
+def test_every_recorded_error_of_these_vendors_is_offered(reference):
     recorded = json.loads((reference / "vendor_error_bodies.json").read_text())
     names = {
         (vendor, one["name"])
-        for short, vendor in (("meta", "meta_ads"), ("google_ads",) * 2, ("hubspot",) * 2, ("salesforce",) * 2)
+        for short, vendor in (
+            ("meta", "meta_ads"),
+            ("google_ads",) * 2,
+            ("hubspot",) * 2,
+            ("salesforce",) * 2,
+            ("ga4",) * 2,
+        )
         for one in recorded[short]
         if one["name"] != "listAccessibleCustomers_ok"  # no error: an endpoint, tested below
     }
@@ -188,7 +223,11 @@ def test_recorded_errors_are_sent_as_recorded(reference, company, ask_company, v
     answer = provoke(company, ask_company, vendor, name)
     status = expected["http_status"] if expected["http_status"] != "any" else 429
     assert answer.status_code == status
-    if "body" in expected:
+    if "propertyQuota" in expected.get("body", {}):
+        assert answer.json()["propertyQuota"] == expected["body"]["propertyQuota"]
+    elif "body_contains" in expected:
+        assert expected["body_contains"] in answer.json()["error"]["message"]
+    elif "body" in expected:
         assert without_ids(answer.json()) == without_ids(expected["body"])
     else:
         assert answer.json()["errorType"] == "RATE_LIMIT"
@@ -398,6 +437,7 @@ def test_an_error_hides_in_status_200(company, ask_company, vendor):
         ("meta_ads", ("brand_new_metric",)),
         ("hubspot", ("properties", "brand_new_property")),
         ("salesforce", ("Brand_New__c",)),
+        ("ga4", ("brandNewValues",)),
     ],
 )
 def test_a_new_field_appears(company, ask_company, vendor, path):
@@ -419,6 +459,7 @@ def test_a_new_field_appears(company, ask_company, vendor, path):
         ("meta_ads", "clicks"),
         ("hubspot", "properties.lifecyclestage"),
         ("salesforce", "OwnerId"),
+        ("ga4", "metricValues"),
     ],
 )
 def test_a_field_goes_missing_or_changes_its_type(company, ask_company, vendor, field):
@@ -444,7 +485,13 @@ def test_rows_vanish(company, ask_company, vendor):
     good = rows_of(vendor, one_request(ask_company, vendor))
     company.misbehave(vendor, "vanished_rows", count=3)
     assert rows_of(vendor, one_request(ask_company, vendor)) == good[3:]
-    field = {"google_ads": "segments.date", "meta_ads": "date_start", "hubspot": "id", "salesforce": "Id"}[vendor]
+    field = {
+        "google_ads": "segments.date",
+        "meta_ads": "date_start",
+        "hubspot": "id",
+        "salesforce": "Id",
+        "ga4": "dimensionValues",
+    }[vendor]
     value = good[0]
     for part in field.split("."):
         value = value[part]

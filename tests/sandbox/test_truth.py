@@ -154,3 +154,26 @@ def test_months_follow_the_zone(scenario):
     tokyo = truth.monthly_counts(scenario, AS_OF, zone="Asia/Tokyo")
     assert utc[date(2026, 9, 1)].leads != tokyo[date(2026, 9, 1)].leads
     assert sum(one.leads for one in utc.values()) == sum(one.leads for one in tokyo.values())
+
+
+def test_paid_sessions_are_a_share_of_the_clicks_that_were_paid_for(scenario):
+    clicks, sessions = Counter(), Counter()
+    first, last = date(2026, 9, 1), date(2026, 11, 20)
+    for row in truth.spend(scenario, AS_OF, first, last):
+        clicks[row.campaign_id] += row.clicks
+    for row in truth.visits(scenario, AS_OF, first, last):
+        if row.campaign_id:
+            sessions[row.campaign_id] += row.sessions
+    assert len(sessions) >= 20
+    assert all(0.5 < sessions[campaign] / clicks[campaign] < 0.95 for campaign in sessions)
+
+
+def test_sessions_settle_and_never_shrink(scenario):
+    day = date(2026, 11, 10)
+    seen = []
+    for days in range(1, 16):
+        rows = truth.visits(scenario, instant(day_start(day) + days * DAY), day, day)
+        seen.append((sum(row.sessions for row in rows), sum(row.key_events for row in rows)))
+    assert seen == sorted(seen)
+    assert seen[0][0] < seen[2][0] == seen[-1][0]
+    assert seen[0][1] < seen[5][1] < seen[-3][1] == seen[-1][1]

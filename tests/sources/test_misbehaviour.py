@@ -17,10 +17,16 @@ import pytest
 from funnel import landing, rest
 from funnel.contract import Connection, Source, Stream, Window
 from funnel.sources import SOURCES
-from sandbox.faults import known_faults
+from sandbox.faults import TOKEN_ERRORS, known_faults
 
 WINDOW = Window(date(2026, 11, 9), date(2026, 11, 13))
-STREAM = {"google_ads": "campaign_stats", "meta_ads": "insights", "hubspot": "contacts", "salesforce": "leads"}
+STREAM = {
+    "google_ads": "campaign_stats",
+    "meta_ads": "insights",
+    "hubspot": "contacts",
+    "salesforce": "leads",
+    "ga4": "sessions",
+}
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,8 @@ def on_path(vendor: str, path: str) -> dict[str, Any]:
     return {"path": path} if vendor == "hubspot" else {}
 
 
+# Vendors that say how many rows there are: a page that holds fewer is no page.
+COUNTED = {"ga4"}
 # A body that goes wrong in transport is the same everywhere.
 EVERYWHERE = [
     Case(vendor, fault, AGAIN, parameters=parameters, extra=extra)
@@ -69,12 +77,17 @@ EVERYWHERE = [
     case
     for vendor in SOURCES
     for case in (
-        Case(vendor, "empty_middle_page", PASSES),
+        Case(vendor, "empty_middle_page", AGAIN if vendor in COUNTED else PASSES),
         Case(vendor, "record_on_two_pages", PASSES, repeats=True),
         Case(vendor, "new_field", PASSES),
         Case(vendor, "missing_field", PASSES),
         Case(vendor, "retyped_field", PASSES, parameters=on_path(vendor, "batch/read")),
-        Case(vendor, "vanished_rows", GONE, parameters={"count": 2, **on_path(vendor, "/search")}),
+        Case(
+            vendor,
+            "vanished_rows",
+            AGAIN if vendor in COUNTED else GONE,
+            parameters={"count": 2, **on_path(vendor, "/search")},
+        ),
     )
 ]
 CASES = [
@@ -120,6 +133,17 @@ CASES = [
     Case("salesforce", "aggregate_querymore", FAILS, rest.Refused),
     Case("salesforce", "refresh_token_revoked", FAILS, rest.DeadToken),
     Case("salesforce", "authentication_failure", FAILS, rest.DeadToken),
+    Case("ga4", "token_expiry_mid_pagination", RENEWS),
+    Case("ga4", "unauthenticated", RENEWS),
+    Case("ga4", "exhausted_tokens", RESCHEDULES, rest.QuotaExhausted, waits=3600),
+    Case("ga4", "exhausted_daily_tokens", RESCHEDULES, rest.QuotaExhausted, waits=14400),
+    Case("ga4", "quota_running_out", RESCHEDULES, rest.QuotaExhausted, waits=1800),
+    Case("ga4", "concurrent_requests", WAITS, waits=10),
+    Case("ga4", "internal_error", AGAIN),
+    Case("ga4", "service_unavailable", AGAIN),
+    Case("ga4", "property_not_shared", FAILS, rest.Refused),
+    Case("ga4", "invalid_dimension", FAILS, rest.Refused),
+    Case("ga4", "service_account_deleted", FAILS, rest.DeadToken, extra={"grant_type": "jwt-bearer"}),
     # Reads go over REST; the errors of the Bulk API have nothing to strike.
     Case("salesforce", "bulk_not_supported", UNTOUCHED),
     Case("salesforce", "bulk_compound", UNTOUCHED),
@@ -161,7 +185,7 @@ class Seen:
             return WAITS
         if "Unavailable" in self.log:
             return AGAIN
-        return RENEWS if self.logins > 1 else PASSES
+        return RENEWS if self.logins > 1 or "expired, renewed" in self.log else PASSES
 
     @property
     def said(self) -> str:
@@ -224,7 +248,7 @@ def test_misbehaviour_is_met_as_the_vendor_asks(
     assert len(calm) > 40, "the stream should take several pages"
     company.handle.control("DELETE", "requests")
     fault = {"stream": STREAM[case.vendor], **case.parameters}
-    if case.fault in ("refresh_token_revoked", "authentication_failure") or case.does == UNTOUCHED:
+    if case.fault in TOKEN_ERRORS or case.does == UNTOUCHED:
         fault.pop("stream")
     company.handle.misbehave(case.vendor, case.fault, fault.pop("times", 1), **fault)
 

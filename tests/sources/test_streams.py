@@ -1,8 +1,10 @@
 """Every stream of every source, read in full from the sandbox in pages small enough to need several."""
 
+import json
 from collections import Counter
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from funnel import rest
 from funnel.contract import Connection, Stream, Window
 from funnel.sources import SOURCES
+from sandbox import credentials
 from sandbox.clock import day_of, iso, moment
 
 QUARTER = Window(date(2026, 8, 25), date(2026, 11, 23))
@@ -80,6 +83,24 @@ def expected_keys(company: Any, source: str, stream: str, window: Window) -> set
             for day in window.days
             if account.report(campaign, day, company.now)
         }
+    if source == "ga4":
+        if stream == "properties":
+            return {(one.id,) for one in company.scenario.properties}
+        return {
+            (
+                one.id,
+                str(day),
+                visit.group,
+                visit.source,
+                visit.medium,
+                visit.campaign_id,
+                visit.campaign_name,
+                visit.country,
+            )
+            for one in company.scenario.properties
+            for day in window.days
+            for visit in one.report(day, company.now).visits
+        }
     if stream == "contact_events":
         return {(event.id, iso(event.at)) for event in company.scenario.events if start <= event.at < end}
     if source == "hubspot":
@@ -98,7 +119,7 @@ def expected_keys(company: Any, source: str, stream: str, window: Window) -> set
 
 @pytest.mark.parametrize(("source", "stream"), STREAMS)
 def test_every_record_is_read_to_the_last_row_of_the_last_page(company: Any, source: str, stream: str) -> None:
-    window = QUARTER if stream in ("campaigns", "accounts", "users", "owners") else WEEK
+    window = QUARTER if stream in ("campaigns", "accounts", "users", "owners", "properties") else WEEK
     declared = SOURCES[source].stream(stream)
     whole = [record for page in read(source, stream, company.connection(source), window) for record in page]
     pages = read(source, stream, in_small_pages(company, source), window)
@@ -165,6 +186,51 @@ def test_adjoining_windows_share_no_dated_row_and_miss_none(company: Any, source
     assert sorted(halves) == keys(WEEK)
 
 
+def test_sessions_are_what_the_sites_saw(company: Any) -> None:
+    rows = [row for page in read("ga4", "sessions", company.connection("ga4"), QUARTER) for row in page]
+    seen = Counter({one.id: 0 for one in company.scenario.properties})
+    for row in rows:
+        seen[row["property"]] += int(row["sessions"])
+    assert seen == {
+        one.id: sum(visit.sessions for day in QUARTER.days for visit in one.report(day, company.now).visits)
+        for one in company.scenario.properties
+    }
+
+
+def test_what_google_holds_back_is_said_of_its_own_day_alone(company: Any) -> None:
+    """A report of a week would call all of it thresholded."""
+    rows = [row for page in read("ga4", "sessions", company.connection("ga4"), QUARTER) for row in page]
+    for flag, held_back in (("subjectToThresholding", "is_thresholded"), ("dataLossFromOtherRow", "has_other_row")):
+        flagged = {(row["property"], row["date"]) for row in rows if row["metadata"].get(flag)}
+        assert flagged == {
+            (one.id, str(day))
+            for one in company.scenario.properties
+            for day in QUARTER.days
+            if getattr(one.report(day, company.now), held_back)
+        }
+        assert 10 < len(flagged) < 50
+
+
+def test_a_report_without_rows_is_an_empty_answer(company: Any) -> None:
+    before_the_site_opened = Window(date(2025, 1, 1), date(2025, 1, 3))
+    pages = read("ga4", "sessions", company.connection("ga4"), before_the_site_opened)
+    assert pages == [[], [], [], []]
+
+
+def test_every_way_into_google_analytics_opens_it(company: Any, tmp_path: Path) -> None:
+    plain = company.connection("ga4")
+    expected = read("ga4", "properties", plain, WEEK)
+    key_file = tmp_path / "key.json"
+    key_file.write_text(json.dumps(credentials.service_account()))
+    in_one_line = (plain.password or "").replace("\n", "\\n")
+    for connection in (
+        company.connection("ga4", grant_type="jwt-bearer"),
+        replace(company.connection("ga4", key_file=str(key_file)), login=None, password=None),
+        replace(plain, password=in_one_line),
+    ):
+        assert read("ga4", "properties", connection, WEEK) == expected
+
+
 def test_search_goes_on_where_hubspot_ends_it(company: Any) -> None:
     company.handle.set(hubspot_search_cap=40)
     declared = SOURCES["hubspot"].stream("companies")
@@ -218,6 +284,7 @@ def test_a_connection_over_tls_needs_the_authority_it_names(company: Any) -> Non
         ("meta_ads", "campaigns", "v20.0"),
         ("hubspot", "owners", "2019-01"),
         ("salesforce", "users", "v29.0"),
+        ("ga4", "properties", "v3"),
     ],
 )
 def test_sunset_version_is_refused_and_the_setting_named(
@@ -266,10 +333,17 @@ def test_a_connection_that_cannot_work_says_which_setting(company: Any) -> None:
         ("google_ads", "campaigns", {"customer_ids": []}, "customer_ids"),
         ("meta_ads", "campaigns", {"account_ids": []}, "account_ids"),
         ("salesforce", "users", {"grant_type": "password"}, "grant_type"),
+        ("ga4", "properties", {"property_ids": []}, "property_ids"),
+        ("ga4", "properties", {"property_ids": ["G-12345"]}, "permissions"),
+        ("ga4", "properties", {"grant_type": "password"}, "grant_type"),
+        ("ga4", "properties", {"key_file": "/nowhere/key.json"}, "key_file"),
         ("salesforce", "users", {"grant_type": "jwt-bearer"}, "private_key"),
         ("salesforce", "users", {"grant_type": "jwt-bearer", "username": "u", "private_key": "x"}, "private_key"),
     ):
         with pytest.raises(rest.Refused, match=word):
             read(source, stream, company.connection(source, **extra), WEEK)
+    for broken, word in (({"password": "no key"}, "private key"), ({"login": None}, "service account")):
+        with pytest.raises(rest.Refused, match=word):
+            read("ga4", "properties", replace(company.connection("ga4"), **broken), WEEK)
     with pytest.raises(rest.Refused, match="with its scheme"):
         read("hubspot", "owners", replace(company.connection("hubspot"), base_url="api.hubapi.com"), WEEK)

@@ -19,6 +19,7 @@ MARTS = {
     "dim_accounts",
     "dim_sales_reps",
     "fct_ad_stats_daily",
+    "fct_web_sessions_daily",
     "fct_touchpoints",
     "fct_stage_events",
     "fct_leads",

@@ -2,7 +2,7 @@
     config(
         unique_key=['date_day', 'channel', 'campaign_key', 'region'],
         scope_column='date_day',
-        scope_from=['fct_ad_stats_daily'],
+        scope_from=['fct_ad_stats_daily', 'fct_web_sessions_daily'],
         scope_sql=[
             "select unnest(array[created_date, mql_date, sal_date, sql_date]) from marts_changes.fct_leads",
             "select unnest(array[created_date, closed_date]) from marts_changes.fct_opportunities",
@@ -12,12 +12,18 @@
     )
 }}
 {%- set has_ads = is_configured('google_ads') or is_configured('meta_ads') %}
+{%- set has_web = is_configured('ga4') %}
 {%- set has_crm = is_configured('hubspot') or is_configured('salesforce') %}
 
 with
 
 ad_stats as (
     select * from {{ ref('fct_ad_stats_daily') }}
+    where {{ in_scope('date_day') }}
+),
+
+web_sessions as (
+    select * from {{ ref('fct_web_sessions_daily') }}
     where {{ in_scope('date_day') }}
 ),
 
@@ -196,19 +202,30 @@ events_by_day as (
     group by date_day, channel, campaign_key, region
 ),
 
+sessions_by_day as (
+    select
+        date_day,
+        channel,
+        campaign_key,
+        region,
+        sum(sessions) as sessions
+    from web_sessions
+    group by date_day, channel, campaign_key, region
+),
+
 -- A side that is not configured is null, one that reported nothing is 0.
 final as (
     select
-        coalesce(ads_by_day.campaign_key, events_by_day.campaign_key) as campaign_key,
-        coalesce(ads_by_day.channel, events_by_day.channel) as channel,
-        coalesce(ads_by_day.region, events_by_day.region) as region,
+        campaign_key,
+        channel,
+        region,
         case when {{ has_ads }} then trim_scale(coalesce(ads_by_day.spend, 0)) end as spend,
         case when {{ has_ads }} then coalesce(ads_by_day.impressions, 0) end::bigint as impressions,
         case when {{ has_ads }} then coalesce(ads_by_day.clicks, 0) end::bigint as clicks,
         case when {{ has_ads }} then trim_scale(coalesce(ads_by_day.platform_conversions, 0)) end as platform_conversions,
         case when {{ has_ads }} then trim_scale(coalesce(ads_by_day.platform_conversion_value, 0)) end
             as platform_conversion_value,
-        null::bigint as sessions,
+        case when {{ has_web }} then coalesce(sessions_by_day.sessions, 0) end::bigint as sessions,
         case when {{ has_crm }} then coalesce(events_by_day.leads, 0) end as leads,
         case when {{ has_crm }} then coalesce(events_by_day.mqls, 0) end as mqls,
         case when {{ has_crm }} then coalesce(events_by_day.sals, 0) end as sals,
@@ -221,15 +238,11 @@ final as (
         null::bigint as orders,
         null::numeric as order_amount,
         null::numeric as retail_amount,
-        coalesce(ads_by_day.date_day, events_by_day.date_day) as date_day,
-        date_trunc('month', coalesce(ads_by_day.date_day, events_by_day.date_day)::timestamp)::date as month_start
+        date_day,
+        date_trunc('month', date_day::timestamp)::date as month_start
     from ads_by_day
-    full outer join events_by_day
-        on
-            ads_by_day.date_day = events_by_day.date_day
-            and ads_by_day.channel = events_by_day.channel
-            and ads_by_day.campaign_key = events_by_day.campaign_key
-            and ads_by_day.region = events_by_day.region
+    full outer join events_by_day using (date_day, channel, campaign_key, region)
+    full outer join sessions_by_day using (date_day, channel, campaign_key, region)
 )
 
 select * from final

@@ -1,0 +1,310 @@
+"""GA4: sessions per day, channel group, source, medium, campaign and country, over the Data API's runReport.
+
+One report per property and day: whether Google withheld rows, put them into `(other)` or sampled is said of a whole
+report, and a report of one day says it of that day alone. Days are days of the property's own time zone.
+"""
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from funnel import rest
+from funnel.contract import Column, Connection, Source, Stream, Window
+
+DEFAULT_VERSION = "v1beta"
+DEFAULT_TOKEN_URL = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
+AUDIENCE = "https://analyticsdata.googleapis.com/"
+SCOPE = "https://www.googleapis.com/auth/analytics.readonly"
+DEFAULT_PAGE_SIZE = 100_000
+LARGEST_PAGE_SIZE = 250_000
+# What a project may spend on one property in an hour. Below a tenth of it the rest is left to others.
+TOKENS_PER_HOUR = 14_000
+RESERVE = 0.1
+RESERVE_WAIT = 1_800.0
+
+DIMENSIONS = (
+    "date",
+    "sessionDefaultChannelGroup",
+    "sessionSource",
+    "sessionMedium",
+    "sessionCampaignId",
+    "sessionCampaignName",
+    "countryId",
+)
+METRICS = ("sessions", "engagedSessions", "totalUsers", "keyEvents")
+
+STREAMS = (
+    Stream(
+        name="sessions",
+        kind="dated",
+        key=(
+            "property_id",
+            "date",
+            "channel_group",
+            "session_source",
+            "session_medium",
+            "campaign_id",
+            "campaign_name",
+            "country_id",
+        ),
+        day="date",
+        columns=(
+            Column("date", "date", "date", required=True),
+            Column("property_id", "text", "property", required=True),
+            Column("channel_group", "text", "sessionDefaultChannelGroup", required=True),
+            Column("session_source", "text", "sessionSource", required=True),
+            Column("session_medium", "text", "sessionMedium", required=True),
+            Column("campaign_id", "text", "sessionCampaignId", required=True),
+            Column("campaign_name", "text", "sessionCampaignName", required=True),
+            Column("country_id", "text", "countryId", required=True),
+            Column("sessions", "bigint", "sessions", required=True),
+            Column("engaged_sessions", "bigint", "engagedSessions"),
+            Column("users", "bigint", "totalUsers"),
+            Column("key_events", "numeric", "keyEvents"),
+            Column("is_thresholded", "boolean", "metadata.subjectToThresholding"),
+            Column("has_other_row", "boolean", "metadata.dataLossFromOtherRow"),
+            Column("samplings", "jsonb", "metadata.samplingMetadatas"),
+            Column("truncation_reasons", "jsonb", "metadata.dataTruncationReasons"),
+        ),
+        ignored=(
+            "metadata.currencyCode",
+            "metadata.timeZone",
+            "metadata.schemaRestrictionResponse",
+            "metadata.emptyReason",
+        ),
+    ),
+    # The Data API has no list of properties, but every report says where its property keeps its days.
+    Stream(
+        name="properties",
+        kind="changed",
+        key=("property_id",),
+        columns=(
+            Column("property_id", "text", "property", required=True),
+            Column("time_zone", "text", "metadata.timeZone"),
+            Column("currency_code", "text", "metadata.currencyCode"),
+        ),
+        ignored=("metadata.schemaRestrictionResponse", "metadata.emptyReason"),
+    ),
+)
+
+
+def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[bytes]:
+    """Each property of the connection, day by day. Its number, which answers leave out, is written into the body."""
+    properties = rest.listed("ga4", connection, "property_ids")
+    days = window.days if stream.name == "sessions" else window.days[-1:]
+    dimensions = DIMENSIONS if stream.name == "sessions" else ()
+    reports = [(one.removeprefix("properties/"), day) for one in properties for day in days]
+    with rest.connect(DIALECT, connection) as client:
+        for number, (property_id, day) in enumerate(reports, start=1):
+            request, received = _report(client, property_id, day, dimensions), 0
+            for page in rest.read_pages(client, request, _NEXT):
+                yield b'{"property":' + orjson.dumps(property_id) + b"," + page.body.lstrip()[1:]
+                received += len(page.parsed.get("rows", ()))
+                is_last = number == len(reports) and received >= _row_count(page.parsed)
+                if _is_running_out(client.connection, page.parsed) and not is_last:
+                    message = "the hour's tokens for this property run out; the last tenth is left to others"
+                    raise client.fail(rest.QuotaExhausted, message, request, wait_seconds=RESERVE_WAIT)
+
+
+def records(stream: Stream, body: bytes) -> Iterator[dict[str, Any]]:
+    """One object per row, its values by the names of the headers. A report without rows has no key `rows`."""
+    report = orjson.loads(body)
+    dimensions = [header.get("name") for header in report.get("dimensionHeaders", ())]
+    metrics = [header.get("name") for header in report.get("metricHeaders", ())]
+    about = {"property": report.get("property"), "metadata": report.get("metadata") or {}}
+    if stream.name == "properties":
+        yield about
+        return
+    for row in report.get("rows", ()):
+        if not isinstance(row, dict):
+            yield row
+            continue
+        others = {name: value for name, value in row.items() if name not in ("dimensionValues", "metricValues")}
+        named = {**_named(dimensions, row.get("dimensionValues")), **_named(metrics, row.get("metricValues"))}
+        yield {**others, **about, **named, "date": _iso(named.get("date"))}
+
+
+def _named(names: list[Any], values: Any) -> dict[str, Any]:
+    if not isinstance(values, list):
+        return {}
+    return {
+        name: value.get("value") if isinstance(value, dict) else value
+        for name, value in zip(names, values, strict=False)
+    }
+
+
+def _iso(day: Any) -> Any:
+    """20261101 as 2026-11-01; anything else is for the load to judge."""
+    return f"{day[:4]}-{day[4:6]}-{day[6:]}" if isinstance(day, str) and len(day) == 8 and day.isdigit() else day
+
+
+def _report(client: rest.Client, property_id: str, day: date, dimensions: tuple[str, ...]) -> rest.Request:
+    extra = client.connection.extra
+    return rest.Request(
+        "POST",
+        f"/{extra.get('version', DEFAULT_VERSION)}/properties/{property_id}:runReport",
+        json={
+            "dateRanges": [{"startDate": day.isoformat(), "endDate": day.isoformat()}],
+            "dimensions": [{"name": name} for name in dimensions],
+            "metrics": [{"name": name} for name in METRICS],
+            # Pages of an unordered report may repeat and leave out rows.
+            "orderBys": [{"dimension": {"dimensionName": name}} for name in dimensions],
+            "limit": str(min(int(extra.get("page_size", DEFAULT_PAGE_SIZE)), LARGEST_PAGE_SIZE)),
+            "offset": "0",
+            "returnPropertyQuota": True,
+        },
+        lacks=_lacks,
+    )
+
+
+_NEXT = rest.by_offset("rowCount")
+
+
+def _row_count(parsed: Any) -> int:
+    return int(parsed.get("rowCount") or 0)
+
+
+def _lacks(request: rest.Request, parsed: Any) -> str | None:
+    """rowCount counts the whole report, so every page says how many rows it must hold."""
+    asked = dict(request.json or {})
+    due = max(0, min(int(asked["limit"]), _row_count(parsed) - int(asked["offset"])))
+    found = len(parsed.get("rows", ()))
+    return f"with {found} rows where {due} of {_row_count(parsed)} were due" if found < due else None
+
+
+def _is_running_out(connection: Connection, parsed: Any) -> bool:
+    remaining = rest.value_at(parsed, "propertyQuota.tokensPerProjectPerHour.remaining")
+    allowed = float(connection.extra.get("tokens_per_hour", TOKENS_PER_HOUR))
+    return isinstance(remaining, int) and remaining < RESERVE * allowed
+
+
+# Service accounts -------------------------------------------------------------------------------------------------
+
+
+def _sign(connection: Connection, token: str, request: rest.Request) -> rest.Request:
+    return replace(request, headers={**request.headers, "Authorization": f"Bearer {token}"})
+
+
+def _log_in(client: rest.Client) -> rest.Token:
+    """A token that the service account signs itself, or one that it gets for a signed assertion."""
+    connection = client.connection
+    grant = connection.extra.get("grant_type", "self-signed")
+    if grant == "self-signed":
+        return rest.Token(_signed(connection, {"aud": AUDIENCE}), expires_in=3600)
+    if grant not in ("jwt-bearer", "urn:ietf:params:oauth:grant-type:jwt-bearer"):
+        advice = "Write self-signed or jwt-bearer into grant_type in the connection's extra."
+        raise rest.refuse("ga4", connection, f"grant_type {grant!r} is not known", advice)
+    token_url = connection.extra.get("token_url", DEFAULT_TOKEN_URL)
+    assertion = _signed(connection, {"aud": token_url, "scope": SCOPE})
+    form = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": assertion}
+    answer = client.ask_for_token(rest.Request("POST", token_url, form=form))
+    return rest.Token(answer["access_token"], expires_in=answer.get("expires_in"))
+
+
+def _signed(connection: Connection, claims: dict[str, Any]) -> str:
+    import jwt
+
+    email, key, key_id = _key(connection)
+    now = datetime.now(UTC)
+    # jti: two tokens of one second would be the same token, also after the first was revoked.
+    identity = {"iss": email, "sub": email, "iat": now, "exp": now + timedelta(hours=1), "jti": uuid.uuid4().hex}
+    try:
+        return jwt.encode({**identity, **claims}, key, algorithm="RS256", headers={"kid": key_id} if key_id else None)
+    except (ValueError, TypeError, jwt.PyJWTError):
+        # Not chained: these messages may quote the key.
+        advice = "Write the private_key of the service account's key file, line ends included, into password."
+        raise rest.refuse("ga4", connection, "the private key is not readable", advice) from None
+
+
+def _key(connection: Connection) -> tuple[str, str, str | None]:
+    """(e-mail, private key, its id) of the service account: from the connection, or from the key file it names."""
+    key_file = connection.extra.get("key_file")
+    if key_file:
+        try:
+            stored = orjson.loads(Path(key_file).read_bytes())
+            return stored["client_email"], stored["private_key"], stored.get("private_key_id")
+        except (OSError, ValueError, KeyError, TypeError):
+            message = f"key_file {key_file} is not the readable JSON key of a service account"
+            advice = "Write the path of the key file as Google Cloud gave it."
+            raise rest.refuse("ga4", connection, message, advice) from None
+    if not connection.login or not connection.password:
+        advice = "Write client_email into login and private_key into password, or the key file's path into key_file."
+        raise rest.refuse("ga4", connection, "the connection lacks its service account", advice)
+    key_id = connection.extra.get("private_key_id")
+    return connection.login, connection.password.replace("\\n", "\n"), str(key_id) if key_id else None
+
+
+# Failures ---------------------------------------------------------------------------------------------------------
+
+_ADVICE = {
+    "PERMISSION_DENIED": (
+        "Add the service account's e-mail as a Viewer of the property, and enable the Google Analytics Data API in its "
+        "Cloud project."
+    ),
+    "INVALID_ARGUMENT": "Check property_ids: the number of the property, not its measurement id (G-…).",
+    "NOT_FOUND": "Check property_ids and the version in the connection's extra.",
+}
+
+
+def _diagnose(answer: rest.Answer) -> rest.Diagnosis | None:
+    body = answer.parsed
+    if not isinstance(body, dict):
+        return None
+    error = body.get("error")
+    if isinstance(error, str):
+        return _diagnose_login(answer, error, str(body.get("error_description", "")))
+    if not isinstance(error, dict):
+        is_answer = "access_token" in body or body.get("kind") == "analyticsData#runReport"
+        if answer.status < 300 and not is_answer:
+            return rest.Diagnosis(rest.Unavailable, f"HTTP {answer.status} that is no report")
+        return None
+    state = str(error.get("status", ""))
+    message = f"{state}: {error.get('message', 'no message')}".removeprefix(": ")
+    if state == "UNAUTHENTICATED" or answer.status == 401:
+        return rest.Diagnosis(rest.TokenExpired, message)
+    if state == "RESOURCE_EXHAUSTED" or answer.status == 429:
+        return _diagnose_quota(answer, message)
+    if state in ("INTERNAL", "UNAVAILABLE", "DEADLINE_EXCEEDED", "ABORTED") or answer.status >= 500:
+        return rest.Diagnosis(rest.Unavailable, message)
+    if answer.status < 300:
+        return rest.Diagnosis(rest.Unavailable, message)
+    return rest.Diagnosis(rest.Refused, message, advice=_ADVICE.get(state))
+
+
+def _diagnose_quota(answer: rest.Answer, message: str) -> rest.Diagnosis:
+    """Google names the bucket that is empty: concurrent requests come back in seconds, tokens in hours."""
+    said = message.lower()
+    if "concurrent" in said:
+        return rest.Diagnosis(rest.Throttled, message, wait_seconds=rest.retry_after(answer) or 10.0)
+    if "per day" in said:
+        # The day ends at midnight Pacific time; a look every few hours costs nothing.
+        return rest.Diagnosis(rest.QuotaExhausted, message, wait_seconds=4 * 3600.0)
+    return rest.Diagnosis(rest.QuotaExhausted, message, wait_seconds=rest.retry_after(answer) or 3600.0)
+
+
+def _diagnose_login(answer: rest.Answer, error: str, description: str) -> rest.Diagnosis | None:
+    if answer.status >= 500 or answer.status == 429:
+        return None
+    message = f"{error} {description}".strip()
+    if error in ("invalid_grant", "invalid_client", "unauthorized_client"):
+        return rest.Diagnosis(
+            rest.DeadToken, message, advice="Make a new key for the service account, or look whether it was disabled."
+        )
+    return rest.Diagnosis(rest.Refused, message)
+
+
+DIALECT = rest.Dialect("ga4", sign=_sign, diagnose=_diagnose, login=_log_in)
+
+SOURCE = Source(
+    name="ga4",
+    streams=STREAMS,
+    # Sessions settle within 24 to 48 hours; the credit of key events moves for up to 12 days.
+    restatement_days=12,
+    fetch=fetch,
+    records=records,
+)
