@@ -6,9 +6,12 @@
             "select date_day from ops.loaded_days where source = 'ga4' and stream = 'sessions' and load_id > {since_load_id}",
             "select sessions.date_day
             from intermediate.int_web_sessions as sessions
-            where lower(sessions.campaign_name) in (select lower(campaign_name) from marts_changes.dim_campaigns_history)
-            or lower(sessions.campaign_name) in (select lower(campaign_id) from marts_changes.dim_campaigns_history)
-            or lower(sessions.campaign_id) in (select lower(campaign_id) from marts_changes.dim_campaigns_history)",
+            where lower(sessions.campaign_name) = any(array(
+                select lower(campaign_name) from marts_changes.dim_campaigns_history
+                union
+                select lower(campaign_id) from marts_changes.dim_campaigns_history
+            ))
+            or lower(sessions.campaign_id) = any(array(select lower(campaign_id) from marts_changes.dim_campaigns_history))",
         ],
         indexes=[
             {'columns': ['lower(campaign_name)']},

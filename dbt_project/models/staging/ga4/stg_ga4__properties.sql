@@ -1,23 +1,13 @@
-with
+select
+    -- ids
+    _connection_id as connection_id,
+    property_id,
+    _load_id as load_id,
 
-source as (
-    select * from {{ source('ga4', 'ga4__properties') }}
-),
+    -- strings
+    time_zone,
+    currency_code,
 
-renamed as (
-    select
-        -- ids
-        _connection_id as connection_id,
-        property_id,
-        _load_id as load_id,
-
-        -- strings
-        time_zone,
-        currency_code,
-
-        -- dates
-        _fetched_at as fetched_at
-    from source
-)
-
-select * from renamed
+    -- dates
+    _fetched_at as fetched_at
+from {{ source('ga4', 'ga4__properties') }}
