@@ -48,7 +48,6 @@ DEFAULT_SETTINGS: Mapping[str, str] = {
     "maintenance_work_mem": "128MB",
     "max_wal_size": "4GB",
     "checkpoint_timeout": "30min",
-    "wal_compression": "on",
     "random_page_cost": "1.1",
     "password_encryption": "scram-sha-256",
     "unix_socket_permissions": "0700",
