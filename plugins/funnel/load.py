@@ -349,7 +349,7 @@ def _make_room(
         sql.SQL(
             """
             create temporary table {differing} on commit drop as
-            select {columns}, {first_key} is null as is_new
+            select {columns}, stored.ctid as place, {first_key} is null as is_new
             from {incoming} as incoming
             left join {table} as stored on {same_key} and {stored}
             where {first_key} is null or {differ}
@@ -370,8 +370,11 @@ def _make_room(
                 "and not exists (select from {incoming} as incoming where {same_key})"
             ).format(**names)
         ).rowcount
+    # No other transaction moves or adds rows of this stream meanwhile, so their places are as good as their keys.
     connection.execute(
-        sql.SQL("delete from {table} as stored using {differing} as incoming where {same_key}").format(**names)
+        sql.SQL("delete from {table} where ctid = any(array(select place from {differing} where not is_new))").format(
+            **names
+        )
     )
     return differing, retracted
 
