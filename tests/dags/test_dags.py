@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import sys
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -184,7 +184,19 @@ def test_half_a_window_is_refused(params: dict[str, str]) -> None:
         days_of(params, "manual")
 
 
+def test_only_a_read_that_ends_with_the_newest_day_runs_up_to_now() -> None:
+    today = datetime.now(UTC).date()
+    for last_day, runs_on in ((today - timedelta(days=2), False), (today - timedelta(days=1), True), (today, True)):
+        window = window_of({"from": str(today - timedelta(days=5)), "to": str(last_day)}, "manual")
+        assert window.until_now is runs_on, last_day
+
+
 def days_of(params: dict[str, str], run_type: str, complete: str | None = None) -> tuple[str, str]:
+    window = window_of(params, run_type, complete)
+    return str(window.from_day), str(window.to_day)
+
+
+def window_of(params: dict[str, str], run_type: str, complete: str | None = None) -> Any:
     from types import SimpleNamespace
 
     from funnel import ledger, tasks
