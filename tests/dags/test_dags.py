@@ -209,8 +209,7 @@ def window_of(params: dict[str, str], run_type: str, complete: str | None = None
     with pytest.MonkeyPatch.context() as patch:
         known = datetime.fromisoformat(complete).date() if complete else None
         patch.setattr(ledger, "last_day_complete", lambda source, connection: known)
-        window = tasks.window_of(context, SOURCES["google_ads"], "google_ads")
-    return window.from_day.isoformat(), window.to_day.isoformat()
+        return tasks.window_of(context, SOURCES["google_ads"], "google_ads")
 
 
 def test_failures_that_only_a_person_can_mend_are_not_retried() -> None:
