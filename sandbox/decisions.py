@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
 
-Kind = Literal["touch", "mql", "sal", "sql", "disqualified", "recycled"]
+Kind = Literal["touch", "mql", "sal", "sql", "disqualified", "recycled", "response"]
 
 
 @dataclass(slots=True, frozen=True)

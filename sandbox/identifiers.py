@@ -15,6 +15,8 @@ PREFIXES = {
     "OpportunityHistory": "008",
     "Lead": "00Q",
     "LeadHistory": "017",
+    "Task": "00T",
+    "Event": "00U",
     "OpportunityContactRole": "00K",
 }
 

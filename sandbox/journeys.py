@@ -6,8 +6,9 @@ Every step writes the vendors' records and, beside them, what really happened. N
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from sandbox.activities import log_activities
 from sandbox.advertising import Source
 from sandbox.clock import DAY, HOUR, MINUTE, day_of
 from sandbox.decisions import Kind, Person
@@ -43,6 +44,7 @@ class Journey:
     sf_contact_id: str | None = None
     first_closed: int | None = None
     number: int = 0
+    activities: list[Record] = field(default_factory=list)
 
     @property
     def known_contact(self) -> Record:
@@ -360,11 +362,10 @@ def _work_lead(office: Office, rng: random.Random, journey: Journey, since: int,
     roll = rng.random()
     if roll < 0.12:
         return
-    if roll < 0.24:
-        _close_lead(office, rng, journey, later(rng, since, 1, 60), "disqualified", depth)
-        return
     if roll < 0.32:
-        _close_lead(office, rng, journey, later(rng, since, 1, 60), "recycled", depth)
+        closed = later(rng, since, 1, 60)
+        _log(office, journey, since, closed, is_accepted=False)
+        _close_lead(office, rng, journey, closed, "disqualified" if roll < 0.24 else "recycled", depth)
         return
     at = since
     skips = rng.random() < 0.03
@@ -372,6 +373,7 @@ def _work_lead(office: Office, rng: random.Random, journey: Journey, since: int,
         at = later(rng, since, 0.5, 40)
         _set_status(office, journey, at, "Working - Contacted")
         tell(journey.person, at, "sal")
+        _log(office, journey, since, at, is_accepted=True)
         if journey.contact is not None:
             journey.contact.change(at + 4 * MINUTE, hs_lead_status="IN_PROGRESS")
             if rng.random() < 0.35:
@@ -384,6 +386,12 @@ def _work_lead(office: Office, rng: random.Random, journey: Journey, since: int,
         _close_lead(office, rng, journey, later(rng, at, 6, 200), "disqualified", depth)
     elif roll < 0.74:
         _close_lead(office, rng, journey, later(rng, at, 6, 200), "recycled", depth)
+
+
+def _log(office: Office, journey: Journey, since: int, taken_up: int, *, is_accepted: bool) -> None:
+    journey.activities += log_activities(
+        office, journey.person, journey.known_lead.id, journey.rep, since, taken_up, is_accepted=is_accepted
+    )
 
 
 def _close_lead(office: Office, rng: random.Random, journey: Journey, at: int, kind: Kind, depth: int) -> None:
@@ -420,6 +428,9 @@ def _convert(office: Office, rng: random.Random, journey: Journey, at: int, dept
             },
         )
     )
+    # Salesforce hands a converted lead's activities over to the contact.
+    for activity in journey.activities:
+        activity.change(at, WhoId=contact_id)
     journey.firm.contacts.append((at, contact_id))
     journey.sf_contact_id = contact_id
     journey.person.regions.append((at, journey.firm.region))

@@ -117,6 +117,29 @@ OBJECTS: dict[str, dict[str, str]] = {
         "OldValue": "anyType",
         "NewValue": "anyType",
     },
+    "Task": {
+        **SYSTEM_FIELDS,
+        "WhoId": "reference",
+        "WhatId": "reference",
+        "OwnerId": "reference",
+        "Subject": "string",
+        "TaskSubtype": "picklist",
+        "Status": "picklist",
+        "IsClosed": "boolean",
+        "CompletedDateTime": "datetime",
+        "ActivityDate": "date",
+    },
+    "Event": {
+        **SYSTEM_FIELDS,
+        "WhoId": "reference",
+        "WhatId": "reference",
+        "OwnerId": "reference",
+        "Subject": "string",
+        "EventSubtype": "picklist",
+        "StartDateTime": "datetime",
+        "EndDateTime": "datetime",
+        "ActivityDate": "date",
+    },
     "User": {
         **{name: kind for name, kind in SYSTEM_FIELDS.items() if name != "IsDeleted"},
         "Name": "string",
@@ -135,6 +158,8 @@ KEY_PREFIXES = {
     "OpportunityContactRole": "00K",
     "OpportunityHistory": "008",
     "LeadHistory": "017",
+    "Task": "00T",
+    "Event": "00U",
     "User": "005",
 }
 
@@ -536,11 +561,13 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
 STREAMS = {
     "Account": "accounts",
     "Contact": "contacts",
+    "Event": "events",
     "Lead": "leads",
     "LeadHistory": "lead_history",
     "Opportunity": "opportunities",
     "OpportunityContactRole": "opportunity_contact_roles",
     "OpportunityHistory": "opportunity_history",
+    "Task": "tasks",
     "User": "users",
 }
 

@@ -18,6 +18,8 @@ SALESFORCE_OBJECTS = (
     "Contact",
     "Lead",
     "LeadHistory",
+    "Task",
+    "Event",
     "Opportunity",
     "OpportunityContactRole",
     "OpportunityHistory",

@@ -50,6 +50,13 @@ class LeadCycle:
     lost_at: datetime | None = None
     disqualified_at: datetime | None = None
     recycled_at: datetime | None = None
+    response_at: datetime | None = None
+
+    @property
+    def first_response_at(self) -> datetime | None:
+        """The first human act of sales: a call, mail or meeting, or taking the lead up."""
+        acts = [at for at in (self.sal_at, self.response_at) if at is not None]
+        return min(acts) if acts else None
 
 
 @dataclass(frozen=True)
@@ -265,6 +272,9 @@ def _fold(person: Person, closings: list[tuple[int, str]], cut: int, known: int)
                     _Cycle(person.person_id, len(cycles) + 1, at, channel, campaign_id, _region(person, known))
                 )
             if kind != "touch":
+                cycles[-1].reach(kind, at)
+        elif kind == "response":
+            if is_open:
                 cycles[-1].reach(kind, at)
         elif is_open:
             if kind in ("disqualified", "recycled"):

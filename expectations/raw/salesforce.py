@@ -104,6 +104,22 @@ CRITICAL = {
             notes="Mostly null: no stage finds its lead.",
         ),
     ],
+    "tasks": [
+        gxe.ExpectColumnValuesToNotBeNull(
+            column="is_closed",
+            mostly=0.5,
+            description="tasks say whether they are done",
+            notes="Salesforce computes it. Mostly null: no lead would have been answered.",
+        ),
+    ],
+    "events": [
+        gxe.ExpectColumnValuesToNotBeNull(
+            column="starts_at",
+            mostly=0.5,
+            description="events have a beginning",
+            notes="Salesforce requires one. Mostly null: the integration user may no longer see the field.",
+        ),
+    ],
     "users": [
         gxe.ExpectColumnValuesToNotBeNull(
             column="user_name",
@@ -157,6 +173,15 @@ WARNING = {
             row_condition=Column("is_won") == True,  # noqa: E712 builds a condition, compares nothing
             description="won opportunities have an amount",
             notes="Won for nothing lowers the average deal; usually it was forgotten.",
+        ),
+    ],
+    "tasks": [
+        gxe.ExpectColumnValuesToNotBeNull(
+            column="completed_at",
+            mostly=0.5,
+            row_condition=Column("is_closed") == True,  # noqa: E712 builds a condition, compares nothing
+            description="tasks that are done say when",
+            notes="Without it the time of entry stands for it, which is later than the call.",
         ),
     ],
     "users": [
@@ -218,6 +243,19 @@ BELIEVABLE = {
         "stage": "Closed Won",
     },
     "lead_history": {"history_id": "0171", "modified_at": "2026-01-05 10:00+00", "lead_id": "00Q1", "field": "Status"},
+    "tasks": {
+        "task_id": "00T1",
+        "modified_at": "2026-01-05 10:00+00",
+        "who_id": "00Q1",
+        "is_closed": True,
+        "completed_at": "2026-01-05 10:00+00",
+    },
+    "events": {
+        "event_id": "00U1",
+        "modified_at": "2026-01-05 10:00+00",
+        "who_id": "00Q1",
+        "starts_at": "2026-01-06 10:00+00",
+    },
     "users": {"user_id": "0051", "modified_at": "2026-01-05 10:00+00", "user_name": "Ada Okafor", "team": "Sales"},
 }
 
@@ -253,5 +291,10 @@ POISON = {
         "history rows name their field": [{"field": None}],
         "history rows name their lead": [{"lead_id": None}],
     },
+    "tasks": {
+        "tasks say whether they are done": [{"is_closed": None}],
+        "tasks that are done say when": [{"completed_at": None}],
+    },
+    "events": {"events have a beginning": [{"starts_at": None}]},
     "users": {"users have names": [{"user_name": None}], "users have a department": [{"team": None}]},
 }

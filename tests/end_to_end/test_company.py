@@ -2,7 +2,7 @@
 
 import csv
 from bisect import bisect_right
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -172,6 +172,15 @@ def test_channels_and_regions_of_leads(company: Pipeline, scenario: Scenario, no
         expected[cycle.channel, cycle.region] += 1
     found = rows("select channel, region, count(*)::int as leads from bi.fct_leads group by 1, 2")
     assert {(row["channel"], row["region"]): row["leads"] for row in found} == dict(expected)
+
+
+def test_the_first_response_of_every_lead(company: Pipeline, scenario: Scenario, now: datetime) -> None:
+    expected = Counter((one.created_at, one.sal_at, one.first_response_at) for one in truth.lead_cycles(scenario, now))
+    found = Counter(
+        (row["created_at"], row["sal_at"], row["first_response_at"]) for row in rows("select * from bi.fct_leads")
+    )
+    assert sum(count for (_, taken_up, answered), count in expected.items() if answered != taken_up) > 100
+    assert found == expected
 
 
 def test_people_and_their_merged_records(company: Pipeline, scenario: Scenario, now: datetime) -> None:

@@ -31,6 +31,8 @@ TABLES = {
     ("salesforce", "opportunity_contact_roles"): "OpportunityContactRole",
     ("salesforce", "opportunity_history"): "OpportunityHistory",
     ("salesforce", "lead_history"): "LeadHistory",
+    ("salesforce", "tasks"): "Task",
+    ("salesforce", "events"): "Event",
     ("salesforce", "users"): "User",
 }
 

@@ -3,6 +3,22 @@
         unique_key=['lead_key'],
         scope_column='person_key',
         scope_from=['int_person_records', 'int_touches', 'int_person_events', 'int_opportunities', 'dim_people'],
+        scope_sql=[
+            "select records.person_key
+            from staging.stg_salesforce__tasks as tasks
+            inner join intermediate.int_person_records as records
+                on records.record_id = tasks.who_id
+                and records.connection_id = tasks.connection_id
+                and records.source_system = 'salesforce'
+            where tasks.load_id > {since_load_id}",
+            "select records.person_key
+            from staging.stg_salesforce__events as meetings
+            inner join intermediate.int_person_records as records
+                on records.record_id = meetings.who_id
+                and records.connection_id = meetings.connection_id
+                and records.source_system = 'salesforce'
+            where meetings.load_id > {since_load_id}",
+        ],
         track=['person_key', 'created_date', 'mql_date', 'sal_date', 'sql_date'],
         indexes=[
             {'columns': ['person_key']},
@@ -85,6 +101,25 @@ cycles as (
         ) as next_created_at
     from events as openers
     where openers.starts_cycle
+),
+
+-- What sales did for a person while the cycle was open.
+responses as (
+    select
+        cycles.lead_key,
+        min(activities.occurred_at) as responded_at
+    from cycles
+    inner join records on cycles.person_key = records.person_key
+    inner join {{ ref('int_sales_activities_unioned') }} as activities
+        on
+            records.source_system = activities.source_system
+            and records.connection_id = activities.connection_id
+            and records.record_id = activities.record_id
+    left join stages on cycles.lead_key = stages.lead_key
+    where
+        activities.occurred_at >= cycles.created_at
+        and (activities.occurred_at < stages.ended_at or stages.ended_at is null)
+    group by cycles.lead_key
 ),
 
 -- The Salesforce lead of a cycle: the first one entered during it, else the latest one before.
@@ -185,11 +220,13 @@ staged as (
         stages.disqualified_at,
         stages.recycled_at,
         stages.ended_at,
+        least(stages.sal_at, responses.responded_at) as first_response_at,
         coalesce(stages.ended_by, 'open') as outcome
     from described
     left join source_channels on described.lead_source = source_channels.lead_source
     left join stages on described.lead_key = stages.lead_key
     left join deals on described.lead_key = deals.lead_key
+    left join responses on described.lead_key = responses.lead_key
 ),
 
 final as (
@@ -229,8 +266,7 @@ final as (
         staged.disqualified_at,
         staged.recycled_at,
         staged.ended_at,
-        -- Sales' first act on a lead that the vendors record is taking it up.
-        staged.sal_at as first_response_at,
+        staged.first_response_at,
         {{ reporting_date('staged.created_at') }} as created_date,
         {{ reporting_date('staged.mql_at') }} as mql_date,
         {{ reporting_date('staged.sal_at') }} as sal_date,

@@ -1,4 +1,4 @@
-"""Salesforce: leads, contacts, accounts, opportunities, their histories and users, over REST queries.
+"""Salesforce: leads, contacts, accounts, opportunities, their histories, sellers' activities and users, over REST.
 
 `queryAll` also gives deleted and merged records, which `query` hides. Windows are days in UTC over the time of the
 last change, or of creation where records never change.
@@ -154,6 +154,35 @@ STREAMS = (
             Column("created_by_id", "text", "CreatedById"),
         ),
     ),
+    # What sellers did. Subjects and notes name people and are not read; those of a converted lead move to its contact.
+    _sobject(
+        "tasks",
+        "task_id",
+        lookups=("who_id",),
+        columns=(
+            Column("who_id", "text", "WhoId"),
+            Column("what_id", "text", "WhatId"),
+            Column("owner_id", "text", "OwnerId"),
+            Column("task_subtype", "text", "TaskSubtype"),
+            Column("status", "text", "Status"),
+            Column("is_closed", "boolean", "IsClosed"),
+            Column("completed_at", "timestamptz", "CompletedDateTime"),
+            Column("created_at", "timestamptz", "CreatedDate"),
+        ),
+    ),
+    _sobject(
+        "events",
+        "event_id",
+        lookups=("who_id",),
+        columns=(
+            Column("who_id", "text", "WhoId"),
+            Column("what_id", "text", "WhatId"),
+            Column("owner_id", "text", "OwnerId"),
+            Column("event_subtype", "text", "EventSubtype"),
+            Column("starts_at", "timestamptz", "StartDateTime"),
+            Column("created_at", "timestamptz", "CreatedDate"),
+        ),
+    ),
     # Users are never deleted, only deactivated: the object has no IsDeleted.
     _sobject(
         "users",
@@ -178,6 +207,8 @@ _OBJECTS = {
     "opportunity_contact_roles": "OpportunityContactRole",
     "opportunity_history": "OpportunityHistory",
     "lead_history": "LeadHistory",
+    "tasks": "Task",
+    "events": "Event",
     "users": "User",
 }
 # CurrencyIsoCode exists in multi-currency orgs only, List_Amount__c where the org made it. Any other field that is

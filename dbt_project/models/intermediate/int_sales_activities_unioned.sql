@@ -1,0 +1,26 @@
+{{ config(materialized='view') }}
+
+-- Human acts towards a lead or contact: what is only planned, was called off or went to a whole list is none.
+select
+    connection_id,
+    task_id as activity_id,
+    who_id as record_id,
+    load_id,
+    'salesforce' as source_system,
+    'task' as activity_type,
+    coalesce(completed_at, created_at) as occurred_at
+from {{ ref('stg_salesforce__tasks') }}
+where is_closed and not coalesce(is_deleted, false) and coalesce(task_subtype, '') <> 'ListEmail'
+
+union all
+
+select
+    connection_id,
+    event_id as activity_id,
+    who_id as record_id,
+    load_id,
+    'salesforce' as source_system,
+    'event' as activity_type,
+    starts_at as occurred_at
+from {{ ref('stg_salesforce__events') }}
+where not coalesce(is_deleted, false)

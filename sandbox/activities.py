@@ -1,0 +1,81 @@
+"""What sellers of `company` log on a lead: calls, mails and meetings, beside mass mailings and plans that are none.
+
+Drawn from a generator of its own for each lead, so that nothing else of the company depends on it.
+"""
+
+from __future__ import annotations
+
+import random
+
+from sandbox.clock import HOUR, MINUTE, SECOND, day_of
+from sandbox.decisions import Person
+from sandbox.office import Office, later, tell, working_time
+from sandbox.records import Record
+from sandbox.staff import Rep
+
+
+def log_activities(
+    office: Office, person: Person, lead_id: str, rep: Rep, since: int, taken_up: int, *, is_accepted: bool
+) -> list[Record]:
+    """Everything logged on a lead that came to sales at `since` and was accepted or closed at `taken_up`."""
+    rng = random.Random(f"activities {office.seed} {lead_id} {since}")
+    logged = []
+    if rng.random() < 0.25:
+        sent = since + 5 * MINUTE
+        logged.append(_add_task(office, lead_id, rep, sent, "ListEmail", sent))
+    if rng.random() < 0.55:
+        called = working_time(rng, since + (taken_up - since) * rng.uniform(0.2, 0.95))
+        if since < called < taken_up:
+            logged.append(_add_task(office, lead_id, rep, called, rng.choice(("Call", "Email")), called))
+            tell(person, called, "response")
+    if is_accepted and rng.random() < 0.30:
+        planned = taken_up + 10 * MINUTE
+        done = later(rng, planned, 2, 5)
+        logged.append(_add_task(office, lead_id, rep, planned, "Task", done if rng.random() < 0.7 else None))
+        if logged[-1].changes:
+            tell(person, done, "response")
+    if is_accepted and rng.random() < 0.20:
+        begins = later(rng, taken_up, 2, 5)
+        logged.append(_add_meeting(office, lead_id, rep, taken_up + HOUR, begins))
+        tell(person, begins, "response")
+    return logged
+
+
+def _add_task(office: Office, who_id: str, rep: Rep, created: int, subtype: str, completed: int | None) -> Record:
+    """A task: logged when it was done, or planned and completed later, or never."""
+    is_done = completed == created
+    task = Record(
+        office.salesforce_id("Task"),
+        created,
+        {
+            "WhoId": who_id,
+            "OwnerId": rep.user_id,
+            "Subject": subtype,
+            "TaskSubtype": subtype,
+            "Status": "Completed" if is_done else "Not Started",
+            "IsClosed": is_done,
+            "CompletedDateTime": completed if is_done else None,
+            "ActivityDate": day_of(completed or created),
+        },
+    )
+    if completed is not None and not is_done:
+        task.change(completed, Status="Completed", IsClosed=True, CompletedDateTime=completed)
+    return office.scenario.salesforce["Task"].add(task)
+
+
+def _add_meeting(office: Office, who_id: str, rep: Rep, created: int, begins: int) -> Record:
+    return office.scenario.salesforce["Event"].add(
+        Record(
+            office.salesforce_id("Event"),
+            created // SECOND * SECOND,
+            {
+                "WhoId": who_id,
+                "OwnerId": rep.user_id,
+                "Subject": "Meeting",
+                "EventSubtype": "Event",
+                "StartDateTime": begins,
+                "EndDateTime": begins + HOUR // 2,
+                "ActivityDate": day_of(begins),
+            },
+        )
+    )
