@@ -5,7 +5,7 @@ Wiring only. What the tasks do is in `funnel.tasks`; which sources there are is 
 
 from datetime import UTC, datetime, timedelta
 
-from airflow.sdk import DAG, CronDataIntervalTimetable, TaskGroup
+from airflow.sdk import DAG, CronDataIntervalTimetable, TaskGroup, task_group
 
 from funnel import config, tasks
 from funnel.contract import Source
@@ -60,8 +60,11 @@ def ingest(source: Source) -> DAG:
             "on_failure_callback": tasks.alert,
         },
     ) as dag:
-        connection_ids = config.connection_ids(source.name)
         loads = []
+        if source.is_inbox:
+            read_inbox(source)
+            return dag
+        connection_ids = config.connection_ids(source.name)
         if len(connection_ids) == 1:
             loads.append(tasks.load(tasks.extract(source.name, connection_ids[0])))
         else:
@@ -71,6 +74,18 @@ def ingest(source: Source) -> DAG:
         checked = tasks.check.override(outlets=[tasks.asset(source.name)])(source.name)
         loads >> checked
     return dag
+
+
+def read_inbox(source: Source) -> None:
+    """The tasks of file drops: which sources there are is known only when the inbox is looked at."""
+
+    @task_group
+    def take_in(connection_id: str) -> None:
+        tasks.load(tasks.extract(source.name, connection_id))
+
+    taken = take_in.expand(connection_id=tasks.list_inbox())
+    checked = tasks.check.override(outlets=[tasks.asset(source.name)])(source.name)
+    taken >> checked >> tasks.tell_refusals(source.name)
 
 
 for each in SOURCES.values():

@@ -44,6 +44,7 @@ class Settings:
     master_crm: str
     build_deadline_minutes: int
     quarantine_limit: float
+    inbox: str
     alert_webhook: str | None
     alert_email: str | None
     smtp_url: str | None
@@ -60,6 +61,12 @@ def _integer(name: str, default: int) -> int:
 
 def _home() -> Path:
     return Path(os.environ.get("FUNNEL_HOME") or REPOSITORY / ".local").expanduser().resolve()
+
+
+def _inbox() -> str:
+    """Where file drops arrive: a folder of this machine, or any URL that Airflow's ObjectStoragePath reads."""
+    given = os.environ.get("FUNNEL_INBOX") or str(_home() / "inbox")
+    return given if "://" in given else str(Path(given).expanduser().resolve())
 
 
 def _port(name: str, default: int) -> int:
@@ -109,6 +116,7 @@ def settings() -> Settings:
         master_crm=os.environ.get("MASTER_CRM", "salesforce"),
         build_deadline_minutes=_integer("BUILD_DEADLINE_MINUTES", 30),
         quarantine_limit=float(os.environ.get("QUARANTINE_LIMIT", "0.05")),
+        inbox=_inbox(),
         alert_webhook=os.environ.get("ALERT_WEBHOOK") or None,
         alert_email=os.environ.get("ALERT_EMAIL") or None,
         smtp_url=os.environ.get("SMTP_URL") or None,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any, Literal
 
-ColumnType = Literal["text", "bigint", "numeric", "boolean", "date", "timestamptz", "jsonb", "email"]
+ColumnType = Literal["text", "bigint", "numeric", "boolean", "date", "timestamptz", "jsonb", "email", "hashed"]
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,8 @@ class Column:
 
     `path` is the dotted way into the vendor's JSON. `required` fields that are missing or null send the row to
     quarantine. Type `email` is never stored: it becomes `<name>_key` (HMAC of the normalised address) and
-    `<name>_domain`.
+    `<name>_domain`. Type `hashed` is never stored either, but its HMAC under the same name: ids of persons that may be
+    anything, and keys made of addresses.
     """
 
     name: str
@@ -31,6 +32,8 @@ class Column:
         """(name, PostgreSQL type) of the raw columns this field fills."""
         if self.type == "email":
             return ((f"{self.name}_key", "text"), (f"{self.name}_domain", "text"))
+        if self.type == "hashed":
+            return ((self.name, "text"),)
         return ((self.name, self.type),)
 
 
@@ -41,7 +44,8 @@ class Stream:
     dated    a read replaces its days; rows that vanished are retracted. `day` names the date column.
     changed  records are upserted by key; the newest (`modified`, fetched_at) wins; removal only by `removed`.
     With `keep_versions` a changed stream keeps one row per change seen, keyed by fetched_at too: for attributes
-    that vendors overwrite (a campaign's name). `person` streams also get `_record_key`, the HMAC of their vendor id.
+    that vendors overwrite (a campaign's name). A `modified` whose name begins with `_` orders rows, but is none of
+    their content: a row that differs in it alone has not changed. `person` streams also get `_record_key`, the HMAC of their vendor id.
     `lookups` are columns by which the marts find the rows of one person or deal: each gets an index.
     """
 
@@ -105,6 +109,8 @@ class Source:
     `records(stream, body)` yields the records of one landed body, as parsed JSON objects.
     `envelope` names the array in a body that holds the records, so that the loader may decode it without building
     dictionaries. `restatement_days` is how long the vendor says it still changes a day; `owner` is who answers for it.
+    The connections of an inbox (`is_inbox`) are the manifests found in it, and its bodies are tables, see
+    `funnel.tables`.
     """
 
     name: str
@@ -114,6 +120,7 @@ class Source:
     records: Callable[[Stream, bytes], Iterator[dict[str, Any]]]
     envelope: str | None = None
     owner: str = "marketing operations"
+    is_inbox: bool = False
 
     def stream(self, name: str) -> Stream:
         for stream in self.streams:

@@ -3,6 +3,7 @@
 It holds SQL over `ops` only; what a load or a publication does to data is in `funnel.load` and `funnel.publish`.
 """
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from psycopg.rows import dict_row
 
 from funnel import config
 from funnel.contract import Source, raw_table
+from funnel.landing import LandedRead
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 SUPPORTED_MAJORS = range(15, 19)
@@ -157,6 +159,70 @@ def last_day_complete(source_name: str, connection_id: str) -> date | None:
     return row[0] if row else None
 
 
+def note_files(
+    connection: psycopg.Connection[Any], landed: LandedRead, load_id: int, files: list[dict[str, Any]]
+) -> None:
+    """Write down what became of each file of an inbox in a load."""
+    for each in files:
+        connection.execute(
+            """
+            insert into ops.files (
+                load_id, source, connection_id, stream, path, fingerprint, bytes, modified_at, status, reason, reasons,
+                rows_read, rows_loaded, rows_quarantined, first_day, last_day, settings, unmapped, fetched_at
+            )
+            values (
+                %(load_id)s, %(source)s, %(connection_id)s, %(stream)s, %(path)s, %(fingerprint)s, %(size)s,
+                %(modified_at)s, %(status)s, %(reason)s, %(reasons)s, %(rows_read)s, %(rows_loaded)s,
+                %(rows_quarantined)s, %(first_day)s, %(last_day)s, %(settings)s, %(unmapped)s, %(fetched_at)s
+            )
+            """,
+            {
+                **each,
+                "settings": json.dumps(each["settings"]),
+                "load_id": load_id,
+                "source": landed.source,
+                "connection_id": landed.connection_id,
+                "stream": landed.stream,
+                "fetched_at": landed.fetched_at,
+            },
+        )
+
+
+def known_files(source_name: str, connection_id: str, stream_name: str) -> dict[str, str]:
+    """The fingerprint of each accepted file of an inbox by path, as it was loaded last."""
+    with connect("loader") as connection:
+        return dict(
+            connection.execute(
+                """
+                select distinct on (path) path, fingerprint
+                from ops.files
+                where source = %s and connection_id = %s and stream = %s and status = 'loaded'
+                order by path, fetched_at desc, load_id desc
+                """,
+                (source_name, connection_id, stream_name),
+            ).fetchall()
+        )
+
+
+def refused_files(source_name: str, run_id: str) -> list[str]:
+    """What a run refused of an inbox, in words: each file with its reason and the first reasons of rows."""
+    with connect("loader") as connection:
+        refused = connection.execute(
+            """
+            select files.path, files.reason, files.reasons
+            from ops.files as files
+            inner join ops.loads as loads on files.load_id = loads.load_id
+            where files.source = %s and loads.run_id = %s and files.status = 'refused'
+            order by files.path
+            """,
+            (source_name, run_id),
+        ).fetchall()
+    return [
+        f"{path} is refused whole: {reason}." + "".join(f"\n  {each}" for each in reasons)
+        for path, reason, reasons in refused
+    ]
+
+
 # Builds -------------------------------------------------------------------------------------------------------------
 
 
@@ -251,7 +317,7 @@ def open_build(connection: psycopg.Connection[Any], project_fingerprint: str, *,
         "reporting_currency": chosen.reporting_currency,
         "reporting_timezone": chosen.reporting_timezone,
         "master_crm": chosen.master_crm,
-        "sources_configured": sorted(last_days),
+        "sources_configured": [*sorted(last_days), *_filed_entities(connection)],
         "sources_late": late,
         "status": "building",
         "project_fingerprint": project_fingerprint,
@@ -264,6 +330,16 @@ def open_build(connection: psycopg.Connection[Any], project_fingerprint: str, *,
         build,
     ).fetchone()[0]  # type: ignore[index]
     return Build(build_id, as_of, full, build["since_load_id"], through_load_id)
+
+
+def _filed_entities(connection: psycopg.Connection[Any]) -> list[str]:
+    """What file drops were ever taken in, such as files.ad_stats: an entity nobody files is not configured."""
+    return [
+        f"files.{stream}"
+        for (stream,) in connection.execute(
+            "select distinct stream from ops.files where status = 'loaded' and rows_loaded > 0 order by stream"
+        )
+    ]
 
 
 def _needs_full_build(connection: psycopg.Connection[Any], published: dict[str, Any], project_fingerprint: str) -> bool:

@@ -15,7 +15,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from funnel import config, ledger, privacy, rows
+from funnel import config, ledger, privacy, rows, tables
 from funnel.contract import Source, Stream, Window, raw_table
 from funnel.landing import LandedRead
 from funnel.sources import SOURCES
@@ -119,6 +119,7 @@ def load(landed: LandedRead) -> LoadResult:
         )
         _quarantine(connection, landed, load_id, tally)
         _record(connection, landed, result, started_at)
+        ledger.note_files(connection, landed, load_id, tally.files)
         connection.execute(sql.SQL("drop table {}").format(target.incoming))
         return result
 
@@ -192,7 +193,12 @@ def _ensure_table(connection: psycopg.Connection[Any], source: Source, stream: S
         incoming=sql.Identifier("pg_temp", f"incoming__{name}"),
         columns=tuple(column for column, _ in columns),
         key=key,
-        content=tuple(column for column, _ in columns if column not in (*key, "_load_id", "_fetched_at")),
+        content=tuple(
+            column
+            for column, _ in columns
+            if column not in (*key, "_load_id", "_fetched_at", "_first_seen_at")
+            and not (column == stream.modified and column.startswith("_"))
+        ),
     )
     stored = {
         row[0]
@@ -232,6 +238,11 @@ def _copy_incoming(
 ) -> None:
     tail = f"\t{landed.connection_id}\t{load_id}\t{landed.fetched_at.isoformat()}\n"
     statement = sql.SQL("copy {} ({}) from stdin").format(target.incoming, target.names(target.columns))
+    if source.is_inbox:
+        with connection.cursor() as cursor, cursor.copy(statement + sql.SQL(" with (format csv)")) as copy:
+            for data in tables.lines(source, stream, landed, secret, load_id, tally):
+                copy.write(data)
+        return
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         bodies = landed.bodies()
         for text in rows.lines(source, stream, landed.connection_id, landed.window, bodies, secret, tail, tally):
@@ -396,8 +407,10 @@ def _upsert(connection: psycopg.Connection[Any], stream: Stream, target: _Target
             ours=target.names(newer_first, "stored"),
         )
     ).rowcount
+    order = [stream.modified] if stream.modified and stream.modified not in target.content else []
     assignments = sql.SQL(", ").join(
-        sql.SQL("{0} = excluded.{0}").format(sql.Identifier(column)) for column in (*target.content, "_fetched_at")
+        sql.SQL("{0} = excluded.{0}").format(sql.Identifier(column))
+        for column in (*target.content, *order, "_fetched_at")
     )
     connection.execute(
         sql.SQL(
@@ -495,14 +508,16 @@ def _quarantine(connection: psycopg.Connection[Any], landed: LandedRead, load_id
     """Write unreadable rows down: hashes, column and reason in `ops`, the payload in `raw`.
 
     Meeting the same row again changes nothing but its `load_id`. Rows that earlier reads of these days quarantined and
-    that this newer read no longer holds in that form are marked replayed.
+    that this newer read no longer holds in that form are marked replayed; a file's rows by a newer read of that file.
     """
     connection.execute(
         "create temporary table unreadable ("
-        "hashed_key text, hashed_payload text, column_name text, reason text, payload jsonb) on commit drop"
+        "hashed_key text, hashed_payload text, column_name text, reason text, payload jsonb, file text, line_no bigint"
+        ") on commit drop"
     )
+    columns = "hashed_key, hashed_payload, column_name, reason, payload" + (", file, line_no" if tally.files else "")
     tally.unreadable.seek(0)
-    with connection.cursor() as cursor, cursor.copy("copy unreadable from stdin") as copy:
+    with connection.cursor() as cursor, cursor.copy(f"copy unreadable ({columns}) from stdin") as copy:
         while text := tally.unreadable.read(1_000_000):
             copy.write(text)
     read = {
@@ -513,16 +528,18 @@ def _quarantine(connection: psycopg.Connection[Any], landed: LandedRead, load_id
         "fetched_at": landed.fetched_at,
         "start": landed.window.from_day,
         "end": landed.window.to_day,
+        "files": [each["path"] for each in tally.files],
     }
     connection.execute(
         """
         with written as (
             insert into ops.quarantine (
-                load_id, source, connection_id, stream, hashed_key, hashed_payload, column_name, reason, first_seen_at
+                load_id, source, connection_id, stream, hashed_key, hashed_payload, column_name, reason, first_seen_at,
+                file, line_no
             )
             select distinct on (hashed_payload)
                 %(load_id)s, %(source)s, %(connection_id)s, %(stream)s,
-                hashed_key, hashed_payload, column_name, reason, %(fetched_at)s
+                hashed_key, hashed_payload, column_name, reason, %(fetched_at)s, file, line_no
             from unreadable
             on conflict (source, connection_id, stream, hashed_payload) do update
             set
@@ -546,10 +563,12 @@ def _quarantine(connection: psycopg.Connection[Any], landed: LandedRead, load_id
         set replayed_at = %(fetched_at)s
         where source = %(source)s and connection_id = %(connection_id)s and stream = %(stream)s and replayed_at is null
             and hashed_payload not in (select hashed_payload from unreadable)
+            and (file is null or file = any(%(files)s))
             and load_id in (
                 select load_id from ops.loads
                 where source = %(source)s and connection_id = %(connection_id)s and stream = %(stream)s
-                    and window_from >= %(start)s and window_to <= %(end)s and fetched_at <= %(fetched_at)s
+                    and fetched_at <= %(fetched_at)s
+                    and (quarantine.file is not null or window_from >= %(start)s and window_to <= %(end)s)
             )
         """,
         read,

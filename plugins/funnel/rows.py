@@ -20,7 +20,7 @@ from funnel.contract import Source, Stream, Window
 from funnel.privacy import keyed_hash, normalise_email
 
 NULL = "\\N"
-_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 # Between the tokens of a JSON text line ends and tabs are mere layout.
 _SPACES = bytes.maketrans(b"\t\n\r", b"   ")
 _INT64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
@@ -38,11 +38,15 @@ class Unreadable(Exception):
 
 @dataclass
 class Tally:
-    """What happened to the rows of one read. `unreadable` holds COPY lines of (key, payload, column, reason)."""
+    """What happened to the rows of one read. `unreadable` holds COPY lines of (key, payload, column, reason).
+
+    Of an inbox, `files` tells what became of each file, and unreadable rows also say their file and line.
+    """
 
     readable: int = 0
     quarantined: int = 0
     new_fields: set[str] = field(default_factory=set)
+    files: list[dict[str, Any]] = field(default_factory=list)
     unreadable: IO[str] = field(
         default_factory=lambda: SpooledTemporaryFile(8_000_000, "w+", encoding="utf-8")  # noqa: SIM115 - ends with the tally
     )
@@ -214,7 +218,7 @@ def convert(stream: Stream, window: Window, secret: bytes, identity: str) -> Cal
                 if address is None:
                     fields.extend((NULL, NULL))
                 else:
-                    fields.extend((keyed_hash(secret, address), address.rpartition("@")[2].translate(_ESCAPES)))
+                    fields.extend((keyed_hash(secret, address), address.rpartition("@")[2].translate(ESCAPES)))
             else:
                 try:
                     text = to_text(value)
@@ -222,13 +226,13 @@ def convert(stream: Stream, window: Window, secret: bytes, identity: str) -> Cal
                     raise Unreadable(error.reason, column.name) from None
                 if column.name == stream.day and text not in asked:
                     raise Unreadable(f"is {text}, outside the days asked for", column.name)
-                fields.append(text.translate(_ESCAPES))
+                fields.append(text.translate(ESCAPES))
         if stream.person:
             vendor_id = ":".join(fields[positions[i]] for i in key_positions)
             fields.append(keyed_hash(secret, f"{identity}:{vendor_id}"))
         extra = _undeclared(record, tree, "", new_fields)
         try:
-            fields.append(_jsonb(extra).translate(_ESCAPES) if extra else NULL)
+            fields.append(_jsonb(extra).translate(ESCAPES) if extra else NULL)
         except Unreadable as error:
             raise Unreadable(error.reason, "_extra") from None
         return fields
@@ -362,7 +366,7 @@ def _careful_lines(
                 payload.replace("\\u0000", ""),
             )
             tally.unreadable.write(
-                "\t".join(text if text == NULL else text.translate(_ESCAPES) for text in fields) + "\n"
+                "\t".join(text if text == NULL else text.translate(ESCAPES) for text in fields) + "\n"
             )
     tally.readable += len(readable)
     return "".join(readable)

@@ -65,7 +65,8 @@ class Status:
 def up(progress: Progress = print) -> None:
     """Start what does not run yet, in the order that it is needed, and return when everything answers."""
     home = config.settings().home
-    for folder in ("logs", "run", "airflow"):
+    # The inbox may lie elsewhere; where nothing is said of it, here is an empty one.
+    for folder in ("logs", "run", "airflow", "inbox"):
         (home / folder).mkdir(parents=True, exist_ok=True)
     # Landed files hold what the vendors know of persons.
     home.chmod(0o700)

@@ -40,6 +40,8 @@ HEADLINES = {
     "extract": "Extract failed",
     "load": "Load failed",
     "check": "Raw check failed",
+    "list_inbox": "Inbox failed",
+    "tell_refusals": "Files refused",
     "wait_for_ingests": "Wait failed",
     "build": "Build failed",
     "audit": "Audit failed",
@@ -83,7 +85,7 @@ def extract(source_name: str, connection_id: str) -> list[str]:
 
     Streams that this run has landed since it started are kept: after a quota of hours, only what is missing is asked.
     """
-    from funnel import landing
+    from funnel import landing, ledger
     from funnel.sources import SOURCES
 
     source = SOURCES[source_name]
@@ -91,9 +93,11 @@ def extract(source_name: str, connection_id: str) -> list[str]:
     run_id = context["run_id"]
     started_at = context["dag_run"].start_date
     window = window_of(context, source, connection_id)
-    connection = airflow_connection(connection_id)
+    connection = inbox_connection(connection_id) if source.is_inbox else airflow_connection(connection_id)
     landed = []
     for stream in source.streams:
+        if source.is_inbox:
+            connection.extra["known"] = ledger.known_files(source_name, connection_id, stream.name)
         try:
             read = landing.newest_read(source_name, connection_id, stream.name, window, run_id)
         except landing.LandingError:
@@ -129,6 +133,33 @@ def load(landed: list[str]) -> dict[str, int]:
             )
         rows[result.stream] = result.rows_loaded
     return rows
+
+
+@task
+def list_inbox() -> list[str]:
+    """The sources whose manifests lie in the inbox; each is read as a connection of its own."""
+    from funnel.sources import files
+
+    url, filesystem = _inbox()
+    found = list(files.connections(url, filesystem))
+    log.info("inbox %s: %s", config.settings().inbox, ", ".join(found) or "no manifest")
+    if not found:
+        raise AirflowSkipException(f"There is no manifest in the inbox {config.settings().inbox}.")
+    return found
+
+
+@task(trigger_rule="all_done")
+def tell_refusals(source_name: str) -> None:
+    """Fail when files of this run were refused, with the reasons: what was accepted goes on without them."""
+    from funnel import ledger
+
+    refused = ledger.refused_files(source_name, get_current_context()["run_id"])
+    if refused:
+        raise FilesRefused("\n".join(refused))
+
+
+class FilesRefused(Exception):
+    """Files of an inbox were refused whole. The message names each, with the first ten reasons."""
 
 
 @task
@@ -193,6 +224,23 @@ def airflow_connection(connection_id: str) -> contract.Connection:
         password=found.password,
         extra=found.extra_dejson,
     )
+
+
+def inbox_connection(connection_id: str) -> contract.Connection:
+    """A source of the inbox, with the file system that ObjectStoragePath opens for it."""
+    url, filesystem = _inbox()
+    return contract.Connection(connection_id, url, extra={"filesystem": filesystem})
+
+
+def _inbox() -> tuple[str, Any]:
+    """The inbox's folder and, when it lies on object storage, the file system with Airflow's credentials."""
+    from airflow.sdk import ObjectStoragePath
+
+    inbox = config.settings().inbox
+    if "://" not in inbox:
+        return inbox, None
+    path = ObjectStoragePath(inbox)
+    return path.path, path.fs
 
 
 # --- build ---------------------------------------------------------------------------------------------------------
@@ -292,7 +340,7 @@ class FailureRetryPolicy(RetryPolicy):
         """Fail at once where only a person or other data can help; wait as long as a vendor says."""
         if isinstance(exception, (rest.DeadToken, rest.Refused, config.ConfigurationError)):
             return RetryDecision.fail(reason=str(exception))
-        if type(exception).__name__ in ("GateClosed", "BuildFailed"):
+        if type(exception).__name__ in ("GateClosed", "BuildFailed", "ManifestError", "FilesRefused"):
             return RetryDecision.fail(reason="the same rows would fail the same way again")
         if isinstance(exception, rest.VendorError) and exception.wait_seconds:
             return RetryDecision.retry(delay=timedelta(seconds=exception.wait_seconds), reason=str(exception))

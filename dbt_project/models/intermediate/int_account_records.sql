@@ -17,6 +17,27 @@ hubspot_companies as (
     where not coalesce(is_archived, false)
 ),
 
+filed_accounts as (
+    select * from {{ ref('stg_files__accounts') }}
+),
+
+-- An account that a file merely names is an account too.
+named_accounts as (
+    select
+        connection_id,
+        account_id,
+        min(first_seen_at) as first_seen_at
+    from (
+        select connection_id, account_id, first_seen_at from {{ ref('stg_files__opportunities') }}
+        union all
+        select connection_id, account_id, first_seen_at from {{ ref('stg_files__leads') }}
+        union all
+        select connection_id, account_id, first_seen_at from {{ ref('stg_files__orders') }}
+    ) as named
+    where account_id is not null
+    group by connection_id, account_id
+),
+
 -- Who swallowed whom, followed to the account that is left.
 takeovers as (
     select
@@ -64,6 +85,7 @@ salesforce_records as (
         accounts.country,
         accounts.employees,
         accounts.created_at,
+        null::text as region,
         nullif(
             split_part(regexp_replace(lower(trim(accounts.website)), '^(https?://)?(www\.)?', ''), '/', 1), ''
         ) as domain
@@ -112,6 +134,7 @@ hubspot_records as (
         companies.country,
         companies.employees,
         companies.created_at,
+        null::text as region,
         regexp_replace(lower(trim(companies.domain)), '^www\.', '') as domain
     from hubspot_companies as companies
     left join linked
@@ -120,10 +143,35 @@ hubspot_records as (
         on regexp_replace(lower(trim(companies.domain)), '^www\.', '') = accounts_by_domain.domain
 ),
 
+file_records as (
+    select
+        connection_id || ':' || connection_id || ':' || account_id as account_record,
+        {{ surrogate_key(['connection_id', 'connection_id', 'account_id']) }} as account_key,
+        connection_id as source_system,
+        connection_id,
+        account_id as record_id,
+        false as is_merge_loser,
+        coalesce(accounts.account_name, account_id) as account_name,
+        accounts.industry,
+        accounts.country,
+        round(accounts.employees)::bigint as employees,
+        coalesce(
+            accounts.created_at, {{ start_of_day('accounts.created_on') }}, accounts.first_seen_at, named.first_seen_at
+        ) as created_at,
+        accounts.region,
+        nullif(
+            split_part(regexp_replace(lower(trim(accounts.website)), '^(https?://)?(www\.)?', ''), '/', 1), ''
+        ) as domain
+    from filed_accounts as accounts
+    full outer join named_accounts as named using (connection_id, account_id)
+),
+
 final as (
     select * from salesforce_records
     union all
     select * from hubspot_records
+    union all
+    select * from file_records
 )
 
 select * from final

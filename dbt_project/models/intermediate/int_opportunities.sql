@@ -23,6 +23,23 @@
             inner join staging.stg_salesforce__opportunities as opportunities
                 on deals.salesforce_opportunity_id = opportunities.opportunity_id
             where deals.load_id > {since_load_id}",
+            "select md5(connection_id || '|' || connection_id || '|' || opportunity_id)
+            from staging.stg_files__opportunities
+            where load_id > {since_load_id}",
+            "select md5(deals.connection_id || '|' || deals.connection_id || '|' || deals.opportunity_id)
+            from staging.stg_files__leads as leads
+            inner join staging.stg_files__opportunities as deals
+                on leads.connection_id = deals.connection_id and leads.lead_id = deals.lead_id
+            where leads.load_id > {since_load_id}",
+            "select md5(deals.connection_id || '|' || deals.connection_id || '|' || deals.opportunity_id)
+            from staging.stg_files__reps as reps
+            inner join staging.stg_files__opportunities as deals
+                on reps.connection_id = deals.connection_id and reps.rep_id = deals.rep_id
+            where reps.load_id > {since_load_id}",
+            "select stored.opportunity_key
+            from marts_changes.int_person_records as changes
+            inner join intermediate.int_opportunities as stored on changes.person_key = stored.person_key
+            where stored.stated_lead_id is not null",
             "select contacts.opportunity_key
             from intermediate.int_opportunity_contacts as contacts
             where contacts.person_key in (select person_key from marts_changes.int_person_records)",
@@ -36,6 +53,7 @@
         ],
     )
 }}
+-- depends_on: {{ ref('stg_files__leads') }}
 
 with
 
@@ -46,6 +64,10 @@ salesforce_in_scope as (
 
 hubspot_in_scope as (
     select * from {{ ref('stg_hubspot__deals') }}
+),
+
+filed_in_scope as (
+    select * from {{ ref('stg_files__opportunities') }}
 ),
 {%- else -%}
 salesforce_ids as (
@@ -119,6 +141,35 @@ hubspot_in_scope as (
     inner join {{ ref('stg_hubspot__deals') }} as deals
         on hubspot_ids.connection_id = deals.connection_id and hubspot_ids.deal_id = deals.deal_id
 ),
+
+filed_ids as (
+    select
+        connection_id,
+        opportunity_id
+    from {{ ref('stg_files__opportunities') }}
+    where load_id > {{ since_load_id() }}
+    union
+    select
+        deals.connection_id,
+        deals.opportunity_id
+    from {{ ref('stg_files__leads') }} as leads
+    inner join {{ ref('stg_files__opportunities') }} as deals
+        on leads.connection_id = deals.connection_id and leads.lead_id = deals.lead_id
+    where leads.load_id > {{ since_load_id() }}
+    union
+    select
+        connection_id,
+        opportunity_id
+    from {{ this }}
+    where source_system not in ('hubspot', 'salesforce') and {{ in_scope('opportunity_key') }}
+),
+
+filed_in_scope as (
+    select deals.*
+    from filed_ids
+    inner join {{ ref('stg_files__opportunities') }} as deals
+        on filed_ids.connection_id = deals.connection_id and filed_ids.opportunity_id = deals.opportunity_id
+),
 {%- endif %}
 
 history as (
@@ -173,6 +224,8 @@ salesforce_opportunities as (
         coalesce(opportunities.currency_code, {{ reporting_currency() }}) as currency_code,
         opportunities.amount_local,
         opportunities.list_amount_local,
+        null::numeric as discount_amount_local,
+        null::numeric as cost_amount_local,
         trim_scale(opportunities.probability / 100) as probability,
         coalesce(opportunities.is_closed, false) as is_closed,
         coalesce(opportunities.is_won, false) as is_won,
@@ -185,7 +238,10 @@ salesforce_opportunities as (
             when opportunities.close_date is null then last_entries.entered_at
             when {{ reporting_date('last_entries.entered_at') }} = opportunities.close_date then last_entries.entered_at
             else {{ start_of_day('opportunities.close_date') }}
-        end as closed_at
+        end as closed_at,
+        null::text as stated_lead_id,
+        null::text as stated_region,
+        null::text as product_id
     from salesforce_in_scope as opportunities
     left join last_entries
         on
@@ -217,13 +273,18 @@ hubspot_opportunities as (
         coalesce(deals.currency_code, {{ reporting_currency() }}) as currency_code,
         deals.amount_local,
         null::numeric as list_amount_local,
+        null::numeric as discount_amount_local,
+        null::numeric as cost_amount_local,
         deals.probability,
         coalesce(deals.is_closed, deals.is_won, false) as is_closed,
         coalesce(deals.is_won, false) as is_won,
         deals.created_at is null as is_created_inferred,
         coalesce(deals.created_at, deals.fetched_at) as created_at,
         {{ reporting_date('deals.closed_at') }} as close_date,
-        case when coalesce(deals.is_closed, deals.is_won, false) then deals.closed_at end as closed_at
+        case when coalesce(deals.is_closed, deals.is_won, false) then deals.closed_at end as closed_at,
+        null::text as stated_lead_id,
+        null::text as stated_region,
+        null::text as product_id
     from hubspot_in_scope as deals
     where
         not coalesce(deals.is_archived, false)
@@ -238,17 +299,65 @@ hubspot_opportunities as (
         )
 ),
 
+-- A deal of a file is where its rep sells, unless the file says where it is.
+file_opportunities as (
+    select
+        deals.connection_id,
+        deals.opportunity_id,
+        deals.connection_id as source_system,
+        deals.connection_id || ':' || deals.connection_id || ':' || deals.account_id as account_record,
+        deals.rep_id as owner_id,
+        deals.opportunity_type as type_value,
+        deals.lead_source,
+        deals.stage,
+        coalesce(deals.currency_code, {{ reporting_currency() }}) as currency_code,
+        deals.amount_local,
+        coalesce(deals.list_amount_local, deals.amount_local + deals.discount_amount_local) as list_amount_local,
+        deals.discount_amount_local,
+        deals.cost_amount_local,
+        deals.probability,
+        deals.stage in ('won', 'lost') as is_closed,
+        deals.stage = 'won' as is_won,
+        coalesce(deals.created_at, {{ start_of_day('deals.created_on') }}) is null as is_created_inferred,
+        coalesce(
+            deals.created_at,
+            {{ start_of_day('deals.created_on') }},
+            deals.closed_at,
+            {{ start_of_day('deals.closed_on') }},
+            deals.first_seen_at
+        ) as created_at,
+        coalesce({{ reporting_date('deals.closed_at') }}, deals.closed_on, deals.expected_close_date) as close_date,
+        case
+            when deals.stage in ('won', 'lost') then coalesce(deals.closed_at, {{ start_of_day('deals.closed_on') }})
+        end as closed_at,
+        deals.lead_id as stated_lead_id,
+        coalesce(deals.region, reps.region) as stated_region,
+        deals.product_id
+    from filed_in_scope as deals
+    left join {{ ref('stg_files__reps') }} as reps
+        on deals.connection_id = reps.connection_id and deals.rep_id = reps.rep_id
+),
+
 unioned as (
     select * from salesforce_opportunities
     union all
     select * from hubspot_opportunities
+    union all
+    select * from file_opportunities
 ),
 
 keyed as (
     select
         {{ surrogate_key(['unioned.source_system', 'unioned.connection_id', 'unioned.opportunity_id']) }} as opportunity_key,
         unioned.*,
-        coalesce(opportunity_types.opportunity_type, 'unknown') as opportunity_type,
+        case
+            when opportunity_types.opportunity_type is not null then opportunity_types.opportunity_type
+            when
+                unioned.source_system not in ('hubspot', 'salesforce')
+                and lower(unioned.type_value) in ('new_business', 'expansion', 'renewal')
+                then lower(unioned.type_value)
+            else 'unknown'
+        end as opportunity_type,
         {{ reporting_date('coalesce(unioned.closed_at, unioned.created_at)') }} as rate_date
     from unioned
     left join {{ ref('opportunity_types') }} as opportunity_types
@@ -272,10 +381,24 @@ candidates as (
     order by keyed.opportunity_key, contacts.is_primary desc, contacts.named_at, contacts.contact_id
 ),
 
+-- A file may state the lead outright, whenever it was created.
+stated_leads as (
+    select
+        keyed.opportunity_key,
+        records.person_key
+    from keyed
+    inner join {{ ref('int_person_records') }} as records
+        on
+            keyed.source_system = records.source_system
+            and keyed.connection_id = records.connection_id
+            and keyed.stated_lead_id = records.record_id
+            and records.record_type = 'lead'
+),
+
 final as (
     select
         keyed.opportunity_key,
-        candidates.person_key,
+        coalesce(stated_leads.person_key, candidates.person_key) as person_key,
         keyed.connection_id,
         keyed.opportunity_id,
         keyed.account_record,
@@ -287,6 +410,8 @@ final as (
         keyed.currency_code,
         keyed.amount_local,
         keyed.list_amount_local,
+        keyed.discount_amount_local,
+        keyed.cost_amount_local,
         keyed.probability,
         keyed.is_closed,
         keyed.is_won,
@@ -295,9 +420,13 @@ final as (
         keyed.created_at,
         keyed.closed_at,
         keyed.close_date,
-        keyed.rate_date
+        keyed.rate_date,
+        keyed.stated_lead_id,
+        keyed.stated_region,
+        keyed.product_id
     from keyed
     left join candidates on keyed.opportunity_key = candidates.opportunity_key
+    left join stated_leads on keyed.opportunity_key = stated_leads.opportunity_key
 )
 
 select * from final

@@ -3,7 +3,7 @@
 -- Without common table expressions, so that a join with this view reaches the indexes below it.
 select
     opportunities.opportunity_key,
-    cycles.lead_key,
+    coalesce(stated.lead_key, cycles.lead_key) as lead_key,
     opportunities.person_key,
     opportunities.opportunity_type,
     opportunities.is_won,
@@ -21,3 +21,17 @@ left join lateral (
     order by cycle_starts.occurred_at desc, cycle_starts.cycle_no desc
     limit 1
 ) as cycles on true
+-- A lead that a file states outright: the cycle that its record opened or continued.
+left join lateral (
+    select events.lead_key
+    from {{ ref('int_person_events') }} as events
+    where
+        opportunities.stated_lead_id is not null
+        and events.person_key = opportunities.person_key
+        and events.source_system = opportunities.source_system
+        and events.record_id = opportunities.stated_lead_id
+        and events.event_kind <> 'stage'
+        and events.lead_key is not null
+    order by events.occurred_at
+    limit 1
+) as stated on true

@@ -3,16 +3,24 @@
         unique_key=['event_id'],
         scope_column='person_key',
         scope_from=['int_person_records', 'int_touches', 'int_opportunities'],
-        scope_sql="
-            select records.person_key
+        scope_sql=[
+            "select records.person_key
             from staging.stg_salesforce__lead_history as history
             inner join intermediate.int_person_records as records
                 on records.record_id = history.lead_id
                 and records.connection_id = history.connection_id
                 and records.source_system = 'salesforce'
                 and records.record_type = 'lead'
-            where history.load_id > {since_load_id}
-        ",
+            where history.load_id > {since_load_id}",
+            "select records.person_key
+            from staging.stg_files__stage_events as events
+            inner join intermediate.int_person_records as records
+                on records.record_id = events.lead_id
+                and records.connection_id = events.connection_id
+                and records.source_system = events.connection_id
+                and records.record_type = 'lead'
+            where events.load_id > {since_load_id}",
+        ],
         track=['person_key'],
         indexes=[{'columns': ['person_key', 'occurred_at']}],
     )
@@ -171,6 +179,56 @@ salesforce_stages as (
     where records.source_system = 'salesforce' and records.record_type = 'lead'
 ),
 
+file_stages as (
+    select
+        records.source_system || ':' || records.connection_id || ':stage:' || records.record_id || ':' || steps.stage
+        as event_id,
+        records.person_key,
+        null::text as touch_id,
+        records.source_system,
+        records.connection_id,
+        records.record_id,
+        'stage' as event_kind,
+        steps.stage,
+        false as is_created_inferred,
+        steps.reached_at as occurred_at
+    from records
+    inner join {{ ref('stg_files__leads') }} as leads
+        on
+            records.source_system = leads.connection_id
+            and records.connection_id = leads.connection_id
+            and records.record_id = leads.lead_id
+    cross join lateral (
+        values
+        ('mql', coalesce(leads.mql_at, {{ start_of_day('leads.mql_on') }})),
+        ('sal', coalesce(leads.sal_at, {{ start_of_day('leads.sal_on') }})),
+        ('sql', coalesce(leads.sql_at, {{ start_of_day('leads.sql_on') }})),
+        ('disqualified', coalesce(leads.disqualified_at, {{ start_of_day('leads.disqualified_on') }}))
+    ) as steps (stage, reached_at)
+    where records.record_type = 'lead' and steps.reached_at is not null
+
+    union all
+
+    select
+        records.source_system || ':' || records.connection_id || ':event:' || events.row_key as event_id,
+        records.person_key,
+        null::text as touch_id,
+        records.source_system,
+        records.connection_id,
+        records.record_id,
+        'stage' as event_kind,
+        events.stage,
+        false as is_created_inferred,
+        coalesce(events.entered_at, {{ start_of_day('events.entered_on') }}) as occurred_at
+    from records
+    inner join {{ ref('stg_files__stage_events') }} as events
+        on
+            records.source_system = events.connection_id
+            and records.connection_id = events.connection_id
+            and records.record_id = events.lead_id
+    where records.record_type = 'lead' and events.stage in ('mql', 'sal', 'sql', 'disqualified', 'recycled')
+),
+
 closings as (
     select
         'opportunity:' || opportunity_key as event_id,
@@ -195,6 +253,8 @@ unioned as (
     select distinct on (event_id) * from hubspot_stages
     union all
     select * from salesforce_stages
+    union all
+    select distinct on (event_id) * from file_stages
     union all
     select * from closings
 ),

@@ -119,6 +119,7 @@ identified as (
         case
             when named.ordinality = 1 then 'self'
             when named.identifier like 'email:%' then 'e-mail'
+            when named.identifier like 'files:%' then 'person id'
             when ranked.source_system = 'hubspot' then 'vendor link'
             when ranked.record_type = 'lead' and named.identifier like 'salesforce:contact:%' then 'conversion'
             else 'merge'

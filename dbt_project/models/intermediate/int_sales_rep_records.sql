@@ -9,6 +9,7 @@ select
     team,
     region,
     manager_id,
+    null::text as manager_name,
     is_active
 from {{ ref('stg_salesforce__users') }}
 
@@ -27,6 +28,7 @@ select
     owners.teams -> 0 ->> 'name' as team,
     null::text as region,
     null::text as manager_id,
+    null::text as manager_name,
     not coalesce(owners.is_archived, false) as is_active
 from {{ ref('stg_hubspot__owners') }} as owners
 left join (
@@ -39,3 +41,40 @@ left join (
     where email_key is not null
     order by email_key, connection_id, user_id
 ) as users_by_email on owners.email_key = users_by_email.email_key
+
+union all
+
+-- A rep whom a file merely names is a rep too.
+select
+    {{ surrogate_key(['connection_id', 'connection_id', 'rep_id']) }} as rep_key,
+    connection_id as source_system,
+    connection_id,
+    rep_id as record_id,
+    coalesce(filed_reps.rep_name, named_reps.rep_name, rep_id) as rep_name,
+    filed_reps.team,
+    filed_reps.region,
+    null::text as manager_id,
+    filed_reps.manager_name,
+    true as is_active
+from {{ ref('stg_files__reps') }} as filed_reps
+full outer join (
+    select
+        connection_id,
+        rep_id,
+        min(rep_name) as rep_name
+    from (
+        select
+            connection_id,
+            rep_id,
+            rep_name
+        from {{ ref('stg_files__opportunities') }}
+        union all
+        select
+            connection_id,
+            rep_id,
+            rep_name
+        from {{ ref('stg_files__leads') }}
+    ) as named
+    where rep_id is not null
+    group by connection_id, rep_id
+) as named_reps using (connection_id, rep_id)

@@ -11,6 +11,13 @@
                 and records.connection_id = events.connection_id
                 and records.source_system = 'hubspot'
             where events.load_id > {since_load_id}",
+            "select records.person_key
+            from staging.stg_files__touches as touches
+            inner join intermediate.int_person_records as records
+                on records.record_id in (touches.lead_id, touches.email_key, touches.person_id_key)
+                and records.connection_id = touches.connection_id
+                and records.source_system = touches.connection_id
+            where touches.load_id > {since_load_id}",
             "select touches.person_key
             from intermediate.int_touches as touches
             where touches.event_date in (
@@ -69,6 +76,7 @@ contact_creations as (
         contacts.utm_id,
         contacts.analytics_source,
         null::text as lead_source,
+        null::text as written_type,
         true as is_creation,
         records.is_created_inferred,
         records.created_at as touched_at,
@@ -94,6 +102,7 @@ responses as (
         contact_events.utm_id,
         null::text as analytics_source,
         null::text as lead_source,
+        null::text as written_type,
         false as is_creation,
         false as is_created_inferred,
         contact_events.occurred_at as touched_at,
@@ -128,6 +137,7 @@ crm_creations as (
         null::text as utm_id,
         null::text as analytics_source,
         lead_source,
+        null::text as written_type,
         true as is_creation,
         is_created_inferred,
         created_at as touched_at,
@@ -136,12 +146,73 @@ crm_creations as (
     where source_system = 'salesforce'
 ),
 
+-- A lead in a file is somebody's response: that is why the file has it.
+file_leads as (
+    select
+        records.source_system || ':' || records.connection_id || ':lead:' || records.record_id as touch_id,
+        records.person_key,
+        'file_lead' as event_type,
+        records.source_system,
+        records.connection_id,
+        records.record_id,
+        leads.utm_source,
+        leads.utm_medium,
+        coalesce(leads.utm_campaign, leads.campaign_id) as utm_campaign,
+        leads.campaign_id as utm_id,
+        null::text as analytics_source,
+        leads.lead_source,
+        null::text as written_type,
+        true as is_creation,
+        records.is_created_inferred,
+        records.created_at as touched_at,
+        null::date as event_date
+    from records
+    inner join {{ ref('stg_files__leads') }} as leads
+        on
+            records.source_system = leads.connection_id
+            and records.connection_id = leads.connection_id
+            and records.record_id = leads.lead_id
+    where records.record_type = 'lead'
+),
+
+file_touches as (
+    select
+        records.source_system || ':' || records.connection_id || ':touch:' || touches.row_key as touch_id,
+        records.person_key,
+        'file_touch' as event_type,
+        records.source_system,
+        records.connection_id,
+        records.record_id,
+        touches.utm_source,
+        touches.utm_medium,
+        coalesce(touches.utm_campaign, touches.campaign_id) as utm_campaign,
+        touches.campaign_id as utm_id,
+        null::text as analytics_source,
+        null::text as lead_source,
+        touches.touch_type as written_type,
+        false as is_creation,
+        false as is_created_inferred,
+        coalesce(touches.touched_at, {{ start_of_day('touches.touched_on') }}) as touched_at,
+        null::date as event_date
+    from records
+    inner join {{ ref('stg_files__touches') }} as touches
+        on
+            records.source_system = touches.connection_id
+            and records.connection_id = touches.connection_id
+            and records.record_id = coalesce(touches.email_key, touches.person_id_key, touches.lead_id)
+    where records.record_type = case when coalesce(touches.email_key, touches.person_id_key) is null then 'lead' else 'contact' end
+),
+
 unioned as (
     select * from contact_creations
     union all
     select * from responses
     union all
     select * from crm_creations
+    union all
+    select * from file_leads
+    union all
+    select * from file_touches
 ),
 
 tagged as (
@@ -261,7 +332,7 @@ ruled as (
 attributed as (
     select
         tagged.*,
-        touch_types.touch_type,
+        coalesce(tagged.written_type, touch_types.touch_type) as touch_type,
         touch_types.is_response,
         coalesce(ruled.campaign_key, '(no campaign)') as campaign_key,
         coalesce(

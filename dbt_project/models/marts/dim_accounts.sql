@@ -36,7 +36,12 @@ accounts as (
                 array_agg(employees order by is_merge_loser, (source_system = {{ master_crm() }}) desc, created_at, record_id),
                 null
             )
-        )[1] as employees
+        )[1] as employees,
+        (
+            array_remove(
+                array_agg(region order by is_merge_loser, (source_system = {{ master_crm() }}) desc, created_at, record_id), null
+            )
+        )[1] as region
     from records
     group by account_key
 ),
@@ -53,7 +58,7 @@ final as (
             else 'enterprise'
         end as segment,
         accounts.industry,
-        coalesce(country_regions.region, 'Unknown') as region,
+        coalesce(accounts.region, country_regions.region, 'Unknown') as region,
         accounts.country,
         country_regions.country_code,
         accounts.source_system,

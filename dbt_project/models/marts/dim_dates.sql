@@ -3,11 +3,11 @@
 with
 
 days as (
-    select '2020-01-01'::date + day_no as date_day
+    select '2000-01-01'::date + day_no as date_day
     from generate_series(
         0,
         (date_trunc('year', {{ as_of() }} at time zone {{ reporting_timezone() }}) + interval '2 years')::date
-        - '2020-01-01'::date
+        - '2000-01-01'::date
         - 1
     ) as series (day_no)
 ),

@@ -14,6 +14,7 @@ reps as (
         (array_remove(array_agg(team order by source_system desc, record_id), null))[1] as team,
         (array_remove(array_agg(region order by source_system desc, record_id), null))[1] as region,
         (array_remove(array_agg(manager_id order by source_system desc, record_id), null))[1] as manager_id,
+        (array_remove(array_agg(manager_name order by source_system desc, record_id), null))[1] as manager_name,
         (array_agg(connection_id order by source_system desc, record_id))[1] as connection_id,
         bool_or(is_active) as is_active
     from records
@@ -35,7 +36,7 @@ final as (
         reps.rep_name,
         reps.team,
         coalesce(reps.region, 'Unknown') as region,
-        managers.rep_name as manager_name,
+        coalesce(managers.rep_name, reps.manager_name) as manager_name,
         reps.is_active
     from reps
     left join managers

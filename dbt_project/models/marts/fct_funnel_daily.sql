@@ -11,9 +11,11 @@
         indexes=[{'columns': ['month_start']}],
     )
 }}
-{%- set has_ads = is_configured('google_ads') or is_configured('meta_ads') %}
+{%- set has_ads = is_configured('google_ads') or is_configured('meta_ads') or is_configured('files.ad_stats') %}
 {%- set has_web = is_configured('ga4') %}
 {%- set has_crm = is_configured('hubspot') or is_configured('salesforce') %}
+{%- set has_leads = has_crm or is_configured('files.leads') or is_configured('files.touches') %}
+{%- set has_deals = has_crm or is_configured('files.opportunities') %}
 
 with
 
@@ -226,15 +228,15 @@ final as (
         case when {{ has_ads }} then trim_scale(coalesce(ads_by_day.platform_conversion_value, 0)) end
             as platform_conversion_value,
         case when {{ has_web }} then coalesce(sessions_by_day.sessions, 0) end::bigint as sessions,
-        case when {{ has_crm }} then coalesce(events_by_day.leads, 0) end as leads,
-        case when {{ has_crm }} then coalesce(events_by_day.mqls, 0) end as mqls,
-        case when {{ has_crm }} then coalesce(events_by_day.sals, 0) end as sals,
-        case when {{ has_crm }} then coalesce(events_by_day.sqls, 0) end as sqls,
-        case when {{ has_crm }} then coalesce(events_by_day.opportunities, 0) end as opportunities,
-        case when {{ has_crm }} then trim_scale(coalesce(events_by_day.pipeline_amount, 0)) end as pipeline_amount,
-        case when {{ has_crm }} then coalesce(events_by_day.won, 0) end as won,
-        case when {{ has_crm }} then trim_scale(coalesce(events_by_day.won_amount, 0)) end as won_amount,
-        case when {{ has_crm }} then coalesce(events_by_day.lost, 0) end as lost,
+        case when {{ has_leads }} then coalesce(events_by_day.leads, 0) end as leads,
+        case when {{ has_leads }} then coalesce(events_by_day.mqls, 0) end as mqls,
+        case when {{ has_leads }} then coalesce(events_by_day.sals, 0) end as sals,
+        case when {{ has_leads }} then coalesce(events_by_day.sqls, 0) end as sqls,
+        case when {{ has_deals }} then coalesce(events_by_day.opportunities, 0) end as opportunities,
+        case when {{ has_deals }} then trim_scale(coalesce(events_by_day.pipeline_amount, 0)) end as pipeline_amount,
+        case when {{ has_deals }} then coalesce(events_by_day.won, 0) end as won,
+        case when {{ has_deals }} then trim_scale(coalesce(events_by_day.won_amount, 0)) end as won_amount,
+        case when {{ has_deals }} then coalesce(events_by_day.lost, 0) end as lost,
         null::bigint as orders,
         null::numeric as order_amount,
         null::numeric as retail_amount,

@@ -26,7 +26,10 @@ months as (
         sum(won) as won
     from daily
     group by month_start, channel, region
-    having sum(leads + mqls + sals + sqls + opportunities + won) > 0
+    having
+        -- Without leads or without deals, their half of the funnel is null and the other still stands.
+        coalesce(sum(leads), 0) + coalesce(sum(mqls), 0) + coalesce(sum(sals), 0) + coalesce(sum(sqls), 0)
+        + coalesce(sum(opportunities), 0) + coalesce(sum(won), 0) > 0
 ),
 
 final as (

@@ -82,7 +82,7 @@ described as (
         opportunities.*,
         opportunity_leads.lead_key,
         coalesce(accounts.account_key, leads.account_key) as account_key,
-        coalesce(accounts.region, leads.region, 'Unknown') as region,
+        coalesce(opportunities.stated_region, accounts.region, leads.region, 'Unknown') as region,
         reps.rep_key,
         case
             when opportunity_leads.lead_key is not null then leads.channel
@@ -91,7 +91,8 @@ described as (
         coalesce(leads.campaign_key, '(no campaign)') as campaign_key,
         rates.rate,
         opportunities.amount_local * rates.rate as amount,
-        opportunities.list_amount_local * rates.rate as list_amount
+        opportunities.list_amount_local * rates.rate as list_amount,
+        opportunities.cost_amount_local * rates.rate as cost_amount
     from opportunities
     left join opportunity_leads on opportunities.opportunity_key = opportunity_leads.opportunity_key
     left join leads on opportunity_leads.lead_key = leads.lead_key
@@ -133,7 +134,7 @@ final as (
         trim_scale(
             (described.list_amount_local - described.amount_local) / nullif(described.list_amount_local, 0)
         ) as discount_rate,
-        null::numeric as gross_margin,
+        trim_scale(described.amount - described.cost_amount) as gross_margin,
         null::numeric as commission_amount,
         ({{ reporting_date('described.closed_at') }} - {{ reporting_date('described.created_at') }})::integer as sales_cycle_days,
         not described.is_closed as is_open,

@@ -43,6 +43,16 @@ landed as not materialized (
                     and not coalesce(originals.is_deleted, false)
             )
         )
+
+    union all
+
+    select
+        connection_id,
+        opportunity_id,
+        connection_id as source_system,
+        amount_local,
+        load_id
+    from {{ ref('stg_files__opportunities') }}
 ),
 
 lost as (

@@ -1,0 +1,26 @@
+select
+    -- ids
+    _connection_id as connection_id,
+    row_key,
+    order_id,
+    customer_id,
+    account_id,
+    email_key,
+    opportunity_id,
+    campaign_id,
+    _load_id as load_id,
+
+    -- strings
+    status,
+    email_domain,
+    utm_source,
+    utm_medium,
+    utm_campaign,
+    currency_code,
+
+    -- dates
+    ordered_at,
+    ordered_on,
+    _first_seen_at as first_seen_at,
+    _fetched_at as fetched_at
+from {{ source('files', 'files__orders') }}

@@ -1,0 +1,11 @@
+"""File drops: an inbox of manifests and files, read into typed rows. The source itself is `funnel.sources.files`.
+
+entities      what a file may hold: the fields of each entity
+manifest      one source's description of its files, checked
+separated     CSV and TSV: encoding, dialect, lines
+spreadsheets  XLSX, Parquet and JSON lines
+x12           EDI 852, product activity
+values        cells: numbers, dates and texts as people write them
+intake        one file from its bytes to blocks of rows, or its refusal
+report        what would load, for `make inbox-check`
+"""

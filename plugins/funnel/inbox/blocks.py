@@ -1,0 +1,39 @@
+"""What readers give and what is made of it: blocks of cells with their lines, rows that cannot be read, refusals."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+# Behind a number that was a number in its file, not a text that looks like one.
+TYPED = "\u2063"
+
+
+class Refused(Exception):
+    """A file is refused whole; nothing of it is loaded. `reasons` are the first ten, most useful first."""
+
+    def __init__(self, reason: str, reasons: tuple[str, ...] = ()) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.reasons = reasons
+
+
+@dataclass(frozen=True)
+class BadRow:
+    """A row that breaks its contract: where it stands, which of our columns, why, and what it says."""
+
+    line: int
+    column: str | None
+    reason: str
+    payload: Any
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some rows of a file: cells by header, as Arrow text, the line of each row, and rows that are none.
+
+    `is_clean` says that no cell holds a spreadsheet's error or a character that could not be decoded.
+    """
+
+    columns: dict[str, Any]
+    lines: Any
+    bad: list[BadRow] = field(default_factory=list)
+    is_clean: bool = False

@@ -1,0 +1,328 @@
+"""What a file drop may hold: the fields of each entity, as promised in the contract of file drops.
+
+Data only. How a cell is read is in `values`, how rows are kept in `raw.files__<entity>` follows from `stream`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from funnel.contract import Column, ColumnType, Stream
+
+# moment: a time, or a day without one, which is that day in every zone. share: 0.4, or 40 % written as such.
+Kind = Literal["text", "number", "integer", "share", "date", "moment", "email", "person", "stage", "currency", "month"]
+
+LEAD_STAGES = ("lead", "mql", "sal", "sql", "opportunity", "won", "lost", "disqualified", "recycled")
+DEAL_STAGES = ("opportunity", "won", "lost")
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field of an entity. `required` fields must be mapped and filled in every row."""
+
+    name: str
+    kind: Kind = "text"
+    required: bool = False
+    values: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Entity:
+    """One kind of row. `key` names what a corrected file replaces; a manifest may state another unless `is_fixed`.
+
+    Of each group in `any_of` at least one field must be filled. `fallbacks` fill a field from another when it is not
+    mapped. `is_personal_key` keys hold addresses or ids of persons and are stored as their hash only.
+    """
+
+    name: str
+    fields: tuple[Field, ...]
+    key: tuple[str, ...]
+    any_of: tuple[tuple[str, ...], ...] = ()
+    fallbacks: tuple[tuple[str, str], ...] = ()
+    is_fixed: bool = False
+    is_person: bool = False
+    is_personal_key: bool = False
+    lookups: tuple[str, ...] = ()
+
+    def field(self, name: str) -> Field:
+        return next(field for field in self.fields if field.name == name)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(field.name for field in self.fields)
+
+
+def _text(*names: str) -> tuple[Field, ...]:
+    return tuple(Field(name) for name in names)
+
+
+def _number(*names: str) -> tuple[Field, ...]:
+    return tuple(Field(name, "number") for name in names)
+
+
+def _moment(*names: str) -> tuple[Field, ...]:
+    return tuple(Field(name, "moment") for name in names)
+
+
+_UTM = _text("utm_source", "utm_medium", "utm_campaign")
+_CURRENCY = Field("currency_code", "currency")
+
+_ENTITIES = (
+    Entity(
+        "leads",
+        (
+            Field("lead_id", required=True),
+            *_moment("created_at"),
+            Field("email", "email"),
+            Field("person_id", "person"),
+            *_text("account_id", "lead_source"),
+            *_UTM,
+            *_text("landing_page", "campaign_id", "rep_id", "rep_name", "region"),
+            Field("status", "stage", values=LEAD_STAGES),
+            *_moment("mql_at", "sal_at", "sql_at", "disqualified_at"),
+            *_text("disqualify_reason"),
+            *_moment("first_response_at"),
+        ),
+        key=("lead_id",),
+        is_fixed=True,
+        is_person=True,
+    ),
+    Entity(
+        "opportunities",
+        (
+            Field("opportunity_id", required=True),
+            Field("stage", "stage", required=True, values=DEAL_STAGES),
+            *_moment("created_at", "closed_at"),
+            *_number("amount"),
+            _CURRENCY,
+            *_text("lead_id"),
+            Field("person_id", "person"),
+            *_text("account_id", "rep_id", "rep_name", "product_id", "opportunity_type"),
+            *_number("list_amount", "discount_amount", "cost_amount"),
+            Field("probability", "share"),
+            *_text("lead_source", "campaign_id", "region"),
+            Field("expected_close_date", "date"),
+        ),
+        key=("opportunity_id",),
+        is_fixed=True,
+        lookups=("lead_id", "product_id"),
+    ),
+    Entity(
+        "opportunity_lines",
+        (
+            Field("opportunity_id", required=True),
+            Field("line_no", required=True),
+            *_text("product_id"),
+            *_number("units", "list_amount", "discount_amount", "amount"),
+            _CURRENCY,
+        ),
+        key=("opportunity_id", "line_no"),
+        is_fixed=True,
+        lookups=("opportunity_id",),
+    ),
+    Entity(
+        "orders",
+        (
+            Field("order_id", required=True),
+            Field("ordered_at", "moment", required=True),
+            *_text("status", "customer_id", "account_id"),
+            Field("email", "email"),
+            *_text("opportunity_id"),
+            *_UTM,
+            *_text("campaign_id"),
+            _CURRENCY,
+        ),
+        key=("order_id",),
+        is_fixed=True,
+    ),
+    Entity(
+        "order_lines",
+        (
+            Field("order_id", required=True),
+            Field("order_line", required=True),
+            *_text("product_id", "account_id"),
+            *_number("units"),
+            Field("amount", "number", required=True),
+            *_number("freight_amount", "discount_amount"),
+        ),
+        key=("order_id", "order_line"),
+        is_fixed=True,
+        lookups=("order_id",),
+    ),
+    Entity(
+        "payments",
+        (
+            Field("order_id", required=True),
+            *_text("payment_no", "payment_type"),
+            Field("amount", "number", required=True),
+        ),
+        key=("order_id", "payment_no"),
+        lookups=("order_id",),
+    ),
+    Entity(
+        "ad_stats",
+        (
+            Field("date_day", "date", required=True),
+            *_text("platform", "ad_account_id", "campaign_id", "campaign_name"),
+            Field("impressions", "integer"),
+            Field("clicks", "integer"),
+            Field("spend", "number", required=True),
+            _CURRENCY,
+            *_number("platform_conversions"),
+            Field("leads", "number"),
+            Field("orders", "number"),
+            Field("revenue", "number"),
+        ),
+        key=("date_day", "platform", "ad_account_id", "campaign_id", "campaign_name"),
+        any_of=(("campaign_id", "campaign_name"),),
+        lookups=("date_day",),
+    ),
+    Entity(
+        "sell_through",
+        (
+            Field("week_start", "date"),
+            Field("date_day", "date"),
+            Field("retailer", required=True),
+            *_text("store_id", "region", "product_id"),
+            *_number("units_sold", "sales_amount", "units_on_hand"),
+            _CURRENCY,
+        ),
+        key=("week_start", "date_day", "retailer", "store_id", "region", "product_id"),
+        any_of=(("week_start", "date_day"),),
+    ),
+    Entity(
+        "touches",
+        (
+            Field("touched_at", "moment", required=True),
+            Field("email", "email"),
+            Field("person_id", "person"),
+            *_text("lead_id", "touch_type"),
+            *_UTM,
+            *_text("campaign_id"),
+        ),
+        key=(
+            *("touched_at", "email", "person_id", "lead_id", "touch_type"),
+            *("utm_source", "utm_medium", "utm_campaign", "campaign_id"),
+        ),
+        any_of=(("email", "person_id", "lead_id"),),
+        is_personal_key=True,
+        lookups=("lead_id",),
+    ),
+    Entity(
+        "stage_events",
+        (
+            *_text("lead_id", "opportunity_id"),
+            Field("stage", "stage", required=True, values=LEAD_STAGES),
+            Field("entered_at", "moment", required=True),
+            *_text("owner", "reason"),
+        ),
+        key=("lead_id", "opportunity_id", "stage", "entered_at"),
+        any_of=(("lead_id", "opportunity_id"),),
+        lookups=("lead_id", "opportunity_id"),
+    ),
+    Entity(
+        "accounts",
+        (
+            Field("account_id", required=True),
+            *_text("account_name", "industry", "country", "region", "website"),
+            *_number("employees"),
+            *_moment("created_at"),
+        ),
+        key=("account_id",),
+        is_fixed=True,
+    ),
+    Entity(
+        "reps",
+        (
+            Field("rep_id", required=True),
+            *_text("rep_name", "team", "region", "manager_name"),
+            Field("email", "email"),
+        ),
+        key=("rep_id",),
+        fallbacks=(("rep_id", "rep_name"),),
+        is_fixed=True,
+    ),
+    Entity(
+        "products",
+        (
+            Field("product_id", required=True),
+            *_text("product_name", "product_group"),
+            *_number("list_price", "unit_cost"),
+            _CURRENCY,
+            Field("valid_from", "date"),
+        ),
+        key=("product_id", "valid_from"),
+        is_fixed=True,
+    ),
+    Entity(
+        "costs",
+        (
+            Field("month", "month", required=True),
+            *_text("team", "channel", "cost_type"),
+            Field("amount", "number", required=True),
+            _CURRENCY,
+        ),
+        key=("month", "team", "channel", "cost_type"),
+        any_of=(("team", "channel"),),
+    ),
+    Entity(
+        "targets",
+        (
+            Field("period_start", "month", required=True),
+            *_text("period_grain", "team"),
+            Field("metric", required=True),
+            *_text("region"),
+            Field("target", "number", required=True),
+            _CURRENCY,
+        ),
+        key=("period_start", "period_grain", "team", "metric", "region"),
+    ),
+)
+
+ENTITIES = {entity.name: entity for entity in _ENTITIES}
+
+_TYPES: dict[Kind, ColumnType] = {
+    "text": "text",
+    "number": "numeric",
+    "integer": "bigint",
+    "share": "numeric",
+    "date": "date",
+    "month": "date",
+    "email": "email",
+    "stage": "text",
+    "currency": "text",
+}
+
+
+def day_name(field_name: str) -> str:
+    """Column for a moment's day where the file states no time: created_at, created_on."""
+    return field_name.removesuffix("_at") + "_on"
+
+
+def columns_of(field: Field) -> Iterator[Column]:
+    """The raw columns of a field."""
+    if field.kind == "moment":
+        yield Column(field.name, "timestamptz", field.name)
+        yield Column(day_name(field.name), "date", day_name(field.name))
+    elif field.kind == "person":
+        yield Column(f"{field.name}_key", "hashed", field.name)
+    else:
+        yield Column(field.name, _TYPES[field.kind], field.name, required=field.required)
+
+
+def stream(entity: Entity) -> Stream:
+    """How an entity is kept in raw: upserted by `row_key`; between two files with one row `_file_order` decides."""
+    return Stream(
+        name=entity.name,
+        kind="changed",
+        key=("row_key",),
+        modified="_file_order",
+        person=entity.is_person,
+        lookups=entity.lookups,
+        columns=(
+            Column("row_key", "hashed" if entity.is_personal_key else "text", "row_key", required=True),
+            *(column for field in entity.fields for column in columns_of(field)),
+            Column("_file_order", "text", "_file_order", required=True),
+            Column("_first_seen_at", "timestamptz", "_first_seen_at"),
+        ),
+    )

@@ -1,0 +1,150 @@
+"""The inbox: a local folder or one on object storage, its manifests, and the files each of them means.
+
+Anything fsspec opens is an inbox; inside Airflow, ObjectStoragePath brings the file system with its credentials.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import IO, Any
+from urllib.parse import urlsplit
+
+from funnel.inbox import manifest as manifests
+from funnel.inbox.intake import Vanished, file_order
+from funnel.inbox.manifest import Manifest, ManifestError, StreamSpec
+
+_MANIFESTS = (".yml", ".yaml")
+# What programs leave behind while they write.
+_UNFINISHED = (".part", ".partial", ".tmp", ".crdownload", ".filepart", "~")
+SPOOLED_BYTES = 8 << 20
+
+
+@dataclass(frozen=True)
+class Folder:
+    """An inbox on a file system of fsspec."""
+
+    filesystem: Any
+    root: str
+
+    def read(self, path: str) -> bytes:
+        content: bytes = self.filesystem.cat_file(f"{self.root}/{path}")
+        return content
+
+
+@dataclass(frozen=True)
+class FileInfo:
+    """One file as the inbox lists it. `path` is relative to the inbox."""
+
+    path: str
+    size: int
+    modified_at: datetime | None
+
+
+def open_folder(url: str, filesystem: Any = None) -> Folder:
+    """The inbox at a path or URL. Raises ManifestError when there is no such folder."""
+    import fsspec
+
+    if filesystem is not None:
+        folder = Folder(filesystem, url.rstrip("/"))
+    else:
+        found, root = fsspec.core.url_to_fs(url)
+        folder = Folder(found, root.rstrip("/"))
+    if not folder.filesystem.isdir(folder.root):
+        raise ManifestError(
+            f"There is no folder {url}. FUNNEL_INBOX (or INBOX=, DIR=) names the folder of the manifests."
+        )
+    return folder
+
+
+def is_remote(url: str) -> bool:
+    """Whether an inbox is named by a URL rather than by a path of this machine."""
+    return "://" in url and urlsplit(url).scheme != "file"
+
+
+def _listed(folder: Folder) -> Iterator[FileInfo]:
+    details = folder.filesystem.find(folder.root, detail=True)
+    for full, info in sorted(details.items()):
+        path = full.removeprefix(folder.root).lstrip("/")
+        name = path.rpartition("/")[2]
+        hidden = any(part.startswith((".", "~$", "__MACOSX")) for part in path.split("/"))
+        if info.get("type") != "file" or hidden or name.endswith(_UNFINISHED):
+            continue
+        yield FileInfo(path, int(info.get("size") or 0), _moment(info))
+
+
+def _moment(info: dict[str, Any]) -> datetime | None:
+    for name in ("mtime", "LastModified", "last_modified", "updated", "created"):
+        value = info.get(name)
+        if isinstance(value, datetime):
+            return value if value.tzinfo else value.replace(tzinfo=UTC)
+        if isinstance(value, (int, float)):
+            return datetime.fromtimestamp(value, UTC)
+        if isinstance(value, str):
+            try:
+                parsed = datetime.fromisoformat(value)
+            except ValueError:
+                continue
+            return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+    return None
+
+
+def find_manifests(folder: Folder, reserved: frozenset[str]) -> tuple[list[Manifest], list[ManifestError]]:
+    """All manifests below the inbox, and what is wrong with those that cannot be used."""
+    found: dict[str, Manifest] = {}
+    wrong: list[ManifestError] = []
+    for info in _listed(folder):
+        if not info.path.endswith(_MANIFESTS):
+            continue
+        text = folder.read(info.path)
+        if not manifests.is_manifest(text):
+            continue
+        try:
+            one = manifests.parse(text, info.path, reserved)
+            if one.source in found:
+                raise ManifestError(
+                    f"{one.path}: source {one.source!r} is described by {found[one.source].path} already; one manifest "
+                    "describes one source."
+                )
+            found[one.source] = one
+        except ManifestError as error:
+            wrong.append(error)
+    return list(found.values()), wrong
+
+
+def files_of(folder: Folder, manifest: Manifest, spec: StreamSpec) -> list[FileInfo]:
+    """The files a stream of a manifest means, the oldest first: of two that hold the same row the later one counts."""
+    below = manifest.path.rpartition("/")[0]
+    start = f"{below}/" if below else ""
+    chosen = [
+        info
+        for info in _listed(folder)
+        if info.path.startswith(start)
+        and manifests.matches(info.path[len(start) :], spec.path)
+        and not info.path.endswith(_MANIFESTS)
+    ]
+    return sorted(chosen, key=lambda info: file_order(info.path, info.modified_at, spec.newest_by))
+
+
+@contextmanager
+def fetched(folder: Folder, info: FileInfo) -> Iterator[IO[bytes]]:
+    """A file to be read several times: opened where it lies, or copied from afar first. Raises Vanished."""
+    import shutil
+    import tempfile
+
+    full = f"{folder.root}/{info.path}"
+    try:
+        with folder.filesystem.open(full, "rb") as source:
+            if "file" in _protocols(folder.filesystem):
+                yield source
+            else:
+                with tempfile.SpooledTemporaryFile(SPOOLED_BYTES) as copy:
+                    shutil.copyfileobj(source, copy, 1 << 20)
+                    yield copy  # type: ignore[misc]
+    except FileNotFoundError:
+        raise Vanished(f"{info.path} was listed and is gone; the next run takes what is there then.") from None
+
+
+def _protocols(filesystem: Any) -> tuple[str, ...]:
+    protocol = filesystem.protocol
+    return (protocol,) if isinstance(protocol, str) else tuple(protocol)

@@ -1,0 +1,316 @@
+"""Manifests: what a source says about its files, read from YAML and checked before any file is opened.
+
+A manifest is any `*.yml` or `*.yaml` file of the inbox with the keys `source` and `streams`; its globs are relative to
+its folder. Every mistake is told with the place where it stands and what to write instead.
+"""
+
+import fnmatch
+import re
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+import msgspec
+import yaml
+
+from funnel.inbox.entities import ENTITIES, Entity
+
+# Names that the vendors have: a file source may not pass for one of them.
+FORMATS = ("csv", "tsv", "txt", "xlsx", "xlsm", "parquet", "jsonl", "ndjson", "x12", "edi", "852")
+DEFAULT_BAD_SHARE = 0.05
+
+
+class ManifestError(Exception):
+    """A manifest cannot be used. The message names the file, the place and what to write."""
+
+
+class _StreamText(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """One stream as written. Names are the manifest's."""
+
+    entity: str
+    path: str
+    format: str | None = None
+    delimiter: str | None = None
+    encoding: str | None = None
+    quote: str | None = None
+    decimal: str | None = None
+    thousands: str | None = None
+    date_format: str | dict[str, str] | None = None
+    header: int | None = None
+    sheet: str | int | None = None
+    key: list[str] | None = None
+    columns: dict[str, str | dict[Literal["value"], str | int | float | bool]] | None = None
+    map: dict[str, dict[str, str | int | float | None]] = {}
+    nulls: list[str] = []
+    bad_rows: float | None = None
+    newest_by: Literal["name", "time"] = "name"
+
+
+class _ManifestText(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """A manifest as written."""
+
+    source: str
+    streams: list[_StreamText]
+    timezone: str = "UTC"
+    currency: str | None = None
+    bad_rows: float | None = None
+    owner: str | None = None
+
+
+@dataclass(frozen=True)
+class StreamSpec:
+    """One stream of a manifest, checked: which files hold which entity, and how they are to be read."""
+
+    entity: Entity
+    path: str
+    format: str | None
+    delimiter: str | None
+    encoding: str | None
+    quote: str | None
+    decimal: str | None
+    thousands: str | None
+    date_formats: dict[str, str]
+    header: int | None
+    sheet: str | int | None
+    key: tuple[str, ...]
+    columns: dict[str, str] | None
+    constants: dict[str, str]
+    maps: dict[str, dict[str, str | None]]
+    nulls: tuple[str, ...]
+    bad_share: float
+    newest_by: str
+    timezone: str
+    currency: str | None
+
+    @property
+    def is_identity(self) -> bool:
+        """Without `columns`, a file's headers are taken to be our names."""
+        return self.columns is None
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """One source of file drops."""
+
+    source: str
+    path: str
+    timezone: str
+    streams: tuple[StreamSpec, ...]
+    owner: str | None = field(default=None)
+
+    def of(self, entity_name: str) -> tuple[StreamSpec, ...]:
+        return tuple(spec for spec in self.streams if spec.entity.name == entity_name)
+
+
+def is_manifest(text: bytes) -> bool:
+    """Whether a YAML file speaks of an inbox at all: other YAML files may lie beside the exports."""
+    return bool(re.search(rb"^source\s*:", text, re.MULTILINE) and re.search(rb"^streams\s*:", text, re.MULTILINE))
+
+
+def parse(text: bytes, path: str, reserved: frozenset[str] = frozenset()) -> Manifest:
+    """The manifest in `text`. `reserved` are the names of the vendors. Raises ManifestError."""
+    try:
+        written = msgspec.convert(_plain(yaml.load(text, Loader=_Loader)), _ManifestText)  # noqa: S506 - a SafeLoader
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f", line {mark.line + 1}" if mark else ""
+        raise ManifestError(f"{path}{place}: this is no YAML: {getattr(error, 'problem', error)}.") from None
+    except UnicodeDecodeError:
+        raise ManifestError(f"{path}: this is no UTF-8 text.") from None
+    except msgspec.ValidationError as error:
+        raise ManifestError(f"{path}: {_told(str(error))}") from None
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,40}", written.source):
+        raise ManifestError(
+            f"{path}: source is {written.source!r}; write a name of lower-case letters, digits and _, such as acme_crm."
+        )
+    if written.source in reserved:
+        raise ManifestError(f"{path}: source {written.source!r} is a vendor's name; choose another, such as acme_crm.")
+    try:
+        ZoneInfo(written.timezone)
+    except (KeyError, ValueError, OSError):
+        raise ManifestError(
+            f"{path}: timezone is {written.timezone!r}, which is no IANA time zone such as America/Sao_Paulo."
+        ) from None
+    currency = written.currency.upper() if written.currency else None
+    if currency and not re.fullmatch("[A-Z]{3}", currency):
+        raise ManifestError(f"{path}: currency is {written.currency!r}, which is no ISO 4217 code such as BRL.")
+    if not written.streams:
+        raise ManifestError(f"{path}: streams is empty; list at least one with an entity and a path.")
+    streams = tuple(
+        _stream(one, written, currency, f"{path}, streams[{place}]") for place, one in enumerate(written.streams)
+    )
+    return Manifest(written.source, path, written.timezone, streams, written.owner)
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML's own idea of yes, no and dates is not wanted: a value is what is written."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag.rpartition(":")[2] in ("int", "float", "null", "merge")]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def _mapping(loader: _Loader, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+    """As PyYAML does, but a key that stands twice is a mistake: the first value would vanish in silence."""
+    loader.flatten_mapping(node)
+    keys = [loader.construct_object(key, deep=True) for key, _ in node.value]
+    for place, key in enumerate(keys):
+        if key in keys[:place]:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"{key!r} stands twice in one mapping", node.value[place][0].start_mark
+            )
+    return yaml.SafeLoader.construct_mapping(loader, node, deep=True)
+
+
+def _construct(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
+    return _mapping(loader, node, deep=True)
+
+
+_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _construct)
+
+
+def _plain(value: Any) -> Any:
+    """Keys as text: the values of a map may be numbers."""
+    if isinstance(value, dict):
+        return {str(key) if key is not None else "": _plain(below) for key, below in value.items()}
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    return value
+
+
+def _told(message: str) -> str:
+    message = message.replace("Object contains unknown field", "there is no setting").replace(
+        "Object missing required field", "lacks"
+    )
+    return re.sub(r" - at `\$\.?(.*)`$", r", at \1.", message)
+
+
+def _stream(one: _StreamText, manifest: _ManifestText, currency: str | None, place: str) -> StreamSpec:
+    entity = ENTITIES.get(one.entity)
+    if entity is None:
+        raise ManifestError(f"{place}: there is no entity {one.entity!r}; there are {', '.join(ENTITIES)}.")
+    place = f"{place} ({entity.name})"
+    for name in one.columns or {}:
+        _known(entity, name, f"{place}, columns")
+    for name in one.map:
+        _known(entity, name, f"{place}, map")
+    date_formats = one.date_format if isinstance(one.date_format, dict) else {}
+    for name in date_formats:
+        _known(entity, name, f"{place}, date_format")
+        if entity.field(name).kind not in ("date", "moment", "month"):
+            raise ManifestError(f"{place}, date_format: {name} is no date.")
+    if isinstance(one.date_format, str):
+        date_formats = {
+            each.name: one.date_format for each in entity.fields if each.kind in ("date", "moment", "month")
+        }
+    for stated in date_formats.values():
+        if "%" not in stated:
+            raise ManifestError(f"{place}: date_format is {stated!r}; write it as strptime does, such as %d/%m/%Y.")
+    constants = {
+        name: _text(theirs["value"]) for name, theirs in (one.columns or {}).items() if isinstance(theirs, dict)
+    }
+    columns = {name: theirs.strip() for name, theirs in (one.columns or {}).items() if isinstance(theirs, str)}
+    if one.columns is not None:
+        _require(entity, {*columns, *constants}, place)
+        if lacks_currency(entity, {*columns, *constants}, currency):
+            raise ManifestError(
+                f"{place}: in which currency are the amounts? State currency: USD for the whole manifest, or map "
+                "currency_code."
+            )
+    key = tuple(one.key) if one.key else entity.key
+    for name in key:
+        _known(entity, name, f"{place}, key")
+    if entity.is_fixed and one.key and not set(entity.key) - {"valid_from"} <= set(key) <= set(entity.key):
+        raise ManifestError(f"{place}: the key of {entity.name} is always [{', '.join(entity.key)}].")
+    if one.delimiter is not None and len(one.delimiter.replace("\\t", "\t")) != 1:
+        raise ManifestError(f"{place}: delimiter is {one.delimiter!r}, but must be one character.")
+    for name, mark in (("decimal", one.decimal), ("thousands", one.thousands)):
+        if mark is not None and (len(mark) > 1 or mark.isdigit()):
+            raise ManifestError(f"{place}: {name} is {mark!r}, but must be one sign such as . or ,.")
+    if one.decimal is not None and one.decimal not in (".", ","):
+        raise ManifestError(f"{place}: decimal is {one.decimal!r}, but must be . or ,.")
+    if one.decimal is not None and one.decimal == one.thousands:
+        raise ManifestError(f"{place}: decimal and thousands are both {one.decimal!r}.")
+    if one.format is not None and one.format.lower() not in FORMATS:
+        raise ManifestError(f"{place}: format is {one.format!r}; there are {', '.join(FORMATS)}.")
+    if one.encoding is not None:
+        import codecs
+
+        try:
+            codecs.lookup(one.encoding)
+        except LookupError:
+            raise ManifestError(f"{place}: there is no encoding {one.encoding!r}; write utf-8 or cp1252.") from None
+    bad_share = next((share for share in (one.bad_rows, manifest.bad_rows) if share is not None), DEFAULT_BAD_SHARE)
+    if not 0 <= bad_share <= 1:
+        raise ManifestError(f"{place}: bad_rows is {bad_share}, but is a share between 0 and 1.")
+    if one.path.startswith("/") or "://" in one.path or ".." in one.path.split("/"):
+        raise ManifestError(f"{place}: path is {one.path!r}; it must lie in the manifest's own folder.")
+    return StreamSpec(
+        entity=entity,
+        path=one.path,
+        format=one.format.lower() if one.format else None,
+        delimiter=one.delimiter.replace("\\t", "\t") if one.delimiter else None,
+        encoding=one.encoding,
+        quote=one.quote,
+        decimal=one.decimal,
+        thousands=one.thousands,
+        date_formats=dict(date_formats),
+        header=one.header,
+        sheet=one.sheet,
+        key=key,
+        columns=columns if one.columns is not None else None,
+        constants=constants,
+        maps={
+            name: {written.strip(): None if ours is None else _text(ours) for written, ours in pairs.items()}
+            for name, pairs in one.map.items()
+        },
+        nulls=tuple(one.nulls),
+        bad_share=bad_share,
+        newest_by=one.newest_by,
+        timezone=manifest.timezone,
+        currency=currency,
+    )
+
+
+def _known(entity: Entity, name: str, place: str) -> None:
+    if name not in entity.names:
+        import difflib
+
+        close = difflib.get_close_matches(name, entity.names, 1)
+        hint = f"; perhaps {close[0]}" if close else f"; there are {', '.join(entity.names)}"
+        raise ManifestError(f"{place}: {entity.name} has no column {name!r}{hint}.")
+
+
+def _require(entity: Entity, mapped: set[str], place: str) -> None:
+    """Required fields must have a column or a constant."""
+    mapped = mapped | {name for name, other in entity.fallbacks if other in mapped}
+    for field_ in entity.fields:
+        if field_.required and field_.name not in mapped:
+            raise ManifestError(f"{place}: {entity.name} need {field_.name}; map it to a column of the file.")
+    for group in entity.any_of:
+        if not mapped & set(group):
+            raise ManifestError(f"{place}: {entity.name} need {' or '.join(group)}; map one to a column of the file.")
+
+
+def lacks_currency(entity: Entity, mapped: set[str], currency: str | None) -> bool:
+    """Whether amounts would be read of which nobody knows the currency."""
+    amounts = {field_.name for field_ in entity.fields if field_.kind == "number"} - {
+        "units",
+        "units_sold",
+        "units_on_hand",
+    }
+    known = currency is not None or "currency_code" in mapped or "currency_code" not in entity.names
+    return bool(amounts & mapped) and not known
+
+
+def _text(value: str | int | float | bool) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def matches(path: str, pattern: str) -> bool:
+    """Whether a path below the manifest's folder is meant by a glob; compressed files are meant without their .gz."""
+    return any(
+        fnmatch.fnmatchcase(candidate, pattern) for candidate in (path, path.removesuffix(".gz"))
+    ) and path.count("/") == pattern.count("/")

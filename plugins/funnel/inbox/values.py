@@ -1,0 +1,331 @@
+"""Cells: numbers, dates and texts as people and programs write them, read without guessing.
+
+A column is looked at whole before it is read: which sign is the decimal one, which number is the month. Where the
+column itself does not say, and the manifest neither, the file is refused.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from datetime import time as time_of_day
+from decimal import Decimal, InvalidOperation
+from zoneinfo import ZoneInfo
+
+SPREADSHEET_ERRORS = re.compile(
+    r"#(REF!|DIV/0!|N/A|VALUE!|NAME\?|NUM!|NULL!|SPILL!|CALC!|FIELD!|BLOCKED!|GETTING_DATA)"
+)
+# The last line of many exports. What it says in a column of the key names no record.
+TOTALS = re.compile(
+    r"(grand |sub|sub-|sub )?totals?( geral| general| générale?)?:?|sums?:?|summe:?|gesamt(summe)?:?|totaal:?"
+)
+
+
+class Unclear(Exception):
+    """A column can be read in more than one way. The message says how, and what to state."""
+
+
+class BadCell(Exception):
+    """A cell that its column cannot take; the reason."""
+
+
+# Numbers ------------------------------------------------------------------------------------------------------------
+
+_MONEY_SIGN = r"(?:[A-Za-z]{0,3}\s?[$€£¥₹₽₺₩₪฿₫₴₦]|[A-Z]{3}|kr\.?|zł|Kč|Ft|lei|CHF|Rs\.?)"
+_AMOUNT = re.compile(
+    rf"(?P<open>\()?\s*(?P<sign>[-+\u2212\u2013])?\s*(?:{_MONEY_SIGN})?\s*(?P<sign2>[-+\u2212\u2013])?\s*"
+    rf"(?P<digits>[0-9.,'\u2019 \u00a0\u202f\u2009]*[0-9][.,]?(?:[eE][-+]?[0-9]+)?)"
+    rf"\s*(?:{_MONEY_SIGN})?\s*(?P<sign3>[-\u2212\u2013])?\s*(?P<close>\))?"
+)
+_SPACES = str.maketrans("", "", " '\u2019\u00a0\u202f\u2009")
+PLAIN_NUMBER = r"^-?[0-9]{1,18}(\.[0-9]{1,18})?$"
+PLAIN_INTEGER = r"^-?[0-9]{1,18}$"
+
+
+def number(text: str, decimal: str, thousands: str | None) -> str:
+    """A number as PostgreSQL writes it. Raises BadCell."""
+    found = _AMOUNT.fullmatch(text.strip())
+    if found is None:
+        raise BadCell("is no number")
+    if bool(found["open"]) != bool(found["close"]):
+        raise BadCell("is no number: it has one bracket only")
+    digits = found["digits"]
+    signs = [sign for sign in (found["sign"], found["sign2"], found["sign3"]) if sign and sign != "+"]
+    negative = bool(found["open"]) or len(signs) % 2 == 1
+    grouping = thousands if thousands else ("," if decimal == "." else ".")
+    whole, point, fraction = digits.partition(decimal)
+    if decimal in fraction or grouping in fraction:
+        raise BadCell(f"is no number with {decimal!r} before the decimals")
+    signs_between = rf"[{re.escape(grouping)} '\u2019\u00a0\u202f\u2009]"
+    if re.search(signs_between, whole) and not re.fullmatch(
+        rf"[0-9]{{1,3}}(?:(?P<group>{signs_between})[0-9]{{3}})(?:(?P=group)[0-9]{{3}})*"
+        rf"|[0-9]{{1,2}}(?:{re.escape(grouping)}[0-9]{{2}})+{re.escape(grouping)}[0-9]{{3}}",
+        whole.strip(),
+    ):
+        raise BadCell(f"is no number: its digits are not in groups of three before {decimal!r}")
+    plain = whole.replace(grouping, "").translate(_SPACES) + ("." + fraction.translate(_SPACES) if point else "")
+    try:
+        value = Decimal(plain.rstrip("."))
+    except InvalidOperation:
+        raise BadCell("is no number") from None
+    if value.adjusted() > 60 or -value.as_tuple().exponent > 60:  # type: ignore[operator]
+        raise BadCell("is a number beyond all use")
+    return format(-value if negative and value else value, "f")
+
+
+# How often a column's cells prove a sign of decimals: regular expressions for Arrow.
+_BEFORE, _BEHIND = r"(^|[^0-9.,])", r"([^0-9.,]|$)"
+
+
+def _proof(point: str, group: str) -> str:
+    """What only a number with this sign before its decimals looks like."""
+    forms = (
+        rf"[0-9]*{point}[0-9]{{1,2}}",
+        rf"[0-9]*{point}[0-9]{{4,}}",
+        rf"[0-9]{{4,}}{point}[0-9]+",
+        rf"0{point}[0-9]+",
+        rf"[0-9]{{1,3}}({group}[0-9]{{3}})+{point}[0-9]+",
+        rf"[0-9]{{1,3}}({group}[0-9]{{3}}){{2,}}",
+    )
+    return rf"{_BEFORE}({'|'.join(f'({form})' for form in forms)}){_BEHIND}"
+
+
+POINT_PROOF = _proof(r"\.", ",")
+# The real is written with a comma by law.
+COMMA_PROOF = _proof(",", r"\.") + r"|R\$.*[.,]"
+UNCLEAR_NUMBER = rf"{_BEFORE}[1-9][0-9]{{0,2}}[.,][0-9]{{3}}{_BEHIND}"
+
+
+def decimal_sign(points: int, commas: int, unclear: int, example: str) -> str:
+    """The decimal sign of a file from what its cells prove. Raises Unclear."""
+    if points > 20 * commas or (points and not commas):
+        return "."
+    if commas > 20 * points:
+        return ","
+    if points:
+        raise Unclear(
+            f"{points} numbers have a decimal point and {commas} a decimal comma; "
+            'state the decimal sign of the file, decimal: "." or decimal: ","'
+        )
+    if unclear:
+        raise Unclear(
+            f"{example!r} may be a thousand times more or less, and no number of the file says which; "
+            'state decimal: "." or decimal: ","'
+        )
+    return "."
+
+
+# Dates --------------------------------------------------------------------------------------------------------------
+
+_DATE_FORMATS = (
+    "%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d",
+    "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%m.%d.%Y", "%d-%m-%Y", "%m-%d-%Y",
+    "%d/%m/%y", "%m/%d/%y", "%y/%m/%d", "%d.%m.%y", "%m.%d.%y", "%y.%m.%d", "%d-%m-%y", "%m-%d-%y", "%y-%m-%d",
+    "%d %b %Y", "%d-%b-%Y", "%d/%b/%Y", "%d-%b-%y", "%d %b %y", "%b %d %Y", "%b %d, %Y", "%Y-%b-%d",
+    "%d %B %Y", "%d. %B %Y", "%B %d %Y", "%B %d, %Y",
+)  # fmt: skip
+_MONTH_FORMATS = ("%Y-%m", "%Y/%m", "%m/%Y", "%m.%Y", "%m-%Y", "%b %Y", "%B %Y", "%b-%y", "%b-%Y", "%Y%m")
+_TIME = re.compile(
+    r"(?P<date>.*?\d{2,4}|\d{1,2}[^ T]*\d)(?:T|,? +)(?P<hour>\d{1,2}):(?P<minute>\d{2})"
+    r"(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9}))?)?"
+    r"\s*(?P<half>[AaPp]\.?[Mm]\.?)?\s*(?P<zone>Z|UTC|GMT|[+-]\d{2}:?\d{2}|[+-]\d{2})?"
+)
+_ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+EARLIEST, LATEST = 1900, 2200
+
+
+def split_time(text: str) -> tuple[str, re.Match[str] | None]:
+    """A date's text and the match of the time behind it, if any."""
+    found = _TIME.fullmatch(text)
+    return (found["date"].strip().rstrip(","), found) if found else (text, None)
+
+
+def date_format(texts: Iterable[str], column: str, *, months: bool = False) -> str | None:
+    """The format that a column's dates are written in; None for an empty column. Raises Unclear.
+
+    What no format reads does not count here; it becomes a bad row later.
+    """
+    formats = (*_MONTH_FORMATS, *_DATE_FORMATS) if months else _DATE_FORMATS
+    days = {split_time(text)[0] for text in texts}
+    # ISO dates are read in any column.
+    days = {text for text in days if not _ISO_DAY.fullmatch(text)} or days
+    read: dict[str, dict[str, date]] = {}
+    for stated in formats:
+        parsed = {text: day for text in days if (day := _parse(text, stated)) is not None}
+        if parsed:
+            read[stated] = parsed
+    if not read:
+        return None if not days else formats[0]
+    best = max(len(parsed) for parsed in read.values())
+    winners = [stated for stated, parsed in read.items() if len(parsed) == best]
+    for other in winners[1:]:
+        if read[other] != read[winners[0]]:
+            raise Unclear(_ambiguous(column, winners[0], other, read))
+    chosen = winners[0]
+    # Another order that reads what this one cannot: the column mixes two, and the days both can read are anybody's.
+    for other, parsed in read.items():
+        proof = set(parsed) - set(read[chosen])
+        both = {text for text in parsed if text in read[chosen] and parsed[text] != read[chosen][text]}
+        if proof and both:
+            raise Unclear(
+                f"{column} is written both as {chosen} ({_example(set(read[chosen]) - set(parsed))}) and as {other} "
+                f"({_example(proof)}), so that {_example(both)} may be either day; repair the file or state date_format"
+            )
+    return chosen
+
+
+def _ambiguous(column: str, one: str, other: str, read: dict[str, dict[str, date]]) -> str:
+    text = next(text for text in sorted(read[one]) if read[one][text] != read[other].get(text))
+    return (
+        f"{column} is ambiguous: {text} may be {read[one][text]} ({one}) or {read[other].get(text)} ({other}), and no "
+        f'row says which; state date_format: {{{column}: "{one}"}} in the manifest'
+    )
+
+
+def _example(texts: set[str]) -> str:
+    return min(texts, default="none")
+
+
+def _parse(text: str, stated: str) -> date | None:
+    try:
+        moment = datetime.strptime(text, stated)  # noqa: DTZ007 - a day has no zone
+    except ValueError:
+        return None
+    return moment.date() if EARLIEST <= moment.year < LATEST else None
+
+
+def moment(text: str, stated: str | None, zone: ZoneInfo) -> tuple[str | None, str | None]:
+    """(time in UTC, day): one of them. Times without an offset are in `zone`. Raises BadCell."""
+    if stated and "%" in stated and re.search(r"%[HIMSpTRXcfzZ]", stated):
+        try:
+            found = datetime.strptime(text, stated)  # noqa: DTZ007 - the zone follows
+        except ValueError:
+            pass
+        else:
+            _check_year(found.year)
+            return _in_utc(found, zone), None
+    day_text, time = split_time(text)
+    day = _day(day_text, stated)
+    if time is None:
+        return None, day.isoformat()
+    hour = int(time["hour"])
+    half = (time["half"] or "").lower().replace(".", "")
+    if half and not 1 <= hour <= 12:
+        raise BadCell(f"has no hour {hour} {half}")
+    if half:
+        hour = hour % 12 + (12 if half == "pm" else 0)
+    try:
+        found = datetime.combine(
+            day,
+            time_of_day(
+                hour,
+                int(time["minute"]),
+                int(time["second"] or 0),
+                int((time["fraction"] or "0")[:6].ljust(6, "0")),
+            ),
+        )
+    except ValueError:
+        raise BadCell("is no time of the day") from None
+    offset = time["zone"]
+    # Exports of dates write midnight behind each: that is a day.
+    if not offset and found.time() == time_of_day():
+        return None, day.isoformat()
+    if offset:
+        sign = offset.replace("UTC", "Z").replace("GMT", "Z")
+        found = datetime.fromisoformat(f"{found.isoformat()}{'+00:00' if sign == 'Z' else _padded(sign)}")
+    return _in_utc(found, zone), None
+
+
+def _padded(offset: str) -> str:
+    digits = offset[1:].replace(":", "").ljust(4, "0")
+    return f"{offset[0]}{digits[:2]}:{digits[2:]}"
+
+
+def _in_utc(found: datetime, zone: ZoneInfo) -> str:
+    return (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC).isoformat()
+
+
+def _day(text: str, stated: str | None) -> date:
+    # An ISO date is nothing else, unless the stated format begins like one and means another order.
+    if _ISO_DAY.fullmatch(text) and not (stated and stated.startswith("%Y-") and stated != "%Y-%m-%d"):
+        try:
+            day = date.fromisoformat(text)
+        except ValueError:
+            raise BadCell("is no day of the calendar") from None
+        _check_year(day.year)
+        return day
+    day_format = re.split(r"[T ,]*%[HI]", stated)[0] if stated else None
+    found = _parse(text, day_format) if day_format else None
+    if found is None:
+        raise BadCell(f"is no date of the form {stated}" if stated else "is no date")
+    return found
+
+
+def _check_year(year: int) -> None:
+    if not EARLIEST <= year < LATEST:
+        raise BadCell(f"is in the year {year}")
+
+
+def day(text: str, stated: str | None) -> str:
+    """An ISO date; a time behind it is left away. Raises BadCell."""
+    return _day(split_time(text)[0], stated).isoformat()
+
+
+def month(text: str, stated: str | None) -> str:
+    """The first day of the month named. Raises BadCell."""
+    if re.fullmatch(r"\d{4}-\d{2}", text):
+        text = f"{text}-01"
+    return _day(split_time(text)[0], stated).replace(day=1).isoformat()
+
+
+# Texts --------------------------------------------------------------------------------------------------------------
+
+
+def stage(text: str, known: tuple[str, ...]) -> str:
+    """One of our stages. Raises BadCell."""
+    lowered = text.lower().replace(" ", "_")
+    if lowered not in known:
+        raise BadCell(f"is no stage of ours ({', '.join(known)}); name it in the manifest's map")
+    return lowered
+
+
+def currency(text: str) -> str:
+    """An ISO 4217 code. Raises BadCell."""
+    if not re.fullmatch("[A-Za-z]{3}", text):
+        raise BadCell("is no ISO 4217 code of a currency; name it in the manifest's map")
+    return text.upper()
+
+
+def share(text: str, decimal: str, thousands: str | None, is_percent: bool) -> str:
+    """A share between 0 and 1. Raises BadCell."""
+    has_sign = text.rstrip().endswith("%")
+    value = Decimal(number(text.rstrip().removesuffix("%"), decimal, thousands))
+    if has_sign or is_percent:
+        value /= 100
+    if not 0 <= value <= 1:
+        raise BadCell("is no share between 0 and 1, nor a percentage")
+    return format(value, "f")
+
+
+@dataclass
+class Remembered:
+    """A reading of cells that remembers what it has read: exports repeat their days and stages."""
+
+    read: Callable[[str], str]
+    limit: int = 200_000
+
+    def __post_init__(self) -> None:
+        self.known: dict[str, tuple[str | None, str | None]] = {}
+
+    def __call__(self, text: str) -> tuple[str | None, str | None]:
+        """(value, None) or (None, reason)."""
+        found = self.known.get(text)
+        if found is None:
+            try:
+                found = (self.read(text), None)
+            except BadCell as error:
+                found = (None, str(error))
+            if len(self.known) >= self.limit:
+                self.known.clear()
+            self.known[text] = found
+        return found

@@ -1,0 +1,97 @@
+"""From landed tables to PostgreSQL's COPY in CSV format: for sources that land typed rows rather than a vendor's JSON.
+
+Nothing is read or judged again; addresses and ids of persons become their hashes here, where the key is.
+"""
+
+import io
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from funnel.contract import Column, Source, Stream
+from funnel.landing import LandedRead
+from funnel.privacy import keyed_hash, normalise_email
+from funnel.rows import ESCAPES, NULL, Tally
+
+
+def lines(
+    source: Source, stream: Stream, landed: LandedRead, secret: bytes, load_id: int, tally: Tally
+) -> Iterator[bytes]:
+    """CSV of all rows in the order of the raw table's columns; an unquoted empty cell is null. `tally` counts."""
+    import pyarrow as pa
+    import pyarrow.csv as arrow_csv
+
+    options = arrow_csv.WriteOptions(include_header=False, quoting_style="needed")
+    identity = f"{source.name}:{landed.connection_id}:{stream.name}"
+    order = ""
+    for body in landed.bodies():
+        if body.startswith(b"{"):
+            story = orjson.loads(body)
+            order = story["order"]
+            tally.files.append(story["file"])
+            _note_bad(story["bad"], story["file"]["path"], secret, tally)
+            continue
+        with pa.ipc.open_stream(body) as rows:
+            for batch in rows:
+                columns = [
+                    made for column in stream.columns for made in _raw_columns(pa, column, batch, secret, landed, order)
+                ]
+                if stream.person:
+                    keys = batch.column("row_key").to_pylist()
+                    columns.append(pa.array([keyed_hash(secret, f"{identity}:{key}") for key in keys], pa.string()))
+                columns += [
+                    pa.nulls(batch.num_rows, pa.string()),
+                    pa.repeat(landed.connection_id, batch.num_rows),
+                    pa.repeat(str(load_id), batch.num_rows),
+                    pa.repeat(_told(landed.fetched_at), batch.num_rows),
+                ]
+                sink = io.BytesIO()
+                names = [str(place) for place in range(len(columns))]
+                arrow_csv.write_csv(pa.record_batch(columns, names=names), sink, options)
+                tally.readable += batch.num_rows
+                yield sink.getvalue()
+
+
+def _told(moment: datetime) -> str:
+    return moment.isoformat()
+
+
+def _raw_columns(pa: Any, column: Column, batch: Any, secret: bytes, landed: LandedRead, order: str) -> Iterator[Any]:
+    if column.name == "_file_order":
+        yield pa.repeat(order, batch.num_rows)
+    elif column.name == "_first_seen_at":
+        yield pa.repeat(_told(landed.fetched_at), batch.num_rows)
+    elif column.type == "email":
+        coded = batch.column(column.path).dictionary_encode()
+        addresses = [normalise_email(text) for text in coded.dictionary.to_pylist()]
+        keys = [None if address is None else keyed_hash(secret, address) for address in addresses]
+        domains = [None if address is None else address.rpartition("@")[2] for address in addresses]
+        yield pa.array(keys, pa.string()).take(coded.indices)
+        yield pa.array(domains, pa.string()).take(coded.indices)
+    elif column.type == "hashed":
+        coded = batch.column(column.path).dictionary_encode()
+        prefix = f"{landed.source}:{landed.connection_id}:{column.path}"
+        keys = [keyed_hash(secret, f"{prefix}:{text}") for text in coded.dictionary.to_pylist()]
+        yield pa.array(keys, pa.string()).take(coded.indices)
+    else:
+        yield batch.column(column.path)
+
+
+def _note_bad(bad: list[dict[str, Any]], path: str, secret: bytes, tally: Tally) -> None:
+    """One line of COPY text for each bad row: hashes, column, reason, file, line and what the row says."""
+    for row in bad:
+        tally.quarantined += 1
+        payload = orjson.dumps({"file": path, "line": row["line"], "row": row["payload"]}).decode()
+        place = f"{path}:{row['line']}"
+        fields = (
+            keyed_hash(secret, place),
+            keyed_hash(secret, payload),
+            NULL if row["column"] is None else row["column"],
+            row["reason"],
+            payload.replace("\\u0000", ""),
+            path,
+            str(row["line"]),
+        )
+        tally.unreadable.write("\t".join(text if text == NULL else text.translate(ESCAPES) for text in fields) + "\n")
