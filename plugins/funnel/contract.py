@@ -45,7 +45,8 @@ class Stream:
     changed  records are upserted by key; the newest (`modified`, fetched_at) wins; removal only by `removed`.
     With `keep_versions` a changed stream keeps one row per change seen, keyed by fetched_at too: for attributes
     that vendors overwrite (a campaign's name). A `modified` whose name begins with `_` orders rows, but is none of
-    their content: a row that differs in it alone has not changed. `person` streams also get `_record_key`, the HMAC of their vendor id.
+    their content: a row that differs in it alone has not changed. `person` streams also get `_record_key`, the HMAC of
+    their vendor id.
     `lookups` are columns by which the marts find the rows of one person or deal: each gets an index.
     """
 

@@ -28,11 +28,23 @@ named_accounts as (
         account_id,
         min(first_seen_at) as first_seen_at
     from (
-        select connection_id, account_id, first_seen_at from {{ ref('stg_files__opportunities') }}
+        select
+            connection_id,
+            account_id,
+            first_seen_at
+        from {{ ref('stg_files__opportunities') }}
         union all
-        select connection_id, account_id, first_seen_at from {{ ref('stg_files__leads') }}
+        select
+            connection_id,
+            account_id,
+            first_seen_at
+        from {{ ref('stg_files__leads') }}
         union all
-        select connection_id, account_id, first_seen_at from {{ ref('stg_files__orders') }}
+        select
+            connection_id,
+            account_id,
+            first_seen_at
+        from {{ ref('stg_files__orders') }}
     ) as named
     where account_id is not null
     group by connection_id, account_id

@@ -182,7 +182,7 @@ salesforce_stages as (
 file_stages as (
     select
         records.source_system || ':' || records.connection_id || ':stage:' || records.record_id || ':' || steps.stage
-        as event_id,
+            as event_id,
         records.person_key,
         null::text as touch_id,
         records.source_system,
@@ -198,13 +198,14 @@ file_stages as (
             records.source_system = leads.connection_id
             and records.connection_id = leads.connection_id
             and records.record_id = leads.lead_id
-    cross join lateral (
-        values
-        ('mql', coalesce(leads.mql_at, {{ start_of_day('leads.mql_on') }})),
-        ('sal', coalesce(leads.sal_at, {{ start_of_day('leads.sal_on') }})),
-        ('sql', coalesce(leads.sql_at, {{ start_of_day('leads.sql_on') }})),
-        ('disqualified', coalesce(leads.disqualified_at, {{ start_of_day('leads.disqualified_on') }}))
-    ) as steps (stage, reached_at)
+    cross join
+        lateral (
+            values
+            ('mql', coalesce(leads.mql_at, {{ start_of_day('leads.mql_on') }})),
+            ('sal', coalesce(leads.sal_at, {{ start_of_day('leads.sal_on') }})),
+            ('sql', coalesce(leads.sql_at, {{ start_of_day('leads.sql_on') }})),
+            ('disqualified', coalesce(leads.disqualified_at, {{ start_of_day('leads.disqualified_on') }}))
+        ) as steps (stage, reached_at)
     where records.record_type = 'lead' and steps.reached_at is not null
 
     union all

@@ -200,7 +200,9 @@ file_touches as (
             records.source_system = touches.connection_id
             and records.connection_id = touches.connection_id
             and records.record_id = coalesce(touches.email_key, touches.person_id_key, touches.lead_id)
-    where records.record_type = case when coalesce(touches.email_key, touches.person_id_key) is null then 'lead' else 'contact' end
+    where
+        records.record_type
+        = case when coalesce(touches.email_key, touches.person_id_key) is null then 'lead' else 'contact' end
 ),
 
 unioned as (
