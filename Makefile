@@ -22,9 +22,15 @@ help: ## this list
 
 # --- running -----------------------------------------------------------------------------------------------------
 
-.PHONY: demo up down status dsn ingest build publish rollback replay airflow env docs
+.PHONY: demo files inbox-check up down status dsn ingest build publish rollback replay airflow env docs
 demo: $(VENV)/.runtime ## install, start, load 90 days, build, audit, publish and print the funnel
 	$(FUNNEL) demo
+
+files: $(VENV)/.runtime ## your own exports instead of vendors: make files INBOX=folder (FUNNEL_HOME= for a warehouse of its own)
+	$(FUNNEL) files $(or $(INBOX),$(error INBOX= is missing, for example INBOX=$(HOME)/exports))
+
+inbox-check: $(VENV)/.runtime ## what manifests and files would load, without loading: make inbox-check DIR=folder
+	$(FUNNEL) inbox-check $(or $(DIR),$(error DIR= is missing, for example DIR=$(HOME)/exports))
 
 up: $(VENV)/.runtime ## start everything that does not run (ports: POSTGRES_PORT AIRFLOW_PORT SANDBOX_PORT SANDBOX_TLS_PORT)
 	$(FUNNEL) up

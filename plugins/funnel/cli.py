@@ -16,7 +16,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     chosen = _parser().parse_args(arguments)
     try:
-        chosen.run(chosen)
+        return chosen.run(chosen) or 0
     except KeyboardInterrupt:
         print("\ninterrupted; what runs in the background goes on, `make down` stops it", file=sys.stderr)
         return 130
@@ -25,7 +25,6 @@ def main(arguments: list[str] | None = None) -> int:
             raise
         print(f"\n{type(error).__name__}: {error}", file=sys.stderr)
         return 1
-    return 0
 
 
 def _is_ours(error: Exception) -> bool:
@@ -76,6 +75,19 @@ def _ingest(chosen: argparse.Namespace) -> None:
         run_id = orchestrator.trigger(airflow, dag_id, conf)
         orchestrator.follow(airflow, dag_id, run_id, print)
     print(f"loaded {chosen.source} {chosen.first} to {last}; build_funnel follows by itself, unless it is paused")
+
+
+def _inbox_check(chosen: argparse.Namespace) -> int:
+    from funnel.inbox import report
+    from funnel.sources import files
+
+    return 0 if report.check(chosen.folder, files.VENDORS) else 1
+
+
+def _files(chosen: argparse.Namespace) -> int:
+    from funnel import drops
+
+    return drops.run(chosen.folder)
 
 
 def _build(chosen: argparse.Namespace) -> None:
@@ -170,6 +182,12 @@ def _parser() -> argparse.ArgumentParser:
     ingest.add_argument("source", choices=sorted(SOURCES))
     ingest.add_argument("first", type=_day, help="first day")
     ingest.add_argument("last", type=_day, nargs="?", help="last day, included (default: the first)")
+    inbox_check = add("inbox-check", _inbox_check, "tell what the manifests of a folder would load, and load nothing")
+    inbox_check.add_argument("folder", help="local folder or URL")
+    files = add(
+        "files", _files, "take in all manifests of a folder through Airflow, build, publish and print the funnel"
+    )
+    files.add_argument("folder", help="local folder or URL")
     build = add("build", _build, "build and audit the marts, without publishing them")
     build.add_argument("--full", action="store_true", help="from all of raw, not only from what was loaded since")
     publish = add("publish", _publish, "publish an audited build")

@@ -65,7 +65,11 @@ def _home() -> Path:
 
 def _inbox() -> str:
     """Where file drops arrive: a folder of this machine, or any URL that Airflow's ObjectStoragePath reads."""
-    given = os.environ.get("FUNNEL_INBOX") or str(_home() / "inbox")
+    given = os.environ.get("FUNNEL_INBOX")
+    if not given:
+        # The one that `make files` took in.
+        noted = _home() / "inbox.txt"
+        given = noted.read_text() if noted.exists() else str(_home() / "inbox")
     return given if "://" in given else str(Path(given).expanduser().resolve())
 
 
@@ -107,7 +111,7 @@ def settings() -> Settings:
         warehouse_dsn=os.environ.get("WAREHOUSE_DSN") or None,
         warehouse_database=os.environ.get("WAREHOUSE_DATABASE", "warehouse"),
         postgres_port=_port("POSTGRES_PORT", 5439),
-        with_sandbox=os.environ.get("SANDBOX", "on").lower() != "off",
+        with_sandbox=os.environ.get("SANDBOX", "off" if (_home() / "inbox.txt").exists() else "on").lower() != "off",
         sandbox_port=_port("SANDBOX_PORT", 8090),
         sandbox_tls_port=_port("SANDBOX_TLS_PORT", 8443),
         airflow_port=_port("AIRFLOW_PORT", 8080),

@@ -42,16 +42,21 @@ def run() -> None:
         with _timed(seconds, f"load {DAYS} days"):
             loads = _load(airflow, tell)
         with _timed(seconds, "build, audit, publish"):
-            _publish(airflow, tell)
+            publish_loads(airflow, tell)
         steps = {name: _task_seconds(airflow, run) for name, run in loads.items()}
         built = _newest_success(airflow, "build_funnel")
         if built:
             steps["build_funnel"] = _task_seconds(airflow, built)
     seconds["together"] = time.monotonic() - started
     _print_rows()
-    _print_funnel()
+    print_funnel()
     _print_seconds(seconds, steps)
-    _print_doors()
+    print_doors()
+
+
+def newest_day() -> date:
+    """Yesterday in UTC: the newest day that is over."""
+    return datetime.now(UTC).date() - timedelta(days=1)
 
 
 def _dag_id(source_name: str) -> str:
@@ -60,7 +65,7 @@ def _dag_id(source_name: str) -> str:
 
 def _load(airflow: httpx.Client, tell: Tell) -> dict[str, Run]:
     """One windowed run for each source, unless it has had one."""
-    last = datetime.now(UTC).date() - timedelta(days=1)
+    last = newest_day()
     first = last - timedelta(days=DAYS - 1)
     # What happens while the sources load is Airflow's: their assets trigger the build, which waits for all of them.
     orchestrator.unpause(airflow, "build_funnel")
@@ -87,7 +92,7 @@ def _load_source(airflow: httpx.Client, name: str, first: date, last: date, tell
     return orchestrator.follow(airflow, dag_id, run_id, tell)
 
 
-def _publish(airflow: httpx.Client, tell: Tell) -> None:
+def publish_loads(airflow: httpx.Client, tell: Tell) -> None:
     """Follow the builds that the loads have triggered, until everything loaded is published."""
     began = time.monotonic()
     while ledger.has_unpublished_loads():
@@ -145,7 +150,8 @@ def _print_rows() -> None:
         print("  " + "  ".join(f"{each:36}" for each in counted[start : start + 3]).rstrip())
 
 
-def _print_funnel() -> None:
+def print_funnel() -> None:
+    """The stages of the funnel over all its days; a dash stands for what no source speaks of."""
     [(first, last, spend, sessions, leads, mqls, sals, sqls, opportunities, won, revenue)] = _ask(
         """
         select
@@ -157,7 +163,7 @@ def _print_funnel() -> None:
     currency = config.settings().reporting_currency
     print(f"\nFunnel, {first} to {last}")
     rows = [
-        ("spend", f"{spend or 0:,.2f} {currency}", None),
+        ("spend", "-" if spend is None else f"{spend:,.2f} {currency}", None),
         ("sessions", sessions, None),
         ("leads", leads, sessions),
         ("MQLs", mqls, leads),
@@ -166,10 +172,10 @@ def _print_funnel() -> None:
         # Some opportunities have no lead: they are no share of the SQLs.
         ("opportunities", opportunities, None),
         ("won", won, opportunities),
-        ("revenue", f"{revenue or 0:,.2f} {currency}", None),
+        ("revenue", "-" if revenue is None else f"{revenue:,.2f} {currency}", None),
     ]
     for name, value, before in rows:
-        shown = value if isinstance(value, str) else f"{value or 0:,}"
+        shown = "-" if value is None else value if isinstance(value, str) else f"{value:,}"
         share = f"  {float(value or 0) / float(before):6.1%} of the stage before" if before else ""
         print(f"  {name:14} {shown:>20}{share}")
 
@@ -183,7 +189,8 @@ def _print_seconds(seconds: dict[str, float], steps: dict[str, dict[str, float]]
         print(f"    {name:22} " + " · ".join(f"{task} {taken:.1f}" for task, taken in tasks.items()))
 
 
-def _print_doors() -> None:
+def print_doors() -> None:
+    """Where to look further."""
     settings = config.settings()
     known = server.find(settings.home)
     psql = known.bindir / "psql" if known and (known.bindir / "psql").exists() else "psql"

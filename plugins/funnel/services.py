@@ -170,6 +170,7 @@ def environment() -> dict[str, str]:
     return {
         **os.environ,
         "FUNNEL_HOME": str(settings.home),
+        "FUNNEL_INBOX": settings.inbox,
         "POSTGRES_PORT": str(settings.postgres_port),
         "SANDBOX_PORT": str(settings.sandbox_port),
         "SANDBOX_TLS_PORT": str(settings.sandbox_tls_port),

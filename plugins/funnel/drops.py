@@ -1,0 +1,124 @@
+"""`make files`: for a person with nothing but exports. From a folder of manifests to a published funnel.
+
+It starts PostgreSQL and Airflow, no vendor sandbox, and everything goes the way it goes in production: Airflow's own
+runs take in, build, audit and publish. Run again on the same files it changes nothing.
+"""
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from funnel import config, demo, ledger, orchestrator, services
+from funnel.orchestrator import RunFailed
+
+FIRST_REASONS = 3
+DAG_ID = "ingest__files"
+
+
+def run(inbox: str) -> int:
+    """Take in the folder, build, audit, publish, print. Returns 1 when files were refused: the rest is published."""
+    from funnel.sources import files
+
+    url = inbox if "://" in inbox else str(Path(inbox).expanduser().resolve())
+    # Before anything starts: a manifest that cannot be used is told at once.
+    sources = files.connections(url)
+    if not sources:
+        raise config.ConfigurationError(
+            f"There is no manifest in {inbox}: no .yml file with `source:` and `streams:`. docs/files.md shows one."
+        )
+    _keep_inbox(url)
+    started = time.monotonic()
+
+    def tell(text: str) -> None:
+        print(f"[{time.monotonic() - started:6.1f} s] {text}", flush=True)
+
+    services.up(tell)
+    with orchestrator.open_airflow() as airflow:
+        orchestrator.await_dags(airflow, {DAG_ID, "build_funnel"})
+        tell(f"taking in {', '.join(sources)} from {url}")
+        orchestrator.unpause(airflow, "build_funnel")
+        orchestrator.unpause(airflow, DAG_ID)
+        day = demo.newest_day().isoformat()
+        run_id = orchestrator.trigger(airflow, DAG_ID, {"from": day, "to": day})
+        problem = None
+        try:
+            orchestrator.follow(airflow, DAG_ID, run_id, tell)
+        except RunFailed as failed:
+            problem = str(failed)
+        if problem and not ledger.refused_files("files", run_id):
+            raise RunFailed(problem)
+        demo.publish_loads(airflow, tell)
+    _print(run_id)
+    demo.print_funnel()
+    _print_missing()
+    demo.print_doors()
+    return 1 if ledger.refused_files("files", run_id) else 0
+
+
+def _keep_inbox(url: str) -> None:
+    """What Airflow's processes are started with; a home remembers its inbox for `make up`."""
+    os.environ["FUNNEL_INBOX"] = url
+    os.environ["SANDBOX"] = "off"
+    home = config.settings().home
+    home.mkdir(parents=True, exist_ok=True)
+    noted = home / "inbox.txt"
+    if noted.exists() and noted.read_text() != url and services.process("scheduler"):
+        # Running processes hold the folder they were started with.
+        services.down()
+    noted.write_text(url)
+
+
+def _print(run_id: str) -> None:
+    print("\nFiles")
+    rows = _ask(
+        """
+        select distinct on (files.connection_id, files.stream, files.path)
+            files.connection_id, files.stream, files.path, files.status, files.reason, files.reasons, files.rows_read,
+            files.rows_loaded, files.rows_quarantined, files.first_day, files.last_day
+        from ops.files as files
+        order by files.connection_id, files.stream, files.path, files.load_id desc
+        """
+    )
+    for source, stream, path, status, reason, reasons, read, loaded, quarantined, first, last in rows:
+        if status == "refused":
+            print(f"  {source} {stream}: {path} REFUSED: {reason}")
+            for each in reasons[:FIRST_REASONS]:
+                print(f"      {each}")
+            continue
+        span = f", {first} to {last}" if first else ""
+        print(f"  {source} {stream}: {path}: {read:,} read = {loaded:,} loaded + {quarantined:,} quarantined{span}")
+    bad = _ask(
+        """
+        select file, line_no, column_name, reason
+        from ops.quarantine where source = 'files' and replayed_at is null
+        order by quarantine_id limit 10
+        """
+    )
+    for path, line, column, reason in bad:
+        print(f"      {path} line {line}{f', {column}' if column else ''}: {reason}")
+    changed = _ask(
+        """
+        select coalesce(sum(rows_read), 0)
+        from ops.loads where source = 'files' and run_id = %(run_id)s
+        """,
+        {"run_id": run_id},
+    )[0][0]
+    if not changed:
+        print("  nothing is new: every file is as it was when it was loaded")
+
+
+def _print_missing() -> None:
+    """Marts stay empty where no file speaks of them, and say so."""
+    empty = [name for name in _marts() if not _ask(f'select exists (select from bi."{name}")')[0][0]]  # noqa: S608
+    if empty:
+        print(f"\nEmpty, since no file speaks of them\n  {', '.join(empty)}")
+
+
+def _marts() -> list[str]:
+    return [name for (name,) in _ask("select tablename from pg_tables where schemaname = 'bi' order by tablename")]
+
+
+def _ask(query: str, parameters: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
+    with ledger.connect("bi_reader") as connection:
+        return connection.execute(query.encode(), parameters).fetchall()

@@ -1,0 +1,88 @@
+"""What an inbox would load, for people: `make inbox-check`. Nothing is loaded, nothing is kept.
+
+It reads with the same functions as the source itself, so that what it says is what happens. Cells are shown here, on
+the terminal of whoever has the files, and nowhere else.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from funnel.inbox import folder as inbox
+from funnel.inbox import intake
+from funnel.inbox.blocks import Refused
+from funnel.inbox.manifest import Manifest, ManifestError
+
+FIRST_BAD_ROWS = 10
+Tell = Callable[[str], None]
+
+
+def check(url: str, reserved: frozenset[str], tell: Tell = print) -> bool:
+    """Tell what each manifest of an inbox would load; whether nothing would be refused."""
+    folder = inbox.open_folder(url)
+    found, wrong = inbox.find_manifests(folder, reserved)
+    for error in wrong:
+        tell(f"REFUSED  {error}")
+    if not found and not wrong:
+        raise ManifestError(
+            f"There is no manifest in {url}: no .yml file with `source:` and `streams:`. docs/files.md shows one."
+        )
+    fine = not wrong
+    for manifest in found:
+        tell(f"\n{manifest.path}: source {manifest.source}, days in {manifest.timezone}")
+        fine = _check_manifest(folder, manifest, tell) and fine
+    tell("")
+    tell("everything would load" if fine else "something would be refused, see above; nothing was loaded")
+    return fine
+
+
+def _check_manifest(folder: inbox.Folder, manifest: Manifest, tell: Tell) -> bool:
+    fine = True
+    rows: dict[str, int] = {}
+    for spec in manifest.streams:
+        files = inbox.files_of(folder, manifest, spec)
+        if not files:
+            tell(f"  {spec.entity.name}: no file matches {spec.path} (nothing to load)")
+        for info in files:
+            outcome = intake.Outcome(info.path, spec.entity.name, "", info.size, info.modified_at)
+            try:
+                with inbox.fetched(folder, info) as source, intake.take(source, spec, outcome) as taken:
+                    rows[spec.entity.name] = rows.get(spec.entity.name, 0) + outcome.rows_loaded
+                    _tell_file(outcome, tell)
+                    _tell_bad(taken.bad, tell)
+            except Refused as refused:
+                fine = False
+                tell(f"  {spec.entity.name}: {info.path} REFUSED: {refused.reason}")
+                for reason in outcome.reasons:
+                    tell(f"      {reason}")
+    if rows:
+        tell("  rows: " + ", ".join(f"{entity} {count:,}" for entity, count in rows.items()))
+    return fine
+
+
+def _tell_file(outcome: intake.Outcome, tell: Tell) -> None:
+    counts = (
+        f"{outcome.rows_read:,} read = {outcome.rows_loaded:,} to load + {outcome.rows_quarantined:,} to quarantine"
+    )
+    tell(f"  {outcome.entity}: {outcome.path}: {counts}")
+    if outcome.first_day:
+        tell(f"      days {outcome.first_day} to {outcome.last_day}")
+    tell(f"      {_settings(outcome.settings)}")
+    if outcome.unmapped:
+        tell(f"      not taken: {', '.join(outcome.unmapped)}")
+
+
+def _settings(settings: dict[str, Any]) -> str:
+    shown = []
+    for name, value in settings.items():
+        if isinstance(value, dict):
+            shown += [f"{each} {stated}" for each, stated in value.items()]
+        else:
+            shown.append(f"{name} {value}")
+    return ", ".join(shown)
+
+
+def _tell_bad(bad: list[Any], tell: Tell) -> None:
+    for row in bad[:FIRST_BAD_ROWS]:
+        tell(f"      {intake.told(row)} · {str(row.payload)[:200]}")
+    if len(bad) > FIRST_BAD_ROWS:
+        tell(f"      … and {len(bad) - FIRST_BAD_ROWS} more")
