@@ -176,7 +176,8 @@ def print_funnel() -> None:
     ]
     for name, value, before in rows:
         shown = "-" if value is None else value if isinstance(value, str) else f"{value:,}"
-        share = f"  {float(value or 0) / float(before):6.1%} of the stage before" if before and value is not None else ""
+        known = before and value is not None
+        share = f"  {float(value or 0) / float(before):6.1%} of the stage before" if known else ""
         print(f"  {name:14} {shown:>20}{share}")
 
 

@@ -159,7 +159,7 @@ def date_format(texts: Iterable[str], column: str, *, months: bool = False) -> s
     best = max(len(parsed) for parsed in read.values())
     winners = [stated for stated, parsed in read.items() if len(parsed) == best]
     for other in winners[1:]:
-        if read[other] != read[winners[0]]:
+        if set(read[other]) == set(read[winners[0]]) and read[other] != read[winners[0]]:
             raise Unclear(_ambiguous(column, winners[0], other, read))
     chosen = winners[0]
     # Another order that reads what this one cannot: the column mixes two, and the days both can read are anybody's.
