@@ -73,6 +73,16 @@ def _inbox() -> str:
     return given if "://" in given else str(Path(given).expanduser().resolve())
 
 
+def keep_inbox(url: str) -> bool:
+    """Make this a home of file drops: note its inbox, and that no sandbox plays vendors. Whether that is news."""
+    noted = _home() / "inbox.txt"
+    noted.parent.mkdir(parents=True, exist_ok=True)
+    is_new = not noted.exists() or noted.read_text() != url
+    noted.write_text(url)
+    os.environ |= {"FUNNEL_INBOX": url, "SANDBOX": "off"}
+    return is_new
+
+
 def _port(name: str, default: int) -> int:
     """From the environment, else the one that this home was started with, else the usual one."""
     try:

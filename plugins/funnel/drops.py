@@ -4,7 +4,6 @@ It starts PostgreSQL and Airflow, no vendor sandbox, and everything goes the way
 runs take in, build, audit and publish. Run again on the same files it changes nothing.
 """
 
-import os
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -62,15 +61,9 @@ def run(inbox: str) -> int:
 
 def _keep_inbox(url: str) -> None:
     """What Airflow's processes are started with; a home remembers its inbox for `make up`."""
-    os.environ["FUNNEL_INBOX"] = url
-    os.environ["SANDBOX"] = "off"
-    home = config.settings().home
-    home.mkdir(parents=True, exist_ok=True)
-    noted = home / "inbox.txt"
-    if noted.exists() and noted.read_text() != url and services.process("scheduler"):
+    if config.keep_inbox(url) and services.process("scheduler"):
         # Running processes hold the folder they were started with.
         services.down()
-    noted.write_text(url)
 
 
 def _print(run_id: str) -> None:

@@ -178,4 +178,4 @@ def test_what_happens_at_the_cut_does_not_count():
 
 def test_a_naive_moment_is_refused():
     with pytest.raises(ValueError, match="has no time zone"):
-        truth.lead_cycles(world(), datetime(2026, 1, 1))
+        truth.lead_cycles(world(), datetime(2026, 1, 1))  # noqa: DTZ001 what it must refuse
