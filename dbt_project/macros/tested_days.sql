@@ -12,6 +12,9 @@
             from ops.loaded_days
             where (source, stream) in (('google_ads', 'campaign_stats'), ('meta_ads', 'insights'), ('ga4', 'sessions')) and load_id > {{ since_load_id() }}
             union
+            select date_day from staging.stg_files__ad_stats
+            where load_id > {{ since_load_id() }}
+            union
             select date_day from marts_changes.fct_funnel_daily
         ))
     {%- endif -%}

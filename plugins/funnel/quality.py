@@ -187,7 +187,9 @@ def check_raw(source: str, run_id: str) -> CheckReport:
         suspects = [row for row in open_failures(connection) if row["source"] == source]
     declared = SOURCES[source]
     judged = suite(f"raw/{source}")
-    batches = [_deliveries(loads, [stream.name for stream in declared.streams])]
+    # How many bad rows a file may have is for its manifest to say; above that nothing of it was loaded.
+    limit = 1.0 if declared.is_inbox else config.settings().quarantine_limit
+    batches = [_deliveries(loads, [stream.name for stream in declared.streams], limit)]
     for stream in declared.streams:
         mine = [load for load in loads if load["stream"] == stream.name]
         doubtful = [load for load in suspects if load["stream"] == stream.name]
@@ -251,7 +253,7 @@ where delivery.load_id = any(array[{load_ids}]::bigint[])
 """
 
 
-def _deliveries(loads: list[dict[str, Any]], streams: list[str]) -> Batch:
+def _deliveries(loads: list[dict[str, Any]], streams: list[str], quarantine_limit: float) -> Batch:
     judged = suite("deliveries")
     return Batch(
         suite="deliveries",
@@ -261,7 +263,7 @@ def _deliveries(loads: list[dict[str, Any]], streams: list[str]) -> Batch:
         columns=frozenset({"load_id", "stream", "connection_id", "rows_read", "rows_quarantined"}),
         critical=judged.CRITICAL,
         warning=judged.WARNING,
-        parameters={"streams": streams, "quarantine_limit": config.settings().quarantine_limit},
+        parameters={"streams": streams, "quarantine_limit": quarantine_limit},
     )
 
 

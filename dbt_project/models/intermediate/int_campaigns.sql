@@ -5,6 +5,7 @@
     )
 }}
 -- depends_on: {{ ref('stg_ops__loaded_days') }}
+-- depends_on: {{ ref('stg_files__ad_stats') }}
 
 with
 
@@ -47,11 +48,15 @@ reported as (
 ),
 {%- else -%}
 read_days as (
-    select distinct date_day
+    select date_day
     from {{ ref('stg_ops__loaded_days') }}
     where
         (source_name, stream) in (('google_ads', 'campaign_stats'), ('meta_ads', 'insights'))
         and load_id > {{ since_load_id() }}
+    union
+    select date_day
+    from {{ ref('stg_files__ad_stats') }}
+    where load_id > {{ since_load_id() }}
 ),
 
 read_stats as (

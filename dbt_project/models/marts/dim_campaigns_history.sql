@@ -43,10 +43,35 @@ meta_ads_versions as (
     from {{ ref('stg_meta_ads__campaign_versions') }}
 ),
 
+-- Files name campaigns and describe nothing else of them.
+file_versions as (
+    select distinct on (
+        coalesce(platform, connection_id),
+        coalesce(ad_account_id, connection_id),
+        coalesce(campaign_id, campaign_name)
+    )
+        coalesce(platform, connection_id) as platform,
+        coalesce(ad_account_id, connection_id) as ad_account_id,
+        coalesce(campaign_id, campaign_name) as campaign_id,
+        coalesce(campaign_name, campaign_id) as campaign_name,
+        null::text as campaign_type,
+        null::text as status,
+        first_seen_at as fetched_at
+    from {{ ref('stg_files__ad_stats') }}
+    order by
+        coalesce(platform, connection_id),
+        coalesce(ad_account_id, connection_id),
+        coalesce(campaign_id, campaign_name),
+        date_day desc,
+        row_key
+),
+
 versions as (
     select * from google_ads_versions
     union all
     select * from meta_ads_versions
+    union all
+    select * from file_versions
 ),
 
 -- A fetch describes the day before it, the day being loaded; of several on one day the last one holds.

@@ -7,6 +7,9 @@
             "select date_day
             from ops.loaded_days
             where (source, stream) in (('google_ads', 'campaign_stats'), ('meta_ads', 'insights')) and load_id > {since_load_id}",
+            "select date_day
+            from staging.stg_files__ad_stats
+            where load_id > {since_load_id}",
             "select changed.first_day + days.day_no
             from (
                 select min(case when n_rows > 1 and n_channels = 1 then coalesce(valid_to, valid_from) else valid_from end) as first_day

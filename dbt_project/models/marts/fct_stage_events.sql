@@ -11,6 +11,9 @@
             "select md5('hubspot' || '|' || connection_id || '|' || deal_id)
             from staging.stg_hubspot__deals
             where load_id > {since_load_id}",
+            "select md5(connection_id || '|' || connection_id || '|' || opportunity_id)
+            from staging.stg_files__stage_events
+            where opportunity_id is not null and load_id > {since_load_id}",
         ],
         indexes=[{'columns': ['subject_key']}, {'columns': ['lead_key']}],
     )
@@ -161,6 +164,54 @@ hubspot_history as (
     where opportunities.source_system = 'hubspot'
 ),
 
+-- What a file tells of a deal's stages; without that, its creation and its close.
+file_history as (
+    select
+        opportunities.opportunity_key,
+        opportunities.lead_key,
+        opportunities.rep_key,
+        opportunities.region,
+        opportunities.source_system,
+        events.row_key as entry_id,
+        events.stage,
+        coalesce(events.entered_at, {{ start_of_day('events.entered_on') }}) as entered_at
+    from opportunities
+    inner join vendor_ids on opportunities.opportunity_key = vendor_ids.opportunity_key
+    inner join {{ ref('stg_files__stage_events') }} as events
+        on vendor_ids.connection_id = events.connection_id and opportunities.opportunity_id = events.opportunity_id
+    where opportunities.source_system not in ('hubspot', 'salesforce')
+
+    union all
+
+    select
+        opportunities.opportunity_key,
+        opportunities.lead_key,
+        opportunities.rep_key,
+        opportunities.region,
+        opportunities.source_system,
+        known.entry_id,
+        known.stage,
+        known.entered_at
+    from opportunities
+    inner join vendor_ids on opportunities.opportunity_key = vendor_ids.opportunity_key
+    cross join
+        lateral (
+            values
+            ('created', 'opportunity', opportunities.created_at),
+            ('closed', case when opportunities.is_won then 'won' else 'lost' end, opportunities.closed_at)
+        ) as known (entry_id, stage, entered_at)
+    where
+        opportunities.source_system not in ('hubspot', 'salesforce')
+        and known.entered_at is not null
+        and not exists (
+            select 1
+            from {{ ref('stg_files__stage_events') }} as events
+            where
+                events.connection_id = vendor_ids.connection_id
+                and events.opportunity_id = opportunities.opportunity_id
+        )
+),
+
 opportunity_entries as (
     select
         *,
@@ -169,6 +220,8 @@ opportunity_entries as (
         select * from salesforce_history
         union all
         select * from hubspot_history
+        union all
+        select * from file_history
     ) as entries
 ),
 
