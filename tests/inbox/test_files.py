@@ -1,4 +1,4 @@
-"""Files on their way into raw: taken in once, replaced by key, whatever the order; nothing lost, nothing personal kept."""
+"""Files on their way into raw: taken in once, replaced by key in any order; nothing lost, nothing personal kept."""
 
 import os
 from collections.abc import Callable

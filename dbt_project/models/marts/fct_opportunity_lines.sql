@@ -1,0 +1,84 @@
+{{
+    config(
+        unique_key=['opportunity_key', 'line_no'],
+        scope_column='opportunity_key',
+        scope_from=['int_opportunities'],
+        scope_sql=[
+            "select md5(connection_id || '|' || connection_id || '|' || opportunity_id)
+            from staging.stg_files__opportunity_lines
+            where load_id > {since_load_id}",
+            "select opportunity_key
+            from intermediate.int_opportunities
+            where rate_date in (select date_day from marts_changes.int_currency_rates_daily)",
+        ],
+        indexes=[{'columns': ['product_key']}],
+    )
+}}
+
+with
+
+opportunities as (
+    select * from {{ ref('int_opportunities') }}
+    where {{ in_scope('opportunity_key') }}
+),
+
+filed_lines as (
+    select
+        opportunities.opportunity_key,
+        lines.line_no,
+        lines.product_id,
+        coalesce(lines.currency_code, opportunities.currency_code) as currency_code,
+        lines.units,
+        coalesce(lines.list_amount_local, lines.amount_local + lines.discount_amount_local) as list_amount_local,
+        coalesce(lines.amount_local, lines.list_amount_local - coalesce(lines.discount_amount_local, 0)) as amount_local,
+        opportunities.rate_date
+    from opportunities
+    inner join {{ ref('stg_files__opportunity_lines') }} as lines
+        on
+            opportunities.connection_id = lines.connection_id
+            and opportunities.source_system = lines.connection_id
+            and opportunities.opportunity_id = lines.opportunity_id
+),
+
+-- A deal that names its product itself is one line of it.
+whole_deals as (
+    select
+        opportunity_key,
+        '1' as line_no,
+        product_id,
+        currency_code,
+        null::numeric as units,
+        list_amount_local,
+        amount_local,
+        rate_date
+    from opportunities
+    where
+        product_id is not null
+        and not exists (
+            select 1 from filed_lines
+            where filed_lines.opportunity_key = opportunities.opportunity_key
+        )
+),
+
+lines as (
+    select * from filed_lines
+    union all
+    select * from whole_deals
+),
+
+final as (
+    select
+        lines.opportunity_key,
+        case when lines.product_id is not null then {{ surrogate_key(['lines.product_id']) }} end as product_key,
+        lines.line_no,
+        trim_scale(lines.units) as units,
+        trim_scale(lines.list_amount_local * rates.rate) as list_amount,
+        trim_scale((lines.list_amount_local - lines.amount_local) * rates.rate) as discount_amount,
+        trim_scale(lines.amount_local * rates.rate) as amount
+    from lines
+    -- At the rate of their deal, so that lines add up to it.
+    left join {{ ref('int_currency_rates_daily') }} as rates
+        on lines.rate_date = rates.date_day and lines.currency_code = rates.currency_code
+)
+
+select * from final
