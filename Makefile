@@ -74,7 +74,7 @@ docs: $(VENV)/.runtime ## Data Docs of Great Expectations and the documentation 
 # A file's tests stay in one process, since they share what is slow to start.
 PYTEST := $(PYTHON) -m pytest -n 2 --dist loadfile
 
-.PHONY: test test-all lint bench-load bench-daily
+.PHONY: test test-all lint bench-load bench-files bench-daily
 test: $(VENV)/.development ## every test, on its own throw-away PostgreSQL, beside a running demo
 	$(PYTEST) -m "not soak" $(TESTS)
 
@@ -90,6 +90,9 @@ lint: $(VENV)/.development ## ruff, types, layers, SQL
 
 bench-load: $(VENV)/.development ## 500,000 ad records against COPY
 	@$(PYTHON) -m bench.load
+
+bench-files: $(VENV)/.development ## a million rows of CSV against COPY
+	@$(PYTHON) -m bench.files
 
 bench-daily: $(VENV)/.development ## a day with 3 years of history against one with 60 days
 	@$(PYTHON) -m bench.daily

@@ -1,0 +1,146 @@
+"""How fast a file becomes rows: one million rows of CSV to `raw`, against server-side COPY of the same file.
+
+`make bench-files` runs it on a throw-away server. Timed end to end: learning how the file is written, reading and
+judging every cell, landing the rows, copying them and the transaction that upserts them. Making the file up is not
+timed, nor is PostgreSQL's start. The reference is `COPY … FROM` of the same CSV file into a bare table: its columns, no
+index, no key.
+"""
+
+import argparse
+import json
+import random
+import resource
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import psycopg
+
+from bench.cluster import throw_away_warehouse
+from funnel import config, landing, load
+from funnel.contract import Connection, Window
+from funnel.sources import files
+
+WINDOW = Window(date(2026, 1, 1), date(2026, 1, 2))
+HEADER = "date_day,platform,ad_account_id,campaign_id,campaign_name,impressions,clicks,spend,platform_conversions"
+MANIFEST = """
+source: bench
+currency: USD
+streams:
+  - entity: ad_stats
+    path: ad_stats.csv
+    key: [date_day, platform, ad_account_id, campaign_id]
+"""
+
+
+def write_file(path: Path, rows: int) -> None:
+    """Ad statistics of some thousand campaigns, as a platform exports them; nothing is stated about their format."""
+    chance = random.Random(7)
+    campaigns = [
+        (chance.choice(["google", "bing", "retail_media"]), f"{chance.randrange(10**9)}", str(10**10 + number))
+        for number in range(2_000)
+    ]
+    first = date(2024, 1, 1)
+    with path.open("w") as file:
+        file.write(HEADER + "\n")
+        for number in range(rows):
+            day, place = divmod(number, len(campaigns))
+            platform, account, campaign = campaigns[place]
+            shown = chance.randrange(10**5)
+            file.write(
+                f'{first + timedelta(days=day)},{platform},{account},{campaign},"Campaign, {place}",'
+                f"{shown},{shown // 37},{chance.randrange(10**6) / 100:.2f},{chance.randrange(500)}\n"
+            )
+
+
+def run(folder: Path, number: int) -> dict[str, float]:
+    """Take the file in; seconds in all and of the two halves."""
+    stream = files.SOURCE.stream("ad_stats")
+    started = time.perf_counter()
+    landed = landing.land(
+        files.SOURCE, Connection("bench", str(folder)), stream, WINDOW, f"bench {number}", datetime.now(UTC)
+    )
+    landed_at = time.perf_counter()
+    result = load.load(landed)
+    ended = time.perf_counter()
+    if result.rows_quarantined or not result.rows_loaded:
+        raise SystemExit(f"{result.rows_quarantined} rows were quarantined; the benchmark's file is wrong.")
+    return {"total": ended - started, "read and land": landed_at - started, "load": ended - landed_at}
+
+
+def server_copy(path: Path) -> float:
+    """Seconds of server-side COPY of the file into an empty table without index, its commit included."""
+    with psycopg.connect(config.dsn("admin"), autocommit=True) as admin:
+        folder = admin.execute("show data_directory").fetchone()
+        own = Path(folder[0] if folder else "/tmp") / "bench.csv"
+        _let_server_read(path, own)
+        admin.execute(
+            "create table public.reference (date_day date, platform text, ad_account_id text, campaign_id text, "
+            "campaign_name text, impressions bigint, clicks bigint, spend numeric, platform_conversions numeric)"
+        )
+        admin.execute("checkpoint")
+        started = time.perf_counter()
+        admin.execute(f"copy public.reference from '{own}' with (format csv, header)".encode())
+        seconds = time.perf_counter() - started
+        admin.execute("drop table public.reference")
+    own.unlink()
+    return seconds
+
+
+def _let_server_read(path: Path, own: Path) -> None:
+    """A copy in the server's own folder, which it may read whoever it runs as."""
+    import shutil
+
+    shutil.copy(path, own)
+    own.chmod(0o644)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--repeats", type=int, default=3)
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name, throw_away_warehouse():
+        folder = Path(name)
+        (folder / "bench.yml").write_text(MANIFEST)
+        write_file(folder / "ad_stats.csv", chosen.rows)
+        size = (folder / "ad_stats.csv").stat().st_size
+        measured, references = [], []
+        for number in range(chosen.repeats):
+            with psycopg.connect(config.dsn("admin"), autocommit=True) as admin:
+                admin.execute("drop table if exists raw.files__ad_stats")
+                admin.execute("truncate ops.loads, ops.files")
+                admin.execute("checkpoint")
+            references.append(server_copy(folder / "ad_stats.csv"))
+            measured.append(run(folder, number))
+    report(chosen.rows, size, measured, references)
+
+
+def report(rows: int, size: int, measured: list[dict[str, float]], references: list[float]) -> None:
+    """Print medians and the figures."""
+    seconds = statistics.median(references)
+    median = sorted(measured, key=lambda one: one["total"])[len(measured) // 2]
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024**2 if sys.platform == "darwin" else 1024)
+    rate: Callable[[float], str] = lambda taken: f"{rows / taken:,.0f} rows/s"  # noqa: E731
+    print(f"{rows:,} rows, {size / 1e6:.0f} MB: server-side COPY {seconds:.2f} s, {rate(seconds)}")
+    parts = ", ".join(f"{part} {median[part]:.2f} s" for part in median if part != "total")
+    print(f"from file to committed rows {median['total']:.2f} s, {rate(median['total'])} ({parts})")
+    ratio = seconds / median["total"]
+    print(f"{ratio:.2f} of COPY's rate; peak memory of the loading process: {peak:.0f} MB")
+    figures = {
+        "bench": "files",
+        "rows": rows,
+        "ratio": round(ratio, 3),
+        "copy_seconds": round(seconds, 3),
+        "seconds": round(median["total"], 3),
+        "peak_mb": round(peak),
+    }
+    print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main()
