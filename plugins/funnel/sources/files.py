@@ -107,5 +107,5 @@ SOURCE = Source(
     fetch=fetch,
     records=records,
     is_inbox=True,
-    owner="whoever wrote the manifest",
+    owner="data",
 )
