@@ -18,6 +18,7 @@ from sandbox.office import Office, later
 from sandbox.scenario import Scenario
 from sandbox.selling import Terms, log_partner_deal, open_deal, open_hubspot_deal
 from sandbox.staff import hire
+from sandbox.storefront import open_shop, trade
 from sandbox.visits import open_sites
 
 CRM_HISTORY_DAYS = 88
@@ -36,6 +37,7 @@ def make_company(seed: int, anchor: date) -> Scenario:
         {"id": "501", "name": "Lead form", "type": "WEBPAGE", "status": "ENABLED", "click": 30, "view": 1},
         {"id": "502", "name": "Demo request", "type": "WEBPAGE", "status": "ENABLED", "click": 30, "view": 1},
     ]
+    scenario.shop = open_shop()
     staff = hire(scenario, start, leaves=day_start(anchor - timedelta(30)) + 10 * HOUR)
     office = Office(scenario, seed, anchor, start, staff, sources)
     _import_customers(office, random.Random(seed))
@@ -45,6 +47,7 @@ def make_company(seed: int, anchor: date) -> Scenario:
         last = min(day_of(now), anchor + timedelta(FUTURE_DAYS))
         while lived[0] <= last:
             _live_day(office, lived[0])
+            trade(office, lived[0])
             lived[0] += timedelta(1)
 
     grow(day_start(anchor))

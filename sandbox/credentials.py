@@ -25,6 +25,9 @@ SALESFORCE_CLIENT_ID = "3MVGsandboxClientId"
 SALESFORCE_CLIENT_SECRET = "sandbox-salesforce-secret"
 SALESFORCE_REFRESH_TOKEN = "5Aep861sandboxRefresh"
 SALESFORCE_SUBJECT = "integration@company.example"
+SHOPIFY_CLIENT_ID = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
+SHOPIFY_CLIENT_SECRET = "shpss_sandbox_shopify_secret"
+SHOPIFY_TOKEN = "shpat_sandbox_custom_app_token"
 GA4_CLIENT_EMAIL = "reader@sandbox-project.iam.gserviceaccount.example"
 GA4_KEY_ID = "0123456789abcdef0123456789abcdef01234567"
 
@@ -94,6 +97,13 @@ def connections(scenario: Scenario, base_url: str) -> dict[str, dict[str, Any]]:
             "login": SALESFORCE_CLIENT_ID,
             "password": SALESFORCE_CLIENT_SECRET,
             "extra": {"grant_type": "client_credentials", "version": "v68.0"},
+        },
+        "shopify": {
+            "conn_type": "http",
+            "host": base_url,
+            "login": SHOPIFY_CLIENT_ID,
+            "password": SHOPIFY_CLIENT_SECRET,
+            "extra": {"version": "2026-10"},
         },
         "ga4": {
             "conn_type": "http",

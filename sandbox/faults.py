@@ -16,12 +16,12 @@ from typing import Any
 
 import orjson
 
-from sandbox import ga4, google_ads, hubspot, meta_ads, salesforce
+from sandbox import ga4, google_ads, hubspot, meta_ads, salesforce, shopify
 from sandbox.exchange import Answer, Call, World
 
 Route = Callable[[World, Call], Answer]
 Parameters = dict[str, Any]
-TOKEN_PATHS = re.compile(r"^/token$|^/oauth/|^/services/oauth2/|^/oauth2/v4/")
+TOKEN_PATHS = re.compile(r"^/token$|^/oauth/|^/services/oauth2/|^/oauth2/v4/|^/admin/oauth/")
 BULK_PATH = r"/jobs/query"
 
 
@@ -296,14 +296,79 @@ GA4_ERRORS: dict[str, Callable[[Call, Parameters], Answer]] = {
         400, {"error": "invalid_grant", "error_description": "Invalid grant: account not found"}
     ),
 }
+SHOPIFY_ERRORS: dict[str, Callable[[Call, Parameters], Answer]] = {
+    "throttled": lambda call, parameters: shopify.throttled(
+        int(parameters.get("asked", 642)), int(parameters.get("available", 42)), int(parameters.get("rate", 100))
+    ),
+    "max_cost_exceeded": lambda call, parameters: shopify.error(
+        "Query cost is 1642, which exceeds the single query max cost limit (1000).", "MAX_COST_EXCEEDED"
+    ),
+    "internal_error": lambda call, parameters: shopify.error(
+        "Internal error. Looks like something went wrong on our end.\nRequest ID: 0-1 (include this in support "
+        "requests).",
+        "INTERNAL_SERVER_ERROR",
+    ),
+    "timeout": lambda call, parameters: shopify.error("Timeout", "TIMEOUT"),
+    "access_denied": lambda call, parameters: shopify.error(
+        "Access denied for orders field. Required access: `read_orders` access scope.", "ACCESS_DENIED"
+    ),
+    "undefined_field": lambda call, parameters: shopify.error(
+        "Field 'shoeSize' doesn't exist on type 'Order'", "undefinedField"
+    ),
+    "token_revoked": lambda call, parameters: shopify.plain_error(
+        401, "[API] Invalid API key or access token (unrecognized login or wrong password)"
+    ),
+    "unapproved_scope": lambda call, parameters: shopify.plain_error(
+        403, "[API] This action requires merchant approval for read_orders scope."
+    ),
+    "shop_frozen": lambda call, parameters: shopify.plain_error(402, "Unavailable Shop"),
+    "shop_locked": lambda call, parameters: shopify.plain_error(423, "Locked"),
+    "app_uninstalled": _fixed(
+        401, {"error": "invalid_client", "error_description": "The client_id or client_secret is incorrect."}
+    ),
+    "bulk_in_progress": lambda call, parameters: Answer(
+        {
+            "data": {
+                "bulkOperationRunQuery": {
+                    "bulkOperation": None,
+                    "userErrors": [
+                        {
+                            "field": ["query"],
+                            "message": "A bulk query operation for this app and shop is already in progress: "
+                            "gid://shopify/BulkOperation/1.",
+                        }
+                    ],
+                }
+            }
+        }
+    ),
+    "bulk_failed": lambda call, parameters: Answer(
+        {
+            "data": {
+                "node": {
+                    "id": "gid://shopify/BulkOperation/1",
+                    "status": "FAILED",
+                    "errorCode": "INTERNAL_SERVER_ERROR",
+                    "objectCount": "0",
+                    "url": None,
+                    "partialDataUrl": None,
+                }
+            }
+        }
+    ),
+    "bulk_link_expired": lambda call, parameters: Answer(
+        status=403, text="<Error><Code>ExpiredToken</Code></Error>", content_type="application/xml"
+    ),
+}
 ERRORS = {
     "google_ads": GOOGLE_ERRORS,
     "meta_ads": META_ERRORS,
     "hubspot": HUBSPOT_ERRORS,
     "salesforce": SALESFORCE_ERRORS,
     "ga4": GA4_ERRORS,
+    "shopify": SHOPIFY_ERRORS,
 }
-TOKEN_ERRORS = {"refresh_token_revoked", "authentication_failure", "service_account_deleted"}
+TOKEN_ERRORS = {"refresh_token_revoked", "authentication_failure", "service_account_deleted", "app_uninstalled"}
 BULK_ERRORS = {"bulk_not_supported", "bulk_compound", "bulk_query_unsupported"}
 IN_200 = {
     "google_ads": _google_internal,
@@ -311,6 +376,7 @@ IN_200 = {
     "hubspot": HUBSPOT_ERRORS["internal_error"],
     "salesforce": SALESFORCE_ERRORS["server_unavailable"],
     "ga4": GA4_ERRORS["internal_error"],
+    "shopify": SHOPIFY_ERRORS["internal_error"],
 }
 EXPIRED = {"meta_ads": META_ERRORS["session_expired"], "hubspot": HUBSPOT_ERRORS["expired_authentication"]}
 
@@ -332,7 +398,14 @@ SPOILERS = (
     "server_error",
 )
 # Ways in which one vendor alone spoils a good answer.
-OWN_SPOILERS: dict[str, tuple[str, ...]] = {"ga4": ("quota_running_out",)}
+OWN_SPOILERS: dict[str, tuple[str, ...]] = {"ga4": ("quota_running_out",), "shopify": ("bulk_file_cut_short",)}
+# Errors of one step of a bulk operation, which the step is known by.
+BULK_STEPS = {
+    "bulk_in_progress": r"bulkOperationRunQuery",
+    "bulk_failed": r"on BulkOperation",
+    "bulk_link_expired": r"/shopify-bulk/",
+    "bulk_file_cut_short": r"/shopify-bulk/",
+}
 LATER_PAGES_ONLY = {"token_expiry_mid_pagination", "empty_middle_page", "record_on_two_pages", "invalid_locator"}
 NEW_FIELD = {
     "google_ads": "campaign.brandNewField",
@@ -340,6 +413,7 @@ NEW_FIELD = {
     "hubspot": "properties.brand_new_property",
     "salesforce": "Brand_New__c",
     "ga4": "brandNewValues",
+    "shopify": "brandNewField",
 }
 MISSING_FIELD = {
     "google_ads": "metrics.clicks",
@@ -347,6 +421,7 @@ MISSING_FIELD = {
     "hubspot": "properties.lifecyclestage",
     "salesforce": "OwnerId",
     "ga4": "metricValues",
+    "shopify": "sourceName",
 }
 RETYPED_FIELD: dict[str, tuple[str, Any]] = {
     "google_ads": ("metrics.clicks", "not a number"),
@@ -354,6 +429,7 @@ RETYPED_FIELD: dict[str, tuple[str, Any]] = {
     "hubspot": ("updatedAt", "not a date"),
     "salesforce": ("CreatedDate", "not a date"),
     "ga4": ("metricValues", [{"value": "not a number"}]),
+    "shopify": ("createdAt", "not a date"),
 }
 HTML = "<!DOCTYPE html><html><head><title>Sorry</title></head><body>Something went wrong.</body></html>"
 
@@ -419,6 +495,9 @@ class Fault:
             return False
         if self.name in BULK_ERRORS and BULK_PATH not in call.path:
             return False
+        if self.name in BULK_STEPS:
+            step = re.search(BULK_STEPS[self.name], call.path) or re.search(BULK_STEPS[self.name].encode(), call.body)
+            return step is not None
         if self.stream is not None and stream != self.stream:
             return False
         if self.path is not None and not re.search(self.path, f"{call.path}?{call.query_string}"):
@@ -486,7 +565,7 @@ class Faults:
     ) -> Answer:
         name, parameters = fault.name, fault.parameters
         if name == "token_expiry_mid_pagination":
-            token = world.tokens.get(call.bearer or "")
+            token = world.tokens.get(call.bearer or call.headers.get("x-shopify-access-token", ""))
             if token is None:
                 return EXPIRED[fault.vendor](call, parameters) if fault.vendor in EXPIRED else route(world, call)
             token.revoked = True
@@ -503,6 +582,11 @@ class Faults:
             return answer
         answer = route(world, call)
         if answer.status != 200 or name == "slow":
+            return answer
+        if name == "bulk_file_cut_short":
+            # Ends between two lines: nothing but the count of objects tells.
+            lines = answer.body().decode().splitlines(keepends=True)
+            answer.text = "".join(lines[: len(lines) * 2 // 3])
             return answer
         if name == "truncated_body":
             whole = answer.body().decode()

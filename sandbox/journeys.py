@@ -94,6 +94,8 @@ def meet_online(office: Office, rng: random.Random, born: int, paid: list[tuple[
     )
     journey.contact = office.scenario.hubspot["contacts"].add(contact)
     journey.person.records.append((born, "hubspot", contact.id))
+    if contact.fields["email"]:
+        office.shoppers.append((born, journey.person.person_id, contact.fields["email"]))
     if journey.firm:
         journey.person.regions.append((born, journey.firm.region))
     tell(journey.person, born, "touch", channel, campaign_id)

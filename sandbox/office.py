@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import count
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sandbox.advertising import Source
 from sandbox.clock import DAY, HOUR, MINUTE, SECOND, day_of
@@ -15,6 +15,9 @@ from sandbox.identifiers import salesforce_id
 from sandbox.records import Record
 from sandbox.scenario import ContactEvent, Scenario
 from sandbox.staff import FIRST_NAMES, LAST_NAMES, Rep, Staff
+
+if TYPE_CHECKING:
+    from sandbox.storefront import Bill
 
 COUNTRIES = (
     ("Germany", "EMEA", "EUR", 20),
@@ -97,7 +100,11 @@ class Firm:
 
 @dataclass
 class Office:
-    """Everything that lives are written with. `start` is the first moment of the CRM."""
+    """Everything that lives are written with. `start` is the first moment of the CRM.
+
+    `shoppers` are people with an address, (since, person id, address), who may order in the shop; `bills` are won deals
+    that the shop will bill, by day.
+    """
 
     scenario: Scenario
     seed: int
@@ -107,6 +114,8 @@ class Office:
     sources: list[Source]
     firms: list[Firm] = field(default_factory=list)
     numbers: dict[str, Any] = field(default_factory=dict)
+    shoppers: list[tuple[int, str, str]] = field(default_factory=list)
+    bills: dict[date, list[Bill]] = field(default_factory=dict)
 
     def number(self, kind: str) -> int:
         return next(self.numbers.setdefault(kind, count(1)))

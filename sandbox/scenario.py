@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sandbox.ads import AdAccount
 from sandbox.decisions import Deal, Person
 from sandbox.records import Table
 from sandbox.visits import Property
+
+if TYPE_CHECKING:
+    from sandbox.storefront import Purchase
 
 HUBSPOT_OBJECTS = ("contacts", "companies", "deals", "owners")
 SALESFORCE_OBJECTS = (
@@ -45,6 +48,18 @@ class ContactEvent:
         return self.contact_id
 
 
+@dataclass(slots=True)
+class Shop:
+    """One web shop with its orders; amounts are hundredths of its currency."""
+
+    id: str
+    domain: str
+    name: str
+    currency: str
+    time_zone: str
+    orders: Table
+
+
 def _tables(names: tuple[str, ...]) -> dict[str, Table]:
     return {name: Table() for name in names}
 
@@ -64,6 +79,8 @@ class Scenario:
     grow: Callable[[int], None] = lambda now: None
     conversion_actions: list[dict[str, Any]] = field(default_factory=list)
     properties: list[Property] = field(default_factory=list)
+    shop: Shop | None = None
+    purchases: list[Purchase] = field(default_factory=list)
 
     def accounts(self, platform: str) -> list[AdAccount]:
         return [account for account in self.ad_accounts if account.platform == platform]

@@ -11,6 +11,7 @@ from sandbox.decisions import Deal
 from sandbox.office import Firm, Office, days_after, later, working_time
 from sandbox.records import Record
 from sandbox.staff import Rep
+from sandbox.storefront import Bill
 
 STAGES = ("Qualification", "Needs Analysis", "Proposal/Price Quote", "Negotiation/Review")
 PROBABILITY = {**dict(zip(STAGES, (10, 20, 60, 80), strict=True)), "Closed Won": 100, "Closed Lost": 0}
@@ -128,6 +129,7 @@ def open_deal(office: Office, rng: random.Random, created: int, terms: Terms) ->
     _assign_contacts(office, rng, deal, terms, primary)
     if terms.hubspot_contact_id and rng.random() < 0.65:
         _copy_to_hubspot(office, rng, deal, terms, [(created, STAGES[0]), *steps])
+    _bill(office, deal_id, amount, currency, close, terms)
     office.scenario.deals.append(
         Deal(
             deal_id,
@@ -148,6 +150,16 @@ def open_deal(office: Office, rng: random.Random, created: int, terms: Terms) ->
         )
     )
     return deal_id, close
+
+
+def _bill(office: Office, deal_id: str, amount: int, currency: str, close: Close, terms: Terms) -> None:
+    """One won deal in five is billed through the shop, days after it closed, in the shop's currency."""
+    chance = random.Random(f"{office.seed} bill {deal_id}")
+    if not close.won or close.entered is None or chance.random() >= 0.2:
+        return
+    at = later(chance, close.entered, 24, 120)
+    bill = Bill(at, deal_id, amount * 100 // CURRENCY_SCALE[currency], None, None)
+    office.bills.setdefault(day_of(at), []).append(bill)
 
 
 def _decide_close(rng: random.Random, created: int, terms: Terms) -> Close:

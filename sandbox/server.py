@@ -18,11 +18,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from sandbox import control, ga4, google_ads, hubspot, meta_ads, salesforce
+from sandbox import control, ga4, google_ads, hubspot, meta_ads, salesforce, shopify
 from sandbox.exchange import Answer, Call, Handler, Refusal, World
 from sandbox.faults import Faults
 
-VENDORS: tuple[ModuleType, ...] = (google_ads, hubspot, salesforce, meta_ads, ga4)
+VENDORS: tuple[ModuleType, ...] = (google_ads, hubspot, salesforce, meta_ads, ga4, shopify)
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 SECRETS = re.compile(r"((?:access_token|appsecret_proof|client_secret|refresh_token|assertion)=)[^&]*")
 
@@ -56,6 +56,8 @@ def vendor_of(path: str) -> ModuleType | None:
         return hubspot
     if re.match(r"/v\d+\.\d+/", path):
         return meta_ads
+    if path.startswith(("/admin/", "/shopify-bulk/")):
+        return shopify
     if re.match(r"/oauth2/v4/|/v\d+\w*/properties/", path):
         return ga4
     return None
@@ -92,6 +94,8 @@ def _nowhere(call: Call, wrong_method: bool) -> Answer:
         return hubspot.error(status, "Unable to find the requested resource", "OBJECT_NOT_FOUND")
     if vendor is meta_ads:
         return meta_ads.error(f"Unknown path components: {call.path}", 2500)
+    if vendor is shopify:
+        return shopify.plain_error(status, "Not Found" if status == 404 else "Method Not Allowed")
     if vendor in (google_ads, ga4):
         return Answer(
             status=status, text="<html><title>Error 404 (Not Found)!!1</title></html>", content_type="text/html"

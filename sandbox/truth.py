@@ -19,6 +19,7 @@ from decimal import Decimal
 
 from sandbox.clock import EPOCH, day_of, day_start, instant
 from sandbox.decisions import Deal, Happening, Person
+from sandbox.office import REGION_OF
 from sandbox.scenario import Scenario
 
 RENEWAL = "renewal"
@@ -121,6 +122,32 @@ class SpendDay:
     amount: Decimal
     impressions: int
     clicks: int
+
+
+@dataclass(frozen=True)
+class Order:
+    """One order of the shop with what is known of it; `paid` is after discounts, `back` what was refunded and when."""
+
+    order_id: str
+    ordered_at: datetime
+    currency: str
+    paid: Decimal
+    back: tuple[Money, ...]
+    person_id: str | None
+    opportunity_id: str | None
+    channel: str
+    campaign_id: str | None
+    region: str
+    is_counted: bool
+
+    @property
+    def is_revenue(self) -> bool:
+        """What bills an opportunity is revenue there."""
+        return self.is_counted and self.opportunity_id is None
+
+    @property
+    def net(self) -> Decimal:
+        return self.paid - sum((one.amount for one in self.back), Decimal())
 
 
 @dataclass(frozen=True)
@@ -453,3 +480,53 @@ def visits(scenario: Scenario, now: datetime, first_day: date, last_day: date) -
             key_events,
         ) in sums.items()
     ]
+
+
+def orders(scenario: Scenario, as_of: datetime, known_at: datetime | None = None, zone: str = "UTC") -> list[Order]:
+    """Every order placed before `as_of`, ordered by id."""
+    cut, known = _cuts(scenario, as_of, known_at)
+    if scenario.shop is None:
+        return []
+    known_people = {person.person_id: person for person in _known_people(scenario, known)}
+    owner_of = _owner_of(known_people.values(), scenario, known)
+    deals = {deal.opportunity_id: deal for deal in _known_deals(scenario, cut, known)}
+    all_cycles, _ = _work_out(scenario, as_of, known_at, zone)
+    cycles: dict[str, list[_Cycle]] = defaultdict(list)
+    for cycle in all_cycles:
+        cycles[cycle.person_id].append(cycle)
+    placed = [purchase for purchase in scenario.purchases if purchase.at < cut and purchase.at <= known]
+    customers_with_email = {purchase.customer for purchase in placed if purchase.has_email}
+    found = []
+    for purchase in placed:
+        deal = deals.get(purchase.opportunity_id or "")
+        is_known = purchase.has_email or purchase.customer in customers_with_email
+        person = owner_of.get((purchase.person_id if is_known else None) or (_contact(deal) if deal else None) or "")
+        before = [cycle for cycle in cycles.get(person or "", ()) if cycle.created <= purchase.at]
+        latest = before[-1] if before else None
+        region = deal.region if deal and deal.region != "Unknown" else "Unknown"
+        if region == "Unknown" and person:
+            region = _region(known_people[person], known)
+        if region == "Unknown":
+            region = REGION_OF.get(purchase.country or "", "Unknown")
+        back = tuple(
+            Money(day_of(refund.at, zone), scenario.shop.currency, Decimal(refund.total_cents) / 100)
+            for refund in purchase.refunds
+            if refund.at <= known
+        )
+        is_cancelled = purchase.cancelled_at is not None and purchase.cancelled_at <= known
+        found.append(
+            Order(
+                purchase.order_id,
+                instant(purchase.at),
+                scenario.shop.currency,
+                Decimal(sum(line.gross_cents - line.discount_cents for line in purchase.lines)) / 100,
+                back,
+                person,
+                deal.opportunity_id if deal else None,
+                purchase.channel or (latest.channel if latest else "Unknown"),
+                purchase.campaign_id if purchase.channel else latest.campaign_id if latest else None,
+                region,
+                not (purchase.is_test or purchase.is_void or is_cancelled),
+            )
+        )
+    return sorted(found, key=lambda order: order.order_id)

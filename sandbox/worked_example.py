@@ -9,8 +9,9 @@ from sandbox.ads import AdAccount, Campaign, Figures, Stated
 from sandbox.clock import day_of, moment
 from sandbox.decisions import Deal, Happening, Person
 from sandbox.identifiers import salesforce_id
-from sandbox.records import Record
-from sandbox.scenario import ContactEvent, Scenario
+from sandbox.records import Record, Table
+from sandbox.scenario import ContactEvent, Scenario, Shop
+from sandbox.storefront import Back, Line, Purchase
 from sandbox.visits import Property
 
 ANA, BEN, CARL, CARL_AGAIN = "101", "102", "103", "104"
@@ -32,8 +33,39 @@ def make_worked_example() -> Scenario:
     _advertise(scenario)
     _meet_people_in_hubspot(scenario)
     _sell_in_salesforce(scenario)
+    _trade(scenario)
     _decide(scenario)
     return scenario
+
+
+def _trade(scenario: Scenario) -> None:
+    """Ana orders, and gets something back a week later; the shop also billed deal O1."""
+    shop = scenario.shop = Shop("61000000009", "example.myshopify.example", "Example Shop", "USD", "UTC", Table())
+    back = Back("5090", moment("2026-01-28T10:00:00Z"), total_cents=30_00)
+    s1 = [Line("5091", 1, "Kit", "KIT-1", 2, 30_00, 6_00), Line("5092", 2, "Guide", "BOK-1", 1, 40_00, 4_00)]
+    s2 = [Line("5093", 99, "Invoice", "INVOICE", 1, 1_200_00)]
+    facts: dict[str, Any] = {
+        "email": "ana@account-x.example",
+        "customer": "7001",
+        "country": "DE",
+        "codes": [],
+        "utm": None,
+        "source": "web",
+        "deal": None,
+        "test": False,
+        "status": "PAID",
+        "cancelled": None,
+        "refunds": (),
+    }
+    code = ("WELCOME10", 10, {"5091": 6_00, "5092": 4_00})
+    ordered, billed = moment("2026-01-21T09:00:00Z"), moment("2026-01-20T09:00:00Z")
+    first = shop.orders.add(Record("5001", ordered, {**facts, "name": "S1", "lines": s1, "codes": [code]}))
+    first.change(back.at, refunds=(back,), status="PARTIALLY_REFUNDED")
+    shop.orders.add(Record("5002", billed, {**facts, "name": "S2", "lines": s2, "deal": DEALS["O1"]}))
+    scenario.purchases += [
+        Purchase("5001", ordered, s1, "ana", "7001", True, None, "Germany", None, None, refunds=[back]),
+        Purchase("5002", billed, s2, "ana", "7001", True, DEALS["O1"], "Germany", None, None),
+    ]
 
 
 def _campaign(

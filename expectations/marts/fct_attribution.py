@@ -31,7 +31,7 @@ CRITICAL = {
             column="amount_lost",
             min_value=-0.000001,
             max_value=0.000001,
-            description="credited amounts add up to the deal",
+            description="credited amounts add up to the deal or order",
             notes="The tolerance is that of decimals, far below a cent.",
         ),
     ],
@@ -63,9 +63,12 @@ BATCHES = {
             credited.conversion_id,
             credited.model,
             sum(credited.credit) as credit,
-            max(deal.amount) - sum(credited.credited_amount) as amount_lost
+            max(coalesce(deal.amount, purchase.amount)) - sum(credited.credited_amount) as amount_lost
         from marts.fct_attribution as credited
         left join marts.fct_opportunities as deal on credited.opportunity_key = deal.opportunity_key
+        left join lateral (
+            select sum(net_amount) as amount from marts.fct_orders where order_key = credited.converted_key
+        ) as purchase on credited.opportunity_key is null
         where {is_touched.conversion_id.fct_attribution}
         group by credited.conversion_id, credited.model
     """,
@@ -80,6 +83,7 @@ KEYS = {"conversions": ["conversion_id", "model"], "touches": ["conversion_id", 
 BELIEVABLE = [
     {
         "conversion_id": "o1:won",
+        "converted_key": "o1",
         "opportunity_key": "o1",
         "conversion_type": "won",
         "converted_at": "2026-01-05 18:00+00",
@@ -99,7 +103,7 @@ POISON = {
     "credit lies between 0 and 1": [{"credit": 1.5}, {"touch_id": "t2", "credit": -0.5, "credited_amount": 0}],
     "every model is one we explain": [{"model": "gut feeling"}],
     "credit adds up to one": [{"credit": 0.9}],
-    "credited amounts add up to the deal": [{"credited_amount": 1099.99}],
+    "credited amounts add up to the deal or order": [{"credited_amount": 1099.99}],
     "no credit before cause": [{"converted_at": "2026-01-05 09:59+00"}],
     "most credit finds a touch": [{"channel": "(unattributed)"}],
 }

@@ -96,6 +96,22 @@ CRITICAL = {
             notes="Per day, fct_opportunities against this mart. `make build FULL=1` repairs a stale day.",
         ),
         gxe.ExpectColumnValuesToBeBetween(
+            column="orders_lost",
+            min_value=0,
+            max_value=0,
+            description="orders in = orders out",
+            notes="Per day, counted orders of fct_orders without an opportunity against this mart. `make build FULL=1` "
+            "repairs a stale day.",
+        ),
+        gxe.ExpectColumnValuesToBeBetween(
+            column="order_amount_lost",
+            min_value=-0.000001,
+            max_value=0.000001,
+            description="order amounts in = order amounts out",
+            notes="Per day, counted orders of fct_orders without an opportunity against this mart. `make build FULL=1` "
+            "repairs a stale day.",
+        ),
+        gxe.ExpectColumnValuesToBeBetween(
             column="lost_lost",
             min_value=0,
             max_value=0,
@@ -142,6 +158,8 @@ BATCHES = {
             coalesce(opened.pipeline_amount, 0) - coalesce(shown.pipeline_amount, 0) as pipeline_amount_lost,
             coalesce(closed.won, 0) - coalesce(shown.won, 0) as won_lost,
             coalesce(closed.won_amount, 0) - coalesce(shown.won_amount, 0) as won_amount_lost,
+            coalesce(ordered.orders, 0) - coalesce(shown.orders, 0) as orders_lost,
+            coalesce(ordered.order_amount, 0) - coalesce(shown.order_amount, 0) as order_amount_lost,
             coalesce(closed.lost, 0) - coalesce(shown.lost, 0) as lost_lost
         from (
             select date_day from {touched.fct_funnel_daily}
@@ -153,6 +171,8 @@ BATCHES = {
             select unnest(array[created_date, mql_date, sal_date, sql_date]) from {touched.fct_leads}
             union
             select unnest(array[created_date, closed_date]) from {touched.fct_opportunities}
+            union
+            select ordered_date from {touched.fct_orders}
         ) as day
         left join lateral (
             select sum(spend) as spend, sum(clicks) as clicks
@@ -191,6 +211,11 @@ BATCHES = {
             where closed_date = day.date_day and not is_open and opportunity_type <> 'renewal'
         ) as closed on true
         left join lateral (
+            select count(distinct order_key) as orders, sum(net_amount) as order_amount
+            from marts.fct_orders
+            where ordered_date = day.date_day and is_counted and opportunity_key is null
+        ) as ordered on true
+        left join lateral (
             select
                 sum(spend) as spend,
                 sum(clicks) as clicks,
@@ -203,6 +228,8 @@ BATCHES = {
                 sum(pipeline_amount) as pipeline_amount,
                 sum(won) as won,
                 sum(won_amount) as won_amount,
+                sum(orders) as orders,
+                sum(order_amount) as order_amount,
                 sum(lost) as lost
             from marts.fct_funnel_daily
             where date_day = day.date_day
@@ -244,6 +271,8 @@ BELIEVABLE = [
         "won": 0,
         "won_amount": 0,
         "lost": 0,
+        "orders": 0,
+        "order_amount": 0,
     },
     {
         "date_day": "2026-01-05",
@@ -264,6 +293,8 @@ BELIEVABLE = [
         "won": 1,
         "won_amount": 1100,
         "lost": 0,
+        "orders": 1,
+        "order_amount": 66,
     },
 ]
 
@@ -283,6 +314,8 @@ POISON = {
     "pipeline in = pipeline out": [_ADS, {**_CRM, "pipeline_amount": 1099.99}],
     "won deals in = won deals out": [_ADS, {**_CRM, "won": 2}],
     "won revenue in = won revenue out": [_ADS, {**_CRM, "won_amount": 1100.01}],
+    "orders in = orders out": [_ADS, {**_CRM, "orders": 0}],
+    "order amounts in = order amounts out": [_ADS, {**_CRM, "order_amount": 65.99}],
     "lost deals in = lost deals out": [_ADS, {**_CRM, "lost": 1}],
     "at most 20 % of the leads have channel Unknown": [_ADS, {**_CRM, "channel": "Unknown", "leads": 20}],
     "every source is up to date": {"ops.sources": [{"last_day_complete": "2026-01-02"}]},

@@ -27,8 +27,8 @@ CRITICAL = {
             column="revenue_lost",
             min_value=-0.000001,
             max_value=0.000001,
-            description="won revenue in = revenue out",
-            notes="Every model gives away all won revenue, with (unattributed), and no more.",
+            description="revenue in = revenue out",
+            notes="Every model gives away all won deals and orders without a deal, with (unattributed), and no more.",
         ),
     ],
 }
@@ -51,9 +51,12 @@ BATCHES = {
             months.month_start,
             models.model,
             coalesce(months.spend, 0) - coalesce(returns.spend, 0) as spend_lost,
-            coalesce(months.won_amount, 0) - coalesce(returns.revenue, 0) as revenue_lost
+            coalesce(months.revenue, 0) - coalesce(returns.revenue, 0) as revenue_lost
         from (
-            select month_start, sum(spend) as spend, sum(won_amount) as won_amount
+            select
+                month_start,
+                sum(spend) as spend,
+                coalesce(sum(won_amount), 0) + coalesce(sum(order_amount), 0) as revenue
             from marts.fct_funnel_daily
             where {is_touched.month_start.rpt_channel_return.fct_funnel_daily}
             group by month_start
@@ -77,7 +80,7 @@ BELIEVABLE = [
         "model": model,
         "region": "(all)",
         "spend": 99,
-        "revenue": 1100,
+        "revenue": 1166,
         "roas": 11.11,
         "roas_low": 11.11,
         "roas_high": 11.11,
@@ -96,6 +99,6 @@ POISON = {
     ],
     "the range over the models is a range": [{**_FIRST, "roas_low": 12}, *_OTHERS],
     "spend in = spend out": [{**_FIRST, "spend": 0}, *_OTHERS],
-    "won revenue in = revenue out": [{**_FIRST, "revenue": 1260}, *_OTHERS],
+    "revenue in = revenue out": [{**_FIRST, "revenue": 1260}, *_OTHERS],
     "platforms claim at most ten times what was won": [{**each, "overclaim_ratio": 11} for each in BELIEVABLE],
 }

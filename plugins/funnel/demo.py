@@ -152,11 +152,13 @@ def _print_rows() -> None:
 
 def print_funnel() -> None:
     """The stages of the funnel over all its days; a dash stands for what no source speaks of."""
-    [(first, last, spend, sessions, leads, mqls, sals, sqls, opportunities, won, revenue)] = _ask(
+    [(first, last, spend, sessions, leads, mqls, sals, sqls, opportunities, won, orders, revenue)] = _ask(
         """
         select
             min(date_day), max(date_day), sum(spend), sum(sessions), sum(leads), sum(mqls), sum(sals), sum(sqls),
-            sum(opportunities), sum(won), sum(won_amount)
+            sum(opportunities), sum(won), sum(orders),
+            -- Null only where neither deals nor a shop are connected.
+            coalesce(sum(won_amount) + sum(order_amount), sum(won_amount), sum(order_amount))
         from bi.fct_funnel_daily
         """
     )
@@ -172,6 +174,8 @@ def print_funnel() -> None:
         # Some opportunities have no lead: they are no share of the SQLs.
         ("opportunities", opportunities, None),
         ("won", won, opportunities),
+        # What bills a deal is counted as won.
+        ("orders", orders, None),
         ("revenue", "-" if revenue is None else f"{revenue:,.2f} {currency}", None),
     ]
     for name, value, before in rows:

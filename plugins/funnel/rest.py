@@ -26,7 +26,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import Any
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
 import certifi
@@ -51,6 +52,8 @@ LONGEST_WAITING = 900.0  # seconds one request may wait in all
 BELIEVED_WAITS = 3
 ATTEMPTS = 6  # of a request that finds the vendor unavailable: about half a minute
 SMALLEST_PAGE = 5
+LARGEST_IN_MEMORY = 8_000_000  # bytes of a downloaded file
+LONGEST_JOB = 1_800.0  # seconds a vendor may take to prepare a file while a worker waits
 CONNECT_TIMEOUT = 10.0
 READ_TIMEOUT = 120.0  # Salesforce lets a query run for two minutes
 
@@ -244,6 +247,14 @@ class Client:
             raise self.fail(Unavailable, "the token endpoint answered without an access_token", request)
         return dict(parsed)
 
+    def download(self, request: Request, lacks: Callable[[IO[bytes]], str | None]) -> IO[bytes]:
+        """A file behind a link that is its own permission: fetched without the token, whole, and off the memory.
+
+        `lacks` says what the file lacks; one that is not complete is fetched again.
+        """
+        file: IO[bytes] = self._patiently(self._download_once, request, lacks)
+        return file
+
     def clean(self, text: str) -> str:
         """`text` without this connection's secrets: vendors like to repeat a bad token in their message."""
         for secret in self._secrets:
@@ -278,6 +289,10 @@ class Client:
 
     def _ask_patiently(self, request: Request, *, signed: bool = True) -> Page:
         token = self._access_token() if signed else None
+        page: Page = self._patiently(self._ask_once, request, token)
+        return page
+
+    def _patiently(self, ask: Callable[..., Any], *arguments: Any) -> Any:
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type((Throttled, Unavailable)),
             wait=_pause,
@@ -287,7 +302,7 @@ class Client:
             reraise=True,
         )
         try:
-            return retrying(self._ask_once, request, token)
+            return retrying(ask, *arguments)
         except Throttled as throttled:
             wait = max(throttled.wait_seconds or 0.0, LONGEST_WAIT)
             raise self._as(QuotaExhausted, throttled, wait_seconds=wait) from None
@@ -324,6 +339,31 @@ class Client:
             if isinstance(failure, Throttled) and (failure.wait_seconds or 0.0) > LONGEST_WAIT:
                 failure = self._as(QuotaExhausted, failure, wait_seconds=failure.wait_seconds)
         # Raised outside the handlers: httpx's exceptions hold the signed request, which must not be chained.
+        raise failure
+
+    def _download_once(self, request: Request, lacks: Callable[[IO[bytes]], str | None]) -> IO[bytes]:
+        failure: VendorError
+        file: IO[bytes] = SpooledTemporaryFile(LARGEST_IN_MEMORY)  # noqa: SIM115 - ends with its reader
+        try:
+            with self._http.stream(request.method, self._url(request.path)) as response:
+                for part in response.iter_bytes():
+                    file.write(part)
+        except httpx.HTTPError as error:
+            failure = self._unanswered(error, request)
+        else:
+            file.seek(0)
+            if response.status_code in (403, 404, 410):
+                failure = self.fail(
+                    RestartWindow, "the link to the file has expired", request, status=response.status_code
+                )
+            elif response.status_code != 200:
+                failure = self.fail(Unavailable, "no file", request, status=response.status_code)
+            elif missing := lacks(file):
+                failure = self.fail(Unavailable, missing, request, status=response.status_code)
+            else:
+                file.seek(0)
+                return file
+        file.close()
         raise failure
 
     def _unanswered(self, error: httpx.HTTPError, request: Request) -> VendorError:
@@ -450,6 +490,7 @@ def read_pages(
             smaller = _shrink(request, page_size_parameter)
             if smaller is None or (is_first and not may_shrink_first):
                 raise
+            log.warning("%s: a page is too much at once, asked for a smaller one", client.dialect.source)
             next_request = smaller
             continue
         next_request = paginator(request, page.parsed)
@@ -553,6 +594,34 @@ def by_highest_id(restrict: Callable[[Request, int], Request], cursor: Paginator
         return following if following is None or not ids else restrict(request, max(ids))
 
     return paginate
+
+
+def by_cursor_in_variables(connection_path: str) -> Paginator:
+    """A GraphQL connection tells where its next page begins; that goes into the variable `after` (Shopify)."""
+
+    def paginate(request: Request, parsed: Any) -> Request | None:
+        if not value_at(parsed, f"{connection_path}.pageInfo.hasNextPage"):
+            return None
+        asked = dict(request.json or {})
+        cursor = value_at(parsed, f"{connection_path}.pageInfo.endCursor")
+        return replace(request, json={**asked, "variables": {**asked["variables"], "after": cursor}})
+
+    return paginate
+
+
+def await_job(client: Client, request: Request, is_done: Callable[[Any], bool], pause: float = 1.0) -> Page:
+    """Ask for the state of a job until it is done, more and more slowly."""
+    waited = 0.0
+    while True:
+        page = client.ask(request)
+        if is_done(page.parsed):
+            return page
+        if waited >= LONGEST_JOB:
+            message = f"the vendor has prepared its answer for {waited:.0f} s and is not done"
+            raise client.fail(QuotaExhausted, message, request, wait_seconds=LONGEST_JOB)
+        sleep(pause)
+        waited += pause
+        pause = min(pause * 1.5, 30.0)
 
 
 def one_page(request: Request, parsed: Any) -> Request | None:
@@ -667,6 +736,12 @@ def _shrink(request: Request, parameter: str | None) -> Request | None:
     """The same question with half the page, None when it is as small as it gets."""
     if parameter is None:
         return None
+    variables = (request.json or {}).get("variables")
+    if isinstance(variables, dict) and parameter in variables:
+        size = int(variables[parameter])
+        if size // 2 < SMALLEST_PAGE:
+            return None
+        return replace(request, json={**(request.json or {}), "variables": {**variables, parameter: size // 2}})
     size = int(request.params.get(parameter, 0))
     if size // 2 < SMALLEST_PAGE:
         return None

@@ -7,7 +7,7 @@ from funnel.contract import raw_table
 from funnel.sources import SOURCES
 
 ROOT = Path(__file__).parents[2]
-SANDBOX_SOURCES = {"google_ads", "meta_ads", "hubspot", "salesforce", "ga4"}
+SANDBOX_SOURCES = {"google_ads", "meta_ads", "hubspot", "salesforce", "ga4", "shopify"}
 
 
 def modules(folder: str) -> set[str]:

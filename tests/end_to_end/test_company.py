@@ -166,6 +166,80 @@ def test_funnel_of_every_month(company: Pipeline, scenario: Scenario, now: datet
         assert stages[month, "lead"] == counts["leads"]
 
 
+def test_every_order(company: Pipeline, scenario: Scenario, now: datetime) -> None:
+    expected = {
+        one.order_id: (
+            one.net,
+            one.is_counted,
+            one.person_id is not None,
+            one.opportunity_id,
+            one.channel,
+            one.campaign_id or "(no campaign)",
+            one.region if one.is_revenue else None,
+        )
+        for one in truth.orders(scenario, now)
+    }
+    found = {
+        row["order_id"]: (
+            row["net"],
+            row["is_counted"],
+            row["has_person"],
+            row["opportunity_id"],
+            row["channel"],
+            row["campaign_id"],
+            row["region"],
+        )
+        for row in rows(
+            """
+            select
+                orders.order_id,
+                sum(orders.amount_local) as net,
+                bool_and(orders.is_counted) as is_counted,
+                bool_and(orders.person_key is not null) as has_person,
+                min(opportunities.opportunity_id) as opportunity_id,
+                min(orders.channel) as channel,
+                min(campaigns.campaign_id) as campaign_id,
+                min(orders.region) filter (where orders.is_counted and orders.opportunity_key is null) as region
+            from bi.fct_orders as orders
+            inner join bi.dim_campaigns as campaigns using (campaign_key)
+            left join bi.fct_opportunities as opportunities using (opportunity_key)
+            group by orders.order_id
+            """
+        )
+    }
+    assert len(expected) > 1_000
+    assert sum(one[2] for one in expected.values()) > 200
+    assert sum(one[3] is not None for one in expected.values()) > 3
+    assert found == expected
+
+
+def test_orders_and_their_net_amount_of_every_month(company: Pipeline, scenario: Scenario, now: datetime) -> None:
+    rates = Rates()
+    count: dict[date, int] = defaultdict(int)
+    amount: dict[date, Decimal] = defaultdict(Decimal)
+    for order in truth.orders(scenario, now):
+        if order.is_revenue:
+            day = order.ordered_at.date()
+            month = day.replace(day=1)
+            count[month] += 1
+            amount[month] += rates.convert(order.paid, order.currency, day)
+            amount[month] -= sum(
+                (rates.convert(back.amount, back.currency, back.rate_day) for back in order.back), Decimal()
+            )
+    found = rows(
+        "select date_trunc('month', date_day)::date as month, sum(orders)::int as orders, "
+        "sum(order_amount) as amount from bi.fct_funnel_daily group by 1 having sum(orders) > 0"
+    )
+    assert {row["month"]: (row["orders"], row["amount"]) for row in found} == {
+        month: (count[month], amount[month]) for month in count
+    }
+    (credited,) = rows(
+        "select sum(credited_amount) as amount, count(distinct conversion_id)::int as orders "
+        "from bi.fct_attribution where conversion_type = 'order' and model = 'linear'"
+    )
+    assert credited == {"amount": sum(amount.values()), "orders": sum(count.values())}
+
+
 def test_channels_and_regions_of_leads(company: Pipeline, scenario: Scenario, now: datetime) -> None:
     expected: dict[tuple[str, str], int] = defaultdict(int)
     for cycle in truth.lead_cycles(scenario, now):

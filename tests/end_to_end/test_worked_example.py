@@ -162,13 +162,53 @@ def test_funnel_totals(company: Pipeline) -> None:
     )  # fmt: skip
     (totals,) = rows(f"select {', '.join(f'sum({name}) as {name}' for name in measures)} from bi.fct_funnel_daily")
     assert totals == dict(zip(measures, (245, 6400, 110, 5, 3, 2, 2, 3, 2000, 2, 1500, 1), strict=True))
-    # The web site's property is connected and has nothing to say; no shop is.
-    assert rows("select distinct sessions, orders from bi.fct_funnel_daily") == [{"sessions": 0, "orders": None}]
+    # The web site's property is connected and has nothing to say.
+    assert rows("select distinct sessions from bi.fct_funnel_daily") == [{"sessions": 0}]
+    assert rows("select sum(orders)::int as orders, sum(order_amount) as amount from bi.fct_funnel_daily") == [
+        {"orders": 1, "amount": 60}
+    ]
     assert rows("select distinct region from bi.fct_funnel_daily where spend > 0") == [{"region": "(all)"}]
     assert rows(
         "select channel, sum(won)::int as won, sum(won_amount) as amount from bi.fct_funnel_daily "
         "where date_day = '2026-01-20' and won > 0 group by 1 order by 1"
     ) == [{"channel": "Paid Search", "won": 1, "amount": 1200}, {"channel": "Partner", "won": 1, "amount": 300}]
+
+
+def test_orders(company: Pipeline) -> None:
+    """S1 is Ana's, less its discount and the refund a week later; S2 bills deal O1 and is not revenue a second time."""
+    found = rows(
+        """
+        select
+            orders.order_id,
+            orders.gross_amount,
+            orders.discount_amount,
+            orders.refund_amount,
+            orders.net_amount,
+            orders.is_counted,
+            orders.channel,
+            orders.region,
+            campaigns.campaign_id,
+            opportunities.amount as deal_amount,
+            orders.person_key = (select person_key from bi.fct_leads where channel = 'Paid Search') as is_ana
+        from bi.fct_orders as orders
+        inner join bi.dim_campaigns as campaigns using (campaign_key)
+        left join bi.fct_opportunities as opportunities using (opportunity_key)
+        order by orders.order_id, orders.order_line
+        """
+    )
+    ana = {"is_counted": True, "channel": "Paid Search", "region": "EMEA", "campaign_id": "11", "is_ana": True}
+    amounts = ("gross_amount", "discount_amount", "refund_amount", "net_amount", "deal_amount")
+    assert found == [
+        {"order_id": order_id, **dict(zip(amounts, figures, strict=True)), **ana}
+        for order_id, figures in (
+            ("5001", (60, 6, 18, 36, None)),
+            ("5001", (40, 4, 12, 24, None)),
+            ("5002", (1200, 0, 0, 1200, 1200)),
+        )
+    ]
+    assert rows("select date_day::text, orders, order_amount from bi.fct_funnel_daily where orders > 0") == [
+        {"date_day": "2026-01-21", "orders": 1, "order_amount": 60}
+    ]
 
 
 def test_attribution(company: Pipeline) -> None:
@@ -217,7 +257,7 @@ def test_channel_return(company: Pipeline) -> None:
             "where month_start = '2026-01-01' and model = 'first' group by 1"
         )
     }
-    assert (found["Paid Search"]["spend"], found["Paid Search"]["revenue"]) == (165, 1200)
+    assert (found["Paid Search"]["spend"], found["Paid Search"]["revenue"]) == (165, 1260)
     assert (found["Paid Social"]["spend"], found["Paid Social"]["revenue"]) == (80, 0)
     assert (found["Partner"]["spend"], found["Partner"]["revenue"]) == (0, 0)
     assert found["(unattributed)"]["revenue"] == 300

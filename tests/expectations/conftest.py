@@ -182,6 +182,27 @@ BESIDE = {
             "key_events": 2,
         }
     ],
+    "raw.shopify__orders": [
+        {
+            "_connection_id": "shopify",
+            "_load_id": 1,
+            "order_id": "5001",
+            "lines": [
+                {
+                    "id": "gid://shopify/LineItem/1",
+                    "originalTotalSet": {"shopMoney": {"amount": "70.0"}},
+                    "discountAllocations": [{"allocatedAmountSet": {"shopMoney": {"amount": "4.0"}}}],
+                }
+            ],
+            "refunds": [
+                {
+                    "totalRefundedSet": {"shopMoney": {"amount": "6.0"}},
+                    "refundLineItems": {"nodes": [{"subtotalSet": {"shopMoney": {"amount": "5.0"}}}]},
+                },
+                {"totalRefundedSet": {"shopMoney": {"amount": "1.0"}}, "refundLineItems": {"nodes": []}},
+            ],
+        }
+    ],
     "raw.salesforce__opportunities": [
         {
             "_connection_id": "salesforce",

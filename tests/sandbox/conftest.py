@@ -121,6 +121,23 @@ class Vendors:
             headers=self._bearer("ga4", self.ga4_token),
         )
 
+    def shopify_token(self):
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": credentials.SHOPIFY_CLIENT_ID,
+            "client_secret": credentials.SHOPIFY_CLIENT_SECRET,
+        }
+        return self.http.post("/admin/oauth/access_token", data=form).json()["access_token"]
+
+    def shopify(self, query, version="2026-10", headers=None, **variables):
+        if "shopify" not in self.tokens:
+            self.tokens["shopify"] = self.shopify_token()
+        return self.http.post(
+            f"/admin/api/{version}/graphql.json",
+            json={"query": query, "variables": variables},
+            headers={"X-Shopify-Access-Token": self.tokens["shopify"]} if headers is None else headers,
+        )
+
     def query_all(self, soql):
         """Every record of a queryAll, page by page."""
         page = self.query(soql, "queryAll").json()

@@ -1,5 +1,6 @@
 """The vendors' own clients, unmodified, read the sandbox: what strangers accept is honest."""
 
+import json
 import time
 
 import pytest
@@ -313,3 +314,69 @@ def test_analytics_client_names_a_refusal(analytics_client):
     request.property = "properties/1"
     with pytest.raises(Forbidden):
         analytics_client.run_report(request)
+
+
+# --- Shopify: ShopifyAPI ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def shopify_client(company, ask_company):
+    import shopify
+
+    shopify.ShopifyResource.set_site(f"{company.base_url}/admin/api/2026-10")
+    shopify.ShopifyResource.headers["X-Shopify-Access-Token"] = ask_company.shopify_token()
+    yield shopify.GraphQL()
+    shopify.ShopifyResource.clear_session()
+
+
+NEWEST_ORDERS = """
+query NewestOrders($query: String!, $after: String) {
+  orders(first: 25, after: $after, query: $query, sortKey: UPDATED_AT) {
+    edges { cursor node { ...figures lineItems(first: 10) { edges { node { sku quantity } } } } }
+    pageInfo { hasNextPage endCursor }
+  }
+}
+fragment figures on Order {
+  id name discountCodes totalRefundedSet { shopMoney { amount currencyCode } }
+}
+"""
+
+
+def test_shopify_client_reads_orders_over_all_pages(shopify_client):
+    orders, after = [], None
+    while True:
+        answer = shopify_client.execute(
+            NEWEST_ORDERS, {"query": "updated_at:>='2026-11-01T00:00:00Z'", "after": after}, "NewestOrders"
+        )
+        found = json.loads(answer)["data"]["orders"]
+        orders += [edge["node"] for edge in found["edges"]]
+        if not found["pageInfo"]["hasNextPage"]:
+            break
+        after = found["pageInfo"]["endCursor"]
+    assert len(orders) == len({order["id"] for order in orders}) > 250
+    assert all(order["lineItems"]["edges"] for order in orders)
+    assert {order["totalRefundedSet"]["shopMoney"]["currencyCode"] for order in orders} == {"EUR"}
+    assert max(len(order["discountCodes"]) for order in orders) == 2
+
+
+def test_shopify_client_runs_a_bulk_operation(shopify_client):
+    run = """mutation { bulkOperationRunQuery(query: \"\"\"{ orders { edges { node { id name } } } }\"\"\") {
+      bulkOperation { id status } userErrors { field message } } }"""
+    started = json.loads(shopify_client.execute(run))["data"]["bulkOperationRunQuery"]
+    assert started["userErrors"] == []
+    for _ in range(20):
+        state = json.loads(shopify_client.execute("{ currentBulkOperation { status url objectCount } }"))
+        if state["data"]["currentBulkOperation"]["status"] == "COMPLETED":
+            break
+    lines = requests.get(state["data"]["currentBulkOperation"]["url"], timeout=30).text.splitlines()
+    assert len(lines) == int(state["data"]["currentBulkOperation"]["objectCount"]) > 1_000
+
+
+def test_shopify_client_names_a_refusal(shopify_client):
+    from urllib.error import HTTPError
+
+    answer = json.loads(shopify_client.execute("{ orders(first: 1) { nodes { shoeSize } } }"))
+    assert answer["errors"][0]["extensions"]["code"] == "undefinedField"
+    shopify_client.headers["X-Shopify-Access-Token"] = "wrong"
+    with pytest.raises(HTTPError, match="401"):
+        shopify_client.execute("{ shop { name } }")

@@ -26,6 +26,7 @@ STREAM = {
     "hubspot": "contacts",
     "salesforce": "leads",
     "ga4": "sessions",
+    "shopify": "orders",
 }
 
 
@@ -50,6 +51,7 @@ class Case:
 
 WAITS, AGAIN, RENEWS, HALVES = "waits", "asks again", "renews the token", "halves the window"
 FAILS, RESCHEDULES, RESTARTS, PASSES = "fails at once", "reschedules", "restarts the window", "lands what was sent"
+SHRINKS = "halves the page"
 GONE, UNTOUCHED = "lands what is left", "is never met"
 
 
@@ -144,6 +146,22 @@ CASES = [
     Case("ga4", "property_not_shared", FAILS, rest.Refused),
     Case("ga4", "invalid_dimension", FAILS, rest.Refused),
     Case("ga4", "service_account_deleted", FAILS, rest.DeadToken, extra={"grant_type": "jwt-bearer"}),
+    Case("shopify", "token_expiry_mid_pagination", RENEWS),
+    Case("shopify", "token_revoked", RENEWS),
+    Case("shopify", "throttled", WAITS, waits=6, parameters={"asked": 642, "available": 42, "rate": 100}),
+    Case("shopify", "max_cost_exceeded", SHRINKS),
+    Case("shopify", "internal_error", AGAIN),
+    Case("shopify", "timeout", AGAIN),
+    Case("shopify", "shop_locked", WAITS, waits=2),
+    Case("shopify", "access_denied", FAILS, rest.Refused),
+    Case("shopify", "undefined_field", FAILS, rest.Refused),
+    Case("shopify", "unapproved_scope", FAILS, rest.Refused),
+    Case("shopify", "shop_frozen", FAILS, rest.Refused),
+    Case("shopify", "app_uninstalled", FAILS, rest.DeadToken),
+    Case("shopify", "bulk_in_progress", RESCHEDULES, rest.QuotaExhausted, waits=300, extra={"bulk_days": 1}),
+    Case("shopify", "bulk_failed", RESTARTS, extra={"bulk_days": 1}),
+    Case("shopify", "bulk_link_expired", RESTARTS, extra={"bulk_days": 1}),
+    Case("shopify", "bulk_file_cut_short", AGAIN, extra={"bulk_days": 1}),
     # Reads go over REST; the errors of the Bulk API have nothing to strike.
     Case("salesforce", "bulk_not_supported", UNTOUCHED),
     Case("salesforce", "bulk_compound", UNTOUCHED),
@@ -181,6 +199,8 @@ class Seen:
             return RESTARTS
         if "halved" in self.log:
             return HALVES
+        if "asked for a smaller one" in self.log:
+            return SHRINKS
         if "Throttled" in self.log:
             return WAITS
         if "Unavailable" in self.log:

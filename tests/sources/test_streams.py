@@ -14,6 +14,7 @@ from funnel.contract import Connection, Stream, Window
 from funnel.sources import SOURCES
 from sandbox import credentials
 from sandbox.clock import day_of, iso, moment
+from tests.sources.conftest import Reply, Stub
 
 QUARTER = Window(date(2026, 8, 25), date(2026, 11, 23))
 WEEK = Window(date(2026, 11, 9), date(2026, 11, 16))
@@ -85,6 +86,11 @@ def expected_keys(company: Any, source: str, stream: str, window: Window) -> set
             for day in window.days
             if account.report(campaign, day, company.now)
         }
+    if source == "shopify":
+        if stream == "shops":
+            return {(f"gid://shopify/Shop/{company.scenario.shop.id}",)}
+        states = company.scenario.shop.orders.snapshot(company.now)
+        return {(state.id,) for state in states if start <= state.modified < end}
     if source == "ga4":
         if stream == "properties":
             return {(one.id,) for one in company.scenario.properties}
@@ -127,7 +133,8 @@ def test_every_record_is_read_to_the_last_row_of_the_last_page(company: Any, sou
     pages = read(source, stream, in_small_pages(company, source), window)
     paged = [record for page in pages for record in page]
 
-    assert len([page for page in pages if page]) >= 2
+    # A connection is one shop.
+    assert len([page for page in pages if page]) >= (1 if stream == "shops" else 2)
     assert Counter(key_of(declared, record) for record in paged).most_common(1)[0][1] == 1
     assert {key_of(declared, record) for record in paged} == expected_keys(company, source, stream, window)
     assert paged[-1] == whole[-1]
@@ -233,6 +240,66 @@ def test_every_way_into_google_analytics_opens_it(company: Any, tmp_path: Path) 
         assert read("ga4", "properties", connection, WEEK) == expected
 
 
+def plain(orders: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Orders without what only tells of pages."""
+    for order in orders:
+        order["lineItems"].pop("pageInfo", None)
+        for refund in order["refunds"]:
+            refund["refundLineItems"].pop("pageInfo", None)
+    return {order["legacyResourceId"]: order for order in orders}
+
+
+def test_orders_come_the_same_by_pages_and_by_bulk_operations(company: Any, slept: list[float]) -> None:
+    company.handle.set(report_polls=4)
+    paged = [row for page in read("shopify", "orders", company.connection("shopify"), WEEK) for row in page]
+    company.handle.control("DELETE", "requests")
+    bulk = [row for page in read("shopify", "orders", company.connection("shopify", bulk_days=1), WEEK) for row in page]
+    assert plain(bulk) == plain(paged)
+    assert len(bulk) == len(paged) > 80
+    assert sum(len(row["refunds"]) for row in bulk) > 5
+    assert max(len(row["discountCodes"]) for row in bulk) == 2
+    asked = [one["path"] for one in company.handle.requests()]
+    assert len([path for path in asked if path.startswith("/shopify-bulk/")]) == 1
+    assert slept == sorted(slept)
+    assert len(slept) == 3
+
+
+def test_a_bulk_operation_that_found_nothing_has_no_file(company: Any, slept: list[float]) -> None:
+    before_the_shop_opened = Window(date(2025, 1, 1), date(2025, 3, 1))
+    assert read("shopify", "orders", company.connection("shopify"), before_the_shop_opened) == []
+
+
+def test_lines_that_do_not_fit_into_an_orders_first_page_are_read(company: Any) -> None:
+    whole = [row for page in read("shopify", "orders", company.connection("shopify"), WEEK) for row in page]
+    assert max(len(row["lineItems"]["nodes"]) for row in whole) == 4
+    cut = company.connection("shopify", page_size=1)
+    day = Window(date(2026, 11, 12), date(2026, 11, 13))
+    found = plain([row for page in read("shopify", "orders", cut, day) for row in page])
+    assert found == {order_id: order for order_id, order in plain(whole).items() if order_id in found}
+    assert max(len(order["lineItems"]["nodes"]) for order in found.values()) > 2
+    by_bulk = company.connection("shopify", bulk_days=0)
+    assert plain([row for page in read("shopify", "orders", by_bulk, day) for row in page]) == found
+
+
+def test_old_orders_that_the_app_may_not_see_are_refused(vendor: Stub) -> None:
+    """Shopify would leave them out without a word."""
+    scopes = [{"handle": "read_orders"}]
+    vendor.answer = lambda asked: Reply({"data": {"currentAppInstallation": {"accessScopes": scopes}}})
+    connection = replace(vendor.connection(), login=None)
+    with pytest.raises(rest.Refused, match="last 60 days only") as refused:
+        read("shopify", "orders", connection, Window(date(2026, 1, 1), date(2026, 1, 5)))
+    assert "read_all_orders" in str(refused.value)
+
+
+def test_every_way_into_shopify_opens_it(company: Any) -> None:
+    expected = read("shopify", "shops", company.connection("shopify"), WEEK)
+    old_app = replace(company.connection("shopify"), login=None, password=credentials.SHOPIFY_TOKEN)
+    assert [row["name"] for page in read("shopify", "shops", old_app, WEEK) for row in page] == ["Company Shop"]
+    assert read("shopify", "shops", old_app, WEEK) == expected
+    with pytest.raises(rest.DeadToken):
+        read("shopify", "shops", replace(old_app, password="shpat_of_somebody_else"), WEEK)
+
+
 def test_search_goes_on_where_hubspot_ends_it(company: Any) -> None:
     company.handle.set(hubspot_search_cap=40)
     declared = SOURCES["hubspot"].stream("companies")
@@ -287,6 +354,7 @@ def test_a_connection_over_tls_needs_the_authority_it_names(company: Any) -> Non
         ("hubspot", "owners", "2019-01"),
         ("salesforce", "users", "v29.0"),
         ("ga4", "properties", "v3"),
+        ("shopify", "shops", "v1"),
     ],
 )
 def test_sunset_version_is_refused_and_the_setting_named(
@@ -347,5 +415,7 @@ def test_a_connection_that_cannot_work_says_which_setting(company: Any) -> None:
     for broken, word in (({"password": "no key"}, "private key"), ({"login": None}, "service account")):
         with pytest.raises(rest.Refused, match=word):
             read("ga4", "properties", replace(company.connection("ga4"), **broken), WEEK)
+    with pytest.raises(rest.Refused, match="credentials"):
+        read("shopify", "shops", replace(company.connection("shopify"), login=None, password=None), WEEK)
     with pytest.raises(rest.Refused, match="with its scheme"):
         read("hubspot", "owners", replace(company.connection("hubspot"), base_url="api.hubapi.com"), WEEK)

@@ -214,13 +214,42 @@ def test_an_incremental_build_equals_a_full_one(write: Write) -> None:
     )
     write("salesforce__accounts", {"account_id": "A1", "modified_at": "2026-01-05T10:00:00Z", "country": "France"})
     write("salesforce__opportunities", deal | {"opportunity_id": "O1", "primary_contact_id": "C1", "amount": 100})
+    order = {
+        "updated_at": "2026-01-05T10:00:00Z",
+        "created_at": "2026-01-05T10:00:00Z",
+        "currency_code": "USD",
+        "financial_status": "PAID",
+        "lines": [{"id": "gid://shopify/LineItem/1", "originalTotalSet": {"shopMoney": {"amount": "100.0"}}}],
+    }
+    write(
+        "shopify__orders",
+        order | {"order_id": "1", "email_key": "ben", "customer_id": "7"},
+        order | {"order_id": "2", "customer_id": "7", "utm_source": "google", "utm_campaign": "Later"},
+        order | {"order_id": "3", "email_key": "eve", "opportunity_id": "O1"},
+        order | {"order_id": "4", "email_key": "carl", "country_id": "BR"},
+    )
+    session = {
+        "date": "2026-01-05",
+        "property_id": "9",
+        "channel_group": "Unassigned",
+        "session_source": "google",
+        "session_medium": "cpc",
+        "campaign_id": "(not set)",
+        "country_id": "DE",
+    }
+    write(
+        "ga4__sessions",
+        session | {"campaign_name": "Later", "sessions": 5},
+        session | {"campaign_name": "12", "sessions": 7},
+    )
     publish_build(transform.build().build_id)
 
     with psycopg.connect(config.dsn("admin")) as admin:
         admin.execute(
             "insert into ops.loaded_days (source, connection_id, stream, date_day, fetched_at, load_id) values "
             "('hubspot', 'hubspot', 'contact_events', '2026-01-05', now(), 1), "
-            "('google_ads', 'google_ads', 'campaign_stats', '2026-01-05', now(), 1)"
+            "('google_ads', 'google_ads', 'campaign_stats', '2026-01-05', now(), 1), "
+            "('ga4', 'ga4', 'sessions', '2026-01-05', now(), 1)"
         )
     for changes in (
         # Two persons become one, and one vanishes; a deal's contact turns out to be somebody else.
@@ -228,6 +257,8 @@ def test_an_incremental_build_equals_a_full_one(write: Write) -> None:
             "update raw.hubspot__contacts set email_key = 'ben', _load_id = {load} where contact_id = '1'",
             "update raw.hubspot__contacts set is_archived = true, _load_id = {load} where contact_id = '3'",
             "update raw.salesforce__contacts set email_key = 'ana', _load_id = {load} where contact_id = 'C1'",
+            # The customer's other order loses its address, and with it the second order its person.
+            "update raw.shopify__orders set email_key = null, _load_id = {load} where order_id = '1'",
         ],
         # A merge with a contact nobody saw; a retracted event; an account moves; the deal is won.
         [
@@ -244,6 +275,13 @@ def test_an_incremental_build_equals_a_full_one(write: Write) -> None:
             "_fetched_at) values ('1', '12', 'Later', 'google_ads', {load}, '2026-01-07T03:00:00Z')",
             "delete from raw.google_ads__campaign_stats where campaign_id = '11'",
             "update ops.loaded_days set load_id = {load} where stream = 'campaign_stats'",
+            "delete from raw.ga4__sessions where campaign_name = '12'",
+            "update ops.loaded_days set load_id = {load} where stream = 'sessions'",
+            "update raw.shopify__orders set email_key = 'ben', _load_id = {load} where order_id = '1'",
+            # Days later something comes back, and another order is cancelled.
+            'update raw.shopify__orders set _load_id = {load}, refunds = \'[{{"createdAt": "2026-01-06T00:00:00Z", '
+            '"totalRefundedSet": {{"shopMoney": {{"amount": "30.0"}}}}}}]\' where order_id = \'3\'',
+            "update raw.shopify__orders set cancelled_at = '2026-01-06', _load_id = {load} where order_id = '4'",
         ],
         # The two part again, the vanished one is back, and sales takes the lead up.
         [
@@ -266,6 +304,15 @@ def test_an_incremental_build_equals_a_full_one(write: Write) -> None:
         publish_build(built.build_id)
     incremental = tables()
     assert sorted(rows("select n_records_merged from marts.dim_people")) == [(1,), (1,), (2,), (2,)]
+    assert rows("select sum(sessions) from marts.fct_funnel_daily") == [(5,)]
+    assert rows("select channel from marts.fct_web_sessions_daily") == [("Paid Search",)]
+    assert rows("select order_id, net_amount, is_counted from marts.fct_orders order by 1") == [
+        ("1", 100, True),
+        ("2", 100, True),
+        ("3", 70, True),
+        ("4", 100, False),
+    ]
+    assert rows("select count(*) from marts.fct_orders where opportunity_key is not null") == [(1,)]
     transform.build(full=True)
     full = tables()
     assert {name: incremental[name] for name in full if incremental[name] != full[name]} == {}

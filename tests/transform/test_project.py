@@ -22,6 +22,7 @@ MARTS = {
     "dim_products_history",
     "fct_ad_stats_daily",
     "fct_web_sessions_daily",
+    "fct_orders",
     "fct_touchpoints",
     "fct_stage_events",
     "fct_leads",

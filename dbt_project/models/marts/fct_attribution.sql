@@ -1,15 +1,20 @@
 {{
     config(
         unique_key=['conversion_id', 'model', 'touch_id'],
-        scope_column='opportunity_key',
-        scope_from=['fct_opportunities', 'int_opportunity_contacts'],
-        scope_sql="
-            select opportunity_key
+        scope_column='converted_key',
+        scope_sql=[
+            "select opportunity_key from marts_changes.fct_opportunities",
+            "select opportunity_key from marts_changes.int_opportunity_contacts",
+            "select opportunity_key
             from intermediate.int_opportunity_contacts
-            where person_key in (select person_key from marts_changes.fct_touchpoints)
-        ",
+            where person_key in (select person_key from marts_changes.fct_touchpoints)",
+            "select order_key from marts_changes.fct_orders",
+            "select order_key
+            from marts.fct_orders
+            where person_key in (select person_key from marts_changes.fct_touchpoints)",
+        ],
         track=['converted_month'],
-        indexes=[{'columns': ['opportunity_key']}, {'columns': ['converted_month']}],
+        indexes=[{'columns': ['converted_key']}, {'columns': ['opportunity_key']}, {'columns': ['converted_month']}],
     )
 }}
 
@@ -20,12 +25,33 @@ opportunities as (
     where opportunity_type <> 'renewal' and {{ in_scope('opportunity_key') }}
 ),
 
+-- What an order bills for an opportunity is the opportunity's conversion.
+orders as (
+    select
+        order_key,
+        person_key,
+        region,
+        ordered_at,
+        sum(net_amount) as amount
+    from {{ ref('fct_orders') }}
+    where is_counted and opportunity_key is null and {{ in_scope('order_key') }}
+    group by order_key, person_key, region, ordered_at
+),
+
 contacts as (
     select distinct
-        opportunity_key,
+        opportunity_key as converted_key,
         person_key
     from {{ ref('int_opportunity_contacts') }}
     where person_key is not null and {{ in_scope('opportunity_key') }}
+
+    union all
+
+    select
+        order_key as converted_key,
+        person_key
+    from orders
+    where person_key is not null
 ),
 
 touchpoints as (
@@ -35,6 +61,7 @@ touchpoints as (
 conversions as (
     select
         opportunity_key || ':opportunity' as conversion_id,
+        opportunity_key as converted_key,
         opportunity_key,
         'opportunity' as conversion_type,
         region,
@@ -46,6 +73,7 @@ conversions as (
 
     select
         opportunity_key || ':won' as conversion_id,
+        opportunity_key as converted_key,
         opportunity_key,
         'won' as conversion_type,
         region,
@@ -53,6 +81,18 @@ conversions as (
         closed_at as converted_at
     from opportunities
     where is_won
+
+    union all
+
+    select
+        order_key || ':order' as conversion_id,
+        order_key as converted_key,
+        null::text as opportunity_key,
+        'order' as conversion_type,
+        region,
+        amount,
+        ordered_at as converted_at
+    from orders
 ),
 
 -- A touch counts only before what it led to; equal times are put in order by source and touch id.
@@ -68,7 +108,7 @@ paths as (
         ) as touch_no,
         count(*) over (partition by conversions.conversion_id) as n_touches
     from conversions
-    inner join contacts on conversions.opportunity_key = contacts.opportunity_key
+    inner join contacts on conversions.converted_key = contacts.converted_key
     inner join touchpoints
         on contacts.person_key = touchpoints.person_key and conversions.converted_at > touchpoints.touched_at
 ),
@@ -142,6 +182,7 @@ credits as (
 final as (
     select
         conversions.conversion_id,
+        conversions.converted_key,
         conversions.opportunity_key,
         credits.touch_id,
         credits.campaign_key,

@@ -6,6 +6,7 @@
         scope_sql=[
             "select unnest(array[created_date, mql_date, sal_date, sql_date]) from marts_changes.fct_leads",
             "select unnest(array[created_date, closed_date]) from marts_changes.fct_opportunities",
+            "select ordered_date from marts_changes.fct_orders",
         ],
         track=['month_start'],
         indexes=[{'columns': ['month_start']}],
@@ -13,6 +14,7 @@
 }}
 {%- set has_ads = is_configured('google_ads') or is_configured('meta_ads') or is_configured('files.ad_stats') %}
 {%- set has_web = is_configured('ga4') %}
+{%- set has_shop = is_configured('shopify') %}
 {%- set has_crm = is_configured('hubspot') or is_configured('salesforce') %}
 {%- set has_leads = has_crm or is_configured('files.leads') or is_configured('files.touches') %}
 {%- set has_deals = has_crm or is_configured('files.opportunities') %}
@@ -215,6 +217,20 @@ sessions_by_day as (
     group by date_day, channel, campaign_key, region
 ),
 
+-- What an order bills for an opportunity is the opportunity's revenue.
+orders_by_day as (
+    select
+        ordered_date as date_day,
+        channel,
+        campaign_key,
+        region,
+        count(distinct order_key) as orders,
+        sum(net_amount) as order_amount
+    from {{ ref('fct_orders') }}
+    where is_counted and opportunity_key is null and {{ in_scope('ordered_date') }}
+    group by ordered_date, channel, campaign_key, region
+),
+
 -- A side that is not configured is null, one that reported nothing is 0.
 final as (
     select
@@ -237,14 +253,15 @@ final as (
         case when {{ has_deals }} then coalesce(events_by_day.won, 0) end as won,
         case when {{ has_deals }} then trim_scale(coalesce(events_by_day.won_amount, 0)) end as won_amount,
         case when {{ has_deals }} then coalesce(events_by_day.lost, 0) end as lost,
-        null::bigint as orders,
-        null::numeric as order_amount,
+        case when {{ has_shop }} then coalesce(orders_by_day.orders, 0) end as orders,
+        case when {{ has_shop }} then trim_scale(coalesce(orders_by_day.order_amount, 0)) end as order_amount,
         null::numeric as retail_amount,
         date_day,
         date_trunc('month', date_day::timestamp)::date as month_start
     from ads_by_day
     full outer join events_by_day using (date_day, channel, campaign_key, region)
     full outer join sessions_by_day using (date_day, channel, campaign_key, region)
+    full outer join orders_by_day using (date_day, channel, campaign_key, region)
 )
 
 select * from final

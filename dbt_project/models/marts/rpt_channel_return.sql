@@ -16,7 +16,7 @@ daily as (
 
 attribution as (
     select * from {{ ref('fct_attribution') }}
-    where conversion_type = 'won' and {{ in_scope('converted_month') }}
+    where conversion_type in ('won', 'order') and {{ in_scope('converted_month') }}
 ),
 
 opportunities as (
@@ -33,7 +33,7 @@ campaign_regions as (
 ),
 
 -- Clock: spend of a month beside what closed in that month. Channels without spend or revenue of their own stay rows
--- when a deal of theirs was won.
+-- when a deal of theirs was won or an order came in.
 costs as (
     select
         month_start,
@@ -44,7 +44,7 @@ costs as (
         sum(platform_conversion_value) as platform_claimed_value
     from daily
     group by month_start, channel, campaign_key, region
-    having sum(spend) <> 0 or sum(platform_conversion_value) <> 0 or sum(won) <> 0
+    having sum(spend) <> 0 or sum(platform_conversion_value) <> 0 or sum(won) <> 0 or sum(orders) <> 0
 ),
 
 -- Revenue of a campaign stands where its spend stands: on its regions if the spend was split, else on (all).
@@ -62,7 +62,7 @@ placed as (
         attribution.credited_amount,
         case when opportunities.opportunity_type = 'new_business' then attribution.credit else 0 end as customer_credit
     from attribution
-    inner join opportunities on attribution.opportunity_key = opportunities.opportunity_key
+    left join opportunities on attribution.opportunity_key = opportunities.opportunity_key
     left join campaign_regions
         on attribution.campaign_key = campaign_regions.campaign_key and attribution.region = campaign_regions.region
 ),

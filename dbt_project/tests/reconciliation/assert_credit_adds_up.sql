@@ -12,15 +12,25 @@ opportunities as not materialized (
     select * from {{ ref('fct_opportunities') }}
 ),
 
+orders as (
+    select
+        order_key,
+        sum(net_amount) as amount
+    from {{ ref('fct_orders') }}
+    where order_key in (select converted_key from credits)
+    group by order_key
+),
+
 sums as (
     select
         credits.conversion_id,
         credits.model,
         sum(credits.credit) as credit,
         sum(credits.credited_amount) as credited_amount,
-        min(opportunities.amount) as amount
+        min(coalesce(opportunities.amount, orders.amount)) as amount
     from credits
-    inner join opportunities on credits.opportunity_key = opportunities.opportunity_key
+    left join opportunities on credits.opportunity_key = opportunities.opportunity_key
+    left join orders on credits.converted_key = orders.order_key
     group by credits.conversion_id, credits.model
 ),
 
@@ -63,6 +73,23 @@ uncredited as (
                 where attribution.opportunity_key = opportunities.opportunity_key
             ) as credited
         ) <> case when opportunities.is_won then 8 else 4 end
+),
+
+uncredited_orders as (
+    select
+        orders.order_key as conversion_id,
+        'all' as model,
+        'order without credits' as problem
+    from {{ ref('fct_orders') }} as orders
+    where
+        {{ in_changes_of('fct_orders', 'order_key', 'orders.order_key') }}
+    group by orders.order_key
+    having
+        (
+            select count(distinct attribution.model)
+            from {{ ref('fct_attribution') }} as attribution
+            where attribution.converted_key = orders.order_key
+        ) <> case when bool_and(orders.is_counted and orders.opportunity_key is null) then 4 else 0 end
 )
 
 select * from wrong_sums
@@ -70,3 +97,5 @@ union all
 select * from too_late
 union all
 select * from uncredited
+union all
+select * from uncredited_orders

@@ -1,11 +1,11 @@
--- What was won in a month is what every attribution model returns for the month, unattributed included.
+-- What was won and ordered in a month is what every attribution model returns for the month, unattributed included.
 
 with
 
 won as (
     select
         month_start,
-        sum(won_amount) as amount
+        coalesce(sum(won_amount), 0) + coalesce(sum(order_amount), 0) as amount
     from {{ ref('fct_funnel_daily') }}
     where {{ in_tested_months('month_start') }}
     group by month_start

@@ -1,0 +1,282 @@
+{{
+    config(
+        unique_key=['order_key'],
+        scope_column='order_key',
+        scope_sql=[
+            "select md5('shopify' || '|' || connection_id || '|' || order_id)
+            from staging.stg_shopify__orders
+            where load_id > {since_load_id}",
+            "select orders.order_key
+            from staging.stg_shopify__orders as loaded
+            inner join intermediate.int_orders as orders
+                on loaded.connection_id = orders.connection_id and loaded.customer_id = orders.customer_id
+            where loaded.load_id > {since_load_id}",
+            "select order_key
+            from intermediate.int_orders
+            where person_key = any(array(
+                select person_key from marts_changes.int_person_records
+                union
+                select person_key from marts_changes.fct_leads
+                union
+                select person_key from marts_changes.dim_people
+            ))",
+            "select order_key
+            from intermediate.int_orders
+            where email_key = any(array(
+                select substr(named.identifier, 7)
+                from marts_changes.int_person_records as changed
+                inner join intermediate.int_person_records as records on changed.person_key = records.person_key
+                cross join lateral unnest(records.identifiers) as named (identifier)
+                where named.identifier like 'email:%'
+            ))",
+            "select order_key
+            from intermediate.int_orders
+            where opportunity_key = any(array(select opportunity_key from marts_changes.fct_opportunities))
+            or stated_opportunity_id = any(array(
+                select opportunities.opportunity_id
+                from marts_changes.fct_opportunities as changed
+                inner join marts.fct_opportunities as opportunities
+                    on changed.opportunity_key = opportunities.opportunity_key
+            ))",
+            "select order_key
+            from intermediate.int_orders
+            where lower(utm_campaign) = any(array(
+                select lower(campaign_name) from marts_changes.dim_campaigns_history
+                union
+                select lower(campaign_id) from marts_changes.dim_campaigns_history
+            ))",
+        ],
+        track=['ordered_date'],
+        indexes=[
+            {'columns': ['person_key']},
+            {'columns': ['email_key']},
+            {'columns': ['customer_id']},
+            {'columns': ['opportunity_key']},
+            {'columns': ['stated_opportunity_id']},
+            {'columns': ['lower(utm_campaign)']},
+            {'columns': ['rate_dates'], 'type': 'gin'},
+        ],
+    )
+}}
+
+with
+
+{% if is_full_build() -%}
+orders_in_scope as (
+    select * from {{ ref('stg_shopify__orders') }}
+),
+{%- else -%}
+order_ids as (
+    select
+        connection_id,
+        order_id
+    from {{ ref('stg_shopify__orders') }}
+    where load_id > {{ since_load_id() }}
+    union
+    select
+        connection_id,
+        order_id
+    from {{ this }}
+    where {{ in_scope('order_key') }}
+),
+
+orders_in_scope as (
+    select orders.*
+    from order_ids
+    inner join {{ ref('stg_shopify__orders') }} as orders
+        on order_ids.connection_id = orders.connection_id and order_ids.order_id = orders.order_id
+),
+{%- endif %}
+
+-- An order without an address is that of the customer's other orders: somebody bought at a till.
+identified as (
+    select
+        orders.*,
+        {{ surrogate_key(["'shopify'", 'orders.connection_id', 'orders.order_id']) }} as order_key,
+        coalesce(orders.email_key, of_customer.email_key) as known_email_key,
+        coalesce(orders.processed_at, orders.created_at) as ordered_at,
+        coalesce(orders.opportunity_id, noted.opportunity_id, tagged.opportunity_id) as stated_opportunity_id
+    from orders_in_scope as orders
+    left join lateral (
+        select others.email_key
+        from {{ ref('stg_shopify__orders') }} as others
+        where
+            orders.email_key is null
+            and others.connection_id = orders.connection_id
+            and others.customer_id = orders.customer_id
+            and others.email_key is not null
+        order by others.created_at desc, others.order_id desc
+        limit 1
+    ) as of_customer on true
+    left join lateral (
+        select attribute.entry ->> 'value' as opportunity_id
+        from {{ json_elements('orders.attributes') }} with ordinality as attribute (entry, place)
+        where lower(attribute.entry ->> 'key') = 'opportunity_id'
+        order by attribute.place
+        limit 1
+    ) as noted on true
+    left join lateral (
+        select split_part(tag.entry #>> '{}', ':', 2) as opportunity_id
+        from {{ json_elements('orders.tags') }} with ordinality as tag (entry, place)
+        where lower(tag.entry #>> '{}') like 'opportunity:%'
+        order by tag.place
+        limit 1
+    ) as tagged on true
+),
+
+linked as (
+    select
+        identified.*,
+        coalesce(by_email.person_key, opportunities.person_key) as person_key,
+        opportunities.opportunity_key,
+        opportunities.account_key as opportunity_account_key,
+        opportunities.region as opportunity_region
+    from identified
+    left join lateral (
+        select records.person_key
+        from {{ ref('int_person_records') }} as records
+        where records.identifiers @> array['email:' || identified.known_email_key]
+        order by records.created_at, records.source_system, records.record_id
+        limit 1
+    ) as by_email on true
+    left join lateral (
+        select
+            found.opportunity_key,
+            found.person_key,
+            found.account_key,
+            found.region
+        from {{ ref('fct_opportunities') }} as found
+        where found.opportunity_id = identified.stated_opportunity_id
+        order by found.opportunity_key
+        limit 1
+    ) as opportunities on true
+),
+
+labels as (
+    select
+        platform,
+        campaign_key,
+        channel,
+        lower(campaign_id) as label
+    from {{ ref('dim_campaigns') }}
+
+    union all
+
+    select
+        campaigns.platform,
+        campaigns.campaign_key,
+        campaigns.channel,
+        lower(versions.campaign_name) as label
+    from {{ ref('dim_campaigns_history') }} as versions
+    inner join {{ ref('dim_campaigns') }} as campaigns on versions.campaign_key = campaigns.campaign_key
+),
+
+tags as (
+    select distinct
+        utm_source,
+        utm_medium,
+        utm_campaign
+    from identified
+    where coalesce(utm_source, utm_medium) is not null
+),
+
+campaign_tags as (
+    select distinct on (tags.utm_source, tags.utm_medium, tags.utm_campaign)
+        tags.utm_source,
+        tags.utm_medium,
+        tags.utm_campaign,
+        labels.campaign_key,
+        labels.channel
+    from tags
+    left join {{ ref('utm_platforms') }} as utm_platforms on lower(tags.utm_source) = utm_platforms.utm_source
+    inner join labels on lower(tags.utm_campaign) = labels.label
+    order by
+        tags.utm_source,
+        tags.utm_medium,
+        tags.utm_campaign,
+        coalesce(labels.platform = utm_platforms.platform, false) desc,
+        labels.campaign_key
+),
+
+ruled as (
+    select
+        tags.utm_source,
+        tags.utm_medium,
+        tags.utm_campaign,
+        campaign_tags.campaign_key,
+        coalesce(by_utm.channel, campaign_tags.channel) as channel
+    from tags
+    left join campaign_tags
+        on
+            tags.utm_source is not distinct from campaign_tags.utm_source
+            and tags.utm_medium is not distinct from campaign_tags.utm_medium
+            and tags.utm_campaign is not distinct from campaign_tags.utm_campaign
+    left join lateral (
+        select rules.channel
+        from {{ ref('channel_rules') }} as rules
+        where
+            rules.field = 'utm'
+            and lower(coalesce(tags.utm_source, '')) ~ coalesce(rules.utm_source_pattern, '')
+            and lower(coalesce(tags.utm_medium, '')) ~ coalesce(rules.utm_medium_pattern, '')
+        order by rules.priority
+        limit 1
+    ) as by_utm on true
+),
+
+final as (
+    select
+        linked.order_key,
+        linked.connection_id,
+        linked.order_id,
+        linked.customer_id,
+        linked.known_email_key as email_key,
+        linked.stated_opportunity_id,
+        linked.person_key,
+        coalesce(linked.opportunity_account_key, people.account_key) as account_key,
+        linked.opportunity_key,
+        -- Its own tags, else what brought the person last.
+        case
+            when ruled.channel is not null then coalesce(ruled.campaign_key, '(no campaign)')
+            else coalesce(leads.campaign_key, '(no campaign)')
+        end as campaign_key,
+        coalesce(
+            nullif(linked.opportunity_region, 'Unknown'), nullif(people.region, 'Unknown'), regions.region, 'Unknown'
+        ) as region,
+        coalesce(ruled.channel, leads.channel, 'Unknown') as channel,
+        linked.utm_campaign,
+        case when linked.cancelled_at is not null then 'cancelled' else lower(linked.financial_status) end as status,
+        linked.sales_channel,
+        linked.currency_code,
+        coalesce(linked.taxes_included, false) as taxes_included,
+        coalesce(linked.is_test, false) as is_test,
+        not coalesce(linked.is_test, false)
+        and linked.cancelled_at is null
+        and coalesce(linked.financial_status, '') not in ('VOIDED', 'EXPIRED') as is_counted,
+        linked.ordered_at,
+        {{ reporting_date('linked.ordered_at') }} as ordered_date,
+        {{ reporting_date('linked.ordered_at') }}
+        || array(
+            select {{ reporting_date("(refund.entry ->> 'createdAt')::timestamptz") }}
+            from {{ json_elements('linked.refunds') }} with ordinality as refund (entry, place)
+            order by refund.place
+        ) as rate_dates
+    from linked
+    left join ruled
+        on
+            linked.utm_source is not distinct from ruled.utm_source
+            and linked.utm_medium is not distinct from ruled.utm_medium
+            and linked.utm_campaign is not distinct from ruled.utm_campaign
+    left join {{ ref('dim_people') }} as people on linked.person_key = people.person_key
+    left join lateral (
+        select
+            cycles.channel,
+            cycles.campaign_key
+        from {{ ref('fct_leads') }} as cycles
+        where cycles.person_key = linked.person_key and linked.ordered_at >= cycles.created_at
+        order by cycles.created_at desc, cycles.lead_key desc
+        limit 1
+    ) as leads on true
+    left join {{ ref('country_regions') }} as regions on lower(linked.country_id) = regions.country
+)
+
+select * from final

@@ -1,0 +1,216 @@
+{{
+    config(
+        unique_key=['order_key', 'order_line'],
+        scope_column='order_key',
+        scope_from=['int_orders'],
+        scope_sql="
+            select order_key
+            from intermediate.int_orders
+            where rate_dates && array(select distinct date_day from marts_changes.int_currency_rates_daily)
+        ",
+        track=['ordered_date'],
+        indexes=[{'columns': ['ordered_date']}, {'columns': ['person_key']}],
+    )
+}}
+
+with
+
+orders as (
+    select * from {{ ref('int_orders') }}
+    where {{ in_scope('order_key') }}
+),
+
+written as (
+    select
+        orders.order_key,
+        orders.taxes_included,
+        raw_orders.discount_codes,
+        raw_orders.lines,
+        raw_orders.refunds
+    from orders
+    inner join {{ ref('stg_shopify__orders') }} as raw_orders
+        on orders.connection_id = raw_orders.connection_id and orders.order_id = raw_orders.order_id
+),
+
+-- An order that lost all its lines is still an order.
+lines as (
+    select
+        written.order_key,
+        coalesce(split_part(line.entry ->> 'id', '/', 5), '(no line)') as order_line,
+        coalesce(line.line_no, 1) as line_no,
+        coalesce(nullif(line.entry ->> 'sku', ''), line.entry #>> '{product,legacyResourceId}') as product_id,
+        ({{ json_number("line.entry ->> 'quantity'") }})::integer as units,
+        case
+            when line.entry is null then 0
+            else {{ json_number("line.entry #>> '{originalTotalSet,shopMoney,amount}'") }}
+        end
+        - case when written.taxes_included then coalesce(taxes.amount, 0) else 0 end as gross_local,
+        coalesce(discounts.amount, 0) as discount_local
+    from written
+    left join lateral {{ json_elements('written.lines') }} with ordinality as line (entry, line_no) on true
+    left join lateral (
+        select sum({{ json_number("allocation.entry #>> '{allocatedAmountSet,shopMoney,amount}'") }}) as amount
+        from {{ json_elements("line.entry -> 'discountAllocations'") }} as allocation (entry)
+    ) as discounts on true
+    left join lateral (
+        select sum({{ json_number("tax.entry #>> '{priceSet,shopMoney,amount}'") }}) as amount
+        from {{ json_elements("line.entry -> 'taxLines'") }} as tax (entry)
+    ) as taxes on true
+),
+
+refunds as (
+    select
+        written.order_key,
+        written.taxes_included,
+        {{ reporting_date("(refund.entry ->> 'createdAt')::timestamptz") }} as refund_date,
+        {{ json_number("refund.entry #>> '{totalRefundedSet,shopMoney,amount}'") }} as total,
+        refund.entry #> '{refundLineItems,nodes}' as refund_lines
+    from written
+    cross join lateral {{ json_elements('written.refunds') }} as refund (entry)
+),
+
+refund_parts as (
+    select
+        refunds.order_key,
+        refunds.refund_date,
+        split_part(part.entry #>> '{lineItem,id}', '/', 5) as order_line,
+        {{ json_number("part.entry #>> '{subtotalSet,shopMoney,amount}'") }}
+        - case
+            when refunds.taxes_included
+                then coalesce({{ json_number("part.entry #>> '{totalTaxSet,shopMoney,amount}'") }}, 0)
+            else 0
+        end as amount
+    from refunds
+    cross join lateral {{ json_elements('refunds.refund_lines') }} as part (entry)
+
+    union all
+
+    -- Money back without any line: goodwill.
+    select
+        order_key,
+        refund_date,
+        null::text as order_line,
+        total as amount
+    from refunds
+    where jsonb_typeof(refund_lines) is distinct from 'array' or refund_lines = '[]'::jsonb
+),
+
+refunded_lines as (
+    select
+        refund_parts.order_key,
+        refund_parts.refund_date,
+        refund_parts.amount,
+        lines.order_line
+    from refund_parts
+    left join lines on refund_parts.order_key = lines.order_key and refund_parts.order_line = lines.order_line
+),
+
+-- What came back for no line, or for one that is gone, is spread by value: laid end to end, so that no cent is lost.
+placed as (
+    select
+        order_key,
+        order_line,
+        sum(gross_local - discount_local) over (partition by order_key) as order_value,
+        sum(gross_local - discount_local) over (partition by order_key order by line_no) as value_to,
+        gross_local - discount_local as line_value,
+        line_no
+    from lines
+),
+
+spread_refunds as (
+    select
+        pooled.order_key,
+        pooled.refund_date,
+        placed.order_line,
+        case
+            when placed.order_value = 0 and placed.line_no = 1 then pooled.amount
+            when placed.order_value = 0 then 0
+            else
+                round(pooled.amount * placed.value_to / placed.order_value, 2)
+                - round(pooled.amount * (placed.value_to - placed.line_value) / placed.order_value, 2)
+        end as amount
+    from (
+        select
+            order_key,
+            refund_date,
+            sum(amount) as amount
+        from refunded_lines
+        where order_line is null
+        group by order_key, refund_date
+    ) as pooled
+    inner join placed on pooled.order_key = placed.order_key
+
+    union all
+
+    select
+        order_key,
+        refund_date,
+        order_line,
+        amount
+    from refunded_lines
+    where order_line is not null
+),
+
+-- Refunds stand at the rate of their own day. Without a rate there is no amount, and the audit stops the publication.
+refunded as (
+    select
+        spread_refunds.order_key,
+        spread_refunds.order_line,
+        sum(spread_refunds.amount) as refund_local,
+        case when count(*) = count(rates.rate) then sum(spread_refunds.amount * rates.rate) end as refund_amount
+    from spread_refunds
+    inner join orders on spread_refunds.order_key = orders.order_key
+    left join {{ ref('int_currency_rates_daily') }} as rates
+        on spread_refunds.refund_date = rates.date_day and orders.currency_code = rates.currency_code
+    group by spread_refunds.order_key, spread_refunds.order_line
+),
+
+codes as (
+    select
+        written.order_key,
+        string_agg(code.entry #>> '{}', ', ' order by code.place) as discount_codes
+    from written
+    cross join lateral {{ json_elements('written.discount_codes') }} with ordinality as code (entry, place)
+    group by written.order_key
+),
+
+final as (
+    select
+        orders.order_key,
+        orders.order_id,
+        lines.order_line,
+        orders.person_key,
+        orders.account_key,
+        orders.opportunity_key,
+        case when lines.product_id is not null then {{ surrogate_key(['lines.product_id']) }} end as product_key,
+        lines.product_id,
+        orders.campaign_key,
+        orders.region,
+        orders.status,
+        orders.sales_channel,
+        orders.channel,
+        codes.discount_codes,
+        orders.currency_code,
+        'shopify' as source_system,
+        coalesce(lines.units, 0) as units,
+        trim_scale(lines.gross_local * rates.rate) as gross_amount,
+        trim_scale(lines.discount_local * rates.rate) as discount_amount,
+        trim_scale(case when refunded.order_key is null then 0 else refunded.refund_amount end) as refund_amount,
+        trim_scale(
+            (lines.gross_local - lines.discount_local) * rates.rate
+            - case when refunded.order_key is null then 0 else refunded.refund_amount end
+        ) as net_amount,
+        trim_scale(lines.gross_local - lines.discount_local - coalesce(refunded.refund_local, 0)) as amount_local,
+        orders.is_counted,
+        orders.is_test,
+        orders.ordered_at,
+        orders.ordered_date
+    from lines
+    inner join orders on lines.order_key = orders.order_key
+    left join refunded on lines.order_key = refunded.order_key and lines.order_line = refunded.order_line
+    left join codes on lines.order_key = codes.order_key
+    left join {{ ref('int_currency_rates_daily') }} as rates
+        on orders.ordered_date = rates.date_day and orders.currency_code = rates.currency_code
+)
+
+select * from final

@@ -1,0 +1,395 @@
+"""Shopify: orders with their lines and refunds, and the shop, over the GraphQL Admin API.
+
+An order is one record that holds its lines and refunds: whatever changes about them changes the order, so the newest
+read of an order replaces all of it. Windows are days in UTC over the time of the last change. Long windows are read by
+a bulk operation, which gives the same records.
+"""
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from tempfile import TemporaryFile
+from typing import IO, Any
+
+import orjson
+
+from funnel import rest
+from funnel.contract import Column, Connection, Source, Stream, Window
+
+DEFAULT_VERSION = "2026-10"
+DEFAULT_PAGE_SIZE = 50
+NESTED_PAGE_SIZE = 50
+LARGEST_PAGE_SIZE = 250
+# Beyond so many days one bulk operation costs less than its pages.
+DEFAULT_BULK_DAYS = 31
+# Older orders are not shown to an app without the scope read_all_orders, and nothing says that they are missing.
+VISIBLE_DAYS = 59
+ORDERS_IN_A_BODY = 500
+BUCKETS = 64
+
+STREAMS = (
+    Stream(
+        name="orders",
+        kind="changed",
+        key=("order_id",),
+        modified="updated_at",
+        lookups=("customer_id", "email_key", "opportunity_id"),
+        columns=(
+            Column("order_id", "text", "legacyResourceId", required=True),
+            Column("updated_at", "timestamptz", "updatedAt", required=True),
+            Column("created_at", "timestamptz", "createdAt", required=True),
+            Column("processed_at", "timestamptz", "processedAt"),
+            Column("cancelled_at", "timestamptz", "cancelledAt"),
+            Column("order_name", "text", "name"),
+            Column("is_test", "boolean", "test"),
+            Column("financial_status", "text", "displayFinancialStatus"),
+            Column("sales_channel", "text", "sourceName"),
+            Column("currency_code", "text", "currencyCode", required=True),
+            Column("taxes_included", "boolean", "taxesIncluded"),
+            Column("subtotal", "numeric", "subtotalPriceSet.shopMoney.amount"),
+            Column("email", "email", "email"),
+            Column("customer_id", "text", "customer.legacyResourceId"),
+            Column("country_id", "text", "billingAddress.countryCodeV2"),
+            Column("utm_source", "text", "customerJourneySummary.lastVisit.utmParameters.source"),
+            Column("utm_medium", "text", "customerJourneySummary.lastVisit.utmParameters.medium"),
+            Column("utm_campaign", "text", "customerJourneySummary.lastVisit.utmParameters.campaign"),
+            Column("opportunity_id", "text", "opportunity.value"),
+            Column("tags", "jsonb", "tags"),
+            Column("attributes", "jsonb", "customAttributes"),
+            Column("discount_codes", "jsonb", "discountCodes"),
+            Column("lines", "jsonb", "lineItems.nodes", required=True),
+            Column("refunds", "jsonb", "refunds"),
+        ),
+        ignored=("id", "lineItems.pageInfo"),
+    ),
+    Stream(
+        name="shops",
+        kind="changed",
+        key=("shop_id",),
+        columns=(
+            Column("shop_id", "text", "id", required=True),
+            Column("shop_name", "text", "name"),
+            Column("domain", "text", "myshopifyDomain"),
+            Column("time_zone", "text", "ianaTimezone"),
+            Column("currency_code", "text", "currencyCode"),
+        ),
+    ),
+)
+
+_MONEY = "{ shopMoney { amount currencyCode } }"
+_LINE = f"""id title sku quantity currentQuantity product {{ legacyResourceId }}
+originalTotalSet {_MONEY} discountAllocations {{ allocatedAmountSet {_MONEY} }} taxLines {{ priceSet {_MONEY} }}"""
+_REFUND_LINE = f"quantity lineItem {{ id }} subtotalSet {_MONEY} totalTaxSet {_MONEY}"
+_REFUND = f"id createdAt totalRefundedSet {_MONEY}"
+_PAGE = "pageInfo { hasNextPage endCursor }"
+# The whole address and the name of the customer are never asked for.
+_ORDER = """id legacyResourceId name createdAt updatedAt processedAt cancelledAt test displayFinancialStatus sourceName
+currencyCode taxesIncluded email tags discountCodes
+subtotalPriceSet { shopMoney { amount } }
+customAttributes { key value }
+customer { legacyResourceId }
+billingAddress { countryCodeV2 }
+customerJourneySummary { lastVisit { utmParameters { source medium campaign } } }"""
+
+
+def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[bytes]:
+    """One shop."""
+    with rest.connect(DIALECT, connection) as client:
+        if stream.name == "shops":
+            fields = " ".join(column.path for column in stream.columns)
+            yield client.ask(_ask(client, f"{{ shop {{ {fields} }} }}", {}, "data")).body
+            return
+        _require_old_orders(client, window)
+        if len(window.days) > int(connection.extra.get("bulk_days", DEFAULT_BULK_DAYS)):
+            yield from _in_bulk(client, window)
+        else:
+            yield from _in_pages(client, window)
+
+
+def records(stream: Stream, body: bytes) -> Iterator[dict[str, Any]]:
+    """The orders of one body; the shop is a body of its own."""
+    data = orjson.loads(body)["data"]
+    if stream.name == "shops":
+        yield data["shop"]
+    else:
+        yield from data["orders"]["nodes"]
+
+
+def _require_old_orders(client: rest.Client, window: Window) -> None:
+    if datetime.now(UTC).date() - window.from_day <= timedelta(days=VISIBLE_DAYS):
+        return
+    request = _ask(client, "{ currentAppInstallation { accessScopes { handle } } }", {}, "data")
+    scopes = rest.value_at(client.ask(request).parsed, "data.currentAppInstallation.accessScopes") or ()
+    if "read_all_orders" not in {scope.get("handle") for scope in scopes}:
+        advice = "Ask Shopify for the scope read_all_orders for this app, or read the last 60 days only."
+        message = "the app sees orders of the last 60 days only, and older days were asked for"
+        raise client.fail(rest.Refused, message, request, advice=advice)
+
+
+# Pages ------------------------------------------------------------------------------------------------------------
+
+
+def _order_fields(client: rest.Client) -> str:
+    namespace, _, key = str(client.connection.extra.get("opportunity_metafield", "funnel.opportunity_id")).partition(
+        "."
+    )
+    return f'{_ORDER}\nopportunity: metafield(namespace: "{namespace}", key: "{key}") {{ value }}'
+
+
+def _in_pages(client: rest.Client, window: Window) -> Iterator[bytes]:
+    size = min(int(client.connection.extra.get("page_size", DEFAULT_PAGE_SIZE)), LARGEST_PAGE_SIZE)
+    nested = min(size, NESTED_PAGE_SIZE)
+    query = f"""query($query: String!, $first: Int!, $after: String) {{
+orders(first: $first, after: $after, query: $query, sortKey: UPDATED_AT) {{ nodes {{ {_order_fields(client)}
+lineItems(first: {nested}) {{ nodes {{ {_LINE} }} {_PAGE} }}
+refunds {{ {_REFUND} refundLineItems(first: {nested}) {{ nodes {{ {_REFUND_LINE} }} {_PAGE} }} }} }} {_PAGE} }} }}"""
+    variables = {"query": _changed_within(window), "first": size, "after": None}
+    request = _ask(client, query, variables, "data.orders.nodes")
+    for page in rest.read_pages(client, request, _NEXT, page_size_parameter="first"):
+        orders = page.parsed["data"]["orders"]["nodes"]
+        # Every order is looked at, also after the first that was cut.
+        if sum(_complete(client, order) for order in orders):
+            yield client.clean_body(orjson.dumps({"data": {"orders": {"nodes": orders}}}))
+        else:
+            yield page.body
+
+
+def _complete(client: rest.Client, order: Any) -> bool:
+    """Read what did not fit into the first page of an order's lines and of each refund's; says whether any did not."""
+    if not isinstance(order, dict):
+        return False
+    parts = [("Order", order, "lineItems", _LINE)]
+    parts += [("Refund", refund, "refundLineItems", _REFUND_LINE) for refund in order.get("refunds") or ()]
+    was_cut = False
+    for kind, parent, name, fields in parts:
+        if rest.value_at(parent, f"{name}.pageInfo.hasNextPage"):
+            was_cut = True
+            after = parent[name]["pageInfo"]["endCursor"]
+            parent[name] = {"nodes": [*parent[name]["nodes"], *_rest(client, kind, parent["id"], name, fields, after)]}
+    return was_cut
+
+
+def _rest(client: rest.Client, kind: str, node_id: str, name: str, fields: str, after: str | None) -> Iterator[Any]:
+    query = f"""query($id: ID!, $first: Int!, $after: String) {{ node(id: $id) {{ ... on {kind} {{
+{name}(first: $first, after: $after) {{ nodes {{ {fields} }} {_PAGE} }} }} }} }}"""
+    variables = {"id": node_id, "first": LARGEST_PAGE_SIZE, "after": after}
+    request = _ask(client, query, variables, f"data.node.{name}.nodes")
+    following = rest.by_cursor_in_variables(f"data.node.{name}")
+    for page in rest.read_pages(client, request, following, page_size_parameter="first"):
+        yield from page.parsed["data"]["node"][name]["nodes"]
+
+
+_NEXT = rest.by_cursor_in_variables("data.orders")
+
+
+def _changed_within(window: Window) -> str:
+    # Without quotes Shopify ignores the time of a date-time.
+    condition = f"updated_at:>='{window.from_day}T00:00:00Z'"
+    return condition if window.until_now else f"{condition} AND updated_at:<'{window.to_day}T00:00:00Z'"
+
+
+def _ask(client: rest.Client, query: str, variables: dict[str, Any], expects: str) -> rest.Request:
+    return rest.Request(
+        "POST",
+        f"/admin/api/{client.connection.extra.get('version', DEFAULT_VERSION)}/graphql.json",
+        expects=expects if expects.endswith("nodes") else None,
+        json={"query": query, "variables": variables},
+        lacks=lambda request, parsed: None if rest.value_at(parsed, expects) is not None else f"without {expects}",
+    )
+
+
+# Bulk operations --------------------------------------------------------------------------------------------------
+
+
+def _in_bulk(client: rest.Client, window: Window) -> Iterator[bytes]:
+    """Submit, wait, download. Children come as lines of their own, anywhere in the file, and name their parents."""
+    query = f"""{{ orders(query: "{_changed_within(window)}") {{ edges {{ node {{ {_order_fields(client)}
+lineItems {{ edges {{ node {{ {_LINE} }} }} }} refunds {{ {_REFUND} }} }} }} }} }}"""
+    done = _run(client, query)
+    if done.get("url") is None:
+        # An operation that found nothing has no file.
+        return
+    link = rest.Request("GET", done["url"])
+    with client.download(link, lambda file: _lacks(file, int(done.get("objectCount") or 0))) as file:
+        for orders in _families(file):
+            for chunk in rest.in_chunks(orders, ORDERS_IN_A_BODY):
+                _refunded_lines(client, chunk)
+                yield client.clean_body(orjson.dumps({"data": {"orders": {"nodes": chunk}}}))
+
+
+def _run(client: rest.Client, query: str) -> dict[str, Any]:
+    submit = """mutation($query: String!) { bulkOperationRunQuery(query: $query, groupObjects: false) {
+bulkOperation { id status } userErrors { field message } } }"""
+    request = _ask(client, submit, {"query": query}, "data.bulkOperationRunQuery")
+    answer = client.ask(request).parsed["data"]["bulkOperationRunQuery"]
+    if answer.get("userErrors"):
+        message = str(answer["userErrors"][0].get("message", "no message"))
+        if "already in progress" in message:
+            raise client.fail(rest.QuotaExhausted, message, request, wait_seconds=300.0)
+        raise client.fail(rest.Refused, message, request)
+    poll = """query($id: ID!) { node(id: $id) { ... on BulkOperation {
+id status errorCode objectCount url partialDataUrl } } }"""
+    state = _ask(client, poll, {"id": answer["bulkOperation"]["id"]}, "data.node")
+    done: dict[str, Any] = rest.await_job(client, state, _is_over).parsed["data"]["node"]
+    if done["status"] != "COMPLETED":
+        message = f"the bulk operation ended as {done['status']} ({done.get('errorCode') or 'no error code'})"
+        raise client.fail(rest.RestartWindow, message, state)
+    return done
+
+
+def _is_over(parsed: Any) -> bool:
+    return rest.value_at(parsed, "data.node.status") not in ("CREATED", "RUNNING", "CANCELING")
+
+
+def _lacks(file: IO[bytes], due: int) -> str | None:
+    found = 0
+    for line in file:
+        found += 1
+        if not line.endswith(b"\n") and found < due:
+            break
+    return f"the file has {found} lines where {due} were due" if found < due else None
+
+
+def _families(file: IO[bytes]) -> Iterator[list[dict[str, Any]]]:
+    """Orders with their lines, a part of the file at a time: lines go to buckets by their family first."""
+    buckets = [TemporaryFile() for _ in range(BUCKETS)]  # noqa: SIM115 - closed below
+    try:
+        for text in file:
+            if text.strip():
+                record = orjson.loads(text)
+                family = record.get("__parentId") or record["id"]
+                buckets[zlib.crc32(family.encode()) % BUCKETS].write(text.rstrip(b"\n") + b"\n")
+        for bucket in buckets:
+            bucket.seek(0)
+            orders: dict[str, dict[str, Any]] = {}
+            children: list[dict[str, Any]] = []
+            for text in bucket:
+                record = orjson.loads(text)
+                if "__parentId" in record:
+                    children.append(record)
+                else:
+                    orders[record["id"]] = {**record, "lineItems": {"nodes": []}}
+            for child in children:
+                orders[child.pop("__parentId")]["lineItems"]["nodes"].append(child)
+            yield list(orders.values())
+    finally:
+        for bucket in buckets:
+            bucket.close()
+
+
+def _refunded_lines(client: rest.Client, orders: list[dict[str, Any]]) -> None:
+    """A bulk operation refuses a connection inside of a list, and refunds are a list: their lines are read by id."""
+    refunds = {refund["id"]: refund for order in orders for refund in order.get("refunds") or ()}
+    query = f"""query($ids: [ID!]!) {{ nodes(ids: $ids) {{ ... on Refund {{ id
+refundLineItems(first: {NESTED_PAGE_SIZE}) {{ nodes {{ {_REFUND_LINE} }} {_PAGE} }} }} }} }}"""
+    for ids in rest.in_chunks(list(refunds), DEFAULT_PAGE_SIZE):
+        found = client.ask(_ask(client, query, {"ids": ids}, "data.nodes")).parsed["data"]["nodes"]
+        for node in found:
+            if node is not None:
+                refunds[node["id"]]["refundLineItems"] = node["refundLineItems"]
+    for order in orders:
+        _complete(client, order)
+
+
+# Tokens and failures ----------------------------------------------------------------------------------------------
+
+
+def _sign(connection: Connection, token: str, request: rest.Request) -> rest.Request:
+    return replace(request, headers={**request.headers, "X-Shopify-Access-Token": token})
+
+
+def _log_in(client: rest.Client) -> rest.Token:
+    """A token of 24 hours for the app's credentials; a connection without a login holds a token that does not end."""
+    connection = client.connection
+    if not connection.login:
+        if not connection.password:
+            advice = "Write client id and secret into login and password, or an old custom app's token into password."
+            raise rest.refuse("shopify", connection, "the connection lacks its credentials", advice)
+        return rest.Token(connection.password)
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": connection.login,
+        "client_secret": connection.password or "",
+    }
+    answer = client.ask_for_token(rest.Request("POST", "/admin/oauth/access_token", form=form))
+    return rest.Token(answer["access_token"], expires_in=answer.get("expires_in"))
+
+
+_ADVICE = {
+    "ACCESS_DENIED": "Give the app the scope read_orders and access to protected customer data (e-mail).",
+    "undefinedField": 'Set a live version in the connection\'s extra, for example {"version": "2026-10"}.',
+}
+
+
+def _diagnose(answer: rest.Answer) -> rest.Diagnosis | None:
+    body = answer.parsed
+    if not isinstance(body, dict):
+        return None
+    if isinstance(body.get("error"), str):
+        return _diagnose_login(answer, body["error"], str(body.get("error_description", "")))
+    errors = body.get("errors")
+    if isinstance(errors, str):
+        return _diagnose_refusal(answer, errors)
+    if not isinstance(errors, list) or not errors:
+        return None
+    first = errors[0] if isinstance(errors[0], dict) else {"message": str(errors[0])}
+    code = str(rest.value_at(first, "extensions.code") or "")
+    message = f"{code}: {first.get('message', 'no message')}".removeprefix(": ")
+    if code == "THROTTLED":
+        return rest.Diagnosis(rest.Throttled, message, wait_seconds=_wait(body))
+    if code == "MAX_COST_EXCEEDED":
+        return rest.Diagnosis(rest.TooMuchData, message)
+    if code in ("INTERNAL_SERVER_ERROR", "TIMEOUT", "SHOP_INACTIVE") or answer.status >= 500:
+        if code == "SHOP_INACTIVE":
+            return rest.Diagnosis(rest.Refused, message, advice="The shop is closed or frozen: nothing can be read.")
+        return rest.Diagnosis(rest.Unavailable, message)
+    return rest.Diagnosis(rest.Refused, message, advice=_ADVICE.get(code))
+
+
+def _wait(body: Any) -> float:
+    """Seconds until the bucket holds what the query asks for, as its cost says."""
+    asked = float(rest.value_at(body, "extensions.cost.requestedQueryCost") or 0)
+    available = float(rest.value_at(body, "extensions.cost.throttleStatus.currentlyAvailable") or 0)
+    rate = float(rest.value_at(body, "extensions.cost.throttleStatus.restoreRate") or 50)
+    return max(1.0, (asked - available) / rate)
+
+
+def _diagnose_refusal(answer: rest.Answer, message: str) -> rest.Diagnosis | None:
+    if answer.status == 401:
+        return rest.Diagnosis(rest.TokenExpired, message)
+    if answer.status == 402:
+        return rest.Diagnosis(rest.Refused, message, advice="The shop is frozen: its owner has to pay Shopify.")
+    if answer.status == 403:
+        return rest.Diagnosis(rest.Refused, message, advice=_ADVICE["ACCESS_DENIED"])
+    if answer.status in (423, 430) or answer.status == 429:
+        return rest.Diagnosis(rest.Throttled, message, wait_seconds=rest.retry_after(answer) or 2.0)
+    if answer.status == 404:
+        advice = "Check the host (https://<shop>.myshopify.com) and the version in the connection's extra."
+        return rest.Diagnosis(rest.Refused, message, advice=advice)
+    if answer.status < 300 or answer.status >= 500:
+        return rest.Diagnosis(rest.Unavailable, message)
+    return rest.Diagnosis(rest.Refused, message)
+
+
+def _diagnose_login(answer: rest.Answer, error: str, description: str) -> rest.Diagnosis | None:
+    if answer.status >= 500 or answer.status == 429:
+        return None
+    message = f"{error} {description}".strip()
+    if error in ("invalid_client", "invalid_grant", "unauthorized_client", "application_cannot_be_found"):
+        advice = "Check login (client id) and password (client secret), and that the app is installed in this shop."
+        return rest.Diagnosis(rest.DeadToken, message, advice=advice)
+    return rest.Diagnosis(rest.Refused, message)
+
+
+DIALECT = rest.Dialect("shopify", sign=_sign, diagnose=_diagnose, login=_log_in)
+
+SOURCE = Source(
+    name="shopify",
+    streams=STREAMS,
+    # An order that changes, a refund included, is found by its last change; a day more, since indexing lags.
+    restatement_days=1,
+    fetch=fetch,
+    records=records,
+    owner="e-commerce",
+)

@@ -1,0 +1,242 @@
+"""The web shop of `company`: who orders what, with which codes, for which deal, and what comes back.
+
+Every order is written twice: as the shop keeps it (a `Record` with its changes) and as it really was (a `Purchase`).
+The chance of a day's orders is its own, so that people and deals live as they would without a shop.
+"""
+
+from __future__ import annotations
+
+import random
+import zlib
+from dataclasses import dataclass, field
+from datetime import date
+
+from sandbox.clock import DAY, HOUR, SECOND, day_start
+from sandbox.office import COUNTRIES, WEIGHTS, Office
+from sandbox.records import Record, Table
+from sandbox.scenario import Shop
+
+PRODUCTS = (
+    ("Starter Kit", "KIT-1", 4_900),
+    ("Sensor Pack", "SEN-5", 12_900),
+    ("Gateway", "GTW-2", 24_900),
+    ("Mounting Set", "MNT-3", 1_990),
+    ("Field Guide", "BOK-1", 2_450),
+    ("Spare Battery", "BAT-9", 1_575),
+    ("Training Seat", "TRN-4", 39_000),
+)
+CODES = (("WELCOME10", 10), ("LOYAL5", 5), ("SPRING15", 15))
+COUNTRY_CODES = {
+    "Germany": "DE",
+    "France": "FR",
+    "United Kingdom": "GB",
+    "Spain": "ES",
+    "Netherlands": "NL",
+    "United States": "US",
+    "Canada": "CA",
+    "Brazil": "BR",
+    "Japan": "JP",
+    "Australia": "AU",
+    "Singapore": "SG",
+}
+# How an order's last visit was tagged, and the channel that means.
+TAGS = (
+    (("newsletter", "email", "monthly-news"), "Email", 12),
+    (("google", "cpc", None), "Paid Search", 10),
+    (("linkedin", "social", "page-post"), "Organic Social", 4),
+    (None, None, 74),
+)
+
+
+@dataclass(frozen=True)
+class Bill:
+    """A won deal that is billed through the shop."""
+
+    at: int
+    deal_id: str
+    amount_cents: int
+    email: str | None
+    person_id: str | None
+
+
+@dataclass(slots=True)
+class Line:
+    number: str
+    product: int
+    title: str
+    sku: str
+    quantity: int
+    unit_cents: int
+    discount_cents: int = 0
+
+    @property
+    def gross_cents(self) -> int:
+        return self.quantity * self.unit_cents
+
+
+@dataclass(slots=True)
+class Back:
+    """A refund: so many cents of each line, or of the order as a whole."""
+
+    number: str
+    at: int
+    by_line: tuple[tuple[str, int, int], ...] = ()
+    total_cents: int = 0
+
+
+@dataclass(slots=True)
+class Purchase:
+    """One order as it really was. What is refunded is known from the moment of the refund."""
+
+    order_id: str
+    at: int
+    lines: list[Line]
+    person_id: str | None
+    customer: str
+    has_email: bool
+    opportunity_id: str | None
+    country: str | None
+    channel: str | None
+    campaign_id: str | None
+    is_test: bool = False
+    is_void: bool = False
+    cancelled_at: int | None = None
+    refunds: list[Back] = field(default_factory=list)
+
+
+def open_shop() -> Shop:
+    return Shop("61000000001", "company.myshopify.example", "Company Shop", "EUR", "Europe/Berlin", Table())
+
+
+def trade(office: Office, day: date) -> None:
+    """The orders of one day: some from people known to the CRM, some for won deals, most from strangers."""
+    rng = random.Random(f"{office.seed} shop {day}")
+    shop = office.scenario.shop
+    if shop is None:
+        raise LookupError("The company has no shop yet.")
+    for bill in office.bills.pop(day, ()):
+        _order(office, shop, rng, bill.at, bill=bill)
+    amount = rng.randint(5, 9) if day.weekday() >= 5 else rng.randint(12, 22)
+    moments = sorted(day_start(day) + 6 * HOUR + rng.randrange(14 * HOUR // SECOND) * SECOND for _ in range(amount))
+    for at in moments:
+        _order(office, shop, rng, at)
+
+
+def _order(office: Office, shop: Shop, rng: random.Random, at: int, bill: Bill | None = None) -> None:
+    number = office.number("order")
+    order_id = str(5_000_000_000 + number)
+    person_id, email, country = None, f"shopper{rng.randrange(4_000)}@mailbox{number % 5}.example", None
+    known = [one for one in office.shoppers[-400:] if one[0] < at] if bill is None and rng.random() < 0.4 else []
+    if bill is not None:
+        person_id, email = bill.person_id, bill.email or f"accounts{number}@mailbox1.example"
+    elif known:
+        _, person_id, email = rng.choice(known)
+    if rng.random() < 0.9:
+        country = rng.choices(COUNTRIES, WEIGHTS)[0][0]
+    lines = [_bill_line(order_id, bill)] if bill else _lines(rng, order_id)
+    codes = [] if bill else rng.choices(([], [CODES[0]], [CODES[0], CODES[1]], [CODES[2]]), (66, 18, 8, 8))[0]
+    applied = [(code, percent, _discount(lines, percent)) for code, percent in codes]
+    tags, channel = (
+        (None, None) if bill else rng.choices([(tag, name) for tag, name, _ in TAGS], [w for *_, w in TAGS])[0]
+    )
+    campaign_id = None
+    if tags is not None and tags[1] == "cpc":
+        source = rng.choice(
+            [one for one in office.sources if one.channel == "Paid Search" and one.plan.renamed is None]
+        )
+        tags, campaign_id, channel = (
+            (source.utm[0][0], source.utm[0][1], source.plan.name),
+            source.campaign.id,
+            source.channel,
+        )
+    odd = "" if bill else rng.choices(("", "test", "void", "cancelled"), (93, 2, 2, 3))[0]
+    customer = str(7_000_000_000 + zlib.crc32(email.encode()))
+    # At a till nobody asks for the address; whoever has bought online is known as a customer all the same.
+    has_email = bill is not None or rng.random() >= 0.05
+    purchase = Purchase(
+        order_id,
+        at,
+        lines,
+        person_id,
+        customer,
+        has_email,
+        bill.deal_id if bill else None,
+        country,
+        channel,
+        campaign_id,
+        is_test=odd == "test",
+        is_void=odd == "void",
+    )
+    written = email.replace("person", "Person") if rng.random() < 0.1 else email
+    record = Record(
+        order_id,
+        at,
+        {
+            "name": f"#{1_000 + number}",
+            "email": written if has_email else None,
+            "customer": customer,
+            "country": COUNTRY_CODES[country] if country else None,
+            "lines": lines,
+            "codes": applied,
+            "utm": tags,
+            "source": rng.choices(("web", "pos", "shopify_draft_order"), (90, 6, 4))[0]
+            if not bill
+            else "shopify_draft_order",
+            "deal": bill.deal_id if bill else None,
+            "test": odd == "test",
+            "status": "VOIDED" if odd == "void" else "PAID",
+            "cancelled": None,
+            "refunds": (),
+        },
+    )
+    if odd == "cancelled":
+        purchase.cancelled_at = at + rng.randint(2, 40) * HOUR
+        record.change(purchase.cancelled_at, cancelled=purchase.cancelled_at, status="VOIDED")
+    elif not odd:
+        _send_back(rng, purchase, record)
+    shop.orders.add(record)
+    office.scenario.purchases.append(purchase)
+
+
+def _bill_line(order_id: str, bill: Bill) -> Line:
+    return Line(f"{order_id}1", 99, "Invoice", "INVOICE", 1, bill.amount_cents)
+
+
+def _lines(rng: random.Random, order_id: str) -> list[Line]:
+    chosen = rng.sample(range(len(PRODUCTS)), rng.choice((1, 1, 1, 2, 2, 3, 4)))
+    found = []
+    for place, product in enumerate(chosen, start=1):
+        title, sku, cents = PRODUCTS[product]
+        found.append(Line(f"{order_id}{place}", product, title, sku, rng.choice((1, 1, 1, 2, 3)), cents))
+    return found
+
+
+def _discount(lines: list[Line], percent: int) -> dict[str, int]:
+    """Cents that one code takes off each line."""
+    taken = {}
+    for line in lines:
+        taken[line.number] = line.gross_cents * percent // 100
+        line.discount_cents += taken[line.number]
+    return taken
+
+
+def _send_back(rng: random.Random, purchase: Purchase, record: Record) -> None:
+    """One order in nine is refunded days later; some of them twice, some by a goodwill amount without any line."""
+    if rng.random() >= 0.11:
+        return
+    at = purchase.at
+    line = rng.choice(purchase.lines)
+    for number in range(rng.choice((1, 1, 2))):
+        at += rng.randint(3, 20) * DAY
+        at = at - at % DAY + rng.randint(7, 18) * HOUR
+        if number == 0 and rng.random() < 0.2:
+            back = Back(f"{purchase.order_id}9{number}", at, total_cents=500)
+        elif line.quantity > number:
+            net = line.gross_cents - line.discount_cents
+            back = Back(
+                f"{purchase.order_id}9{number}", at, ((line.number, 1, net // line.quantity),), net // line.quantity
+            )
+        else:
+            return
+        purchase.refunds.append(back)
+        record.change(at, refunds=tuple(purchase.refunds), status="PARTIALLY_REFUNDED")
