@@ -877,6 +877,8 @@ def build_data_docs(out_dir: Path) -> Path:
 _OUTSIDE = re.compile(
     r'<link\b[^>]*\bhref="https?://[^>]*>|<script\b[^>]*\bsrc="https?://[^>]*>\s*</script>|<img\b[^>]*\bsrc="https?://[^>]*>'
 )
+# An invitation to the makers' newsletter.
+_FOOTER = re.compile(r"<footer\b.*?</footer>", re.DOTALL)
 _SHEET = (
     "body{font:15px/1.5 system-ui,sans-serif;margin:2rem;color:#222}table{border-collapse:collapse;margin:.5rem 0}"
     "td,th{border:1px solid #ccc;padding:.3rem .6rem;text-align:left;vertical-align:top}"
@@ -888,12 +890,36 @@ _SHEET = (
 def _make_readable_offline(site: Path) -> None:
     """Replace what pages load from outside hosts by a short sheet, and list the pages in the index without a script."""
     for page in site.rglob("*.html"):
-        text = _OUTSIDE.sub("", page.read_text())
+        text = _FOOTER.sub("", _OUTSIDE.sub("", page.read_text()))
         if page == site / "index.html":
-            names = sorted((path.relative_to(site).as_posix() for path in site.rglob("*.html")), reverse=True)
-            links = "".join(f'<li><a href="{quote(name)}">{escape(name)}</a></li>' for name in names)
-            text = text.replace("</body>", f"<h2>Pages</h2><ul>{links}</ul></body>", 1)
+            text = text.replace("</body>", f"{_judgements(site)}{_suites(site)}</body>", 1)
         page.write_text(text.replace("</head>", f"<style>{_SHEET}</style></head>", 1))
+
+
+def _judgements(site: Path) -> str:
+    """The latest judgement of each table as a table of links, the failed ones first."""
+    rows = []
+    for page in (site / "validations").rglob("*.html"):
+        # Great Expectations lays them out as …/run/time/table.html.
+        run, moment, table = (*page.parent.parts[-2:], page.stem)
+        verdict = "failed" if re.search(r"Status:</span>.*Failed", page.read_text()) else "passed"
+        link = f'<a href="{quote(page.relative_to(site).as_posix())}">{escape(table)}</a>'
+        when = datetime.strptime(moment, "%Y%m%dT%H%M%S.%fZ").replace(tzinfo=UTC)
+        rows.append((verdict, table, f"{run} ({when:%Y-%m-%d %H:%M} UTC)", link))
+    cells = "".join(
+        f'<tr><td class="{verdict}">{verdict}</td><td>{link}</td><td>{escape(run)}</td></tr>'
+        for verdict, _, run, link in sorted(rows)
+    )
+    return f"<h2>Latest judgements</h2><table><tr><th>verdict</th><th>table</th><th>run</th></tr>{cells}</table>"
+
+
+def _suites(site: Path) -> str:
+    pages = sorted(page.relative_to(site).as_posix() for page in (site / "expectations").rglob("*.html"))
+    links = "".join(
+        f'<li><a href="{quote(page)}">{escape(page.removeprefix("expectations/").removesuffix(".html"))}</a></li>'
+        for page in pages
+    )
+    return f"<h2>Expectations</h2><ul>{links}</ul>"
 
 
 _LATEST_REPORTS = """

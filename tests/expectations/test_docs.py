@@ -23,7 +23,7 @@ def test_pages_show_every_suite_and_the_latest_judgement(warehouse: str, deliver
     index = quality.build_data_docs(tmp_path / "docs")
 
     pages = {path.relative_to(index.parent).as_posix(): path.read_text() for path in index.parent.rglob("*.html")}
-    listed = set(re.findall(r'<li><a href="([^"]+)"', pages["index.html"]))
+    listed = set(re.findall(r'<(?:li|td)><a href="([^"]+)"', pages["index.html"]))
     assert {name.replace(" ", "%20") for name in pages} - {"index.html"} <= listed
     suites = [name for name in pages if name.startswith("expectations/")]
     assert len(suites) == len(quality._stated())
@@ -34,6 +34,9 @@ def test_pages_show_every_suite_and_the_latest_judgement(warehouse: str, deliver
         text for name, text in pages.items() if name.startswith("validations/") and "dim_campaigns/" in name
     ]
     assert "build 1" in campaigns
+    verdicts = re.findall(r'<tr><td class="(\w+)">\w+</td><td><a href="[^"]+">([^<]+)</a>', pages["index.html"])
+    assert ("failed", "raw.hubspot__deals") in verdicts
+    assert verdicts[-1][0] == "passed"
     everything = "".join(pages.values())
     assert not re.search(r'<(?:link|script|img)\b[^>]*\b(?:src|href)="https?:', everything)
     assert "ana.silva" not in everything
