@@ -257,6 +257,9 @@ def test_an_incremental_build_equals_a_full_one(write: Write) -> None:
             "update raw.hubspot__contacts set email_key = 'ben', _load_id = {load} where contact_id = '1'",
             "update raw.hubspot__contacts set is_archived = true, _load_id = {load} where contact_id = '3'",
             "update raw.salesforce__contacts set email_key = 'ana', _load_id = {load} where contact_id = 'C1'",
+            # A price was edited, and nothing else about the order.
+            'update raw.shopify__orders set _load_id = {load}, lines = \'[{{"id": "gid://shopify/LineItem/1", '
+            '"originalTotalSet": {{"shopMoney": {{"amount": "90.0"}}}}}}]\' where order_id = \'2\'',
             # The customer's other order loses its address, and with it the second order its person.
             "update raw.shopify__orders set email_key = null, _load_id = {load} where order_id = '1'",
         ],
@@ -308,7 +311,7 @@ def test_an_incremental_build_equals_a_full_one(write: Write) -> None:
     assert rows("select channel from marts.fct_web_sessions_daily") == [("Paid Search",)]
     assert rows("select order_id, net_amount, is_counted from marts.fct_orders order by 1") == [
         ("1", 100, True),
-        ("2", 100, True),
+        ("2", 90, True),
         ("3", 70, True),
         ("4", 100, False),
     ]

@@ -3,14 +3,17 @@
         unique_key=['order_key'],
         scope_column='order_key',
         scope_sql=[
-            "select md5('shopify' || '|' || connection_id || '|' || order_id)
-            from staging.stg_shopify__orders
+            "select md5(source_system || '|' || connection_id || '|' || order_id)
+            from intermediate.int_orders_unioned
             where load_id > {since_load_id}",
             "select orders.order_key
-            from staging.stg_shopify__orders as loaded
+            from intermediate.int_orders_unioned as loaded
             inner join intermediate.int_orders as orders
                 on loaded.connection_id = orders.connection_id and loaded.customer_id = orders.customer_id
             where loaded.load_id > {since_load_id}",
+            "select order_key
+            from intermediate.int_orders
+            where account_record = any(array(select account_record from marts_changes.int_account_records))",
             "select order_key
             from intermediate.int_orders
             where person_key = any(array(
@@ -40,7 +43,7 @@
             ))",
             "select order_key
             from intermediate.int_orders
-            where lower(utm_campaign) = any(array(
+            where lower(campaign_label) = any(array(
                 select lower(campaign_name) from marts_changes.dim_campaigns_history
                 union
                 select lower(campaign_id) from marts_changes.dim_campaigns_history
@@ -53,7 +56,8 @@
             {'columns': ['customer_id']},
             {'columns': ['opportunity_key']},
             {'columns': ['stated_opportunity_id']},
-            {'columns': ['lower(utm_campaign)']},
+            {'columns': ['account_record']},
+            {'columns': ['lower(campaign_label)']},
             {'columns': ['rate_dates'], 'type': 'gin'},
         ],
     )
@@ -63,17 +67,19 @@ with
 
 {% if is_full_build() -%}
 orders_in_scope as (
-    select * from {{ ref('stg_shopify__orders') }}
+    select * from {{ ref('int_orders_unioned') }}
 ),
 {%- else -%}
 order_ids as (
     select
+        source_system,
         connection_id,
         order_id
-    from {{ ref('stg_shopify__orders') }}
+    from {{ ref('int_orders_unioned') }}
     where load_id > {{ since_load_id() }}
     union
     select
+        source_system,
         connection_id,
         order_id
     from {{ this }}
@@ -83,8 +89,11 @@ order_ids as (
 orders_in_scope as (
     select orders.*
     from order_ids
-    inner join {{ ref('stg_shopify__orders') }} as orders
-        on order_ids.connection_id = orders.connection_id and order_ids.order_id = orders.order_id
+    inner join {{ ref('int_orders_unioned') }} as orders
+        on
+            order_ids.source_system = orders.source_system
+            and order_ids.connection_id = orders.connection_id
+            and order_ids.order_id = orders.order_id
 ),
 {%- endif %}
 
@@ -92,20 +101,20 @@ orders_in_scope as (
 identified as (
     select
         orders.*,
-        {{ surrogate_key(["'shopify'", 'orders.connection_id', 'orders.order_id']) }} as order_key,
+        {{ surrogate_key(['orders.source_system', 'orders.connection_id', 'orders.order_id']) }} as order_key,
         coalesce(orders.email_key, of_customer.email_key) as known_email_key,
-        coalesce(orders.processed_at, orders.created_at) as ordered_at,
         coalesce(orders.opportunity_id, noted.opportunity_id, tagged.opportunity_id) as stated_opportunity_id
     from orders_in_scope as orders
     left join lateral (
         select others.email_key
-        from {{ ref('stg_shopify__orders') }} as others
+        from {{ ref('int_orders_unioned') }} as others
         where
             orders.email_key is null
+            and others.source_system = orders.source_system
             and others.connection_id = orders.connection_id
             and others.customer_id = orders.customer_id
             and others.email_key is not null
-        order by others.created_at desc, others.order_id desc
+        order by others.ordered_at desc, others.order_id desc
         limit 1
     ) as of_customer on true
     left join lateral (
@@ -130,7 +139,9 @@ linked as (
         coalesce(by_email.person_key, opportunities.person_key) as person_key,
         opportunities.opportunity_key,
         opportunities.account_key as opportunity_account_key,
-        opportunities.region as opportunity_region
+        opportunities.region as opportunity_region,
+        stated_accounts.account_key as stated_account_key,
+        dim_accounts.region as stated_account_region
     from identified
     left join lateral (
         select records.person_key
@@ -150,6 +161,9 @@ linked as (
         order by found.opportunity_key
         limit 1
     ) as opportunities on true
+    left join {{ ref('int_account_records') }} as stated_accounts
+        on identified.account_record = stated_accounts.account_record
+    left join {{ ref('dim_accounts') }} as dim_accounts on stated_accounts.account_key = dim_accounts.account_key
 ),
 
 labels as (
@@ -175,25 +189,25 @@ tags as (
     select distinct
         utm_source,
         utm_medium,
-        utm_campaign
+        campaign_label
     from identified
-    where coalesce(utm_source, utm_medium) is not null
+    where coalesce(utm_source, utm_medium, campaign_label) is not null
 ),
 
 campaign_tags as (
-    select distinct on (tags.utm_source, tags.utm_medium, tags.utm_campaign)
+    select distinct on (tags.utm_source, tags.utm_medium, tags.campaign_label)
         tags.utm_source,
         tags.utm_medium,
-        tags.utm_campaign,
+        tags.campaign_label,
         labels.campaign_key,
         labels.channel
     from tags
     left join {{ ref('utm_platforms') }} as utm_platforms on lower(tags.utm_source) = utm_platforms.utm_source
-    inner join labels on lower(tags.utm_campaign) = labels.label
+    inner join labels on lower(tags.campaign_label) = labels.label
     order by
         tags.utm_source,
         tags.utm_medium,
-        tags.utm_campaign,
+        tags.campaign_label,
         coalesce(labels.platform = utm_platforms.platform, false) desc,
         labels.campaign_key
 ),
@@ -202,7 +216,7 @@ ruled as (
     select
         tags.utm_source,
         tags.utm_medium,
-        tags.utm_campaign,
+        tags.campaign_label,
         campaign_tags.campaign_key,
         coalesce(by_utm.channel, campaign_tags.channel) as channel
     from tags
@@ -210,12 +224,13 @@ ruled as (
         on
             tags.utm_source is not distinct from campaign_tags.utm_source
             and tags.utm_medium is not distinct from campaign_tags.utm_medium
-            and tags.utm_campaign is not distinct from campaign_tags.utm_campaign
+            and tags.campaign_label is not distinct from campaign_tags.campaign_label
     left join lateral (
         select rules.channel
         from {{ ref('channel_rules') }} as rules
         where
             rules.field = 'utm'
+            and coalesce(tags.utm_source, tags.utm_medium) is not null
             and lower(coalesce(tags.utm_source, '')) ~ coalesce(rules.utm_source_pattern, '')
             and lower(coalesce(tags.utm_medium, '')) ~ coalesce(rules.utm_medium_pattern, '')
         order by rules.priority
@@ -226,13 +241,15 @@ ruled as (
 final as (
     select
         linked.order_key,
+        linked.source_system,
         linked.connection_id,
         linked.order_id,
         linked.customer_id,
         linked.known_email_key as email_key,
         linked.stated_opportunity_id,
         linked.person_key,
-        coalesce(linked.opportunity_account_key, people.account_key) as account_key,
+        linked.account_record,
+        coalesce(linked.opportunity_account_key, linked.stated_account_key, people.account_key) as account_key,
         linked.opportunity_key,
         -- Its own tags, else what brought the person last.
         case
@@ -240,18 +257,22 @@ final as (
             else coalesce(leads.campaign_key, '(no campaign)')
         end as campaign_key,
         coalesce(
-            nullif(linked.opportunity_region, 'Unknown'), nullif(people.region, 'Unknown'), regions.region, 'Unknown'
+            nullif(linked.opportunity_region, 'Unknown'),
+            nullif(linked.stated_account_region, 'Unknown'),
+            nullif(people.region, 'Unknown'),
+            regions.region,
+            'Unknown'
         ) as region,
         coalesce(ruled.channel, leads.channel, 'Unknown') as channel,
-        linked.utm_campaign,
-        case when linked.cancelled_at is not null then 'cancelled' else lower(linked.financial_status) end as status,
+        linked.campaign_label,
+        case when linked.is_cancelled then 'cancelled' else linked.payment_status end as status,
         linked.sales_channel,
         linked.currency_code,
-        coalesce(linked.taxes_included, false) as taxes_included,
-        coalesce(linked.is_test, false) as is_test,
-        not coalesce(linked.is_test, false)
-        and linked.cancelled_at is null
-        and coalesce(linked.financial_status, '') not in ('VOIDED', 'EXPIRED') as is_counted,
+        linked.taxes_included,
+        linked.is_test,
+        not linked.is_test
+        and not linked.is_cancelled
+        and coalesce(linked.payment_status, '') not in ('voided', 'expired', 'unavailable') as is_counted,
         linked.ordered_at,
         {{ reporting_date('linked.ordered_at') }} as ordered_date,
         {{ reporting_date('linked.ordered_at') }}
@@ -265,7 +286,7 @@ final as (
         on
             linked.utm_source is not distinct from ruled.utm_source
             and linked.utm_medium is not distinct from ruled.utm_medium
-            and linked.utm_campaign is not distinct from ruled.utm_campaign
+            and linked.campaign_label is not distinct from ruled.campaign_label
     left join {{ ref('dim_people') }} as people on linked.person_key = people.person_key
     left join lateral (
         select

@@ -14,7 +14,7 @@
 }}
 {%- set has_ads = is_configured('google_ads') or is_configured('meta_ads') or is_configured('files.ad_stats') %}
 {%- set has_web = is_configured('ga4') %}
-{%- set has_shop = is_configured('shopify') %}
+{%- set has_shop = is_configured('shopify') or is_configured('files.orders') %}
 {%- set has_crm = is_configured('hubspot') or is_configured('salesforce') %}
 {%- set has_leads = has_crm or is_configured('files.leads') or is_configured('files.touches') %}
 {%- set has_deals = has_crm or is_configured('files.opportunities') %}

@@ -3,11 +3,19 @@
         unique_key=['order_key', 'order_line'],
         scope_column='order_key',
         scope_from=['int_orders'],
-        scope_sql="
-            select order_key
+        scope_sql=[
+            "select md5(source_system || '|' || connection_id || '|' || order_id)
+            from intermediate.int_orders_unioned
+            where load_id > {since_load_id}",
+            "select orders.order_key
+            from staging.stg_files__order_lines as lines
+            inner join intermediate.int_orders as orders
+                on lines.connection_id = orders.connection_id and lines.order_id = orders.order_id
+            where lines.load_id > {since_load_id}",
+            "select order_key
             from intermediate.int_orders
-            where rate_dates && array(select distinct date_day from marts_changes.int_currency_rates_daily)
-        ",
+            where rate_dates && array(select distinct date_day from marts_changes.int_currency_rates_daily)",
+        ],
         track=['ordered_date'],
         indexes=[{'columns': ['ordered_date']}, {'columns': ['person_key']}],
     )
@@ -28,26 +36,25 @@ written as (
         raw_orders.lines,
         raw_orders.refunds
     from orders
-    inner join {{ ref('stg_shopify__orders') }} as raw_orders
-        on orders.connection_id = raw_orders.connection_id and orders.order_id = raw_orders.order_id
+    inner join {{ ref('int_orders_unioned') }} as raw_orders
+        on
+            orders.source_system = raw_orders.source_system
+            and orders.connection_id = raw_orders.connection_id
+            and orders.order_id = raw_orders.order_id
 ),
 
--- An order that lost all its lines is still an order.
-lines as (
+documented_lines as (
     select
         written.order_key,
-        coalesce(split_part(line.entry ->> 'id', '/', 5), '(no line)') as order_line,
-        coalesce(line.line_no, 1) as line_no,
+        split_part(line.entry ->> 'id', '/', 5) as order_line,
+        line.line_no,
         coalesce(nullif(line.entry ->> 'sku', ''), line.entry #>> '{product,legacyResourceId}') as product_id,
-        ({{ json_number("line.entry ->> 'quantity'") }})::integer as units,
-        case
-            when line.entry is null then 0
-            else {{ json_number("line.entry #>> '{originalTotalSet,shopMoney,amount}'") }}
-        end
+        {{ json_number("line.entry ->> 'quantity'") }} as units,
+        {{ json_number("line.entry #>> '{originalTotalSet,shopMoney,amount}'") }}
         - case when written.taxes_included then coalesce(taxes.amount, 0) else 0 end as gross_local,
         coalesce(discounts.amount, 0) as discount_local
     from written
-    left join lateral {{ json_elements('written.lines') }} with ordinality as line (entry, line_no) on true
+    cross join lateral {{ json_elements('written.lines') }} with ordinality as line (entry, line_no)
     left join lateral (
         select sum({{ json_number("allocation.entry #>> '{allocatedAmountSet,shopMoney,amount}'") }}) as amount
         from {{ json_elements("line.entry -> 'discountAllocations'") }} as allocation (entry)
@@ -56,6 +63,46 @@ lines as (
         select sum({{ json_number("tax.entry #>> '{priceSet,shopMoney,amount}'") }}) as amount
         from {{ json_elements("line.entry -> 'taxLines'") }} as tax (entry)
     ) as taxes on true
+),
+
+-- The amount of a filed line is what is left after its discount.
+filed_lines as (
+    select
+        orders.order_key,
+        filed.order_line,
+        row_number() over (partition by orders.order_key order by filed.order_line) as line_no,
+        filed.product_id,
+        filed.units,
+        filed.amount_local + coalesce(filed.discount_amount_local, 0) as gross_local,
+        coalesce(filed.discount_amount_local, 0) as discount_local
+    from orders
+    inner join {{ ref('stg_files__order_lines') }} as filed
+        on orders.connection_id = filed.connection_id and orders.order_id = filed.order_id
+    where orders.source_system <> 'shopify'
+),
+
+known_lines as (
+    select * from documented_lines
+    union all
+    select * from filed_lines
+),
+
+-- An order that lost all its lines is still an order.
+lines as (
+    select * from known_lines
+
+    union all
+
+    select
+        orders.order_key,
+        '(no line)' as order_line,
+        1 as line_no,
+        null::text as product_id,
+        0::numeric as units,
+        0::numeric as gross_local,
+        0::numeric as discount_local
+    from orders
+    where orders.order_key not in (select order_key from known_lines)
 ),
 
 refunds as (
@@ -191,8 +238,8 @@ final as (
         orders.channel,
         codes.discount_codes,
         orders.currency_code,
-        'shopify' as source_system,
-        coalesce(lines.units, 0) as units,
+        orders.source_system,
+        trim_scale(coalesce(lines.units, 0)) as units,
         trim_scale(lines.gross_local * rates.rate) as gross_amount,
         trim_scale(lines.discount_local * rates.rate) as discount_amount,
         trim_scale(case when refunded.order_key is null then 0 else refunded.refund_amount end) as refund_amount,

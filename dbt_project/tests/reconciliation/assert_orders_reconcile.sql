@@ -42,6 +42,18 @@ landed as (
         ), 0) as refunded
     from {{ ref('stg_shopify__orders') }} as orders
     where {{ is_loaded_since('orders.load_id') }}
+
+    union all
+
+    select
+        {{ surrogate_key(['orders.connection_id', 'orders.connection_id', 'orders.order_id']) }} as order_key,
+        coalesce(sum(lines.amount_local), 0) as paid,
+        0 as refunded
+    from {{ ref('stg_files__orders') }} as orders
+    left join {{ ref('stg_files__order_lines') }} as lines
+        on orders.connection_id = lines.connection_id and orders.order_id = lines.order_id
+    where {{ is_loaded_since('orders.load_id') }}
+    group by orders.connection_id, orders.order_id
 ),
 
 shown as (

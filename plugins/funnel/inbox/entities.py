@@ -134,6 +134,7 @@ _ENTITIES = (
         ),
         key=("order_id",),
         is_fixed=True,
+        lookups=("order_id", "customer_id", "email_key"),
     ),
     Entity(
         "order_lines",
