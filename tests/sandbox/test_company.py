@@ -21,7 +21,6 @@ EVERYTHING = """
 import hashlib, sys
 import orjson
 from datetime import date
-from funnel.sources import SOURCES
 from sandbox import hubspot, salesforce
 from sandbox.clock import moment
 from sandbox.scenario import build
