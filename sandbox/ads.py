@@ -13,7 +13,7 @@ from typing import Literal
 
 from sandbox.clock import DAY, day_start
 
-Platform = Literal["google_ads", "meta_ads"]
+Platform = Literal["google_ads", "meta_ads", "linkedin_ads", "microsoft_ads"]
 
 
 @dataclass(slots=True, frozen=True)

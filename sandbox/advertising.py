@@ -1,4 +1,4 @@
-"""The advertising of `company`: four accounts, twenty-four campaigns, and what every day costs and brings.
+"""The advertising of `company`: the ad accounts and campaigns of every platform, what each day costs and brings.
 
 Figures of a day come from the seed, the campaign and the day alone, so any day can be asked for at any time.
 """
@@ -36,6 +36,28 @@ class Plan:
 
 
 @dataclass(frozen=True)
+class Habits:
+    """What is particular to a platform: the channel of its clicks and HubSpot's word for them, how a running campaign
+    is called, its first campaign id and their distance, the share of clicks at weekends, days until figures settle."""
+
+    channel: str
+    analytics: str
+    running: str
+    first_id: int
+    id_step: int
+    weekend: float
+    lag_days: int
+
+
+HABITS: dict[Platform, Habits] = {
+    "google_ads": Habits("Paid Search", "PAID_SEARCH", "ENABLED", 21_000_000_000, 1_111, 0.55, 30),
+    "meta_ads": Habits("Paid Social", "PAID_SOCIAL", "ACTIVE", 120_210_000_000_000_000, 7_777, 0.85, 28),
+    "linkedin_ads": Habits("Paid Social", "PAID_SOCIAL", "ACTIVE", 400_000_000, 3_333, 0.40, 30),
+    "microsoft_ads": Habits("Paid Search", "PAID_SEARCH", "Active", 600_000_000, 2_222, 0.60, 30),
+}
+
+
+@dataclass(frozen=True)
 class Cast:
     """An ad account with its campaigns and how its visitors are tagged."""
 
@@ -50,6 +72,8 @@ class Cast:
 
 GOOGLE_UTM = (("google", "cpc"),)
 META_UTM = (("facebook", "paid_social"), ("instagram", "paid_social"))
+MICROSOFT_UTM = (("bing", "cpc"),)
+LINKEDIN_UTM = (("linkedin", "paid_social"),)
 
 CASTS = (
     Cast(
@@ -116,6 +140,68 @@ CASTS = (
             Plan("Hiring EU", "OUTCOME_TRAFFIC", 30, 75, 0.0),
         ),
     ),
+    Cast(
+        "linkedin_ads",
+        "512340001",
+        "Example Inc LinkedIn",
+        "USD",
+        "UTC",
+        LINKEDIN_UTM,
+        (
+            Plan("CFOs US", "SPONSORED_UPDATES", 16, 820, 4.5),
+            Plan("RevOps US", "SPONSORED_UPDATES", 22, 760, 5.0, renamed=(-25, "RevOps Leaders US")),
+            Plan("Benchmark Report US", "SPONSORED_UPDATES", 30, 540, 3.6),
+            Plan("Conversation Ads US", "SPONSORED_INMAILS", 9, 910, 3.0, starts=-55, pauses=-8),
+            Plan("Text Ads US", "TEXT_AD", 25, 310, 0.8),
+            Plan("Employer Brand US", "SPONSORED_UPDATES", 14, 480, 0.0),
+        ),
+    ),
+    Cast(
+        "linkedin_ads",
+        "512340002",
+        "Example Ltd LinkedIn",
+        "GBP",
+        "UTC",
+        LINKEDIN_UTM,
+        (
+            Plan("CFOs UK", "SPONSORED_UPDATES", 12, 640, 4.2),
+            Plan("RevOps UK", "SPONSORED_UPDATES", 15, 610, 4.6),
+            Plan("Benchmark Report UK", "SPONSORED_UPDATES", 20, 450, 3.2),
+            Plan("Retargeting UK LinkedIn", "SPONSORED_UPDATES", 11, 520, 4.0, starts=-70),
+            Plan("Audience Network Test UK", "TEXT_AD", 8, 260, 0.6, ghost=True),
+        ),
+    ),
+    Cast(
+        "microsoft_ads",
+        "180000001",
+        "Example Inc Bing",
+        "USD",
+        "UTC",
+        MICROSOFT_UTM,
+        (
+            Plan("Bing Brand US", "SEARCH", 24, 110, 3.9),
+            Plan("Bing Generic US", "SEARCH", 38, 240, 1.9, renamed=(-18, "Bing Category US")),
+            Plan("Bing Competitors US", "SEARCH", 18, 330, 1.5),
+            Plan("Bing Integrations US", "SEARCH", 16, 250, 2.2, starts=-65),
+            Plan("Bing Students US", "SEARCH", 12, 120, 0.0),
+            Plan("Bing Pricing US", "SEARCH", 14, 260, 2.6, starts=-50, pauses=-12),
+        ),
+    ),
+    Cast(
+        "microsoft_ads",
+        "180000002",
+        "Example GmbH Bing",
+        "EUR",
+        "UTC",
+        MICROSOFT_UTM,
+        (
+            Plan("Bing Brand DE", "SEARCH", 20, 85, 3.6),
+            Plan("Bing Generic DE", "SEARCH", 28, 190, 1.8),
+            Plan("Bing Demo DE", "SEARCH", 15, 230, 2.8),
+            Plan("Bing Retargeting DE", "SEARCH", 17, 95, 1.6),
+            Plan("Bing Partner Sites Test DE", "SEARCH", 32, 70, 0.7, ghost=True),
+        ),
+    ),
 )
 
 
@@ -144,7 +230,7 @@ def advertise(seed: int, anchor: date) -> tuple[list[AdAccount], list[Source]]:
             campaign = _campaign(cast, plan, number, anchor, figures)
             account.campaigns.append(campaign)
             display = plan.kind == "DISPLAY"
-            channel = "Display" if display else "Paid Search" if cast.platform == "google_ads" else "Paid Social"
+            channel = "Display" if display else HABITS[cast.platform].channel
             utm = (("google", "display"),) if display else cast.utm
             sources.append(Source(cast.platform, campaign, plan, utm, channel, figures, cast.currency))
         accounts.append(account)
@@ -154,18 +240,18 @@ def advertise(seed: int, anchor: date) -> tuple[list[AdAccount], list[Source]]:
 def _campaign(
     cast: Cast, plan: Plan, number: int, anchor: date, figures: Callable[[date], Settling | None]
 ) -> Campaign:
-    google = cast.platform == "google_ads"
+    habits = HABITS[cast.platform]
     first = anchor + timedelta(plan.starts)
     born = day_start(first, cast.time_zone)
     names = [(born, plan.name)]
     if plan.renamed:
         days, name = plan.renamed
         names.append((day_start(anchor + timedelta(days)) + 9 * HOUR, name))
-    statuses = [(born, "ENABLED" if google else "ACTIVE")]
+    statuses = [(born, habits.running)]
     if plan.pauses is not None:
         statuses.append((day_start(anchor + timedelta(plan.pauses), cast.time_zone), "PAUSED"))
     return Campaign(
-        id=str(21_000_000_000 + number * 1_111 if google else 120_210_000_000_000_000 + number * 7_777),
+        id=str(habits.first_id + number * habits.id_step),
         names=names,
         statuses=statuses,
         kind=plan.kind,
@@ -191,7 +277,8 @@ def _figures(seed: int, number: int, plan: Plan, cast: Cast, anchor: date) -> Ca
 
 def _decide(rng: random.Random, plan: Plan, cast: Cast, day: date) -> Settling | None:
     """The final figures of one campaign and day."""
-    pace = 0.55 if day.weekday() >= 5 and cast.platform == "google_ads" else 0.85 if day.weekday() >= 5 else 1.0
+    habits = HABITS[cast.platform]
+    pace = habits.weekend if day.weekday() >= 5 else 1.0
     clicks = int(plan.clicks * pace * rng.lognormvariate(0, 0.22))
     if rng.random() < 0.01:
         return None
@@ -204,5 +291,4 @@ def _decide(rng: random.Random, plan: Plan, cast: Cast, day: date) -> Settling |
     )
     final = Figures(final.spend_cents, final.impressions, final.clicks, final.conversions, final.conversions * 45.0)
     taken_back = 2 if plan.ghost and rng.random() < 0.25 else None
-    lag = 30 if cast.platform == "google_ads" else 28
-    return Settling(day_start(day, cast.time_zone), final, lag, taken_back)
+    return Settling(day_start(day, cast.time_zone), final, habits.lag_days, taken_back)

@@ -17,6 +17,14 @@ GOOGLE_REFRESH_TOKEN = "1//sandbox-refresh-token"
 GOOGLE_MANAGER_ID = "9000000009"
 META_ACCESS_TOKEN = "EAAsandboxaccesstoken"
 META_APP_SECRET = "sandbox-meta-app-secret"
+LINKEDIN_CLIENT_ID = "78sandboxclientid"
+LINKEDIN_CLIENT_SECRET = "sandbox-linkedin-secret"
+LINKEDIN_REFRESH_TOKEN = "AQW-sandbox-refresh-token"
+MICROSOFT_CLIENT_ID = "0a1b2c3d-sandbox-client"
+MICROSOFT_CLIENT_SECRET = "sandbox-microsoft-secret"
+MICROSOFT_REFRESH_TOKEN = "M.C5-sandbox-refresh-token"
+MICROSOFT_DEVELOPER_TOKEN = "BBDSANDBOXDEVTOKEN"
+MICROSOFT_CUSTOMER_ID = "25990001"
 HUBSPOT_TOKEN = "pat-eu1-sandbox-service-key"
 HUBSPOT_CLIENT_ID = "sandbox-hubspot-client"
 HUBSPOT_CLIENT_SECRET = "sandbox-hubspot-secret"
@@ -83,6 +91,32 @@ def connections(scenario: Scenario, base_url: str) -> dict[str, dict[str, Any]]:
                 "account_ids": [account.id for account in scenario.accounts("meta_ads")],
                 "app_secret": META_APP_SECRET,
                 "version": "v26.0",
+            },
+        },
+        "linkedin_ads": {
+            "conn_type": "http",
+            "host": base_url,
+            "login": LINKEDIN_CLIENT_ID,
+            "password": LINKEDIN_CLIENT_SECRET,
+            "extra": {
+                "refresh_token": LINKEDIN_REFRESH_TOKEN,
+                "account_ids": [account.id for account in scenario.accounts("linkedin_ads")],
+                "token_url": f"{base_url}/oauth/v2/accessToken",
+                "version": "202607",
+            },
+        },
+        "microsoft_ads": {
+            "conn_type": "http",
+            "host": base_url,
+            "login": MICROSOFT_CLIENT_ID,
+            "password": MICROSOFT_CLIENT_SECRET,
+            "extra": {
+                "refresh_token": MICROSOFT_REFRESH_TOKEN,
+                "developer_token": MICROSOFT_DEVELOPER_TOKEN,
+                "customer_id": MICROSOFT_CUSTOMER_ID,
+                "account_ids": [account.id for account in scenario.accounts("microsoft_ads")],
+                "token_url": f"{base_url}/common/oauth2/v2.0/token",
+                "version": "v13",
             },
         },
         "hubspot": {

@@ -22,16 +22,20 @@ from sandbox.scenario import Scenario
 
 @dataclass(slots=True)
 class Answer:
-    """Status, JSON-able payload and headers; `text` replaces the payload where a vendor does not answer JSON."""
+    """Status, JSON-able payload and headers. `text` replaces the payload where a vendor does not answer JSON; `encode`
+    makes something else than JSON of it."""
 
     payload: Any = None
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
-    text: str | None = None
+    text: str | bytes | None = None
     content_type: str = "application/json; charset=UTF-8"
+    encode: Callable[[Any], bytes] = orjson.dumps
 
     def body(self) -> bytes:
-        return self.text.encode() if self.text is not None else orjson.dumps(self.payload)
+        if self.text is None:
+            return self.encode(self.payload)
+        return self.text.encode() if isinstance(self.text, str) else self.text
 
 
 class Refusal(Exception):
@@ -105,6 +109,7 @@ class Settings:
     google_page_size: int = 10_000
     meta_default_limit: int = 25
     meta_max_limit: int = 5_000
+    linkedin_max_elements: int = 15_000
     hubspot_search_cap: int = 10_000
     hubspot_search_lag_seconds: int = 0
     salesforce_page_size: int = 2_000

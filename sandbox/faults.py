@@ -16,12 +16,12 @@ from typing import Any
 
 import orjson
 
-from sandbox import ga4, google_ads, hubspot, meta_ads, salesforce, shopify
+from sandbox import ga4, google_ads, hubspot, linkedin_ads, meta_ads, microsoft_ads, salesforce, shopify
 from sandbox.exchange import Answer, Call, World
 
 Route = Callable[[World, Call], Answer]
 Parameters = dict[str, Any]
-TOKEN_PATHS = re.compile(r"^/token$|^/oauth/|^/services/oauth2/|^/oauth2/v4/|^/admin/oauth/")
+TOKEN_PATHS = re.compile(r"^/token$|^/oauth/|^/services/oauth2/|^/common/oauth2/|^/oauth2/v4/|^/admin/oauth/")
 BULK_PATH = r"/jobs/query"
 
 
@@ -360,9 +360,57 @@ SHOPIFY_ERRORS: dict[str, Callable[[Call, Parameters], Answer]] = {
         status=403, text="<Error><Code>ExpiredToken</Code></Error>", content_type="application/xml"
     ),
 }
+LINKEDIN_ERRORS: dict[str, Callable[[Call, Parameters], Answer]] = {
+    "daily_call_limit": lambda call, parameters: linkedin_ads.error(
+        429,
+        "TOO_MANY_REQUESTS",
+        "Resource level throttle APPLICATION_AND_MEMBER DAY limit for calls to this resource is reached.",
+        101,
+    ),
+    "data_volume_throttle": lambda call, parameters: linkedin_ads.error(
+        429, "TOO_MANY_REQUESTS", "More than 45 million metric values were requested in a 5-minute window.", 101
+    ),
+    "uri_too_long": lambda call, parameters: Answer(
+        status=414, text="<html><body>Request-URI Too Long</body></html>", content_type="text/html"
+    ),
+    "expired_access_token": lambda call, parameters: linkedin_ads.token_expired(),
+    "revoked_access_token": lambda call, parameters: linkedin_ads.token_revoked(),
+    "missing_permissions": lambda call, parameters: linkedin_ads.error(
+        403, "ACCESS_DENIED", f"Not enough permissions to access: GET {call.path.removeprefix('/rest')}", 100
+    ),
+    "sunset_version": lambda call, parameters: linkedin_ads.error(
+        426, "NONEXISTENT_VERSION", "Requested version 20251101 is not active"
+    ),
+    "internal_error": lambda call, parameters: linkedin_ads.error(
+        500, "INTERNAL_SERVER_ERROR", "Internal Server Error"
+    ),
+    "refresh_token_revoked": lambda call, parameters: linkedin_ads.refuse_refresh(),
+}
+MICROSOFT_ERRORS: dict[str, Callable[[Call, Parameters], Answer]] = {
+    "concurrent_reports": lambda call, parameters: microsoft_ads.operation_error(
+        207, "ConcurrentRequestOverLimit", "Too many report requests are in progress for this user.", 429
+    ),
+    "call_rate_exceeded": lambda call, parameters: microsoft_ads.fault(
+        117, "CallRateExceeded", "Too many requests. Wait 60 seconds before you ask again.", 429
+    ),
+    "token_expired": lambda call, parameters: microsoft_ads.token_expired(),
+    "data_incomplete": lambda call, parameters: microsoft_ads.incomplete(),
+    "invalid_credentials": lambda call, parameters: microsoft_ads.fault(
+        105, "InvalidCredentials", "Authentication failed. Either supplied credentials are invalid.", 401
+    ),
+    "not_authorized": lambda call, parameters: microsoft_ads.fault(
+        106, "UserIsNotAuthorized", "The user is not authorized to perform this action.", 403
+    ),
+    "internal_error": lambda call, parameters: microsoft_ads.fault(
+        0, "InternalError", "An internal error has occurred.", 500
+    ),
+    "refresh_token_revoked": lambda call, parameters: microsoft_ads.refuse_refresh(),
+}
 ERRORS = {
     "google_ads": GOOGLE_ERRORS,
     "meta_ads": META_ERRORS,
+    "linkedin_ads": LINKEDIN_ERRORS,
+    "microsoft_ads": MICROSOFT_ERRORS,
     "hubspot": HUBSPOT_ERRORS,
     "salesforce": SALESFORCE_ERRORS,
     "ga4": GA4_ERRORS,
@@ -373,6 +421,8 @@ BULK_ERRORS = {"bulk_not_supported", "bulk_compound", "bulk_query_unsupported"}
 IN_200 = {
     "google_ads": _google_internal,
     "meta_ads": META_ERRORS["unknown_500"],
+    "linkedin_ads": LINKEDIN_ERRORS["internal_error"],
+    "microsoft_ads": MICROSOFT_ERRORS["internal_error"],
     "hubspot": HUBSPOT_ERRORS["internal_error"],
     "salesforce": SALESFORCE_ERRORS["server_unavailable"],
     "ga4": GA4_ERRORS["internal_error"],
@@ -398,7 +448,12 @@ SPOILERS = (
     "server_error",
 )
 # Ways in which one vendor alone spoils a good answer.
-OWN_SPOILERS: dict[str, tuple[str, ...]] = {"ga4": ("quota_running_out",), "shopify": ("bulk_file_cut_short",)}
+OWN_SPOILERS: dict[str, tuple[str, ...]] = {
+    "linkedin_ads": ("element_cap",),
+    "microsoft_ads": ("report_failed", "dead_address", "no_data"),
+    "ga4": ("quota_running_out",),
+    "shopify": ("bulk_file_cut_short",),
+}
 # Errors of one step of a bulk operation, which the step is known by.
 BULK_STEPS = {
     "bulk_in_progress": r"bulkOperationRunQuery",
@@ -410,6 +465,8 @@ LATER_PAGES_ONLY = {"token_expiry_mid_pagination", "empty_middle_page", "record_
 NEW_FIELD = {
     "google_ads": "campaign.brandNewField",
     "meta_ads": "brand_new_metric",
+    "linkedin_ads": "brandNewMetric",
+    "microsoft_ads": "BrandNewMetric",
     "hubspot": "properties.brand_new_property",
     "salesforce": "Brand_New__c",
     "ga4": "brandNewValues",
@@ -418,6 +475,8 @@ NEW_FIELD = {
 MISSING_FIELD = {
     "google_ads": "metrics.clicks",
     "meta_ads": "clicks",
+    "linkedin_ads": "clicks",
+    "microsoft_ads": "Clicks",
     "hubspot": "properties.lifecyclestage",
     "salesforce": "OwnerId",
     "ga4": "metricValues",
@@ -426,11 +485,15 @@ MISSING_FIELD = {
 RETYPED_FIELD: dict[str, tuple[str, Any]] = {
     "google_ads": ("metrics.clicks", "not a number"),
     "meta_ads": ("clicks", "not a number"),
+    "linkedin_ads": ("clicks", "not a number"),
+    "microsoft_ads": ("Clicks", "not a number"),
     "hubspot": ("updatedAt", "not a date"),
     "salesforce": ("CreatedDate", "not a date"),
     "ga4": ("metricValues", [{"value": "not a number"}]),
     "shopify": ("createdAt", "not a date"),
 }
+# What goes wrong with a row goes wrong in the file of a report.
+FILE_FAULTS = {"dead_address", "record_on_two_pages", "new_field", "missing_field", "retyped_field", "vanished_rows"}
 HTML = "<!DOCTYPE html><html><head><title>Sorry</title></head><body>Something went wrong.</body></html>"
 
 
@@ -461,7 +524,7 @@ class Fault:
             raise ValueError(f"there is no vendor {vendor!r}; there are {', '.join(ERRORS)}")
         if name not in known_faults()[vendor]:
             raise ValueError(f"{vendor} has no fault {name!r}; it has {', '.join(known_faults()[vendor])}")
-        default = None if name == "too_much_data" else 1
+        default = None if name in ("too_much_data", "element_cap") else 1
         times = rest.pop("times", default)
         return cls(
             vendor, name, times, int(rest.pop("after", 0)), rest.pop("stream", None), rest.pop("path", None), rest
@@ -505,6 +568,10 @@ class Fault:
         if self.name == "too_much_data":
             asked = stream == "insights" and not meta_ads.is_later_page(call) and "time_range" in _everything(call)
             return asked and meta_ads.asked_days(call) > int(self.parameters.get("max_days", 7))
+        if self.name in FILE_FAULTS and vendor is microsoft_ads:
+            return "/ReportDownload/" in call.path
+        if self.name in ("report_failed", "no_data"):
+            return call.path.endswith("/Poll")
         if self.name in LATER_PAGES_ONLY:
             return _is_later_page(vendor, call) or call.path.endswith(":searchStream")
         return True
@@ -589,7 +656,7 @@ class Faults:
             answer.text = "".join(lines[: len(lines) * 2 // 3])
             return answer
         if name == "truncated_body":
-            whole = answer.body().decode()
+            whole = answer.body()
             answer.text = whole[: max(1, int(len(whole) * float(parameters.get("share", 0.6))))]
             return answer
         if name == "quota_running_out":
@@ -598,6 +665,11 @@ class Faults:
                 "tokensPerProjectPerHour": {"consumed": 5, "remaining": int(parameters.get("remaining", 172))},
             }
             return answer
+        if name in ("report_failed", "no_data") and "ReportRequestStatus" in answer.payload:
+            status = "Error" if name == "report_failed" else "Success"
+            answer.payload = {"ReportRequestStatus": {"ReportDownloadUrl": None, "Status": status}}
+        if name == "dead_address":
+            return microsoft_ads.dead_address()
         rows = vendor.rows_of(answer.payload)
         if rows is None:
             return answer
@@ -607,6 +679,8 @@ class Faults:
             self._repeat(vendor, stream, answer, rows)
         elif name == "vanished_rows":
             _remove(rows, parameters)
+        elif name == "element_cap":
+            del rows[int(parameters.get("elements", 10)) :]
         else:
             _retouch(rows, fault)
         return answer

@@ -9,7 +9,7 @@ import random
 from dataclasses import dataclass, field
 
 from sandbox.activities import log_activities
-from sandbox.advertising import Source
+from sandbox.advertising import HABITS, Source
 from sandbox.clock import DAY, HOUR, MINUTE, day_of
 from sandbox.decisions import Kind, Person
 from sandbox.office import Firm, Office, full_name, later, tell
@@ -170,12 +170,11 @@ def _arrive(rng: random.Random, paid: list[tuple[Source, float]]) -> tuple[str, 
     )[0]
     if way == "paid" and paid:
         source = rng.choices([one for one, _ in paid], [weight for _, weight in paid])[0]
-        analytics = "PAID_SEARCH" if source.platform == "google_ads" else "PAID_SOCIAL"
+        habits = HABITS[source.platform]
         if rng.random() < 0.04:
-            channel = "Paid Search" if source.platform == "google_ads" else "Paid Social"
-            return channel, None, {"hs_analytics_source": analytics}
+            return habits.channel, None, {"hs_analytics_source": habits.analytics}
         tags, campaign_id = _tags(rng, source)
-        return source.channel, campaign_id, {"hs_analytics_source": analytics, **tags}
+        return source.channel, campaign_id, {"hs_analytics_source": habits.analytics, **tags}
     if way == "direct":
         return "Direct", None, {"hs_analytics_source": "DIRECT_TRAFFIC"}
     if way == "newsletter":

@@ -18,11 +18,20 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from sandbox import control, ga4, google_ads, hubspot, meta_ads, salesforce, shopify
+from sandbox import control, ga4, google_ads, hubspot, linkedin_ads, meta_ads, microsoft_ads, salesforce, shopify
 from sandbox.exchange import Answer, Call, Handler, Refusal, World
-from sandbox.faults import Faults
+from sandbox.faults import TOKEN_PATHS, Faults
 
-VENDORS: tuple[ModuleType, ...] = (google_ads, hubspot, salesforce, meta_ads, ga4, shopify)
+VENDORS: tuple[ModuleType, ...] = (
+    google_ads,
+    hubspot,
+    salesforce,
+    meta_ads,
+    linkedin_ads,
+    microsoft_ads,
+    ga4,
+    shopify,
+)
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 SECRETS = re.compile(r"((?:access_token|appsecret_proof|client_secret|refresh_token|assertion)=)[^&]*")
 
@@ -52,6 +61,10 @@ def vendor_of(path: str) -> ModuleType | None:
         return google_ads
     if path.startswith("/services/"):
         return salesforce
+    if path.startswith(("/rest/", "/oauth/v2/")):
+        return linkedin_ads
+    if path.startswith(("/Reporting/", "/ReportDownload/", "/common/oauth2/")):
+        return microsoft_ads
     if path.startswith(("/crm/", "/events/", "/oauth/")):
         return hubspot
     if re.match(r"/v\d+\.\d+/", path):
@@ -96,6 +109,10 @@ def _nowhere(call: Call, wrong_method: bool) -> Answer:
         return meta_ads.error(f"Unknown path components: {call.path}", 2500)
     if vendor is shopify:
         return shopify.plain_error(status, "Not Found" if status == 404 else "Method Not Allowed")
+    if vendor is linkedin_ads:
+        return linkedin_ads.error(status, "RESOURCE_NOT_FOUND", f"No virtual resource found: {call.path}")
+    if vendor is microsoft_ads:
+        return Answer(status=status, text="", content_type="text/html")
     if vendor in (google_ads, ga4):
         return Answer(
             status=status, text="<html><title>Error 404 (Not Found)!!1</title></html>", content_type="text/html"
@@ -149,7 +166,7 @@ class Sandbox:
                 "method": call.method,
                 "path": call.path,
                 "query": SECRETS.sub(r"\1…", call.query_string),
-                "body": call.body[:2_000].decode("utf-8", "replace") if not call.path.endswith("/token") else "",
+                "body": "" if TOKEN_PATHS.search(call.path) else call.body[:2_000].decode("utf-8", "replace"),
                 "status": answer.status,
                 "fault": fault.name if fault else None,
                 "seconds": round(time.perf_counter() - started, 4),

@@ -116,7 +116,12 @@ def _advertise(scenario: Scenario) -> None:
             visible_until=moment("2026-01-08"),
         )
     )
-    scenario.ad_accounts += [google, meta]
+    # Accounts that never advertised: connected, and nothing to report.
+    idle = [
+        AdAccount("linkedin_ads", "300000001", "Example Inc.", "USD", "UTC"),
+        AdAccount("microsoft_ads", "400000001", "Example Inc.", "USD", "UTC"),
+    ]
+    scenario.ad_accounts += [google, meta, *idle]
     scenario.conversion_actions.append(
         {"id": "501", "name": "Lead form", "type": "WEBPAGE", "status": "ENABLED", "click": 30, "view": 1}
     )

@@ -10,7 +10,9 @@
         {{ expression }} = any(array(
             select date_day
             from ops.loaded_days
-            where (source, stream) in (('google_ads', 'campaign_stats'), ('meta_ads', 'insights'), ('ga4', 'sessions')) and load_id > {{ since_load_id() }}
+            where
+                ((source, stream) in {{ ad_stats_streams() }} or (source, stream) = ('ga4', 'sessions'))
+                and load_id > {{ since_load_id() }}
             union
             select date_day from staging.stg_files__ad_stats
             where load_id > {{ since_load_id() }}

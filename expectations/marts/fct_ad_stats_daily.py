@@ -99,6 +99,36 @@ BATCHES = {
                         _load_id
                     from raw.meta_ads__insights
                     where date_start = any({loaded_days})
+
+                    union all
+
+                    select
+                        'microsoft_ads' as platform,
+                        account_id as ad_account_id,
+                        campaign_id,
+                        currency_code,
+                        date as date_day,
+                        spend,
+                        _load_id
+                    from raw.microsoft_ads__campaign_stats
+                    where date = any({loaded_days})
+
+                    union all
+
+                    select
+                        'linkedin_ads' as platform,
+                        campaigns.account_id as ad_account_id,
+                        stats.campaign_id,
+                        accounts.currency_code,
+                        stats.date as date_day,
+                        stats.cost_in_local_currency as spend,
+                        stats._load_id
+                    from raw.linkedin_ads__campaign_stats as stats
+                    left join (
+                        select distinct _connection_id, account_id, campaign_id from raw.linkedin_ads__campaigns
+                    ) as campaigns using (_connection_id, campaign_id)
+                    left join raw.linkedin_ads__accounts as accounts using (_connection_id, account_id)
+                    where stats.date = any({loaded_days})
                 ) as unioned
                 order by platform, ad_account_id, campaign_id, date_day, _load_id desc
             ) as counted

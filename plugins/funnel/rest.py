@@ -8,19 +8,23 @@ happen here, because they are the same everywhere. What a failure asks for is sa
     Unavailable      5xx, HTML, a body cut short, 200 with an error inside: asked again here, with growing pauses
     TokenExpired     renewed once here; when that does not help it becomes DeadToken
     TooMuchData      the window is halved, down to one day, then the page size
+    LongUrl          asked again here with the query in a form
     RestartWindow    what was read of this window is worthless; the caller discards it and fetches the window again
     QuotaExhausted   hours, not minutes: the caller gives its slot back and comes again after `wait_seconds`
     DeadToken        a person must make a new token: fail at once
     Refused          permission, unknown field, sunset version, bad setting: fail at once
 
-The first four never leave this module unless the vendor does not recover. It does not know any vendor, does not
+The first five never leave this module unless the vendor does not recover. It does not know any vendor, does not
 write files and never puts a secret into a message, a log line or a landed body.
 """
 
+import io
 import logging
 import re
 import ssl
 import time
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -28,7 +32,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import certifi
 import httpx
@@ -50,6 +54,10 @@ USER_AGENT = "funnel-warehouse/0.1"
 LONGEST_WAIT = 300.0  # seconds one throttle may hold a worker's slot
 LONGEST_WAITING = 900.0  # seconds one request may wait in all
 BELIEVED_WAITS = 3
+FIRST_POLL_PAUSE = 1.0  # seconds between two questions about a report, doubled up to the longest
+LONGEST_POLL_PAUSE = 30.0
+LONGEST_REPORT = 1_800.0
+LONGEST_QUERY = 4_000  # bytes; LinkedIn refuses 4 KB, the shortest limit of these vendors
 ATTEMPTS = 6  # of a request that finds the vendor unavailable: about half a minute
 SMALLEST_PAGE = 5
 LARGEST_IN_MEMORY = 8_000_000  # bytes of a downloaded file
@@ -118,6 +126,10 @@ class TooMuchData(VendorError):
     advice = "Ask for fewer days at once, or lower page_size in the connection's extra."
 
 
+class LongUrl(VendorError):
+    advice = "Nothing: it is asked again with the query in a form."
+
+
 class RestartWindow(VendorError):
     advice = "Discard what was read of this window and read it again from the start."
 
@@ -144,7 +156,10 @@ class UnknownField(Refused):
 class Request:
     """One question. `path` is relative to the vendor's base URL, or absolute for a token endpoint.
 
-    `expects` names the list an answer must hold: without it a 200 is an error in disguise, not an empty page.
+    `expects` names the list an answer must hold: without it a 200 is an error in disguise, not an empty page. A list of
+    `full_at` elements or more was cut by a vendor that does not say so. `query` is sent letter by letter, where a
+    vendor reads brackets and commas as structure; with `in_form` it travels in the body of a POST instead. The answer
+    to a question for an `archive` is a ZIP file, whole or not at all.
     `lacks` says what an answer that looks well lacks, for vendors that tell how much there should be.
     """
 
@@ -156,6 +171,10 @@ class Request:
     form: Mapping[str, str] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     lacks: Callable[["Request", Any], str | None] | None = None
+    query: str | None = None
+    in_form: bool = False
+    full_at: int | None = None
+    archive: bool = False
 
     @property
     def shown_path(self) -> str:
@@ -228,6 +247,17 @@ class Client:
 
     def ask(self, request: Request) -> Page:
         """Ask until the vendor answers completely, or say why it will not."""
+        if request.query is not None and len(request.query) > LONGEST_QUERY:
+            request = replace(request, in_form=True)
+        try:
+            return self._ask_with_token(request)
+        except LongUrl:
+            if request.query is None or request.in_form:
+                raise
+            log.info("%s: the address is too long, asked in a form", self.dialect.source)
+        return self._ask_with_token(replace(request, in_form=True))
+
+    def _ask_with_token(self, request: Request) -> Page:
         try:
             return self._ask_patiently(request)
         except TokenExpired as expired:
@@ -239,6 +269,10 @@ class Client:
             return self._ask_patiently(request)
         except TokenExpired as expired:
             raise self._as(DeadToken, expired) from None
+
+    def download_archive(self, address: str) -> Page:
+        """The ZIP file at an address that a body named, asked for without the token, which is not for strangers."""
+        return self._ask_patiently(Request("GET", address, archive=True), signed=False)
 
     def ask_for_token(self, request: Request) -> dict[str, Any]:
         """What a token endpoint answers: asked without a token, and sure to hold one."""
@@ -308,7 +342,7 @@ class Client:
             raise self._as(QuotaExhausted, throttled, wait_seconds=wait) from None
 
     def _ask_once(self, request: Request, token: str | None) -> Page:
-        sent = request if token is None else self.dialect.sign(self.connection, token, request)
+        sent = _spell_out(request if token is None else self.dialect.sign(self.connection, token, request))
         failure: VendorError
         try:
             # Streamed, because a response that was read whole lies in a cycle with its body until the next collection.
@@ -318,16 +352,22 @@ class Client:
                 params=dict(sent.params) or None,
                 json=sent.json,
                 data=dict(sent.form) if sent.form is not None else None,
+                content=sent.query if sent.in_form else None,
                 headers=dict(sent.headers),
             ) as response:
                 body = b"".join(response.iter_bytes())
         except httpx.HTTPError as error:
             failure = self._unanswered(error, request)
         else:
-            answer = Answer(response.status_code, response.headers, body, _parse(body))
-            diagnosis = self.dialect.diagnose(answer) or _diagnose_by_status(answer) or _diagnose_shape(request, answer)
+            parsed = _read_archive(body) if request.archive and response.is_success else _parse(body)
+            answer = Answer(response.status_code, response.headers, body, parsed)
+            diagnosis = (
+                (_diagnose_archive(answer) if request.archive else self.dialect.diagnose(answer))
+                or _diagnose_by_status(answer)
+                or _diagnose_shape(request, answer)
+            )
             if diagnosis is None:
-                return Page(self.clean_body(answer.body), answer.parsed)
+                return Page(answer.body if request.archive else self.clean_body(answer.body), answer.parsed)
             failure = self.fail(
                 diagnosis.error,
                 diagnosis.message,
@@ -500,26 +540,102 @@ def read_pages(
         yield page
 
 
-def read_halving(window: Window, read: Callable[[Window], Iterator[Page]]) -> Iterator[Page]:
+def read_halving(
+    window: Window,
+    read: Callable[[Window], Iterator[Page]],
+    read_day: Callable[[Window], Iterator[Page]] | None = None,
+) -> Iterator[Page]:
     """The pages of a window; if its first one is too much for the vendor, those of its halves, down to one day.
 
-    Only the first page is answered so: halves of a window already half read would deliver its rows twice.
+    Only the first page is answered so: halves of a window already half read would deliver its rows twice. `read_day`
+    asks for less than `read` when even one day is too much.
     """
     pages = read(window)
     try:
         first = next(pages, None)
     except TooMuchData as error:
         if len(window.days) == 1:
-            raise
+            if read_day is None:
+                raise
+            yield from read_day(window)
+            return
         middle = window.from_day + timedelta(days=len(window.days) // 2)
         log.warning("%s: window %s to %s is too much at once, halved", error.source, window.from_day, window.to_day)
         first = None
         pages = _chain(
-            read_halving(Window(window.from_day, middle), read), read_halving(replace(window, from_day=middle), read)
+            read_halving(Window(window.from_day, middle), read, read_day),
+            read_halving(replace(window, from_day=middle), read, read_day),
         )
     if first is not None:
         yield first
     yield from pages
+
+
+def read_splitting(items: list[Any], read: Callable[[list[Any]], Iterator[Page]]) -> Iterator[Page]:
+    """The pages of a question about `items`; if it is too much for the vendor, of its halves, down to one of them."""
+    pages = read(items)
+    try:
+        first = next(pages, None)
+    except TooMuchData as error:
+        if len(items) == 1:
+            raise
+        log.warning("%s: a question about %d at once is too much, halved", error.source, len(items))
+        middle = len(items) // 2
+        first = None
+        pages = _chain(read_splitting(items[:middle], read), read_splitting(items[middle:], read))
+    if first is not None:
+        yield first
+    yield from pages
+
+
+@dataclass(frozen=True)
+class Report:
+    """How a vendor makes a file on request, which is asked for, asked about until it is ready, and fetched.
+
+    poll     the question about its state, from the submission and its answer
+    state    what the answer to that question says; an unknown word counts as a failure
+    address  where the file lies, from the same answer; None when there is nothing to fetch
+    """
+
+    poll: Callable[[Request, Any], Request]
+    state: Callable[[Any], str]
+    address: Callable[[Any], str | None]
+    pending: tuple[str, ...]
+    ready: tuple[str, ...]
+
+
+def read_report(client: Client, submission: Request, report: Report) -> Iterator[Page]:
+    """The file of a report, or nothing where the vendor has no data. The only loop that waits for a report.
+
+    Addresses live for minutes: when one is dead the report is asked about again, which gives a fresh one.
+    """
+    submitted = client.ask(submission).parsed
+    waited, pause, fetches = 0.0, FIRST_POLL_PAUSE, 0
+    while True:
+        question = report.poll(submission, submitted)
+        answer = client.ask(question).parsed
+        state = report.state(answer)
+        if state in report.pending:
+            if waited >= LONGEST_REPORT:
+                raise client.fail(Unavailable, f"the report is still not ready after {waited:.0f} s", question)
+            sleep(pause)
+            waited, pause = waited + pause, min(2 * pause, LONGEST_POLL_PAUSE)
+            continue
+        if state not in report.ready:
+            raise client.fail(RestartWindow, f"the report ended as {state!r}", question)
+        address = report.address(answer)
+        if address is None:
+            return
+        try:
+            page = client.download_archive(address)
+        except (Refused, DeadToken, TokenExpired):
+            fetches += 1
+            if fetches == BELIEVED_WAITS:
+                raise
+            log.info("%s: the address of a report is dead, asked for another", client.dialect.source)
+            continue
+        yield page
+        return
 
 
 def by_token_in_body(answer_path: str, request_field: str) -> Paginator:
@@ -638,6 +754,15 @@ def value_at(parsed: Any, path: str) -> Any:
     return parsed
 
 
+def in_windows(window: Window, days: int) -> Iterator[Window]:
+    """`window` in parts of at most `days` days, the oldest first."""
+    start = window.from_day
+    while start < window.to_day:
+        end = min(start + timedelta(days=days), window.to_day)
+        yield replace(window, from_day=start, to_day=end)
+        start = end
+
+
 def in_chunks(items: list[Any], size: int) -> Iterator[list[Any]]:
     """`items`, at most `size` at a time."""
     for start in range(0, len(items), size):
@@ -654,12 +779,14 @@ def _diagnose_by_status(answer: Answer) -> Diagnosis | None:
     what = f"HTTP {status} with {len(answer.body)} bytes of {kind}"
     if 200 <= status < 300:
         if answer.parsed is None:
-            return Diagnosis(Unavailable, f"{what} that is not complete JSON: cut short, or a page for people")
+            return Diagnosis(Unavailable, f"{what} that is not complete: cut short, or a page for people")
         return None
     if status == 401:
         return Diagnosis(TokenExpired, what)
     if status == 429:
         return Diagnosis(Throttled, what, wait_seconds=retry_after(answer))
+    if status == 414:
+        return Diagnosis(LongUrl, what)
     if status in (404, 410, 426):
         return Diagnosis(
             Refused, what, advice="Check the base URL and the version in the connection: it may be sunset."
@@ -673,9 +800,19 @@ def _diagnose_by_status(answer: Answer) -> Diagnosis | None:
     return Diagnosis(Refused, what)
 
 
+def _diagnose_archive(answer: Answer) -> Diagnosis | None:
+    """Storage refuses in HTML or XML what a vendor would refuse in JSON: the address is dead."""
+    if answer.status in (400, 401, 403, 404, 410):
+        return Diagnosis(Refused, f"HTTP {answer.status} for a file", advice="Nothing if it passes: addresses die.")
+    return None
+
+
 def _diagnose_shape(request: Request, answer: Answer) -> Diagnosis | None:
-    if request.expects and not isinstance(value_at(answer.parsed, request.expects), list):
+    found = value_at(answer.parsed, request.expects) if request.expects else None
+    if request.expects and not isinstance(found, list):
         return Diagnosis(Unavailable, f"HTTP {answer.status} without the list {request.expects!r} that was asked for")
+    if request.full_at is not None and isinstance(found, list) and len(found) >= request.full_at:
+        return Diagnosis(TooMuchData, f"a full answer of {len(found)} elements, cut without a word")
     if request.lacks and (missing := request.lacks(request, answer.parsed)):
         return Diagnosis(Unavailable, f"HTTP {answer.status} {missing}")
     return None
@@ -685,6 +822,34 @@ def retry_after(answer: Answer) -> float | None:
     """The seconds of a Retry-After header; dates, which none of these vendors sends, count as silence."""
     value = answer.headers.get("retry-after", "")
     return float(value) if re.fullmatch(r"\d+(\.\d+)?", value) else None
+
+
+def seconds_to_midnight() -> float:
+    """Until the next day begins in UTC, which is when daily budgets begin anew; a minute later, to be sure."""
+    now = datetime.now(UTC)
+    midnight = datetime(now.year, now.month, now.day, tzinfo=UTC) + timedelta(days=1)
+    return (midnight - now).total_seconds() + 60
+
+
+def _read_archive(body: bytes) -> dict[str, int] | None:
+    """Names and sizes of the files of a ZIP archive, None when it is not whole."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(body)) as archive:
+            return None if archive.testzip() else {one.filename: one.file_size for one in archive.infolist()}
+    except (zipfile.BadZipFile, EOFError, zlib.error):
+        return None
+
+
+def _spell_out(request: Request) -> Request:
+    """A request with a `query` as HTTP sends it: in the address, or as the form of a POST that says it is a GET."""
+    if request.query is None:
+        return request
+    query = "&".join(part for part in (request.query, urlencode(request.params)) if part)
+    if not request.in_form:
+        return replace(request, path=f"{request.path}?{query}", query=query, params={})
+    # Rest.li calls it query tunnelling.
+    form = {"Content-Type": "application/x-www-form-urlencoded", "X-HTTP-Method-Override": request.method}
+    return replace(request, method="POST", query=query, params={}, headers={**request.headers, **form})
 
 
 def _parse(body: bytes) -> Any:

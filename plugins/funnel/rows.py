@@ -20,6 +20,7 @@ from funnel.contract import Source, Stream, Window
 from funnel.privacy import keyed_hash, normalise_email
 
 NULL = "\\N"
+LINES_AT_ONCE = 5_000
 ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 # Between the tokens of a JSON text line ends and tabs are mere layout.
 _SPACES = bytes.maketrans(b"\t\n\r", b"   ")
@@ -339,7 +340,7 @@ def lines(
                     tally.readable += len(getattr(decoded, source.envelope or ""))
                     yield text
                     continue
-        yield _careful_lines(source, stream, body, to_fields, secret, tail, tally)
+        yield from _careful_lines(source, stream, body, to_fields, secret, tail, tally)
 
 
 def _careful_lines(
@@ -350,9 +351,14 @@ def _careful_lines(
     secret: bytes,
     tail: str,
     tally: Tally,
-) -> str:
+) -> Iterator[str]:
+    """The lines of one body, some thousand at a time: a report is one body, however long it is."""
     readable: list[str] = []
     for record in source.records(stream, body):
+        if len(readable) == LINES_AT_ONCE:
+            tally.readable += LINES_AT_ONCE
+            yield "".join(readable)
+            readable.clear()
         try:
             readable.append("\t".join(to_fields(record, tally.new_fields)) + tail)
         except Unreadable as error:
@@ -369,7 +375,7 @@ def _careful_lines(
                 "\t".join(text if text == NULL else text.translate(ESCAPES) for text in fields) + "\n"
             )
     tally.readable += len(readable)
-    return "".join(readable)
+    yield "".join(readable)
 
 
 def _key_of(stream: Stream, record: Any) -> str:

@@ -7,7 +7,16 @@ from funnel.contract import raw_table
 from funnel.sources import SOURCES
 
 ROOT = Path(__file__).parents[2]
-SANDBOX_SOURCES = {"google_ads", "meta_ads", "hubspot", "salesforce", "ga4", "shopify"}
+SANDBOX_SOURCES = {
+    "google_ads",
+    "meta_ads",
+    "linkedin_ads",
+    "microsoft_ads",
+    "hubspot",
+    "salesforce",
+    "ga4",
+    "shopify",
+}
 
 
 def modules(folder: str) -> set[str]:

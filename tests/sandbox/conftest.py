@@ -90,6 +90,45 @@ class Vendors:
         token = {"access_token": credentials.META_ACCESS_TOKEN}
         return self.http.request(method, f"/{version}/{path}", params={**token, **parameters})
 
+    def linkedin_token(self):
+        form = {
+            "grant_type": "refresh_token",
+            "client_id": credentials.LINKEDIN_CLIENT_ID,
+            "client_secret": credentials.LINKEDIN_CLIENT_SECRET,
+            "refresh_token": credentials.LINKEDIN_REFRESH_TOKEN,
+        }
+        return self.http.post("/oauth/v2/accessToken", data=form).json()["access_token"]
+
+    def linkedin(self, path, query="", version="202607", headers=None):
+        """`query` as it stands: brackets and commas are structure."""
+        known = {"LinkedIn-Version": version, "X-Restli-Protocol-Version": "2.0.0"}
+        known |= self._bearer("linkedin_ads", self.linkedin_token) | (headers or {})
+        return self.http.get(f"/rest/{path}?{query}", headers=known)
+
+    def microsoft_token(self):
+        form = {
+            "grant_type": "refresh_token",
+            "client_id": credentials.MICROSOFT_CLIENT_ID,
+            "client_secret": credentials.MICROSOFT_CLIENT_SECRET,
+            "refresh_token": credentials.MICROSOFT_REFRESH_TOKEN,
+            "scope": "https://ads.microsoft.com/msads.manage offline_access",
+        }
+        return self.http.post("/common/oauth2/v2.0/token", data=form).json()["access_token"]
+
+    def microsoft(self, operation, body, headers=None):
+        known = {"DeveloperToken": credentials.MICROSOFT_DEVELOPER_TOKEN}
+        known |= self._bearer("microsoft_ads", self.microsoft_token) | (headers or {})
+        return self.http.post(f"/Reporting/v13/GenerateReport/{operation}", json=body, headers=known)
+
+    def microsoft_file(self, report):
+        """The answer with the file of a report, polled until there is one; None without data."""
+        submitted = self.microsoft("Submit", {"ReportRequest": report}).json()
+        while True:
+            polled = self.microsoft("Poll", submitted).json()["ReportRequestStatus"]
+            if polled["Status"] != "Pending":
+                address = polled["ReportDownloadUrl"]
+                return None if address is None else self.http.get(address)
+
     def hubspot(self, method, path, **options):
         headers = {"Authorization": f"Bearer {credentials.HUBSPOT_TOKEN}"}
         return self.http.request(method, path, headers=headers, **options)

@@ -1,14 +1,42 @@
 """The vendors' own clients, unmodified, read the sandbox: what strangers accept is honest."""
 
 import json
+import os
+import shutil
+import subprocess
+import sys
 import time
+from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 import requests
 
 from sandbox import credentials
+from sandbox.clock import moment
+from sandbox.scenario import build
+from tests.sandbox.conftest import ANCHOR
+
+FOREIGN = Path(__file__).parent / "foreign"
 
 ACCOUNT = "331122334455661"
+
+
+def run_apart(name, *arguments):
+    """What foreign/read_<name>.py prints, in an environment of foreign/<name>.txt that uv makes and caches."""
+    kept = Path(os.environ.get("FUNNEL_HOME", ".local")) / "bootstrap"
+    found = (shutil.which("uv"), *(str(path) for path in (kept / "bin/uv", kept / "lib/bin/uv") if path.exists()))
+    uv = next((path for path in found if path), None)
+    if uv is None:
+        pytest.skip("uv is not on the PATH: it makes the environment of a client whose packages do not fit ours.")
+    command = [uv, "run", "--quiet", "--isolated", "--no-project", "--python", sys.executable]
+    command += ["--with-requirements", FOREIGN / f"{name}.txt", "python", FOREIGN / f"read_{name}.py", *arguments]
+    environment = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "VIRTUAL_ENV")}
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=500, check=False)
+    if "started" not in run.stdout:
+        pytest.skip(f"The environment of {name} cannot be made here: {run.stderr.strip()[-300:]}")
+    assert run.returncode == 0, run.stderr[-2_000:]
+    return json.loads(run.stdout.splitlines()[-1])
 
 
 # --- Salesforce: simple-salesforce, which always speaks https --------------------------------------------------------
@@ -380,3 +408,68 @@ def test_shopify_client_names_a_refusal(shopify_client):
     shopify_client.headers["X-Shopify-Access-Token"] = "wrong"
     with pytest.raises(HTTPError, match="401"):
         shopify_client.execute("{ shop { name } }")
+
+
+# --- LinkedIn: Airbyte's connector, whose packages do not fit ours, in an environment of its own ----------------------
+
+
+def test_airbytes_linkedin_connector_reads_the_sandbox(company):
+    """Unmodified, with its own fields, windows and pages; it sends a version long sunset."""
+    company.set(accept_sunset_versions=True)
+    keys = (credentials.LINKEDIN_CLIENT_ID, credentials.LINKEDIN_CLIENT_SECRET, credentials.LINKEDIN_REFRESH_TOKEN)
+    # Campaigns changed last before the start date would be left out.
+    read = run_apart(
+        "linkedin", company.base_url, "2026-07-01", *keys, "accounts", "campaigns", "ad_campaign_analytics"
+    )
+    assert read["errors"] == []
+    records = read["records"]
+    scenario = build("company", 7, date.fromisoformat(ANCHOR))
+    now = moment(ANCHOR)
+    accounts = scenario.accounts("linkedin_ads")
+    assert {one["currency"] for one in records["accounts"]} == {account.currency for account in accounts}
+    assert {str(one["id"]): one["name"] for one in records["campaigns"]} == {
+        campaign.id: campaign.name_at(now) for account in accounts for campaign in account.campaigns
+    }
+    days = [date(2026, 7, 1) + timedelta(number) for number in range(150)]
+    spent = {
+        (campaign.id, day.isoformat()): (figures.spend_cents, figures.clicks)
+        for account in accounts
+        for campaign in account.campaigns
+        for day in days
+        if (figures := account.report(campaign, day, now))
+    }
+    assert len(spent) > 1_000
+    assert spent == {
+        (one["sponsoredCampaign"], one["start_date"]): (round(float(one["costInLocalCurrency"]) * 100), one["clicks"])
+        for one in records["ad_campaign_analytics"]
+    }
+
+
+# --- Microsoft: msads, whose models are a thousand modules, in an environment of its own too --------------------------
+
+
+def test_msads_submits_polls_downloads_and_parses_a_report(company):
+    """With its own reader of the lines around the rows."""
+    keys = (
+        credentials.MICROSOFT_CLIENT_ID,
+        credentials.MICROSOFT_CLIENT_SECRET,
+        credentials.MICROSOFT_REFRESH_TOKEN,
+        credentials.MICROSOFT_DEVELOPER_TOKEN,
+        credentials.MICROSOFT_CUSTOMER_ID,
+    )
+    read = run_apart("microsoft", company.base_url, *keys, "180000001")
+    account = build("company", 7, date.fromisoformat(ANCHOR)).accounts("microsoft_ads")[0]
+    now = moment(ANCHOR)
+    expected = {
+        (campaign.id, day.isoformat()): (campaign.name_at(now), str(figures.clicks), figures.spend_cents)
+        for campaign in account.campaigns
+        for day in (date(2026, 11, 1) + timedelta(number) for number in range(14))
+        if (figures := account.report(campaign, day, now))
+    }
+    assert {
+        (row["CampaignId"], row["TimePeriod"]): (row["CampaignName"], row["Clicks"], round(float(row["Spend"]) * 100))
+        for row in read["rows"]
+    } == expected
+    assert read["count"] == len(expected) > 60
+    assert read["time_zone"] == "(GMT) Greenwich Mean Time: Dublin, Edinburgh, Lisbon, London"
+    assert (read["aggregation"], read["incomplete"], read["columns"][0]) == ("Daily", False, "TimePeriod")

@@ -1,5 +1,6 @@
 """The company over HTTP: the same bytes from the same seed, another state at another moment, ready-made connections."""
 
+import copy
 import hashlib
 import json
 import os
@@ -16,6 +17,7 @@ from sandbox.clock import moment
 from sandbox.process import ROOT
 from sandbox.scenario import build
 from tests.sandbox.conftest import ANCHOR, Vendors
+from tests.sandbox.test_faults import MICROSOFT_REPORT, csv_of
 
 EVERYTHING = """
 import hashlib, sys
@@ -191,6 +193,24 @@ def test_spend_served_is_the_spend_of_the_truth_to_the_cent(company, ask_company
             time_range='{"since":"2026-08-25","until":"2026-11-22"}',
         ).json()["data"]
         served |= {(row["date_start"], "meta_ads", account, row["campaign_id"]): Decimal(row["spend"]) for row in rows}
+    for account in ("512340001", "512340002"):
+        elements = ask_company.linkedin(
+            "adAnalytics",
+            "q=analytics&pivot=CAMPAIGN&timeGranularity=DAILY&fields=dateRange,pivotValues,costInLocalCurrency"
+            "&dateRange=(start:(year:2026,month:8,day:25),end:(year:2026,month:11,day:22))"
+            f"&accounts=List(urn%3Ali%3AsponsoredAccount%3A{account})",
+        ).json()["elements"]
+        for row in elements:
+            day = "{year}-{month:02d}-{day:02d}".format(**row["dateRange"]["start"])
+            campaign = row["pivotValues"][0].rpartition(":")[2]
+            served[day, "linkedin_ads", account, campaign] = Decimal(row["costInLocalCurrency"])
+    for account in ("180000001", "180000002"):
+        report = copy.deepcopy(MICROSOFT_REPORT)
+        report["Scope"]["AccountIds"] = [account]
+        report["Time"]["CustomDateRangeStart"] = {"Day": 25, "Month": 8, "Year": 2026}
+        report["Time"]["CustomDateRangeEnd"] = {"Day": 22, "Month": 11, "Year": 2026}
+        for day, campaign, _, spend in csv_of(ask_company.microsoft_file(report))[0][1:]:
+            served[day, "microsoft_ads", account, campaign] = Decimal(spend)
     scenario = build("company", 7, date.fromisoformat(ANCHOR))
     now = datetime.fromisoformat(ANCHOR).replace(tzinfo=UTC)
     true = truth.spend(scenario, now, date(2026, 8, 25), date(2026, 11, 22))

@@ -112,7 +112,7 @@ def test_spend_comes_in_three_currencies_and_some_of_it_never_converts(scenario)
     spent = Counter()
     for row in rows:
         spent[row.platform, row.campaign_id] += row.amount
-    assert len(spent) == 24
+    assert len(spent) == 46
     attracted = {one.campaign_id for one in truth.lead_cycles(scenario, AS_OF)}
     barren = {campaign: amount for (_, campaign), amount in spent.items() if campaign not in attracted}
     assert barren

@@ -23,6 +23,12 @@ WEEK = Window(date(2026, 11, 9), date(2026, 11, 16))
 VENDORS = [source for source in SOURCES.values() if source.name != "files"]
 STREAMS = [(source.name, stream.name) for source in VENDORS for stream in source.streams]
 DATED = [(source.name, stream.name) for source in VENDORS for stream in source.streams if stream.kind == "dated"]
+AD_STATISTICS = {
+    "google_ads": "campaign_stats",
+    "meta_ads": "insights",
+    "linkedin_ads": "campaign_stats",
+    "microsoft_ads": "campaign_stats",
+}
 # Objects and sObjects as the sandbox's scenario names them.
 TABLES = {
     ("salesforce", "leads"): "Lead",
@@ -46,6 +52,9 @@ def in_small_pages(company: Any, source: str) -> Connection:
     if source == "salesforce":
         company.handle.set(salesforce_page_size=5)
         return company.connection(source)
+    if source == "linkedin_ads":
+        company.handle.set(linkedin_max_elements=20)
+        return company.connection(source, page_size=5, max_elements=20)
     return company.connection(source, page_size=5)
 
 
@@ -68,10 +77,18 @@ def midnight(day: date) -> int:
 def expected_keys(company: Any, source: str, stream: str, window: Window) -> set[tuple[str, ...]]:
     """What the scenario holds for the window, worked out without any HTTP."""
     start, end = midnight(window.from_day), midnight(window.to_day)
-    if source in ("google_ads", "meta_ads"):
+    if source in AD_STATISTICS:
         accounts = company.scenario.accounts(source)
         if stream == "accounts":
             return {(account.id,) for account in accounts}
+        if stream == "campaigns" and source == "microsoft_ads":
+            # Its report names what was shown in the window.
+            return {
+                (account.id, campaign.id)
+                for account in accounts
+                for campaign in account.campaigns
+                if any(account.report(campaign, day, company.now) for day in window.days)
+            }
         if stream == "campaigns":
             return {
                 (account.id, campaign.id)
@@ -80,7 +97,7 @@ def expected_keys(company: Any, source: str, stream: str, window: Window) -> set
                 if campaign.is_listed(company.now)
             }
         return {
-            (account.id, campaign.id, str(day))
+            (campaign.id, str(day)) if source == "linkedin_ads" else (account.id, campaign.id, str(day))
             for account in accounts
             for campaign in account.campaigns
             for day in window.days
@@ -141,14 +158,22 @@ def test_every_record_is_read_to_the_last_row_of_the_last_page(company: Any, sou
     assert paged == whole
 
 
-@pytest.mark.parametrize(("source", "stream"), [("google_ads", "campaign_stats"), ("meta_ads", "insights")])
+@pytest.mark.parametrize(("source", "stream"), AD_STATISTICS.items())
 def test_spend_is_what_the_accounts_spent_to_the_cent(company: Any, source: str, stream: str) -> None:
     spent: Counter[tuple[str, str]] = Counter()
+    accounts_of_campaigns = {
+        campaign.id: account for account in company.scenario.accounts(source) for campaign in account.campaigns
+    }
     for page in read(source, stream, company.connection(source), QUARTER):
         for row in page:
             if source == "google_ads":
                 cents = int(row["metrics"]["costMicros"]) // 10_000
                 spent[row["customer"]["id"], row["customer"]["currencyCode"]] += cents
+            elif source == "linkedin_ads":
+                account = accounts_of_campaigns[row["campaign_id"]]
+                spent[account.id, account.currency] += int(row["costInLocalCurrency"].replace(".", ""))
+            elif source == "microsoft_ads":
+                spent[row["AccountId"], row["CurrencyCode"]] += int(row["Spend"].replace(".", ""))
             else:
                 units, _, fraction = row["spend"].partition(".")
                 spent[row["account_id"], row["account_currency"]] += int(units) * 100 + int(fraction.ljust(2, "0"))
@@ -163,23 +188,27 @@ def test_spend_is_what_the_accounts_spent_to_the_cent(company: Any, source: str,
     }
 
 
-@pytest.mark.parametrize(("source", "stream"), [("google_ads", "campaign_stats"), ("meta_ads", "insights")])
+@pytest.mark.parametrize(("source", "stream"), AD_STATISTICS.items())
 def test_a_window_holds_exactly_its_days_in_every_accounts_zone(company: Any, source: str, stream: str) -> None:
     """Late in the evening in London it is tomorrow in Berlin already."""
     late = "2026-11-22T23:30:00Z"
     company.handle.set_now(late)
     window = Window(date(2026, 11, 20), date(2026, 11, 24))
     rows = [row for page in read(source, stream, company.connection(source), window) for row in page]
+    accounts_of_campaigns = {
+        campaign.id: account.id for account in company.scenario.accounts(source) for campaign in account.campaigns
+    }
     seen: dict[str, set[str]] = {}
     for row in rows:
-        account, day = key_of(SOURCES[source].stream(stream), row)[0::2]
-        seen.setdefault(account, set()).add(day)
+        key = key_of(SOURCES[source].stream(stream), row)
+        account = accounts_of_campaigns[key[-2]]
+        seen.setdefault(account, set()).add(key[-1])
     zones = {account.id: account.time_zone for account in company.scenario.accounts(source)}
     assert seen == {
         account: {str(day) for day in window.days if day <= day_of(moment(late), zone)}
         for account, zone in zones.items()
     }
-    assert source == "meta_ads" or len({max(days) for days in seen.values()}) == 2
+    assert source != "google_ads" or len({max(days) for days in seen.values()}) == 2
 
 
 @pytest.mark.parametrize(("source", "stream"), DATED)
@@ -300,6 +329,113 @@ def test_every_way_into_shopify_opens_it(company: Any) -> None:
         read("shopify", "shops", replace(old_app, password="shpat_of_somebody_else"), WEEK)
 
 
+def test_linkedin_windows_are_sized_so_that_no_answer_is_full(company: Any) -> None:
+    """Six and five campaigns on seven days: three days at a time are 18 elements at most."""
+    company.handle.set(linkedin_max_elements=20)
+    whole = read("linkedin_ads", "campaign_stats", company.connection("linkedin_ads"), WEEK)
+    company.handle.control("DELETE", "requests")
+    sized = read("linkedin_ads", "campaign_stats", company.connection("linkedin_ads", max_elements=20), WEEK)
+    asked = [one for one in company.handle.requests() if one["path"] == "/rest/adAnalytics"]
+    assert [len(page) < 20 for page in sized] == [True] * 6
+    assert len(asked) == 6
+    lost = sum(map(len, sized)) - sum(map(len, whole))
+    assert lost > 0, "without its windows the answer was cut in silence"
+
+
+def test_a_full_answer_of_linkedin_is_halved_down_to_some_campaigns_of_a_day(company: Any) -> None:
+    """The cap is lower than the connector was told: only a full answer shows it."""
+    expected = expected_keys(company, "linkedin_ads", "campaign_stats", WEEK)
+    declared = SOURCES["linkedin_ads"].stream("campaign_stats")
+    company.handle.set(linkedin_max_elements=3)
+    connection = company.connection("linkedin_ads", max_elements=3)
+    rows = [row for page in read("linkedin_ads", "campaign_stats", connection, WEEK) for row in page]
+    assert Counter(key_of(declared, row) for row in rows).most_common(1)[0][1] == 1
+    assert {key_of(declared, row) for row in rows} == expected
+    by_campaign = [one for one in company.handle.requests() if "campaigns=List(" in one["query"]]
+    assert len(by_campaign) > 7
+
+
+def test_linkedin_is_asked_in_a_form_where_the_address_would_be_too_long(
+    company: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = read("linkedin_ads", "campaign_stats", company.connection("linkedin_ads"), WEEK)
+    monkeypatch.setattr(rest, "LONGEST_QUERY", 200)
+    company.handle.control("DELETE", "requests")
+    assert read("linkedin_ads", "campaign_stats", company.connection("linkedin_ads"), WEEK) == whole
+    asked = [one for one in company.handle.requests() if one["path"] == "/rest/adAnalytics"]
+    assert {(one["method"], one["query"], one["status"]) for one in asked} == {("POST", "", 200)}
+
+
+def test_an_account_that_linkedin_does_not_show_is_refused_and_not_empty(company: Any, slept: list[float]) -> None:
+    connection = company.connection("linkedin_ads", account_ids=["599999999"])
+    with pytest.raises(rest.Refused, match="role in this ad account"):
+        read("linkedin_ads", "campaign_stats", connection, WEEK)
+    assert slept == []
+
+
+def test_linkedin_takes_an_access_token_without_a_refresh_token(company: Any) -> None:
+    import httpx
+
+    made = company.connection("linkedin_ads")
+    form = {"grant_type": "refresh_token", "client_id": made.login, "client_secret": made.password}
+    form["refresh_token"] = made.extra["refresh_token"]
+    token = httpx.post(made.extra["token_url"], data=form).json()["access_token"]
+    static = company.connection("linkedin_ads", access_token=token, refresh_token="")
+    assert read("linkedin_ads", "accounts", static, WEEK) == read("linkedin_ads", "accounts", made, WEEK)
+    dead = company.connection("linkedin_ads", access_token="long-since-expired")
+    with pytest.raises(rest.DeadToken):
+        read("linkedin_ads", "accounts", dead, WEEK)
+
+
+def test_a_report_of_microsoft_keeps_what_it_says_of_its_zone(company: Any) -> None:
+    def zones(**extra: Any) -> set[str]:
+        connection = company.connection("microsoft_ads", **extra)
+        return {
+            row["Report Time Zone"]
+            for page in read("microsoft_ads", "campaign_stats", connection, WEEK)
+            for row in page
+        }
+
+    assert zones() == {"(GMT) Greenwich Mean Time: Dublin, Edinburgh, Lisbon, London"}
+    assert zones(report_time_zone="EasternTimeUSCanada") == {"(GMT-05:00) Eastern Time (US and Canada)"}
+
+
+def test_a_report_of_microsoft_without_data_is_no_body_at_all(company: Any) -> None:
+    before = Window(date(2026, 1, 1), date(2026, 1, 3))
+    assert read("microsoft_ads", "campaign_stats", company.connection("microsoft_ads"), before) == []
+
+
+def test_the_token_of_microsoft_does_not_follow_a_file_elsewhere(company: Any) -> None:
+    """The address comes out of a body: what it names may be anybody's."""
+    sent: list[Any] = []
+    ask_once = rest.Client._ask_once
+
+    def listen(self: Any, request: Any, token: str | None) -> Any:
+        sent.append((request.path, token))
+        return ask_once(self, request, token)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rest.Client, "_ask_once", listen)
+        read("microsoft_ads", "campaign_stats", company.connection("microsoft_ads"), WEEK)
+    files = [token for path, token in sent if "/ReportDownload/" in path]
+    assert files == [None, None]
+    assert all(token for path, token in sent if "/GenerateReport/" in path)
+
+
+def test_a_report_of_many_rows_is_loaded_a_few_at_a_time(company: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from funnel import rows
+
+    monkeypatch.setattr(rows, "LINES_AT_ONCE", 10)
+    source = SOURCES["microsoft_ads"]
+    stream = source.stream("campaign_stats")
+    bodies = list(source.fetch(company.connection("microsoft_ads"), stream, WEEK))
+    tally = rows.Tally()
+    texts = list(rows.lines(source, stream, "microsoft_ads", WEEK, bodies, b"secret", "\n", tally))
+    assert max(text.count("\n") for text in texts) == 10
+    assert sum(text.count("\n") for text in texts) == tally.readable > 60
+    assert tally.quarantined == 0
+
+
 def test_search_goes_on_where_hubspot_ends_it(company: Any) -> None:
     company.handle.set(hubspot_search_cap=40)
     declared = SOURCES["hubspot"].stream("companies")
@@ -351,6 +487,8 @@ def test_a_connection_over_tls_needs_the_authority_it_names(company: Any) -> Non
     [
         ("google_ads", "campaigns", "v19"),
         ("meta_ads", "campaigns", "v20.0"),
+        ("linkedin_ads", "campaigns", "202511"),
+        ("microsoft_ads", "campaigns", "v12"),
         ("hubspot", "owners", "2019-01"),
         ("salesforce", "users", "v29.0"),
         ("ga4", "properties", "v3"),
@@ -402,6 +540,8 @@ def test_a_connection_that_cannot_work_says_which_setting(company: Any) -> None:
     for source, stream, extra, word in (
         ("google_ads", "campaigns", {"customer_ids": []}, "customer_ids"),
         ("meta_ads", "campaigns", {"account_ids": []}, "account_ids"),
+        ("linkedin_ads", "campaigns", {"account_ids": []}, "account_ids"),
+        ("microsoft_ads", "campaigns", {"account_ids": []}, "account_ids"),
         ("salesforce", "users", {"grant_type": "password"}, "grant_type"),
         ("ga4", "properties", {"property_ids": []}, "property_ids"),
         ("ga4", "properties", {"property_ids": ["G-12345"]}, "permissions"),

@@ -19,6 +19,62 @@ from {{ ref('stg_google_ads__campaign_stats') }}
 union all
 
 select
+    connection_id,
+    ad_account_id,
+    campaign_id,
+    load_id,
+    'microsoft_ads' as platform,
+    currency_code,
+    impressions,
+    clicks,
+    spend_local,
+    platform_conversions,
+    platform_conversion_value as platform_conversion_value_local,
+    date_day
+from {{ ref('stg_microsoft_ads__campaign_stats') }}
+
+union all
+
+-- LinkedIn's statistics name the campaign only, and a campaign is of one account for ever. Spend of a campaign that was
+-- never described has no currency, and the audit stops the publication.
+select
+    stats.connection_id,
+    coalesce(campaigns.ad_account_id, '(unknown account)') as ad_account_id,
+    stats.campaign_id,
+    stats.load_id,
+    'linkedin_ads' as platform,
+    campaigns.currency_code,
+    stats.impressions,
+    stats.clicks,
+    stats.spend_local,
+    (
+        select sum(action.conversions)
+        from (
+            values
+            ('externalWebsiteConversions', stats.external_website_conversions),
+            ('oneClickLeads', stats.one_click_leads)
+        ) as action (action_type, conversions)
+        inner join {{ ref('conversion_actions') }} as counted
+            on action.action_type = counted.action_type and counted.platform = 'linkedin_ads'
+    ) as platform_conversions,
+    stats.platform_conversion_value as platform_conversion_value_local,
+    stats.date_day
+from {{ ref('stg_linkedin_ads__campaign_stats') }} as stats
+left join (
+    select distinct on (versions.connection_id, versions.campaign_id)
+        versions.connection_id,
+        versions.campaign_id,
+        versions.ad_account_id,
+        accounts.currency_code
+    from {{ ref('stg_linkedin_ads__campaign_versions') }} as versions
+    left join {{ ref('stg_linkedin_ads__accounts') }} as accounts
+        on versions.connection_id = accounts.connection_id and versions.ad_account_id = accounts.ad_account_id
+    order by versions.connection_id, versions.campaign_id, versions.fetched_at desc
+) as campaigns using (connection_id, campaign_id)
+
+union all
+
+select
     insights.connection_id,
     insights.ad_account_id,
     insights.campaign_id,

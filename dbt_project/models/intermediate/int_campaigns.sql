@@ -16,23 +16,12 @@ stats as not materialized (
 described as (
     select
         connection_id,
-        'google_ads' as platform,
+        platform,
         ad_account_id,
         campaign_id,
         min(fetched_at) as first_described_at
-    from {{ ref('stg_google_ads__campaign_versions') }}
-    group by connection_id, ad_account_id, campaign_id
-
-    union all
-
-    select
-        connection_id,
-        'meta_ads' as platform,
-        ad_account_id,
-        campaign_id,
-        min(fetched_at) as first_described_at
-    from {{ ref('stg_meta_ads__campaign_versions') }}
-    group by connection_id, ad_account_id, campaign_id
+    from {{ ref('int_campaign_versions_unioned') }}
+    group by connection_id, platform, ad_account_id, campaign_id
 ),
 
 {% if is_full_build() -%}
@@ -51,7 +40,7 @@ read_days as (
     select date_day
     from {{ ref('stg_ops__loaded_days') }}
     where
-        (source_name, stream) in (('google_ads', 'campaign_stats'), ('meta_ads', 'insights'))
+        (source_name, stream) in {{ ad_stats_streams() }}
         and load_id > {{ since_load_id() }}
     union
     select date_day

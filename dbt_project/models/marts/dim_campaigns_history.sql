@@ -19,28 +19,16 @@ campaigns as (
     group by campaign_key, platform, ad_account_id, campaign_id
 ),
 
-google_ads_versions as (
+described as (
     select
-        'google_ads' as platform,
+        platform,
         ad_account_id,
         campaign_id,
         campaign_name,
         campaign_type,
         status,
         fetched_at
-    from {{ ref('stg_google_ads__campaign_versions') }}
-),
-
-meta_ads_versions as (
-    select
-        'meta_ads' as platform,
-        ad_account_id,
-        campaign_id,
-        campaign_name,
-        campaign_type,
-        status,
-        fetched_at
-    from {{ ref('stg_meta_ads__campaign_versions') }}
+    from {{ ref('int_campaign_versions_unioned') }}
 ),
 
 -- Files name campaigns and describe nothing else of them.
@@ -67,9 +55,7 @@ file_versions as (
 ),
 
 versions as (
-    select * from google_ads_versions
-    union all
-    select * from meta_ads_versions
+    select * from described
     union all
     select * from file_versions
 ),

@@ -6,7 +6,7 @@
         scope_sql=[
             "select date_day
             from ops.loaded_days
-            where (source, stream) in (('google_ads', 'campaign_stats'), ('meta_ads', 'insights')) and load_id > {since_load_id}",
+            where (source, stream) in " ~ ad_stats_streams() ~ " and load_id > {since_load_id}",
             "select date_day
             from staging.stg_files__ad_stats
             where load_id > {since_load_id}",

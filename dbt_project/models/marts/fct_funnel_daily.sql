@@ -12,7 +12,7 @@
         indexes=[{'columns': ['month_start']}],
     )
 }}
-{%- set has_ads = is_configured('google_ads') or is_configured('meta_ads') or is_configured('files.ad_stats') %}
+{%- set has_ads = is_advertising_configured() %}
 {%- set has_web = is_configured('ga4') %}
 {%- set has_shop = is_configured('shopify') or is_configured('files.orders') %}
 {%- set has_crm = is_configured('hubspot') or is_configured('salesforce') %}

@@ -1,13 +1,25 @@
 """The vendors, one module each. A source's name is the module's name, and nothing else has to be looked up."""
 
 from funnel.contract import Source
-from funnel.sources import files, ga4, google_ads, hubspot, meta_ads, salesforce, shopify
+from funnel.sources import (
+    files,
+    ga4,
+    google_ads,
+    hubspot,
+    linkedin_ads,
+    meta_ads,
+    microsoft_ads,
+    salesforce,
+    shopify,
+)
 
 SOURCES: dict[str, Source] = {
     source.name: source
     for source in (
         google_ads.SOURCE,
         meta_ads.SOURCE,
+        linkedin_ads.SOURCE,
+        microsoft_ads.SOURCE,
         hubspot.SOURCE,
         salesforce.SOURCE,
         ga4.SOURCE,

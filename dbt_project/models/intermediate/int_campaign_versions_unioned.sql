@@ -1,0 +1,52 @@
+{{ config(materialized='view') }}
+
+-- Without common table expressions, so that a join with this view reaches the indexes below it.
+select
+    connection_id,
+    'google_ads' as platform,
+    ad_account_id,
+    campaign_id,
+    campaign_name,
+    campaign_type,
+    status,
+    fetched_at
+from {{ ref('stg_google_ads__campaign_versions') }}
+
+union all
+
+select
+    connection_id,
+    'meta_ads' as platform,
+    ad_account_id,
+    campaign_id,
+    campaign_name,
+    campaign_type,
+    status,
+    fetched_at
+from {{ ref('stg_meta_ads__campaign_versions') }}
+
+union all
+
+select
+    connection_id,
+    'linkedin_ads' as platform,
+    ad_account_id,
+    campaign_id,
+    campaign_name,
+    campaign_type,
+    status,
+    fetched_at
+from {{ ref('stg_linkedin_ads__campaign_versions') }}
+
+union all
+
+select
+    connection_id,
+    'microsoft_ads' as platform,
+    ad_account_id,
+    campaign_id,
+    campaign_name,
+    campaign_type,
+    status,
+    fetched_at
+from {{ ref('stg_microsoft_ads__campaign_versions') }}

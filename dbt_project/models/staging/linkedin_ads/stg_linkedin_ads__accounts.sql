@@ -1,0 +1,14 @@
+select
+    -- ids
+    _connection_id as connection_id,
+    account_id as ad_account_id,
+    _load_id as load_id,
+
+    -- strings
+    account_name,
+    currency_code,
+    status,
+
+    -- dates
+    _fetched_at as fetched_at
+from {{ source('linkedin_ads', 'linkedin_ads__accounts') }}

@@ -1,0 +1,255 @@
+"""LinkedIn Ads: campaign statistics per day, campaign attributes and ad accounts, over the versioned REST interface.
+
+Days are UTC, as LinkedIn aggregates them. Statistics name the campaign only: account and currency are joined in dbt.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+
+from funnel import rest
+from funnel.contract import Column, Connection, Source, Stream, Window
+
+# Monthly versions live for twelve months; there is no default at LinkedIn, and a sunset one answers 426.
+DEFAULT_VERSION = "202607"
+DEFAULT_TOKEN_URL = "https://www.linkedin.com/oauth/v2/accessToken"  # noqa: S105 - an address
+DEFAULT_PAGE_SIZE = 500
+# adAnalytics has no pages and cuts what is longer without a word (third parties, 2026-11): a setting.
+MAX_ELEMENTS = 15_000
+# What is not named is left out: a removed campaign must not take its spend's account and name along.
+STATUSES = ("ACTIVE", "PAUSED", "ARCHIVED", "COMPLETED", "CANCELED", "DRAFT", "PENDING_DELETION", "REMOVED")
+
+STREAMS = (
+    Stream(
+        name="campaign_stats",
+        kind="dated",
+        key=("campaign_id", "date"),
+        day="date",
+        columns=(
+            Column("date", "date", "date", required=True),
+            Column("campaign_id", "text", "campaign_id", required=True),
+            Column("impressions", "bigint", "impressions"),
+            Column("clicks", "bigint", "clicks"),
+            Column("cost_in_local_currency", "numeric", "costInLocalCurrency", required=True),
+            Column("external_website_conversions", "bigint", "externalWebsiteConversions"),
+            Column("one_click_leads", "bigint", "oneClickLeads"),
+            Column("conversion_value_in_local_currency", "numeric", "conversionValueInLocalCurrency"),
+        ),
+        ignored=("dateRange", "pivotValues"),
+    ),
+    Stream(
+        name="campaigns",
+        kind="changed",
+        key=("account_id", "campaign_id"),
+        keep_versions=True,
+        columns=(
+            Column("account_id", "text", "account_id", required=True),
+            Column("campaign_id", "text", "id", required=True),
+            Column("campaign_name", "text", "name"),
+            Column("status", "text", "status"),
+            Column("campaign_type", "text", "type"),
+            Column("objective", "text", "objectiveType"),
+        ),
+        ignored=("account",),
+    ),
+    Stream(
+        name="accounts",
+        kind="changed",
+        key=("account_id",),
+        columns=(
+            Column("account_id", "text", "id", required=True),
+            Column("account_name", "text", "name"),
+            Column("currency_code", "text", "currency"),
+            Column("status", "text", "status"),
+        ),
+    ),
+)
+_METRICS = ",".join(column.path for column in STREAMS[0].columns if column.path not in ("date", "campaign_id"))
+
+
+def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[bytes]:
+    """Each ad account of the connection in turn. Campaigns and accounts have no time filter and are read whole."""
+    with rest.connect(DIALECT, connection) as client:
+        for account_id in rest.listed("linkedin_ads", connection, "account_ids"):
+            account_id = account_id.removeprefix("urn:li:sponsoredAccount:")
+            if stream.name == "accounts":
+                request = rest.Request("GET", f"/rest/adAccounts/{account_id}", query="fields=id,name,currency,status")
+                pages = rest.read_pages(client, request, rest.one_page)
+            elif stream.name == "campaigns":
+                pages = _campaigns(client, account_id, "id,name,account,status,type,objectiveType")
+            else:
+                pages = _statistics(client, account_id, window)
+            for page in pages:
+                yield page.body
+
+
+def records(stream: Stream, body: bytes) -> Iterator[dict[str, Any]]:
+    """The records of one answer; what LinkedIn says in URNs and date parts is added in plain words."""
+    parsed = orjson.loads(body)
+    if stream.name == "accounts":
+        yield parsed
+    elif stream.name == "campaigns":
+        for element in parsed["elements"]:
+            yield {**element, "account_id": _id_of(element.get("account"))}
+    else:
+        for element in parsed["elements"]:
+            pivots = element.get("pivotValues") or [None]
+            yield {**element, "campaign_id": _id_of(pivots[0]), "date": _date_of(element.get("dateRange"))}
+
+
+def _campaigns(client: rest.Client, account_id: str, fields: str) -> Iterator[rest.Page]:
+    request = rest.Request(
+        "GET",
+        f"/rest/adAccounts/{account_id}/adCampaigns",
+        expects="elements",
+        query=f"q=search&search=(status:(values:List({','.join(STATUSES)})))&fields={fields}",
+        params={"pageSize": int(client.connection.extra.get("page_size", DEFAULT_PAGE_SIZE))},
+    )
+    # The end is a missing token, never an empty page.
+    return rest.read_pages(client, request, rest.by_cursor("metadata.nextPageToken", "pageToken"))
+
+
+def _statistics(client: rest.Client, account_id: str, window: Window) -> Iterator[rest.Page]:
+    """Windows so short that every campaign on every day would fit. If one is full nevertheless, its halves; a day that
+    is full is asked for by some of the campaigns at a time.
+
+    The list of campaigns is also the proof of access: without it LinkedIn answers statistics with an empty list.
+    """
+    campaigns = [
+        str(element["id"]) for page in _campaigns(client, account_id, "id") for element in page.parsed["elements"]
+    ]
+    most = int(client.connection.extra.get("max_elements", MAX_ELEMENTS))
+
+    def read(part: Window, facet: str = _urns("accounts", "sponsoredAccount", [account_id])) -> Iterator[rest.Page]:
+        first, last = part.from_day, part.days[-1]
+        request = rest.Request(
+            "GET",
+            "/rest/adAnalytics",
+            expects="elements",
+            full_at=most,
+            query=(
+                "q=analytics&pivot=CAMPAIGN&timeGranularity=DAILY"
+                f"&dateRange=(start:(year:{first.year},month:{first.month},day:{first.day}),"
+                f"end:(year:{last.year},month:{last.month},day:{last.day}))"
+                f"&{facet}&fields=dateRange,pivotValues,{_METRICS}"
+            ),
+        )
+        return rest.read_pages(client, request, rest.one_page)
+
+    def read_day(part: Window) -> Iterator[rest.Page]:
+        return rest.read_splitting(campaigns, lambda some: read(part, _urns("campaigns", "sponsoredCampaign", some)))
+
+    for part in rest.in_windows(window, max(1, (most - 1) // max(1, len(campaigns)))):
+        yield from rest.read_halving(part, read, read_day if campaigns else None)
+
+
+def _urns(facet: str, kind: str, ids: list[str]) -> str:
+    # Rest.li 2.0: brackets and commas stand as they are, the colons of a value are escaped.
+    return f"{facet}=List({','.join(quote(f'urn:li:{kind}:{one}', safe='') for one in ids)})"
+
+
+def _id_of(urn: Any) -> str | None:
+    return urn.rpartition(":")[2] if isinstance(urn, str) else None
+
+
+def _date_of(span: Any) -> str | None:
+    start = rest.value_at(span, "start")
+    if not isinstance(start, dict) or not all(isinstance(start.get(part), int) for part in ("year", "month", "day")):
+        return None
+    return f"{start['year']:04d}-{start['month']:02d}-{start['day']:02d}"
+
+
+def _sign(connection: Connection, token: str, request: rest.Request) -> rest.Request:
+    headers = {
+        **request.headers,
+        "Authorization": f"Bearer {token}",
+        "LinkedIn-Version": str(connection.extra.get("version", DEFAULT_VERSION)),
+        "X-Restli-Protocol-Version": "2.0.0",
+    }
+    return replace(request, headers=headers)
+
+
+def _log_in(client: rest.Client) -> rest.Token:
+    connection = client.connection
+    # Refresh tokens are given to approved partners only; everybody else has an access token of sixty days.
+    if connection.extra.get("access_token"):
+        return rest.Token(connection.extra["access_token"])
+    answer = client.ask_for_token(
+        rest.Request(
+            "POST",
+            connection.extra.get("token_url", DEFAULT_TOKEN_URL),
+            form={
+                "grant_type": "refresh_token",
+                "refresh_token": connection.extra.get("refresh_token", ""),
+                "client_id": connection.login or "",
+                "client_secret": connection.password or "",
+            },
+        )
+    )
+    return rest.Token(answer["access_token"], expires_in=answer.get("expires_in"))
+
+
+# The throttle of "45 million metric values in a 5-minute window": after five minutes the window is empty.
+_WINDOW_SECONDS = 300.0
+
+
+def _diagnose(answer: rest.Answer) -> rest.Diagnosis | None:
+    body = answer.parsed
+    if not isinstance(body, dict):
+        return None
+    if isinstance(body.get("error"), str):
+        return _diagnose_login(answer, body["error"], str(body.get("error_description", "")))
+    if not isinstance(body.get("status"), int) or "message" not in body:
+        return None
+    status, message = body["status"], f"{body.get('code', body['status'])}: {body['message']}"
+    if status == 429:
+        return _diagnose_throttle(message)
+    if status == 401:
+        # A token that a person took back stays dead; any other may be renewed.
+        return rest.Diagnosis(rest.DeadToken if "REVOKED" in message else rest.TokenExpired, message)
+    if status == 403:
+        advice = (
+            "Give the member of the token a role in this ad account, and the app the scopes r_ads, r_ads_reporting."
+        )
+        return rest.Diagnosis(rest.Refused, message, advice=advice)
+    if status == 426 or "VERSION" in message:
+        advice = f'Set a live version in the connection\'s extra, for example {{"version": "{DEFAULT_VERSION}"}}.'
+        return rest.Diagnosis(rest.Refused, message, advice=advice)
+    if status >= 500 or status == 408:
+        return rest.Diagnosis(rest.Unavailable, message)
+    return rest.Diagnosis(rest.LongUrl if status == 414 else rest.Refused, message)
+
+
+def _diagnose_throttle(message: str) -> rest.Diagnosis:
+    """There is no Retry-After: the limits of an application and of a member per day begin anew at midnight UTC."""
+    if "metric value" in message.lower() or "metric-value" in message.lower():
+        return rest.Diagnosis(rest.Throttled, message, wait_seconds=_WINDOW_SECONDS)
+    if "DAY" in message:
+        return rest.Diagnosis(rest.QuotaExhausted, message, wait_seconds=rest.seconds_to_midnight())
+    return rest.Diagnosis(rest.Throttled, message)
+
+
+def _diagnose_login(answer: rest.Answer, error: str, description: str) -> rest.Diagnosis | None:
+    if answer.status >= 500 or answer.status == 429:
+        return None
+    message = f"{error} {description}".strip()
+    if error in ("invalid_client", "unauthorized_client"):
+        return rest.Diagnosis(rest.DeadToken, message, advice="Check login (client id) and password (client secret).")
+    # Refresh tokens live for a year, and end with the member's password or role.
+    return rest.Diagnosis(rest.DeadToken if error in ("invalid_grant", "invalid_request") else rest.Refused, message)
+
+
+DIALECT = rest.Dialect("linkedin_ads", sign=_sign, diagnose=_diagnose, login=_log_in)
+
+SOURCE = Source(
+    name="linkedin_ads",
+    streams=STREAMS,
+    # Conversions are credited to clicks up to 30 and views up to 7 days back by default. Rules of 90 days and more
+    # exist: a monthly backfill picks those up.
+    restatement_days=30,
+    fetch=fetch,
+    records=records,
+)

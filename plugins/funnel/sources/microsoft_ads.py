@@ -1,0 +1,220 @@
+"""Microsoft Ads: campaign statistics per day and campaign attributes, from reports over the REST interface.
+
+A report is submitted, asked about until it is ready and fetched as a ZIP file with one CSV, which is landed as it came.
+Days are UTC by Microsoft's text of 2026-08; what the report itself says of its zone is kept beside every row.
+"""
+
+import csv
+import io
+import zipfile
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+from funnel import rest
+from funnel.contract import Column, Connection, Source, Stream, Window
+
+DEFAULT_VERSION = "v13"  # of the REST interface; SOAP of the same number ends 2027-01-31
+DEFAULT_TOKEN_URL = "https://login.microsoftonline.com/common/oauth2/v2.0/token"  # noqa: S105 - an address
+SCOPE = "https://ads.microsoft.com/msads.manage offline_access"
+# Decides what counts as "today" and, some say, as a day: a setting. Microsoft's own default is Pacific time.
+DEFAULT_TIME_ZONE = "GreenwichMeanTimeDublinEdinburghLisbonLondon"
+
+STREAMS = (
+    Stream(
+        name="campaign_stats",
+        kind="dated",
+        key=("account_id", "campaign_id", "date"),
+        day="date",
+        columns=(
+            Column("date", "date", "TimePeriod", required=True),
+            Column("account_id", "text", "AccountId", required=True),
+            Column("currency_code", "text", "CurrencyCode", required=True),
+            Column("campaign_id", "text", "CampaignId", required=True),
+            Column("impressions", "bigint", "Impressions"),
+            Column("clicks", "bigint", "Clicks"),
+            Column("spend", "numeric", "Spend", required=True),
+            Column("conversions", "numeric", "Conversions"),
+            Column("revenue", "numeric", "Revenue"),
+            Column("report_time_zone", "text", "Report Time Zone"),
+        ),
+    ),
+    Stream(
+        name="campaigns",
+        kind="changed",
+        key=("account_id", "campaign_id"),
+        keep_versions=True,
+        columns=(
+            Column("account_id", "text", "AccountId", required=True),
+            Column("campaign_id", "text", "CampaignId", required=True),
+            Column("campaign_name", "text", "CampaignName"),
+            Column("status", "text", "CampaignStatus"),
+            Column("campaign_type", "text", "CampaignType"),
+        ),
+        ignored=("Impressions", "Report Time Zone"),
+    ),
+)
+
+
+def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[bytes]:
+    """One report for each ad account of the connection. Campaigns are those that were shown in the window."""
+    with rest.connect(DIALECT, connection) as client:
+        for account_id in rest.listed("microsoft_ads", connection, "account_ids"):
+            # A report needs a figure beside its attributes.
+            columns = [column.path for column in stream.columns if " " not in column.path]
+            columns += ["Impressions"] if stream.name == "campaigns" else []
+            for page in rest.read_report(client, _submission(connection, account_id, columns, stream, window), _REPORT):
+                yield page.body
+
+
+def records(stream: Stream, body: bytes) -> Iterator[dict[str, Any]]:
+    """The rows of one report, read as they come out of the archive: lines about the report come first and last."""
+    with zipfile.ZipFile(io.BytesIO(body)) as archive, archive.open(archive.namelist()[0]) as file:
+        header: list[str] | None = None
+        zone: str | None = None
+        for fields in csv.reader(io.TextIOWrapper(file, "utf-8-sig", newline="")):
+            filled = sum(field.strip() != "" for field in fields)
+            if header is None and filled > 1:
+                header = fields
+            elif header is None and filled == 1:
+                name, _, value = fields[0].partition(": ")
+                zone = value.strip() or None if name == "Time Zone" else zone
+            elif header is not None and filled > 1:
+                # Two dashes stand for a figure that does not exist.
+                values = (None if field == "--" else field for field in fields)
+                yield {**dict(zip(header, values, strict=False)), "Report Time Zone": zone}
+
+
+def _submission(
+    connection: Connection, account_id: str, columns: list[str], stream: Stream, window: Window
+) -> rest.Request:
+    extra = connection.extra
+    return rest.Request(
+        "POST",
+        f"/Reporting/{extra.get('version', DEFAULT_VERSION)}/GenerateReport/Submit",
+        json={
+            "ReportRequest": {
+                "Type": "CampaignPerformanceReportRequest",
+                "ReportName": f"{stream.name} {window.from_day} {window.days[-1]}",
+                "Format": "Csv",
+                # 1.0 writes commas into the thousands of Revenue.
+                "FormatVersion": "2.0",
+                "Aggregation": "Daily" if stream.kind == "dated" else "Summary",
+                # Books close three hours after the day; until then a report is refused if only complete data will do.
+                "ReturnOnlyCompleteData": bool(extra.get("complete_only", False)),
+                "Columns": columns,
+                "Scope": {"AccountIds": [account_id]},
+                "Time": {
+                    "CustomDateRangeStart": _day_parts(window.from_day),
+                    "CustomDateRangeEnd": _day_parts(window.days[-1]),
+                    "ReportTimeZone": extra.get("report_time_zone", DEFAULT_TIME_ZONE),
+                },
+            }
+        },
+        headers={"CustomerAccountId": account_id},
+    )
+
+
+def _day_parts(day: date) -> dict[str, int]:
+    return {"Day": day.day, "Month": day.month, "Year": day.year}
+
+
+def _poll(submission: rest.Request, submitted: Any) -> rest.Request:
+    path = submission.path.removesuffix("Submit") + "Poll"
+    return replace(submission, path=path, json={"ReportRequestId": rest.value_at(submitted, "ReportRequestId")})
+
+
+_REPORT = rest.Report(
+    poll=_poll,
+    state=lambda answer: str(rest.value_at(answer, "ReportRequestStatus.Status")),
+    # Success without an address means that there is no data.
+    address=lambda answer: rest.value_at(answer, "ReportRequestStatus.ReportDownloadUrl"),
+    pending=("Pending",),
+    ready=("Success",),
+)
+
+
+def _sign(connection: Connection, token: str, request: rest.Request) -> rest.Request:
+    headers = {
+        **request.headers,
+        "Authorization": f"Bearer {token}",
+        "DeveloperToken": str(connection.extra.get("developer_token", "")),
+    }
+    customer = connection.extra.get("customer_id")
+    if customer:
+        headers["CustomerId"] = str(customer)
+    return replace(request, headers=headers)
+
+
+def _log_in(client: rest.Client) -> rest.Token:
+    connection = client.connection
+    form = {
+        "client_id": connection.login or "",
+        "grant_type": "refresh_token",
+        "refresh_token": connection.extra.get("refresh_token", ""),
+        "scope": SCOPE,
+    }
+    if connection.password:
+        # Apps of type "web" have a secret, native ones none.
+        form["client_secret"] = connection.password
+    answer = client.ask_for_token(rest.Request("POST", connection.extra.get("token_url", DEFAULT_TOKEN_URL), form=form))
+    return rest.Token(answer["access_token"], expires_in=answer.get("expires_in"))
+
+
+_RATE_SECONDS = 60.0  # calls per minute and customer: 117
+_BOOKS_SECONDS = 3_600.0  # books close three hours after the day: 2004
+_ADVICE = {
+    105: "Check developer_token and customer_id; a developer token is of one environment.",
+    106: "Give the user of the refresh token access to this ad account, and name its customer_id.",
+    207: "Nothing: other reports of this user are being made.",
+}
+
+
+def _diagnose(answer: rest.Answer) -> rest.Diagnosis | None:
+    body = answer.parsed
+    if not isinstance(body, dict):
+        return None
+    if isinstance(body.get("error"), str):
+        return _diagnose_login(answer, body["error"], str(body.get("error_description", "")))
+    # Faults of the service are Errors, those of the operation OperationErrors.
+    failures = [*(body.get("OperationErrors") or ()), *(body.get("Errors") or ())]
+    if not failures:
+        return rest.Diagnosis(rest.Unavailable, "Error without a code") if "TrackingId" in body else None
+    first = failures[0]
+    code = int(first.get("Code") or 0)
+    message = f"{code} {first.get('ErrorCode')}: {first.get('Message')}"
+    advice = _ADVICE.get(code)
+    if code == 109:
+        return rest.Diagnosis(rest.TokenExpired, message)
+    if code in (117, 207):
+        return rest.Diagnosis(rest.Throttled, message, wait_seconds=_RATE_SECONDS, advice=advice)
+    if code == 2004:
+        return rest.Diagnosis(rest.QuotaExhausted, message, wait_seconds=_BOOKS_SECONDS)
+    if code == 0 or answer.status >= 500:
+        return rest.Diagnosis(rest.Unavailable, message)
+    return rest.Diagnosis(rest.Refused, message, advice=advice)
+
+
+def _diagnose_login(answer: rest.Answer, error: str, description: str) -> rest.Diagnosis | None:
+    if answer.status >= 500 or answer.status == 429:
+        return None
+    message = f"{error} {description}".strip()
+    if error == "invalid_grant":
+        # A refresh token dies after 90 days unused, and with the user's password.
+        return rest.Diagnosis(rest.DeadToken, message)
+    if error in ("invalid_client", "unauthorized_client"):
+        return rest.Diagnosis(rest.DeadToken, message, advice="Check login (client id) and password (client secret).")
+    return rest.Diagnosis(rest.Refused, message)
+
+
+DIALECT = rest.Dialect("microsoft_ads", sign=_sign, diagnose=_diagnose, login=_log_in)
+
+SOURCE = Source(
+    name="microsoft_ads",
+    streams=STREAMS,
+    # Conversions are credited to the click, up to 30 days back by default (90 at most), and to views within 30 days.
+    restatement_days=30,
+    fetch=fetch,
+    records=records,
+)
