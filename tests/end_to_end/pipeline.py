@@ -52,7 +52,7 @@ class Pipeline:
         """Run every source as its schedule would the morning after `last`: that day and the restatement window."""
         now = datetime(last.year, last.month, last.day, 3, tzinfo=UTC) + timedelta(days=1)
         self.sandbox.set_now(now.isoformat())
-        for source in SOURCES.values():
+        for source in (SOURCES[name] for name in self.sandbox.connections()):
             days = source.restatement_days if reach_back is None else reach_back
             self.ingest(source.name, last - timedelta(days=days), last, now)
 

@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from funnel.sources import SOURCES
 from sandbox import process, truth
 from sandbox.scenario import Scenario, build
 from tests.end_to_end.pipeline import Pipeline, rows
@@ -34,7 +33,7 @@ def company(module_warehouse: str) -> Iterator[Pipeline]:
         now = datetime(ANCHOR.year, ANCHOR.month, ANCHOR.day, tzinfo=UTC)
         sandbox.set_now(now.isoformat())
         pipeline = Pipeline(sandbox)
-        for source in SOURCES:
+        for source in sandbox.connections():
             pipeline.ingest(source, ANCHOR - timedelta(days=DAYS), ANCHOR - timedelta(days=1), now)
         pipeline.publish()
         yield pipeline

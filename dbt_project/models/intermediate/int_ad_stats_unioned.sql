@@ -74,6 +74,30 @@ left join (
 
 union all
 
+-- A file may split a campaign further than by day; what is no platform is the source itself.
+select
+    connection_id,
+    coalesce(ad_account_id, connection_id) as ad_account_id,
+    coalesce(campaign_id, campaign_name) as campaign_id,
+    max(load_id) as load_id,
+    coalesce(platform, connection_id) as platform,
+    coalesce(max(currency_code), {{ reporting_currency() }}) as currency_code,
+    sum(impressions)::bigint as impressions,
+    sum(clicks)::bigint as clicks,
+    sum(spend_local) as spend_local,
+    sum(platform_conversions) as platform_conversions,
+    sum(platform_conversion_value_local) as platform_conversion_value_local,
+    date_day
+from {{ ref('stg_files__ad_stats') }}
+group by
+    connection_id,
+    coalesce(ad_account_id, connection_id),
+    coalesce(campaign_id, campaign_name),
+    coalesce(platform, connection_id),
+    date_day
+
+union all
+
 select
     insights.connection_id,
     insights.ad_account_id,
@@ -103,27 +127,3 @@ cross join lateral (
                 on action.entry ->> 'action_type' = counted.action_type and counted.platform = 'meta_ads'
         ) as platform_conversion_value_local
 ) as claimed
-
-union all
-
--- A file may split a campaign further than by day; what is no platform is the source itself.
-select
-    connection_id,
-    coalesce(ad_account_id, connection_id) as ad_account_id,
-    coalesce(campaign_id, campaign_name) as campaign_id,
-    max(load_id) as load_id,
-    coalesce(platform, connection_id) as platform,
-    coalesce(max(currency_code), {{ reporting_currency() }}) as currency_code,
-    sum(impressions)::bigint as impressions,
-    sum(clicks)::bigint as clicks,
-    sum(spend_local) as spend_local,
-    sum(platform_conversions) as platform_conversions,
-    sum(platform_conversion_value_local) as platform_conversion_value_local,
-    date_day
-from {{ ref('stg_files__ad_stats') }}
-group by
-    connection_id,
-    coalesce(ad_account_id, connection_id),
-    coalesce(campaign_id, campaign_name),
-    coalesce(platform, connection_id),
-    date_day
