@@ -113,6 +113,7 @@ class Settings:
     hubspot_search_cap: int = 10_000
     hubspot_search_lag_seconds: int = 0
     salesforce_page_size: int = 2_000
+    salesforce_bulk_page_size: int = 50_000
     accept_sunset_versions: bool = False
     rate_limits: bool = False
     token_seconds: int = 3_600

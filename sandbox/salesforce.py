@@ -1,11 +1,13 @@
-"""Salesforce REST: tokens, query, queryAll, locators, describe, limits, one record.
+"""Salesforce: tokens, query, queryAll, locators, describe, limits, one record over REST; queries over Bulk API 2.0.
 
 `query` hides deleted records, `queryAll` shows them with IsDeleted; `nextRecordsUrl` says `query` after either. Pages
-hold at most 2,000 records. The Bulk API is not served here.
+hold at most 2,000 records. A bulk query is done when it is first asked about; its results are CSV.
 """
 
 from __future__ import annotations
 
+import csv
+import io
 import time
 from itertools import pairwise
 from typing import Any
@@ -385,6 +387,100 @@ def more_records(world: World, call: Call, parts: dict[str, str]) -> Answer:
     return _answer(world, _page(version, sobject, fields, rows, int(parts["offset"]), size, parts["locator"]))
 
 
+# --- Bulk API 2.0 ---------------------------------------------------------------------------------------------------
+
+UNBULKED = {"OpportunityContactRole"}
+
+
+def submit_job(world: World, call: Call, parts: dict[str, str]) -> Answer:
+    """POST …/jobs/query: a query that is worked off at leisure."""
+    version = _authorize(world, call, parts)
+    try:
+        asked = call.json
+        operation, text = asked["operation"], asked["query"]
+    except (ValueError, KeyError, TypeError):
+        raise _refuse(400, "INVALIDJOB", "A query job needs operation and query") from None
+    if operation not in ("query", "queryAll"):
+        raise _refuse(400, "INVALIDJOB", f"InvalidJob : Unsupported operation {operation}")
+    sobject, fields, rows, is_count = _select(world, text, call.now, operation == "queryAll")
+    if is_count:
+        raise _refuse(400, "API_ERROR", "Aggregate Relationships not supported in Bulk Query")
+    if sobject in UNBULKED:
+        raise _refuse(400, "INVALIDENTITY", f"{sobject} is not supported by the Bulk API")
+    job = f"750Kx{world.number('bulk query'):010d}IAA"
+    world.cursors[job] = (sobject, fields, rows, operation)
+    return _answer(world, _job(version, job, sobject, operation, "UploadComplete"))
+
+
+def _job(version: str, job: str, sobject: str, operation: str, state: str) -> dict[str, Any]:
+    return {
+        "id": job,
+        "operation": operation,
+        "object": sobject,
+        "createdById": "005Kx0000000001IAA",
+        "state": state,
+        "concurrencyMode": "Parallel",
+        "contentType": "CSV",
+        "apiVersion": float(version),
+        "lineEnding": "LF",
+        "columnDelimiter": "COMMA",
+    }
+
+
+def _known_job(world: World, parts: dict[str, str]) -> tuple[str, tuple[str, ...], list[dict[str, Any]], str]:
+    known = world.cursors.get(parts["job"])
+    if known is None:
+        raise _refuse(404, "NOT_FOUND", "The requested resource does not exist")
+    found: tuple[str, tuple[str, ...], list[dict[str, Any]], str] = known
+    return found
+
+
+def ask_about_job(world: World, call: Call, parts: dict[str, str]) -> Answer:
+    """GET …/jobs/query/750…"""
+    version = _authorize(world, call, parts)
+    sobject, _, rows, operation = _known_job(world, parts)
+    told = _job(version, parts["job"], sobject, operation, "JobComplete")
+    return _answer(world, {**told, "numberRecordsProcessed": len(rows), "retries": 0, "totalProcessingTime": 3})
+
+
+def read_results(world: World, call: Call, parts: dict[str, str]) -> Answer:
+    """GET …/jobs/query/750…/results: CSV, whose headers say how many records and where the next ones are."""
+    _authorize(world, call, parts)
+    sobject, fields, rows, _ = _known_job(world, parts)
+    start = int(call.query.get("locator") or 0)
+    size = min(int(call.query.get("maxRecords") or 50_000), world.settings.salesforce_bulk_page_size)
+    if start > len(rows):
+        raise _refuse(400, "INVALID_LOCATOR", "invalid locator")
+    text = io.StringIO(newline="")
+    lines = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    lines.writerow(fields)
+    part = rows[start : start + size]
+    for row in part:
+        lines.writerow(_in_csv(row[name], OBJECTS[sobject][name]) for name in fields)
+    answer = _answer(world, None)
+    answer.text, answer.content_type = text.getvalue(), "text/csv"
+    following = start + size
+    answer.headers["Sforce-Locator"] = str(following) if following < len(rows) else "null"
+    answer.headers["Sforce-NumberOfRecords"] = str(len(part))
+    return answer
+
+
+def _in_csv(value: Any, data_type: str) -> str:
+    shown = written(value, data_type)
+    if shown is None:
+        return ""
+    if isinstance(shown, bool):
+        return str(shown).lower()
+    return str(shown).replace("+0000", "Z") if data_type == "datetime" else str(shown)
+
+
+def delete_job(world: World, call: Call, parts: dict[str, str]) -> Answer:
+    _authorize(world, call, parts)
+    _known_job(world, parts)
+    del world.cursors[parts["job"]]
+    return Answer(status=204, text="")
+
+
 def list_sobjects(world: World, call: Call, parts: dict[str, str]) -> Answer:
     version = _authorize(world, call, parts)
     return _answer(
@@ -548,6 +644,10 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", DATA + r"/?", list_resources),
     ("GET", DATA + r"/(?P<verb>query|queryAll)/?", run_query),
     ("GET", DATA + r"/(?:query|queryAll)/(?P<locator>0r8\w+)-(?P<offset>\d+)/?", more_records),
+    ("POST", DATA + r"/jobs/query/?", submit_job),
+    ("GET", DATA + r"/jobs/query/(?P<job>750\w+)/?", ask_about_job),
+    ("DELETE", DATA + r"/jobs/query/(?P<job>750\w+)/?", delete_job),
+    ("GET", DATA + r"/jobs/query/(?P<job>750\w+)/results/?", read_results),
     ("GET", DATA + r"/limits/?", limits),
     ("GET", DATA + r"/sobjects/?", list_sobjects),
     ("GET", DATA + r"/sobjects/(?P<sobject>\w+)/describe/?", describe),
@@ -579,15 +679,28 @@ def stream_of(world: World, call: Call) -> str | None:
     known = world.cursors.get(tail.rpartition("-")[0])
     if known is not None:
         return STREAMS[known[0]]
-    words = call.query.get("q", "").split()
+    if "/jobs/query" in call.path:
+        job = next((world.cursors[part] for part in call.path.split("/") if part in world.cursors), None)
+        if job is not None:
+            return STREAMS[job[0]]
+    words = (call.query.get("q") or _query_of_job(call)).split()
     for word, following in pairwise(words):
         if word.lower() == "from":
             return next((stream for name, stream in STREAMS.items() if name.lower() == following.lower()), None)
     return None
 
 
+def _query_of_job(call: Call) -> str:
+    if call.method != "POST" or "/jobs/query" not in call.path:
+        return ""
+    try:
+        return str(call.json.get("query", ""))
+    except (ValueError, AttributeError):
+        return ""
+
+
 def is_later_page(call: Call) -> bool:
-    return "/0r8" in call.path
+    return "/0r8" in call.path or ("/results" in call.path and "locator" in call.query)
 
 
 def rows_of(payload: Any) -> list[Any] | None:

@@ -159,7 +159,8 @@ class Request:
     `expects` names the list an answer must hold: without it a 200 is an error in disguise, not an empty page. A list of
     `full_at` elements or more was cut by a vendor that does not say so. `query` is sent letter by letter, where a
     vendor reads brackets and commas as structure; with `in_form` it travels in the body of a POST instead. The answer
-    to a question for an `archive` is a ZIP file, whole or not at all.
+    to a question for an `archive` is a ZIP file, whole or not at all. Of any other answer that is no JSON, `reads`
+    makes what a paginator needs, from its headers and its body; None says that the answer is not whole.
     `lacks` says what an answer that looks well lacks, for vendors that tell how much there should be.
     """
 
@@ -175,6 +176,7 @@ class Request:
     in_form: bool = False
     full_at: int | None = None
     archive: bool = False
+    reads: Callable[[Mapping[str, str], bytes], Any] | None = None
 
     @property
     def shown_path(self) -> str:
@@ -359,7 +361,7 @@ class Client:
         except httpx.HTTPError as error:
             failure = self._unanswered(error, request)
         else:
-            parsed = _read_archive(body) if request.archive and response.is_success else _parse(body)
+            parsed = _read(request, response.headers, body) if response.is_success else _parse(body)
             answer = Answer(response.status_code, response.headers, body, parsed)
             diagnosis = (
                 (_diagnose_archive(answer) if request.archive else self.dialect.diagnose(answer))
@@ -850,6 +852,12 @@ def _spell_out(request: Request) -> Request:
     # Rest.li calls it query tunnelling.
     form = {"Content-Type": "application/x-www-form-urlencoded", "X-HTTP-Method-Override": request.method}
     return replace(request, method="POST", query=query, params={}, headers={**request.headers, **form})
+
+
+def _read(request: Request, headers: Mapping[str, str], body: bytes) -> Any:
+    if request.archive:
+        return _read_archive(body)
+    return request.reads(headers, body) if request.reads else _parse(body)
 
 
 def _parse(body: bytes) -> Any:

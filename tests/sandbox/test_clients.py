@@ -1,5 +1,7 @@
 """The vendors' own clients, unmodified, read the sandbox: what strangers accept is honest."""
 
+import csv
+import io
 import json
 import os
 import shutil
@@ -60,6 +62,17 @@ def test_simple_salesforce_reads_every_page(company, simple_salesforce):
     assert result["done"]
     assert len(result["records"]) == result["totalSize"] > 1_000
     assert len({record["Id"] for record in result["records"]}) == result["totalSize"]
+
+
+def test_simple_salesforce_reads_in_bulk(company, simple_salesforce):
+    company.set(salesforce_bulk_page_size=500)
+    statement = "SELECT Id, Email, IsConverted, CreatedDate FROM Lead"
+    pages = list(simple_salesforce.bulk2.Lead.query_all(statement, wait=0))
+    found = [row for page in pages for row in csv.DictReader(io.StringIO(page))]
+    whole = simple_salesforce.query_all(statement, include_deleted=True)["records"]
+    assert len(pages) > 2
+    assert sorted(row["Id"] for row in found) == sorted(row["Id"] for row in whole)
+    assert {row["IsConverted"] for row in found} == {"true", "false"}
 
 
 def test_simple_salesforce_iterates_describes_and_asks_for_limits(simple_salesforce):

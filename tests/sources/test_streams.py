@@ -50,7 +50,7 @@ def in_small_pages(company: Any, source: str) -> Connection:
         company.handle.set(google_page_size=5)
         return company.connection(source)
     if source == "salesforce":
-        company.handle.set(salesforce_page_size=5)
+        company.handle.set(salesforce_page_size=5, salesforce_bulk_page_size=5)
         return company.connection(source)
     if source == "linkedin_ads":
         company.handle.set(linkedin_max_elements=20)
