@@ -95,9 +95,13 @@ def load(landed: LandedRead) -> LoadResult:
         target = _ensure_table(connection, source, stream)
         load_id = _scalar(connection, "select nextval(pg_get_serial_sequence('ops.loads', 'load_id'))")
         tally = rows.Tally()
-        _copy_incoming(connection, source, stream, target, landed, load_id, secret, tally)
-        duplicated = _drop_duplicates(connection, stream, target)
-        if stream.kind == "dated":
+        filled = _fill(connection, stream, target, landed, load_id, secret) if source.is_inbox else None
+        if filled is None:
+            _copy_incoming(connection, source, stream, target, landed, load_id, secret, tally)
+            duplicated = _drop_duplicates(connection, stream, target)
+        if filled is not None:
+            tally, duplicated, superseded, retracted = filled, 0, 0, 0
+        elif stream.kind == "dated":
             superseded, retracted = _replace_days(connection, stream, target, landed, load_id)
         elif stream.keep_versions:
             superseded, retracted = _append_versions(connection, stream, target, landed), 0
@@ -209,14 +213,8 @@ def _ensure_table(connection: psycopg.Connection[Any], source: Source, stream: S
     declare = [sql.SQL("{} {}").format(sql.Identifier(column), sql.SQL(kind)) for column, kind in columns]
     if not stored:
         primary_key = (*key, "_fetched_at") if stream.keep_versions else key
-        connection.execute(
-            sql.SQL("create table {} ({}, primary key ({}))").format(
-                target.table, sql.SQL(", ").join(declare), target.names(primary_key)
-            )
-        )
-        connection.execute(sql.SQL("create index on {} (_load_id)").format(target.table))
-        for indexed in stream.lookups:
-            connection.execute(sql.SQL("create index on {} ({})").format(target.table, sql.Identifier(indexed)))
+        connection.execute(sql.SQL("create table {} ({})").format(target.table, sql.SQL(", ").join(declare)))
+        _create_indexes(connection, stream, target, primary_key)
     for (column, _), declaration in zip(columns, declare, strict=True):
         if stored and column not in stored:
             connection.execute(sql.SQL("alter table {} add column {}").format(target.table, declaration))
@@ -224,6 +222,83 @@ def _ensure_table(connection: psycopg.Connection[Any], source: Source, stream: S
         sql.SQL("create temporary table {} ({}) on commit drop").format(target.incoming, sql.SQL(", ").join(declare))
     )
     return target
+
+
+def _create_indexes(
+    connection: psycopg.Connection[Any], stream: Stream, target: _Target, primary_key: tuple[str, ...]
+) -> None:
+    connection.execute(sql.SQL("alter table {} add primary key ({})").format(target.table, target.names(primary_key)))
+    for indexed in ("_load_id", *stream.lookups):
+        connection.execute(sql.SQL("create index on {} ({})").format(target.table, sql.Identifier(indexed)))
+
+
+def _fill(
+    connection: psycopg.Connection[Any],
+    stream: Stream,
+    target: _Target,
+    landed: LandedRead,
+    load_id: int,
+    secret: bytes,
+) -> rows.Tally | None:
+    """Copy a first read straight into its table and build the indexes over all rows: half the work of an upsert.
+
+    None when the table holds rows or the read holds one key twice; then nothing was done.
+    """
+    if _scalar(connection, sql.SQL("select exists (select from {})").format(target.table)):
+        return None
+    tally = rows.Tally()
+    try:
+        with connection.transaction():
+            indexes = connection.execute(
+                """
+                select index.indexrelid::regclass::text, index.indisprimary, pg_constraint.conname
+                from pg_index as index left join pg_constraint on index.indexrelid = pg_constraint.conindid
+                where index.indrelid = %s::regclass
+                """,
+                (target.table.as_string(connection),),
+            ).fetchall()
+            for name, is_primary, constraint in indexes:
+                if is_primary:
+                    drop = sql.SQL("alter table {} drop constraint {}").format(target.table, sql.Identifier(constraint))
+                else:
+                    drop = sql.SQL("drop index {}").format(sql.SQL(name))
+                connection.execute(drop)
+            _copy_tables(connection, stream, target.table, landed, load_id, secret, tally)
+            _create_indexes(connection, stream, target, target.key)
+    except psycopg.errors.UniqueViolation:
+        return None
+    return tally
+
+
+def _copy_tables(
+    connection: psycopg.Connection[Any],
+    stream: Stream,
+    table: sql.Identifier,
+    landed: LandedRead,
+    load_id: int,
+    secret: bytes,
+    tally: rows.Tally,
+) -> None:
+    """Copy the tables of an inbox. What is the same in all rows is a default of its column and needs no copying."""
+    constants = tables.constants(stream, landed, load_id)
+    columns = [column for column, _ in (*rows.raw_columns(stream), *_SYSTEM_COLUMNS) if column not in constants]
+
+    def alter(change: str, column: str, value: str | None = None) -> None:
+        text = sql.SQL("alter table {} alter column {} " + change).format(table, sql.Identifier(column))
+        connection.execute(text + sql.Literal(value) if value is not None else text)
+
+    for column, value in constants.items():
+        if value is not None:
+            alter("set default ", column, value)
+    statement = sql.SQL("copy {} ({}) from stdin with (format csv)").format(
+        table, sql.SQL(", ").join(map(sql.Identifier, columns))
+    )
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        for data in tables.lines(stream, landed, secret, tally):
+            copy.write(data)
+    for column, value in constants.items():
+        if value is not None:
+            alter("drop default", column)
 
 
 def _copy_incoming(
@@ -236,13 +311,11 @@ def _copy_incoming(
     secret: bytes,
     tally: rows.Tally,
 ) -> None:
+    if source.is_inbox:
+        _copy_tables(connection, stream, target.incoming, landed, load_id, secret, tally)
+        return
     tail = f"\t{landed.connection_id}\t{load_id}\t{landed.fetched_at.isoformat()}\n"
     statement = sql.SQL("copy {} ({}) from stdin").format(target.incoming, target.names(target.columns))
-    if source.is_inbox:
-        with connection.cursor() as cursor, cursor.copy(statement + sql.SQL(" with (format csv)")) as copy:
-            for data in tables.lines(source, stream, landed, secret, load_id, tally):
-                copy.write(data)
-        return
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         bodies = landed.bodies()
         for text in rows.lines(source, stream, landed.connection_id, landed.window, bodies, secret, tail, tally):

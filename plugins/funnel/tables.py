@@ -5,26 +5,37 @@ Nothing is read or judged again; addresses and ids of persons become their hashe
 
 import io
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any
 
 import orjson
 
-from funnel.contract import Column, Source, Stream
+from funnel.contract import Column, Stream
 from funnel.landing import LandedRead
 from funnel.privacy import keyed_hash, normalise_email
 from funnel.rows import ESCAPES, NULL, Tally
 
 
-def lines(
-    source: Source, stream: Stream, landed: LandedRead, secret: bytes, load_id: int, tally: Tally
-) -> Iterator[bytes]:
-    """CSV of all rows in the order of the raw table's columns; an unquoted empty cell is null. `tally` counts."""
+def constants(stream: Stream, landed: LandedRead, load_id: int) -> dict[str, str | None]:
+    """Columns of the raw table that say the same in every row of a read."""
+    moment = landed.fetched_at.isoformat()
+    first_seen = {"_first_seen_at": moment} if any(one.name == "_first_seen_at" for one in stream.columns) else {}
+    return {
+        "_extra": None,
+        "_connection_id": landed.connection_id,
+        "_load_id": str(load_id),
+        "_fetched_at": moment,
+        **first_seen,
+    }
+
+
+def lines(stream: Stream, landed: LandedRead, secret: bytes, tally: Tally) -> Iterator[bytes]:
+    """CSV of all rows in the order of the raw table's other columns; an unquoted empty cell is null. `tally` counts."""
     import pyarrow as pa
     import pyarrow.csv as arrow_csv
 
     options = arrow_csv.WriteOptions(include_header=False, quoting_style="needed")
-    identity = f"{source.name}:{landed.connection_id}:{stream.name}"
+    identity = f"{landed.source}:{landed.connection_id}"
+    columns = [column for column in stream.columns if column.name != "_first_seen_at"]
     order = ""
     for body in landed.bodies():
         if body.startswith(b"{"):
@@ -35,34 +46,21 @@ def lines(
             continue
         with pa.ipc.open_stream(body) as rows:
             for batch in rows:
-                columns = [
-                    made for column in stream.columns for made in _raw_columns(pa, column, batch, secret, landed, order)
-                ]
+                made = [one for column in columns for one in _raw_columns(pa, column, batch, secret, identity, order)]
                 if stream.person:
                     keys = batch.column("row_key").to_pylist()
-                    columns.append(pa.array([keyed_hash(secret, f"{identity}:{key}") for key in keys], pa.string()))
-                columns += [
-                    pa.nulls(batch.num_rows, pa.string()),
-                    pa.repeat(landed.connection_id, batch.num_rows),
-                    pa.repeat(str(load_id), batch.num_rows),
-                    pa.repeat(_told(landed.fetched_at), batch.num_rows),
-                ]
+                    hashes = [keyed_hash(secret, f"{identity}:{stream.name}:{key}") for key in keys]
+                    made.append(pa.array(hashes, pa.string()))
                 sink = io.BytesIO()
-                names = [str(place) for place in range(len(columns))]
-                arrow_csv.write_csv(pa.record_batch(columns, names=names), sink, options)
+                names = [str(place) for place in range(len(made))]
+                arrow_csv.write_csv(pa.record_batch(made, names=names), sink, options)
                 tally.readable += batch.num_rows
                 yield sink.getvalue()
 
 
-def _told(moment: datetime) -> str:
-    return moment.isoformat()
-
-
-def _raw_columns(pa: Any, column: Column, batch: Any, secret: bytes, landed: LandedRead, order: str) -> Iterator[Any]:
+def _raw_columns(pa: Any, column: Column, batch: Any, secret: bytes, identity: str, order: str) -> Iterator[Any]:
     if column.name == "_file_order":
         yield pa.repeat(order, batch.num_rows)
-    elif column.name == "_first_seen_at":
-        yield pa.repeat(_told(landed.fetched_at), batch.num_rows)
     elif column.type == "email":
         coded = batch.column(column.path).dictionary_encode()
         addresses = [normalise_email(text) for text in coded.dictionary.to_pylist()]
@@ -72,9 +70,8 @@ def _raw_columns(pa: Any, column: Column, batch: Any, secret: bytes, landed: Lan
         yield pa.array(domains, pa.string()).take(coded.indices)
     elif column.type == "hashed":
         coded = batch.column(column.path).dictionary_encode()
-        prefix = f"{landed.source}:{landed.connection_id}:{column.path}"
-        keys = [keyed_hash(secret, f"{prefix}:{text}") for text in coded.dictionary.to_pylist()]
-        yield pa.array(keys, pa.string()).take(coded.indices)
+        hashes = [keyed_hash(secret, f"{identity}:{column.path}:{text}") for text in coded.dictionary.to_pylist()]
+        yield pa.array(hashes, pa.string()).take(coded.indices)
     else:
         yield batch.column(column.path)
 

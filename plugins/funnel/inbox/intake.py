@@ -158,12 +158,11 @@ def _convert_all(source: IO[bytes], spec: StreamSpec, outcome: Outcome, spool: I
                 if batch.num_rows:
                     writer = writer or pa.ipc.new_stream(spool, batch.schema)
                     writer.write_batch(batch)
-                    keys.append(batch.column("row_key"))
+                    keys.append(_hashes(batch.column("row_key")))
         rows = sum(len(each) for each in keys)
         if writer is not None:
             writer.close()
-            has_versions = False
-            repeated = {} if has_versions else _repeated(spool, keys)
+            repeated = _repeated(spool, keys)
             if repeated:
                 bad += repeated["bad"]
                 rows -= len(repeated["bad"])
@@ -604,15 +603,24 @@ class _Converter:
 # Rows that stand twice ----------------------------------------------------------------------------------------------
 
 
+def _hashes(keys: Any) -> Any:
+    """Eight bytes for each key: a million rows must not stay in memory to find the two that are the same."""
+    import numpy as np
+
+    return np.fromiter(map(hash, keys.to_pylist()), np.int64, len(keys))
+
+
 def _repeated(spool: IO[bytes], keys: list[Any]) -> dict[str, Any]:
     """Rows whose key stands again further down with other values: the last one counts, the others are bad rows.
 
     Rows that say the same twice are no problem. Empty when every key stands once, which one count tells.
     """
-    together = pa.chunked_array(keys)
-    if pc.count_distinct(together).as_py() == len(together):
+    import numpy as np
+
+    together = np.concatenate(keys)
+    if len(np.unique(together)) == len(together):
         return {}
-    counts = pc.value_counts(together)
+    counts = pc.value_counts(pa.chunked_array([batch.column("row_key") for batch in _replay(spool)]))
     counted = counts.filter(pc.greater(counts.field("counts"), 1))
     repeated = counted.field("values")
     last: dict[str, tuple[str, tuple[Any, ...]]] = {}
