@@ -61,6 +61,9 @@ def lines(stream: Stream, landed: LandedRead, secret: bytes, tally: Tally) -> It
 def _raw_columns(pa: Any, column: Column, batch: Any, secret: bytes, identity: str, order: str) -> Iterator[Any]:
     if column.name == "_file_order":
         yield pa.repeat(order, batch.num_rows)
+    elif column.path not in batch.schema.names:
+        # Not in this file at all.
+        yield from (pa.nulls(batch.num_rows, pa.string()) for _ in column.raw_columns)
     elif column.type == "email":
         coded = batch.column(column.path).dictionary_encode()
         addresses = [normalise_email(text) for text in coded.dictionary.to_pylist()]

@@ -29,7 +29,7 @@ class Read:
         return self.outcome.rows_read, self.outcome.rows_loaded, self.outcome.rows_quarantined
 
     def column(self, name: str) -> list[Any]:
-        return [row[name] for row in self.rows]
+        return [row.get(name) for row in self.rows]
 
 
 def spec_of(entity: str = "opportunities", columns: dict[str, Any] | None = DEALS, **settings: Any) -> Any:

@@ -15,6 +15,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -152,7 +153,7 @@ def _convert_all(source: IO[bytes], spec: StreamSpec, outcome: Outcome, spool: I
         writer = None
         keys: list[Any] = []
         with opened(source, outcome.path) as file:
-            for block in layout.read(file, used):
+            for block in _ahead(layout.read(file, used)):
                 batch, worse = convert(block)
                 bad += worse
                 if batch.num_rows:
@@ -183,6 +184,15 @@ def _convert_all(source: IO[bytes], spec: StreamSpec, outcome: Outcome, spool: I
             tuple(told(row) for row in bad[:FIRST_REASONS]),
         )
     return bad, writer
+
+
+def _ahead(blocks: Iterator[Block]) -> Iterator[Block]:
+    """The same blocks, each parsed while the one before is judged: Arrow works without Python's lock."""
+    with ThreadPoolExecutor(1) as pool:
+        following = pool.submit(next, blocks, None)
+        while (block := following.result()) is not None:
+            following = pool.submit(next, blocks, None)
+            yield block
 
 
 def _emptied(spool: IO[bytes]) -> IO[bytes]:
@@ -305,7 +315,7 @@ def _learn(source: IO[bytes], spec: StreamSpec, layout: Layout, mapping: dict[st
         largest: dict[str, float] = dict.fromkeys(shares, 0.0)
         wanted = {mapping[name] for name in (*dates, *(numbers if asks_sign else shares))}
         with opened(source, outcome.path) as file:
-            for block in layout.read(file, wanted):
+            for block in _ahead(layout.read(file, wanted)):
                 for name in dates:
                     if len(seen[name]) < DISTINCT_DATES:
                         seen[name] |= _distinct(block.columns[mapping[name]], spec, name)
@@ -408,20 +418,19 @@ class _Converter:
             elif each.kind == "currency" and self.spec.currency:
                 read = {name: pa.repeat(pa.scalar(self.spec.currency, pa.string()), length)}
             else:
-                empty = pa.nulls(length, pa.string())
-                read = {name: empty, day_name(name): empty} if each.kind == "moment" else {name: empty}
+                continue
             columns |= read
         for name, other in self.spec.entity.fallbacks:
-            if name not in cells and name not in self.spec.constants:
+            if name not in columns and other in columns:
                 columns[name] = columns[other]
         self._require(columns, problems)
-        key = [self._key_column(columns, name) for name in self.spec.key]
+        key = [column for name in self.spec.key if (column := self._key_column(columns, name)) is not None]
         columns["row_key"] = (
             pc.fill_null(key[0], "")
             if len(key) == 1
             else pc.binary_join_element_wise(*key, "|", null_handling="replace", null_replacement="")
         )
-        columns["_line"] = pc.cast(block.lines, pa.string())
+        columns["_line"] = block.lines
         batch = pa.record_batch(list(columns.values()), names=list(columns))
         bad = list(block.bad)
         if problems:
@@ -525,7 +534,7 @@ class _Converter:
 
     def _require(self, columns: dict[str, Any], problems: dict[int, tuple[str | None, str]]) -> None:
         for each in self.spec.entity.fields:
-            if each.required:
+            if each.required and each.name in columns:
                 present = pc.is_valid(columns[each.name])
                 if each.kind == "moment":
                     present = pc.or_(present, pc.is_valid(columns[day_name(each.name)]))
@@ -534,14 +543,14 @@ class _Converter:
                         problems.setdefault(place, (each.name, "is required, but empty"))
         for group in self.spec.entity.any_of:
             present = None
-            for name in group:
+            for name in (name for each in group for name in (each, day_name(each)) if name in columns):
                 mask = pc.is_valid(columns[name])
                 present = mask if present is None else pc.or_(present, mask)
             if present is not None and not pc.all(present).as_py():
                 for place in pc.indices_nonzero(pc.invert(present)).to_pylist():
                     problems.setdefault(place, (group[0], f"is empty, and so is all of {', '.join(group)}"))
         for name in self.spec.key:
-            if self.spec.entity.field(name).kind == "text":
+            if self.spec.entity.field(name).kind == "text" and name in columns:
                 column = columns[name]
                 likely = pc.fill_null(
                     pc.match_substring_regex(column, r"(?i)^(grand|sub|total|sum|gesamt|totaal)"), False
@@ -552,8 +561,8 @@ class _Converter:
                             problems[place] = (name, "is a total, not a record")
 
     def _key_column(self, columns: dict[str, Any], name: str) -> Any:
-        column = columns[name]
-        if self.spec.entity.field(name).kind == "moment":
+        column = columns.get(name)
+        if self.spec.entity.field(name).kind == "moment" and column is not None:
             column = pc.coalesce(column, columns[day_name(name)])
         return column
 
@@ -562,7 +571,8 @@ class _Converter:
         for each in self.spec.entity.fields:
             if each.kind not in _DATES or each.name == "expected_close_date":
                 continue
-            for name in (each.name, day_name(each.name)) if each.kind == "moment" else (each.name,):
+            names = (each.name, day_name(each.name)) if each.kind == "moment" else (each.name,)
+            for name in names if each.name in batch.schema.names else ():
                 span = pc.min_max(batch.column(name))
                 low, high = span["min"].as_py(), span["max"].as_py()
                 if low:
@@ -623,7 +633,7 @@ def _repeated(spool: IO[bytes], keys: list[Any]) -> dict[str, Any]:
     counts = pc.value_counts(pa.chunked_array([batch.column("row_key") for batch in _replay(spool)]))
     counted = counts.filter(pc.greater(counts.field("counts"), 1))
     repeated = counted.field("values")
-    last: dict[str, tuple[str, tuple[Any, ...]]] = {}
+    last: dict[str, tuple[int, tuple[Any, ...]]] = {}
     for batch in _replay(spool):
         chosen = batch.filter(pc.is_in(batch.column("row_key"), value_set=repeated))
         for row in chosen.to_pylist():
@@ -635,17 +645,17 @@ def _repeated(spool: IO[bytes], keys: list[Any]) -> dict[str, Any]:
     for batch in _replay(spool):
         writer = writer or pa.ipc.new_stream(kept, batch.schema)
         is_repeated = pc.is_in(batch.column("row_key"), value_set=repeated)
-        wrong: set[str] = set()
+        wrong: set[int] = set()
         for row in batch.filter(is_repeated).to_pylist():
             line = row.pop("_line")
             other_line, content = last[row["row_key"]]
             if line != other_line and tuple(row.values()) != content:
                 reason = f"line {other_line} has the same key and other values; the last one counts"
                 payload = {name: value for name, value in row.items() if value is not None and name != "row_key"}
-                bad.append(BadRow(int(line), "key", reason, payload))
+                bad.append(BadRow(line, "key", reason, payload))
                 wrong.add(line)
         if wrong:
-            mask = pc.is_in(batch.column("_line"), value_set=pa.array(sorted(wrong), pa.string()))
+            mask = pc.is_in(batch.column("_line"), value_set=pa.array(sorted(wrong), pa.int64()))
             batch = batch.filter(pc.invert(mask))
         writer.write_batch(batch)
     if writer is not None:

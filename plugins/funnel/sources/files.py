@@ -55,7 +55,8 @@ def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[by
                                 "bad": [row.__dict__ for row in taken.bad],
                             }
                         )
-                        for batch in taken.rows:
+                        for rows in taken.rows:
+                            batch = rows.drop_columns(["_line"])
                             sink = pa.BufferOutputStream()
                             with pa.ipc.new_stream(sink, batch.schema) as writer:
                                 writer.write_batch(batch)
