@@ -247,6 +247,7 @@ def _fill(
     if _scalar(connection, sql.SQL("select exists (select from {})").format(target.table)):
         return None
     tally = rows.Tally()
+    connection.execute("set local maintenance_work_mem = '256MB'")
     try:
         with connection.transaction():
             indexes = connection.execute(

@@ -1,7 +1,11 @@
 """What readers give and what is made of it: blocks of cells with their lines, rows that cannot be read, refusals."""
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
+
+Item = TypeVar("Item")
 
 # Behind a number that was a number in its file, not a text that looks like one.
 TYPED = "\u2063"
@@ -37,3 +41,13 @@ class Block:
     lines: Any
     bad: list[BadRow] = field(default_factory=list)
     is_clean: bool = False
+
+
+def ahead(items: Iterator[Item]) -> Iterator[Item]:
+    """The same items, each made while the one before is used: Arrow and zstd work without Python's lock."""
+    nothing: Any = object()
+    with ThreadPoolExecutor(1) as pool:
+        following = pool.submit(next, items, nothing)
+        while (item := following.result()) is not nothing:
+            following = pool.submit(next, items, nothing)
+            yield item

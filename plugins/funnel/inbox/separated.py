@@ -18,7 +18,7 @@ import pyarrow.csv as arrow_csv
 
 from funnel.inbox.blocks import BadRow, Block, Refused
 
-BLOCK_BYTES = 4 << 20
+BLOCK_BYTES = 2 << 20
 SAMPLE_BYTES = 256 << 10
 # A quoted text over more lines than these is a quote that somebody forgot to close.
 LONGEST_RECORD = 500

@@ -21,6 +21,13 @@ VENDORS = frozenset(
 
 
 def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[bytes]:
+    """The bodies of an entity's files, each made while the one before is landed."""
+    from funnel.inbox.blocks import ahead
+
+    yield from ahead(_bodies(connection, stream))
+
+
+def _bodies(connection: Connection, stream: Stream) -> Iterator[bytes]:
     """The files of one entity: for each a JSON body that tells its story, then bodies of rows (Arrow IPC streams).
 
     `connection.extra` may hold `filesystem` (fsspec's, for inboxes that need credentials) and `known`, the fingerprint
