@@ -1,6 +1,7 @@
 """Whatever a file holds, it is read or refused: never a crash, never a lost row."""
 
 import gzip
+from functools import cache
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -17,6 +18,19 @@ CELLS = st.one_of(
     st.decimals(allow_nan=True).map(str),
     st.dates().map(str),
 )
+
+
+@cache
+def whole_files() -> tuple[tuple[bytes, str], ...]:
+    """Files that are in order, made once: a workbook holds the time at which it was made."""
+    from tests.inbox.test_torture import interchange, workbook
+
+    return (
+        (interchange().encode(), "a.x12"),
+        (workbook([["id", "stage", "amount", "created"], [1, "W", 1.5, "2026-01-02"]]), "a.xlsx"),
+        (b'{"id": 1, "stage": "W", "amount": 2, "created": "2026-01-02"}\n' * 3, "a.jsonl"),
+        (b"id,stage,amount,created\n" + b'1,W,"1\n",2026-01-02\n' * 5, "a.csv"),
+    )
 
 
 def accounts_for_every_row(read: Read) -> None:
@@ -48,18 +62,7 @@ def test_any_cells_below_a_header(rows: list[list[str]], delimiter: str, ending:
 @QUIET
 @given(st.data())
 def test_any_file_that_was_cut_or_bent(data: st.DataObject) -> None:
-    from tests.inbox.test_torture import interchange, workbook
-
-    whole, name = data.draw(
-        st.sampled_from(
-            [
-                (interchange().encode(), "a.x12"),
-                (workbook([["id", "stage", "amount", "created"], [1, "W", 1.5, "2026-01-02"]]), "a.xlsx"),
-                (b'{"id": 1, "stage": "W", "amount": 2, "created": "2026-01-02"}\n' * 3, "a.jsonl"),
-                (b"id,stage,amount,created\n" + b'1,W,"1\n",2026-01-02\n' * 5, "a.csv"),
-            ]
-        )
-    )
+    whole, name = data.draw(st.sampled_from(whole_files()))
     cut = data.draw(st.integers(0, len(whole)))
     bent = bytearray(whole[:cut])
     for place in data.draw(st.lists(st.integers(0, max(cut - 1, 0)), max_size=4)):
