@@ -28,6 +28,7 @@ MARTS = {
     "fct_leads",
     "fct_opportunities",
     "fct_opportunity_lines",
+    "fct_sell_through_weekly",
     "fct_attribution",
     "fct_funnel_daily",
     "fct_funnel_stages",

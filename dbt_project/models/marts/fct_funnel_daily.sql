@@ -7,6 +7,7 @@
             "select unnest(array[created_date, mql_date, sal_date, sql_date]) from marts_changes.fct_leads",
             "select unnest(array[created_date, closed_date]) from marts_changes.fct_opportunities",
             "select ordered_date from marts_changes.fct_orders",
+            "select week_start + day_no from marts_changes.fct_sell_through_weekly cross join generate_series(0, 6) as day_no",
         ],
         track=['month_start'],
         indexes=[{'columns': ['month_start']}],
@@ -15,6 +16,7 @@
 {%- set has_ads = is_advertising_configured() %}
 {%- set has_web = is_configured('ga4') %}
 {%- set has_shop = is_configured('shopify') or is_configured('files.orders') %}
+{%- set has_retail = is_configured('files.sell_through') %}
 {%- set has_crm = is_configured('hubspot') or is_configured('salesforce') %}
 {%- set has_leads = has_crm or is_configured('files.leads') or is_configured('files.touches') %}
 {%- set has_deals = has_crm or is_configured('files.opportunities') %}
@@ -231,6 +233,23 @@ orders_by_day as (
     group by ordered_date, channel, campaign_key, region
 ),
 
+-- Evenly over the week: differences of rounded running sevenths, so that the days add up to it.
+retail_by_day as (
+    select
+        weeks.week_start + days.day_no as date_day,
+        'Retail' as channel,
+        '(no campaign)' as campaign_key,
+        weeks.region,
+        sum(
+            round(weeks.sales_amount * (days.day_no + 1) / 7, 4) - round(weeks.sales_amount * days.day_no / 7, 4)
+            + case when days.day_no = 6 then weeks.sales_amount - round(weeks.sales_amount, 4) else 0 end
+        ) as retail_amount
+    from {{ ref('fct_sell_through_weekly') }} as weeks
+    cross join generate_series(0, 6) as days (day_no)
+    where {{ in_scope('weeks.week_start + days.day_no') }}
+    group by weeks.week_start + days.day_no, weeks.region
+),
+
 -- A side that is not configured is null, one that reported nothing is 0.
 final as (
     select
@@ -255,13 +274,14 @@ final as (
         case when {{ has_deals }} then coalesce(events_by_day.lost, 0) end as lost,
         case when {{ has_shop }} then coalesce(orders_by_day.orders, 0) end as orders,
         case when {{ has_shop }} then trim_scale(coalesce(orders_by_day.order_amount, 0)) end as order_amount,
-        null::numeric as retail_amount,
+        case when {{ has_retail }} then trim_scale(coalesce(retail_by_day.retail_amount, 0)) end as retail_amount,
         date_day,
         date_trunc('month', date_day::timestamp)::date as month_start
     from ads_by_day
     full outer join events_by_day using (date_day, channel, campaign_key, region)
     full outer join sessions_by_day using (date_day, channel, campaign_key, region)
     full outer join orders_by_day using (date_day, channel, campaign_key, region)
+    full outer join retail_by_day using (date_day, channel, campaign_key, region)
 )
 
 select * from final

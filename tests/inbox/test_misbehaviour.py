@@ -1,0 +1,71 @@
+"""Every way in which files misbehave: what the inbox does, and that no row is lost.
+
+The inbox is its own vendor, so that the faults are files. What was seen goes into the table at the end of the test run.
+"""
+
+import gzip
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tests.inbox.conftest import read_file
+from tests.inbox.test_torture import HEADER, interchange, rows_of
+
+REFUSES, QUARANTINES, LOADS = "refuses the file", "quarantines the row", "loads all rows"
+ROWS = 40
+
+
+@dataclass(frozen=True)
+class Case:
+    """A file that is not as it was, how many of its rows are in order, and what the inbox is to do."""
+
+    fault: str
+    content: str | bytes
+    does: str
+    good: int = ROWS
+    name: str = "deals.csv"
+    settings: tuple[tuple[str, Any], ...] = ()
+
+
+WHOLE = HEADER + rows_of(ROWS)
+CASES = (
+    Case("as it should be", WHOLE, LOADS),
+    Case("cut in the middle of a row", WHOLE + "41,W", QUARANTINES),
+    Case("compressed and cut", gzip.compress(WHOLE.encode())[:-20], REFUSES, 0, "deals.csv.gz"),
+    Case("empty", "", REFUSES, 0),
+    Case("new column", WHOLE.replace(",created\n", ",created,owner\n").replace("-02\n", "-02,x\n"), LOADS),
+    Case("missing column", WHOLE.replace("amount", "value"), REFUSES, 0),
+    Case("columns in another order", "created,id,stage,amount\n2026-01-02,1,W,5\n", LOADS, 1),
+    Case("retyped column", WHOLE.replace(",W,", ",W,about "), REFUSES, 0),
+    Case("one cell retyped", WHOLE + "41,W,ten,2026-01-02\n", QUARANTINES),
+    Case("dates written otherwise", WHOLE.replace("2026-01-02", "01/02/2026"), REFUSES, 0),
+    Case("numbers written otherwise", HEADER + '1,W,"1.234,50",2026-01-02\n', LOADS, 1),
+    Case("another encoding", WHOLE.replace("1,W", "ä,W", 1).encode("cp1252"), LOADS),
+    Case("HTML instead of CSV", "<html><body>Sign in</body></html>\n", REFUSES, 0),
+    Case("a page of HTML as a workbook", "<html></html>", REFUSES, 0, "deals.xlsx"),
+    Case("the same row twice", WHOLE + "1,W,1,2026-01-02\n", LOADS, ROWS + 1),
+    Case("one key, two values", WHOLE + "1,W,99,2026-01-02\n", QUARANTINES),
+    Case("total at the end", WHOLE + "Total,W,820,\n", QUARANTINES),
+    Case("a stage nobody mapped", WHOLE + "41,On hold,1,2026-01-02\n", QUARANTINES),
+    Case(
+        "852 that lost a line",
+        interchange().replace("LIN**UP*012345678912~\n", ""),
+        REFUSES,
+        0,
+        "pos.x12",
+        (("entity", "sell_through"), ("columns", None)),
+    ),
+)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.fault)
+def test_nothing_is_lost(case: Case, record_property: Callable[[str, object], None]) -> None:
+    read = read_file(case.content, name=case.name, **dict(case.settings))
+    does = REFUSES if read.refusal else QUARANTINES if read.bad else LOADS
+    lost = read.outcome.rows_read - read.outcome.rows_loaded - read.outcome.rows_quarantined
+    record_property("outcome", ["files", case.fault, does, 0 if read.refusal else lost])
+    assert does == case.does, read.refusal or read.bad
+    assert read.outcome.rows_loaded == len(read.rows) == case.good
+    assert read.refusal or lost == 0
