@@ -58,7 +58,6 @@ def _bodies(connection: Connection, stream: Stream) -> Iterator[bytes]:
                             {
                                 "file": outcome.as_json(),
                                 "order": order,
-                                "zone": manifest.timezone,
                                 "bad": [row.__dict__ for row in taken.bad],
                             }
                         )
@@ -69,9 +68,7 @@ def _bodies(connection: Connection, stream: Stream) -> Iterator[bytes]:
                                 writer.write_batch(batch)
                             yield sink.getvalue().to_pybytes()
                 except Refused:
-                    yield orjson.dumps(
-                        {"file": outcome.as_json(), "order": order, "zone": manifest.timezone, "bad": []}
-                    )
+                    yield orjson.dumps({"file": outcome.as_json(), "order": order, "bad": []})
 
 
 def _manifest(folder: Any, source_name: str) -> Any:
