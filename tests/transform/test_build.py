@@ -73,6 +73,51 @@ def test_one_source_alone_can_be_built(write: Write) -> None:
     assert (spend, impressions, leads, won_amount) == (True, 1000, None, None)
 
 
+def test_orders_of_a_file_alone_fill_the_funnel(write: Write) -> None:
+    """Its lines are its value; what bills a deal of the same files is not counted a second time."""
+    order = {"_file_order": "1", "ordered_on": "2026-01-05", "currency_code": "USD"}
+    line = {"_file_order": "1", "order_line": "1"}
+    deal = {"_file_order": "1", "stage": "won", "created_on": "2026-01-02", "closed_on": "2026-01-04", "amount": 500}
+    write(
+        "files__orders",
+        order | {"row_key": "1", "order_id": "1", "status": "delivered"},
+        order | {"row_key": "2", "order_id": "2", "status": "canceled"},
+        order | {"row_key": "3", "order_id": "3", "status": "delivered", "opportunity_id": "O1"},
+    )
+    write(
+        "files__order_lines",
+        line | {"row_key": "1:1", "order_id": "1", "amount": 90, "discount_amount": 10, "product_id": "KIT"},
+        line | {"row_key": "1:2", "order_id": "1", "order_line": "2", "amount": 5},
+        line | {"row_key": "2:1", "order_id": "2", "amount": 70},
+        line | {"row_key": "3:1", "order_id": "3", "amount": 500},
+    )
+    write("files__opportunities", deal | {"row_key": "O1", "opportunity_id": "O1", "currency_code": "USD"})
+    with psycopg.connect(config.dsn("admin")) as admin:
+        admin.execute(
+            """
+            insert into ops.files (
+                load_id, source, connection_id, stream, path, fingerprint, bytes, status, rows_read, rows_loaded,
+                rows_quarantined, settings, fetched_at
+            )
+            select load_id, source, connection_id, stream, stream || '.csv', 'x', 0, 'loaded', 1, 1, 0, '{}', fetched_at
+            from ops.loads
+            """
+        )
+    transform.build()
+    assert rows(
+        "select sum(orders), sum(order_amount), sum(won_amount), sum(sessions) from marts.fct_funnel_daily"
+    ) == [(1, 95, 500, None)]
+    assert rows(
+        "select order_id, order_line, gross_amount, net_amount, is_counted, opportunity_key is not null "
+        "from marts.fct_orders order by 1, 2"
+    ) == [
+        ("1", "1", 100, 90, True, False),
+        ("1", "2", 5, 5, True, False),
+        ("2", "1", 70, 70, False, False),
+        ("3", "1", 500, 500, True, True),
+    ]
+
+
 def test_rates_are_carried_and_converted_on_both_sides(
     write: Write, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
