@@ -54,9 +54,6 @@ USER_AGENT = "funnel-warehouse/0.1"
 LONGEST_WAIT = 300.0  # seconds one throttle may hold a worker's slot
 LONGEST_WAITING = 900.0  # seconds one request may wait in all
 BELIEVED_WAITS = 3
-FIRST_POLL_PAUSE = 1.0  # seconds between two questions about a report, doubled up to the longest
-LONGEST_POLL_PAUSE = 30.0
-LONGEST_REPORT = 1_800.0
 LONGEST_QUERY = 4_000  # bytes; LinkedIn refuses 4 KB, the shortest limit of these vendors
 ATTEMPTS = 6  # of a request that finds the vendor unavailable: about half a minute
 SMALLEST_PAGE = 5
@@ -607,22 +604,14 @@ class Report:
 
 
 def read_report(client: Client, submission: Request, report: Report) -> Iterator[Page]:
-    """The file of a report, or nothing where the vendor has no data. The only loop that waits for a report.
+    """The file of a report, or nothing where the vendor has no data.
 
     Addresses live for minutes: when one is dead the report is asked about again, which gives a fresh one.
     """
-    submitted = client.ask(submission).parsed
-    waited, pause, fetches = 0.0, FIRST_POLL_PAUSE, 0
-    while True:
-        question = report.poll(submission, submitted)
-        answer = client.ask(question).parsed
+    question = report.poll(submission, client.ask(submission).parsed)
+    for fetches_left in reversed(range(BELIEVED_WAITS)):
+        answer = await_job(client, question, lambda parsed: report.state(parsed) not in report.pending).parsed
         state = report.state(answer)
-        if state in report.pending:
-            if waited >= LONGEST_REPORT:
-                raise client.fail(Unavailable, f"the report is still not ready after {waited:.0f} s", question)
-            sleep(pause)
-            waited, pause = waited + pause, min(2 * pause, LONGEST_POLL_PAUSE)
-            continue
         if state not in report.ready:
             raise client.fail(RestartWindow, f"the report ended as {state!r}", question)
         address = report.address(answer)
@@ -631,8 +620,7 @@ def read_report(client: Client, submission: Request, report: Report) -> Iterator
         try:
             page = client.download_archive(address)
         except (Refused, DeadToken, TokenExpired):
-            fetches += 1
-            if fetches == BELIEVED_WAITS:
+            if not fetches_left:
                 raise
             log.info("%s: the address of a report is dead, asked for another", client.dialect.source)
             continue
