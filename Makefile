@@ -22,7 +22,7 @@ help: ## this list
 
 # --- running -----------------------------------------------------------------------------------------------------
 
-.PHONY: demo files inbox-check up down status dsn ingest build publish rollback replay airflow env docs
+.PHONY: new-source demo files inbox-check up down status dsn ingest build publish rollback replay airflow env docs
 demo: $(VENV)/.runtime ## install, start, load 90 days, build, audit, publish and print the funnel
 	$(FUNNEL) demo
 
@@ -62,6 +62,9 @@ airflow: $(VENV)/.runtime ## Airflow's own commands: make airflow DO="backfill c
 
 env: $(VENV)/.runtime ## settings of this Airflow for a shell: eval "$(make -s env)"
 	$(FUNNEL) env
+
+new-source: $(VENV)/.runtime ## write the files of a source that does not exist yet: make new-source NAME=acme_ads
+	$(FUNNEL) new-source $(or $(NAME),$(error NAME= is missing, for example NAME=acme_ads))
 
 replay: $(VENV)/.runtime ## load what was landed and never loaded, without the vendors: into a new warehouse, everything
 	$(FUNNEL) replay

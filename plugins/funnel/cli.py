@@ -161,6 +161,14 @@ def _day(text: str) -> date:
     return day
 
 
+def _new_source(chosen: argparse.Namespace) -> None:
+    from funnel import scaffold
+
+    made = scaffold.make(chosen.name)
+    for title, lines in (("written", made.written), ("changed", made.changed), ("left to do", made.left)):
+        print(f"{title}:\n  " + "\n  ".join(lines))
+
+
 def _parser() -> argparse.ArgumentParser:
     from funnel.sources import SOURCES
 
@@ -195,6 +203,8 @@ def _parser() -> argparse.ArgumentParser:
     add("rollback", _rollback, "return to the publication before")
     add("replay", _replay, "load what was landed and never loaded, oldest first, without asking a vendor")
     add("docs", _docs, "write the documentation of dbt and the Data Docs of Great Expectations")
+    new_source = add("new-source", _new_source, "write the files of a source that does not exist yet")
+    new_source.add_argument("name", help="small letters and underscores, for instance acme_ads")
     airflow = add("airflow", _airflow, "any command of Airflow's own, with this installation's settings")
     airflow.add_argument("arguments", nargs=argparse.REMAINDER)
     add("env", _env, "print the settings of this installation's Airflow, for a shell")
