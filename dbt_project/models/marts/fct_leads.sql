@@ -122,7 +122,7 @@ responses as (
     group by cycles.lead_key
 ),
 
--- The Salesforce lead of a cycle: the first one entered during it, else the latest one before.
+-- The lead record of a cycle, of Salesforce or a file: the first one entered during it, else the latest one before.
 crm_leads as (
     select distinct on (cycles.lead_key)
         cycles.lead_key,
@@ -132,7 +132,6 @@ crm_leads as (
     inner join records
         on
             cycles.person_key = records.person_key
-            and records.source_system = 'salesforce'
             and records.record_type = 'lead'
             and (cycles.next_created_at > records.created_at or cycles.next_created_at is null)
     order by
