@@ -41,6 +41,7 @@ GA4_KEY_ID = "0123456789abcdef0123456789abcdef01234567"
 
 
 @cache
+@cache
 def service_account_key() -> rsa.RSAPrivateKey:
     """The service account's key, made from words: the same in every process, and secret to nobody."""
 
