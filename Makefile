@@ -75,7 +75,7 @@ docs: $(VENV)/.runtime ## Data Docs of Great Expectations and the documentation 
 # --- proving -----------------------------------------------------------------------------------------------------
 
 # A file's tests stay in one process, since they share what is slow to start.
-PYTEST := $(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+PYTEST := $(PYTHON) -m pytest -n 2 --dist loadfile
 
 .PHONY: test test-all lint bench-load bench-files bench-daily
 test: $(VENV)/.development ## every test, on its own throw-away PostgreSQL, beside a running demo

@@ -94,24 +94,6 @@ def fresh_warehouse(cluster_home: Path, patch: pytest.MonkeyPatch, folder: Path)
         connection.execute(f"drop database {name} with (force)".encode())
 
 
-# The files that take minutes. A file's tests stay in one process, so these must begin first, not last and alone.
-LONG = (
-    "end_to_end/test_worked_example.py",
-    "transform/test_build.py",
-    "warehouse/test_oldest_server.py",
-    "end_to_end/test_gate.py",
-    "end_to_end/test_company.py",
-    "platform/test_installation.py",
-    "inbox/test_crm_export.py",
-)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long files first, the others in their order."""
-    places = {REPOSITORY / "tests" / name: place for place, name in enumerate(LONG)}
-    items.sort(key=lambda item: places.get(item.path, len(LONG)))
-
-
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Tables of what was seen: the lists that tests recorded under the property `outcome`."""
     reports = [report for kind in ("passed", "failed") for report in terminalreporter.stats.get(kind, ())]
