@@ -285,7 +285,8 @@ def open_build(connection: psycopg.Connection[Any], project_fingerprint: str, *,
 
     `connection` must hold the build lock. as_of is the end of the last day complete in every source that is not late;
     it never moves back by itself. The build is full when asked, before the first publication, after a roll-back, after
-    an unpublished full build, and when the dbt project or a reporting setting differs from the published build's.
+    an unpublished full build, and when the dbt project, a reporting setting or the set of sources differs from the
+    published build's: a source that is connected turns null into 0 in all of history.
     Raises LedgerError before the first load.
     """
     chosen = config.settings()
@@ -302,7 +303,8 @@ def open_build(connection: psycopg.Connection[Any], project_fingerprint: str, *,
     if published and published["as_of"] > as_of:
         as_of = published["as_of"]
     through_load_id = connection.execute("select coalesce(max(load_id), 0) from ops.loads").fetchone()[0]  # type: ignore[index]
-    full = full or published is None or _needs_full_build(connection, published, project_fingerprint)
+    configured = [*sorted(last_days), *_filed_entities(connection)]
+    full = full or published is None or _needs_full_build(connection, published, project_fingerprint, configured)
     connection.execute(
         "update ops.builds set status = 'abandoned', finished_at = clock_timestamp() "
         "where status in ('building', 'built')"
@@ -317,7 +319,7 @@ def open_build(connection: psycopg.Connection[Any], project_fingerprint: str, *,
         "reporting_currency": chosen.reporting_currency,
         "reporting_timezone": chosen.reporting_timezone,
         "master_crm": chosen.master_crm,
-        "sources_configured": [*sorted(last_days), *_filed_entities(connection)],
+        "sources_configured": configured,
         "sources_late": late,
         "status": "building",
         "project_fingerprint": project_fingerprint,
@@ -342,16 +344,18 @@ def _filed_entities(connection: psycopg.Connection[Any]) -> list[str]:
     ]
 
 
-def _needs_full_build(connection: psycopg.Connection[Any], published: dict[str, Any], project_fingerprint: str) -> bool:
+def _needs_full_build(
+    connection: psycopg.Connection[Any], published: dict[str, Any], project_fingerprint: str, configured: list[str]
+) -> bool:
     chosen = config.settings()
     published_as = connection.execute(
         """
-        select reporting_currency, reporting_timezone, master_crm, project_fingerprint
+        select reporting_currency, reporting_timezone, master_crm, project_fingerprint, sources_configured
         from ops.builds where build_id = %s
         """,
         (published["build_id"],),
     ).fetchone()
-    now = (chosen.reporting_currency, chosen.reporting_timezone, chosen.master_crm, project_fingerprint)
+    now = (chosen.reporting_currency, chosen.reporting_timezone, chosen.master_crm, project_fingerprint, configured)
     unfinished = connection.execute(
         """
         select exists (select from ops.builds where build_id > %(build_id)s and is_full)

@@ -73,6 +73,22 @@ def test_one_source_alone_can_be_built(write: Write) -> None:
     assert (spend, impressions, leads, won_amount) == (True, 1000, None, None)
 
 
+def test_a_source_that_is_connected_later_says_0_of_the_days_before(write: Write) -> None:
+    """Nobody needs to know that its first build must be a full one."""
+    write("google_ads__campaign_stats", STATS)
+    publish_build(transform.build().build_id)
+    write("hubspot__contacts", CONTACT | {"created_at": "2026-01-04T10:00:00Z"}, load_id=2)
+    built = transform.build()
+    assert built.is_full
+    assert rows("select date_day::text, sum(leads) from marts.fct_funnel_daily group by 1 order by 1") == [
+        ("2026-01-04", 1),
+        ("2026-01-05", 0),
+    ]
+    publish_build(built.build_id)
+    write("hubspot__contacts", CONTACT | {"contact_id": "2", "email_key": "ben", "_record_key": "k2"}, load_id=3)
+    assert not transform.build().is_full
+
+
 def test_orders_of_a_file_alone_fill_the_funnel(write: Write) -> None:
     """Its lines are its value; what bills a deal of the same files is not counted a second time."""
     order = {"_file_order": "1", "ordered_on": "2026-01-05", "currency_code": "USD"}
