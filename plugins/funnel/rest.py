@@ -715,7 +715,7 @@ def by_cursor_in_variables(connection_path: str) -> Paginator:
     return paginate
 
 
-def await_job(client: Client, request: Request, is_done: Callable[[Any], bool], pause: float = 1.0) -> Page:
+def await_job(client: Client, request: Request, is_done: Callable[[Any], bool], pause: float = 0.25) -> Page:
     """Ask for the state of a job until it is done, more and more slowly."""
     waited = 0.0
     while True:
@@ -727,7 +727,7 @@ def await_job(client: Client, request: Request, is_done: Callable[[Any], bool], 
             raise client.fail(QuotaExhausted, message, request, wait_seconds=LONGEST_JOB)
         sleep(pause)
         waited += pause
-        pause = min(pause * 1.5, 30.0)
+        pause = min(pause * 2, 30.0)
 
 
 def one_page(request: Request, parsed: Any) -> Request | None:
