@@ -6,6 +6,7 @@ import copy
 import http.client
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -27,7 +28,10 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @dataclass
 class Handle:
-    """A running sandbox. `base_url` speaks HTTP; `tls_url` https, trusted through `ca_file`, when TLS was asked for."""
+    """A running sandbox. `base_url` speaks HTTP; `tls_url` https, trusted through `ca_file`, when TLS was asked for.
+
+    `scratch` is removed with it.
+    """
 
     process: subprocess.Popen[bytes]
     base_url: str
@@ -37,6 +41,7 @@ class Handle:
     anchor: date
     tls_url: str | None = None
     ca_file: Path | None = None
+    scratch: Path | None = None
     _connections: dict[str, dict[str, Any]] | None = field(default=None, repr=False)
 
     def control(self, method: str, action: str, body: Any = None) -> Any:
@@ -79,6 +84,8 @@ class Handle:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+        if self.scratch:
+            shutil.rmtree(self.scratch, ignore_errors=True)
 
 
 def _ask(base_url: str, method: str, path: str, body: Any = None, token: str = "") -> tuple[int, str]:
@@ -122,9 +129,11 @@ def start(
     if now:
         command += ["--now", now]
     tls_port = None
+    scratch = None
     if tls:
         tls_port = free_port()
-        tls_dir = tls_dir or Path(tempfile.mkdtemp(prefix="sandbox-tls-"))
+        if tls_dir is None:
+            tls_dir = scratch = Path(tempfile.mkdtemp(prefix="sandbox-tls-"))
         command += ["--tls-port", str(tls_port), "--tls-dir", str(tls_dir)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(command, cwd=ROOT, env=environment)
@@ -137,6 +146,7 @@ def start(
         anchor,
         f"https://localhost:{tls_port}" if tls_port else None,
         tls_dir / "ca.pem" if tls_port and tls_dir else None,
+        scratch,
     )
     _wait(handle)
     return handle
