@@ -75,9 +75,9 @@ docs: $(VENV)/.runtime ## Data Docs of Great Expectations and the documentation 
 # --- proving -----------------------------------------------------------------------------------------------------
 
 # A file's tests stay in one process, since they share what is slow to start.
-PYTEST := $(PYTHON) -m pytest -n 2 --dist loadfile
+PYTEST := $(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: test test-all lint bench-load bench-files bench-daily
+.PHONY: test test-all lint bench-load bench-files bench-daily bench-backfill
 test: $(VENV)/.development ## every test, on its own throw-away PostgreSQL, beside a running demo
 	$(PYTEST) -m "not soak" $(TESTS)
 
@@ -99,6 +99,9 @@ bench-files: $(VENV)/.development ## a million rows of CSV against COPY
 
 bench-daily: $(VENV)/.development ## a day with 3 years of history against one with 60 days
 	@$(PYTHON) -m bench.daily
+
+bench-backfill: $(VENV)/.development ## a year of all sources by windowed runs, and 30 days by daily backfills
+	@$(PYTHON) -m bench.backfill
 
 # --- installing --------------------------------------------------------------------------------------------------
 

@@ -5,8 +5,8 @@
 
 import json
 import os
+import shutil
 import sys
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +18,8 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "plugins")]
 
 TEMPLATE = "warehouse_template"
+# Databases in use by this process: a test may need one beside that of its module.
+in_use: list[str] = []
 
 
 @pytest.fixture(scope="session")
@@ -68,12 +70,15 @@ def warehouse(cluster_home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
 
 @contextmanager
 def fresh_warehouse(cluster_home: Path, patch: pytest.MonkeyPatch, folder: Path) -> Iterator[str]:
-    """Clone the template into a database of its own and point the environment at it, with a home below `folder`."""
+    """Clone the template into a database of its own and point the environment at it, with a home below `folder`.
+
+    Names of databases return, since dbt keeps its parse of the project, which takes seconds, for one database only.
+    """
     from funnel import config
 
     _isolate(patch, cluster_home)
     patch.setenv("POSTGRES_PORT", str(json.loads((cluster_home / "test_server.json").read_text())["port"]))
-    name = f"test_{uuid.uuid4().hex[:12]}"
+    name = f"test_{len(in_use) + 1}"
     patch.setenv("WAREHOUSE_DATABASE", "postgres")
     maintenance = config.dsn("admin")
     with psycopg.connect(maintenance, autocommit=True) as connection:
@@ -89,9 +94,36 @@ def fresh_warehouse(cluster_home: Path, patch: pytest.MonkeyPatch, folder: Path)
     (home / "secrets.json").write_text((cluster_home / "secrets.json").read_text())
     patch.setenv("FUNNEL_HOME", str(home))
     patch.setenv("WAREHOUSE_DATABASE", name)
+    parsed, kept = home / "dbt/target/partial_parse.msgpack", cluster_home / f"{name}.msgpack"
+    if kept.exists():
+        parsed.parent.mkdir(parents=True)
+        shutil.copy(kept, parsed)
+    in_use.append(name)
     yield config.dsn("admin")
+    in_use.remove(name)
+    # Not that of a copy of the project: seeds are found by the folder that a parse names.
+    if parsed.exists() and str(REPOSITORY / "dbt_project").encode() in parsed.read_bytes():
+        shutil.copy(parsed, kept)
     with psycopg.connect(maintenance, autocommit=True) as connection:
         connection.execute(f"drop database {name} with (force)".encode())
+
+
+# The files that take minutes. A file's tests stay in one process, so these must begin first, not last and alone.
+LONG = (
+    "end_to_end/test_worked_example.py",
+    "transform/test_build.py",
+    "warehouse/test_oldest_server.py",
+    "end_to_end/test_gate.py",
+    "end_to_end/test_company.py",
+    "platform/test_installation.py",
+    "inbox/test_crm_export.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first, the others in their order."""
+    places = {REPOSITORY / "tests" / name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: places.get(item.path, len(LONG)))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -1,6 +1,7 @@
 """The whole path in one process: what Airflow's tasks do, in their order, on days the test chooses."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -48,11 +49,11 @@ class Pipeline:
         self.loads += results
         return results
 
-    def day(self, last: date, *, reach_back: int | None = None) -> None:
-        """Run every source as its schedule would the morning after `last`: that day and the restatement window."""
+    def day(self, last: date, *, reach_back: int | None = None, sources: Iterable[str] | None = None) -> None:
+        """Run the sources as their schedules would the morning after `last`: that day and the restatement window."""
         now = datetime(last.year, last.month, last.day, 3, tzinfo=UTC) + timedelta(days=1)
         self.sandbox.set_now(now.isoformat())
-        for source in (SOURCES[name] for name in self.sandbox.connections()):
+        for source in (SOURCES[name] for name in sources or self.sandbox.connections()):
             days = source.restatement_days if reach_back is None else reach_back
             self.ingest(source.name, last - timedelta(days=days), last, now)
 

@@ -12,6 +12,8 @@ from funnel import config, publish, quality
 from sandbox import process
 from tests.end_to_end.pipeline import Pipeline, rows
 
+SOURCES = ("google_ads", "hubspot", "salesforce")
+
 
 @pytest.fixture(scope="module")
 def published(module_warehouse: str) -> Iterator[Pipeline]:
@@ -19,7 +21,7 @@ def published(module_warehouse: str) -> Iterator[Pipeline]:
     sandbox = process.start("worked_example", 7, date(2026, 1, 5))
     try:
         pipeline = Pipeline(sandbox)
-        pipeline.day(date(2026, 1, 5))
+        pipeline.day(date(2026, 1, 5), sources=SOURCES)
         pipeline.publish()
         yield pipeline
     finally:
@@ -40,7 +42,7 @@ def damage(statement: str) -> None:
 def test_failed_audit_leaves_readers_alone_until_it_is_repaired(published: Pipeline) -> None:
     yesterday = contents()
     assert len(yesterday) > 15
-    published.day(date(2026, 1, 7))
+    published.day(date(2026, 1, 7), sources=SOURCES)
     built = published.build()
     # One cent of spend goes missing between two marts after the audit passed: the next audit must not let it through.
     damage("update marts.fct_funnel_daily set spend = spend - 0.01 where spend > 1 and date_day = '2026-01-05'")
@@ -81,7 +83,7 @@ def test_bad_delivery_closes_the_gate_before_anything_is_built(published: Pipeli
     published.sandbox.misbehave("google_ads", "retyped_field", times=None)
     try:
         with pytest.raises(quality.GateClosed):
-            published.day(date(2026, 1, 8))
+            published.day(date(2026, 1, 8), sources=SOURCES)
     finally:
         published.sandbox.reset()
     last_days = {
@@ -90,6 +92,6 @@ def test_bad_delivery_closes_the_gate_before_anything_is_built(published: Pipeli
     }
     assert last_days["google_ads"] == "2026-01-07"
     assert rows("select count(*) > 0 as some from ops.quarantine where source = 'google_ads'") == [{"some": True}]
-    published.day(date(2026, 1, 8))
+    published.day(date(2026, 1, 8), sources=SOURCES)
     published.publish()
     assert rows("select count(*) as open from ops.quarantine where replayed_at is null") == [{"open": 0}]

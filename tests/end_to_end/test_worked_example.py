@@ -21,6 +21,8 @@ RATES = """rate_date,currency_code,rate_to_usd
 2026-02-10,EUR,1.25
 2026-01-01,USD,1
 """
+# What the example says nothing of has an idle account, which is read on the first and the last morning.
+SPOKEN_OF = ("google_ads", "meta_ads", "hubspot", "salesforce", "shopify")
 DAYS = (date(2026, 1, 5), date(2026, 1, 7), date(2026, 1, 9), date(2026, 1, 12), date(2026, 1, 26), date(2026, 2, 27))
 
 
@@ -37,7 +39,8 @@ def company(module_warehouse: str, tmp_path_factory: pytest.TempPathFactory) -> 
         pipeline = Pipeline(sandbox, project)
         previous = date(2026, 1, 4)
         for day in DAYS:
-            pipeline.day(day, reach_back=max(30, (day - previous).days))
+            sources = None if day in (DAYS[0], DAYS[-1]) else SPOKEN_OF
+            pipeline.day(day, reach_back=max(30, (day - previous).days), sources=sources)
             pipeline.publish()
             previous = day
         yield pipeline

@@ -3,14 +3,12 @@
 import csv
 import random
 import shutil
-from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import psycopg
-import pytest
 
 from funnel import config, landing, ledger, load, quality, transform
 from funnel.contract import Connection, Window
@@ -67,8 +65,7 @@ def make_export(folder: Path) -> None:
 
 
 def copy_export(folder: Path) -> None:
-    if not EXPORT.is_dir():
-        pytest.skip("the CRM export is not here: it lies in ../shared/data/maven_crm beside the clone")
+    """The real export of 8,800 deals, where it lies beside the clone."""
     for path in EXPORT.glob("*.csv"):
         shutil.copy(path, folder)
 
@@ -124,8 +121,8 @@ def take_in(folder: Path) -> None:
     ledger.complete(files.SOURCE, "run")
 
 
-@pytest.mark.parametrize("export", [make_export, copy_export], ids=["made-up", "shared"])
-def test_the_marts_say_what_pandas_says(warehouse: str, tmp_path: Path, export: Callable[[Path], None]) -> None:
+def test_the_marts_say_what_pandas_says(warehouse: str, tmp_path: Path) -> None:
+    export = copy_export if EXPORT.is_dir() else make_export
     inbox = tmp_path / "inbox"
     inbox.mkdir()
     export(inbox)

@@ -20,14 +20,15 @@ from sandbox.scenario import build
 from tests.sandbox.conftest import ANCHOR
 
 FOREIGN = Path(__file__).parent / "foreign"
+# Where bin/uv-sync puts uv; asked before any test moves FUNNEL_HOME.
+KEPT = Path(os.environ.get("FUNNEL_HOME", ".local")).absolute() / "bootstrap"
 
 ACCOUNT = "331122334455661"
 
 
 def run_apart(name, *arguments):
     """What foreign/read_<name>.py prints, in an environment of foreign/<name>.txt that uv makes and caches."""
-    kept = Path(os.environ.get("FUNNEL_HOME", ".local")) / "bootstrap"
-    found = (shutil.which("uv"), *(str(path) for path in (kept / "bin/uv", kept / "lib/bin/uv") if path.exists()))
+    found = (shutil.which("uv"), *(str(path) for path in (KEPT / "bin/uv", KEPT / "lib/bin/uv") if path.exists()))
     uv = next((path for path in found if path), None)
     if uv is None:
         pytest.skip("uv is not on the PATH: it makes the environment of a client whose packages do not fit ours.")
