@@ -715,6 +715,18 @@ def by_cursor_in_variables(connection_path: str) -> Paginator:
     return paginate
 
 
+def oauth_refusal(
+    answer: Answer, error: str, description: str, dead: tuple[str, ...] = ("invalid_grant",)
+) -> Diagnosis | None:
+    """What a token endpoint's error means (RFC 6749, 5.2); `dead` are the errors that only a new grant ends."""
+    if answer.status >= 500 or answer.status == 429:
+        return None
+    message = f"{error} {description}".strip()
+    if error in ("invalid_client", "unauthorized_client"):
+        return Diagnosis(DeadToken, message, advice="Check login (client id) and password (client secret).")
+    return Diagnosis(DeadToken if error in dead else Refused, message)
+
+
 def await_job(client: Client, request: Request, is_done: Callable[[Any], bool], pause: float = 0.25) -> Page:
     """Ask for the state of a job until it is done, more and more slowly."""
     waited = 0.0

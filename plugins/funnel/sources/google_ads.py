@@ -143,7 +143,8 @@ def _diagnose(answer: rest.Answer) -> rest.Diagnosis | None:
         return None
     error = body["error"]
     if isinstance(error, str):
-        return _diagnose_login(answer, error, str(body.get("error_description", "")))
+        # Also what a refresh token of an OAuth app still "in testing" says seven days after it was made: invalid_grant.
+        return rest.oauth_refusal(answer, error, str(body.get("error_description", "")))
     for detail in error.get("details") or ():
         for failure in detail.get("errors") or ():
             return _diagnose_failure(answer, error, failure)
@@ -177,18 +178,6 @@ def _diagnose_failure(answer: rest.Answer, error: dict[str, Any], failure: dict[
     if family in ("internalError", "databaseError") or answer.status >= 500:
         return rest.Diagnosis(rest.Unavailable, message)
     return rest.Diagnosis(rest.Refused, message, advice=_ADVICE.get(code))
-
-
-def _diagnose_login(answer: rest.Answer, error: str, description: str) -> rest.Diagnosis | None:
-    if answer.status >= 500 or answer.status == 429:
-        return None
-    message = f"{error} {description}".strip()
-    if error == "invalid_grant":
-        # Also what a refresh token of an OAuth app still "in testing" says seven days after it was made.
-        return rest.Diagnosis(rest.DeadToken, message)
-    if error in ("invalid_client", "unauthorized_client"):
-        return rest.Diagnosis(rest.DeadToken, message, advice="Check login (client id) and password (client secret).")
-    return rest.Diagnosis(rest.Refused, message)
 
 
 DIALECT = rest.Dialect("google_ads", sign=_sign, diagnose=_diagnose, login=_log_in)

@@ -201,7 +201,10 @@ def _diagnose(answer: rest.Answer) -> rest.Diagnosis | None:
     if not isinstance(body, dict):
         return None
     if isinstance(body.get("error"), str):
-        return _diagnose_login(answer, body["error"], str(body.get("error_description", "")))
+        # Refresh tokens live for a year, and end with the member's password or role.
+        return rest.oauth_refusal(
+            answer, body["error"], str(body.get("error_description", "")), dead=("invalid_grant", "invalid_request")
+        )
     if not isinstance(body.get("status"), int) or "message" not in body:
         return None
     status, message = body["status"], f"{body.get('code', body['status'])}: {body['message']}"
@@ -230,16 +233,6 @@ def _diagnose_throttle(message: str) -> rest.Diagnosis:
     if "DAY" in message:
         return rest.Diagnosis(rest.QuotaExhausted, message, wait_seconds=rest.seconds_to_midnight())
     return rest.Diagnosis(rest.Throttled, message)
-
-
-def _diagnose_login(answer: rest.Answer, error: str, description: str) -> rest.Diagnosis | None:
-    if answer.status >= 500 or answer.status == 429:
-        return None
-    message = f"{error} {description}".strip()
-    if error in ("invalid_client", "unauthorized_client"):
-        return rest.Diagnosis(rest.DeadToken, message, advice="Check login (client id) and password (client secret).")
-    # Refresh tokens live for a year, and end with the member's password or role.
-    return rest.Diagnosis(rest.DeadToken if error in ("invalid_grant", "invalid_request") else rest.Refused, message)
 
 
 DIALECT = rest.Dialect("linkedin_ads", sign=_sign, diagnose=_diagnose, login=_log_in)

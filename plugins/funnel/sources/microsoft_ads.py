@@ -176,7 +176,8 @@ def _diagnose(answer: rest.Answer) -> rest.Diagnosis | None:
     if not isinstance(body, dict):
         return None
     if isinstance(body.get("error"), str):
-        return _diagnose_login(answer, body["error"], str(body.get("error_description", "")))
+        # A refresh token dies after 90 days unused, and with the user's password: invalid_grant.
+        return rest.oauth_refusal(answer, body["error"], str(body.get("error_description", "")))
     # Faults of the service are Errors, those of the operation OperationErrors.
     failures = [*(body.get("OperationErrors") or ()), *(body.get("Errors") or ())]
     if not failures:
@@ -194,18 +195,6 @@ def _diagnose(answer: rest.Answer) -> rest.Diagnosis | None:
     if code == 0 or answer.status >= 500:
         return rest.Diagnosis(rest.Unavailable, message)
     return rest.Diagnosis(rest.Refused, message, advice=advice)
-
-
-def _diagnose_login(answer: rest.Answer, error: str, description: str) -> rest.Diagnosis | None:
-    if answer.status >= 500 or answer.status == 429:
-        return None
-    message = f"{error} {description}".strip()
-    if error == "invalid_grant":
-        # A refresh token dies after 90 days unused, and with the user's password.
-        return rest.Diagnosis(rest.DeadToken, message)
-    if error in ("invalid_client", "unauthorized_client"):
-        return rest.Diagnosis(rest.DeadToken, message, advice="Check login (client id) and password (client secret).")
-    return rest.Diagnosis(rest.Refused, message)
 
 
 DIALECT = rest.Dialect("microsoft_ads", sign=_sign, diagnose=_diagnose, login=_log_in)
