@@ -17,7 +17,8 @@ RUNBOOK = """
 **Owner** {owner} · **Emits** `raw/{name}` · **Alerts** see docs/runbook.md
 
 Reads {name} for one day and loads it into `raw.{name}__*`. A scheduled run also reads the {restatement_days} days
-before, which the vendor may still change. Backfills and runs by hand read exactly the days asked.
+before, which the vendor says it may still change, and more when older days were seen to change (`ops.sources`,
+`ops.restatement`). Backfills and runs by hand read exactly the days asked.
 
 **Normal.** One run a day, some seconds to minutes. A run that waits `up_for_reschedule` has met a quota of hours; it
 goes on by itself and holds no slot. `up_for_retry` with a delay is a throttle.

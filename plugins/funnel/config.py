@@ -237,6 +237,23 @@ def connection_ids(source: str) -> tuple[str, ...]:
     return tuple(chosen)
 
 
+def restatement(source: str) -> int | Literal["measured"] | None:
+    """What FUNNEL_RESTATEMENT (a JSON object) says of a source: days to read again, `measured`, or nothing."""
+    text = os.environ.get("FUNNEL_RESTATEMENT") or "{}"
+    try:
+        chosen = json.loads(text).get(source)
+    except (ValueError, AttributeError):
+        chosen = False
+    if chosen is None or chosen == "measured":
+        return chosen
+    if isinstance(chosen, bool) or not isinstance(chosen, int) or chosen < 0:
+        raise ConfigurationError(
+            f'FUNNEL_RESTATEMENT is {text!r}; write JSON with a number of days or "measured" for each source, '
+            f'such as {{"{source}": 14}}.'
+        )
+    return chosen
+
+
 def connection(connection_id: str) -> Connection:
     """The vendor connection in AIRFLOW_CONN_<ID> (JSON form). Raises ConfigurationError when absent or unreadable."""
     name = f"AIRFLOW_CONN_{connection_id.upper()}"

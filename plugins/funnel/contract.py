@@ -109,7 +109,8 @@ class Source:
     `fetch(connection, stream, window)` yields the vendor's bodies, page by page, as received.
     `records(stream, body)` yields the records of one landed body, as parsed JSON objects.
     `envelope` names the array in a body that holds the records, so that the loader may decode it without building
-    dictionaries. `restatement_days` is how long the vendor says it still changes a day; `owner` is who answers for it.
+    dictionaries. `restatement_days` is how long the vendor says it still changes a day, `longest_restatement_days` how
+    far back a scheduled run goes at most when days were seen to change for longer; `owner` is who answers for it.
     The connections of an inbox (`is_inbox`) are the manifests found in it, and its bodies are tables, see
     `funnel.tables`.
     """
@@ -120,6 +121,7 @@ class Source:
     fetch: Callable[[Connection, Stream, Window], Iterator[bytes]]
     records: Callable[[Stream, bytes], Iterator[dict[str, Any]]]
     envelope: str | None = None
+    longest_restatement_days: int = 90
     owner: str = "marketing operations"
     is_inbox: bool = False
 

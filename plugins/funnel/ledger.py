@@ -16,7 +16,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from funnel import config
+from funnel import config, restatement
 from funnel.contract import Source, raw_table
 from funnel.landing import LandedRead
 
@@ -121,18 +121,22 @@ def complete(source: Source, run_id: str) -> None:
                 query = sql.SQL("select string_agg(distinct time_zone, ', ') from {} where _connection_id = %s")
                 table = sql.Identifier("raw", raw_table(source, zoned))
                 zone = connection.execute(query.format(table), (connection_id,)).fetchone()[0]  # type: ignore[index]
+            measured = restatement.measure(connection, source, connection_id)
             day_now = fetched_at.astimezone(ZoneInfo(zone) if zone and "," not in zone else UTC).date()
             connection.execute(
                 """
                 insert into ops.sources as known (
-                    source, connection_id, owner, time_zone, restatement_days, first_day, last_day_complete
+                    source, connection_id, owner, time_zone, restatement_days, measured_restatement_days, reread_days,
+                    first_day, last_day_complete
                 )
-                values (%s, %s, %s, %s, %s, %s, %s)
+                values (%s, %s, %s, %s, %s, %s, %s, %s, %s)
                 on conflict (source, connection_id) do update
                 set
                     owner = excluded.owner,
                     time_zone = excluded.time_zone,
                     restatement_days = excluded.restatement_days,
+                    measured_restatement_days = excluded.measured_restatement_days,
+                    reread_days = excluded.reread_days,
                     first_day = least(known.first_day, excluded.first_day),
                     last_day_complete = greatest(known.last_day_complete, excluded.last_day_complete),
                     updated_at = clock_timestamp()
@@ -143,6 +147,8 @@ def complete(source: Source, run_id: str) -> None:
                     source.owner,
                     zone or "UTC",
                     source.restatement_days,
+                    measured.oldest_moving_age,
+                    restatement.days_to_read_again(source, measured),
                     first_day,
                     min(end_day, day_now) - timedelta(days=1),
                 ),
@@ -157,6 +163,12 @@ def last_day_complete(source_name: str, connection_id: str) -> date | None:
             (source_name, connection_id),
         ).fetchone()
     return row[0] if row else None
+
+
+def days_to_read_again(source: Source, connection_id: str) -> int:
+    """How many days before its own a scheduled run reads of a connection, after what its reads have shown."""
+    with connect("loader") as connection:
+        return restatement.days_to_read_again(source, restatement.measure(connection, source, connection_id))
 
 
 def note_files(

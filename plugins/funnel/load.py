@@ -15,7 +15,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from funnel import config, ledger, privacy, rows, tables
+from funnel import config, ledger, privacy, restatement, rows, tables
 from funnel.contract import Source, Stream, Window, raw_table
 from funnel.landing import LandedRead
 from funnel.sources import SOURCES
@@ -382,8 +382,14 @@ def _replace_days(
         "and stored.{day} <> all({newer})"
     ).format(connection=landed.connection_id, day=day, start=window.from_day, end=window.to_day, newer=newer)
     incoming, retracted = target.incoming, 0
-    if _scalar(connection, sql.SQL("select exists (select from {} as stored where {})").format(target.table, stored)):
-        incoming, retracted = _make_room(connection, target, stored)
+    if _scalar(
+        connection,
+        sql.SQL(
+            "select exists (select from {} as stored where {}) or exists (select from ops.loaded_days "
+            "where source = {} and connection_id = {} and stream = {} and date_day >= {} and date_day < {})"
+        ).format(target.table, stored, *scope),
+    ):
+        incoming, retracted = _make_room(connection, stream, target, stored, landed, load_id)
     connection.execute(
         sql.SQL("insert into {table} ({columns}) select {columns} from {incoming}").format(
             table=target.table, incoming=incoming, columns=target.names(target.columns)
@@ -412,12 +418,17 @@ def _replace_days(
 
 
 def _make_room(
-    connection: psycopg.Connection[Any], target: _Target, stored: sql.Composable
+    connection: psycopg.Connection[Any],
+    stream: Stream,
+    target: _Target,
+    stored: sql.Composable,
+    landed: LandedRead,
+    load_id: int,
 ) -> tuple[sql.Identifier, int]:
     """Delete the stored rows that incoming ones replace, and those that vanished.
 
     Returns the table of the rows to insert (new or different) and the number of vanished rows. One pass compares all
-    rows; only when it matched fewer rows than are stored is it asked which ones vanished.
+    rows, another counts them by day for the record of restatement; only when rows vanished is it asked which.
     """
     differing = sql.Identifier("pg_temp", "differing")
     names = {
@@ -441,20 +452,22 @@ def _make_room(
             """
         ).format(**names)
     )
-    known = _scalar(
+    retracted = restatement.note(
         connection,
-        sql.SQL("select (select count(*) from {incoming}) - (select count(*) from {differing} where is_new)").format(
-            **names
-        ),
+        stream,
+        landed,
+        load_id,
+        stored=sql.SQL("{table} as stored where {stored}").format(**names),
+        incoming=target.incoming,
+        differing=differing,
     )
-    retracted = 0
-    if known < _scalar(connection, sql.SQL("select count(*) from {table} as stored where {stored}").format(**names)):
-        retracted = connection.execute(
+    if retracted:
+        connection.execute(
             sql.SQL(
                 "delete from {table} as stored where {stored} "
                 "and not exists (select from {incoming} as incoming where {same_key})"
             ).format(**names)
-        ).rowcount
+        )
     # No other transaction moves or adds rows of this stream meanwhile, so their places are as good as their keys.
     connection.execute(
         sql.SQL("delete from {table} where ctid = any(array(select place from {differing} where not is_new))").format(

@@ -176,7 +176,8 @@ def check(source_name: str) -> None:
 def window_of(context: Context, source: Source, connection_id: str) -> contract.Window:
     """The days a run reads of one connection.
 
-    A scheduled run reads its day, as many before it as the vendor restates, and whatever was missed while nothing ran.
+    A scheduled run reads its day, as many before it as still change by what the vendor says and what was measured, and
+    whatever was missed while nothing ran.
     A backfill or a run by hand reads exactly its day, or the days in its parameters.
     """
     from funnel import ledger
@@ -193,7 +194,7 @@ def window_of(context: Context, source: Source, connection_id: str) -> contract.
     day = date(start.year, start.month, start.day)
     if context["dag_run"].run_type != "scheduled":
         return _window(day, day)
-    restated = day - timedelta(days=source.restatement_days)
+    restated = day - timedelta(days=ledger.days_to_read_again(source, connection_id))
     complete = ledger.last_day_complete(source.name, connection_id)
     missed = complete + timedelta(days=1) if complete else restated
     return _window(min(restated, missed), day)

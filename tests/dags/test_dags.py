@@ -200,12 +200,16 @@ def test_only_a_read_that_ends_with_the_newest_day_runs_up_to_now() -> None:
         assert window.until_now is runs_on, last_day
 
 
-def days_of(params: dict[str, str], run_type: str, complete: str | None = None) -> tuple[str, str]:
-    window = window_of(params, run_type, complete)
+def test_a_scheduled_run_reads_further_back_when_older_days_were_seen_to_change() -> None:
+    assert days_of({}, "scheduled", complete="2026-01-09", restated=37) == ("2025-12-04", "2026-01-11")
+
+
+def days_of(params: dict[str, str], run_type: str, complete: str | None = None, restated: int = 30) -> tuple[str, str]:
+    window = window_of(params, run_type, complete, restated)
     return str(window.from_day), str(window.to_day)
 
 
-def window_of(params: dict[str, str], run_type: str, complete: str | None = None) -> Any:
+def window_of(params: dict[str, str], run_type: str, complete: str | None = None, restated: int = 30) -> Any:
     from types import SimpleNamespace
 
     from funnel import ledger, tasks
@@ -218,6 +222,7 @@ def window_of(params: dict[str, str], run_type: str, complete: str | None = None
     with pytest.MonkeyPatch.context() as patch:
         known = datetime.fromisoformat(complete).date() if complete else None
         patch.setattr(ledger, "last_day_complete", lambda source, connection: known)
+        patch.setattr(ledger, "days_to_read_again", lambda source, connection: restated)
         return tasks.window_of(context, SOURCES["google_ads"], "google_ads")
 
 

@@ -186,8 +186,9 @@ SOURCE = Source(
     name="google_ads",
     streams=STREAMS,
     # Conversions land on the day of the click, up to 30 days back by default (1 to 90, a setting of each conversion
-    # action). Adjustments can come 145 days later: a monthly backfill picks those up.
+    # action). Adjustments can come 145 days later: a run goes that far back where such were seen.
     restatement_days=30,
+    longest_restatement_days=145,
     fetch=fetch,
     records=records,
     envelope="results",

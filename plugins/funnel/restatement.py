@@ -1,0 +1,180 @@
+"""How long a vendor really changes a day: noted by each load that reads days again, and the window that follows.
+
+A load of a dated stream compares what it brings with what is stored; here that is written down by day, with the day's
+age. Ages come from the moments of the reads and never from the clock, so a replay notes the same. A changed stream has
+nothing to measure: its vendor is asked for changes, not for days.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from funnel import config
+from funnel.contract import Source, Stream
+from funnel.landing import LandedRead
+
+# Days read beyond the oldest age that moved. What moves at the edge of what is read is thus found a week further on.
+MARGIN_DAYS = 7
+# A vendor that has stopped changing old days is believed after so many days of reads.
+MEMORY_DAYS = 90
+# One read alone may be a vendor's correction, or a column of ours that is new: it was taken in and does not recur.
+READS_THAT_PROVE = 2
+# A window below the vendor's statement takes reads on so many days that went as far and found nothing there.
+READS_THAT_DISPROVE = 14
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What the reads of a connection have shown: the oldest age that moved, and on how many days reads went as far as
+    the vendor's statement."""
+
+    oldest_moving_age: int | None
+    days_of_full_reads: int
+
+
+def note(
+    connection: psycopg.Connection[Any],
+    stream: Stream,
+    landed: LandedRead,
+    load_id: int,
+    *,
+    stored: sql.Composable,
+    incoming: sql.Identifier,
+    differing: sql.Identifier,
+) -> int:
+    """Write down, by day, what a read changes in days that were read before; returns the number of vanished rows.
+
+    `stored` is a query of the rows that stand in for the window now, `incoming` the table of all rows of the read,
+    `differing` that of the new (`is_new`) and different ones among them.
+    """
+    summed = [one for one in stream.columns if one.type in ("bigint", "numeric") and one.name not in stream.key]
+    sums = sql.SQL("").join(
+        sql.SQL(", coalesce(sum({}), 0) as {}").format(sql.Identifier(one.name), sql.Identifier(f"sum_{one.name}"))
+        for one in summed
+    )
+    measures = sql.SQL(", ").join(
+        sql.SQL("{}, jsonb_build_array(coalesce(was.{column}, 0), coalesce(becomes.{column}, 0))").format(
+            sql.Literal(one.name), column=sql.Identifier(f"sum_{one.name}")
+        )
+        for one in summed
+    )
+    vanished = connection.execute(
+        sql.SQL(
+            """
+            with was as (select {day} as date_day, count(*) as rows {sums} from {stored} group by 1),
+            becomes as (select {day} as date_day, count(*) as rows {sums} from {incoming} group by 1),
+            differs as (
+                select {day} as date_day, count(*) filter (where is_new) as added, count(*) as rows
+                from {differing} group by 1
+            ),
+            compared as (
+                select
+                    date_day,
+                    coalesce(was.rows, 0) as rows_before,
+                    coalesce(becomes.rows, 0) as rows_after,
+                    coalesce(was.rows, 0) - coalesce(becomes.rows, 0) + coalesce(differs.added, 0) as vanished,
+                    coalesce(differs.rows, 0) as differing,
+                    jsonb_build_object({measures}) as measures
+                from was
+                full join becomes using (date_day)
+                left join differs using (date_day)
+            ),
+            noted as (
+                insert into ops.day_changes (
+                    load_id, source, connection_id, stream, date_day, age_days, age_before, rows_before, rows_after,
+                    rows_changed, measures, fetched_at
+                )
+                select
+                    %(load_id)s, read_before.source, read_before.connection_id, read_before.stream,
+                    read_before.date_day,
+                    %(fetched_at)s::date - read_before.date_day - 1,
+                    read_before.fetched_at::date - read_before.date_day - 1,
+                    coalesce(compared.rows_before, 0),
+                    coalesce(compared.rows_after, 0),
+                    coalesce(compared.vanished + compared.differing, 0),
+                    coalesce(compared.measures, '{{}}'),
+                    %(fetched_at)s
+                from ops.loaded_days as read_before
+                left join compared on read_before.date_day = compared.date_day
+                where read_before.source = %(source)s and read_before.connection_id = %(connection_id)s
+                    and read_before.stream = %(stream)s
+                    and read_before.date_day >= %(start)s and read_before.date_day < %(end)s
+                    and read_before.fetched_at < %(fetched_at)s
+            )
+            select coalesce(sum(vanished), 0)::bigint from compared
+            """
+        ).format(
+            day=sql.Identifier(stream.day or ""),
+            sums=sums,
+            measures=measures,
+            stored=stored,
+            incoming=incoming,
+            differing=differing,
+        ),
+        {
+            "load_id": load_id,
+            "source": landed.source,
+            "connection_id": landed.connection_id,
+            "stream": landed.stream,
+            "fetched_at": landed.fetched_at,
+            "start": landed.window.from_day,
+            "end": landed.window.to_day,
+        },
+    ).fetchone()
+    return int(vanished[0]) if vanished else 0
+
+
+def measure(connection: psycopg.Connection[Any], source: Source, connection_id: str) -> Measure:
+    """What the reads of the last 90 days, counted back from the newest, have shown of a connection.
+
+    A day that was read at age 3 and at age 40 may have changed at any age from 4 on: only that is taken as shown, and
+    the margin finds the rest.
+    """
+    row = connection.execute(
+        """
+        with reads as (
+            select
+                fetched_at::date as read_on,
+                max(least(age_before + 1, age_days)) filter (where rows_changed > 0 and age_before >= 0) as moved_age,
+                max(age_days) as oldest_age
+            from ops.day_changes
+            where source = %(source)s and connection_id = %(connection_id)s
+                and fetched_at > (
+                    select max(fetched_at) - %(memory)s * interval '1 day'
+                    from ops.day_changes where source = %(source)s and connection_id = %(connection_id)s
+                )
+            group by 1
+        )
+        select
+            (array_agg(moved_age order by moved_age desc nulls last))[%(proof)s],
+            count(*) filter (where oldest_age >= %(stated)s)
+        from reads
+        """,
+        {
+            "source": source.name,
+            "connection_id": connection_id,
+            "memory": MEMORY_DAYS,
+            "proof": READS_THAT_PROVE,
+            "stated": source.restatement_days,
+        },
+    ).fetchone()
+    return Measure(row[0], row[1]) if row else Measure(None, 0)
+
+
+def days_to_read_again(source: Source, measured: Measure) -> int:
+    """How many days before its own a scheduled run reads.
+
+    What the vendor states, or further when days were seen to change beyond it, at most as far as the vendor gives or
+    credits anything. Less than the vendor states only when FUNNEL_RESTATEMENT asks for it.
+    """
+    chosen = config.restatement(source.name)
+    if isinstance(chosen, int):
+        return chosen
+    age = measured.oldest_moving_age
+    furthest = max(source.restatement_days, source.longest_restatement_days)
+    needed = 0 if age is None else min(age + MARGIN_DAYS, furthest)
+    if chosen == "measured" and measured.days_of_full_reads >= READS_THAT_DISPROVE:
+        return needed
+    return max(source.restatement_days, needed)

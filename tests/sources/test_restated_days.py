@@ -1,0 +1,46 @@
+"""What a vendor restates, measured on the sandbox: its spend settles within days, its conversions arrive for weeks."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import psycopg
+import pytest
+
+from funnel import config, landing, ledger, load
+from funnel.contract import Window
+from funnel.sources import SOURCES
+from tests.sources.conftest import Company
+
+DAYS = 45
+
+
+@pytest.mark.parametrize("name", ["google_ads", "linkedin_ads"])
+def test_what_still_moves_is_measured_by_age(warehouse: str, company: Company, name: str) -> None:
+    source = SOURCES[name]
+    last = date(2026, 11, 22)
+    for mornings in range(4):
+        read_on = datetime(2026, 11, 23, 3, tzinfo=UTC) + timedelta(days=mornings)
+        company.handle.set_now(read_on.isoformat())
+        day = last + timedelta(days=mornings)
+        window = Window(day - timedelta(days=DAYS), day + timedelta(days=1), until_now=True)
+        for stream in source.streams:
+            run_id = f"morning {mornings}"
+            load.load(landing.land(source, company.connection(name), stream, window, run_id, read_on))
+    ledger.complete(source, "morning 3")
+    cost = {"google_ads": "cost_micros", "linkedin_ads": "cost_in_local_currency"}[name]
+    with psycopg.connect(config.dsn("bi_reader")) as connection:
+        moved = {
+            (measure, age): (days_moved, change)
+            for measure, age, days_moved, change in connection.execute(
+                "select measure, age_days, days_moved, relative_change from ops.restatement where source = %s", (name,)
+            )
+        }
+        stated, measured, reread = connection.execute(
+            "select restatement_days, measured_restatement_days, reread_days from ops.sources"
+        ).fetchone()  # type: ignore[misc]
+    # A day of Los Angeles ends in the next day of UTC, so spend settles one age later there.
+    assert moved[cost, 1][1] > moved[cost, 2][1] > 0
+    assert [moved[cost, age] for age in range(4, DAYS)] == [(0, 0)] * (DAYS - 4)
+    assert 24 <= measured <= 30
+    assert moved["rows", measured][0] > 0
+    assert all(moved["rows", age][0] == 0 for age in range(measured + 1, DAYS))
+    assert reread == max(stated, measured + 7) == ledger.days_to_read_again(source, name)
