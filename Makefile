@@ -22,7 +22,7 @@ help: ## this list
 
 # --- running -----------------------------------------------------------------------------------------------------
 
-.PHONY: new-source demo files inbox-check up down status dsn ingest build publish rollback replay airflow env docs
+.PHONY: new-source record demo files inbox-check up down status dsn ingest build publish rollback replay airflow env docs
 demo: $(VENV)/.runtime ## install, start, load 90 days, build, audit, publish and print the funnel
 	$(FUNNEL) demo
 
@@ -65,6 +65,9 @@ env: $(VENV)/.runtime ## settings of this Airflow for a shell: eval "$(make -s e
 
 new-source: $(VENV)/.runtime ## write the files of a source that does not exist yet: make new-source NAME=acme_ads
 	$(FUNNEL) new-source $(or $(NAME),$(error NAME= is missing, for example NAME=acme_ads))
+
+record: $(VENV)/.runtime ## scrubbed fixtures of what a vendor (or the running sandbox) answers: make record SOURCE=hubspot FROM= TO=
+	$(FUNNEL) record $(or $(SOURCE),$(error SOURCE= is missing, for example SOURCE=hubspot)) $(FROM) $(TO)
 
 replay: $(VENV)/.runtime ## load what was landed and never loaded, without the vendors: into a new warehouse, everything
 	$(FUNNEL) replay

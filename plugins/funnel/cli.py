@@ -7,7 +7,8 @@ import argparse
 import os
 import shlex
 import sys
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 from funnel import config
 
@@ -169,6 +170,23 @@ def _new_source(chosen: argparse.Namespace) -> None:
         print(f"{title}:\n  " + "\n  ".join(lines))
 
 
+def _record(chosen: argparse.Namespace) -> None:
+    from funnel import recording, services
+    from funnel.contract import Window
+    from funnel.sources import SOURCES
+
+    source = SOURCES[chosen.source]
+    if source.is_inbox:
+        raise config.ConfigurationError("Files are not recorded: keep a small one beside its manifest instead.")
+    last = chosen.last or chosen.first or datetime.now(UTC).date() - timedelta(days=1)
+    window = Window(chosen.first or last - timedelta(days=1), last + timedelta(days=1))
+    os.environ |= services.airflow_environment()
+    connection = config.connection(chosen.connection or config.connection_ids(source.name)[0])
+    for path in recording.record(source, connection, window, Path(chosen.folder)):
+        print(path)
+    print("look through them before they are shared: a rule cannot know every field that names a person")
+
+
 def _parser() -> argparse.ArgumentParser:
     from funnel.sources import SOURCES
 
@@ -205,6 +223,14 @@ def _parser() -> argparse.ArgumentParser:
     add("docs", _docs, "write the documentation of dbt and the Data Docs of Great Expectations")
     new_source = add("new-source", _new_source, "write the files of a source that does not exist yet")
     new_source.add_argument("name", help="small letters and underscores, for instance acme_ads")
+    record = add("record", _record, "write what a vendor answers as scrubbed fixtures that replay")
+    record.add_argument("source", choices=[name for name, one in SOURCES.items() if not one.is_inbox])
+    record.add_argument(
+        "first", type=_day, nargs="?", help="first day, as 2026-08-01 (default: the day before the last)"
+    )
+    record.add_argument("last", type=_day, nargs="?", help="last day, included (default: yesterday)")
+    record.add_argument("--connection", help="another connection of the source")
+    record.add_argument("--folder", default=str(config.REPOSITORY / "tests" / "fixtures"))
     airflow = add("airflow", _airflow, "any command of Airflow's own, with this installation's settings")
     airflow.add_argument("arguments", nargs=argparse.REMAINDER)
     add("env", _env, "print the settings of this installation's Airflow, for a shell")

@@ -49,6 +49,9 @@ logging.getLogger("httpcore").setLevel(logging.WARNING)
 
 # Tests replace this: a throttle of a minute must not cost them one.
 sleep: Callable[[float], None] = time.sleep
+# Recordings replace these: one hears what is asked and answered, the other answers instead of a network.
+tap: Callable[[httpx.Client], None] | None = None
+transport: httpx.BaseTransport | None = None
 
 USER_AGENT = "funnel-warehouse/0.1"
 LONGEST_WAIT = 300.0  # seconds one throttle may hold a worker's slot
@@ -495,7 +498,10 @@ def connect(dialect: Dialect, connection: Connection) -> Iterator[Client]:
         follow_redirects=False,
         # The proxy of the environment is not asked for a server on this machine.
         mounts={"all://127.0.0.1": None, "all://localhost": None},
+        transport=transport,
     )
+    if tap is not None:
+        tap(http)
     with http:
         yield Client(dialect, connection, http)
 

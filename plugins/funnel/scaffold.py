@@ -197,6 +197,7 @@ _LEFT = (
     "the seeds and a block in expectations/marts/fct_ad_stats_daily.py",
     "expectations/raw/{name}.py: what makes its rows unbelievable, with the poison that trips each expectation",
     "sandbox/{name}.py, server.py, faults.py, credentials.py, README.md: its wire format, errors, connection",
+    "make record SOURCE={name}: what the vendor really answers, scrubbed, in tests/fixtures/{name}/; then read on",
     "tests/sources, tests/sandbox: its streams in full, every misbehaviour, its refusals, a client nobody here wrote",
     "docs/connections.md, docs/decisions.md: how to fill in its connection; what its numbers mean",
 )
