@@ -1,11 +1,14 @@
 """What sellers of `company` log on a lead: calls, mails and meetings, beside mass mailings and plans that are none.
 
+With people who never came to Salesforce they deal in HubSpot, beside what a machine or the person did there.
+
 Drawn from a generator of its own for each lead, so that nothing else of the company depends on it.
 """
 
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 
 from sandbox.clock import HOUR, MINUTE, SECOND, day_of
 from sandbox.decisions import Person
@@ -39,6 +42,49 @@ def log_activities(
         logged.append(_add_meeting(office, lead_id, rep, taken_up + HOUR, begins))
         tell(person, begins, "response")
     return logged
+
+
+def log_engagements(office: Office, person: Person, contact_id: str, rep: Rep, since: int, ended: int) -> None:
+    """What HubSpot holds of a contact whom sales looked at between two moments and then rejected."""
+    rng = random.Random(f"engagements {office.seed} {contact_id} {since}")
+
+    def moment() -> int:
+        return working_time(rng, since + (ended - since) * rng.uniform(0.2, 0.9))
+
+    def log(kind: str, at: int, fields: Mapping[str, object], *, is_response: bool) -> None:
+        if not since < at < ended:
+            return
+        number = 7_000_000 + office.number("engagement")
+        shared = {"hs_timestamp": at, "hubspot_owner_id": rep.owner_id, "_contacts": (contact_id,)}
+        office.scenario.hubspot[kind].add(Record(str(number), at, {**shared, **fields}))
+        if is_response:
+            tell(person, at, "response")
+
+    if rng.random() < 0.55:
+        is_dialled = rng.random() < 0.85
+        status = rng.choice(("COMPLETED", "NO_ANSWER")) if is_dialled else "FAILED"
+        call = {"hs_call_title": "Call", "hs_call_direction": "OUTBOUND", "hs_call_status": status}
+        log("calls", moment(), call, is_response=is_dialled)
+    if rng.random() < 0.15:
+        call = {"hs_call_title": "Call", "hs_call_direction": "INBOUND", "hs_call_status": "COMPLETED"}
+        log("calls", moment(), call, is_response=False)
+    if rng.random() < 0.5:
+        status = "SENT" if rng.random() < 0.9 else "BOUNCED"
+        mail = {"hs_email_subject": "Your request", "hs_email_direction": "EMAIL", "hs_email_status": status}
+        log("emails", moment(), mail, is_response=status == "SENT")
+    if rng.random() < 0.3:
+        mail = {"hs_email_subject": "Question", "hs_email_direction": "INCOMING_EMAIL", "hs_email_status": "SENT"}
+        log("emails", moment(), mail, is_response=False)
+    if rng.random() < 0.3:
+        begins = moment()
+        outcome = rng.choice(("COMPLETED", "COMPLETED", "NO_SHOW", "CANCELED"))
+        meeting = {
+            "hs_meeting_title": "Meeting",
+            "hs_meeting_start_time": begins,
+            "hs_meeting_end_time": begins + HOUR // 2,
+            "hs_meeting_outcome": outcome,
+        }
+        log("meetings", begins, meeting, is_response=outcome != "CANCELED")
 
 
 def _add_task(office: Office, who_id: str, rep: Rep, created: int, subtype: str, completed: int | None) -> Record:

@@ -112,6 +112,7 @@ class Settings:
     linkedin_max_elements: int = 15_000
     hubspot_search_cap: int = 10_000
     hubspot_search_lag_seconds: int = 0
+    hubspot_association_page_size: int = 500
     salesforce_page_size: int = 2_000
     salesforce_bulk_page_size: int = 50_000
     accept_sunset_versions: bool = False

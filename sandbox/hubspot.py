@@ -25,9 +25,16 @@ OBJECT_TYPES = {
     **dict.fromkeys(("contacts", "contact", "0-1"), "contacts"),
     **dict.fromkeys(("companies", "company", "0-2"), "companies"),
     **dict.fromkeys(("deals", "deal", "0-3"), "deals"),
+    **dict.fromkeys(("line_items", "line_item", "0-8"), "line_items"),
+    **dict.fromkeys(("calls", "call", "0-48"), "calls"),
+    **dict.fromkeys(("emails", "email", "0-49"), "emails"),
+    **dict.fromkeys(("meetings", "meeting", "0-47"), "meetings"),
 }
-TYPE_IDS = {"contacts": "0-1", "companies": "0-2", "deals": "0-3"}
-MODIFIED = {"contacts": "lastmodifieddate", "companies": "hs_lastmodifieddate", "deals": "hs_lastmodifieddate"}
+ENGAGEMENTS = ("calls", "emails", "meetings")
+MODIFIED = {
+    "contacts": "lastmodifieddate",
+    **dict.fromkeys(("companies", "deals", "line_items", *ENGAGEMENTS), "hs_lastmodifieddate"),
+}
 DEFAULTS = {
     "contacts": ("createdate", "email", "firstname", "hs_object_id", "lastmodifieddate", "lastname"),
     "companies": ("createdate", "domain", "hs_lastmodifieddate", "hs_object_id", "name"),
@@ -41,6 +48,9 @@ DEFAULTS = {
         "hs_object_id",
         "pipeline",
     ),
+    "line_items": ("amount", "createdate", "hs_lastmodifieddate", "hs_object_id", "hs_product_id", "quantity"),
+    # Of engagements HubSpot answers with nothing but the times, unless asked.
+    **dict.fromkeys(ENGAGEMENTS, ("hs_createdate", "hs_lastmodifieddate", "hs_object_id")),
 }
 SHARED_PROPERTIES = {
     "createdate": "datetime",
@@ -96,6 +106,46 @@ PROPERTIES: dict[str, dict[str, str]] = {
         "hs_primary_associated_company": "number",
         "hs_salesforceopportunityid": "string",
     },
+    "line_items": {
+        **SHARED_PROPERTIES,
+        "hs_lastmodifieddate": "datetime",
+        "hs_product_id": "number",
+        "hs_sku": "string",
+        "name": "string",
+        "quantity": "number",
+        "price": "number",
+        "hs_discount_percentage": "number",
+        "amount": "number",
+        "hs_line_item_currency_code": "enumeration",
+    },
+    "calls": {
+        **SHARED_PROPERTIES,
+        "hs_createdate": "datetime",
+        "hs_lastmodifieddate": "datetime",
+        "hs_timestamp": "datetime",
+        "hs_call_title": "string",
+        "hs_call_direction": "enumeration",
+        "hs_call_status": "enumeration",
+    },
+    "emails": {
+        **SHARED_PROPERTIES,
+        "hs_createdate": "datetime",
+        "hs_lastmodifieddate": "datetime",
+        "hs_timestamp": "datetime",
+        "hs_email_subject": "string",
+        "hs_email_direction": "enumeration",
+        "hs_email_status": "enumeration",
+    },
+    "meetings": {
+        **SHARED_PROPERTIES,
+        "hs_createdate": "datetime",
+        "hs_lastmodifieddate": "datetime",
+        "hs_timestamp": "datetime",
+        "hs_meeting_title": "string",
+        "hs_meeting_start_time": "datetime",
+        "hs_meeting_end_time": "datetime",
+        "hs_meeting_outcome": "enumeration",
+    },
 }
 STAGES = (
     ("appointmentscheduled", "Appointment Scheduled", "0.2"),
@@ -116,14 +166,33 @@ EVENT_TYPES = (
     "pe4242_trade_show_visited",
     "pe4242_webinar_attended",
 )
+# (type id, name on v3 lists) of the unlabelled association; numbers of HubSpot's documentation.
 ASSOCIATION_TYPES = {
-    ("contacts", "companies"): (1, "contact_to_company"),
-    ("companies", "contacts"): (2, "company_to_contact"),
+    ("contacts", "companies"): (279, "contact_to_company_unlabeled"),
+    ("companies", "contacts"): (280, "company_to_contact_unlabeled"),
+    ("deals", "companies"): (341, "deal_to_company_unlabeled"),
+    ("companies", "deals"): (342, "company_to_deal_unlabeled"),
     ("deals", "contacts"): (3, "deal_to_contact"),
     ("contacts", "deals"): (4, "contact_to_deal"),
+    ("deals", "line_items"): (19, "deal_to_line_item"),
+    ("line_items", "deals"): (20, "line_item_to_deal"),
+    ("contacts", "calls"): (193, "contact_to_call"),
+    ("calls", "contacts"): (194, "call_to_contact"),
+    ("contacts", "emails"): (197, "contact_to_email"),
+    ("emails", "contacts"): (198, "email_to_contact"),
+    ("contacts", "meetings"): (199, "contact_to_meeting"),
+    ("meetings", "contacts"): (200, "meeting_event_to_contact"),
+}
+# A record's first company is its primary one too, under a type of its own.
+PRIMARY_TYPES = {
+    ("contacts", "companies"): (1, "contact_to_company"),
+    ("companies", "contacts"): (2, "company_to_contact"),
     ("deals", "companies"): (5, "deal_to_company"),
     ("companies", "deals"): (6, "company_to_deal"),
 }
+# Labels that this portal's users made for a deal's contacts.
+LABEL_TYPES = {"Primary": 11, "Evaluator": 13}
+ASSOCIATION_BATCH_LIMIT, ASSOCIATION_PAGE = 1_000, 500
 
 
 # --- errors, authentication, limits ---------------------------------------------------------------------------------
@@ -225,7 +294,7 @@ def value_of(kind: str, state: State, name: str) -> str | None:
     """One property as HubSpot writes it."""
     if name == "hs_object_id":
         return state.id
-    if name == "createdate":
+    if name in ("createdate", "hs_createdate"):
         return iso(state.created)
     if name == MODIFIED[kind]:
         return iso(state.modified)
@@ -267,7 +336,8 @@ def render(kind: str, state: State, properties: Iterable[str], histories: Iterab
     known = PROPERTIES[kind]
     histories = [name for name in histories if name in known]
     asked = [name for name in properties if name in known] or DEFAULTS[kind]
-    names = dict.fromkeys([*asked, *histories, "createdate", "hs_object_id", MODIFIED[kind]])
+    born = "hs_createdate" if kind in ENGAGEMENTS else "createdate"
+    names = dict.fromkeys([*asked, *histories, born, "hs_object_id", MODIFIED[kind]])
     rendered: dict[str, Any] = {
         "id": state.id,
         "properties": {name: value_of(kind, state, name) for name in names},
@@ -327,7 +397,7 @@ def _comparable(kind: str, name: str, text: Any) -> Any:
 def _reader(kind: str, name: str) -> Callable[[State], Any]:
     if name == MODIFIED[kind]:
         return lambda state: state.modified
-    if name == "createdate":
+    if name in ("createdate", "hs_createdate"):
         return lambda state: state.created
     if name == "hs_object_id":
         return lambda state: float(state.id)
@@ -504,15 +574,9 @@ def list_objects(world: World, call: Call, parts: dict[str, str]) -> Answer:
     rows = [state for state in listed if int(state.id) > after]
     properties = call.query_list("properties")
     results = [render(kind, state, properties, histories) for state in rows[:limit]]
-    for name in call.query_list("associations"):
-        to_kind = _kind(world, name)
+    if names := call.query_list("associations"):
         for state, rendered in zip(rows, results, strict=False):
-            linked = _linked(world, kind, state, to_kind, call.now)
-            if linked:
-                label = ASSOCIATION_TYPES[kind, to_kind][1]
-                rendered.setdefault("associations", {})[to_kind] = {
-                    "results": [{"id": one, "type": label} for one in linked]
-                }
+            rendered |= _associations_of(world, kind, state, names, call.now)
     payload: dict[str, Any] = {"results": results}
     if len(rows) > limit:
         last = rows[limit - 1].id
@@ -575,31 +639,63 @@ def get_object(world: World, call: Call, parts: dict[str, str]) -> Answer:
     state = _resolve(world, kind, parts["id"], call.now)
     if state is None or state.removed != archived:
         return error(404, "resource not found", "OBJECT_NOT_FOUND", world.number("hubspot request"))
-    return Answer(render(kind, state, call.query_list("properties"), call.query_list("propertiesWithHistory")))
+    rendered = render(kind, state, call.query_list("properties"), call.query_list("propertiesWithHistory"))
+    return Answer(rendered | _associations_of(world, kind, state, call.query_list("associations"), call.now))
 
 
 # --- associations ---------------------------------------------------------------------------------------------------
 
 
 def _linked(world: World, kind: str, state: State, to_kind: str, now: int) -> list[str]:
+    """Ids of the live records that a record is associated with; those of merged ones lead to the survivor."""
     tables = world.scenario.hubspot
-    if (kind, to_kind) == ("contacts", "companies"):
-        company = state.fields.get("associatedcompanyid")
+    if to_kind == "companies" and kind in ("contacts", "deals"):
+        company = state.fields.get("associatedcompanyid" if kind == "contacts" else "hs_primary_associated_company")
         return [company] if company else []
-    if (kind, to_kind) == ("deals", "companies"):
-        company = state.fields.get("hs_primary_associated_company")
-        return [company] if company else []
-    if (kind, to_kind) == ("deals", "contacts"):
-        return [one.id for name in state.fields.get("_contacts", ()) if (one := _resolve(world, "contacts", name, now))]
+    if (kind, to_kind) in (("deals", "contacts"), *((one, "contacts") for one in ENGAGEMENTS)):
+        return _live(world, "contacts", state.fields.get("_contacts", ()), now)
+    if (kind, to_kind) == ("line_items", "deals"):
+        return _live(world, "deals", (state.fields["_deal"],), now)
     if (kind, to_kind) in ASSOCIATION_TYPES:
         others = [one for one in tables[to_kind].snapshot(now) if not one.removed and not one.merged]
         return [one.id for one in others if state.id in _linked(world, to_kind, one, kind, now)]
     return []
 
 
-def _association(kind: str, to_kind: str, record_id: str) -> dict[str, Any]:
-    type_id, _ = ASSOCIATION_TYPES[kind, to_kind]
-    return {"toObjectId": record_id, "associationTypes": [{"category": "HUBSPOT_DEFINED", "typeId": type_id}]}
+def _live(world: World, kind: str, ids: Iterable[str], now: int) -> list[str]:
+    found = [_resolve(world, kind, one, now) for one in ids]
+    return list(dict.fromkeys(one.id for one in found if one is not None and not one.removed))
+
+
+def _label(state: State, record_id: str) -> str | None:
+    label: str | None = state.fields.get("_labels", {}).get(record_id)
+    return label
+
+
+def _association(kind: str, to_kind: str, state: State, record_id: str) -> dict[str, Any]:
+    """One associated record: unlabelled always, and with every label it has. Ids are text, as in HubSpot's files."""
+    types: list[dict[str, Any]] = []
+    if (kind, to_kind) in PRIMARY_TYPES:
+        number, _ = PRIMARY_TYPES[kind, to_kind]
+        types.append({"category": "HUBSPOT_DEFINED", "typeId": number, "label": "Primary"})
+    if (kind, to_kind) == ("deals", "contacts") and (label := _label(state, record_id)):
+        types.append({"category": "USER_DEFINED", "typeId": LABEL_TYPES[label], "label": label})
+    types.append({"category": "HUBSPOT_DEFINED", "typeId": ASSOCIATION_TYPES[kind, to_kind][0]})
+    return {"toObjectId": record_id, "associationTypes": types}
+
+
+def _associations_of(world: World, kind: str, state: State, names: Iterable[str], now: int) -> dict[str, Any]:
+    """The member `associations` of an object that was read with `associations=`; absent without any."""
+    found: dict[str, Any] = {}
+    for name in names:
+        to_kind = _kind(world, name)
+        if (kind, to_kind) not in ASSOCIATION_TYPES:
+            raise _invalid(f"{kind} are not associated with {name}")
+        words = [types[kind, to_kind][1] for types in (PRIMARY_TYPES, ASSOCIATION_TYPES) if (kind, to_kind) in types]
+        linked = [{"id": one, "type": word} for one in _linked(world, kind, state, to_kind, now) for word in words]
+        if linked:
+            found[to_kind.replace("_", " ")] = {"results": linked}
+    return {"associations": found} if found else {}
 
 
 def list_associations(world: World, call: Call, parts: dict[str, str]) -> Answer:
@@ -609,23 +705,59 @@ def list_associations(world: World, call: Call, parts: dict[str, str]) -> Answer
     state = _resolve(world, kind, parts["id"], call.now)
     if state is None:
         return error(404, "resource not found", "OBJECT_NOT_FOUND", world.number("hubspot request"))
-    linked = _linked(world, kind, state, to_kind, call.now)
-    return Answer({"results": [_association(kind, to_kind, one) for one in linked]})
+    limit, after = _limit(call, ASSOCIATION_PAGE, ASSOCIATION_PAGE), _after(call)
+    linked = [one for one in sorted(_linked(world, kind, state, to_kind, call.now), key=int) if int(one) > after]
+    payload: dict[str, Any] = {"results": [_association(kind, to_kind, state, one) for one in linked[:limit]]}
+    if len(linked) > limit:
+        last = linked[limit - 1]
+        payload["paging"] = {"next": {"after": last, "link": f"{call.base_url}{call.path}?after={last}"}}
+    return Answer(payload)
 
 
 def batch_associations(world: World, call: Call, parts: dict[str, str]) -> Answer:
-    """POST …/associations/{from}/{to}/batch/read."""
+    """POST …/associations/{from}/{to}/batch/read: a record without any makes the answer a 207."""
     _authorize(world, call)
     kind, to_kind = _kind(world, parts["kind"]), _kind(world, parts["to"])
-    results = []
-    for item in _json(call).get("inputs") or []:
-        state = _resolve(world, kind, str(item.get("id")), call.now)
-        linked = _linked(world, kind, state, to_kind, call.now) if state else []
-        if linked:
-            results.append(
-                {"from": {"id": str(item["id"])}, "to": [_association(kind, to_kind, one) for one in linked]}
-            )
-    return Answer({"status": "COMPLETE", "results": results, "startedAt": iso(call.now), "completedAt": iso(call.now)})
+    inputs = _json(call).get("inputs") or []
+    if len(inputs) > ASSOCIATION_BATCH_LIMIT:
+        raise _invalid(f"Too many inputs: at most {ASSOCIATION_BATCH_LIMIT} at once, got {len(inputs)}")
+    size = world.settings.hubspot_association_page_size
+    results, errors = [], []
+    for item in inputs:
+        record_id, after = str(item.get("id")), int(item.get("after") or 0)
+        state = _resolve(world, kind, record_id, call.now)
+        linked = sorted(_linked(world, kind, state, to_kind, call.now), key=int) if state else []
+        due = [one for one in linked if int(one) > after]
+        if state is None or not linked:
+            errors.append(_no_association(kind, to_kind, record_id))
+            continue
+        result: dict[str, Any] = {
+            "from": {"id": record_id},
+            "to": [_association(kind, to_kind, state, one) for one in due[:size]],
+        }
+        if len(due) > size:
+            result["paging"] = {"next": {"after": due[size - 1], "link": f"?after={due[size - 1]}"}}
+        results.append(result)
+    payload: dict[str, Any] = {
+        "status": "COMPLETE",
+        "results": results,
+        "startedAt": iso(call.now),
+        "completedAt": iso(call.now),
+    }
+    if errors:
+        payload |= {"numErrors": len(errors), "errors": errors}
+    return Answer(payload, 207 if errors else 200)
+
+
+def _no_association(kind: str, to_kind: str, record_id: str) -> dict[str, Any]:
+    return {
+        "status": "error",
+        "category": "OBJECT_NOT_FOUND",
+        "message": f"No {to_kind} are associated with {kind} {record_id}.",
+        "context": {"fromObjectId": [record_id], "fromObjectType": [kind], "toObjectType": [to_kind]},
+        "errors": [],
+        "links": {},
+    }
 
 
 # --- owners, pipelines, properties ----------------------------------------------------------------------------------
@@ -837,6 +969,8 @@ def stream_of(world: World, call: Call) -> str | None:
         return "contact_events"
     if "/owners" in call.path:
         return "owners"
+    if "/pipelines/" in call.path:
+        return "pipelines"
     for segment in call.path.split("/"):
         if segment in OBJECT_TYPES:
             return OBJECT_TYPES[segment]

@@ -8,11 +8,11 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 
-from sandbox.activities import log_activities
+from sandbox.activities import log_activities, log_engagements
 from sandbox.advertising import HABITS, Source
 from sandbox.clock import DAY, HOUR, MINUTE, day_of
 from sandbox.decisions import Kind, Person
-from sandbox.office import Firm, Office, full_name, later, tell
+from sandbox.office import Firm, Office, Prospect, full_name, later, tell
 from sandbox.records import Record
 from sandbox.selling import Close, Terms, open_deal
 from sandbox.staff import Rep
@@ -104,6 +104,9 @@ def meet_online(office: Office, rng: random.Random, born: int, paid: list[tuple[
         _archive(office, rng, journey, born)
     elif contact.fields["email"] and rng.random() < 0.02:
         _come_twice(office, rng, journey, born)
+    elif journey.lead is None and journey.first_closed is None:
+        settled = max([born, *(at for at, _ in contact.changes), *(one.at for one in journey.person.happenings)])
+        office.prospects.append(Prospect(settled, journey.person.person_id, contact, journey.firm))
 
 
 def meet_through_sales(office: Office, rng: random.Random, born: int) -> None:
@@ -244,7 +247,9 @@ def _pursue(office: Office, rng: random.Random, journey: Journey, opened: int, d
         roll = rng.random()
         if roll < 0.7:
             kind: Kind = "recycled" if roll < 0.35 else "disqualified"
-            _reject_in_hubspot(office, rng, journey, later(rng, mql, 4, 90), kind, depth)
+            rejected = later(rng, mql, 4, 90)
+            log_engagements(office, journey.person, contact.id, journey.rep, mql, rejected)
+            _reject_in_hubspot(office, rng, journey, rejected, kind, depth)
         return
     arrives = mql + rng.randint(3, 12) * MINUTE
     if journey.lead is None or journey.lead_status == "Closed - Not Converted":

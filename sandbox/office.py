@@ -98,12 +98,22 @@ class Firm:
         return CURRENCY_OF.get(self.country or "", "USD")
 
 
+@dataclass(slots=True, frozen=True)
+class Prospect:
+    """Somebody whom HubSpot alone knows, whose only cycle is open and to whom nothing more happens after `settled`."""
+
+    settled: int
+    person_id: str
+    contact: Record
+    firm: Firm | None
+
+
 @dataclass
 class Office:
     """Everything that lives are written with. `start` is the first moment of the CRM.
 
     `shoppers` are people with an address, (since, person id, address), who may order in the shop; `bills` are won deals
-    that the shop will bill, by day.
+    that the shop will bill, by day; `prospects` may become contacts of a deal that lives in HubSpot alone.
     """
 
     scenario: Scenario
@@ -116,6 +126,7 @@ class Office:
     numbers: dict[str, Any] = field(default_factory=dict)
     shoppers: list[tuple[int, str, str]] = field(default_factory=list)
     bills: dict[date, list[Bill]] = field(default_factory=dict)
+    prospects: list[Prospect] = field(default_factory=list)
 
     def number(self, kind: str) -> int:
         return next(self.numbers.setdefault(kind, count(1)))

@@ -15,7 +15,7 @@ from sandbox.visits import Property
 if TYPE_CHECKING:
     from sandbox.storefront import Purchase
 
-HUBSPOT_OBJECTS = ("contacts", "companies", "deals", "owners")
+HUBSPOT_OBJECTS = ("contacts", "companies", "deals", "line_items", "calls", "emails", "meetings", "owners")
 SALESFORCE_OBJECTS = (
     "Account",
     "Contact",

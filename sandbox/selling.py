@@ -8,7 +8,7 @@ from datetime import date, timedelta
 
 from sandbox.clock import DAY, HOUR, MINUTE, day_of, day_start
 from sandbox.decisions import Deal
-from sandbox.office import Firm, Office, days_after, later, working_time
+from sandbox.office import Firm, Office, Prospect, days_after, later, working_time
 from sandbox.records import Record
 from sandbox.staff import Rep
 from sandbox.storefront import Bill
@@ -31,6 +31,13 @@ TYPES = {
     "Renewal": "renewal",
 }
 DISCOUNTS = (0, 0, 0, 5, 10, 10, 15, 20, 25, 30)
+# Code, name, group and weight of what is sold.
+PRODUCTS = (
+    ("SEAT-100", "Seats", "Licences", 5),
+    ("API-10", "Interface calls", "Licences", 2),
+    ("TRAIN-1", "Training", "Services", 2),
+    ("SETUP-1", "Set-up", "Services", 1),
+)
 CURRENCY_SCALE = {"BRL": 5, "EUR": 1, "GBP": 1, "USD": 1}
 
 
@@ -253,8 +260,31 @@ def _copy_to_hubspot(
     office.scenario.hubspot["deals"].add(copy)
 
 
+def _invite(office: Office, deal_id: str, created: int) -> tuple[list[Prospect], bool]:
+    """Contacts of a deal that lives in HubSpot alone, whoever it is about first, and whether a label says so.
+
+    Who it is about has no other deal; the bystander may get one. One deal in four has nobody, two in five both.
+    """
+    chance = random.Random(f"contacts {office.seed} {deal_id}")
+    free = [one for one in office.prospects if created - 40 * DAY < one.settled < created - HOUR]
+    if len(free) < 2 or chance.random() < 0.25:
+        return [], False
+    # Of the two the one whom HubSpot, in order of ids, names last.
+    other, one = sorted(chance.sample(free, 2), key=lambda prospect: int(prospect.contact.id))
+    is_labelled = chance.random() < 0.55
+    office.prospects.remove(one)
+    if not is_labelled:
+        return [one], False
+    one.contact.change(created, lifecyclestage="opportunity")
+    office.scenario.hubspot["contacts"].forget()
+    return [one, other], True
+
+
 def open_hubspot_deal(office: Office, rng: random.Random, created: int, firm: Firm, rep: Rep) -> None:
     """A deal that lives in HubSpot alone."""
+    deal_id = str(8_000_000 + office.number("deal"))
+    contacts, is_labelled = _invite(office, deal_id, created)
+    firm = contacts[0].firm or firm if contacts else firm
     currency = firm.currency
     amount = rng.randrange(8, 90) * 100 * CURRENCY_SCALE[currency]
     closed = later(rng, created, 48, 900)
@@ -262,7 +292,7 @@ def open_hubspot_deal(office: Office, rng: random.Random, created: int, firm: Fi
     won = True if roll < 0.35 else False if roll < 0.75 else None
     removed = later(rng, created, 30, 200) if won is None and rng.random() < 0.3 else None
     record = Record(
-        str(8_000_000 + office.number("deal")),
+        deal_id,
         created,
         {
             "dealname": f"{firm.name} small deal",
@@ -275,13 +305,16 @@ def open_hubspot_deal(office: Office, rng: random.Random, created: int, firm: Fi
             "hubspot_owner_id": rep.owner_id,
             "hs_primary_associated_company": office.company_of(firm, created),
             "hs_salesforceopportunityid": None,
-            "_contacts": (),
+            # In order of their ids, as HubSpot gives them: only the label says who the deal is about.
+            "_contacts": tuple(sorted((one.contact.id for one in contacts), key=int)),
+            "_labels": {contacts[0].contact.id: "Primary"} if is_labelled else {},
         },
     )
     if won is not None:
         record.change(closed, dealstage="closedwon" if won else "closedlost", closedate=closed)
     record.removed = removed
     office.scenario.hubspot["deals"].add(record)
+    _itemise_in_hubspot(office, deal_id, created, amount, currency)
     office.scenario.deals.append(
         Deal(
             record.id,
@@ -292,11 +325,55 @@ def open_hubspot_deal(office: Office, rng: random.Random, created: int, firm: Fi
             currency,
             None,
             firm.region,
+            contacts[0].person_id if is_labelled else None,
+            contacts[0].person_id if contacts and not is_labelled else None,
             entered_at=closed if won is not None else None,
             is_won=won,
             removed_at=removed,
         )
     )
+
+
+def _split(chance: random.Random, amount: int) -> list[tuple[int, int, int]]:
+    """(place of the product, pieces, amount) of up to three lines that add up to an amount."""
+    places = chance.sample(range(len(PRODUCTS)), chance.choice((1, 2, 2, 3)))
+    weights = [PRODUCTS[place][3] for place in places]
+    parts = [amount * weight // sum(weights) for weight in weights]
+    parts[0] += amount - sum(parts)
+    return [(place, chance.randint(1, 20), part) for place, part in zip(places, parts, strict=True)]
+
+
+def _itemise_in_hubspot(office: Office, deal_id: str, created: int, amount: int, currency: str) -> None:
+    """Line items of nine deals in ten; one in six has a line that was taken away the day after."""
+    chance = random.Random(f"items {office.seed} {deal_id}")
+    if chance.random() < 0.1:
+        return
+
+    def add(place: int, units: int, part: int) -> Record:
+        code, name, *_ = PRODUCTS[place]
+        discount = chance.choice((0, 0, 10, 20))
+        return office.scenario.hubspot["line_items"].add(
+            Record(
+                str(6_000_000 + office.number("line item")),
+                created,
+                {
+                    "hs_product_id": str(900 + place),
+                    "hs_sku": code,
+                    "name": name,
+                    "quantity": str(units),
+                    "price": f"{part / units / (1 - discount / 100):.6f}",
+                    "hs_discount_percentage": str(discount) if discount else None,
+                    "amount": str(part),
+                    "hs_line_item_currency_code": currency,
+                    "_deal": deal_id,
+                },
+            )
+        )
+
+    for place, units, part in _split(chance, amount):
+        add(place, units, part)
+    if chance.random() < 0.17:
+        add(3, 1, amount // 10).removed = later(chance, created, 20, 28)
 
 
 def log_partner_deal(office: Office, rng: random.Random, created: int, firm: Firm | None, rep: Rep) -> None:

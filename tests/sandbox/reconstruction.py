@@ -168,10 +168,17 @@ def _opportunities(scenario, tables, groups, present, now):
                 "closed": deal.fields["closedate"] if stage.startswith("closed") else None,
                 "won": stage == "closedwon",
                 "renewal": False,
-                "person": None,
+                "person": _person_of_deal(deal, groups, present),
             }
         )
     return found
+
+
+def _person_of_deal(deal, groups, present):
+    """The contact with the label, else the first one whose id the vendor gives."""
+    contacts = [one for one in deal.fields["_contacts"] if ("hubspot", one) in present]
+    contacts.sort(key=lambda one: (deal.fields["_labels"].get(one) != "Primary", one))
+    return groups.find(("hubspot", contacts[0])) if contacts else None
 
 
 def _walk(steps):

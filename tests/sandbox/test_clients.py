@@ -159,6 +159,83 @@ def test_hubspot_client_reads_owners_pipelines_deals_companies_and_events(hubspo
     assert len(events.results) == 100
 
 
+OWN_DEALS = {"propertyName": "hs_salesforceopportunityid", "operator": "NOT_HAS_PROPERTY"}
+
+
+def contacts_of_own_deals():
+    """Deals that live in HubSpot alone, with the labels of their contacts, as the scenario holds them."""
+    now = moment(ANCHOR)
+    scenario = build("company", 7, date.fromisoformat(ANCHOR))
+    return {
+        deal.id: {one: deal.fields["_labels"].get(one) for one in deal.fields["_contacts"]}
+        for deal in scenario.hubspot["deals"].snapshot(now)
+        if deal.fields["hs_salesforceopportunityid"] is None and not deal.removed
+    }
+
+
+def test_hubspot_client_searches_deals_and_reads_their_associations_with_labels(hubspot_client):
+    from hubspot.crm.associations.v4 import BatchInputPublicFetchAssociationsBatchRequest
+    from hubspot.crm.deals import PublicObjectSearchRequest
+
+    expected = contacts_of_own_deals()
+    found = hubspot_client.crm.deals.search_api.do_search(
+        PublicObjectSearchRequest(filter_groups=[{"filters": [OWN_DEALS]}], limit=100)
+    ).results
+    assert {deal.id for deal in found} == set(expected)
+    batch = hubspot_client.crm.associations.v4.batch_api.get_page(
+        "deals",
+        "contacts",
+        BatchInputPublicFetchAssociationsBatchRequest(inputs=[{"id": deal.id} for deal in found]),
+    )
+    read = {
+        result._from.id: {
+            str(one.to_object_id): next((kind.label for kind in one.association_types if kind.label), None)
+            for one in result.to
+        }
+        for result in batch.results
+    }
+    assert read == {deal: contacts for deal, contacts in expected.items() if contacts}
+    # HubSpot calls a record without any an error of the batch.
+    lonely = {error.context["fromObjectId"][0] for error in batch.errors}
+    assert lonely == {deal for deal, contacts in expected.items() if not contacts} != set()
+
+
+def test_hubspot_client_reads_associations_with_a_deal_a_list_and_one_by_one(hubspot_client):
+    expected = contacts_of_own_deals()
+    deal_id = next(deal for deal, contacts in expected.items() if len(contacts) == 2)
+    deal = hubspot_client.crm.deals.basic_api.get_by_id(deal_id, associations=["contacts", "companies", "line_items"])
+    assert {one.id for one in deal.associations["contacts"].results} == set(expected[deal_id])
+    assert {one.type for one in deal.associations["companies"].results} == {
+        "deal_to_company",
+        "deal_to_company_unlabeled",
+    }
+    items = hubspot_client.crm.line_items.basic_api.get_page(limit=100, associations=["deals"]).results
+    lines = {one.id for one in items if one.associations and one.associations["deals"].results[0].id == deal_id}
+    assert lines == {one.id for one in deal.associations["line items"].results}
+    page = hubspot_client.crm.associations.v4.basic_api.get_page("deals", deal_id, "contacts", limit=1)
+    assert page.paging.next.after == str(page.results[0].to_object_id)
+    calls = hubspot_client.crm.objects.calls.basic_api.get_page(limit=100, associations=["contacts"]).results
+    assert all(one.associations["contacts"].results[0].type == "call_to_contact" for one in calls)
+    assert len(calls) > 40
+
+
+# --- HubSpot: hubspot-sdk, an alpha for the dated paths, in an environment of its own ---------------------------------
+
+
+def test_hubspot_sdk_reads_the_dated_paths(company):
+    read = run_apart("hubspot", company.base_url, credentials.HUBSPOT_TOKEN)
+    assert len(read["searched"]) == len(set(read["searched"])) == read["total"] > 2_000
+    assert set(read["listed"]) >= set(read["searched"])
+    expected = contacts_of_own_deals()
+    assert set(read["deals"]) == set(expected)
+    assert {
+        deal: {one: next((label for label in labels if label), None) for one, labels in contacts.items()}
+        for deal, contacts in read["associated"].items()
+    } == {deal: contacts for deal, contacts in expected.items() if contacts}
+    assert read["stages"][-2:] == ["Closed Won", "Closed Lost"]
+    assert read["owners"] > 20
+
+
 # --- Meta: facebook-business ------------------------------------------------------------------------------------------
 
 

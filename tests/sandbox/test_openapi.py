@@ -116,11 +116,25 @@ def test_one_object_and_its_associations_hold_against_the_specification(specific
     linked = ask_company.hubspot("GET", f"/crm/v4/objects/contacts/{found['id']}/associations/companies").json()
     path = "/crm/v4/objects/{objectType}/{objectId}/associations/{toObjectType}"
     assert len(_check(document, path, "get", linked)["results"]) == 1
+    assert [one["typeId"] for one in linked["results"][0]["associationTypes"]] == [1, 279]
     batch = ask_company.hubspot(
         "POST", "/crm/v4/associations/contacts/companies/batch/read", json={"inputs": [{"id": found["id"]}]}
     ).json()
     path = "/crm/v4/associations/{fromObjectType}/{toObjectType}/batch/read"
     assert _check(document, path, "post", batch)["results"][0]["from"]["id"] == found["id"]
+    deals = [one["id"] for one in ask_company.hubspot_search("deals", limit=200).json()["results"]]
+    inputs = {"inputs": [{"id": deal} for deal in deals]}
+    answer = ask_company.hubspot("POST", "/crm/associations/2026-09/deals/contacts/batch/read", json=inputs)
+    assert answer.status_code == 207
+    partial = _check(document, path, "post", answer.json(), "207")
+    assert len(partial["results"]) + partial["numErrors"] == len(deals)
+    assert any(one["paging"]["next"] for one in _paged(ask_company, document, path, inputs))
+
+
+def _paged(ask_company, document, path, inputs):
+    ask_company.handle.set(hubspot_association_page_size=1)
+    answer = ask_company.hubspot("POST", "/crm/v4/associations/deals/contacts/batch/read", json=inputs).json()
+    return [one for one in _check(document, path, "post", answer, "207")["results"] if "paging" in one]
 
 
 def test_owners_and_pipelines_hold_against_the_specification(specification, ask_company):

@@ -87,6 +87,19 @@ def test_the_company_has_everything_that_makes_life_hard(scenario):
         "discounted deals": sum((one.fields["List_Amount__c"] or 0) > one.fields["Amount"] for one in opportunities),
         "copies in HubSpot": sum(one.fields["hs_salesforceopportunityid"] is not None for one in deals),
         "deals in HubSpot alone": sum(one.fields["hs_salesforceopportunityid"] is None for one in deals),
+        "HubSpot's own deals with a labelled contact": sum(bool(one.fields.get("_labels")) for one in deals),
+        "labels that a smaller id would belie": sum(
+            one.fields["_contacts"][0] not in one.fields["_labels"] for one in deals if one.fields.get("_labels")
+        ),
+        "line items taken away": sum(one.removed for one in scenario.hubspot["line_items"].snapshot(now)),
+        **{
+            f"{name} of no seller": sum(is_idle(one.fields) for one in scenario.hubspot[name].snapshot(now))
+            for name, is_idle in (
+                ("calls", lambda fields: fields["hs_call_status"] == "FAILED"),
+                ("emails", lambda fields: fields["hs_email_direction"] == "INCOMING_EMAIL"),
+                ("meetings", lambda fields: fields["hs_meeting_outcome"] == "CANCELED"),
+            )
+        },
         "second cycles": sum(one.cycle_no == 2 for one in cycles),
         "third cycles": sum(one.cycle_no == 3 for one in cycles),
         "cycles without an MQL but an SAL": sum(one.mql_at is None and one.sal_at is not None for one in cycles),
