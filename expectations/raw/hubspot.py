@@ -67,6 +67,46 @@ CRITICAL = {
             description="deals say whether they are closed",
             notes="HubSpot computes it. Mostly null: the property was not asked for; every deal would look open.",
         ),
+        gxe.ExpectColumnValuesToNotBeNull(
+            column="contacts",
+            mostly=0.5,
+            row_condition=Column("is_archived") == False,  # noqa: E712 builds a condition, compares nothing
+            description="deals come with their contacts",
+            notes="A deal without any has an empty list. Without the list no deal finds its lead.",
+        ),
+    ],
+    "line_items": [
+        gxe.ExpectColumnValuesToNotBeNull(
+            column="amount",
+            mostly=0.5,
+            description="line items have an amount",
+            notes="HubSpot computes it. Mostly null: the property was not asked for or was withdrawn.",
+        ),
+    ],
+    **{
+        name: [
+            gxe.ExpectColumnValuesToNotBeNull(
+                column="occurred_at",
+                mostly=0.5,
+                description=f"{name} have a time",
+                notes="HubSpot requires one. Mostly null: the first response to a lead would vanish without an error.",
+            ),
+            gxe.ExpectColumnValuesToNotBeNull(
+                column="contacts",
+                mostly=0.5,
+                row_condition=Column("is_archived") == False,  # noqa: E712 builds a condition, compares nothing
+                description=f"{name} come with their contacts",
+                notes="Without associations nobody knows whom a seller answered.",
+            ),
+        ]
+        for name in ("calls", "emails", "meetings")
+    },
+    "pipelines": [
+        gxe.ExpectColumnValuesToNotBeNull(
+            column="stages",
+            description="pipelines have stages",
+            notes="A pipeline without stages holds no deals; the answer may have changed its form.",
+        ),
     ],
     "owners": [
         gxe.ExpectColumnValuesToNotBeNull(
@@ -127,6 +167,15 @@ WARNING = {
             notes="Without one a won deal stands on no day of the funnel.",
         ),
     ],
+    "line_items": [
+        gxe.ExpectColumnValuesToNotBeNull(
+            column="deal_id",
+            mostly=0.5,
+            row_condition=Column("is_archived") == False,  # noqa: E712 builds a condition, compares nothing
+            description="line items belong to a deal",
+            notes="Those of quotes do not. Nearly all without means that associations are not read.",
+        ),
+    ],
     "owners": [
         gxe.ExpectColumnValuesToNotBeNull(
             column="email_key",
@@ -176,6 +225,31 @@ BELIEVABLE = {
         "is_closed": True,
         "is_won": True,
         "probability": 1,
+        "is_archived": False,
+        "contacts": [{"toObjectId": "101", "associationTypes": [{"typeId": 3, "category": "HUBSPOT_DEFINED"}]}],
+    },
+    "line_items": {
+        "line_item_id": "501",
+        "updated_at": "2026-01-05 10:00+00",
+        "is_archived": False,
+        "deal_id": "301",
+        "quantity": 2,
+        "amount": 500,
+    },
+    **{
+        name: {
+            f"{name.removesuffix('s')}_id": "601",
+            "updated_at": "2026-01-05 10:00+00",
+            "is_archived": False,
+            "occurred_at": "2026-01-05 10:00+00",
+            "contacts": [{"toObjectId": "101"}],
+        }
+        for name in ("calls", "emails", "meetings")
+    },
+    "pipelines": {
+        "pipeline_id": "default",
+        "updated_at": "2026-01-05 10:00+00",
+        "stages": [{"id": "closedwon", "label": "Closed Won"}],
     },
     "owners": {"owner_id": "401", "updated_at": "2026-01-05 10:00+00", "email_key": "1f" * 16, "last_name": "Okafor"},
 }
@@ -204,7 +278,20 @@ POISON = {
         "deals say whether they are closed": [{"is_closed": None}],
         "no deal has a negative amount": [{"amount": -500}],
         "closed deals have a closing date": [{"closed_at": None}],
+        "deals come with their contacts": [{"contacts": None}],
     },
+    "line_items": {
+        "line items have an amount": [{"amount": None}],
+        "line items belong to a deal": [{"deal_id": None}],
+    },
+    **{
+        name: {
+            f"{name} have a time": [{"occurred_at": None}],
+            f"{name} come with their contacts": [{"contacts": None}],
+        }
+        for name in ("calls", "emails", "meetings")
+    },
+    "pipelines": {"pipelines have stages": [{"stages": None}]},
     "owners": {
         "owners have names": [{"last_name": None}],
         "owners have an e-mail address": [{"email_key": None}],

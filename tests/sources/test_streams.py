@@ -29,6 +29,11 @@ AD_STATISTICS = {
     "linkedin_ads": "campaign_stats",
     "microsoft_ads": "campaign_stats",
 }
+# Lists that are read whole, and records of which a week holds less than two pages.
+READ_OVER_A_QUARTER = {
+    *("campaigns", "accounts", "users", "owners", "properties"),
+    *("line_items", "calls", "emails", "meetings"),
+}
 # Objects and sObjects as the sandbox's scenario names them.
 TABLES = {
     ("salesforce", "leads"): "Lead",
@@ -128,6 +133,8 @@ def expected_keys(company: Any, source: str, stream: str, window: Window) -> set
         }
     if stream == "contact_events":
         return {(event.id, iso(event.at)) for event in company.scenario.events if start <= event.at < end}
+    if stream == "pipelines":
+        return {("default",)}
     if source == "hubspot":
         states = company.scenario.hubspot[stream].snapshot(company.now)
         return {
@@ -144,14 +151,14 @@ def expected_keys(company: Any, source: str, stream: str, window: Window) -> set
 
 @pytest.mark.parametrize(("source", "stream"), STREAMS)
 def test_every_record_is_read_to_the_last_row_of_the_last_page(company: Any, source: str, stream: str) -> None:
-    window = QUARTER if stream in ("campaigns", "accounts", "users", "owners", "properties") else WEEK
+    window = QUARTER if stream in READ_OVER_A_QUARTER else WEEK
     declared = SOURCES[source].stream(stream)
     whole = [record for page in read(source, stream, company.connection(source), window) for record in page]
     pages = read(source, stream, in_small_pages(company, source), window)
     paged = [record for page in pages for record in page]
 
-    # A connection is one shop.
-    assert len([page for page in pages if page]) >= (1 if stream == "shops" else 2)
+    # A connection is one shop, and the company sells through one pipeline.
+    assert len([page for page in pages if page]) >= (1 if stream in ("shops", "pipelines") else 2)
     assert Counter(key_of(declared, record) for record in paged).most_common(1)[0][1] == 1
     assert {key_of(declared, record) for record in paged} == expected_keys(company, source, stream, window)
     assert paged[-1] == whole[-1]
@@ -451,6 +458,50 @@ def test_history_comes_with_contacts_and_deals(company: Any) -> None:
         rows = [row for page in read("hubspot", stream, company.connection("hubspot"), WEEK) for row in page]
         assert all(row["propertiesWithHistory"][name] for row in rows if row["properties"][name])
         assert max(len(row["propertiesWithHistory"].get(name) or ()) for row in rows) > 1
+
+
+def test_records_come_with_what_they_are_associated_with(company: Any) -> None:
+    """Also where one record's associations fill pages of their own."""
+    company.handle.set(hubspot_association_page_size=1)
+    for version in ("2026-09", "v3"):
+        connection = company.connection("hubspot", version=version)
+        deals = [row for page in read("hubspot", "deals", connection, QUARTER) for row in page if not row["archived"]]
+        found = {row["id"]: [one["toObjectId"] for one in row["associations"]["contacts"]] for row in deals}
+        states = company.scenario.hubspot["deals"].snapshot(company.now)
+        assert found == {state.id: list(state.fields["_contacts"]) for state in states if not state.removed}
+        assert max(map(len, found.values())) == 2
+        assert min(map(len, found.values())) == 0
+    lines = [row for page in read("hubspot", "line_items", connection, QUARTER) for row in page if not row["archived"]]
+    states = company.scenario.hubspot["line_items"].snapshot(company.now)
+    live = {deal["id"] for deal in deals}
+    assert {row["id"]: row["associated"]["deals"] for row in lines} == {
+        state.id: state.fields["_deal"] if state.fields["_deal"] in live else None
+        for state in states
+        if not state.removed
+    }
+
+
+def test_a_portal_may_have_no_engagements_and_no_line_items(company: Any) -> None:
+    connection = company.connection("hubspot", engagements=False, line_items=False)
+    for stream in ("calls", "emails", "meetings", "line_items"):
+        assert read("hubspot", stream, connection, QUARTER) == []
+    assert read("hubspot", "pipelines", connection, QUARTER) != []
+
+
+def test_an_app_of_hubspot_renews_its_token(company: Any, slept: list[float]) -> None:
+    expected = read("hubspot", "owners", company.connection("hubspot"), WEEK)
+    key = company.connection("hubspot", refresh_token=credentials.HUBSPOT_REFRESH_TOKEN)
+    app = replace(key, login=credentials.HUBSPOT_CLIENT_ID, password=credentials.HUBSPOT_CLIENT_SECRET)
+    assert read("hubspot", "owners", app, WEEK) == expected
+    company.handle.misbehave("hubspot", "expired_authentication", 1, path="/owners")
+    company.handle.control("DELETE", "requests")
+    assert read("hubspot", "owners", app, WEEK) == expected
+    asked = [one["path"] for one in company.handle.requests()]
+    assert asked.count("/oauth/2026-09/token") == 2
+    removed = replace(app, extra={**app.extra, "refresh_token": "of-an-app-that-was-removed"})
+    with pytest.raises(rest.DeadToken, match="install it again"):
+        read("hubspot", "owners", removed, WEEK)
+    assert slept == []
 
 
 def test_archived_and_deleted_records_are_read(company: Any) -> None:

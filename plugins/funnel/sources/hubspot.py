@@ -1,7 +1,8 @@
-"""HubSpot: contacts with stage history, companies, deals, owners and contact events.
+"""HubSpot: contacts with stage history, companies, deals with lines and contacts, sellers' activities, owners, events.
 
-Contacts and deals are found by search and then read in batches, since a search gives no history. Every search page
-starts after the last id of the one before it; see `rest.by_highest_id`. Windows are days in UTC.
+Contacts and deals are found by search and then read in batches, since a search gives no history; nor does it give
+associations, which are asked for by the ids of each page and put into the records. Every search page starts after the
+last id of the one before it; see `rest.by_highest_id`. Windows are days in UTC.
 """
 
 from collections.abc import Iterator
@@ -18,7 +19,32 @@ DEFAULT_VERSION = "2026-09"
 SEARCH_PAGE_SIZE = 200
 LIST_PAGE_SIZE = 100
 HISTORY_PAGE_SIZE = 50  # what HubSpot allows when property history is asked for
+ASSOCIATION_BATCH_SIZE = 1_000
 MILLISECOND = timedelta(milliseconds=1)
+
+_OBJECT_FIELDS = ("createdAt", "archivedAt", "url", "properties.hs_object_id", "properties.hs_lastmodifieddate")
+
+
+def _engagement(name: str, key: str, columns: tuple[Column, ...]) -> Stream:
+    """Something a seller did or received. Subjects and texts name people and are not read."""
+    return Stream(
+        name=name,
+        kind="changed",
+        key=(key,),
+        modified="updated_at",
+        removed="is_archived",
+        columns=(
+            Column(key, "text", "id", required=True),
+            Column("updated_at", "timestamptz", "updatedAt", required=True),
+            Column("is_archived", "boolean", "archived"),
+            Column("occurred_at", "timestamptz", "properties.hs_timestamp"),
+            Column("owner_id", "text", "properties.hubspot_owner_id"),
+            *columns,
+            Column("contacts", "jsonb", "associations.contacts"),
+        ),
+        ignored=(*_OBJECT_FIELDS, "properties.hs_createdate"),
+    )
+
 
 STREAMS = (
     Stream(
@@ -93,7 +119,7 @@ STREAMS = (
             Column("salesforce_account_id", "text", "properties.salesforceaccountid"),
             Column("created_at", "timestamptz", "properties.createdate"),
         ),
-        ignored=("createdAt", "archivedAt", "url", "properties.hs_object_id", "properties.hs_lastmodifieddate"),
+        ignored=_OBJECT_FIELDS,
     ),
     Stream(
         name="deals",
@@ -120,8 +146,74 @@ STREAMS = (
             Column("company_id", "text", "properties.hs_primary_associated_company"),
             Column("salesforce_opportunity_id", "text", "properties.hs_salesforceopportunityid"),
             Column("stage_history", "jsonb", "propertiesWithHistory.dealstage"),
+            Column("contacts", "jsonb", "associations.contacts"),
+            Column("companies", "jsonb", "associations.companies"),
         ),
-        ignored=("createdAt", "archivedAt", "url", "properties.hs_object_id", "properties.hs_lastmodifieddate"),
+        ignored=_OBJECT_FIELDS,
+    ),
+    Stream(
+        name="line_items",
+        kind="changed",
+        key=("line_item_id",),
+        lookups=("deal_id",),
+        modified="updated_at",
+        removed="is_archived",
+        columns=(
+            Column("line_item_id", "text", "id", required=True),
+            Column("updated_at", "timestamptz", "updatedAt", required=True),
+            Column("is_archived", "boolean", "archived"),
+            # A line item belongs to one deal; copies are made for quotes and further deals.
+            Column("deal_id", "text", "associated.deals"),
+            Column("product_id", "text", "properties.hs_product_id"),
+            Column("sku", "text", "properties.hs_sku"),
+            Column("product_name", "text", "properties.name"),
+            Column("quantity", "numeric", "properties.quantity"),
+            Column("price", "numeric", "properties.price"),
+            Column("amount", "numeric", "properties.amount"),
+            Column("currency_code", "text", "properties.hs_line_item_currency_code"),
+            Column("created_at", "timestamptz", "properties.createdate"),
+        ),
+        ignored=_OBJECT_FIELDS,
+    ),
+    _engagement(
+        "calls",
+        "call_id",
+        (
+            Column("direction", "text", "properties.hs_call_direction"),
+            Column("status", "text", "properties.hs_call_status"),
+        ),
+    ),
+    _engagement(
+        "emails",
+        "email_id",
+        (
+            Column("direction", "text", "properties.hs_email_direction"),
+            Column("status", "text", "properties.hs_email_status"),
+        ),
+    ),
+    _engagement(
+        "meetings",
+        "meeting_id",
+        (
+            Column("starts_at", "timestamptz", "properties.hs_meeting_start_time"),
+            Column("outcome", "text", "properties.hs_meeting_outcome"),
+        ),
+    ),
+    Stream(
+        name="pipelines",
+        kind="changed",
+        key=("pipeline_id",),
+        modified="updated_at",
+        removed="is_archived",
+        columns=(
+            Column("pipeline_id", "text", "id", required=True),
+            Column("updated_at", "timestamptz", "updatedAt", required=True),
+            Column("is_archived", "boolean", "archived"),
+            Column("pipeline_name", "text", "label"),
+            Column("stages", "jsonb", "stages"),
+            Column("created_at", "timestamptz", "createdAt"),
+        ),
+        ignored=("displayOrder", "archivedAt"),
     ),
     Stream(
         name="owners",
@@ -143,17 +235,23 @@ STREAMS = (
 )
 
 
-_OBJECTS = {"contacts", "companies", "deals"}
+_OBJECTS = {"contacts", "companies", "deals", "line_items", "calls", "emails", "meetings"}
+# What a portal may have none of, and a key no scope for: a stream is left out where the connection says false.
+_OPTIONAL = {"line_items": "line_items", "calls": "engagements", "emails": "engagements", "meetings": "engagements"}
 
 
 def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[bytes]:
-    """One portal. Owners have no time filter and are read whole, and so are the archived records of each object."""
-    with rest.connect(DIALECT, connection) as client:
+    """One portal. Owners and pipelines have no time filter and are read whole, and so are archived records."""
+    if not connection.extra.get(_OPTIONAL.get(stream.name, ""), True):
+        return
+    with rest.connect(APP_DIALECT if connection.login else DIALECT, connection) as client:
         if stream.name in _OBJECTS:
             yield from _changed_objects(client, stream, window)
             yield from _archived_objects(client, stream)
         elif stream.name == "owners":
             yield from _owners(client)
+        elif stream.name == "pipelines":
+            yield client.ask(rest.Request("GET", _pipelines_path(client), expects="results")).body
         # The events API needs an Enterprise subscription; a portal without one says so in the connection.
         elif connection.extra.get("contact_events", True):
             yield from _events(client, window)
@@ -179,28 +277,61 @@ def _changed_objects(client: rest.Client, stream: Stream, window: Window) -> Ite
             "after": "0",
         },
     )
+    associated = dict.fromkeys(_names(stream, "associations") + _names(stream, "associated"))
     for page in rest.read_pages(client, request, _NEXT_SEARCH):
-        if not with_history:
+        if not (with_history or associated):
             yield page.body
             continue
         ids = [record.get("id") for record in page.parsed["results"]]
         if None in ids:
             raise client.fail(rest.Unavailable, "a search found a record without an id, which cannot be read", request)
+        links = {name: _associations(client, stream, name, ids) for name in associated}
+        if not with_history:
+            yield _linked(client, page, links)
+            continue
         for chunk in rest.in_chunks(ids, _page_size(client, HISTORY_PAGE_SIZE)):
             # A record merged or archived since the search is missing here (HTTP 207): the survivor, or the list of
             # archived records, tells of it.
-            yield client.ask(
-                rest.Request(
-                    "POST",
-                    f"{path}/batch/read",
-                    expects="results",
-                    json={
-                        "inputs": [{"id": record_id} for record_id in chunk],
-                        "properties": _names(stream, "properties"),
-                        "propertiesWithHistory": with_history,
-                    },
-                )
-            ).body
+            batch = rest.Request(
+                "POST",
+                f"{path}/batch/read",
+                expects="results",
+                json={
+                    "inputs": [{"id": record_id} for record_id in chunk],
+                    "properties": _names(stream, "properties"),
+                    "propertiesWithHistory": with_history,
+                },
+            )
+            yield _linked(client, client.ask(batch), links) if links else client.ask(batch).body
+
+
+def _associations(client: rest.Client, stream: Stream, name: str, ids: list[str]) -> dict[str, list[Any]]:
+    """What each of these records is associated with, with labels; records without any are missing (HTTP 207)."""
+    version = _version(client)
+    kind = f"/crm/{version}/associations" if version.startswith("v") else f"/crm/associations/{version}"
+    found: dict[str, list[Any]] = {}
+    waiting: list[dict[str, str]] = [{"id": record_id} for record_id in ids]
+    while waiting:
+        now, waiting = waiting[:ASSOCIATION_BATCH_SIZE], waiting[ASSOCIATION_BATCH_SIZE:]
+        # Associations with labels came with v4.
+        path = f"{kind.replace('/v3/', '/v4/')}/{stream.name}/{name}/batch/read"
+        answer = client.ask(rest.Request("POST", path, expects="results", json={"inputs": now}))
+        for result in answer.parsed["results"]:
+            record_id = str(rest.value_at(result, "from.id"))
+            found.setdefault(record_id, []).extend(result.get("to") or ())
+            # A record with many has pages of its own, asked for beside the other records.
+            if after := rest.value_at(result, "paging.next.after"):
+                waiting.append({"id": record_id, "after": after})
+    return found
+
+
+def _linked(client: rest.Client, page: rest.Page, links: dict[str, dict[str, list[Any]]]) -> bytes:
+    """A page whose records say what they are associated with, and with which one first."""
+    for record in page.parsed["results"]:
+        of = {name: found.get(str(record.get("id")), []) for name, found in links.items()}
+        record["associations"] = of
+        record["associated"] = {name: str(some[0]["toObjectId"]) if some else None for name, some in of.items()}
+    return client.clean_body(orjson.dumps(page.parsed))
 
 
 def _archived_objects(client: rest.Client, stream: Stream) -> Iterator[bytes]:
@@ -230,6 +361,11 @@ def _owners(client: rest.Client) -> Iterator[bytes]:
         )
         for page in rest.read_pages(client, request, _NEXT_LISTED, page_size_parameter="limit"):
             yield page.body
+
+
+def _pipelines_path(client: rest.Client) -> str:
+    version = _version(client)
+    return f"/crm/{version}/pipelines/deals" if version.startswith("v") else f"/crm/pipelines/{version}/deals"
 
 
 def _events(client: rest.Client, window: Window) -> Iterator[bytes]:
@@ -329,6 +465,22 @@ def _sign(connection: Connection, token: str, request: rest.Request) -> rest.Req
     return replace(request, headers={**request.headers, "Authorization": f"Bearer {token}"})
 
 
+def _log_in(client: rest.Client) -> rest.Token:
+    connection = client.connection
+    version = _version(client)
+    token_url = connection.extra.get("token_url") or (
+        f"{connection.base_url.rstrip('/')}/oauth/{'v3' if version.startswith('v') else version}/token"
+    )
+    form = {
+        "grant_type": "refresh_token",
+        "client_id": connection.login,
+        "client_secret": connection.password or "",
+        "refresh_token": connection.extra.get("refresh_token", ""),
+    }
+    answer = client.ask_for_token(rest.Request("POST", token_url, form=form))
+    return rest.Token(answer["access_token"], expires_in=answer.get("expires_in"))
+
+
 # HubSpot sends no Retry-After; the policy's name says which clock ran out.
 _WAITS = {"SECONDLY": 1.0, "TEN_SECONDLY_ROLLING": 10.0}
 
@@ -349,8 +501,13 @@ def _diagnose(answer: rest.Answer) -> rest.Diagnosis | None:
             # Midnight of the portal's zone ends it; a look once an hour costs next to nothing.
             return rest.Diagnosis(rest.QuotaExhausted, message, wait_seconds=3600.0)
         return rest.Diagnosis(rest.Throttled, message, wait_seconds=rest.retry_after(answer) or _WAITS.get(policy, 2.0))
+    if str(body.get("status", "")).startswith("BAD_"):
+        message = f"{body['status']}: {body.get('message', 'no message')}"
+        advice = "Check the app's client id, secret and refresh token; whoever removed the app must install it again."
+        return rest.Diagnosis(rest.DeadToken, message, advice=advice)
     if answer.status == 401:
-        return rest.Diagnosis(rest.DeadToken, message)
+        is_expired = category == "EXPIRED_AUTHENTICATION"
+        return rest.Diagnosis(rest.TokenExpired if is_expired else rest.DeadToken, message)
     if category == "MISSING_SCOPES" or answer.status == 403:
         return rest.Diagnosis(
             rest.Refused, message, advice="Add the missing scope to the service key; docs/connections.md lists them."
@@ -371,7 +528,9 @@ def _diagnose_batch(body: dict[str, Any]) -> rest.Diagnosis | None:
     return rest.Diagnosis(rest.Unavailable, f"part of a batch failed: {errors[0].get('message', 'no message')}")
 
 
+# A service key is a token by itself: nothing renews it.
 DIALECT = rest.Dialect("hubspot", sign=_sign, diagnose=_diagnose)
+APP_DIALECT = rest.Dialect("hubspot", sign=_sign, diagnose=_diagnose, login=_log_in)
 
 SOURCE = Source(
     name="hubspot",

@@ -3,7 +3,7 @@ select
     _connection_id as connection_id,
     deal_id,
     owner_id,
-    company_id,
+    coalesce(company_id, companies #>> '{0,toObjectId}') as company_id,
     salesforce_opportunity_id,
     _load_id as load_id,
 
@@ -29,5 +29,7 @@ select
     _fetched_at as fetched_at,
 
     -- documents
-    stage_history
+    stage_history,
+    contacts,
+    companies
 from {{ source('hubspot', 'hubspot__deals') }}
