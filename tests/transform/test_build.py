@@ -275,6 +275,25 @@ def test_an_incremental_build_equals_a_full_one(write: Write) -> None:
     )
     write("salesforce__accounts", {"account_id": "A1", "modified_at": "2026-01-05T10:00:00Z", "country": "France"})
     write("salesforce__opportunities", deal | {"opportunity_id": "O1", "primary_contact_id": "C1", "amount": 100})
+    stamp = {"updated_at": "2026-01-05T10:00:00Z"}
+    own_deal = stamp | {"created_at": "2026-01-05T18:00:00Z", "closed_at": "2026-01-06T10:00:00Z", "amount": 50}
+    own_deal |= {"pipeline": "p", "stage": "s1"}
+    entered = [{"value": "s1", "timestamp": "2026-01-05T18:00:00Z"}]
+    write(
+        "hubspot__deals",
+        own_deal | {"deal_id": "D1", "stage_history": entered, "contacts": [{"toObjectId": "2"}]},
+        own_deal | {"deal_id": "D2", "stage_history": entered, "contacts": []},
+    )
+    stage = {"id": "s1", "label": "Demo", "metadata": {"isClosed": "false", "probability": "0.4"}}
+    write("hubspot__pipelines", stamp | {"pipeline_id": "p", "stages": [stage]})
+    write(
+        "hubspot__line_items",
+        stamp | {"line_item_id": "1", "deal_id": "D1", "sku": "SEAT", "amount": 30},
+        stamp | {"line_item_id": "2", "deal_id": "D1", "product_name": "Training", "amount": 20},
+    )
+    answer = stamp | {"occurred_at": "2026-01-05T20:00:00Z", "contacts": [{"toObjectId": "2"}]}
+    write("hubspot__calls", answer | {"call_id": "1"})
+    write("hubspot__meetings", answer | {"meeting_id": "1", "starts_at": "2026-01-05T19:00:00Z"})
     order = {
         "updated_at": "2026-01-05T10:00:00Z",
         "created_at": "2026-01-05T10:00:00Z",
@@ -318,6 +337,9 @@ def test_an_incremental_build_equals_a_full_one(write: Write) -> None:
             "update raw.hubspot__contacts set email_key = 'ben', _load_id = {load} where contact_id = '1'",
             "update raw.hubspot__contacts set is_archived = true, _load_id = {load} where contact_id = '3'",
             "update raw.salesforce__contacts set email_key = 'ana', _load_id = {load} where contact_id = 'C1'",
+            'update raw.hubspot__deals set _load_id = {load}, contacts = \'[{{"toObjectId": "3"}}, '
+            '{{"toObjectId": "1", "associationTypes": [{{"label": "Primary"}}]}}]\' where deal_id = \'D2\'',
+            "update raw.hubspot__meetings set outcome = 'CANCELED', _load_id = {load}",
             # A price was edited, and nothing else about the order.
             'update raw.shopify__orders set _load_id = {load}, lines = \'[{{"id": "gid://shopify/LineItem/1", '
             '"originalTotalSet": {{"shopMoney": {{"amount": "90.0"}}}}}}]\' where order_id = \'2\'',
@@ -328,6 +350,10 @@ def test_an_incremental_build_equals_a_full_one(write: Write) -> None:
         [
             "update raw.hubspot__contacts set merged_contact_ids = '9', _load_id = {load} where contact_id = '2'",
             "delete from raw.hubspot__contact_events where event_id = 'e1'",
+            # The portal calls its stage by another name, and what is in it closed.
+            'update raw.hubspot__pipelines set _load_id = {load}, stages = \'[{{"id": "s1", "label": "Signed", '
+            '"metadata": {{"isClosed": "true", "probability": "1.0"}}}}]\'',
+            "update raw.hubspot__line_items set is_archived = true, _load_id = {load} where line_item_id = '1'",
             "update ops.loaded_days set load_id = {load} where stream = 'contact_events'",
             "update raw.salesforce__accounts set country = 'Brazil', _load_id = {load} where account_id = 'A1'",
             "update raw.salesforce__opportunities set is_closed = true, is_won = true, stage = 'Closed Won', "
@@ -351,6 +377,8 @@ def test_an_incremental_build_equals_a_full_one(write: Write) -> None:
         [
             "update raw.hubspot__contacts set email_key = 'eve', _load_id = {load} where contact_id = '1'",
             "update raw.hubspot__contacts set is_archived = false, _load_id = {load} where contact_id = '3'",
+            "update raw.hubspot__deals set contacts = '[]', _load_id = {load} where deal_id = 'D1'",
+            "update raw.hubspot__calls set contacts = '[{{\"toObjectId\": 3}}]', _load_id = {load}",
             "insert into raw.hubspot__companies (company_id, updated_at, country, _connection_id, _load_id, "
             "_fetched_at) values ('7', '2026-01-06', 'Japan', 'hubspot', {load}, '2026-01-07T03:00:00Z')",
             "insert into raw.salesforce__lead_history (history_id, modified_at, lead_id, field, new_value, created_at, "
@@ -369,6 +397,15 @@ def test_an_incremental_build_equals_a_full_one(write: Write) -> None:
     incremental = tables()
     assert sorted(rows("select n_records_merged from marts.dim_people")) == [(1,), (1,), (2,), (2,)]
     assert rows("select sum(sessions) from marts.fct_funnel_daily") == [(5,)]
+    assert rows(
+        "select opportunity_id, stage, probability, is_won, lead_key is not null from marts.fct_opportunities "
+        "where source_system = 'hubspot' order by 1"
+    ) == [("D1", "Signed", 1, True, False), ("D2", "Signed", 1, True, True)]
+    assert rows(
+        "select product_id, amount from marts.fct_opportunity_lines join marts.dim_products using (product_key)"
+    ) == [("Training", 20)]
+    called = "first_response_at = '2026-01-05 20:00+00'"
+    assert rows(f"select person_key from marts.fct_leads where {called}") == [("k3",)]
     assert rows("select channel from marts.fct_web_sessions_daily") == [("Paid Search",)]
     assert rows("select order_id, net_amount, is_counted from marts.fct_orders order by 1") == [
         ("1", 100, True),

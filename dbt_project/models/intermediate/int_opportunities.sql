@@ -23,6 +23,13 @@
             inner join staging.stg_salesforce__opportunities as opportunities
                 on deals.salesforce_opportunity_id = opportunities.opportunity_id
             where deals.load_id > {since_load_id}",
+            "select md5('hubspot' || '|' || deals.connection_id || '|' || deals.deal_id)
+            from intermediate.int_pipeline_stages as stages
+            inner join staging.stg_hubspot__deals as deals
+                on stages.connection_id = deals.connection_id
+                and stages.pipeline_id = deals.pipeline
+                and stages.stage_id = deals.stage
+            where stages.load_id > {since_load_id}",
             "select md5(connection_id || '|' || connection_id || '|' || opportunity_id)
             from staging.stg_files__opportunities
             where load_id > {since_load_id}",
@@ -87,7 +94,7 @@ salesforce_ids as (
         connection_id,
         opportunity_id
     from {{ ref('int_opportunity_contacts') }}
-    where {{ in_scope('opportunity_key') }}
+    where source_system = 'salesforce' and {{ in_scope('opportunity_key') }}
     union
     select
         connection_id,
@@ -127,6 +134,23 @@ hubspot_ids as (
     inner join {{ ref('stg_hubspot__deals') }} as deals
         on opportunities.opportunity_id = deals.salesforce_opportunity_id
     where opportunities.load_id > {{ since_load_id() }}
+    union
+    select
+        deals.connection_id,
+        deals.deal_id
+    from {{ ref('int_pipeline_stages') }} as stages
+    inner join {{ ref('stg_hubspot__deals') }} as deals
+        on
+            stages.connection_id = deals.connection_id
+            and stages.pipeline_id = deals.pipeline
+            and stages.stage_id = deals.stage
+    where stages.load_id > {{ since_load_id() }}
+    union
+    select
+        connection_id,
+        opportunity_id as deal_id
+    from {{ ref('int_opportunity_contacts') }}
+    where source_system = 'hubspot' and {{ in_scope('opportunity_key') }}
     union
     select
         connection_id,
@@ -269,23 +293,29 @@ hubspot_opportunities as (
         deals.owner_id,
         deals.deal_type as type_value,
         null::text as lead_source,
-        deals.stage,
+        coalesce(stages.stage_name, deals.stage) as stage,
         coalesce(deals.currency_code, {{ reporting_currency() }}) as currency_code,
         deals.amount_local,
         null::numeric as list_amount_local,
         null::numeric as discount_amount_local,
         null::numeric as cost_amount_local,
-        deals.probability,
-        coalesce(deals.is_closed, deals.is_won, false) as is_closed,
-        coalesce(deals.is_won, false) as is_won,
+        coalesce(deals.probability, stages.probability) as probability,
+        coalesce(deals.is_closed, deals.is_won, stages.is_closed, false) as is_closed,
+        -- Where the deal itself does not say, the stage that is closed and certain is the won one.
+        coalesce(deals.is_won, stages.is_closed and stages.probability = 1, false) as is_won,
         deals.created_at is null as is_created_inferred,
         coalesce(deals.created_at, deals.fetched_at) as created_at,
         {{ reporting_date('deals.closed_at') }} as close_date,
-        case when coalesce(deals.is_closed, deals.is_won, false) then deals.closed_at end as closed_at,
+        case when coalesce(deals.is_closed, deals.is_won, stages.is_closed, false) then deals.closed_at end as closed_at,
         null::text as stated_lead_id,
         null::text as stated_region,
         null::text as product_id
     from hubspot_in_scope as deals
+    left join {{ ref('int_pipeline_stages') }} as stages
+        on
+            deals.connection_id = stages.connection_id
+            and deals.pipeline = stages.pipeline_id
+            and deals.stage = stages.stage_id
     where
         not coalesce(deals.is_archived, false)
         and (

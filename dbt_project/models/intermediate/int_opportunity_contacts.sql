@@ -9,11 +9,16 @@
             "select md5('salesforce' || '|' || connection_id || '|' || opportunity_id)
             from staging.stg_salesforce__opportunity_contact_roles
             where load_id > {since_load_id}",
+            "select md5('hubspot' || '|' || connection_id || '|' || deal_id)
+            from staging.stg_hubspot__deals
+            where load_id > {since_load_id}",
             "select stored.opportunity_key
             from marts_changes.int_person_records as changes
             inner join intermediate.int_opportunity_contacts as stored
-                on changes.record_id = stored.contact_id and changes.connection_id = stored.connection_id
-            where changes.source_system = 'salesforce' and changes.record_type = 'contact'",
+                on changes.record_id = stored.contact_id
+                and changes.connection_id = stored.connection_id
+                and changes.source_system = stored.source_system
+            where changes.record_type = 'contact'",
         ],
         track=['person_key'],
         indexes=[{'columns': ['contact_id']}, {'columns': ['person_key']}],
@@ -32,9 +37,18 @@ roles as (
     where not coalesce(is_deleted, false)
 ),
 
+deals as not materialized (
+    select * from {{ ref('stg_hubspot__deals') }}
+    where not coalesce(is_archived, false)
+),
+
 {% if is_full_build() -%}
 opportunities_in_scope as (
     select * from opportunities
+),
+
+deals_in_scope as (
+    select * from deals
 ),
 {%- else -%}
 -- Keys are hashes, so the scope reaches the vendor's ids through what was loaded or stored.
@@ -55,7 +69,7 @@ ids_in_scope as (
         connection_id,
         opportunity_id
     from {{ this }}
-    where {{ in_scope('opportunity_key') }}
+    where source_system = 'salesforce' and {{ in_scope('opportunity_key') }}
 ),
 
 opportunities_in_scope as (
@@ -66,10 +80,32 @@ opportunities_in_scope as (
             ids_in_scope.connection_id = opportunities.connection_id
             and ids_in_scope.opportunity_id = opportunities.opportunity_id
 ),
+
+deal_ids_in_scope as (
+    select
+        connection_id,
+        deal_id
+    from {{ ref('stg_hubspot__deals') }}
+    where load_id > {{ since_load_id() }}
+    union
+    select
+        connection_id,
+        opportunity_id as deal_id
+    from {{ this }}
+    where source_system = 'hubspot' and {{ in_scope('opportunity_key') }}
+),
+
+deals_in_scope as (
+    select deals.*
+    from deal_ids_in_scope
+    inner join deals
+        on deal_ids_in_scope.connection_id = deals.connection_id and deal_ids_in_scope.deal_id = deals.deal_id
+),
 {%- endif %}
 
 named as (
     select
+        'salesforce' as source_system,
         connection_id,
         opportunity_id,
         primary_contact_id as contact_id,
@@ -81,6 +117,7 @@ named as (
     union all
 
     select
+        'salesforce' as source_system,
         roles.connection_id,
         roles.opportunity_id,
         roles.contact_id,
@@ -92,34 +129,51 @@ named as (
             opportunities_in_scope.connection_id = roles.connection_id
             and opportunities_in_scope.opportunity_id = roles.opportunity_id
     where roles.contact_id is not null
+
+    union all
+
+    -- HubSpot does not say since when. Which contact a deal is about, users say by a label of their own making.
+    select
+        'hubspot' as source_system,
+        deals_in_scope.connection_id,
+        deals_in_scope.deal_id as opportunity_id,
+        links.link ->> 'toObjectId' as contact_id,
+        jsonb_path_exists(
+            links.link, '$.associationTypes[*].label ? (@ like_regex "^primary" flag "i")'
+        ) as is_primary,
+        deals_in_scope.created_at as named_at
+    from deals_in_scope
+    cross join lateral jsonb_array_elements(deals_in_scope.contacts) as links (link)
 ),
 
 contacts as (
     select
+        source_system,
         connection_id,
         opportunity_id,
         contact_id,
         bool_or(is_primary) as is_primary,
         min(named_at) as named_at
     from named
-    group by connection_id, opportunity_id, contact_id
+    group by source_system, connection_id, opportunity_id, contact_id
 ),
 
 final as (
     select
-        {{ surrogate_key(["'salesforce'", 'contacts.connection_id', 'contacts.opportunity_id']) }} as opportunity_key,
+        {{ surrogate_key(['contacts.source_system', 'contacts.connection_id', 'contacts.opportunity_id']) }} as opportunity_key,
         records.person_key,
         contacts.connection_id,
         contacts.opportunity_id,
         contacts.contact_id,
+        contacts.source_system,
         contacts.is_primary,
         contacts.named_at
     from contacts
     left join {{ ref('int_person_records') }} as records
         on
-            contacts.connection_id = records.connection_id
+            contacts.source_system = records.source_system
+            and contacts.connection_id = records.connection_id
             and contacts.contact_id = records.record_id
-            and records.source_system = 'salesforce'
             and records.record_type = 'contact'
 )
 

@@ -5,7 +5,6 @@ select
     connection_id,
     task_id as activity_id,
     who_id as record_id,
-    load_id,
     'salesforce' as source_system,
     'task' as activity_type,
     coalesce(completed_at, created_at) as occurred_at
@@ -18,9 +17,19 @@ select
     connection_id,
     event_id as activity_id,
     who_id as record_id,
-    load_id,
     'salesforce' as source_system,
     'event' as activity_type,
     starts_at as occurred_at
 from {{ ref('stg_salesforce__events') }}
 where not coalesce(is_deleted, false)
+
+union all
+
+select
+    connection_id,
+    activity_id,
+    contact_id as record_id,
+    'hubspot' as source_system,
+    activity_type,
+    occurred_at
+from {{ ref('int_engagement_contacts') }}

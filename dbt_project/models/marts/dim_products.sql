@@ -12,21 +12,46 @@ listed as (
     order by product_id, valid_from desc nulls last, connection_id
 ),
 
+sold as (
+    select
+        product_id,
+        null::text as product_name
+    from {{ ref('stg_files__opportunities') }}
+    union all
+    select
+        product_id,
+        null::text as product_name
+    from {{ ref('stg_files__opportunity_lines') }}
+    union all
+    select
+        product_id,
+        null::text as product_name
+    from {{ ref('stg_files__order_lines') }}
+    union all
+    select
+        product_id,
+        null::text as product_name
+    from {{ ref('stg_files__sell_through') }}
+    union all
+    select
+        product_id,
+        product_name
+    from {{ ref('stg_hubspot__line_items') }}
+),
+
 named as (
-    select product_id from {{ ref('stg_files__opportunities') }}
-    union
-    select product_id from {{ ref('stg_files__opportunity_lines') }}
-    union
-    select product_id from {{ ref('stg_files__order_lines') }}
-    union
-    select product_id from {{ ref('stg_files__sell_through') }}
+    select
+        product_id,
+        min(product_name) as product_name
+    from sold
+    group by product_id
 ),
 
 final as (
     select
         {{ surrogate_key(['product_id']) }} as product_key,
         product_id,
-        coalesce(listed.product_name, product_id) as product_name,
+        coalesce(listed.product_name, named.product_name, product_id) as product_name,
         coalesce(listed.product_group, 'Unknown') as product_group
     from listed
     full outer join named using (product_id)

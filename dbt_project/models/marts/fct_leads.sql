@@ -18,6 +18,12 @@
                 and records.connection_id = meetings.connection_id
                 and records.source_system = 'salesforce'
             where meetings.load_id > {since_load_id}",
+            "select records.person_key
+            from marts_changes.int_engagement_contacts as engagements
+            inner join intermediate.int_person_records as records
+                on records.record_id = engagements.contact_id
+                and records.connection_id = engagements.connection_id
+                and records.source_system = 'hubspot'",
         ],
         track=['person_key', 'created_date', 'mql_date', 'sal_date', 'sql_date'],
         indexes=[

@@ -7,6 +7,9 @@
             "select md5(connection_id || '|' || connection_id || '|' || opportunity_id)
             from staging.stg_files__opportunity_lines
             where load_id > {since_load_id}",
+            "select md5('hubspot' || '|' || connection_id || '|' || deal_id)
+            from staging.stg_hubspot__line_items
+            where load_id > {since_load_id}",
             "select opportunity_key
             from intermediate.int_opportunities
             where rate_date in (select date_day from marts_changes.int_currency_rates_daily)",
@@ -40,6 +43,22 @@ filed_lines as (
             and opportunities.opportunity_id = lines.opportunity_id
 ),
 
+hubspot_lines as (
+    select
+        opportunities.opportunity_key,
+        lines.line_item_id as line_no,
+        lines.product_id,
+        coalesce(lines.currency_code, opportunities.currency_code) as currency_code,
+        lines.units,
+        lines.list_amount_local,
+        lines.amount_local,
+        opportunities.rate_date
+    from opportunities
+    inner join {{ ref('stg_hubspot__line_items') }} as lines
+        on opportunities.connection_id = lines.connection_id and opportunities.opportunity_id = lines.deal_id
+    where opportunities.source_system = 'hubspot' and not coalesce(lines.is_archived, false)
+),
+
 -- A deal that names its product itself is one line of it.
 whole_deals as (
     select
@@ -62,6 +81,8 @@ whole_deals as (
 
 lines as (
     select * from filed_lines
+    union all
+    select * from hubspot_lines
     union all
     select * from whole_deals
 ),

@@ -154,13 +154,21 @@ hubspot_history as (
         opportunities.region,
         opportunities.source_system,
         (entries.entry ->> 'timestamp') || ':' || (entries.entry ->> 'value') as entry_id,
-        entries.entry ->> 'value' as stage,
+        coalesce(named.stage_name, entries.entry ->> 'value') as stage,
         (entries.entry ->> 'timestamp')::timestamptz as entered_at
     from opportunities
     inner join vendor_ids on opportunities.opportunity_key = vendor_ids.opportunity_key
     inner join deals
         on vendor_ids.connection_id = deals.connection_id and opportunities.opportunity_id = deals.deal_id
     cross join lateral jsonb_array_elements(deals.stage_history) as entries (entry)
+    -- A deal may have come from another pipeline; ids of stages that users made are those of the portal.
+    left join lateral (
+        select stages.stage_name
+        from {{ ref('int_pipeline_stages') }} as stages
+        where stages.connection_id = deals.connection_id and stages.stage_id = entries.entry ->> 'value'
+        order by stages.pipeline_id = deals.pipeline desc, stages.pipeline_id
+        limit 1
+    ) as named on true
     where opportunities.source_system = 'hubspot'
 ),
 
