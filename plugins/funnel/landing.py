@@ -1,7 +1,8 @@
 """Landing: what a vendor answered, kept as immutable compressed files that can be loaded again without the vendor.
 
-One read is a folder `<source>/<connection>/<stream>/<from>_<to>/<run>/<attempt>/` with one zstd file per body and a
+One read is a folder `<source>/<connection>/<stream>/<from>_<to>/<run>/<attempt>/` with one file per body and a
 `manifest.json` that is written last: a folder without one is an attempt that did not finish and is never loaded.
+Bodies are kept as zstd, `000001.json.zst`; tables of Arrow, which are compressed inside, as they are, `000001.arrow`.
 Landing neither parses nor judges the bodies.
 """
 
@@ -23,6 +24,8 @@ from funnel.rest import RestartWindow
 
 MANIFEST = "manifest.json"
 MAX_RESTARTS = 3
+# A stream of Arrow's messages begins with it, and no text does.
+ARROW = b"\xff\xff\xff\xff"
 
 
 class LandingError(Exception):
@@ -49,12 +52,14 @@ class LandedRead:
         for name in self.files:
             try:
                 with open(folder / name, "rb") as file:
-                    yield zstandard.ZstdDecompressor().stream_reader(file).read()
+                    is_packed = name.endswith(".zst")
+                    body = zstandard.ZstdDecompressor().stream_reader(file).read() if is_packed else file.read()
             except (OSError, zstandard.ZstdError) as error:
                 raise LandingError(
                     f"Landed file {self.path}/{name} cannot be read: {error}. Ingest {self.source} again for "
                     f"{self.window.from_day} to {self.window.to_day}; what is loaded stays as it is."
                 ) from error
+            yield body
 
 
 def root() -> Path:
@@ -110,9 +115,10 @@ def _write(folder: Path, bodies: Iterator[bytes]) -> tuple[tuple[str, ...], int]
     files: list[str] = []
     size = 0
     for body in bodies:
-        name = f"{len(files) + 1:06d}.json.zst"
+        is_table = body.startswith(ARROW)
+        name = f"{len(files) + 1:06d}.{'arrow' if is_table else 'json.zst'}"
         with open(folder / name, "wb") as file:
-            file.write(compressor.compress(body))
+            file.write(body if is_table else compressor.compress(body))
         files.append(name)
         size += len(body)
     return tuple(files), size

@@ -6,6 +6,7 @@ result depends on which reads were loaded, not on their order or number, and `_l
 row. Unreadable rows go to quarantine. Whether the data may be believed is not decided here but by the expectations.
 """
 
+import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from psycopg.rows import dict_row
 
 from funnel import config, ledger, privacy, restatement, rows, tables
 from funnel.contract import Source, Stream, Window, raw_table
+from funnel.inbox.blocks import ahead
 from funnel.landing import LandedRead
 from funnel.sources import SOURCES
 
@@ -190,8 +192,13 @@ def _ensure_table(connection: psycopg.Connection[Any], source: Source, stream: S
     """Create the raw table, or add columns that were declared since; columns are never dropped or retyped."""
     name = raw_table(source, stream)
     columns = (*rows.raw_columns(stream), *_SYSTEM_COLUMNS)
-    # Days come in order: a key that begins with the day is appended to, not scattered over the index.
-    key = (*((stream.day,) if stream.day else ()), "_connection_id", *(one for one in stream.key if one != stream.day))
+    # Days come in order: a key that begins with the day is appended to, not scattered over the index. Without a day it
+    # begins with the record: rows of one connection all begin alike, and sorting them would compare each in full.
+    key = (
+        (stream.day, "_connection_id", *(one for one in stream.key if one != stream.day))
+        if stream.day
+        else (*stream.key, "_connection_id")
+    )
     target = _Target(
         table=sql.Identifier("raw", name),
         incoming=sql.Identifier("pg_temp", f"incoming__{name}"),
@@ -210,6 +217,9 @@ def _ensure_table(connection: psycopg.Connection[Any], source: Source, stream: S
             "select column_name from information_schema.columns where table_schema = 'raw' and table_name = %s", (name,)
         )
     }
+    # What indexes read stands first: to reach a column PostgreSQL walks over those before it, row by row.
+    indexed = ("_load_id", *key, *stream.lookups)
+    columns = tuple(sorted(columns, key=lambda one: indexed.index(one[0]) if one[0] in indexed else len(indexed)))
     declare = [sql.SQL("{} {}").format(sql.Identifier(column), sql.SQL(kind)) for column, kind in columns]
     if not stored:
         primary_key = (*key, "_fetched_at") if stream.keep_versions else key
@@ -280,26 +290,34 @@ def _copy_tables(
     secret: bytes,
     tally: rows.Tally,
 ) -> None:
-    """Copy the tables of an inbox. What is the same in all rows is a default of its column and needs no copying."""
-    constants = tables.constants(stream, landed, load_id)
-    columns = [column for column, _ in (*rows.raw_columns(stream), *_SYSTEM_COLUMNS) if column not in constants]
+    """Copy the tables of an inbox. What all rows of a file say alike is a default of its column and is not copied."""
+    defaults: dict[str, str] = {}
 
-    def alter(change: str, column: str, value: str | None = None) -> None:
-        text = sql.SQL("alter table {} alter column {} " + change).format(table, sql.Identifier(column))
-        connection.execute(text + sql.Literal(value) if value is not None else text)
+    def make_default(wanted: dict[str, str]) -> None:
+        changes = [
+            sql.SQL("alter column {} set default {}").format(sql.Identifier(column), sql.Literal(value))
+            for column, value in wanted.items()
+            if defaults.get(column) != value
+        ]
+        changes += [
+            sql.SQL("alter column {} drop default").format(sql.Identifier(column))
+            for column in defaults.keys() - wanted.keys()
+        ]
+        if changes:
+            connection.execute(sql.SQL("alter table {} ").format(table) + sql.SQL(", ").join(changes))
+        defaults.clear()
+        defaults.update(wanted)
 
-    for column, value in constants.items():
-        if value is not None:
-            alter("set default ", column, value)
-    statement = sql.SQL("copy {} ({}) from stdin with (format csv)").format(
-        table, sql.SQL(", ").join(map(sql.Identifier, columns))
-    )
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        for data in tables.lines(stream, landed, secret, tally):
-            copy.write(data)
-    for column, value in constants.items():
-        if value is not None:
-            alter("drop default", column)
+    written = ahead(tables.lines(stream, landed, load_id, secret, tally))
+    by_shape = itertools.groupby(written, key=lambda line: line[0])
+    for shape, lines in by_shape:
+        make_default(dict(shape.constants))
+        columns = sql.SQL(", ").join(map(sql.Identifier, shape.columns))
+        statement = sql.SQL("copy {} ({}) from stdin with (format csv)").format(table, columns)
+        with connection.cursor() as cursor, cursor.copy(statement) as copy:
+            for _, data in lines:
+                copy.write(data)
+    make_default({})
 
 
 def _copy_incoming(

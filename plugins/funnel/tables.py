@@ -3,8 +3,8 @@
 Nothing is read or judged again; addresses and ids of persons become their hashes here, where the key is.
 """
 
-import io
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -15,68 +15,72 @@ from funnel.privacy import keyed_hash, normalise_email
 from funnel.rows import ESCAPES, NULL, Tally
 
 
-def constants(stream: Stream, landed: LandedRead, load_id: int) -> dict[str, str | None]:
-    """Columns of the raw table that say the same in every row of a read."""
-    moment = landed.fetched_at.isoformat()
-    first_seen = {"_first_seen_at": moment} if any(one.name == "_first_seen_at" for one in stream.columns) else {}
-    return {
-        "_extra": None,
-        "_connection_id": landed.connection_id,
-        "_load_id": str(load_id),
-        "_fetched_at": moment,
-        **first_seen,
-    }
+@dataclass(frozen=True)
+class Shape:
+    """What rows of one file have in common: the raw columns that are copied, and what the others say in every row."""
+
+    columns: tuple[str, ...]
+    constants: tuple[tuple[str, str], ...]
 
 
-def lines(stream: Stream, landed: LandedRead, secret: bytes, tally: Tally) -> Iterator[bytes]:
-    """CSV of all rows in the order of the raw table's other columns; an unquoted empty cell is null. `tally` counts."""
+def lines(
+    stream: Stream, landed: LandedRead, load_id: int, secret: bytes, tally: Tally
+) -> Iterator[tuple[Shape, bytes]]:
+    """CSV of all rows and its shape; an unquoted empty cell is null. `tally` counts."""
     import pyarrow as pa
     import pyarrow.csv as arrow_csv
 
+    pa.set_memory_pool(pa.system_memory_pool())
     options = arrow_csv.WriteOptions(include_header=False, quoting_style="needed")
     identity = f"{landed.source}:{landed.connection_id}"
-    columns = [column for column in stream.columns if column.name != "_first_seen_at"]
-    order = ""
+    moment = landed.fetched_at.isoformat()
+    of_read = {"_connection_id": landed.connection_id, "_load_id": str(load_id), "_fetched_at": moment}
+    if any(column.name == "_first_seen_at" for column in stream.columns):
+        of_read["_first_seen_at"] = moment
+    of_file: dict[str, str] = {}
     for body in landed.bodies():
         if body.startswith(b"{"):
             story = orjson.loads(body)
-            order = story["order"]
+            of_file = {"_file_order": story["order"], **story.get("constants", {})}
             tally.files.append(story["file"])
             _note_bad(story["bad"], story["file"]["path"], secret, tally)
             continue
         with pa.ipc.open_stream(body) as rows:
             for batch in rows:
-                made = [one for column in columns for one in _raw_columns(pa, column, batch, secret, identity, order)]
+                constants = dict(of_read)
+                made: dict[str, Any] = {}
+                for column in stream.columns:
+                    if column.type in ("email", "hashed") and column.path in of_file:
+                        repeated = pa.repeat(pa.scalar(of_file[column.path], pa.string()), batch.num_rows)
+                        made |= _raw_columns(pa, column, repeated, secret, identity)
+                    elif column.path in of_file:
+                        constants[column.name] = of_file[column.path]
+                    elif column.path in batch.schema.names:
+                        made |= _raw_columns(pa, column, batch.column(column.path), secret, identity)
                 if stream.person:
                     keys = batch.column("row_key").to_pylist()
                     hashes = [keyed_hash(secret, f"{identity}:{stream.name}:{key}") for key in keys]
-                    made.append(pa.array(hashes, pa.string()))
-                sink = io.BytesIO()
-                names = [str(place) for place in range(len(made))]
-                arrow_csv.write_csv(pa.record_batch(made, names=names), sink, options)
+                    made["_record_key"] = pa.array(hashes, pa.string())
+                sink = pa.BufferOutputStream()
+                arrow_csv.write_csv(pa.record_batch(list(made.values()), names=list(made)), sink, options)
                 tally.readable += batch.num_rows
-                yield sink.getvalue()
+                yield Shape(tuple(made), tuple(constants.items())), sink.getvalue().to_pybytes()
 
 
-def _raw_columns(pa: Any, column: Column, batch: Any, secret: bytes, identity: str, order: str) -> Iterator[Any]:
-    if column.name == "_file_order":
-        yield pa.repeat(order, batch.num_rows)
-    elif column.path not in batch.schema.names:
-        # Not in this file at all.
-        yield from (pa.nulls(batch.num_rows, pa.string()) for _ in column.raw_columns)
-    elif column.type == "email":
-        coded = batch.column(column.path).dictionary_encode()
+def _raw_columns(pa: Any, column: Column, cells: Any, secret: bytes, identity: str) -> dict[str, Any]:
+    if column.type == "email":
+        coded = cells.dictionary_encode()
         addresses = [normalise_email(text) for text in coded.dictionary.to_pylist()]
         keys = [None if address is None else keyed_hash(secret, address) for address in addresses]
         domains = [None if address is None else address.rpartition("@")[2] for address in addresses]
-        yield pa.array(keys, pa.string()).take(coded.indices)
-        yield pa.array(domains, pa.string()).take(coded.indices)
+        made = [pa.array(keys, pa.string()).take(coded.indices), pa.array(domains, pa.string()).take(coded.indices)]
     elif column.type == "hashed":
-        coded = batch.column(column.path).dictionary_encode()
+        coded = cells.dictionary_encode()
         hashes = [keyed_hash(secret, f"{identity}:{column.path}:{text}") for text in coded.dictionary.to_pylist()]
-        yield pa.array(hashes, pa.string()).take(coded.indices)
+        made = [pa.array(hashes, pa.string()).take(coded.indices)]
     else:
-        yield batch.column(column.path)
+        made = [cells]
+    return {name: values for (name, _), values in zip(column.raw_columns, made, strict=True)}
 
 
 def _note_bad(bad: list[dict[str, Any]], path: str, secret: bytes, tally: Tally) -> None:

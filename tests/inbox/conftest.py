@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from funnel.inbox import intake, manifest
@@ -48,7 +49,8 @@ def read_file(content: str | bytes, name: str = "deals.csv", **settings: Any) ->
     outcome = intake.Outcome(name, spec.entity.name, *intake.fingerprint(source, spec), None)
     try:
         with intake.take(source, spec, outcome) as taken:
-            rows = [row for batch in taken.rows for row in batch.to_pylist()]
+            tables = (batch for table in taken.tables for batch in pa.ipc.open_stream(table))
+            rows = [{**row, **taken.constants} for batch in tables for row in batch.to_pylist()]
             return Read(outcome, rows, [intake.told(row) for row in taken.bad], None)
     except Refused as refused:
         return Read(outcome, [], list(outcome.reasons), refused.reason)

@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 import pytest
+import zstandard
 
 from funnel import landing, ledger, load, quality
 from funnel.contract import Connection, Window
@@ -192,6 +193,52 @@ def test_a_landed_read_can_be_loaded_into_another_warehouse(warehouse: str, inbo
         load.load(read)
     assert deals(warehouse) == {"1": 10}
     assert ask(warehouse, "select count(*) from ops.quarantine") == [(1,)]
+
+
+def test_a_table_lands_under_its_own_name_and_is_read_under_the_one_it_had_before(
+    warehouse: str, inbox: Path, take: Any
+) -> None:
+    (inbox / "deals.csv").write_text(HEADER + "1,W,10,2026-01-02\n")
+    take()
+    [read] = [one for one in landing.reads("files") if one.stream == "opportunities"]
+    folder = landing.root() / read.path
+    assert read.files == ("000001.json.zst", "000002.arrow")
+    (folder / "000002.json.zst").write_bytes(zstandard.compress((folder / "000002.arrow").read_bytes()))
+    manifest = folder / landing.MANIFEST
+    manifest.write_text(manifest.read_text().replace("000002.arrow", "000002.json.zst"))
+    with psycopg.connect(warehouse) as admin:
+        admin.execute("drop table raw.files__opportunities")
+        admin.execute("truncate ops.loads, ops.files")
+    load.load(landing.read_manifest(read.path))
+    assert deals(warehouse) == {"1": 10}
+
+
+def test_files_of_one_read_may_have_other_columns_and_leave_no_defaults(warehouse: str, inbox: Path, take: Any) -> None:
+    """What all rows of a file say alike is copied as a default; the next file's rows must not take it over."""
+    (inbox / "acme.yml").write_text(
+        "source: acme_crm\ncurrency: BRL\nstreams: [{entity: opportunities, path: deals*.csv}]\n"
+    )
+    (inbox / "deals 1.csv").write_text("opportunity_id,stage,amount\n1,won,10\n")
+    (inbox / "deals 2.csv").write_text("opportunity_id,stage,amount,currency_code\n2,won,20,\n3,won,30,USD\n")
+    (inbox / "deals 3.csv").write_text("opportunity_id,stage,region\n4,won,North\n")
+    take()
+    assert ask(
+        warehouse,
+        "select opportunity_id, amount, currency_code, region, _file_order from raw.files__opportunities order by 1",
+    ) == [
+        ("1", 10, "BRL", None, "|deals 000000000001"),
+        ("2", 20, None, None, "|deals 000000000002"),
+        ("3", 30, "USD", None, "|deals 000000000002"),
+        ("4", None, "BRL", "North", "|deals 000000000003"),
+    ]
+    assert (
+        ask(
+            warehouse,
+            "select column_name from information_schema.columns "
+            "where table_name = 'files__opportunities' and column_default is not null",
+        )
+        == []
+    )
 
 
 def test_a_file_that_vanishes_between_list_and_read_is_an_error_that_passes(

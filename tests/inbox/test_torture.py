@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import pytest
 
+from funnel.inbox import separated
 from tests.inbox.conftest import DEALS, STAGES, read_file
 
 HEADER = "id,stage,amount,created\n"
@@ -98,6 +99,19 @@ def test_decimal_commas_are_read_as_written(written: str, number: str) -> None:
     read = read_file(f"id;stage;amount;created\n1;W;{written};2026-01-02\n2;W;1,5;2026-01-02\n")
     assert read.column("amount") == [number, "1.5"]
     assert read.outcome.settings["decimal"] == ","
+
+
+@pytest.mark.parametrize(("early", "late"), [("2026-01-02", "2026-01-03"), ("03/04/2026", "25/06/2026")])
+def test_the_last_row_may_say_how_the_first_ones_are_written(
+    monkeypatch: pytest.MonkeyPatch, early: str, late: str
+) -> None:
+    """What the first block lets one believe, or leaves open, is settled by the whole file and counts for all rows."""
+    monkeypatch.setattr(separated, "BLOCK_BYTES", 64)
+    rows = "".join(f"{number};W;7;{early}\n" for number in range(1, 40))
+    read = read_file(f"id;stage;amount;created\n{rows}40;W;1.234,5;{late}\n")
+    assert read.counts == (40, 40, 0)
+    assert set(read.column("created_on")[:39]) == {"2026-01-02" if early[0] == "2" else "2026-04-03"}
+    assert read.column("amount")[38:] == ["7", "1234.5"]
 
 
 def test_a_number_that_may_be_a_thousand_times_more_is_refused() -> None:

@@ -1,19 +1,20 @@
 """Intake: one file of the inbox, from its bytes to blocks of typed rows, or refused with the first ten reasons.
 
-A file is read twice: once to learn how its numbers and dates are written, where the manifest does not say, and once to
-read them. Rows wait in a temporary file until the whole file is accepted: nothing of a refused one gets out. What is
-kept of persons is hashed later, by the loader, which has the key.
+How numbers and dates are written is learnt from the whole file, where the manifest does not say. The first block is
+believed meanwhile: when the rest proves it right, as nearly always, the file is read once, else once more. Rows wait in
+a temporary file until the whole file is accepted: nothing of a refused one gets out. What is kept of persons is hashed
+later, by the loader, which has the key.
 """
 
 import gzip
 import hashlib
+import itertools
 import json
 import re
-import shutil
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import IO, Any
@@ -33,6 +34,9 @@ FIRST_REASONS = 10
 DISTINCT_DATES = 200_000
 _DATES = ("date", "moment", "month")
 _NUMBERS = ("number", "integer", "share")
+_TABLES = pa.ipc.IpcWriteOptions(compression="zstd", use_threads=False)
+# Arrow's own pool keeps for each thread what that thread let go: 100 MB of a million rows.
+pa.set_memory_pool(pa.system_memory_pool())
 
 
 class Vanished(Exception):
@@ -65,10 +69,37 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Taken:
-    """An accepted file: its typed rows and its bad ones, to be read once."""
+    """An accepted file: tables of its typed rows (Arrow IPC streams, one a block), what all rows say alike and the bad
+    rows. To be read once."""
 
-    rows: Iterator[Any]
+    tables: Iterator[bytes]
+    constants: dict[str, str]
     bad: list[BadRow]
+
+
+class _Spool:
+    """Tables of rows in a temporary file, as they will be landed."""
+
+    def __init__(self) -> None:
+        self.file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by take
+        self.ends: list[int] = [0]
+
+    def add(self, batch: Any) -> None:
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, batch.schema, options=_TABLES) as writer:
+            writer.write_batch(batch)
+        self.file.write(sink.getvalue())
+        self.ends.append(self.file.tell())
+
+    def tables(self) -> Iterator[bytes]:
+        self.file.seek(0)
+        for start, end in itertools.pairwise(self.ends):
+            yield self.file.read(end - start)
+
+    def batches(self) -> Iterator[Any]:
+        for table in self.tables():
+            with pa.ipc.open_stream(table) as rows:
+                yield from rows
 
 
 Reader = Callable[[IO[bytes], set[str] | None], Iterator[Block]]
@@ -121,50 +152,47 @@ def file_order(path: str, modified_at: datetime | None, newest_by: str) -> str:
 @contextmanager
 def take(source: IO[bytes], spec: StreamSpec, outcome: Outcome) -> Iterator[Taken]:
     """Read one file whole; fills `outcome`. Raises Refused with the reasons, and then nothing of it may be loaded."""
-    with tempfile.TemporaryFile() as spool:
-        try:
-            bad, schema = _convert_all(source, spec, outcome, spool)
-        except Refused as refused:
-            outcome.status, outcome.reason = "refused", refused.reason
-            outcome.reasons = list(refused.reasons)[:FIRST_REASONS]
-            outcome.rows_loaded = outcome.rows_quarantined = 0
-            raise
-        yield Taken(_replay(spool) if schema is not None else iter(()), bad)
+    try:
+        converted = _convert_all(source, spec, outcome)
+    except Refused as refused:
+        outcome.status, outcome.reason = "refused", refused.reason
+        outcome.reasons = list(refused.reasons)[:FIRST_REASONS]
+        outcome.rows_loaded = outcome.rows_quarantined = 0
+        raise
+    with converted.spool.file:
+        yield Taken(converted.spool.tables(), converted.convert.constants, converted.bad)
 
 
-def _replay(spool: IO[bytes]) -> Iterator[Any]:
-    spool.seek(0)
-    with pa.ipc.open_stream(spool) as stream:
-        yield from stream
+@dataclass
+class _Converted:
+    """A whole file by one reading of its cells."""
+
+    convert: "_Converter"
+    spool: _Spool = field(default_factory=_Spool)
+    bad: list[BadRow] = field(default_factory=list)
+    keys: list[Any] = field(default_factory=list)
+
+    def add(self, blocks: Iterator[Block]) -> None:
+        for batch, bad in ahead(map(self.convert, blocks)):
+            self.bad += bad
+            if batch.num_rows:
+                self.keys.append(_hashes(batch.column("row_key")))
+                self.spool.add(batch)
 
 
-def _convert_all(source: IO[bytes], spec: StreamSpec, outcome: Outcome, spool: IO[bytes]) -> tuple[list[BadRow], Any]:
+def _convert_all(source: IO[bytes], spec: StreamSpec, outcome: Outcome) -> _Converted:
     try:
         layout = _layout(source, spec, outcome.path)
         mapping = _mapping(spec, layout.headers)
         used = set(mapping.values())
         outcome.unmapped = [header for header in layout.headers if header not in used]
-        reading = _learn(source, spec, layout, mapping, outcome)
-        convert = _Converter(spec, mapping, reading, layout.has_types)
-        bad: list[BadRow] = []
-        writer = None
-        keys: list[Any] = []
-        with opened(source, outcome.path) as file:
-            for block in ahead(layout.read(file, used)):
-                batch, worse = convert(block)
-                bad += worse
-                if batch.num_rows:
-                    writer = writer or pa.ipc.new_stream(spool, batch.schema)
-                    writer.write_batch(batch)
-                    keys.append(_hashes(batch.column("row_key")))
-        rows = sum(len(each) for each in keys)
-        if writer is not None:
-            writer.close()
-            repeated = _repeated(spool, keys)
-            if repeated:
-                bad += repeated["bad"]
-                rows -= len(repeated["bad"])
-                shutil.copyfileobj(repeated["spool"], _emptied(spool))
+        converted = _converted(source, spec, layout, mapping, outcome)
+        bad, spool = converted.bad, converted.spool
+        rows = sum(map(len, converted.keys))
+        if rows and _has_repeated(converted.keys):
+            bad_before = len(bad)
+            spool = converted.spool = _without_repeated(spool, bad)
+            rows -= len(bad) - bad_before
     except (Refused, Vanished):
         raise
     except FileNotFoundError:
@@ -175,20 +203,44 @@ def _convert_all(source: IO[bytes], spec: StreamSpec, outcome: Outcome, spool: I
     bad.sort(key=lambda row: row.line)
     outcome.rows_read = rows + len(bad)
     outcome.rows_loaded, outcome.rows_quarantined = rows, len(bad)
-    outcome.first_day, outcome.last_day = convert.first_day, convert.last_day
+    outcome.first_day, outcome.last_day = converted.convert.first_day, converted.convert.last_day
     if bad and len(bad) > spec.bad_share * outcome.rows_read:
         raise Refused(
             f"{len(bad)} of {outcome.rows_read} rows are bad, more than the share of {spec.bad_share:g} that the "
             "manifest allows (bad_rows)",
             tuple(told(row) for row in bad[:FIRST_REASONS]),
         )
-    return bad, writer
+    return converted
 
 
-def _emptied(spool: IO[bytes]) -> IO[bytes]:
-    spool.seek(0)
-    spool.truncate()
-    return spool
+def _converted(
+    source: IO[bytes], spec: StreamSpec, layout: Layout, mapping: dict[str, str], outcome: Outcome
+) -> _Converted:
+    """The file by the reading that all of it proves. Raises Refused where the file leaves it open."""
+    evidence = _Evidence(spec, layout, mapping)
+    used = set(mapping.values())
+    believed: _Converted | None = None
+    with opened(source, outcome.path) as file:
+        blocks = evidence.watched(ahead(layout.read(file, used)))
+        first = list(itertools.islice(blocks, 1))
+        with suppress(Refused):
+            believed = _Converted(_Converter(spec, mapping, evidence.reading(), layout.has_types))
+        if believed:
+            believed.add(itertools.chain(first, blocks))
+        else:
+            # The first block left it open; the others may settle it.
+            for _ in blocks:
+                pass
+    reading = evidence.reading()
+    _tell_reading(reading, spec, layout, mapping, outcome)
+    if believed and believed.convert.reading == reading:
+        return believed
+    if believed:
+        believed.spool.file.close()
+    again = _Converted(_Converter(spec, mapping, reading, layout.has_types))
+    with opened(source, outcome.path) as file:
+        again.add(ahead(layout.read(file, used)))
+    return again
 
 
 def told(row: BadRow) -> str:
@@ -288,70 +340,85 @@ class Reading:
     percents: frozenset[str]
 
 
-def _learn(source: IO[bytes], spec: StreamSpec, layout: Layout, mapping: dict[str, str], outcome: Outcome) -> Reading:
-    """How numbers and dates are written. Raises Refused where the file leaves it open."""
-    fields = {name: spec.entity.field(name) for name in mapping}
-    dates = [name for name, each in fields.items() if each.kind in _DATES and name not in spec.date_formats]
-    numbers = [name for name, each in fields.items() if each.kind in _NUMBERS]
-    shares = [name for name in numbers if fields[name].kind == "share"]
-    asks_sign = bool(numbers) and spec.decimal is None
-    formats: dict[str, str | None] = dict(spec.date_formats)
-    percents: set[str] = set()
-    decimal = spec.decimal or "."
-    if dates or asks_sign or shares:
-        seen: dict[str, set[str]] = {name: set() for name in dates}
-        proof = {"point": 0, "comma": 0, "unclear": 0}
-        example = ""
-        largest: dict[str, float] = dict.fromkeys(shares, 0.0)
-        wanted = {mapping[name] for name in (*dates, *(numbers if asks_sign else shares))}
-        with opened(source, outcome.path) as file:
-            for block in ahead(layout.read(file, wanted)):
-                for name in dates:
-                    if len(seen[name]) < DISTINCT_DATES:
-                        seen[name] |= _distinct(block.columns[mapping[name]], spec, name)
-                for name in numbers if asks_sign else ():
-                    column = block.columns[mapping[name]]
-                    if layout.has_types:
-                        column = column.filter(pc.invert(pc.ends_with(column, TYPED)))
-                    has_sign = pc.or_(pc.match_substring(column, "."), pc.match_substring(column, ","))
-                    odd = column.filter(has_sign)
-                    if not len(odd):
-                        continue
-                    points = pc.sum(pc.match_substring_regex(odd, values.POINT_PROOF)).as_py()
-                    if points == len(odd):
-                        proof["point"] += points
-                        continue
-                    proof["point"] += points
-                    proof["comma"] += pc.sum(pc.match_substring_regex(odd, values.COMMA_PROOF)).as_py()
-                    unclear = odd.filter(pc.match_substring_regex(odd, values.UNCLEAR_NUMBER))
-                    proof["unclear"] += len(unclear)
-                    example = example or (unclear[0].as_py().strip() if len(unclear) else "")
-                for name in shares:
-                    plain = pc.replace_substring(block.columns[mapping[name]], TYPED, "")
-                    plain = pc.utf8_trim_whitespace(plain)
-                    plain = plain.filter(pc.match_substring_regex(plain, r"^[0-9]{1,3}([.,][0-9]+)?$"))
-                    if len(plain):
-                        highest = pc.max(pc.cast(pc.replace_substring(plain, ",", "."), pa.float64())).as_py()
-                        largest[name] = max(largest[name], highest)
+class _Evidence:
+    """What the cells seen so far prove about how numbers and dates are written, where the manifest does not say."""
+
+    def __init__(self, spec: StreamSpec, layout: Layout, mapping: dict[str, str]) -> None:
+        self.spec, self.mapping, self.has_types = spec, mapping, layout.has_types
+        fields = {name: spec.entity.field(name) for name in mapping}
+        self.months = {name for name, each in fields.items() if each.kind == "month"}
+        self.dates = [name for name, each in fields.items() if each.kind in _DATES and name not in spec.date_formats]
+        self.numbers = [name for name, each in fields.items() if each.kind in _NUMBERS]
+        self.shares = [name for name in self.numbers if fields[name].kind == "share"]
+        self.asks_sign = bool(self.numbers) and spec.decimal is None
+        self.seen: dict[str, set[str]] = {name: set() for name in self.dates}
+        self.points = self.commas = self.unclear = 0
+        self.example = ""
+        self.largest: dict[str, float] = dict.fromkeys(self.shares, 0.0)
+
+    def watched(self, blocks: Iterator[Block]) -> Iterator[Block]:
+        """The same blocks, each looked at before it is passed on."""
+        for block in blocks:
+            self._look_at(block)
+            yield block
+
+    def _look_at(self, block: Block) -> None:
+        for name in self.dates:
+            if len(self.seen[name]) < DISTINCT_DATES:
+                self.seen[name] |= _distinct(block.columns[self.mapping[name]], self.spec, name)
+        for name in self.numbers if self.asks_sign else ():
+            self._look_for_signs(block.columns[self.mapping[name]])
+        for name in self.shares:
+            plain = pc.replace_substring(block.columns[self.mapping[name]], TYPED, "")
+            plain = pc.utf8_trim_whitespace(plain)
+            plain = plain.filter(pc.match_substring_regex(plain, r"^[0-9]{1,3}([.,][0-9]+)?$"))
+            if len(plain):
+                highest = pc.max(pc.cast(pc.replace_substring(plain, ",", "."), pa.float64())).as_py()
+                self.largest[name] = max(self.largest[name], highest)
+
+    def _look_for_signs(self, column: Any) -> None:
+        if self.has_types:
+            column = column.filter(pc.invert(pc.ends_with(column, TYPED)))
+        if _is_all_digits(column):
+            return
+        odd = column.filter(pc.or_(pc.match_substring(column, "."), pc.match_substring(column, ",")))
+        if not len(odd):
+            return
+        points = pc.sum(pc.match_substring_regex(odd, values.POINT_PROOF)).as_py()
+        self.points += points
+        if points == len(odd):
+            return
+        self.commas += pc.sum(pc.match_substring_regex(odd, values.COMMA_PROOF)).as_py()
+        unclear = odd.filter(pc.match_substring_regex(odd, values.UNCLEAR_NUMBER))
+        self.unclear += len(unclear)
+        self.example = self.example or (unclear[0].as_py().strip() if len(unclear) else "")
+
+    def reading(self) -> Reading:
+        """What it comes to. Raises Refused where it may be read in two ways."""
+        decimal = self.spec.decimal or "."
+        formats: dict[str, str | None] = dict(self.spec.date_formats)
         try:
-            if asks_sign:
-                decimal = values.decimal_sign(proof["point"], proof["comma"], proof["unclear"], example)
-            for name in dates:
-                texts = seen[name]
-                kind = fields[name].kind
-                formats[name] = values.date_format(texts, name, months=kind == "month")
+            if self.asks_sign:
+                decimal = values.decimal_sign(self.points, self.commas, self.unclear, self.example)
+            for name in self.dates:
+                formats[name] = values.date_format(self.seen[name], name, months=name in self.months)
         except values.Unclear as unclear:
             raise Refused(str(unclear)) from None
-        percents = {name for name, highest in largest.items() if highest > 1}
-    if numbers:
-        outcome.settings["decimal"] = decimal
-    outcome.settings = {**layout.settings, **outcome.settings}
-    told_formats = {name: stated for name, stated in formats.items() if name in mapping and stated}
+        percents = frozenset(name for name, highest in self.largest.items() if highest > 1)
+        return Reading(decimal, self.spec.thousands, formats, percents)
+
+
+def _tell_reading(
+    reading: Reading, spec: StreamSpec, layout: Layout, mapping: dict[str, str], outcome: Outcome
+) -> None:
+    outcome.settings = dict(layout.settings)
+    if any(spec.entity.field(name).kind in _NUMBERS for name in mapping):
+        outcome.settings["decimal"] = reading.decimal
+    told_formats = {name: stated for name, stated in reading.formats.items() if name in mapping and stated}
     if told_formats:
         outcome.settings["date_format"] = told_formats
-    if percents:
-        outcome.settings["percentages"] = sorted(percents)
-    return Reading(decimal, spec.thousands, formats, frozenset(percents))
+    if reading.percents:
+        outcome.settings["percentages"] = sorted(reading.percents)
 
 
 def _distinct(column: Any, spec: StreamSpec, name: str) -> set[str]:
@@ -379,6 +446,8 @@ class _Converter:
         self.zone = ZoneInfo(spec.timezone)
         self.first_day: str | None = None
         self.last_day: str | None = None
+        # Of columns that say the same in all rows of the file; null where they say nothing.
+        self.constants: dict[str, str] = {}
         self.readers = {name: self._reader(spec.entity.field(name)) for name in (*mapping, *spec.constants)}
 
     def __call__(self, block: Block) -> tuple[Any, list[BadRow]]:
@@ -432,7 +501,7 @@ class _Converter:
             good = [place not in problems for place in range(length)]
             batch = batch.filter(pa.array(good))
         self._note_days(batch)
-        return batch, bad
+        return self._without_constants(batch), bad
 
     def _cells(self, name: str, column: Any) -> Any:
         if self.has_types:
@@ -440,9 +509,14 @@ class _Converter:
             column = pc.replace_substring(column, TYPED, "")
             if self.reading.decimal == "," and self.spec.entity.field(name).kind in _NUMBERS:
                 column = pc.if_else(is_number, pc.replace_substring(column, ".", ","), column)
-        column = pc.utf8_trim_whitespace(column)
-        nulls = pa.array(["", *self.spec.nulls], pa.string())
-        column = pc.if_else(pc.is_in(column, value_set=nulls), pa.scalar(None, pa.string()), column)
+        ends = _ends(column)
+        if ends.may_have_space:
+            column = pc.utf8_trim_whitespace(column)
+        if self.spec.nulls or ends.may_have_space:
+            nulls = pa.array(["", *self.spec.nulls], pa.string())
+            column = pc.if_else(pc.is_in(column, value_set=nulls), pa.scalar(None, pa.string()), column)
+        elif ends.has_empty:
+            column = pc.if_else(pc.equal(pc.binary_length(column), 0), pa.scalar(None, pa.string()), column)
         corrections = self.spec.maps.get(name)
         if corrections:
             places = pc.index_in(column, value_set=pa.array(list(corrections), pa.string()))
@@ -464,9 +538,12 @@ class _Converter:
             pattern = values.PLAIN_INTEGER if each.kind == "integer" else values.PLAIN_NUMBER
             if each.kind == "share" or (self.reading.decimal == "," and each.kind == "number"):
                 pattern = values.PLAIN_INTEGER
-            odd = pc.invert(pc.match_substring_regex(column, pattern))
             if each.kind == "share":
                 odd = pc.is_valid(column)
+            elif _is_all_digits(column):
+                return {each.name: column}
+            else:
+                odd = pc.invert(pc.match_substring_regex(column, pattern))
         else:
             odd = pc.is_valid(column)
         odd = pc.fill_null(odd, False)
@@ -542,14 +619,12 @@ class _Converter:
                     problems.setdefault(place, (group[0], f"is empty, and so is all of {', '.join(group)}"))
         for name in self.spec.key:
             if self.spec.entity.field(name).kind == "text" and name in columns:
-                column = columns[name]
-                likely = pc.fill_null(
-                    pc.match_substring_regex(column, r"(?i)^(grand|sub|total|sum|gesamt|totaal)"), False
-                )
-                if pc.any(likely).as_py():
-                    for place in pc.indices_nonzero(likely).to_pylist():
-                        if values.TOTALS.fullmatch(column[place].as_py().lower()):
-                            problems[place] = (name, "is a total, not a record")
+                places = pa.array(_beginning_with(columns[name], b"gGsStT"))
+                begun = columns[name].take(places)
+                likely = pc.match_substring_regex(begun, r"(?i)^(grand|sub|total|sum|gesamt|totaal)")
+                for place in places.filter(likely).to_pylist():
+                    if values.TOTALS.fullmatch(columns[name][place].as_py().lower()):
+                        problems[place] = (name, "is a total, not a record")
 
     def _key_column(self, columns: dict[str, Any], name: str) -> Any:
         column = columns.get(name)
@@ -569,6 +644,17 @@ class _Converter:
                 if low:
                     self.first_day = min(self.first_day or low[:10], low[:10])
                     self.last_day = max(self.last_day or high[:10], high[:10])
+
+    def _without_constants(self, batch: Any) -> Any:
+        """The batch without the columns that the manifest fills; what it fills them with is noted once."""
+        stated = set(self.spec.constants)
+        if self.spec.currency and "currency_code" not in self.mapping:
+            stated.add("currency_code")
+        names = [each for name in stated for each in (name, day_name(name)) if each in batch.schema.names]
+        if batch.num_rows:
+            filled = {name: batch.column(name)[0].as_py() for name in names}
+            self.constants = {name: value for name, value in filled.items() if value is not None}
+        return batch.drop_columns(names)
 
     def _reader(self, each: Field) -> values.Remembered:
         decimal, thousands = self.reading.decimal, self.reading.thousands
@@ -601,6 +687,57 @@ class _Converter:
         return values.Remembered(readers.get(each.kind, lambda text: text))
 
 
+# Cells as bytes: what a whole column has or has not, without looking at each cell ------------------------------------
+
+
+@dataclass(frozen=True)
+class _Ends:
+    may_have_space: bool
+    has_empty: bool
+
+
+def _laid_out(column: Any) -> tuple[Any, Any]:
+    """(bytes of all cells, where each begins and the last one ends). A null has no bytes."""
+    import numpy as np
+
+    _, offsets, data = column.buffers()
+    places = np.frombuffer(offsets, np.int32)[column.offset : column.offset + len(column) + 1]
+    return np.frombuffer(data or b"", np.uint8), places
+
+
+def _ends(column: Any) -> _Ends:
+    """Whether cells may begin or end with a space, of which Unicode knows many, and whether some are empty."""
+    if not len(column):
+        return _Ends(False, False)
+    data, places = _laid_out(column)
+    filled = places[1:] > places[:-1]
+    ends = data[places[:-1][filled]], data[places[1:][filled] - 1]
+    return _Ends(any(bool(((each <= 32) | (each >= 127)).any()) for each in ends), not filled.all())
+
+
+def _is_all_digits(column: Any) -> bool:
+    """Whether every cell is a null or a whole number of at most 18 digits."""
+    if not len(column):
+        return True
+    data, places = _laid_out(column)
+    lengths = places[1:] - places[:-1]
+    if lengths.max() > 18 or int((lengths == 0).sum()) != column.null_count:
+        return False
+    digits = data[places[0] : places[-1]]
+    return not len(digits) or (int(digits.min()) >= 48 and int(digits.max()) <= 57)
+
+
+def _beginning_with(column: Any, letters: bytes) -> Any:
+    """The places of the cells that begin with one of the letters."""
+    import numpy as np
+
+    if not len(column):
+        return np.array([], np.int64)
+    data, places = _laid_out(column)
+    filled = np.flatnonzero(places[1:] > places[:-1])
+    return filled[np.isin(data[places[:-1][filled]], np.frombuffer(letters, np.uint8))]
+
+
 # Rows that stand twice ----------------------------------------------------------------------------------------------
 
 
@@ -611,30 +748,28 @@ def _hashes(keys: Any) -> Any:
     return np.fromiter(map(hash, keys.to_pylist()), np.int64, len(keys))
 
 
-def _repeated(spool: IO[bytes], keys: list[Any]) -> dict[str, Any]:
-    """Rows whose key stands again further down with other values: the last one counts, the others are bad rows.
-
-    Rows that say the same twice are no problem. Empty when every key stands once, which one count tells.
-    """
+def _has_repeated(keys: list[Any]) -> bool:
     import numpy as np
 
     together = np.sort(np.concatenate(keys))
-    if not (together[1:] == together[:-1]).any():
-        return {}
-    counts = pc.value_counts(pa.chunked_array([batch.column("row_key") for batch in _replay(spool)]))
+    return bool((together[1:] == together[:-1]).any())
+
+
+def _without_repeated(spool: _Spool, bad: list[BadRow]) -> _Spool:
+    """The rows without those whose key stands again further down with other values: the last one counts, the others
+    are added to `bad`. Rows that say the same twice are no problem.
+    """
+    counts = pc.value_counts(pa.chunked_array([batch.column("row_key") for batch in spool.batches()]))
     counted = counts.filter(pc.greater(counts.field("counts"), 1))
     repeated = counted.field("values")
     last: dict[str, tuple[int, tuple[Any, ...]]] = {}
-    for batch in _replay(spool):
+    for batch in spool.batches():
         chosen = batch.filter(pc.is_in(batch.column("row_key"), value_set=repeated))
         for row in chosen.to_pylist():
             line = row.pop("_line")
             last[row["row_key"]] = (line, tuple(row.values()))
-    bad: list[BadRow] = []
-    kept = tempfile.TemporaryFile()  # noqa: SIM115 - the caller's to read and leave to the collector
-    writer = None
-    for batch in _replay(spool):
-        writer = writer or pa.ipc.new_stream(kept, batch.schema)
+    kept = _Spool()
+    for batch in spool.batches():
         is_repeated = pc.is_in(batch.column("row_key"), value_set=repeated)
         wrong: set[int] = set()
         for row in batch.filter(is_repeated).to_pylist():
@@ -648,8 +783,7 @@ def _repeated(spool: IO[bytes], keys: list[Any]) -> dict[str, Any]:
         if wrong:
             mask = pc.is_in(batch.column("_line"), value_set=pa.array(sorted(wrong), pa.int64()))
             batch = batch.filter(pc.invert(mask))
-        writer.write_batch(batch)
-    if writer is not None:
-        writer.close()
-    kept.seek(0)
-    return {"bad": bad, "spool": kept} if bad else {}
+        if batch.num_rows:
+            kept.add(batch)
+    spool.file.close()
+    return kept

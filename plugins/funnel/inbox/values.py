@@ -145,17 +145,22 @@ def date_format(texts: Iterable[str], column: str, *, months: bool = False) -> s
 
     What no format reads does not count here; it becomes a bad row later.
     """
-    formats = (*_MONTH_FORMATS, *_DATE_FORMATS) if months else _DATE_FORMATS
+    formats: tuple[str, ...] = (*_MONTH_FORMATS, *_DATE_FORMATS) if months else _DATE_FORMATS
+    first = formats[0]
     days = {split_time(text)[0] for text in texts}
     # ISO dates are read in any column.
-    days = {text for text in days if not _ISO_DAY.fullmatch(text)} or days
+    others = {text for text in days if not _ISO_DAY.fullmatch(text)}
+    if others:
+        days = others
+    else:
+        formats = ("%Y-%m-%d",)
     read: dict[str, dict[str, date]] = {}
     for stated in formats:
         parsed = {text: day for text in days if (day := _parse(text, stated)) is not None}
         if parsed:
             read[stated] = parsed
     if not read:
-        return None if not days else formats[0]
+        return None if not days else first
     best = max(len(parsed) for parsed in read.values())
     winners = [stated for stated, parsed in read.items() if len(parsed) == best]
     for other in winners[1:]:

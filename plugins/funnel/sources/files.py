@@ -33,8 +33,6 @@ def _bodies(connection: Connection, stream: Stream) -> Iterator[bytes]:
     `connection.extra` may hold `filesystem` (fsspec's, for inboxes that need credentials) and `known`, the fingerprint
     of each file by path as it was loaded last. Raises ManifestError for a manifest that cannot be used.
     """
-    import pyarrow as pa
-
     from funnel.inbox import folder as inbox
     from funnel.inbox import intake
     from funnel.inbox.blocks import Refused
@@ -58,15 +56,11 @@ def _bodies(connection: Connection, stream: Stream) -> Iterator[bytes]:
                             {
                                 "file": outcome.as_json(),
                                 "order": order,
+                                "constants": taken.constants,
                                 "bad": [row.__dict__ for row in taken.bad],
                             }
                         )
-                        for rows in taken.rows:
-                            batch = rows.drop_columns(["_line"])
-                            sink = pa.BufferOutputStream()
-                            with pa.ipc.new_stream(sink, batch.schema) as writer:
-                                writer.write_batch(batch)
-                            yield sink.getvalue().to_pybytes()
+                        yield from taken.tables
                 except Refused:
                     yield orjson.dumps({"file": outcome.as_json(), "order": order, "bad": []})
 
