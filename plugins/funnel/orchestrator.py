@@ -101,6 +101,13 @@ def runs(airflow: httpx.Client, dag_id: str, state: str | None = None) -> list[R
     return [_run(found) for found in _get(airflow, f"/dags/{dag_id}/dagRuns", query)["dag_runs"]]
 
 
+def count_active(airflow: httpx.Client, dag_id_pattern: str) -> int:
+    """How many runs of the DAGs like `ingest__%` are queued or running."""
+    query = {"state": ["queued", "running"], "dag_id_pattern": dag_id_pattern, "limit": 1}
+    counted: int = _get(airflow, "/dags/~/dagRuns", query)["total_entries"]
+    return counted
+
+
 def tasks(airflow: httpx.Client, run: Run) -> list[Task]:
     """The tasks of a run."""
     found = _get(airflow, f"/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances")["task_instances"]
