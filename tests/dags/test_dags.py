@@ -332,3 +332,23 @@ def base_url(monkeypatch: pytest.MonkeyPatch, host: str | None, port: int | None
     found = tasks.airflow_connection("meta_ads")
     assert found.extra == {"version": "v26.0"}
     return found.base_url
+
+
+def test_an_edit_of_ours_reaches_the_next_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tasks are forked from the scheduler: what it has imported of ours, they would not import anew."""
+    import airflow.__main__
+
+    from funnel import tasks
+
+    held: list[str] = []
+    monkeypatch.setattr(tasks, "SLOW_IMPORTS", ())
+    monkeypatch.setattr(sys, "argv", ["scheduler"])
+    monkeypatch.setattr(
+        airflow.__main__, "main", lambda: held.extend(name for name in sys.modules if name.startswith("funnel"))
+    )
+    before = dict(sys.modules)
+    try:
+        tasks.main()
+    finally:
+        sys.modules.update(before)
+    assert held == []
