@@ -17,16 +17,21 @@ DAG_ID = "ingest__files"
 
 
 def run(inbox: str) -> int:
-    """Take in the folder, build, audit, publish, print. Returns 1 when files were refused: the rest is published."""
+    """Take in the folder, build, audit, publish, print.
+
+    Returns 1 when manifests or files were refused: the rest is published.
+    """
     from funnel.sources import files
 
     url = inbox if "://" in inbox else str(Path(inbox).expanduser().resolve())
     # Before anything starts: a manifest that cannot be used is told at once.
-    sources = files.connections(url)
+    sources, refused_manifests = files.connections(url)
     if not sources:
         raise config.ConfigurationError(
             f"There is no manifest in {inbox}: no .yml file with `source:` and `streams:`. docs/files.md shows one."
         )
+    for reason in refused_manifests:
+        print(f"REFUSED: {reason}", flush=True)
     _keep_inbox(url)
     started = time.monotonic()
 
@@ -44,19 +49,19 @@ def run(inbox: str) -> int:
         conf = {"from": day.isoformat(), "to": day.isoformat()}
         run_id = orchestrator.trigger(airflow, DAG_ID, conf, interval=interval)
         orchestrator.unpause(airflow, DAG_ID)
-        problem = None
         try:
             orchestrator.follow(airflow, DAG_ID, run_id, tell)
-        except RunFailed as failed:
-            problem = str(failed)
-        if problem and not ledger.refused_files("files", run_id):
-            raise RunFailed(problem)
+        except RunFailed:
+            if orchestrator.failed_tasks(airflow, DAG_ID, run_id) != {"tell_refusals"}:
+                raise
         demo.publish_loads(airflow, tell)
+    for reason in refused_manifests:
+        print(f"\nREFUSED: {reason}")
     _print(run_id)
     demo.print_funnel()
     _print_missing()
     demo.print_doors()
-    return 1 if ledger.refused_files("files", run_id) else 0
+    return 1 if refused_manifests or ledger.refused_files("files", run_id) else 0
 
 
 def _keep_inbox(url: str) -> None:

@@ -135,6 +135,12 @@ def follow(airflow: httpx.Client, dag_id: str, run_id: str, tell: Callable[[str]
         time.sleep(PAUSE_SECONDS)
 
 
+def failed_tasks(airflow: httpx.Client, dag_id: str, run_id: str) -> set[str]:
+    """The tasks that failed in a run, without those that were not tried because of them."""
+    run = _run(_get(airflow, f"/dags/{dag_id}/dagRuns/{run_id}"))
+    return {each.task_id for each in tasks(airflow, run) if each.state == "failed"}
+
+
 def explain_failure(airflow: httpx.Client, run: Run) -> str:
     """Which task of a run failed, with what its log says about it."""
     failed = next((each for each in tasks(airflow, run) if each.state == "failed"), None)

@@ -48,6 +48,8 @@ HEADLINES = {
     "publish": "Publish failed",
 }
 
+REFUSED_MANIFESTS = "refused_manifests"
+
 # Imported before the scheduler forks its tasks. None of our own modules: an edit must reach the next task.
 SLOW_IMPORTS = (
     "airflow.dag_processing.dagbag",
@@ -137,29 +139,37 @@ def load(landed: list[str]) -> dict[str, int]:
 
 @task
 def list_inbox() -> list[str]:
-    """The sources whose manifests lie in the inbox; each is read as a connection of its own."""
+    """The sources whose manifests lie in the inbox; each is read as a connection of its own.
+
+    A manifest that cannot be used holds nobody back: `tell_refusals` tells why, unless there is no other.
+    """
     from funnel.sources import files
 
     url, filesystem = _inbox()
-    found = list(files.connections(url, filesystem))
+    found, refused = files.connections(url, filesystem)
     log.info("inbox %s: %s", config.settings().inbox, ", ".join(found) or "no manifest")
     if not found:
         raise AirflowSkipException(f"There is no manifest in the inbox {config.settings().inbox}.")
-    return found
+    for reason in refused:
+        log.error("refused manifest: %s", reason)
+    get_current_context()["ti"].xcom_push(REFUSED_MANIFESTS, list(refused))
+    return list(found)
 
 
 @task(trigger_rule="all_done")
 def tell_refusals(source_name: str) -> None:
-    """Fail when files of this run were refused, with the reasons: what was accepted goes on without them."""
+    """Fail when manifests or files were refused in this run, with the reasons: what was accepted goes on without."""
     from funnel import ledger
 
-    refused = ledger.refused_files(source_name, get_current_context()["run_id"])
+    context = get_current_context()
+    manifests = context["ti"].xcom_pull(task_ids="list_inbox", key=REFUSED_MANIFESTS) or []
+    refused = [*manifests, *ledger.refused_files(source_name, context["run_id"])]
     if refused:
         raise FilesRefused("\n".join(refused))
 
 
 class FilesRefused(Exception):
-    """Files of an inbox were refused whole. The message names each, with the first ten reasons."""
+    """Manifests or files of an inbox were refused whole. The message names each, with the first ten reasons."""
 
 
 @task

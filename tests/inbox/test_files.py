@@ -267,24 +267,36 @@ def test_an_inbox_on_object_storage_is_read_like_a_folder(warehouse: str) -> Non
     store = fsspec.filesystem("memory")
     store.pipe("/bucket/in/acme.yml", MANIFEST.encode())
     store.pipe("/bucket/in/deals.csv", (HEADER + "1,W,10,2026-01-02\n").encode())
-    assert files.connections("/bucket/in", store) == ("acme_crm",)
+    assert files.connections("/bucket/in", store) == (("acme_crm",), ())
     connection = Connection("acme_crm", "/bucket/in", extra={"filesystem": store})
     read = landing.land(files.SOURCE, connection, files.SOURCE.stream("opportunities"), WINDOW, "run")
     assert counts(load.load(read)) == (1, 1, 0)
-    assert files.connections("memory://bucket/in") == ("acme_crm",)
+    assert files.connections("memory://bucket/in") == (("acme_crm",), ())
     store.rm("/bucket", recursive=True)
 
 
-def test_a_manifest_that_cannot_be_used_is_told_by_name(inbox: Path) -> None:
+def test_a_manifest_that_cannot_be_used_is_refused_by_name_and_the_others_load(
+    warehouse: str, inbox: Path, take: Any
+) -> None:
     (inbox / "b.yml").write_text("source: salesforce\nstreams: [{entity: leads, path: x.csv}]\n")
     (inbox / "c.yml").write_text("source: acme_crm\nstreams: [{entity: leads, path: x.csv}]\n")
+    (inbox / "d.yml").write_text("source: sales\nstreams: [{entity: \n")
     (inbox / "notes.yml").write_text("shopping: [milk]\n")
-    with pytest.raises(ManifestError) as error:
-        files.connections(str(inbox))
-    assert str(error.value).splitlines() == [
+    found, refused = files.connections(str(inbox))
+    assert found == ("acme_crm",)
+    assert refused[:2] == (
         "b.yml: source 'salesforce' is a vendor's name; choose another, such as acme_crm.",
         "c.yml: source 'acme_crm' is described by acme.yml already; one manifest describes one source.",
-    ]
+    )
+    assert refused[2].startswith("d.yml")
+    (inbox / "deals.csv").write_text(HEADER + "1,W,10,2026-01-02\n")
+    assert counts(take()["opportunities"]) == (1, 1, 0)
+
+
+def test_an_inbox_of_nothing_but_broken_manifests_is_an_error(inbox: Path) -> None:
+    (inbox / "acme.yml").write_text("source: salesforce\nstreams: [{entity: leads, path: x.csv}]\n")
+    with pytest.raises(ManifestError, match="is a vendor's name"):
+        files.connections(str(inbox))
 
 
 def test_a_delivery_of_files_passes_its_gate(warehouse: str, inbox: Path, take: Any) -> None:

@@ -46,7 +46,8 @@ def open_folder(url: str, filesystem: Any = None) -> Folder:
     import fsspec
 
     if filesystem is not None:
-        folder = Folder(filesystem, url.rstrip("/"))
+        # As the file system itself names what it lists.
+        folder = Folder(filesystem, str(filesystem._strip_protocol(url)).rstrip("/"))
     else:
         found, root = fsspec.core.url_to_fs(url)
         folder = Folder(found, root.rstrip("/"))

@@ -87,15 +87,19 @@ def records(stream: Stream, body: bytes) -> Iterator[dict[str, Any]]:
                 yield from batch.to_pylist()
 
 
-def connections(url: str, filesystem: Any = None) -> tuple[str, ...]:
-    """The sources whose manifests lie in the inbox. Raises ManifestError naming every manifest that cannot be used."""
+def connections(url: str, filesystem: Any = None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The sources whose manifests lie in the inbox, and why each manifest that cannot be used is refused.
+
+    Raises ManifestError when there are only such.
+    """
     from funnel.inbox import folder as inbox
     from funnel.inbox.manifest import ManifestError
 
     found, wrong = inbox.find_manifests(inbox.open_folder(url, filesystem), VENDORS)
-    if wrong:
-        raise ManifestError("\n".join(str(error) for error in wrong))
-    return tuple(sorted(manifest.source for manifest in found))
+    refused = tuple(str(error) for error in wrong)
+    if refused and not found:
+        raise ManifestError("\n".join(refused))
+    return tuple(sorted(manifest.source for manifest in found)), refused
 
 
 SOURCE = Source(
