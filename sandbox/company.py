@@ -8,8 +8,10 @@ to a year after the anchor, as the clock reaches them.
 
 from __future__ import annotations
 
+import csv
 import random
 from datetime import date, timedelta
+from pathlib import Path
 
 from sandbox.advertising import Source, advertise
 from sandbox.clock import HOUR, SECOND, day_of, day_start
@@ -23,6 +25,8 @@ from sandbox.visits import open_sites
 
 CRM_HISTORY_DAYS = 88
 FUTURE_DAYS = 366
+# The rates that the company's accountants reckon with: its bank quotes the same, so that the truth is one.
+BOOK_RATES = Path(__file__).parents[1] / "dbt_project" / "seeds" / "currency_rates.csv"
 OLD_CUSTOMERS = 60
 
 
@@ -38,6 +42,7 @@ def make_company(seed: int, anchor: date) -> Scenario:
         {"id": "502", "name": "Demo request", "type": "WEBPAGE", "status": "ENABLED", "click": 30, "view": 1},
     ]
     scenario.shop = open_shop()
+    scenario.dollars_per_euro = _book_rates()
     staff = hire(scenario, start, leaves=day_start(anchor - timedelta(30)) + 10 * HOUR)
     office = Office(scenario, seed, anchor, start, staff, sources)
     _import_customers(office, random.Random(seed))
@@ -53,6 +58,15 @@ def make_company(seed: int, anchor: date) -> Scenario:
     grow(day_start(anchor))
     scenario.grow = grow
     return scenario
+
+
+def _book_rates() -> list[tuple[date, str]]:
+    with open(BOOK_RATES, newline="") as file:
+        return sorted(
+            (date.fromisoformat(row["rate_date"]), row["rate_to_usd"])
+            for row in csv.DictReader(file)
+            if row["currency_code"] == "EUR"
+        )
 
 
 def _import_customers(office: Office, rng: random.Random) -> None:

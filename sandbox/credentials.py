@@ -152,4 +152,6 @@ def connections(scenario: Scenario, base_url: str) -> dict[str, dict[str, Any]]:
                 "version": "v1beta",
             },
         },
+        # Its dollar is the one the company reckons with; of other currencies the seeds speak.
+        "exchange_rates": {"conn_type": "http", "host": base_url, "extra": {"currencies": ["USD"]}},
     }

@@ -16,7 +16,7 @@ from typing import Any
 
 import orjson
 
-from sandbox import ga4, google_ads, hubspot, linkedin_ads, meta_ads, microsoft_ads, salesforce, shopify
+from sandbox import exchange_rates, ga4, google_ads, hubspot, linkedin_ads, meta_ads, microsoft_ads, salesforce, shopify
 from sandbox.exchange import Answer, Call, World
 
 Route = Callable[[World, Call], Answer]
@@ -406,6 +406,10 @@ MICROSOFT_ERRORS: dict[str, Callable[[Call, Parameters], Answer]] = {
     ),
     "refresh_token_revoked": lambda call, parameters: microsoft_ads.refuse_refresh(),
 }
+EXCHANGE_RATES_ERRORS: dict[str, Callable[[Call, Parameters], Answer]] = {
+    "no_results": lambda call, parameters: exchange_rates.error(404, "No results found."),
+    "service_unavailable": lambda call, parameters: exchange_rates.error(503, "Service Unavailable"),
+}
 ERRORS = {
     "google_ads": GOOGLE_ERRORS,
     "meta_ads": META_ERRORS,
@@ -415,6 +419,7 @@ ERRORS = {
     "salesforce": SALESFORCE_ERRORS,
     "ga4": GA4_ERRORS,
     "shopify": SHOPIFY_ERRORS,
+    "exchange_rates": EXCHANGE_RATES_ERRORS,
 }
 TOKEN_ERRORS = {"refresh_token_revoked", "authentication_failure", "service_account_deleted", "app_uninstalled"}
 BULK_ERRORS = {"bulk_not_supported", "bulk_compound", "bulk_query_unsupported"}
@@ -427,6 +432,7 @@ IN_200 = {
     "salesforce": SALESFORCE_ERRORS["server_unavailable"],
     "ga4": GA4_ERRORS["internal_error"],
     "shopify": SHOPIFY_ERRORS["internal_error"],
+    "exchange_rates": EXCHANGE_RATES_ERRORS["service_unavailable"],
 }
 EXPIRED = {"meta_ads": META_ERRORS["session_expired"], "hubspot": HUBSPOT_ERRORS["expired_authentication"]}
 
@@ -471,6 +477,7 @@ NEW_FIELD = {
     "salesforce": "Brand_New__c",
     "ga4": "brandNewValues",
     "shopify": "brandNewField",
+    "exchange_rates": "BRAND_NEW",
 }
 MISSING_FIELD = {
     "google_ads": "metrics.clicks",
@@ -481,6 +488,7 @@ MISSING_FIELD = {
     "salesforce": "OwnerId",
     "ga4": "metricValues",
     "shopify": "sourceName",
+    "exchange_rates": "OBS_VALUE",
 }
 RETYPED_FIELD: dict[str, tuple[str, Any]] = {
     "google_ads": ("metrics.clicks", "not a number"),
@@ -491,6 +499,7 @@ RETYPED_FIELD: dict[str, tuple[str, Any]] = {
     "salesforce": ("CreatedDate", "not a date"),
     "ga4": ("metricValues", [{"value": "not a number"}]),
     "shopify": ("createdAt", "not a date"),
+    "exchange_rates": ("OBS_VALUE", "not a number"),
 }
 # What goes wrong with a row goes wrong in the file of a report.
 FILE_FAULTS = {"dead_address", "record_on_two_pages", "new_field", "missing_field", "retyped_field", "vanished_rows"}

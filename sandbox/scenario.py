@@ -81,6 +81,8 @@ class Scenario:
     properties: list[Property] = field(default_factory=list)
     shop: Shop | None = None
     purchases: list[Purchase] = field(default_factory=list)
+    # What a euro costs in dollars, from a day on.
+    dollars_per_euro: list[tuple[date, str]] = field(default_factory=list)
 
     def accounts(self, platform: str) -> list[AdAccount]:
         return [account for account in self.ad_accounts if account.platform == platform]

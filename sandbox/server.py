@@ -18,7 +18,18 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from sandbox import control, ga4, google_ads, hubspot, linkedin_ads, meta_ads, microsoft_ads, salesforce, shopify
+from sandbox import (
+    control,
+    exchange_rates,
+    ga4,
+    google_ads,
+    hubspot,
+    linkedin_ads,
+    meta_ads,
+    microsoft_ads,
+    salesforce,
+    shopify,
+)
 from sandbox.exchange import Answer, Call, Handler, Refusal, World
 from sandbox.faults import TOKEN_PATHS, Faults
 
@@ -31,6 +42,7 @@ VENDORS: tuple[ModuleType, ...] = (
     microsoft_ads,
     ga4,
     shopify,
+    exchange_rates,
 )
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 SECRETS = re.compile(r"((?:access_token|appsecret_proof|client_secret|refresh_token|assertion)=)[^&]*")
@@ -59,6 +71,8 @@ def vendor_of(path: str) -> ModuleType | None:
     """Whose path this is, known endpoint or not."""
     if path == "/token" or re.match(r"/v\d+/customers", path):
         return google_ads
+    if path.startswith("/service/data/"):
+        return exchange_rates
     if path.startswith("/services/"):
         return salesforce
     if path.startswith(("/rest/", "/oauth/v2/")):
@@ -109,6 +123,8 @@ def _nowhere(call: Call, wrong_method: bool) -> Answer:
         return meta_ads.error(f"Unknown path components: {call.path}", 2500)
     if vendor is shopify:
         return shopify.plain_error(status, "Not Found" if status == 404 else "Method Not Allowed")
+    if vendor is exchange_rates:
+        return exchange_rates.error(status, "Could not find the requested dataflow")
     if vendor is linkedin_ads:
         return linkedin_ads.error(status, "RESOURCE_NOT_FOUND", f"No virtual resource found: {call.path}")
     if vendor is microsoft_ads:

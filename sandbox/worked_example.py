@@ -28,6 +28,11 @@ LONG_AGO = moment("2025-06-01T08:00:00Z")
 
 def make_worked_example() -> Scenario:
     scenario = Scenario("worked_example", portal_id=4242)
+    scenario.dollars_per_euro = [
+        (date(2026, 1, 5), "1.10"),
+        (date(2026, 1, 20), "1.20"),
+        (date(2026, 2, 10), "1.25"),
+    ]
     # Nobody says anything about its visits: a source that answers and reports nothing.
     scenario.properties.append(Property("310000009", "example.example", "USD", "UTC"))
     _advertise(scenario)

@@ -124,6 +124,34 @@ WARNING = {
     ],
     "targets": [
         gxe.ExpectColumnValuesToBeBetween(column="target", min_value=0, description="targets are never negative"),
+        gxe.ExpectColumnValuesToMatchRegex(
+            column="period_grain",
+            regex="(?i)^(month|quarter|year)$",
+            description="targets are of a month, a quarter or a year",
+            notes="Those of other periods are left out.",
+        ),
+        gxe.ExpectColumnValuesToMatchRegex(
+            column="metric",
+            regex="(?i)^(spend|sessions|leads|mqls|sals|sqls|opportunities|pipeline_amount|won|won_amount|orders"
+            "|order_amount)$",
+            description="targets are of a measure of the funnel",
+            notes="Those of other measures are left out: nothing could be held against them.",
+        ),
+    ],
+    "exchange_rates": [
+        gxe.ExpectColumnValuesToBeBetween(
+            column="rate",
+            min_value=0,
+            strict_min=True,
+            description="rates are above zero",
+            notes="A rate that is not is left out; the one before is carried.",
+        ),
+        gxe.ExpectColumnValuesToMatchRegex(
+            column="base_currency",
+            regex="^[A-Za-z]{3}$",
+            description="the currency is an ISO 4217 code",
+            notes=_WRONG_COLUMN,
+        ),
     ],
 }
 
@@ -152,6 +180,7 @@ BELIEVABLE = {
     "products": {**_ROW, "product_id": "1", "list_price": 5},
     "costs": {**_ROW, "month": "2026-01-01", "team": "sales", "amount": 5},
     "targets": {**_ROW, "period_start": "2026-01-01", "metric": "won_amount", "target": 5},
+    "exchange_rates": {**_ROW, "rate_date": "2026-01-05", "base_currency": "EUR", "rate": 1.1},
 }
 
 POISON = {
@@ -179,5 +208,13 @@ POISON = {
     "reps": {"reps have names": [{"rep_name": None}]},
     "products": {"list prices are never negative": [{"list_price": -1}]},
     "costs": {"costs are hardly ever negative": [{"amount": -1}]},
-    "targets": {"targets are never negative": [{"target": -1}]},
+    "targets": {
+        "targets are never negative": [{"target": -1}],
+        "targets are of a month, a quarter or a year": [{"period_grain": "week"}],
+        "targets are of a measure of the funnel": [{"metric": "happiness"}],
+    },
+    "exchange_rates": {
+        "rates are above zero": [{"rate": 0}],
+        "the currency is an ISO 4217 code": [{"base_currency": "dollar"}],
+    },
 }

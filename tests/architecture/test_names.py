@@ -8,6 +8,7 @@ from funnel.sources import SOURCES
 
 ROOT = Path(__file__).parents[2]
 SANDBOX_SOURCES = {
+    "exchange_rates",
     "google_ads",
     "meta_ads",
     "linkedin_ads",

@@ -22,7 +22,7 @@ RATES = """rate_date,currency_code,rate_to_usd
 2026-01-01,USD,1
 """
 # What the example says nothing of has an idle account, which is read on the first and the last morning.
-SPOKEN_OF = ("google_ads", "meta_ads", "hubspot", "salesforce", "shopify")
+SPOKEN_OF = ("google_ads", "exchange_rates", "meta_ads", "hubspot", "salesforce", "shopify")
 DAYS = (date(2026, 1, 5), date(2026, 1, 7), date(2026, 1, 9), date(2026, 1, 12), date(2026, 1, 26), date(2026, 2, 27))
 
 

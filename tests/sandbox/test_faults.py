@@ -169,6 +169,9 @@ def one_request(ask, vendor):
         return ask.ga4(**REPORT)
     if vendor == "shopify":
         return ask.shopify(ORDERS, first=20)
+    if vendor == "exchange_rates":
+        period = {"startPeriod": "2026-11-02", "format": "csvdata"}
+        return ask.http.get("/service/data/EXR/D.USD.EUR.SP00.A", params=period)
     return ask.query("SELECT Id, OwnerId, CreatedDate FROM Lead")
 
 

@@ -29,6 +29,7 @@ STREAM = {
     "salesforce": "leads",
     "ga4": "sessions",
     "shopify": "orders",
+    "exchange_rates": "rates",
 }
 # Statistics of LinkedIn have no pages; its lists of campaigns do, six and five at two a page.
 PAGED_STREAM = {"linkedin_ads": "campaigns"}
@@ -75,6 +76,9 @@ def on_path(vendor: str, path: str) -> dict[str, Any]:
 
 # Vendors that say how many rows there are: a page that holds fewer is no page.
 COUNTED = {"ga4"}
+# And one that always has something to say: an answer of nothing is no answer.
+ONE_RATE = {"count": 1, "match": {"CURRENCY": "AUD", "TIME_PERIOD": "2026-11-10"}}
+NEVER_EMPTY = {*COUNTED, "exchange_rates"}
 # A body that goes wrong in transport is the same everywhere.
 EVERYWHERE = [
     Case(vendor, fault, AGAIN, parameters=parameters, extra=extra)
@@ -92,7 +96,7 @@ EVERYWHERE = [
     case
     for vendor in STREAM
     for case in (
-        Case(vendor, "empty_middle_page", AGAIN if vendor in COUNTED else PASSES, lands=PAGED_STREAM.get(vendor)),
+        Case(vendor, "empty_middle_page", AGAIN if vendor in NEVER_EMPTY else PASSES, lands=PAGED_STREAM.get(vendor)),
         Case(
             vendor,
             "record_on_two_pages",
@@ -109,7 +113,7 @@ EVERYWHERE = [
             vendor,
             "vanished_rows",
             AGAIN if vendor in COUNTED else GONE,
-            parameters={"count": 2, **on_path(vendor, "/search")},
+            parameters=ONE_RATE if vendor == "exchange_rates" else {"count": 2, **on_path(vendor, "/search")},
         ),
     )
 ]
@@ -212,6 +216,10 @@ CASES = [
     Case("shopify", "bulk_failed", RESTARTS, extra={"bulk_days": 1}),
     Case("shopify", "bulk_link_expired", RESTARTS, extra={"bulk_days": 1}),
     Case("shopify", "bulk_file_cut_short", AGAIN, extra={"bulk_days": 1}),
+    # There is no token that could expire.
+    Case("exchange_rates", "token_expiry_mid_pagination", PASSES),
+    Case("exchange_rates", "service_unavailable", AGAIN),
+    Case("exchange_rates", "no_results", FAILS, rest.Refused),
     # Reads go over REST; the errors of the Bulk API have nothing to strike.
     Case("salesforce", "bulk_not_supported", UNTOUCHED),
     Case("salesforce", "bulk_compound", UNTOUCHED),
@@ -273,6 +281,8 @@ def connection_in_pages(company: Any, vendor: str, extra: dict[str, Any]) -> Con
     company.handle.set(google_page_size=20, salesforce_page_size=20)
     if vendor == "microsoft_ads":
         company.handle.set(report_polls=0)
+    if vendor == "exchange_rates":
+        return company.connection(vendor, page_size=10, currencies=[], **extra)
     if vendor == "linkedin_ads":
         # Told that answers are full at 20 elements, it asks for three days of six campaigns at a time.
         return company.connection(vendor, page_size=2, **{"max_elements": 20, **extra})

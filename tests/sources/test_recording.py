@@ -81,7 +81,7 @@ def test_a_recording_names_nobody_and_replays_to_the_same_rows(
     assert len(SECRETS) > 5
     assert {secret for secret in SECRETS if secret in text} == set()
     assert connection.base_url.removeprefix("http://") not in text
-    assert connection.password not in text
+    assert connection.password is None or connection.password not in text
     assert not {"authorization", "cookie", "set-cookie", "x-shopify-access-token"} & {
         name for path in paths for each in recording.read(path)["exchanges"] for name in each["request"]["headers"]
     }
@@ -105,7 +105,8 @@ def test_a_recording_names_nobody_and_replays_to_the_same_rows(
                     if was is not None and recording.read(path)["left_out"] == 0:
                         assert seen.setdefault(str(was)[:15], str(becomes)[:15]) == str(becomes)[:15]
                         count += 1
-    assert count > 0
+    # Rates have no ids.
+    assert count > 0 or source.name == "exchange_rates"
     assert len(set(seen.values())) == len(seen)
 
 

@@ -7,14 +7,50 @@
 
 with
 
+quotations as (
+    select *
+    from {{ ref('int_currency_rates_unioned') }}
+    where currency_code <> 'USD' and rate_to_usd > 0
+),
+
+-- A currency has one origin at a time: from the first day of a better one on, the others are silent, or rates would jump
+-- to and fro between two books.
+begun as (
+    select
+        currency_code,
+        precedence,
+        min(rate_date) as first_date
+    from quotations
+    group by currency_code, precedence
+),
+
+chosen as (
+    select distinct on (quotations.currency_code, quotations.rate_date)
+        quotations.currency_code,
+        quotations.origin,
+        quotations.rate_date,
+        quotations.rate_to_usd
+    from quotations
+    where
+        not exists (
+            select 1
+            from begun
+            where
+                begun.currency_code = quotations.currency_code
+                and begun.precedence < quotations.precedence
+                and begun.first_date <= quotations.rate_date
+        )
+    order by quotations.currency_code, quotations.rate_date, quotations.precedence, quotations.connection_id
+),
+
 quoted as (
     select
         currency_code,
+        origin,
         rate_date,
         rate_to_usd,
         lead(rate_date) over (partition by currency_code order by rate_date) as next_rate_date
-    from {{ ref('currency_rates') }}
-    where currency_code <> 'USD'
+    from chosen
 ),
 
 -- The dollar is what rates are quoted in, and the reporting currency is worth one of itself: both need no quotation.
@@ -26,6 +62,7 @@ days_without_quotation as (
 carried as (
     select
         quoted.currency_code,
+        quoted.origin,
         quoted.rate_date + days.day_no as date_day,
         quoted.rate_date,
         quoted.rate_to_usd
@@ -42,6 +79,7 @@ carried as (
 
     select
         'USD' as currency_code,
+        'itself' as origin,
         date_day,
         date_day as rate_date,
         1.0 as rate_to_usd
@@ -51,6 +89,7 @@ carried as (
 converted as (
     select
         carried.currency_code,
+        carried.origin,
         trim_scale(carried.rate_to_usd / reporting.rate_to_usd) as rate,
         carried.rate_date < carried.date_day as is_carried,
         carried.date_day,
@@ -66,6 +105,7 @@ converted as (
 
     select
         {{ reporting_currency() }} as currency_code,
+        'itself' as origin,
         1::numeric as rate,
         false as is_carried,
         date_day,
@@ -76,6 +116,7 @@ converted as (
 final as (
     select
         currency_code,
+        origin,
         rate,
         is_carried,
         date_day,

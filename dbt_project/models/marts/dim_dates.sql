@@ -20,12 +20,19 @@ fiscal as (
     from days
 ),
 
+holidays as (
+    select holiday_date
+    from {{ ref('holidays') }}
+    where calendar = '{{ var("business_calendar") }}'
+),
+
 final as (
     select
         to_char(date_day, 'IYYY"-W"IW') as iso_week,
         to_char(fiscal_day, '"FY"YYYY"-Q"Q') as fiscal_quarter,
         extract(isodow from date_day)::integer as iso_day_of_week,
-        extract(isodow from date_day) < 6 as is_business_day,
+        extract(isodow from date_day) < 6
+        and date_day not in (select holiday_date from holidays) as is_business_day,
         date_day,
         date_trunc('week', date_day::timestamp)::date as week_start,
         date_trunc('month', date_day::timestamp)::date as month_start,

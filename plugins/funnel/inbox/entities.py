@@ -278,6 +278,18 @@ _ENTITIES = (
         ),
         key=("period_start", "period_grain", "team", "metric", "region"),
     ),
+    Entity(
+        "exchange_rates",
+        (
+            Field("rate_date", "date", required=True),
+            Field("base_currency", required=True),
+            # Without one, dollars: what the seeds quote in.
+            *_text("quote_currency"),
+            Field("rate", "number", required=True),
+        ),
+        key=("rate_date", "base_currency", "quote_currency"),
+        is_fixed=True,
+    ),
 )
 
 ENTITIES = {entity.name: entity for entity in _ENTITIES}

@@ -2,6 +2,7 @@
 
 from funnel.contract import Source
 from funnel.sources import (
+    exchange_rates,
     files,
     ga4,
     google_ads,
@@ -24,6 +25,7 @@ SOURCES: dict[str, Source] = {
         salesforce.SOURCE,
         ga4.SOURCE,
         shopify.SOURCE,
+        exchange_rates.SOURCE,
         files.SOURCE,
     )
 }

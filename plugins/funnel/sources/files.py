@@ -16,7 +16,20 @@ from funnel.inbox.entities import stream as stream_of
 
 STREAMS = tuple(stream_of(entity) for entity in ENTITIES.values())
 VENDORS = frozenset(
-    {"files", "google_ads", "meta_ads", "linkedin_ads", "microsoft_ads", "ga4", "hubspot", "salesforce", "shopify"}
+    {
+        *(
+            "files",
+            "google_ads",
+            "meta_ads",
+            "linkedin_ads",
+            "microsoft_ads",
+            "ga4",
+            "hubspot",
+            "salesforce",
+            "shopify",
+        ),
+        "exchange_rates",
+    }
 )
 
 

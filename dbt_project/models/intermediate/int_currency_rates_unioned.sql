@@ -1,0 +1,58 @@
+{{ config(materialized='view') }}
+
+-- Files quote in dollars, the dollar, or against a currency of which the same file says on that day what it is in dollars.
+select
+    'files' as origin,
+    1 as precedence,
+    quoted.connection_id,
+    case when quoted.base_currency = 'USD' then quoted.quote_currency else quoted.base_currency end as currency_code,
+    quoted.rate_date,
+    trim_scale(
+        case
+            when quoted.quote_currency = 'USD' then quoted.rate
+            when quoted.base_currency = 'USD' then 1 / nullif(quoted.rate, 0)
+            else quoted.rate * in_dollars.rate
+        end
+    ) as rate_to_usd
+from {{ ref('stg_files__exchange_rates') }} as quoted
+left join {{ ref('stg_files__exchange_rates') }} as in_dollars
+    on
+        quoted.connection_id = in_dollars.connection_id
+        and quoted.rate_date = in_dollars.rate_date
+        and quoted.quote_currency = in_dollars.base_currency
+        and in_dollars.quote_currency = 'USD'
+        and quoted.base_currency <> 'USD'
+where quoted.rate > 0
+
+union all
+
+-- A euro costs so many units: a unit is worth what the dollar of the same day makes of it.
+select
+    'exchange_rates' as origin,
+    2 as precedence,
+    quoted.connection_id,
+    case when quoted.currency_code = 'USD' then 'EUR' else quoted.currency_code end as currency_code,
+    quoted.rate_date,
+    trim_scale(
+        case
+            when quoted.currency_code = 'USD' then quoted.units_per_euro
+            else dollars.units_per_euro / nullif(quoted.units_per_euro, 0)
+        end
+    ) as rate_to_usd
+from {{ ref('stg_exchange_rates__rates') }} as quoted
+inner join {{ ref('stg_exchange_rates__rates') }} as dollars
+    on
+        quoted.connection_id = dollars.connection_id
+        and quoted.rate_date = dollars.rate_date
+        and dollars.currency_code = 'USD'
+
+union all
+
+select
+    'seed' as origin,
+    3 as precedence,
+    'seed' as connection_id,
+    currency_code,
+    rate_date,
+    rate_to_usd
+from {{ ref('currency_rates') }}

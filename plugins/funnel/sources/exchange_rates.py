@@ -1,0 +1,137 @@
+"""Exchange rates: the euro reference rates of the European Central Bank, over its data portal.
+
+A rate says what one euro costs in a currency. Quoted on working days about 16:00 Central European Time; nothing is
+quoted on weekends and holidays, and nothing here fills them: the last rate is carried where money is converted.
+"""
+
+import csv
+import io
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from funnel import rest
+from funnel.contract import Column, Connection, Source, Stream, Window
+
+# What the ECB quotes in November 2026. HRK and BGN joined the euro; RUB is suspended.
+CURRENCIES = (
+    *("AUD", "BRL", "CAD", "CHF", "CNY", "CZK", "DKK", "GBP", "HKD", "HUF", "IDR", "ILS", "INR", "ISK", "JPY"),
+    *("KRW", "MXN", "MYR", "NOK", "NZD", "PHP", "PLN", "RON", "SEK", "SGD", "THB", "TRY", "USD", "ZAR"),
+)
+# The dollar is what rates are compared in, so it is asked for whatever a connection names.
+ANCHOR = "USD"
+DEFAULT_PAGE_SIZE = 50
+# No run of holidays is as long: an answer without a row of so many days is no answer.
+LONGEST_SILENCE_DAYS = 10
+
+STREAMS = (
+    Stream(
+        name="rates",
+        kind="dated",
+        key=("currency_code", "rate_date"),
+        day="rate_date",
+        columns=(
+            Column("rate_date", "date", "TIME_PERIOD", required=True),
+            Column("currency_code", "text", "CURRENCY", required=True),
+            Column("units_per_euro", "numeric", "OBS_VALUE", required=True),
+        ),
+        ignored=("KEY", "FREQ", "CURRENCY_DENOM", "EXR_TYPE", "EXR_SUFFIX"),
+    ),
+)
+
+
+def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[bytes]:
+    """The rates of the connection's currencies, some at a time, as tables cut to the window."""
+    currencies = sorted({*_currencies(connection), ANCHOR})
+    with rest.connect(DIALECT, connection) as client:
+        for some in rest.in_chunks(currencies, int(connection.extra.get("page_size", DEFAULT_PAGE_SIZE))):
+            # The portal answers 404 where nothing is quoted, as it does to a wrong key: some days more are asked for.
+            request = rest.Request(
+                "GET",
+                f"/service/data/EXR/D.{'+'.join(some)}.EUR.SP00.A",
+                params={
+                    "startPeriod": str(window.from_day - timedelta(days=LONGEST_SILENCE_DAYS)),
+                    "endPeriod": str(window.days[-1]),
+                    "detail": "dataonly",
+                    "format": "csvdata",
+                },
+                reads=_read,
+            )
+            for page in rest.read_pages(client, request, rest.one_page):
+                yield _cut(page.body, window)
+
+
+def records(stream: Stream, body: bytes) -> Iterator[dict[str, Any]]:
+    """The quotations of one table. A holiday that is stated without a value is none."""
+    for record in _table(body):
+        if record.get("OBS_VALUE", "?") not in ("", "NaN"):
+            yield record
+
+
+def _currencies(connection: Connection) -> list[str]:
+    named = connection.extra.get("currencies") or CURRENCIES
+    listed = named.split(",") if isinstance(named, str) else named
+    currencies = [str(each).strip().upper() for each in listed]
+    strange = [each for each in currencies if len(each) != 3 or not each.isalpha()]
+    if strange:
+        advice = 'Write ISO 4217 codes into the connection\'s extra: {"currencies": ["USD", "GBP"]}.'
+        raise rest.refuse("exchange_rates", connection, f"{strange[0]!r} is no currency", advice)
+    return [each for each in currencies if each != "EUR"]
+
+
+def _table(body: bytes) -> list[dict[str, Any]]:
+    return list(csv.DictReader(io.StringIO(body.decode(), newline="")))
+
+
+def _read(headers: Mapping[str, str], body: bytes) -> list[dict[str, Any]] | None:
+    """The table, or None when it is not whole: all currencies are quoted on the same days, so the last row is of the
+    newest one. A currency that is not quoted any more stands between others and does no harm."""
+    try:
+        rows = _table(body)
+    except (ValueError, csv.Error):
+        return None
+    whole = rows and all(None not in row and None not in row.values() for row in rows)
+    if not whole or not {"CURRENCY", "TIME_PERIOD"} <= set(rows[0]):
+        return None
+    return rows if rows[-1]["TIME_PERIOD"] == max(row["TIME_PERIOD"] for row in rows) else None
+
+
+def _cut(body: bytes, window: Window) -> bytes:
+    rows = _table(body)
+    inside = [row for row in rows if str(window.from_day) <= row["TIME_PERIOD"] < str(window.to_day)]
+    out = io.StringIO()
+    writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(inside)
+    return out.getvalue().encode()
+
+
+def _sign(connection: Connection, token: str, request: rest.Request) -> rest.Request:
+    """The portal is open to everybody."""
+    return replace(request, headers={**request.headers, "Accept": "text/csv"})
+
+
+def _diagnose(answer: rest.Answer) -> rest.Diagnosis | None:
+    if answer.status == 404:
+        return rest.Diagnosis(
+            rest.Refused,
+            "nothing is quoted for these currencies and days",
+            advice="Check `currencies` in the connection's extra, and its host; there are rates since 1999.",
+        )
+    if answer.status == 400:
+        return rest.Diagnosis(rest.Refused, "the question is not understood", advice="Check the connection's host.")
+    return None
+
+
+DIALECT = rest.Dialect("exchange_rates", sign=_sign, diagnose=_diagnose)
+
+SOURCE = Source(
+    name="exchange_rates",
+    streams=STREAMS,
+    # The ECB corrects a rate on the day itself, if ever; a day more, since the afternoon's rate may come late.
+    restatement_days=1,
+    fetch=fetch,
+    records=records,
+    owner="finance",
+)
