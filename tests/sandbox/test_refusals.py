@@ -1007,3 +1007,23 @@ def test_shopify_writes_children_after_all_parents_and_names_them(ask):
     assert lines[2]["__parentId"] == lines[0]["id"]
     assert states[-1]["objectCount"] == "5"
     assert ask.http.get(states[-1]["url"].replace("made-up", "forged")).status_code == 403
+
+
+# --- exchange rates -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "parameters", "status"),
+    [
+        ("D.USD.EUR.SP00.A", {"startPeriod": "2026-01-03", "endPeriod": "2026-01-04"}, 404),
+        ("D.XXX.EUR.SP00.A", {"startPeriod": "2026-01-05", "endPeriod": "2026-01-06"}, 404),
+        ("D.USD.EUR.SP00.A", {"startPeriod": "yesterday"}, 400),
+        ("D.USD.EUR.SP00.A", {"format": "jsondata"}, 406),
+        ("M.USD.EUR.SP00.A", {}, 404),
+    ],
+)
+def test_the_central_bank_has_nothing_to_say(ask, path, parameters, status):
+    """A weekend, a currency that is none, a period that is none, another format or frequency."""
+    answer = ask.http.get(f"/service/data/EXR/{path}", params={"format": "csvdata", **parameters})
+    assert answer.status_code == status
+    assert "TIME_PERIOD" not in answer.text
