@@ -303,13 +303,17 @@ def _start_sandbox(progress: Progress) -> None:
 def _sandbox_connections() -> dict[str, str]:
     """Airflow connections of the sandbox's vendors, each as the JSON text of AIRFLOW_CONN_…
 
-    The sandbox makes its company first, which takes a moment; the same company has the same connections.
+    The sandbox makes its company first, which takes a moment; the same company has the same connections, until there
+    is a source that it had not.
     """
+    from funnel.sources import SOURCES
+
     if not needs_sandbox():
         return {}
+    vendors = {name for name, source in SOURCES.items() if not source.is_inbox}
     command = [sys.executable, "-m", "sandbox", "connections", *_company(), "--base-url", sandbox_url()]
     kept = _kept_connections()
-    if kept.get("command") == command:
+    if kept.get("command") == command and vendors <= set(kept["connections"]):
         return dict(kept["connections"])
     answer = subprocess.run(command, cwd=REPOSITORY, env=environment(), capture_output=True, text=True, check=False)
     if answer.returncode:

@@ -108,6 +108,16 @@ def test_the_made_up_company_stays_the_same_one(home: Path) -> None:
     assert json.loads((home / "sandbox.json").read_text()) == {"anchor": first}
 
 
+def test_a_home_of_before_a_source_gets_its_connection(home: Path) -> None:
+    connections = services._sandbox_connections()
+    assert "exchange_rates" in connections
+    kept = home / "sandbox" / "connections.json"
+    stored = json.loads(kept.read_text())
+    del stored["connections"]["exchange_rates"]
+    kept.write_text(json.dumps(stored))
+    assert services._sandbox_connections() == connections
+
+
 def test_settings_of_the_caller_win_over_ours(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert services.airflow_environment()["AIRFLOW__CORE__PARALLELISM"] == "8"
     monkeypatch.setenv("AIRFLOW__CORE__PARALLELISM", "3")
