@@ -189,8 +189,8 @@ def test_lines_and_tables_are_scrubbed_as_well() -> None:
 
 
 def test_a_connection_of_nobody_is_needed_only_for_its_secrets(company: Company, tmp_path: Path) -> None:
-    source = SOURCES["hubspot"]
-    paths = recording.record(source, company.connection("hubspot"), WINDOW, tmp_path)
-    stranger = Connection("hubspot", "http://nowhere.invalid", password="anything")
-    owners = paths[-1]
-    assert rows_of(source, source.stream("owners"), recording.replay(source, recording.read(owners), stranger))
+    source = SOURCES["meta_ads"]
+    paths = recording.record(source, company.connection("meta_ads"), WINDOW, tmp_path)
+    stranger = Connection("meta_ads", "http://nowhere.invalid", password="anything")
+    accounts = paths[-1]
+    assert rows_of(source, source.stream("accounts"), recording.replay(source, recording.read(accounts), stranger))
