@@ -117,6 +117,8 @@ def parse(text: bytes, path: str, reserved: frozenset[str] = frozenset()) -> Man
         raise ManifestError(f"{path}{place}: this is no YAML: {getattr(error, 'problem', error)}.") from None
     except UnicodeDecodeError:
         raise ManifestError(f"{path}: this is no UTF-8 text.") from None
+    except RecursionError:
+        raise ManifestError(f"{path}: this is no manifest: it is nested without end.") from None
     except msgspec.ValidationError as error:
         raise ManifestError(f"{path}: {_told(str(error))}") from None
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,40}", written.source):
