@@ -210,6 +210,15 @@ def test_every_order(company: Pipeline, scenario: Scenario, now: datetime) -> No
     assert sum(one[2] for one in expected.values()) > 200
     assert sum(one[3] is not None for one in expected.values()) > 3
     assert found == expected
+    [of_products] = rows(
+        """
+        select count(product_key) as lines, count(*) filter (where orders.product_key is not null and product is null)
+            as unnamed
+        from bi.fct_orders as orders left join bi.dim_products as product using (product_key)
+        """
+    )
+    assert of_products["lines"] > 1_000
+    assert of_products["unnamed"] == 0
 
 
 def test_orders_and_their_net_amount_of_every_month(company: Pipeline, scenario: Scenario, now: datetime) -> None:

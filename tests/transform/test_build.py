@@ -107,6 +107,20 @@ def test_orders_of_a_file_alone_fill_the_funnel(write: Write) -> None:
         line | {"row_key": "2:1", "order_id": "2", "amount": 70},
         line | {"row_key": "3:1", "order_id": "3", "amount": 500},
     )
+    # Paid in three instalments and by two cards: what was paid is no revenue of its own, nor a second line.
+    write(
+        "files__payments",
+        *(
+            {"_file_order": "1", "row_key": f"1:{number}", "order_id": "1", "payment_no": str(number), "amount": 30}
+            for number in range(1, 4)
+        ),
+        {"_file_order": "1", "row_key": "3:1", "order_id": "3", "payment_no": "1", "amount": 250},
+        {"_file_order": "1", "row_key": "3:2", "order_id": "3", "payment_no": "2", "amount": 250},
+    )
+    write(
+        "files__costs",
+        {"_file_order": "1", "row_key": "1", "month": "2026-01-01", "team": "sales", "cost_type": "tools", "amount": 9},
+    )
     write("files__opportunities", deal | {"row_key": "O1", "opportunity_id": "O1", "currency_code": "USD"})
     with psycopg.connect(config.dsn("admin")) as admin:
         admin.execute(
@@ -131,6 +145,12 @@ def test_orders_of_a_file_alone_fill_the_funnel(write: Write) -> None:
         ("1", "2", 5, 5, True, False),
         ("2", "1", 70, 70, False, False),
         ("3", "1", 500, 500, True, True),
+    ]
+    assert rows(
+        "select order_id, count(*), sum(amount_local) from staging.stg_files__payments group by 1 order by 1"
+    ) == [("1", 3, 90), ("3", 2, 500)]
+    assert rows("select month::text, team, cost_type, amount_local from staging.stg_files__costs") == [
+        ("2026-01-01", "sales", "tools", 9)
     ]
 
 
@@ -438,7 +458,14 @@ def test_an_incremental_build_equals_a_full_one(write: Write) -> None:
         "created_at": "2026-01-05T10:00:00Z",
         "currency_code": "USD",
         "financial_status": "PAID",
-        "lines": [{"id": "gid://shopify/LineItem/1", "originalTotalSet": {"shopMoney": {"amount": "100.0"}}}],
+        "lines": [
+            {
+                "id": "gid://shopify/LineItem/1",
+                "sku": "KIT",
+                "title": "Kit",
+                "originalTotalSet": {"shopMoney": {"amount": "100.0"}},
+            }
+        ],
     }
     write(
         "shopify__orders",
@@ -479,8 +506,9 @@ def test_an_incremental_build_equals_a_full_one(write: Write) -> None:
             'update raw.hubspot__deals set _load_id = {load}, contacts = \'[{{"toObjectId": "3"}}, '
             '{{"toObjectId": "1", "associationTypes": [{{"label": "Primary"}}]}}]\' where deal_id = \'D2\'',
             "update raw.hubspot__meetings set outcome = 'CANCELED', _load_id = {load}",
-            # A price was edited, and nothing else about the order.
-            'update raw.shopify__orders set _load_id = {load}, lines = \'[{{"id": "gid://shopify/LineItem/1", '
+            # A price and a product were edited, and nothing else about the order.
+            "update raw.shopify__orders set _load_id = {load}, lines = "
+            '\'[{{"id": "gid://shopify/LineItem/1", "sku": "BOX", "title": "Box", '
             '"originalTotalSet": {{"shopMoney": {{"amount": "90.0"}}}}}}]\' where order_id = \'2\'',
             # The customer's other order loses its address, and with it the second order its person.
             "update raw.shopify__orders set email_key = null, _load_id = {load} where order_id = '1'",
@@ -543,6 +571,10 @@ def test_an_incremental_build_equals_a_full_one(write: Write) -> None:
     assert rows(
         "select product_id, amount from marts.fct_opportunity_lines join marts.dim_products using (product_key)"
     ) == [("Training", 20)]
+    assert rows(
+        "select product_name, count(*) from marts.fct_orders join marts.dim_products using (product_key) "
+        "group by 1 order by 1"
+    ) == [("Box", 1), ("Kit", 3)]
     called = "first_response_at = '2026-01-05 20:00+00'"
     assert rows(f"select person_key from marts.fct_leads where {called}") == [("k3",)]
     assert rows("select channel from marts.fct_web_sessions_daily") == [("Paid Search",)]

@@ -37,6 +37,11 @@ sold as (
         product_id,
         product_name
     from {{ ref('stg_hubspot__line_items') }}
+    union all
+    select
+        product_id,
+        product_name
+    from {{ ref('int_shop_products') }}
 ),
 
 named as (
