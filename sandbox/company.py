@@ -14,6 +14,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from sandbox.advertising import Source, advertise
+from sandbox.campaigns import open_books
 from sandbox.clock import HOUR, SECOND, day_of, day_start
 from sandbox.journeys import meet_as_contact, meet_online, meet_through_sales
 from sandbox.office import Office, later
@@ -45,6 +46,7 @@ def make_company(seed: int, anchor: date) -> Scenario:
     scenario.dollars_per_euro = _book_rates()
     staff = hire(scenario, start, leaves=day_start(anchor - timedelta(30)) + 10 * HOUR)
     office = Office(scenario, seed, anchor, start, staff, sources)
+    open_books(scenario, office, anchor)
     _import_customers(office, random.Random(seed))
     lived: list[date] = [first_day]
 

@@ -18,6 +18,12 @@ PREFIXES = {
     "Task": "00T",
     "Event": "00U",
     "OpportunityContactRole": "00K",
+    "OpportunityLineItem": "00k",
+    "Product2": "01t",
+    "Campaign": "701",
+    "CampaignMember": "00v",
+    "CurrencyType": "01L",
+    "DatedConversionRate": "04w",
 }
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from sandbox.activities import log_activities, log_engagements
 from sandbox.advertising import HABITS, Source
+from sandbox.campaigns import invite
 from sandbox.clock import DAY, HOUR, MINUTE, day_of
 from sandbox.decisions import Kind, Person
 from sandbox.office import Firm, Office, Prospect, full_name, later, tell
@@ -45,6 +46,7 @@ class Journey:
     first_closed: int | None = None
     number: int = 0
     activities: list[Record] = field(default_factory=list)
+    members: list[Record] = field(default_factory=list)
 
     @property
     def known_contact(self) -> Record:
@@ -350,6 +352,8 @@ def _create_lead(office: Office, rng: random.Random, journey: Journey, at: int) 
     office.add_lead_history(lead.id, at, "created", None, None, journey.rep.user_id)
     journey.lead, journey.lead_status, journey.lead_email = lead, "Open - Not Contacted", email
     journey.person.records.append((at, "salesforce", lead.id))
+    is_fair = journey.lead_source == "Trade Show"
+    journey.members = invite(office, journey.person, lead.id, at, is_fair=is_fair)
     if journey.contact is not None:
         unlike = email is None or email.lower() != journey.contact.fields["email"]
         if unlike or journey.contact.fields["email"] is None or rng.random() < 0.85:
@@ -437,6 +441,8 @@ def _convert(office: Office, rng: random.Random, journey: Journey, at: int, dept
     # Salesforce hands a converted lead's activities over to the contact.
     for activity in journey.activities:
         activity.change(at, WhoId=contact_id)
+    for member in journey.members:
+        member.change(at, ContactId=contact_id)
     journey.firm.contacts.append((at, contact_id))
     journey.sf_contact_id = contact_id
     journey.person.regions.append((at, journey.firm.region))
@@ -614,6 +620,8 @@ def _delete_lead(rng: random.Random, journey: Journey, born: int, office: Office
     lead = journey.known_lead
     deleted = later(rng, born, 5, 300)
     lead.removed = journey.person.removed_at = deleted
+    for member in journey.members:
+        member.removed = deleted
     for row in reversed(office.scenario.salesforce["LeadHistory"].records):
         if row.fields["LeadId"] == lead.id:
             row.removed = deleted

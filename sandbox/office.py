@@ -127,6 +127,8 @@ class Office:
     shoppers: list[tuple[int, str, str]] = field(default_factory=list)
     bills: dict[date, list[Bill]] = field(default_factory=dict)
     prospects: list[Prospect] = field(default_factory=list)
+    campaigns: list[Record] = field(default_factory=list)
+    products: list[Record] = field(default_factory=list)
 
     def number(self, kind: str) -> int:
         return next(self.numbers.setdefault(kind, count(1)))

@@ -142,6 +142,57 @@ OBJECTS: dict[str, dict[str, str]] = {
         "EndDateTime": "datetime",
         "ActivityDate": "date",
     },
+    "OpportunityLineItem": {
+        **SYSTEM_FIELDS,
+        "OpportunityId": "reference",
+        "Product2Id": "reference",
+        "ProductCode": "string",
+        "Quantity": "double",
+        "ListPrice": "currency",
+        "UnitPrice": "currency",
+        "TotalPrice": "currency",
+        "CurrencyIsoCode": "picklist",
+    },
+    "Product2": {
+        **SYSTEM_FIELDS,
+        "Name": "string",
+        "ProductCode": "string",
+        "Family": "picklist",
+        "IsActive": "boolean",
+    },
+    "Campaign": {
+        **SYSTEM_FIELDS,
+        "Name": "string",
+        "Type": "picklist",
+        "Status": "picklist",
+        "IsActive": "boolean",
+        "StartDate": "date",
+        "OwnerId": "reference",
+    },
+    "CampaignMember": {
+        **SYSTEM_FIELDS,
+        "CampaignId": "reference",
+        "LeadId": "reference",
+        "ContactId": "reference",
+        "Status": "picklist",
+        "HasResponded": "boolean",
+        "FirstRespondedDate": "date",
+    },
+    # Exist in organisations with several currencies, dated rates only with advanced currency management.
+    "CurrencyType": {
+        **{name: kind for name, kind in SYSTEM_FIELDS.items() if name != "IsDeleted"},
+        "IsoCode": "picklist",
+        "ConversionRate": "double",
+        "IsCorporate": "boolean",
+        "IsActive": "boolean",
+    },
+    "DatedConversionRate": {
+        **{name: kind for name, kind in SYSTEM_FIELDS.items() if name != "IsDeleted"},
+        "IsoCode": "picklist",
+        "ConversionRate": "double",
+        "StartDate": "date",
+        "NextStartDate": "date",
+    },
     "User": {
         **{name: kind for name, kind in SYSTEM_FIELDS.items() if name != "IsDeleted"},
         "Name": "string",
@@ -162,8 +213,15 @@ KEY_PREFIXES = {
     "LeadHistory": "017",
     "Task": "00T",
     "Event": "00U",
+    "OpportunityLineItem": "00k",
+    "Product2": "01t",
+    "Campaign": "701",
+    "CampaignMember": "00v",
+    "CurrencyType": "01L",
+    "DatedConversionRate": "04w",
     "User": "005",
 }
+MULTI_CURRENCY = ("CurrencyType", "DatedConversionRate")
 
 
 # --- errors and authentication --------------------------------------------------------------------------------------
@@ -306,6 +364,8 @@ def _select(
     except InvalidField as problem:
         raise _refuse(400, "INVALID_FIELD", str(problem)) from None
     sobject = _spelled(query.sobject)
+    if sobject in MULTI_CURRENCY and not world.scenario.salesforce[sobject].records:
+        raise _refuse(400, "INVALID_TYPE", f"sObject type '{sobject}' is not supported.")
     rows = [
         row for row in _table(world, sobject, now) if (with_deleted or not row.get("IsDeleted")) and query.test(row)
     ]
@@ -389,7 +449,7 @@ def more_records(world: World, call: Call, parts: dict[str, str]) -> Answer:
 
 # --- Bulk API 2.0 ---------------------------------------------------------------------------------------------------
 
-UNBULKED = {"OpportunityContactRole"}
+UNBULKED = {"OpportunityContactRole", *MULTI_CURRENCY}
 
 
 def submit_job(world: World, call: Call, parts: dict[str, str]) -> Answer:
@@ -660,13 +720,19 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
 
 STREAMS = {
     "Account": "accounts",
+    "Campaign": "campaigns",
+    "CampaignMember": "campaign_members",
     "Contact": "contacts",
+    "CurrencyType": "currency_types",
+    "DatedConversionRate": "currency_rates",
     "Event": "events",
     "Lead": "leads",
     "LeadHistory": "lead_history",
     "Opportunity": "opportunities",
     "OpportunityContactRole": "opportunity_contact_roles",
     "OpportunityHistory": "opportunity_history",
+    "OpportunityLineItem": "opportunity_line_items",
+    "Product2": "products",
     "Task": "tasks",
     "User": "users",
 }

@@ -26,6 +26,12 @@ SALESFORCE_OBJECTS = (
     "Opportunity",
     "OpportunityContactRole",
     "OpportunityHistory",
+    "OpportunityLineItem",
+    "Product2",
+    "Campaign",
+    "CampaignMember",
+    "CurrencyType",
+    "DatedConversionRate",
     "User",
 )
 

@@ -132,6 +132,7 @@ def open_deal(office: Office, rng: random.Random, created: int, terms: Terms) ->
         steps.append((close.entered, final))
     deal.removed = close.deleted
     office.scenario.salesforce["Opportunity"].add(deal)
+    _itemise(office, deal, currency)
     _keep_history(office, deal, terms.rep, [created, *(at for at, _ in steps)])
     _assign_contacts(office, rng, deal, terms, primary)
     if terms.hubspot_contact_id and rng.random() < 0.65:
@@ -182,6 +183,38 @@ def _decide_close(rng: random.Random, created: int, terms: Terms) -> Close:
     if rng.random() < 0.08 and backdated > day_of(created):
         return Close(won, entered, day_start(backdated))
     return Close(won, entered, entered)
+
+
+def _itemise(office: Office, deal: Record, currency: str) -> None:
+    """Products of three deals in four, which follow the deal's amount; list price is what was asked for at first."""
+    chance = random.Random(f"items {office.seed} {deal.id}")
+    if chance.random() < 0.25:
+        return
+    places = _choose_products(chance)
+    for number, place in enumerate(places):
+        units, part = chance.randint(1, 20), _split(places, deal.fields["Amount"])[number]
+        line = Record(
+            office.salesforce_id("OpportunityLineItem"),
+            deal.created,
+            {
+                "OpportunityId": deal.id,
+                "Product2Id": office.products[place].id,
+                "ProductCode": PRODUCTS[place][0],
+                "Quantity": units,
+                "ListPrice": part / units,
+                "UnitPrice": part / units,
+                "TotalPrice": part,
+                "CurrencyIsoCode": currency,
+            },
+        )
+        known = deal.fields["Amount"]
+        for at, changed in deal.changes:
+            if changed.get("Amount", known) != known:
+                known = changed["Amount"]
+                total = _split(places, known)[number]
+                line.change(at, UnitPrice=total / units, TotalPrice=total)
+        line.removed = deal.removed
+        office.scenario.salesforce["OpportunityLineItem"].add(line)
 
 
 def _keep_history(office: Office, deal: Record, rep: Rep, moments: list[int]) -> None:
@@ -334,13 +367,16 @@ def open_hubspot_deal(office: Office, rng: random.Random, created: int, firm: Fi
     )
 
 
-def _split(chance: random.Random, amount: int) -> list[tuple[int, int, int]]:
-    """(place of the product, pieces, amount) of up to three lines that add up to an amount."""
-    places = chance.sample(range(len(PRODUCTS)), chance.choice((1, 2, 2, 3)))
+def _split(places: list[int], amount: int) -> list[int]:
+    """An amount divided among lines of these products, to the last unit."""
     weights = [PRODUCTS[place][3] for place in places]
     parts = [amount * weight // sum(weights) for weight in weights]
     parts[0] += amount - sum(parts)
-    return [(place, chance.randint(1, 20), part) for place, part in zip(places, parts, strict=True)]
+    return parts
+
+
+def _choose_products(chance: random.Random) -> list[int]:
+    return chance.sample(range(len(PRODUCTS)), chance.choice((1, 2, 2, 3)))
 
 
 def _itemise_in_hubspot(office: Office, deal_id: str, created: int, amount: int, currency: str) -> None:
@@ -370,8 +406,9 @@ def _itemise_in_hubspot(office: Office, deal_id: str, created: int, amount: int,
             )
         )
 
-    for place, units, part in _split(chance, amount):
-        add(place, units, part)
+    places = _choose_products(chance)
+    for place, part in zip(places, _split(places, amount), strict=True):
+        add(place, chance.randint(1, 20), part)
     if chance.random() < 0.17:
         add(3, 1, amount // 10).removed = later(chance, created, 20, 28)
 

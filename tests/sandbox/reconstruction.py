@@ -123,6 +123,10 @@ def _events(scenario, contacts, leads, tables, groups, present, now):
     for person, (created, kind, _) in first.items():
         if kind != "hubspot":
             events[person].append((created, 0, "touch"))
+    for member in tables["CampaignMember"]:
+        key = ("lead", member.fields["LeadId"])
+        if member.fields["HasResponded"] and not member.removed and key in present:
+            events[groups.find(key)].append((member.created, 0, "touch"))
     for row in tables["LeadHistory"]:
         stage = SALESFORCE_STATUS.get(row.fields["NewValue"] or "")
         key = ("lead", row.fields["LeadId"])

@@ -85,6 +85,28 @@ def test_simple_salesforce_iterates_describes_and_asks_for_limits(simple_salesfo
     assert simple_salesforce.api_usage["api-usage"].total == 15_000
 
 
+def test_simple_salesforce_reads_campaigns_lines_and_dated_rates(simple_salesforce):
+    campaigns = simple_salesforce.query_all("SELECT Id, Type FROM Campaign")["records"]
+    statement = "SELECT Id, CampaignId, LeadId, FirstRespondedDate FROM CampaignMember WHERE HasResponded = true"
+    members = simple_salesforce.query_all(statement)["records"]
+    assert {one["CampaignId"] for one in members} == {one["Id"] for one in campaigns}
+    assert all(one["LeadId"] and one["FirstRespondedDate"] for one in members)
+    lines = simple_salesforce.bulk2.OpportunityLineItem.query(
+        "SELECT OpportunityId, ProductCode, TotalPrice FROM OpportunityLineItem", wait=0
+    )
+    sums = {}
+    for page in lines:
+        for row in csv.DictReader(io.StringIO(page)):
+            sums[row["OpportunityId"]] = sums.get(row["OpportunityId"], 0) + float(row["TotalPrice"])
+    deals = simple_salesforce.query_all("SELECT Id, Amount FROM Opportunity")["records"]
+    assert sums == {deal["Id"]: deal["Amount"] for deal in deals if deal["Id"] in sums}
+    assert len(sums) > 100
+    rates = simple_salesforce.query_all(
+        "SELECT IsoCode, ConversionRate, StartDate, NextStartDate FROM DatedConversionRate"
+    )
+    assert [one["NextStartDate"] is None for one in rates["records"]].count(True) == 4
+
+
 def test_simple_salesforce_names_a_refusal(simple_salesforce):
     from simple_salesforce.exceptions import SalesforceMalformedRequest
 

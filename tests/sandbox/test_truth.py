@@ -91,6 +91,15 @@ def test_the_company_has_everything_that_makes_life_hard(scenario):
         "labels that a smaller id would belie": sum(
             one.fields["_contacts"][0] not in one.fields["_labels"] for one in deals if one.fields.get("_labels")
         ),
+        "members who responded": sum(
+            one.fields["HasResponded"] for one in scenario.salesforce["CampaignMember"].snapshot(now)
+        ),
+        "members who did not": sum(
+            not one.fields["HasResponded"] for one in scenario.salesforce["CampaignMember"].snapshot(now)
+        ),
+        "members who became contacts": sum(
+            "ContactId" in one.fields for one in scenario.salesforce["CampaignMember"].snapshot(now)
+        ),
         "line items taken away": sum(one.removed for one in scenario.hubspot["line_items"].snapshot(now)),
         **{
             f"{name} of no seller": sum(is_idle(one.fields) for one in scenario.hubspot[name].snapshot(now))
