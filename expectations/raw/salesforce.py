@@ -120,6 +120,68 @@ CRITICAL = {
             notes="Salesforce requires one. Mostly null: the integration user may no longer see the field.",
         ),
     ],
+    "opportunity_line_items": [
+        gxe.ExpectColumnValuesToNotBeNull(
+            column="total_price",
+            mostly=0.5,
+            description="lines have a price",
+            notes="Salesforce computes it. Mostly null: the integration user may no longer see the field.",
+        ),
+        gxe.ExpectColumnValuesToNotBeNull(
+            column="opportunity_id",
+            mostly=0.5,
+            description="lines name their opportunity",
+            notes="Mostly null: no line finds its deal.",
+        ),
+    ],
+    "products": [
+        gxe.ExpectColumnValuesToNotBeNull(
+            column="product_name",
+            mostly=0.5,
+            description="products have names",
+            notes="Salesforce requires one. Mostly null: the integration user may no longer see the field.",
+        ),
+    ],
+    "campaigns": [
+        gxe.ExpectColumnValuesToNotBeNull(
+            column="campaign_name",
+            mostly=0.5,
+            description="campaigns have names",
+            notes="Salesforce requires one. Mostly null: the integration user may no longer see the field.",
+        ),
+    ],
+    "campaign_members": [
+        gxe.ExpectColumnValuesToNotBeNull(
+            column="campaign_id",
+            mostly=0.5,
+            description="members name their campaign",
+            notes="Mostly null: no response finds its channel.",
+        ),
+        gxe.ExpectColumnValuesToNotBeNull(
+            column="has_responded",
+            mostly=0.5,
+            description="members say whether they responded",
+            notes="Salesforce computes it from the status. Mostly null: all responses would vanish.",
+        ),
+    ],
+    **{
+        name: [
+            gxe.ExpectColumnValuesToBeBetween(
+                column="conversion_rate",
+                min_value=0,
+                strict_min=True,
+                description=f"{name} are positive",
+                notes="A currency worth nothing cannot be converted.",
+            ),
+            gxe.ExpectColumnValuesToMatchRegex(
+                column="currency_code",
+                regex="^[A-Z]{3}$",
+                description=f"{name} name an ISO 4217 code",
+                notes="Anything else finds no amount.",
+            ),
+        ]
+        for name in ("currency_types", "currency_rates")
+    },
     "users": [
         gxe.ExpectColumnValuesToNotBeNull(
             column="user_name",
@@ -143,6 +205,14 @@ WARNING = {
             row_condition=Column("is_converted") == True,  # noqa: E712 builds a condition, compares nothing
             description="converted leads name their contact",
             notes="The contact may have been deleted since; the chain from lead to deal is cut there.",
+        ),
+    ],
+    "campaigns": [
+        gxe.ExpectColumnValuesToNotBeNull(
+            column="campaign_type",
+            mostly=0.5,
+            description="campaigns have a type",
+            notes="Responses get their channel by it; without one they lie in channel Unknown.",
         ),
     ],
     "contacts": [
@@ -256,6 +326,43 @@ BELIEVABLE = {
         "who_id": "00Q1",
         "starts_at": "2026-01-06 10:00+00",
     },
+    "opportunity_line_items": {
+        "line_item_id": "00k1",
+        "modified_at": "2026-01-05 10:00+00",
+        "opportunity_id": "0061",
+        "product_code": "SEAT",
+        "quantity": 2,
+        "total_price": 500,
+    },
+    "products": {"product_id": "01t1", "modified_at": "2026-01-05 10:00+00", "product_name": "Seats"},
+    "campaigns": {
+        "campaign_id": "7011",
+        "modified_at": "2026-01-05 10:00+00",
+        "campaign_name": "Fair",
+        "campaign_type": "Trade Show",
+    },
+    "campaign_members": {
+        "member_id": "00v1",
+        "modified_at": "2026-01-05 10:00+00",
+        "campaign_id": "7011",
+        "lead_id": "00Q1",
+        "has_responded": True,
+        "first_responded_on": "2026-01-05",
+    },
+    "currency_types": {
+        "currency_type_id": "01L1",
+        "modified_at": "2026-01-05 10:00+00",
+        "currency_code": "EUR",
+        "conversion_rate": 0.86,
+        "is_corporate": False,
+    },
+    "currency_rates": {
+        "rate_id": "04w1",
+        "modified_at": "2026-01-05 10:00+00",
+        "currency_code": "EUR",
+        "conversion_rate": 0.86,
+        "starts_on": "2026-01-01",
+    },
     "users": {"user_id": "0051", "modified_at": "2026-01-05 10:00+00", "user_name": "Ada Okafor", "team": "Sales"},
 }
 
@@ -296,5 +403,25 @@ POISON = {
         "tasks that are done say when": [{"completed_at": None}],
     },
     "events": {"events have a beginning": [{"starts_at": None}]},
+    "opportunity_line_items": {
+        "lines have a price": [{"total_price": None}],
+        "lines name their opportunity": [{"opportunity_id": None}],
+    },
+    "products": {"products have names": [{"product_name": None}]},
+    "campaigns": {
+        "campaigns have names": [{"campaign_name": None}],
+        "campaigns have a type": [{"campaign_type": None}],
+    },
+    "campaign_members": {
+        "members name their campaign": [{"campaign_id": None}],
+        "members say whether they responded": [{"has_responded": None}],
+    },
+    **{
+        name: {
+            f"{name} are positive": [{"conversion_rate": 0}],
+            f"{name} name an ISO 4217 code": [{"currency_code": "Euro"}],
+        }
+        for name in ("currency_types", "currency_rates")
+    },
     "users": {"users have names": [{"user_name": None}], "users have a department": [{"team": None}]},
 }

@@ -180,6 +180,10 @@ CASES = [
     Case("hubspot", "expired_authentication", FAILS, rest.DeadToken),
     Case("hubspot", "missing_scopes", FAILS, rest.Refused),
     Case("hubspot", "internal_error", AGAIN),
+    # What deals are associated with is asked for by the ids of each page: half an answer would be half of the contacts.
+    Case("hubspot", "truncated_body", AGAIN, parameters={"path": "/associations/"}, lands="deals"),
+    Case("hubspot", "internal_error", AGAIN, parameters={"path": "/associations/"}, lands="deals"),
+    Case("hubspot", "missing_scopes", FAILS, rest.Refused, parameters={"path": "/associations/"}, lands="deals"),
     Case("salesforce", "token_expiry_mid_pagination", RENEWS),
     Case("salesforce", "session_expired", RENEWS),
     Case("salesforce", "invalid_locator", RESTARTS),

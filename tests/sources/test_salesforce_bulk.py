@@ -13,7 +13,8 @@ from funnel.sources import SOURCES, salesforce
 SALESFORCE = SOURCES["salesforce"]
 QUARTER = Window(date(2026, 8, 25), date(2026, 11, 23))
 MONTH = Window(date(2026, 10, 24), date(2026, 11, 23))
-SERVED = [stream.name for stream in SALESFORCE.streams if stream.name != "opportunity_contact_roles"]
+UNSERVED = {"opportunity_contact_roles", "currency_types", "currency_rates"}
+SERVED = [stream.name for stream in SALESFORCE.streams if stream.name not in UNSERVED]
 
 
 def read(connection: Connection, stream: str, window: Window = QUARTER) -> list[bytes]:

@@ -1,4 +1,4 @@
-"""Salesforce: leads, contacts, accounts, opportunities, their histories, sellers' activities and users, over REST.
+"""Salesforce: leads, contacts, accounts, opportunities, their lines and histories, campaigns, activities, users, rates.
 
 `queryAll` also gives deleted and merged records, which `query` hides. Windows are days in UTC over the time of the
 last change, or of creation where records never change. Long windows are read by Bulk API 2.0, whose answers are CSV;
@@ -192,6 +192,78 @@ STREAMS = (
             Column("created_at", "timestamptz", "CreatedDate"),
         ),
     ),
+    _sobject(
+        "opportunity_line_items",
+        "line_item_id",
+        lookups=("opportunity_id",),
+        columns=(
+            Column("opportunity_id", "text", "OpportunityId"),
+            Column("product_id", "text", "Product2Id"),
+            Column("product_code", "text", "ProductCode"),
+            Column("quantity", "numeric", "Quantity"),
+            Column("list_price", "numeric", "ListPrice"),
+            Column("total_price", "numeric", "TotalPrice"),
+            Column("currency_code", "text", "CurrencyIsoCode"),
+            Column("created_at", "timestamptz", "CreatedDate"),
+        ),
+    ),
+    _sobject(
+        "products",
+        "product_id",
+        columns=(
+            Column("product_code", "text", "ProductCode"),
+            Column("product_name", "text", "Name"),
+            Column("product_group", "text", "Family"),
+            Column("created_at", "timestamptz", "CreatedDate"),
+        ),
+    ),
+    _sobject(
+        "campaigns",
+        "campaign_id",
+        columns=(
+            Column("campaign_name", "text", "Name"),
+            Column("campaign_type", "text", "Type"),
+            Column("status", "text", "Status"),
+            Column("start_date", "date", "StartDate"),
+            Column("created_at", "timestamptz", "CreatedDate"),
+        ),
+    ),
+    # A converted lead's membership names its contact too.
+    _sobject(
+        "campaign_members",
+        "member_id",
+        lookups=("lead_id", "contact_id", "campaign_id"),
+        columns=(
+            Column("campaign_id", "text", "CampaignId"),
+            Column("lead_id", "text", "LeadId"),
+            Column("contact_id", "text", "ContactId"),
+            Column("status", "text", "Status"),
+            Column("has_responded", "boolean", "HasResponded"),
+            Column("first_responded_on", "date", "FirstRespondedDate"),
+            Column("created_at", "timestamptz", "CreatedDate"),
+        ),
+    ),
+    _sobject(
+        "currency_types",
+        "currency_type_id",
+        deletable=False,
+        columns=(
+            Column("currency_code", "text", "IsoCode"),
+            Column("conversion_rate", "numeric", "ConversionRate"),
+            Column("is_corporate", "boolean", "IsCorporate"),
+        ),
+    ),
+    _sobject(
+        "currency_rates",
+        "rate_id",
+        deletable=False,
+        columns=(
+            Column("currency_code", "text", "IsoCode"),
+            Column("conversion_rate", "numeric", "ConversionRate"),
+            Column("starts_on", "date", "StartDate"),
+            Column("ends_before", "date", "NextStartDate"),
+        ),
+    ),
     # Users are never deleted, only deactivated: the object has no IsDeleted.
     _sobject(
         "users",
@@ -218,7 +290,20 @@ _OBJECTS = {
     "lead_history": "LeadHistory",
     "tasks": "Task",
     "events": "Event",
+    "opportunity_line_items": "OpportunityLineItem",
+    "products": "Product2",
+    "campaigns": "Campaign",
+    "campaign_members": "CampaignMember",
+    "currency_types": "CurrencyType",
+    "currency_rates": "DatedConversionRate",
     "users": "User",
+}
+# Exist in organisations with several currencies only, dated rates where advanced currency management is on.
+_MULTI_CURRENCY = {"currency_types", "currency_rates"}
+# What an org may not use, and the integration user not see: left out where the connection says false.
+_OPTIONAL = {
+    **dict.fromkeys(("opportunity_line_items", "products"), "products"),
+    **dict.fromkeys(("campaigns", "campaign_members"), "campaigns"),
 }
 # CurrencyIsoCode exists in multi-currency orgs only, List_Amount__c where the org made it. Any other field that is
 # missing is a missing permission, and nulls in its place would be wrong numbers.
@@ -229,6 +314,8 @@ _CONDITIONS = {"lead_history": "Field IN ('created', 'leadConverted', 'leadMerge
 
 def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[bytes]:
     """One org. Raises RestartWindow when Salesforce drops its cursor in the middle of the pages."""
+    if not connection.extra.get(_OPTIONAL.get(stream.name, ""), True):
+        return
     page_size = max(SMALLEST_PAGE_SIZE, min(int(connection.extra.get("page_size", PAGE_SIZE)), PAGE_SIZE))
     options = {"Sforce-Query-Options": f"batchSize={page_size}"}
     path = f"/services/data/{connection.extra.get('version', DEFAULT_VERSION)}"
@@ -262,6 +349,10 @@ def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[by
                 raise
             for page in read_all():
                 yield page.body
+        except rest.Refused as refused:
+            if stream.name not in _MULTI_CURRENCY or not refused.message.startswith("INVALID_TYPE"):
+                raise
+            log.info("salesforce: the organisation has no %s, and so one currency or no dated rates", stream.name)
 
 
 def records(stream: Stream, body: bytes) -> Iterator[dict[str, Any]]:
