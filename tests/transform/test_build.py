@@ -450,6 +450,21 @@ def test_an_incremental_build_equals_a_full_one(write: Write) -> None:
         stamp | {"line_item_id": "1", "deal_id": "D1", "sku": "SEAT", "amount": 30},
         stamp | {"line_item_id": "2", "deal_id": "D1", "product_name": "Training", "amount": 20},
     )
+    member = {"modified_at": "2026-01-05T11:30:00Z", "created_at": "2026-01-05T11:30:00Z", "campaign_id": "K1"}
+    write(
+        "salesforce__campaign_members",
+        member | {"member_id": "M1", "lead_id": "L1", "has_responded": True},
+        member | {"member_id": "M2", "contact_id": "C1", "has_responded": False},
+    )
+    write(
+        "salesforce__campaigns",
+        {"campaign_id": "K1", "modified_at": "2026-01-05T10:00:00Z", "campaign_type": "Webinar"},
+    )
+    write(
+        "salesforce__opportunity_line_items",
+        {"line_item_id": "1", "modified_at": "2026-01-05T10:00:00Z", "opportunity_id": "O1", "total_price": 40},
+        {"line_item_id": "2", "modified_at": "2026-01-05T10:00:00Z", "opportunity_id": "O1", "total_price": 60},
+    )
     answer = stamp | {"occurred_at": "2026-01-05T20:00:00Z", "contacts": [{"toObjectId": "2"}]}
     write("hubspot__calls", answer | {"call_id": "1"})
     write("hubspot__meetings", answer | {"meeting_id": "1", "starts_at": "2026-01-05T19:00:00Z"})
@@ -506,6 +521,9 @@ def test_an_incremental_build_equals_a_full_one(write: Write) -> None:
             'update raw.hubspot__deals set _load_id = {load}, contacts = \'[{{"toObjectId": "3"}}, '
             '{{"toObjectId": "1", "associationTypes": [{{"label": "Primary"}}]}}]\' where deal_id = \'D2\'',
             "update raw.hubspot__meetings set outcome = 'CANCELED', _load_id = {load}",
+            "update raw.salesforce__campaign_members set has_responded = not has_responded, _load_id = {load}",
+            "update raw.salesforce__opportunity_line_items set is_deleted = true, _load_id = {load} "
+            "where line_item_id = '1'",
             # A price and a product were edited, and nothing else about the order.
             "update raw.shopify__orders set _load_id = {load}, lines = "
             '\'[{{"id": "gid://shopify/LineItem/1", "sku": "BOX", "title": "Box", '
@@ -520,6 +538,7 @@ def test_an_incremental_build_equals_a_full_one(write: Write) -> None:
             # The portal calls its stage by another name, and what is in it closed.
             'update raw.hubspot__pipelines set _load_id = {load}, stages = \'[{{"id": "s1", "label": "Signed", '
             '"metadata": {{"isClosed": "true", "probability": "1.0"}}}}]\'',
+            "update raw.salesforce__campaigns set campaign_type = 'Email', _load_id = {load}",
             "update raw.hubspot__line_items set is_archived = true, _load_id = {load} where line_item_id = '1'",
             "update ops.loaded_days set load_id = {load} where stream = 'contact_events'",
             "update raw.salesforce__accounts set country = 'Brazil', _load_id = {load} where account_id = 'A1'",
@@ -569,8 +588,10 @@ def test_an_incremental_build_equals_a_full_one(write: Write) -> None:
         "where source_system = 'hubspot' order by 1"
     ) == [("D1", "Signed", 1, True, False), ("D2", "Signed", 1, True, True)]
     assert rows(
-        "select product_id, amount from marts.fct_opportunity_lines join marts.dim_products using (product_key)"
-    ) == [("Training", 20)]
+        "select product_id, amount from marts.fct_opportunity_lines left join marts.dim_products using (product_key) "
+        "order by 2"
+    ) == [("Training", 20), (None, 60)]
+    assert rows("select channel from marts.fct_touchpoints where touch_type = 'campaign_response'") == [("Email",)]
     assert rows(
         "select product_name, count(*) from marts.fct_orders join marts.dim_products using (product_key) "
         "group by 1 order by 1"

@@ -18,6 +18,22 @@
                 and records.connection_id = touches.connection_id
                 and records.source_system = touches.connection_id
             where touches.load_id > {since_load_id}",
+            "select records.person_key
+            from staging.stg_salesforce__campaign_members as members
+            inner join intermediate.int_person_records as records
+                on records.record_id in (members.lead_id, members.contact_id)
+                and records.connection_id = members.connection_id
+                and records.source_system = 'salesforce'
+            where members.load_id > {since_load_id}",
+            "select records.person_key
+            from staging.stg_salesforce__campaigns as campaigns
+            inner join staging.stg_salesforce__campaign_members as members
+                on campaigns.connection_id = members.connection_id and campaigns.campaign_id = members.campaign_id
+            inner join intermediate.int_person_records as records
+                on records.record_id in (members.lead_id, members.contact_id)
+                and records.connection_id = members.connection_id
+                and records.source_system = 'salesforce'
+            where campaigns.load_id > {since_load_id}",
             "select touches.person_key
             from intermediate.int_touches as touches
             where touches.event_date in (
@@ -77,6 +93,7 @@ contact_creations as (
         contacts.analytics_source,
         null::text as lead_source,
         null::text as written_type,
+        null::text as campaign_type_channel,
         true as is_creation,
         records.is_created_inferred,
         records.created_at as touched_at,
@@ -103,6 +120,7 @@ responses as (
         null::text as analytics_source,
         null::text as lead_source,
         null::text as written_type,
+        null::text as campaign_type_channel,
         false as is_creation,
         false as is_created_inferred,
         contact_events.occurred_at as touched_at,
@@ -138,6 +156,7 @@ crm_creations as (
         null::text as analytics_source,
         lead_source,
         null::text as written_type,
+        null::text as campaign_type_channel,
         true as is_creation,
         is_created_inferred,
         created_at as touched_at,
@@ -162,6 +181,7 @@ file_leads as (
         null::text as analytics_source,
         leads.lead_source,
         null::text as written_type,
+        null::text as campaign_type_channel,
         true as is_creation,
         records.is_created_inferred,
         records.created_at as touched_at,
@@ -190,6 +210,7 @@ file_touches as (
         null::text as analytics_source,
         null::text as lead_source,
         touches.touch_type as written_type,
+        null::text as campaign_type_channel,
         false as is_creation,
         false as is_created_inferred,
         coalesce(touches.touched_at, {{ start_of_day('touches.touched_on') }}) as touched_at,
@@ -205,6 +226,69 @@ file_touches as (
         = case when coalesce(touches.email_key, touches.person_id_key) is null then 'lead' else 'contact' end
 ),
 
+-- Members of Salesforce campaigns; those who were only sent something did not respond. A response has a day, and its time
+-- where it is the day of the membership. A converted lead's membership names lead and contact: the lead speaks.
+responded as (
+    select
+        records.person_key,
+        records.record_id,
+        members.*
+    from records
+    inner join {{ ref('stg_salesforce__campaign_members') }} as members
+        on records.connection_id = members.connection_id and records.record_id = members.lead_id
+    where records.source_system = 'salesforce' and records.record_type = 'lead'
+
+    union all
+
+    select
+        records.person_key,
+        records.record_id,
+        members.*
+    from records
+    inner join {{ ref('stg_salesforce__campaign_members') }} as members
+        on records.connection_id = members.connection_id and records.record_id = members.contact_id
+    where records.source_system = 'salesforce' and records.record_type = 'contact' and members.lead_id is null
+),
+
+campaign_responses as (
+    select
+        'salesforce:' || responded.connection_id || ':member:' || responded.member_id as touch_id,
+        responded.person_key,
+        'campaign_response' as event_type,
+        'salesforce' as source_system,
+        responded.connection_id,
+        responded.record_id,
+        null::text as utm_source,
+        null::text as utm_medium,
+        null::text as utm_campaign,
+        null::text as utm_id,
+        null::text as analytics_source,
+        null::text as lead_source,
+        null::text as written_type,
+        coalesce(rules.channel, any_type.channel, 'Unknown') as campaign_type_channel,
+        false as is_creation,
+        false as is_created_inferred,
+        case
+            when
+                responded.first_responded_on is null
+                or responded.first_responded_on = {{ reporting_date('responded.created_at') }}
+                then responded.created_at
+            else {{ start_of_day('responded.first_responded_on') }}
+        end as touched_at,
+        null::date as event_date
+    from responded
+    left join {{ ref('stg_salesforce__campaigns') }} as campaigns
+        on responded.connection_id = campaigns.connection_id and responded.campaign_id = campaigns.campaign_id
+    left join {{ ref('campaign_channel_rules') }} as rules
+        on rules.platform = 'salesforce' and lower(campaigns.campaign_type) = lower(rules.campaign_type)
+    left join {{ ref('campaign_channel_rules') }} as any_type
+        on any_type.platform = 'salesforce' and any_type.campaign_type = '*'
+    where
+        responded.has_responded
+        and not coalesce(responded.is_deleted, false)
+        and coalesce(responded.created_at, responded.first_responded_on) is not null
+),
+
 unioned as (
     select * from contact_creations
     union all
@@ -215,6 +299,8 @@ unioned as (
     select * from file_leads
     union all
     select * from file_touches
+    union all
+    select * from campaign_responses
 ),
 
 tagged as (
@@ -339,6 +425,7 @@ attributed as (
         coalesce(ruled.campaign_key, '(no campaign)') as campaign_key,
         coalesce(
             ruled.utm_channel,
+            tagged.campaign_type_channel,
             touch_types.channel,
             ruled.analytics_channel,
             ruled.campaign_channel,

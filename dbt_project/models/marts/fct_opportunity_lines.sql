@@ -7,6 +7,9 @@
             "select md5(connection_id || '|' || connection_id || '|' || opportunity_id)
             from staging.stg_files__opportunity_lines
             where load_id > {since_load_id}",
+            "select md5('salesforce' || '|' || connection_id || '|' || opportunity_id)
+            from staging.stg_salesforce__opportunity_line_items
+            where load_id > {since_load_id}",
             "select md5('hubspot' || '|' || connection_id || '|' || deal_id)
             from staging.stg_hubspot__line_items
             where load_id > {since_load_id}",
@@ -41,6 +44,24 @@ filed_lines as (
             opportunities.connection_id = lines.connection_id
             and opportunities.source_system = lines.connection_id
             and opportunities.opportunity_id = lines.opportunity_id
+),
+
+salesforce_lines as (
+    select
+        opportunities.opportunity_key,
+        lines.line_item_id as line_no,
+        lines.product_id,
+        coalesce(lines.currency_code, opportunities.currency_code) as currency_code,
+        lines.units,
+        lines.list_amount_local,
+        lines.amount_local,
+        opportunities.rate_date
+    from opportunities
+    inner join {{ ref('stg_salesforce__opportunity_line_items') }} as lines
+        on
+            opportunities.connection_id = lines.connection_id
+            and opportunities.opportunity_id = lines.opportunity_id
+    where opportunities.source_system = 'salesforce' and not coalesce(lines.is_deleted, false)
 ),
 
 hubspot_lines as (
@@ -81,6 +102,8 @@ whole_deals as (
 
 lines as (
     select * from filed_lines
+    union all
+    select * from salesforce_lines
     union all
     select * from hubspot_lines
     union all
