@@ -89,7 +89,7 @@ def test_simple_salesforce_reads_campaigns_lines_and_dated_rates(simple_salesfor
     campaigns = simple_salesforce.query_all("SELECT Id, Type FROM Campaign")["records"]
     statement = "SELECT Id, CampaignId, LeadId, FirstRespondedDate FROM CampaignMember WHERE HasResponded = true"
     members = simple_salesforce.query_all(statement)["records"]
-    assert {one["CampaignId"] for one in members} == {one["Id"] for one in campaigns}
+    assert {one["CampaignId"] for one in members} < {one["Id"] for one in campaigns}
     assert all(one["LeadId"] and one["FirstRespondedDate"] for one in members)
     lines = simple_salesforce.bulk2.OpportunityLineItem.query(
         "SELECT OpportunityId, ProductCode, TotalPrice FROM OpportunityLineItem", wait=0
