@@ -50,7 +50,7 @@ def open_books(scenario: Scenario, office: Office, anchor: date) -> None:
     for code, (first, second) in RATES.items():
         now = {"IsoCode": code, "ConversionRate": second, "IsCorporate": code == "USD", "IsActive": True}
         tables["CurrencyType"].add(Record(office.salesforce_id("CurrencyType"), office.start, now))
-        for rate, since, until in ((first, date(2000, 1, 1), middle), (second, middle, None)):
+        for rate, since, until in ((first, date(2026, 1, 1), middle), (second, middle, None)):
             dated = {"IsoCode": code, "ConversionRate": rate, "StartDate": since, "NextStartDate": until}
             record = Record(office.salesforce_id("DatedConversionRate"), office.start, dated)
             tables["DatedConversionRate"].add(record)

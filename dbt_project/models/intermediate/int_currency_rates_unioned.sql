@@ -56,3 +56,15 @@ select
     rate_date,
     rate_to_usd
 from {{ ref('currency_rates') }}
+
+union all
+
+-- What a CRM's users keep in their organisation, for what nobody else quotes.
+select
+    'salesforce' as origin,
+    4 as precedence,
+    connection_id,
+    currency_code,
+    rate_date,
+    rate_to_usd
+from {{ ref('int_crm_currency_rates') }}
