@@ -30,7 +30,7 @@ class Webhook(BaseHTTPRequestHandler):
 def webhook(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Webhook]]:
     handler = type("Handler", (Webhook,), {"received": [], "status": 200})
     server = HTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     monkeypatch.setenv("ALERT_WEBHOOK", f"http://127.0.0.1:{server.server_port}/secret-path")
     monkeypatch.delenv("ALERT_EMAIL", raising=False)
     yield handler

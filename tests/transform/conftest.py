@@ -37,6 +37,11 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 @pytest.fixture
 def write(warehouse: str) -> Write:
     """write("hubspot__contacts", {…}, {…}, load_id=2): raw rows as a load would have left them."""
+    return writer(warehouse)
+
+
+def writer(warehouse: str) -> Write:
+    """What `write` is, for the warehouse at this URL."""
     load.create_tables()
 
     def insert(table: str, *rows: dict[str, Any], load_id: int = 1) -> None:

@@ -1,5 +1,6 @@
 """What `transform.build` promises: full and incremental builds that agree, failures that say what to do."""
 
+from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -9,8 +10,9 @@ import psycopg
 import pytest
 
 from funnel import config, ledger, publish, transform
+from tests.conftest import fresh_warehouse
 
-from .conftest import Write, rows
+from .conftest import Write, rows, writer
 
 CONTACT: dict[str, Any] = {
     "contact_id": "1",
@@ -52,25 +54,6 @@ def statuses() -> list[str]:
 def test_a_warehouse_without_loads_is_not_built(warehouse: str) -> None:
     with pytest.raises(ledger.LedgerError, match="Ingest a source first"):
         transform.build()
-
-
-def test_the_unit_tests_of_the_project_pass(write: Write) -> None:
-    write("hubspot__contacts", CONTACT)
-    transform.build()
-    outcome = transform._invoke(transform.PROJECT, "test", "--select", "test_type:unit")
-    failed = {result.node.name: result.message for result in outcome.result.results if str(result.status) != "pass"}
-    assert failed == {}
-    assert len(outcome.result.results) >= 25
-
-
-def test_one_source_alone_can_be_built(write: Write) -> None:
-    """The other sides of the funnel are null: nobody asked them, so nobody said 0."""
-    write("google_ads__campaign_stats", STATS)
-    transform.build()
-    ((spend, impressions, leads, won_amount),) = rows(
-        "select spend is not null, impressions, leads, won_amount from marts.fct_funnel_daily"
-    )
-    assert (spend, impressions, leads, won_amount) == (True, 1000, None, None)
 
 
 def test_a_source_that_is_connected_later_says_0_of_the_days_before(write: Write) -> None:
@@ -612,9 +595,37 @@ def test_an_incremental_build_equals_a_full_one(write: Write) -> None:
     assert incremental.keys() == full.keys()
 
 
-def test_the_documentation_is_one_file(write: Write) -> None:
-    write("hubspot__contacts", CONTACT)
-    transform.build()
+# --- what only looks at a build shares one ---------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def built(cluster_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A day of Google Ads and nothing else, built."""
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        fresh_warehouse(cluster_home, patch, tmp_path_factory.mktemp("built")) as dsn,
+    ):
+        writer(dsn)("google_ads__campaign_stats", STATS)
+        transform.build()
+        yield
+
+
+def test_one_source_alone_can_be_built(built: None) -> None:
+    """The other sides of the funnel are null: nobody asked them, so nobody said 0."""
+    ((spend, impressions, leads, won_amount),) = rows(
+        "select spend is not null, impressions, leads, won_amount from marts.fct_funnel_daily"
+    )
+    assert (spend, impressions, leads, won_amount) == (True, 1000, None, None)
+
+
+def test_the_unit_tests_of_the_project_pass(built: None) -> None:
+    outcome = transform._invoke(transform.PROJECT, "test", "--select", "test_type:unit")
+    failed = {result.node.name: result.message for result in outcome.result.results if str(result.status) != "pass"}
+    assert failed == {}
+    assert len(outcome.result.results) >= 25
+
+
+def test_the_documentation_is_one_file(built: None) -> None:
     page = transform.docs()
     assert page.name == "static_index.html"
     assert "rpt_restatement" in page.read_text()
