@@ -1016,7 +1016,7 @@ def test_shopify_writes_children_after_all_parents_and_names_them(ask):
     ("path", "parameters", "status"),
     [
         ("D.USD.EUR.SP00.A", {"startPeriod": "2026-01-03", "endPeriod": "2026-01-04"}, 404),
-        ("D.XXX.EUR.SP00.A", {"startPeriod": "2026-01-05", "endPeriod": "2026-01-06"}, 404),
+        ("D.ZZZ.EUR.SP00.A", {"startPeriod": "2026-01-05", "endPeriod": "2026-01-06"}, 404),
         ("D.USD.EUR.SP00.A", {"startPeriod": "yesterday"}, 400),
         ("D.USD.EUR.SP00.A", {"format": "jsondata"}, 406),
         ("M.USD.EUR.SP00.A", {}, 404),
