@@ -84,7 +84,7 @@ def docs(project_dir: Path | None = None) -> Path:
 def fingerprint(project: Path) -> str:
     """Changes whenever a file of the project changes that gives old rows another meaning."""
     return _hash_files(
-        project, (path for path in _files(project, "models", "macros", "seeds") if path.name not in HARMLESS)
+        project, (path for path in _files(project, "models", "macros", "seeds") if not path.name.endswith(HARMLESS))
     )
 
 
