@@ -235,10 +235,18 @@ def _ensure_table(connection: psycopg.Connection[Any], source: Source, stream: S
 
 
 def _create_indexes(
-    connection: psycopg.Connection[Any], stream: Stream, target: _Target, primary_key: tuple[str, ...]
+    connection: psycopg.Connection[Any],
+    stream: Stream,
+    target: _Target,
+    primary_key: tuple[str, ...],
+    first_load: int = 0,
 ) -> None:
+    """Rows of the first load are the whole table of that day: nobody looks them up by their load."""
     connection.execute(sql.SQL("alter table {} add primary key ({})").format(target.table, target.names(primary_key)))
-    for indexed in ("_load_id", *stream.lookups):
+    connection.execute(
+        sql.SQL("create index on {} (_load_id) where _load_id > {}").format(target.table, sql.Literal(first_load))
+    )
+    for indexed in stream.lookups:
         connection.execute(sql.SQL("create index on {} ({})").format(target.table, sql.Identifier(indexed)))
 
 
@@ -275,7 +283,7 @@ def _fill(
                     drop = sql.SQL("drop index {}").format(sql.SQL(name))
                 connection.execute(drop)
             _copy_tables(connection, stream, target.table, landed, load_id, secret, tally)
-            _create_indexes(connection, stream, target, target.key)
+            _create_indexes(connection, stream, target, target.key, load_id)
     except psycopg.errors.UniqueViolation:
         return None
     return tally
