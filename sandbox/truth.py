@@ -52,6 +52,7 @@ class LeadCycle:
     disqualified_at: datetime | None = None
     recycled_at: datetime | None = None
     response_at: datetime | None = None
+    ended_at: datetime | None = None
 
     @property
     def first_response_at(self) -> datetime | None:
@@ -306,6 +307,7 @@ def _fold(person: Person, closings: list[tuple[int, str]], cut: int, known: int)
         elif is_open:
             if kind in ("disqualified", "recycled"):
                 cycles[-1].reach(kind, at)
+            cycles[-1].reach("ended", at)
             cycles[-1].closed = True
     return cycles
 

@@ -1,6 +1,7 @@
 """Ninety days of a whole made-up company, read at one moment: the published funnel is the company's truth, exactly."""
 
 import csv
+import random
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import pytest
 
 from sandbox import process, truth
 from sandbox.scenario import Scenario, build
+from tests.end_to_end.office_hours import business_seconds, sla_minutes
 from tests.end_to_end.pipeline import Pipeline, rows
 
 ANCHOR = date(2026, 3, 31)
@@ -315,6 +317,68 @@ def test_credit_is_conserved(company: Pipeline) -> None:
         )
         """
     ) == []  # fmt: skip
+
+
+def test_business_time_is_counted_on_the_clocks_of_the_region(company: Pipeline) -> None:
+    """Five hundred pairs of moments per region, over changes of the clock, holidays and weekends."""
+    chance = random.Random(4)
+    begins = datetime(2024, 1, 1, tzinfo=UTC)
+    pairs = []
+    for region in ("EMEA", "Americas", "APAC", "(default)"):
+        for _ in range(500):
+            since = begins + timedelta(seconds=chance.randrange(3 * 365 * 86_400))
+            pairs.append((region, since, since + timedelta(seconds=chance.randrange(40 * 86_400))))
+    asked = ", ".join(f"({no}, '{region}', '{since}', '{until}')" for no, (region, since, until) in enumerate(pairs))
+    found = rows(
+        f"""
+        select asked.no, asked.until - asked.since > interval '0',
+            last_days.seconds_before
+            + greatest(least(extract(epoch from until - last_days.opens_at), last_days.seconds_open), 0)
+            - first_days.seconds_before
+            - greatest(least(extract(epoch from since - first_days.opens_at), first_days.seconds_open), 0) as seconds
+        from (select no, region, since::timestamptz, until::timestamptz from (values {asked})
+            as given (no, region, since, until)) as asked
+        inner join intermediate.int_business_days as first_days
+            on first_days.region = asked.region
+            and first_days.date_day = (asked.since at time zone first_days.time_zone)::date
+        inner join intermediate.int_business_days as last_days
+            on last_days.region = asked.region
+            and last_days.date_day = (asked.until at time zone last_days.time_zone)::date
+        """,
+        "builder",
+    )
+    assert {row["no"]: float(row["seconds"]) for row in found} == {
+        no: business_seconds(region, since, until) for no, (region, since, until) in enumerate(pairs)
+    }
+
+
+def test_response_and_service_level_of_every_lead(company: Pipeline, scenario: Scenario, now: datetime) -> None:
+    expected = Counter()
+    for one in truth.lead_cycles(scenario, now):
+        minutes, is_breached, is_pending = None, None, False
+        if one.mql_at is not None:
+            stops = one.first_response_at or one.ended_at
+            seconds = business_seconds(one.region, one.mql_at, stops or now)
+            promised = sla_minutes(one.region, "sales")
+            assert promised is not None
+            if one.first_response_at is not None:
+                minutes = int(seconds // 60)
+            is_pending = stops is None and seconds <= promised * 60
+            is_breached = None if is_pending else seconds > promised * 60
+        expected[one.created_at, one.mql_at, minutes, is_breached, is_pending] += 1
+    found = Counter(
+        (
+            row["created_at"],
+            row["mql_at"],
+            row["response_business_minutes"],
+            row["is_sla_breached"],
+            row["is_sla_pending"],
+        )
+        for row in rows("select * from bi.fct_leads")
+    )
+    assert sum(count for (*_, is_breached, _), count in expected.items() if is_breached) > 100
+    assert sum(count for (*_, is_pending), count in expected.items() if is_pending) > 3
+    assert found == expected
 
 
 PERSONAL = r"[[:alnum:]._%+-]+@[[:alnum:].-]+\.[[:alpha:]]{2,}"

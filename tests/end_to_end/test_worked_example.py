@@ -94,6 +94,20 @@ def test_skipped_stage_is_inferred_and_not_claimed(company: Pipeline) -> None:
     assert [row["entered_at"] for row in inferred] == [at("01-10 09:30")]
 
 
+def test_sales_answered_ana_and_never_ben(company: Pipeline) -> None:
+    """Ana waited from 10:00 to 12:00 in Berlin. Ben's first cycle was sent back after two working days in New York; his
+    second one ran out of time between two publications, with nothing new from any vendor."""
+    found = rows(
+        "select channel, response_business_minutes as minutes, is_sla_breached as breached, is_sla_pending as pending "
+        "from bi.fct_leads where mql_at is not null order by mql_at"
+    )
+    assert found == [
+        {"channel": "Paid Search", "minutes": 120, "breached": False, "pending": False},
+        {"channel": "Paid Social", "minutes": None, "breached": True, "pending": False},
+        {"channel": "Email", "minutes": None, "breached": True, "pending": False},
+    ]
+
+
 def test_four_people(company: Pipeline) -> None:
     assert sorted(row["n_records_merged"] for row in rows("select n_records_merged from bi.dim_people")) == [1, 1, 2, 2]
 

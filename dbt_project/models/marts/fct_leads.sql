@@ -24,6 +24,7 @@
                 on records.record_id = engagements.contact_id
                 and records.connection_id = engagements.connection_id
                 and records.source_system = 'hubspot'",
+            "select person_key from marts.fct_leads where is_sla_pending",
         ],
         track=['person_key', 'created_date', 'mql_date', 'sal_date', 'sql_date'],
         indexes=[
@@ -32,6 +33,7 @@
             {'columns': ['mql_date']},
             {'columns': ['sal_date']},
             {'columns': ['sql_date']},
+            {'columns': ['is_sla_pending']},
         ],
     )
 }}
@@ -226,12 +228,60 @@ staged as (
         stages.recycled_at,
         stages.ended_at,
         least(stages.sal_at, responses.responded_at) as first_response_at,
+        coalesce(least(stages.sal_at, responses.responded_at), stages.ended_at, {{ as_of() }}) as stopped_at,
         coalesce(stages.ended_by, 'open') as outcome
     from described
     left join source_channels on described.lead_source = source_channels.lead_source
     left join stages on described.lead_key = stages.lead_key
     left join deals on described.lead_key = deals.lead_key
     left join responses on described.lead_key = responses.lead_key
+),
+
+regions as (
+    select distinct region from people
+),
+
+-- What holds in a region: its own hours and promises, else those of all.
+calendars as (
+    select distinct on (regions.region)
+        regions.region,
+        hours.region as calendar_region,
+        hours.time_zone
+    from regions
+    inner join {{ ref('business_hours') }} as hours on hours.region in (regions.region, '(default)')
+    order by regions.region, hours.region = '(default)'
+),
+
+promises as (
+    select distinct on (regions.region)
+        regions.region,
+        rules.sla_minutes
+    from regions
+    inner join {{ ref('sla_rules') }} as rules on rules.team = 'sales' and rules.region in (regions.region, '(default)')
+    order by regions.region, rules.region = '(default)'
+),
+
+-- Sales answers within the hours of the lead's region; what is over stops the clock as an answer does.
+agreed as (
+    select
+        staged.lead_key,
+        promises.sla_minutes * 60 as seconds_promised,
+        greatest(
+            {{ business_seconds('last_days', 'staged.stopped_at') }} - {{ business_seconds('first_days', 'staged.mql_at') }}, 0
+        ) as seconds_waited
+    from staged
+    inner join people on staged.person_key = people.person_key
+    inner join calendars on people.region = calendars.region
+    left join promises on people.region = promises.region
+    inner join {{ ref('int_business_days') }} as first_days
+        on
+            calendars.calendar_region = first_days.region
+            and first_days.date_day = {{ local_date('staged.mql_at', 'calendars.time_zone') }}
+    inner join {{ ref('int_business_days') }} as last_days
+        on
+            calendars.calendar_region = last_days.region
+            and last_days.date_day = {{ local_date('staged.stopped_at', 'calendars.time_zone') }}
+    where staged.mql_at is not null
 ),
 
 final as (
@@ -249,10 +299,22 @@ final as (
         staged.outcome,
         staged.source_system,
         staged.cycle_no,
-        null::integer as response_business_minutes,
+        case
+            when staged.first_response_at is not null then floor(agreed.seconds_waited / 60)::integer
+        end as response_business_minutes,
         ({{ reporting_date('staged.won_at') }} - {{ reporting_date('staged.created_at') }})::integer as days_to_won,
         staged.is_created_inferred,
-        null::boolean as is_sla_breached,
+        case
+            when agreed.seconds_waited > agreed.seconds_promised then true
+            when agreed.seconds_promised is not null and (staged.first_response_at is not null or staged.ended_at is not null)
+                then false
+        end as is_sla_breached,
+        coalesce(
+            agreed.seconds_waited <= agreed.seconds_promised
+            and staged.first_response_at is null
+            and staged.ended_at is null,
+            false
+        ) as is_sla_pending,
         coalesce(
             staged.mql_at < staged.created_at
             or staged.sal_at < staged.mql_at
@@ -278,6 +340,7 @@ final as (
         {{ reporting_date('staged.sql_at') }} as sql_date
     from staged
     inner join people on staged.person_key = people.person_key
+    left join agreed on staged.lead_key = agreed.lead_key
     left join {{ ref('dim_channels') }} as channels on staged.channel = channels.channel
 )
 

@@ -1,0 +1,15 @@
+{#-
+  Business seconds from the beginning of the calendar to a moment; the difference of two is the business time between
+  them. `days` is the row of int_business_days for the region and the moment's day there.
+-#}
+{% macro business_seconds(days, moment) -%}
+    (
+        {{ days }}.seconds_before
+        + greatest(least(extract(epoch from {{ moment }} - {{ days }}.opens_at), {{ days }}.seconds_open), 0)
+    )
+{%- endmacro %}
+
+{#- The day of a moment on the clocks of a time zone. -#}
+{% macro local_date(moment, time_zone) -%}
+    ({{ moment }} at time zone {{ time_zone }})::date
+{%- endmacro %}
