@@ -18,11 +18,14 @@ def stated(name: str) -> list[str]:
     return [each.description for kind in (module.CRITICAL, module.WARNING) for some in kind.values() for each in some]
 
 
-def judge(mart: str) -> list[Check]:
-    """The checks of one mart's suite, without those of the others."""
+def judge(mart: str, description: str | None = None) -> list[Check]:
+    """The checks of one mart's suite; with a description, of the batch alone in which it is stated."""
     with ledger.connect("builder") as connection:
         scope = quality._scope(connection, 1)
         batches = [batch for batch in quality._marts(connection, scope) if batch.suite == f"marts/{mart}"]
+    if description:
+        stating = [{each.description for _, each in batch.expectations} for batch in batches]
+        batches = [batch for batch, stated in zip(batches, stating, strict=True) if description in stated]
     with quality._warehouse("builder") as warehouse:
         return [check for batch in batches for check in quality.evaluate(warehouse, batch)]
 
@@ -58,7 +61,7 @@ def test_believable_marts_pass(warehouse: str) -> None:
 @pytest.mark.parametrize(("mart", "description"), POISONED)
 def test_poison_trips_its_expectation(warehouse: str, mart: str, description: str) -> None:
     lay_built(poisoned(mart, description))
-    failed = [check for check in judge(mart) if not check.passed]
+    failed = [check for check in judge(mart, description) if not check.passed]
     tripped = next(check for check in failed if check.expectation == description)
     assert "raised" not in tripped.observed
     assert [check.expectation for check in failed if check.severity == tripped.severity] == [description]
