@@ -80,7 +80,7 @@ docs: $(VENV)/.runtime ## Data Docs of Great Expectations and the documentation 
 # A file's tests stay in one process, since they share what is slow to start.
 PYTEST := $(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: test test-all lint bench-load bench-files bench-daily bench-backfill
+.PHONY: test test-all lint bench-load bench-files bench-daily bench-backfill bench-mart
 test: $(VENV)/.development ## every test, on its own throw-away PostgreSQL, beside a running demo
 	$(PYTEST) -m "not soak" $(TESTS)
 
@@ -102,6 +102,9 @@ bench-files: $(VENV)/.development ## a million rows of CSV against COPY
 
 bench-daily: $(VENV)/.development ## a day with 3 years of history against one with 60 days
 	@$(PYTHON) -m bench.daily
+
+bench-mart: $(VENV)/.development ## the whole mart at 1/10, 1/3 and full size: make bench-mart SIZE="--scales 0.1"
+	@$(PYTHON) -m bench.mart $(SIZE)
 
 bench-backfill: $(VENV)/.development ## a year of all sources by windowed runs, and 30 days by daily backfills
 	@$(PYTHON) -m bench.backfill
