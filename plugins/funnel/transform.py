@@ -19,7 +19,7 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
-from funnel import config, ledger, load
+from funnel import config, ledger, load, statistics
 
 PROJECT = config.REPOSITORY / "dbt_project"
 THREADS = "2"
@@ -27,6 +27,8 @@ SAMPLE_ROWS = 5
 # Rates are quoted weekly and reach the marts by the days they change; unit tests touch no row. Any other change of the
 # project changes what old rows mean, so that everything is built again.
 HARMLESS = ("currency_rates.csv", "_unit_tests.yml")
+# What depends on a statistic, and is built after it.
+STATISTICS = "source:statistics+"
 
 
 class BuildFailed(Exception):
@@ -63,7 +65,7 @@ def build(full: bool = False, project_dir: Path | None = None) -> BuildResult:
     with ledger.build_lock() as connection:
         opened = ledger.open_build(connection, fingerprint(project), full=full)
         try:
-            _build_models(connection, project, is_full=opened.is_full)
+            _build_models(connection, project, opened)
         except BaseException as error:
             ledger.close_build(connection, opened.build_id, "failed", str(error)[:10_000])
             raise
@@ -82,10 +84,11 @@ def docs(project_dir: Path | None = None) -> Path:
 
 
 def fingerprint(project: Path) -> str:
-    """Changes whenever a file of the project changes that gives old rows another meaning."""
-    return _hash_files(
+    """Changes whenever a file of the project, or the code of a statistic, gives old rows another meaning."""
+    models = _hash_files(
         project, (path for path in _files(project, "models", "macros", "seeds") if not path.name.endswith(HARMLESS))
     )
+    return hashlib.sha256(f"{models}{statistics.fingerprint()}".encode()).hexdigest()[:16]
 
 
 def _files(project: Path, *folders: str) -> Iterator[Path]:
@@ -102,40 +105,72 @@ def _hash_files(project: Path, paths: Iterator[Path]) -> str:
     return digest.hexdigest()[:16]
 
 
-def _build_models(connection: psycopg.Connection[Any], project: Path, *, is_full: bool) -> None:
-    """Run dbt on what the build needs.
+def _build_models(connection: psycopg.Connection[Any], project: Path, opened: ledger.Build) -> None:
+    """Run dbt on what the build needs: what depends on no statistic, then the statistics, then what does.
 
     Views hold no rows and change with the project alone, and a changed project is built in full; tests tagged
     `full_build` look at what the database enforces or what only a full build can break. Seeds are loaded when their
-    files differ from what the database holds.
+    files differ from what the database holds. The project is read once for both runs.
     """
     wanted = _hash_files(project, _files(project, "seeds"))
     stored = connection.execute(
         "select obj_description(oid, 'pg_namespace') from pg_namespace where nspname = 'seeds'"
     ).fetchone()
     has_seeds = stored is not None and stored[0] == wanted
-    excluded = ["--exclude-resource-type", "unit_test"]
-    if has_seeds and not is_full:
-        excluded += ["--exclude-resource-type", "seed"]
+    options = ["--exclude-resource-type", "unit_test"]
+    excluded = []
+    if has_seeds and not opened.is_full:
+        options += ["--exclude-resource-type", "seed"]
     else:
         connection.execute("comment on schema seeds is null")
-    if not is_full:
-        excluded += ["--exclude", "path:models/staging", "config.materialized:view", "tag:full_build"]
+    if not opened.is_full:
+        excluded += ["path:models/staging", "config.materialized:view", "tag:full_build"]
         if has_seeds:
             excluded += ["path:seeds"]
-    outcome = _invoke(project, "build", *excluded)
+    read = _invoke(project, "parse")
+    if not read.success:
+        raise BuildFailed(_explain(connection, read))
+    wanted_statistics = _statistics_of(read.result)
+    after = [STATISTICS] if wanted_statistics else []
+    _run_dbt(connection, project, read.result, "build", *options, *_exclude(*excluded, *after))
+    if wanted_statistics:
+        try:
+            statistics.run(connection, opened, wanted_statistics)
+        except statistics.StatisticsFailed as error:
+            raise BuildFailed(str(error)) from error
+        _run_dbt(connection, project, read.result, "build", *options, "--select", STATISTICS, *_exclude(*excluded))
+    if not has_seeds or opened.is_full:
+        connection.execute(sql.SQL("comment on schema seeds is {}").format(sql.Literal(wanted)))
+
+
+def _statistics_of(manifest: Any) -> list[statistics.Computation]:
+    """The computations whose tables the project reads."""
+    above = {parent for node in manifest.nodes.values() for parent in node.depends_on_nodes}
+    read = {
+        each.name for each in manifest.sources.values() if each.source_name == "statistics" and each.unique_id in above
+    }
+    return [each for each in statistics.COMPUTATIONS if each.name in read]
+
+
+def _exclude(*selectors: str) -> list[str]:
+    return ["--exclude", *selectors] if selectors else []
+
+
+def _run_dbt(connection: psycopg.Connection[Any], project: Path, manifest: Any, *command: str) -> None:
+    outcome = _invoke(project, *command, manifest=manifest)
     if not outcome.success:
         raise BuildFailed(_explain(connection, outcome))
-    if not has_seeds or is_full:
-        connection.execute(sql.SQL("comment on schema seeds is {}").format(sql.Literal(wanted)))
 
 
 def _folder() -> Path:
     return config.settings().home / "dbt"
 
 
-def _invoke(project: Path, *command: str) -> Any:
-    """Run a dbt command in this process. Imported here: dbt takes seconds to import."""
+def _invoke(project: Path, *command: str, manifest: Any = None) -> Any:
+    """Run a dbt command in this process, on a project already read when its manifest is given.
+
+    Imported here: dbt takes seconds to import.
+    """
     from dbt.cli.main import dbtRunner
 
     folder = _folder()
@@ -149,10 +184,10 @@ def _invoke(project: Path, *command: str) -> Any:
         *("--log-level", "none"),
         *("--log-level-file", "info"),
     ]
-    if command[0] == "build":
+    if command[0] in ("build", "parse"):
         arguments += ["--threads", THREADS, "--no-write-json"]
     with _environment(_profile()):
-        return dbtRunner().invoke(arguments)
+        return dbtRunner(manifest=manifest).invoke(arguments)
 
 
 def _profile() -> dict[str, str]:

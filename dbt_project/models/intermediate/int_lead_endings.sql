@@ -1,0 +1,147 @@
+{{
+    config(
+        unique_key=['lead_key', 'ending'],
+        scope_column='person_key',
+        scope_from=['fct_leads', 'fct_touchpoints'],
+        scope_sql="select person_key
+            from marts.fct_orders
+            where order_key in (select order_key from marts_changes.fct_orders)",
+        track=['person_key', 'ended_month'],
+        indexes=[{'columns': ['person_key']}, {'columns': ['ended_month']}],
+    )
+}}
+
+with
+
+leads as (
+    select
+        *,
+        least(disqualified_at, recycled_at) as given_up_at
+    from {{ ref('fct_leads') }}
+    where {{ in_scope('person_key') }}
+),
+
+touchpoints as (
+    select * from {{ ref('fct_touchpoints') }}
+    where {{ in_scope('person_key') }}
+),
+
+orders as (
+    select distinct
+        person_key,
+        ordered_at
+    from {{ ref('fct_orders') }}
+    where is_counted and opportunity_key is null and {{ in_scope('person_key') }}
+),
+
+pauses as (
+    select
+        lead_key,
+        touched_at,
+        touched_at + interval '{{ var("attribution_silence_days") }} days' as silent_at,
+        lead(touched_at) over (partition by lead_key order by touched_at, source_system, touch_id) as next_touched_at
+    from touchpoints
+    where lead_key is not null
+),
+
+-- The first silence of a cycle: what the person does afterwards does not change it, so past months stay as they were.
+silences as (
+    select distinct on (leads.lead_key)
+        leads.lead_key,
+        leads.person_key,
+        leads.created_at,
+        'silent' as ending,
+        pauses.touched_at as last_touched_at,
+        pauses.silent_at as ended_at
+    from leads
+    inner join pauses on leads.lead_key = pauses.lead_key
+    where
+        (pauses.next_touched_at is null or pauses.next_touched_at >= pauses.silent_at)
+        and (leads.opportunity_at is null or leads.opportunity_at >= pauses.silent_at)
+        and (leads.given_up_at is null or leads.given_up_at >= pauses.silent_at)
+    order by leads.lead_key, pauses.silent_at
+),
+
+endings as (
+    select * from silences
+
+    union all
+
+    select
+        leads.lead_key,
+        leads.person_key,
+        leads.created_at,
+        'given up' as ending,
+        leads.given_up_at as last_touched_at,
+        leads.given_up_at as ended_at
+    from leads
+    left join silences on leads.lead_key = silences.lead_key
+    where
+        leads.given_up_at is not null
+        and (leads.opportunity_at is null or leads.opportunity_at >= leads.given_up_at)
+        and silences.lead_key is null
+
+    union all
+
+    select
+        lead_key,
+        person_key,
+        created_at,
+        'lost' as ending,
+        lost_at as last_touched_at,
+        lost_at as ended_at
+    from leads
+    where lost_at is not null and won_at is null
+),
+
+steps as (
+    select
+        endings.lead_key,
+        endings.ending,
+        touchpoints.channel,
+        row_number() over journey as step_no,
+        lag(touchpoints.channel) over journey as previous_channel
+    from endings
+    inner join touchpoints
+        on
+            endings.person_key = touchpoints.person_key
+            and endings.last_touched_at >= touchpoints.touched_at
+            and endings.last_touched_at - interval '{{ var("attribution_window_days") }} days' <= touchpoints.touched_at
+    window journey as (
+        partition by endings.lead_key, endings.ending
+        order by touchpoints.touched_at, touchpoints.source_system, touchpoints.touch_id
+    )
+),
+
+-- A touch of the same channel as the one before changes no removal effect.
+journeys as (
+    select
+        lead_key,
+        ending,
+        array_agg(channel order by step_no) as channels
+    from steps
+    where channel is distinct from previous_channel
+    group by lead_key, ending
+),
+
+final as (
+    select
+        endings.lead_key,
+        endings.ending,
+        endings.person_key,
+        journeys.channels,
+        endings.ending <> 'lost' as is_without_opportunity,
+        endings.ending <> 'lost' and not exists (
+            select 1 from orders
+            where
+                orders.person_key = endings.person_key
+                and orders.ordered_at >= endings.created_at
+                and orders.ordered_at < endings.ended_at
+        ) as is_without_order,
+        endings.ended_at,
+        date_trunc('month', {{ reporting_date('endings.ended_at') }}::timestamp)::date as ended_month
+    from endings
+    inner join journeys on endings.lead_key = journeys.lead_key and endings.ending = journeys.ending
+)
+
+select * from final

@@ -1,0 +1,133 @@
+"""The step between two runs of dbt: what it computes, what it leaves alone, and what it says when it cannot."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import psycopg
+import pytest
+
+from funnel import config, ledger, statistics
+
+from .conftest import rows
+
+BUILD = ledger.Build(2, datetime(2026, 3, 1, tzinfo=UTC), False, 0, 0)
+FULL = replace(BUILD, build_id=1, is_full=True)
+computed: list[str] = []
+
+
+def shares(group: Sequence[statistics.Row]) -> Iterator[dict[str, Any]]:
+    """Each row's share of its group; notes which groups it was asked for."""
+    computed.append(group[0]["month"])
+    total = sum(row["number"] for row in group)
+    for row in group:
+        yield {"name": row["name"], "share": float(row["number"]) / float(total)}
+
+
+SHARES = statistics.Computation(
+    name="shares",
+    reads=("numbers",),
+    inputs="select * from intermediate.numbers",
+    order=("name",),
+    group="month",
+    changed=("select month from marts_changes.numbers",),
+    columns={"month": "text", "name": "text", "share": "numeric"},
+    key=("month", "name"),
+    compute=shares,
+)
+
+
+@pytest.fixture
+def builder(warehouse: str) -> Iterator[psycopg.Connection[Any]]:
+    """The builder's connection, beside two months of numbers."""
+    computed.clear()
+    with psycopg.connect(config.dsn("builder"), autocommit=True) as connection:
+        connection.execute("create table intermediate.numbers (month text, name text, number integer)")
+        connection.execute("create table marts_changes.numbers (month text)")
+        connection.execute(
+            "insert into intermediate.numbers values ('jan', 'a', 1), ('jan', 'b', 2), ('feb', 'a', 1), ('feb', 'b', 1)"
+        )
+        yield connection
+
+
+def test_only_groups_whose_inputs_changed_are_computed(builder: psycopg.Connection[Any]) -> None:
+    """An incremental step leaves what a full one would, and lists the keys that differ and no others."""
+    assert statistics.run(builder, FULL, [SHARES]) == {"shares": 4}
+    third = Decimal("0.333333333333")
+    assert rows("select * from statistics.shares order by month, name") == [
+        ("feb", "a", Decimal("0.5")), ("feb", "b", Decimal("0.5")),
+        ("jan", "a", third), ("jan", "b", Decimal("0.666666666667")),
+    ]  # fmt: skip
+    computed.clear()
+    assert statistics.run(builder, BUILD, [SHARES]) == {"shares": 0}
+    assert computed == []
+
+    builder.execute("truncate marts_changes.shares")
+    builder.execute("update intermediate.numbers set number = 3 where month = 'feb' and name = 'b'")
+    builder.execute("insert into intermediate.numbers values ('mar', 'a', 7)")
+    builder.execute("insert into marts_changes.numbers values ('feb'), ('feb'), ('mar'), (null)")
+    assert statistics.run(builder, BUILD, [SHARES]) == {"shares": 3}
+    assert computed == ["feb", "mar"]
+    assert rows("select month, name, build_id from marts_changes.shares order by 1, 2") == [
+        ("feb", "a", 2), ("feb", "b", 2), ("mar", "a", 2),
+    ]  # fmt: skip
+
+    builder.execute("delete from intermediate.numbers where month = 'mar' or (month = 'feb' and name = 'a')")
+    statistics.run(builder, BUILD, [SHARES])
+    kept = rows("select * from statistics.shares order by month, name")
+    assert kept == [("feb", "b", 1), ("jan", "a", third), ("jan", "b", Decimal("0.666666666667"))]
+    assert statistics.run(builder, FULL, [SHARES]) == {"shares": 0}
+    assert rows("select * from statistics.shares order by month, name") == kept
+
+
+def test_a_table_of_another_shape_is_made_anew(builder: psycopg.Connection[Any]) -> None:
+    statistics.run(builder, FULL, [SHARES])
+    other = replace(SHARES, columns={**SHARES.columns, "reason": "text"}, compute=lambda group: [
+        {"name": row["name"], "share": None, "reason": "thin"} for row in group
+    ])  # fmt: skip
+    assert statistics.run(builder, BUILD, [other]) == {"shares": 4}
+    assert rows("select distinct share, reason from statistics.shares") == [(None, "thin")]
+
+
+def test_what_cannot_be_computed_names_the_statistic_and_the_group(builder: psycopg.Connection[Any]) -> None:
+    builder.execute("update intermediate.numbers set number = 0 where month = 'jan'")
+    with pytest.raises(statistics.StatisticsFailed) as failure:
+        statistics.run(builder, FULL, [SHARES])
+    told = str(failure.value)
+    assert told.startswith("Statistic shares could not be computed for month jan: ZeroDivisionError")
+    assert "What to do: look at its rows of this group in numbers" in told
+    # Nothing of it is left.
+    assert rows("select to_regclass('statistics.shares')") == [(None,)]
+
+    with pytest.raises(statistics.StatisticsFailed, match="Statistic shares could not be read or written"):
+        statistics.run(builder, FULL, [replace(SHARES, inputs="select * from intermediate.nothing")])
+
+
+def test_infinity_is_no_value(builder: psycopg.Connection[Any]) -> None:
+    endless = replace(SHARES, compute=lambda group: [{"name": "a", "share": float("inf")}])
+    with pytest.raises(statistics.StatisticsFailed, match=r"shares .* month feb: ValueError: share came out as inf"):
+        statistics.run(builder, FULL, [endless])
+
+
+def test_statistics_are_read_in_staging_and_read_nothing_that_waits_for_them(manifest: dict[str, Any]) -> None:
+    """What the second run of dbt builds is not there yet when a statistic is computed."""
+    tables = {
+        node["name"]: unique_id
+        for unique_id, node in manifest["sources"].items()
+        if node["source_name"] == "statistics"
+    }
+    assert set(tables) == {each.name for each in statistics.COMPUTATIONS}
+    parents = {name: set(node["depends_on"].get("nodes", ())) for name, node in manifest["nodes"].items()}
+    later = set(tables.values())
+    while more := {name for name, above in parents.items() if above & later} - later:
+        later |= more
+    later = {name.split(".")[2] for name in later}
+    built = {node["name"] for node in manifest["nodes"].values() if node["resource_type"] == "model"}
+    for each in statistics.COMPUTATIONS:
+        assert set(each.reads) <= built - later, each.name
+        assert each.name not in built
+        assert all(name in f"{each.inputs} {each.changed}" for name in each.reads), each.name
+        assert set(each.key) <= set(each.columns), each.name
+        assert not {"real", "double precision", "float"} & set(each.columns.values()), each.name
