@@ -532,3 +532,27 @@ def orders(scenario: Scenario, as_of: datetime, known_at: datetime | None = None
             )
         )
     return sorted(found, key=lambda order: order.order_id)
+
+
+def pipeline(
+    scenario: Scenario, as_of: datetime, known_at: datetime | None = None, zone: str = "UTC"
+) -> dict[tuple[date, str], Money]:
+    """What each open deal stood at, at the end of every day up to `as_of`; the rate is that of its creation.
+
+    Worked out at `known_at` for all days at once: who was deleted since is nowhere, and a deal that somebody closed
+    afterwards with an earlier date was open until then.
+    """
+    cut, known = _cuts(scenario, as_of, known_at)
+    found: dict[tuple[date, str], Money] = {}
+    last = day_of(cut - 1, zone)
+    for deal in _known_deals(scenario, cut, known):
+        created = day_of(deal.created_at, zone)
+        day = created
+        while day <= last:
+            end = day_start(day + timedelta(1), zone)
+            if deal.entered_at is not None and deal.entered_at < end:
+                break
+            amount = [value for at, value in deal.amounts if at < end][-1]
+            found[day, deal.opportunity_id] = Money(created, deal.currency, Decimal(amount))
+            day += timedelta(1)
+    return found

@@ -299,6 +299,32 @@ def test_every_opportunity(company: Pipeline, scenario: Scenario, now: datetime)
     assert found == expected
 
 
+def test_the_pipeline_of_every_day(company: Pipeline, scenario: Scenario, now: datetime) -> None:
+    """No build was published for the days before the last: they come from history, changes of amounts and late closes too."""
+    rates = Rates()
+    expected = {
+        key: (money.amount, money.currency, rates.convert(money.amount, money.currency, money.rate_day))
+        for key, money in truth.pipeline(scenario, now).items()
+    }
+    found = {
+        (row["date_day"], row["opportunity_id"]): (row["amount_local"], row["currency_code"], row["amount"])
+        for row in rows(
+            "select daily.*, opportunity_id from bi.fct_opportunities_daily as daily "
+            "inner join bi.fct_opportunities using (opportunity_key)"
+        )
+    }
+    assert len({day for day, _ in expected}) > 80
+    assert len(expected) > 1_000
+    assert found == expected
+    assert rows("select distinct date_day from bi.fct_opportunities_daily where not is_reconstructed") == [
+        {"date_day": ANCHOR - timedelta(days=1)}
+    ]
+    assert rows(
+        "select count(*)::int as n from bi.fct_opportunities_daily "
+        "where weighted_amount > amount or weighted_amount is null or expected_close_date is null and stage is null"
+    ) == [{"n": 0}]
+
+
 def test_credit_is_conserved(company: Pipeline) -> None:
     assert (
         rows(

@@ -10,8 +10,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
+from funnel import config, publish
 from sandbox import process
 from tests.end_to_end.pipeline import Pipeline, rows
 
@@ -309,8 +311,34 @@ def test_read_equals_loaded_plus_quarantined(company: Pipeline) -> None:
     assert sum(load.rows_quarantined for load in company.loads) == 0
 
 
+def snapshots() -> list[dict[str, Any]]:
+    return rows(
+        """
+        select daily.date_day::text, opportunity_id, daily.amount, daily.probability, daily.is_reconstructed
+        from bi.fct_opportunities_daily as daily inner join bi.fct_opportunities using (opportunity_key)
+        order by opportunity_id, date_day
+        """
+    )
+
+
+def test_an_open_deal_has_a_row_every_day_though_nobody_touched_it_and_runs_were_missed(company: Pipeline) -> None:
+    """O1 was open from the 8th to the 19th, Dora's deal unchanged for a month; builds ran on six mornings only."""
+    found: dict[Decimal, list[dict[str, Any]]] = {}
+    for row in snapshots():
+        found.setdefault(row["amount"], []).append(row)
+    # At the rate of its creation while it was open; the renewal of 2,000 lived for nine days, O5 never.
+    assert {amount: (of[0]["date_day"], of[-1]["date_day"], len(of)) for amount, of in found.items()} == {
+        Decimal(1100): ("2026-01-08", "2026-01-19", 12),
+        Decimal(500): ("2026-01-12", "2026-02-09", 29),
+        Decimal(2000): ("2026-02-01", "2026-02-09", 9),
+    }
+    on_time = {row["date_day"] for row in snapshots() if not row["is_reconstructed"]}
+    assert on_time == {"2026-01-09", "2026-01-12", "2026-01-26"}
+    assert {row["probability"] for row in snapshots()} == {Decimal("0.2")}
+
+
 def test_full_rebuild_from_raw_gives_the_identical_marts(company: Pipeline) -> None:
-    """Runs last: what the six incremental builds left is what a build from nothing makes."""
+    """Runs late: what the six incremental builds left is what a build from nothing makes."""
     before = {mart["mart"]: marts_rows(mart["mart"]) for mart in rows("select mart from bi.data_status")}
     company.publish(full=True)
     assert len(before) > 15
@@ -323,3 +351,21 @@ def marts_rows(mart: str) -> list[str]:
         row["line"]
         for row in rows(f"select to_jsonb(mart)::text as line from marts.{mart} as mart order by 1", "builder")
     ]
+
+
+def test_what_was_shown_of_a_day_stays_though_the_vendor_rewrites_its_past(company: Pipeline) -> None:
+    """Runs last, from nothing: only what a roll-back withdrew is made again, from what is known now."""
+    shown = snapshots()
+    with psycopg.connect(config.dsn("admin")) as admin:
+        admin.execute("update raw.salesforce__opportunity_history set amount = 7 where stage = 'Qualification'")
+    company.publish(full=True)
+    assert snapshots() == shown
+    for _ in range(3):
+        publish.rollback()
+    kept = [row for row in shown if row["date_day"] <= "2026-01-26"]
+    assert snapshots() == kept
+    company.publish()
+    again = snapshots()
+    assert [row for row in again if row["date_day"] <= "2026-01-26"] == kept
+    assert {row["amount"] for row in again if row["date_day"] > "2026-01-26"} == {7}
+    assert len(again) == len(shown)

@@ -27,6 +27,7 @@ MARTS = {
     "fct_stage_events",
     "fct_leads",
     "fct_opportunities",
+    "fct_opportunities_daily",
     "fct_opportunity_lines",
     "fct_sell_through_weekly",
     "fct_attribution",

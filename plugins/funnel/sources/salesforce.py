@@ -144,6 +144,7 @@ STREAMS = (
             Column("opportunity_id", "text", "OpportunityId"),
             Column("stage", "text", "StageName"),
             Column("amount", "numeric", "Amount"),
+            Column("probability", "numeric", "Probability"),
             Column("close_date", "date", "CloseDate"),
             Column("created_at", "timestamptz", "CreatedDate"),
             Column("created_by_id", "text", "CreatedById"),

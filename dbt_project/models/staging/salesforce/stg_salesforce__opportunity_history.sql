@@ -11,6 +11,7 @@ select
 
     -- numerics
     amount as amount_local,
+    probability,
 
     -- booleans
     is_deleted,

@@ -1,0 +1,53 @@
+{#-
+  Append-only marts: a row says what was known on its day. Days that readers were shown are carried over as they stand;
+  a build computes the days after them, up to the last one complete, the missed ones too. After a roll-back the days it
+  withdrew are not published and are computed again.
+-#}
+
+{#- The last day that readers see of such a mart, as an SQL date: null before the first publication. -#}
+{% macro last_published_day(mart) %}
+    {%- set shown = published_snapshots(mart) -%}
+    {{ return("date '" ~ shown['last_day'] ~ "'" if shown else 'null::date') }}
+{% endmacro %}
+
+{#- Whether such a mart was published, and whether it was in the reporting currency of this build. -#}
+{% macro has_published_days(mart) %}{{ return(published_snapshots(mart) is not none) }}{% endmacro %}
+{% macro is_published_in_reporting_currency(mart) %}
+    {%- set shown = published_snapshots(mart) -%}
+    {{ return(shown is not none and shown['reporting_currency'] == build_context()['reporting_currency']) }}
+{% endmacro %}
+
+{% macro published_snapshots(mart) %}
+    {%- if not execute or model.resource_type == 'unit_test' -%}{{ return(none) }}{%- endif -%}
+    {%- set answer = run_query(published_snapshots_sql(mart)) -%}
+    {{ return(answer.rows[0] if answer.rows | length else none) }}
+{% endmacro %}
+
+{% macro published_snapshots_sql(mart) -%}
+    select
+        (shown.as_of at time zone build.reporting_timezone)::date - 1 as last_day,
+        build.reporting_currency
+    from ops.publication_in_effect as shown
+    inner join ops.builds as build on shown.build_id = build.build_id
+    where '{{ mart }}' = any(shown.marts)
+{%- endmacro %}
+
+{#- For `scope_sql`: the days of such a mart that are complete and that readers were not shown. -#}
+{% macro unpublished_days_sql(mart) -%}
+    select days.date_day::date
+    from ops.builds as build
+    cross join (
+        {{ published_snapshots_sql(mart) }}
+    ) as published
+    cross join lateral generate_series(
+        published.last_day + interval '1 day',
+        (build.as_of at time zone build.reporting_timezone)::date - 1,
+        interval '1 day'
+    ) as days (date_day)
+    where build.build_id = {build_id}
+{%- endmacro %}
+
+{#- The last day that is over, in the reporting time zone; as_of lies within a day after that zone was changed. -#}
+{% macro last_day() -%}
+    (({{ as_of() }} at time zone {{ reporting_timezone() }})::date - 1)
+{%- endmacro %}

@@ -1,0 +1,163 @@
+{{
+    config(
+        unique_key=['date_day', 'opportunity_key'],
+        scope_column='date_day',
+        scope_sql=unpublished_days_sql('fct_opportunities_daily'),
+    )
+}}
+{%- set published_day = last_published_day('fct_opportunities_daily') %}
+
+with
+
+{% if is_full_build() -%}
+opportunities as (
+    select * from {{ ref('fct_opportunities') }}
+),
+{%- else -%}
+-- Open on a day that nobody was shown: open still, or closed since.
+opportunity_keys as (
+    select opportunity_key
+    from {{ ref('fct_opportunities') }}
+    where closed_date is null or closed_date > {{ published_day }}
+    union
+    select opportunity_key
+    from marts_changes.fct_opportunities
+),
+
+opportunities as (
+    select opportunities.*
+    from opportunity_keys
+    inner join {{ ref('fct_opportunities') }} as opportunities
+        on opportunity_keys.opportunity_key = opportunities.opportunity_key
+),
+{%- endif %}
+
+-- At the end of a day the last state known by then holds; the first one since the deal was created.
+states as (
+    select
+        states.*,
+        {{ reporting_date('states.known_at') }} as known_on,
+        lead({{ reporting_date('states.known_at') }}) over in_order as next_on,
+        row_number() over in_order as state_no,
+        bool_or(states.is_closed) over (partition by states.opportunity_key) as has_closed_state
+    from opportunities
+    inner join {{ ref('int_opportunity_states') }} as states
+        on opportunities.opportunity_key = states.opportunity_key
+    window in_order as (partition by states.opportunity_key order by states.known_at, states.state_id)
+),
+
+held as (
+    select
+        opportunities.opportunity_key,
+        opportunities.region,
+        opportunities.opportunity_type,
+        opportunities.currency_code,
+        opportunities.created_date,
+        case
+            when states.state_id is not null then states.stage
+            when opportunities.is_open then opportunities.stage
+        end as stage,
+        case when states.state_id is not null then states.amount_local else opportunities.amount_local end as amount_local,
+        coalesce(
+            states.probability,
+            case
+                when opportunities.is_open and (states.state_id is null or states.stage = opportunities.stage)
+                    then opportunities.probability
+            end
+        ) as probability,
+        case
+            when states.state_id is not null then states.expected_close_date
+            when opportunities.is_open then opportunities.expected_close_date
+        end as expected_close_date,
+        greatest(
+            opportunities.created_date,
+            case when states.state_no > 1 then states.known_on end,
+            ({{ published_day }} + interval '1 day')::date
+        ) as first_day,
+        -- A deal whose closing no history tells of was open until the day of its close.
+        least(
+            states.next_on,
+            ({{ last_day() }} + interval '1 day')::date,
+            case when not coalesce(states.has_closed_state, false) then opportunities.closed_date end
+        ) as end_day
+    from opportunities
+    left join states on opportunities.opportunity_key = states.opportunity_key
+    where not coalesce(states.is_closed, false)
+),
+
+computed as (
+    select
+        held.opportunity_key,
+        held.region,
+        held.opportunity_type,
+        held.stage,
+        held.currency_code,
+        trim_scale(held.amount_local * rates.rate) as amount,
+        trim_scale(held.amount_local) as amount_local,
+        trim_scale(held.probability) as probability,
+        trim_scale(held.amount_local * rates.rate * held.probability) as weighted_amount,
+        held.first_day + days.day_no < {{ last_day() }} as is_reconstructed,
+        held.first_day + days.day_no as date_day,
+        held.created_date,
+        held.expected_close_date
+    from held
+    -- An open deal stands at the rate of its creation.
+    left join {{ ref('int_currency_rates_daily') }} as rates
+        on held.created_date = rates.date_day and held.currency_code = rates.currency_code
+    cross join lateral generate_series(0, held.end_day - held.first_day - 1) as days (day_no)
+),
+
+snapshots as (
+    select * from computed
+    {%- if is_full_build() and has_published_days('fct_opportunities_daily') %}
+
+    union all
+
+    -- What readers were shown stands as it stood; another reporting currency counts it anew, at the rates it had.
+    select
+        carried.opportunity_key,
+        carried.region,
+        carried.opportunity_type,
+        carried.stage,
+        carried.currency_code,
+        {% if is_published_in_reporting_currency('fct_opportunities_daily') -%}
+        carried.amount,
+        carried.amount_local,
+        carried.probability,
+        carried.weighted_amount,
+        {%- else -%}
+        trim_scale(carried.amount_local * rates.rate) as amount,
+        carried.amount_local,
+        carried.probability,
+        trim_scale(carried.amount_local * rates.rate * carried.probability) as weighted_amount,
+        {%- endif %}
+        carried.is_reconstructed,
+        carried.date_day,
+        carried.created_date,
+        carried.expected_close_date
+    from {{ published_rows('bi', 'fct_opportunities_daily') }} as carried
+    left join {{ ref('int_currency_rates_daily') }} as rates
+        on carried.created_date = rates.date_day and carried.currency_code = rates.currency_code
+    where carried.date_day <= {{ published_day }}
+    {%- endif %}
+),
+
+final as (
+    select
+        opportunity_key,
+        region,
+        opportunity_type,
+        stage,
+        currency_code,
+        amount,
+        amount_local,
+        probability,
+        weighted_amount,
+        is_reconstructed,
+        date_day,
+        created_date,
+        expected_close_date
+    from snapshots
+)
+
+select * from final
