@@ -193,6 +193,41 @@ def test_funnel_totals(company: Pipeline) -> None:
     ) == [{"channel": "Paid Search", "won": 1, "amount": 1200}, {"channel": "Partner", "won": 1, "amount": 300}]
 
 
+def test_months_and_both_clocks(company: Pipeline) -> None:
+    """All five leads came in January, and so did the deals; O5 has no lead and is told apart."""
+    assert rows(
+        "select month_start::text, sum(spend) as spend, sum(leads)::int as leads, sum(lost)::int as lost "
+        "from bi.fct_funnel_monthly group by 1 order by 1"
+    ) == [
+        {"month_start": "2026-01-01", "spend": 245, "leads": 5, "lost": 0},
+        {"month_start": "2026-02-01", "spend": 0, "leads": 0, "lost": 1},
+    ]
+    assert rows(
+        "select channel, activity_count, in_cohort_and_month, cohort_count, cohort_without_lead "
+        "from bi.fct_funnel_bridge where stage = 'won' order by 1"
+    ) == [
+        dict(
+            zip(
+                ("channel", "activity_count", "in_cohort_and_month", "cohort_count", "cohort_without_lead"),
+                (channel, 1, 1, 1, without_lead),
+                strict=True,
+            )
+        )
+        for channel, without_lead in (("Paid Search", 0), ("Partner", 1))
+    ]
+    assert rows(
+        "select channel, leads, reached, rate, is_mature from bi.fct_funnel_cohorts "
+        "where stage = 'won' and age_days = 14 and channel in ('Outbound', 'Paid Search') order by 1"
+    ) == [
+        {"channel": "Outbound", "leads": 1, "reached": 0, "rate": 0, "is_mature": True},
+        {"channel": "Paid Search", "leads": 1, "reached": 0, "rate": 0, "is_mature": True},
+    ]
+    assert rows(
+        "select reached, rate from bi.fct_funnel_cohorts "
+        "where stage = 'won' and age_days = 30 and channel = 'Paid Search'"
+    ) == [{"reached": 1, "rate": 1}]
+
+
 def test_orders(company: Pipeline) -> None:
     """S1 is Ana's, less its discount and the refund a week later; S2 bills deal O1 and is not revenue a second time."""
     found = rows(

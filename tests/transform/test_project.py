@@ -32,9 +32,14 @@ MARTS = {
     "fct_sell_through_weekly",
     "fct_attribution",
     "fct_funnel_daily",
+    "fct_funnel_monthly",
+    "fct_funnel_cohorts",
+    "fct_funnel_bridge",
     "fct_funnel_stages",
     "rpt_channel_return",
     "rpt_restatement",
+    "rpt_sales_velocity",
+    "rpt_retail_gap",
 }
 
 

@@ -1,4 +1,4 @@
-{{ config(unique_key=['product_key']) }}
+{{ config(unique_key=['product_key'], track=['product_group']) }}
 
 with
 
