@@ -22,7 +22,7 @@ help: ## this list
 
 # --- running -----------------------------------------------------------------------------------------------------
 
-.PHONY: new-source record demo files inbox-check up down status dsn ingest build publish rollback replay airflow env docs
+.PHONY: new-source record demo files inbox-check up down status dsn ingest build publish rollback replay airflow env docs metrics
 demo: $(VENV)/.runtime ## install, start, load 90 days, build, audit, publish and print the funnel
 	$(FUNNEL) demo
 
@@ -74,6 +74,9 @@ replay: $(VENV)/.runtime ## load what was landed and never loaded, without the v
 
 docs: $(VENV)/.runtime ## Data Docs of Great Expectations and the documentation of dbt
 	$(FUNNEL) docs
+
+metrics: $(VENV)/.runtime ## validate the metrics of dbt_project/models/semantic, against the warehouse where one runs
+	$(FUNNEL) metrics
 
 # --- proving -----------------------------------------------------------------------------------------------------
 

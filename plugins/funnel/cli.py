@@ -139,6 +139,12 @@ def _docs(_: argparse.Namespace) -> None:
     print(f"Great Expectations: {quality.build_data_docs(config.settings().home / 'docs' / 'expectations')}")
 
 
+def _metrics(_: argparse.Namespace) -> None:
+    from funnel import metrics
+
+    print(metrics.Metrics().validate(with_warehouse=metrics.is_published()))
+
+
 def _airflow(chosen: argparse.Namespace) -> None:
     from funnel import services
 
@@ -221,6 +227,7 @@ def _parser() -> argparse.ArgumentParser:
     add("rollback", _rollback, "return to the publication before")
     add("replay", _replay, "load what was landed and never loaded, oldest first, without asking a vendor")
     add("docs", _docs, "write the documentation of dbt and the Data Docs of Great Expectations")
+    add("metrics", _metrics, "validate the metrics, against the warehouse where one runs")
     new_source = add("new-source", _new_source, "write the files of a source that does not exist yet")
     new_source.add_argument("name", help="small letters and underscores, for instance acme_ads")
     record = add("record", _record, "write what a vendor answers as scrubbed fixtures that replay")

@@ -24,9 +24,9 @@ from funnel import config, ledger, load, statistics
 PROJECT = config.REPOSITORY / "dbt_project"
 THREADS = "2"
 SAMPLE_ROWS = 5
-# Rates are quoted weekly and reach the marts by the days they change; unit tests touch no row. Any other change of the
-# project changes what old rows mean, so that everything is built again.
-HARMLESS = ("currency_rates.csv", "_unit_tests.yml")
+# Rates are quoted weekly and reach the marts by the days they change; unit tests and metrics touch no row. Any other
+# change of the project changes what old rows mean, so that everything is built again.
+HARMLESS = ("currency_rates.csv", "_unit_tests.yml", "_metrics.yml")
 # What depends on a statistic, and is built after it.
 STATISTICS = "source:statistics+"
 
@@ -81,6 +81,18 @@ def docs(project_dir: Path | None = None) -> Path:
     if not outcome.success:
         raise BuildFailed(f"dbt could not write its documentation: {outcome.exception or outcome.result}")
     return _folder() / "target" / "static_index.html"
+
+
+def semantic_manifest(project_dir: Path | None = None) -> str:
+    """What the project says of metrics, as the text that MetricFlow reads. Asks no database."""
+    from dbt.contracts.graph.semantic_manifest import SemanticManifest
+
+    read = _invoke(Path(project_dir or PROJECT), "parse")
+    if not read.success:
+        raise BuildFailed(f"dbt could not read the project: {read.exception}\nWhat to do: correct the file it names.")
+    path = _folder() / "semantic_manifest.json"
+    SemanticManifest(read.result).write_json_to_file(str(path))
+    return path.read_text()
 
 
 def fingerprint(project: Path) -> str:

@@ -2,6 +2,7 @@
 
 import csv
 import random
+import re
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from zoneinfo import ZoneInfo
 import psycopg
 import pytest
 
-from funnel import config
+from funnel import config, metrics
 from sandbox import process, truth
 from sandbox.scenario import Scenario, build
 from tests.end_to_end.office_hours import business_seconds, sla_minutes
@@ -611,6 +612,152 @@ def process_names(company: Pipeline) -> set[str]:
             found |= {f"{given} {family}"} | {record["properties"].get("phone")}
         after = page.get("paging", {}).get("next", {}).get("after")
     return {text for text in found if text and text != "None None"}
+
+
+def test_metrics_say_what_the_marts_say(company: Pipeline) -> None:
+    """MetricFlow's statements, run as readers run them, against the columns of the marts themselves."""
+    asked = metrics.Metrics()
+    assert asked.validate(with_warehouse=True).answered == len(asked.names()) > 50
+    measures = (
+        *("spend", "impressions", "clicks", "platform_conversions", "sessions", "leads", "mqls", "sals", "sqls"),
+        *("opportunities", "pipeline_amount", "won", "won_amount", "lost", "orders", "order_amount", "retail_amount"),
+    )
+    by_channel = asked.ask([*measures, "revenue", "overclaim_ratio"], ["metric_time__month", "funnel_cell__channel"])
+    assert {
+        (row["metric_time__month"].date(), row["funnel_cell__channel"]): [row[name] for name in measures]
+        for row in by_channel
+    } == {
+        (row["month_start"], row["channel"]): [row[name] for name in measures]
+        for row in rows(
+            f"select month_start, channel, {', '.join(f'sum({name}) as {name}' for name in measures)} "
+            "from bi.fct_funnel_monthly group by 1, 2"
+        )
+    }
+    assert all(row["revenue"] == (row["won_amount"] or 0) + (row["order_amount"] or 0) for row in by_channel)
+    assert any(row["overclaim_ratio"] for row in by_channel)
+
+    cell = ["metric_time__month", "selling_cell__region", "selling_cell__channel"]
+    figures = ("open_opportunities", "win_rate", "average_won_amount", "cycle_days", "velocity")
+    of_selling = {tuple(row[name] for name in cell): row for row in asked.ask(figures, cell)}
+    shown = rows("select * from bi.rpt_sales_velocity")
+    assert len(of_selling) == len(shown) > 50
+    for row in shown:
+        month = datetime.combine(row["month_start"], time(), UTC)
+        found = of_selling[month, row["region"], row["channel"]]
+        for name in figures:
+            if name != "velocity" or row["velocity"] is not None:
+                assert found[name] == (None if row[name] is None else pytest.approx(float(row[name]), rel=1e-9)), name
+
+    returns = asked.ask(["attributed_revenue", "attributed_spend", "roas"], ["return_cell__channel"])
+    assert {row["return_cell__channel"]: (row["attributed_revenue"], row["attributed_spend"]) for row in returns} == {
+        row["channel"]: (row["revenue"], row["spend"])
+        for row in rows(
+            "select channel, sum(revenue) as revenue, sum(spend) as spend from bi.rpt_channel_return "
+            "where model = 'linear' group by 1"
+        )
+    }
+    [mature] = rows(
+        "select sum(reached) / sum(leads) as rate from bi.fct_funnel_cohorts "
+        "where is_mature and stage = 'mql' and age_days = 30"
+    )
+    [told] = asked.ask(["cohort_mql_rate", "lead_response_minutes", "sla_breach_rate"])
+    assert told["cohort_mql_rate"] == pytest.approx(float(mature["rate"]))
+    [responses] = rows(
+        "select avg(response_business_minutes) as minutes, avg(is_sla_breached::integer) as rate from bi.fct_leads "
+        "where mql_at is not null"
+    )
+    assert told["lead_response_minutes"] == pytest.approx(float(responses["minutes"]))
+    assert told["sla_breach_rate"] == pytest.approx(float(responses["rate"]))
+
+
+GUIDE_QUESTIONS = {1, 2, 4, 5, 6, 7, 9, 10}
+GUIDE = Path(__file__).parents[2] / "docs/analyst_guide.md"
+
+
+def guide() -> dict[int, str]:
+    """The number of every question of the guide and the statement that answers it."""
+    parts = re.split(r"^## (\d+)\. ", GUIDE.read_text(), flags=re.M)[1:]
+    found = {
+        int(number): re.findall(r"```sql\n(.*?)```", text, re.S)
+        for number, text in zip(parts[::2], parts[1::2], strict=True)
+    }
+    assert all(len(blocks) == 1 for blocks in found.values()), "a question has one answer"
+    return {number: blocks[0] for number, blocks in found.items()}
+
+
+def test_the_guide_answers_with_the_truth(company: Pipeline, scenario: Scenario, now: datetime) -> None:
+    answers = {number: rows(statement) for number, statement in guide().items()}
+    assert set(answers) == GUIDE_QUESTIONS
+    assert all(answers.values())
+    rates = Rates()
+
+    # 1: reach beside revenue, per month.
+    counts = truth.monthly_counts(scenario, now)
+    reach: dict[date, int] = defaultdict(int)
+    for row in truth.spend(scenario, now, ANCHOR - timedelta(days=DAYS), ANCHOR - timedelta(days=1)):
+        reach[row.day.replace(day=1)] += row.impressions
+    for row in answers[1]:
+        month = counts.get(row["month_start"], truth.MonthCounts())
+        amount = sum((rates.convert(one.amount, one.currency, one.rate_day) for one in month.won_amounts), Decimal())
+        assert (row["impressions"], row["leads"], row["mqls"], row["won"], row["won_amount"]) == (
+            reach[row["month_start"]], month.leads, month.mqls, month.won, amount,
+        )  # fmt: skip
+
+    # 2: lengths of journeys, per channel.
+    cycles = truth.lead_cycles(scenario, now)
+    lengths: dict[str, list[int]] = defaultdict(list)
+    for cycle in cycles:
+        if cycle.won_at:
+            lengths[cycle.channel].append((cycle.won_at.date() - cycle.created_at.date()).days)
+    assert {row["channel"]: (row["won"], row["median_days"]) for row in answers[2]} == {
+        channel: (len(days), sorted(days)[(len(days) + 1) // 2 - 1]) for channel, days in lengths.items()
+    }
+
+    # 4: nobody sends sell-through, so that the covered share is unknown and not 1.
+    assert {row["sell_through_amount"] for row in answers[4]} == {None}
+    assert {row["covered_rate"] for row in answers[4]} == {None}
+    own = sum(
+        rates.convert(order.paid, order.currency, order.ordered_at.date())
+        - sum(rates.convert(back.amount, back.currency, back.rate_day) for back in order.back)
+        for order in truth.orders(scenario, now)
+        if order.is_revenue
+    )
+    assert sum(row["own_ecommerce_amount"] for row in answers[4]) == own
+
+    # 5: both clocks, per month and stage.
+    both: dict[tuple[date, str], list[int]] = defaultdict(lambda: [0, 0, 0, 0])
+    for (month_start, _, stage), cell in truth.bridge(scenario, now).items():
+        figures = (cell.activity, cell.from_earlier, cell.in_later, cell.cohort)
+        both[month_start, stage] = [one + other for one, other in zip(both[month_start, stage], figures, strict=True)]
+    assert {
+        (row["month_start"], row["stage"]): [
+            row["activity_count"], row["from_earlier_cohorts"], row["in_later_months"], row["cohort_count"],
+        ]
+        for row in answers[5]
+    } == both  # fmt: skip
+
+    # 6: whatever the model, what is given away is what was earned.
+    revenue = own + sum(
+        rates.convert(one.amount, one.currency, one.rate_day) for month in counts.values() for one in month.won_amounts
+    )
+    assert sum(row["revenue_low"] for row in answers[6]) <= revenue <= sum(row["revenue_high"] for row in answers[6])
+    assert any(row["revenue_low"] < row["revenue_high"] for row in answers[6])
+
+    # 7: MQLs and those that sales has answered, per region.
+    waiting: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    for cycle in cycles:
+        if cycle.mql_at:
+            waiting[cycle.region][0] += 1
+            waiting[cycle.region][1] += cycle.first_response_at is not None
+    assert {row["region"]: [row["mqls"], row["answered"]] for row in answers[7]} == waiting
+
+    # 9: read at one moment, nothing has changed since it was first reported.
+    assert {row["days_changed"] for row in answers[9]} == {0}
+    assert {row["as_known"] - row["as_first_reported"] for row in answers[9]} == {0}
+
+    # 10: all marts, complete to the midnight at which the company was read.
+    assert {(row["data_as_of"], row["last_audit_passed"]) for row in answers[10]} == {(now, True)}
+    assert {row["mart"] for row in answers[10]} >= {"fct_funnel_daily", "fct_funnel_bridge", "rpt_retail_gap"}
 
 
 # Runs last: another zone is a full build of its own. Casablanca sets its clocks back on 2026-02-15 and forward on

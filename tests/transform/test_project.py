@@ -159,3 +159,16 @@ def test_seeds_are_described_column_by_column(manifest: dict[str, Any]) -> None:
             assert list(node["columns"]) == header, node["name"]
             assert node["description"].startswith("One row per "), node["name"]
             assert set(node["config"]["column_types"]) == set(header), node["name"]
+
+
+def test_every_metric_says_its_formula_and_its_limits(manifest: dict[str, Any]) -> None:
+    found = manifest["metrics"].values()
+    assert len(found) > 50
+    for metric in found:
+        assert metric["label"], metric["name"]
+        formula, limits, _ = metric["description"].partition("Limits: ")
+        assert len(formula) > 20, metric["name"]
+        assert limits, f"{metric['name']} says no limits"
+        # A change of what is defined here makes no build a full one, which goes by the ending.
+        assert metric["original_file_path"].endswith("_metrics.yml")
+    assert len({metric["label"] for metric in found}) == len(found)
