@@ -44,13 +44,14 @@
     {%- endif -%}
 
     {%- if existing is none -%}
-        {% call statement('create') %}{{ create_keyed_table_sql(target, unique_key, sql) }}{% endcall %}
+        {% call statement('create') %}{{ create_keyed_table_sql(target, sql) }}{% endcall %}
         {%- set columns = column_names(target) -%}
         {% call statement('main') %}
             insert into {{ target }} ({{ column_list(columns) }})
             select {{ column_list(columns) }} from ({{ sql }}) as new_rows
         {% endcall %}
         {#- After the rows: an index over all of them is built several times faster than row by row. -#}
+        {% call statement('key') %}alter table {{ target }} add primary key ({{ unique_key | join(', ') }}){% endcall %}
         {% do create_indexes(target) %}
         {% call statement('changes') %}{{ create_changes_sql(changes, target, unique_key + track, recreate=true) }}{% endcall %}
     {%- else -%}
@@ -60,6 +61,8 @@
             create temporary table {{ name }}__new (like {{ target }}) on commit drop;
             insert into {{ name }}__new ({{ column_list(columns) }})
             select {{ column_list(columns) }} from ({{ sql }}) as new_rows;
+            {#- Of two rows with one key the one that is stored already would hide the other. #}
+            create unique index on {{ name }}__new ({{ unique_key | join(', ') }});
             analyze {{ name }}__new;
         {% endcall %}
         {% call statement('main') %}{{ apply_differences_sql(name, target, columns, changes, unique_key, track, is_scoped) }}{% endcall %}
@@ -139,13 +142,12 @@
 {% endmacro %}
 
 
-{% macro create_keyed_table_sql(target, unique_key, sql) %}
+{% macro create_keyed_table_sql(target, sql) %}
     {%- if config.get('contract').enforced %}
-    create table {{ target }} {{ get_table_columns_and_constraints() }};
+    create table {{ target }} {{ get_table_columns_and_constraints() }}
     {%- else %}
-    create table {{ target }} as select * from ({{ sql }}) as model_rows with no data;
+    create table {{ target }} as select * from ({{ sql }}) as model_rows with no data
     {%- endif %}
-    alter table {{ target }} add primary key ({{ unique_key | join(', ') }})
 {% endmacro %}
 
 

@@ -1,0 +1,52 @@
+-- Amounts in the reporting currency = the vendors' amounts at the rate of their own day: spend and what platforms claim on
+-- the day of the spend, an open deal on that of its creation, a closed one on that of its close, an order on its own.
+
+with
+
+rates as (
+    select * from {{ ref('int_currency_rates_daily') }}
+),
+
+differences as (
+    select
+        'fct_ad_stats_daily' as mart,
+        spent.campaign_key as row_key,
+        spent.date_day,
+        spent.spend as amount,
+        spent.spend_local * rates.rate as expected
+    from {{ ref('fct_ad_stats_daily') }} as spent
+    left join rates on spent.date_day = rates.date_day and spent.currency_code = rates.currency_code
+    where {{ in_tested_days('spent.date_day') }} and spent.spend is distinct from spent.spend_local * rates.rate
+
+    union all
+
+    select
+        'fct_opportunities' as mart,
+        deals.opportunity_key as row_key,
+        coalesce(deals.closed_date, deals.created_date) as date_day,
+        deals.amount,
+        deals.amount_local * rates.rate as expected
+    from {{ ref('fct_opportunities') }} as deals
+    left join rates
+        on coalesce(deals.closed_date, deals.created_date) = rates.date_day and deals.currency_code = rates.currency_code
+    where
+        {{ in_changes_of('fct_opportunities', 'opportunity_key', 'deals.opportunity_key') }}
+        and deals.amount is distinct from deals.amount_local * rates.rate
+
+    union all
+
+    select
+        'fct_orders' as mart,
+        orders.order_key || ':' || orders.order_line as row_key,
+        orders.ordered_date as date_day,
+        orders.net_amount as amount,
+        orders.amount_local * rates.rate as expected
+    from {{ ref('fct_orders') }} as orders
+    left join rates on orders.ordered_date = rates.date_day and orders.currency_code = rates.currency_code
+    where
+        {{ in_changes_of('fct_orders', 'order_key', 'orders.order_key') }}
+        and orders.refund_amount = 0
+        and orders.net_amount is distinct from orders.amount_local * rates.rate
+)
+
+select * from differences

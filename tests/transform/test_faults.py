@@ -1,0 +1,330 @@
+"""Deliberate faults in models, each of which a named test or expectation must stop before anything is published.
+
+A fault is one edit of one model. It is caught by a unit test of dbt, by a test that every build runs on the data of the
+worked example, or by an expectation of the audit; which one is said beside it. `make test-all` runs them.
+"""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import psycopg
+import pytest
+import yaml
+
+from funnel import config, quality, transform
+from sandbox import process
+from tests.conftest import REPOSITORY, fresh_warehouse
+from tests.end_to_end.pipeline import Pipeline
+
+pytestmark = pytest.mark.soak
+
+MODELS = Path("models")
+STORE = "faultless"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """`model` with `right` written as `wrong`; `caught_by` names a test of dbt or is the text of an expectation."""
+
+    name: str
+    model: str
+    right: str
+    wrong: str
+    caught_by: str
+
+
+FAULTS = [
+    # Rows lost or multiplied.
+    Fault(
+        "campaign_versions_overlap_for_a_day",
+        "marts/fct_ad_stats_daily",
+        "stats.date_day < versions.valid_to",
+        "stats.date_day <= versions.valid_to",
+        "spend_stands_at_the_rate_of_its_day",
+    ),
+    Fault(
+        "campaigns_without_a_version_are_dropped",
+        "marts/fct_ad_stats_daily",
+        "left join versions\n        on",
+        "inner join versions\n        on",
+        "spend_stands_at_the_rate_of_its_day",
+    ),
+    Fault(
+        "an_account_read_twice_counts_twice",
+        "marts/fct_ad_stats_daily",
+        "select distinct on (date_day, platform, ad_account_id, campaign_id)\n        *,",
+        "select\n        *,",
+        "spend_stands_at_the_rate_of_its_day",
+    ),
+    Fault(
+        "days_without_spend_lose_their_leads",
+        "marts/fct_funnel_daily",
+        "full outer join events_by_day using",
+        "left join events_by_day using",
+        "assert_funnel_counts_reconcile",
+    ),
+    Fault(
+        "days_without_leads_lose_their_sessions",
+        "marts/fct_funnel_daily",
+        "full outer join sessions_by_day using",
+        "left join sessions_by_day using",
+        "spend_is_split_by_region_without_losing_a_cent_or_a_click",
+    ),
+    Fault(
+        "an_order_is_counted_by_its_lines",
+        "marts/fct_funnel_daily",
+        "count(distinct order_key) as orders",
+        "count(*) as orders",
+        "assert_orders_reconcile",
+    ),
+    Fault(
+        "touches_of_nobody_we_know_are_dropped",
+        "marts/fct_touchpoints",
+        "inner join people on",
+        "inner join (select * from people where account_key is not null) as people on",
+        "touches in = touches out",
+    ),
+    Fault(
+        "leads_without_a_region_are_dropped",
+        "marts/fct_leads",
+        "inner join people on staged.person_key = people.person_key",
+        "inner join people on staged.person_key = people.person_key and people.region <> 'Unknown'",
+        "assert_people_and_leads_reconcile",
+    ),
+    Fault(
+        "an_order_without_lines_vanishes",
+        "marts/fct_orders",
+        "where orders.order_key not in (select order_key from known_lines)",
+        "where false",
+        "an_order_line_is_what_was_paid_less_what_came_back",
+    ),
+    # Its second row stands beside one that is stored already.
+    Fault(
+        "a_rate_is_carried_a_day_too_long",
+        "intermediate/int_currency_rates_daily",
+        "- quoted.rate_date - 1",
+        "- quoted.rate_date",
+        "Model int_currency_rates_daily could not be built",
+    ),
+    # The wrong clock.
+    Fault(
+        "won_on_the_day_of_creation",
+        "marts/fct_funnel_daily",
+        "closed_date as date_day",
+        "created_date as date_day",
+        "assert_funnel_counts_reconcile",
+    ),
+    Fault(
+        "the_latest_mql_instead_of_the_first",
+        "marts/fct_leads",
+        "min(occurred_at) filter (where stage = 'mql')",
+        "max(occurred_at) filter (where stage = 'mql')",
+        "a_lead_takes_each_stage_at_its_earliest_time",
+    ),
+    Fault(
+        "a_days_version_is_described_a_day_late",
+        "marts/dim_campaigns_history",
+        "(fetched_at at time zone 'UTC')::date - 1 as described_date",
+        "(fetched_at at time zone 'UTC')::date as described_date",
+        "a_new_name_begins_a_version_the_day_before_it_was_read",
+    ),
+    Fault(
+        "days_in_utc_whatever_the_reporting_zone",
+        "marts/fct_leads",
+        "{{ reporting_date('staged.created_at') }} as created_date",
+        "staged.created_at::date as created_date",
+        "days_are_those_of_the_reporting_zone",
+    ),
+    Fault(
+        "a_week_has_six_days",
+        "marts/fct_funnel_daily",
+        "round(weeks.sales_amount * (days.day_no + 1) / 7, 4)",
+        "round(weeks.sales_amount * (days.day_no + 1) / 6, 4)",
+        "a_week_of_sell_through_is_spread_evenly_over_its_days",
+    ),
+    Fault(
+        "an_inferred_stage_takes_the_last_time",
+        "marts/fct_stage_events",
+        "order by later.step_no\n",
+        "order by later.step_no desc\n",
+        "a_skipped_stage_is_inferred_when_the_next_one_is_reached",
+    ),
+    # Money.
+    Fault(
+        "spend_keeps_its_own_currency",
+        "marts/fct_ad_stats_daily",
+        "trim_scale(stats.spend_local * rates.rate) as spend",
+        "trim_scale(stats.spend_local) as spend",
+        "assert_money_is_converted",
+    ),
+    Fault(
+        "claimed_value_keeps_its_own_currency",
+        "marts/fct_ad_stats_daily",
+        "trim_scale(stats.platform_conversion_value_local * rates.rate)",
+        "trim_scale(stats.platform_conversion_value_local)",
+        "spend_stands_at_the_rate_of_its_day",
+    ),
+    Fault(
+        "deals_keep_their_own_currency",
+        "marts/fct_opportunities",
+        "opportunities.amount_local * rates.rate as amount",
+        "opportunities.amount_local as amount",
+        "assert_money_is_converted",
+    ),
+    Fault(
+        "refunds_are_forgotten",
+        "marts/fct_orders",
+        "- case when refunded.order_key is null then 0 else refunded.refund_amount end\n        ) as net_amount",
+        ") as net_amount",
+        "net_is_what_discounts_and_refunds_leave",
+    ),
+    Fault(
+        "discounts_are_forgotten",
+        "marts/fct_orders",
+        "(lines.gross_local - lines.discount_local) * rates.rate",
+        "lines.gross_local * rates.rate",
+        "net_is_what_discounts_and_refunds_leave",
+    ),
+    Fault(
+        "chances_are_percentages",
+        "marts/fct_opportunities",
+        "trim_scale(described.probability) as probability",
+        "trim_scale(described.probability * 100) as probability",
+        "probability_is_a_share",
+    ),
+    Fault(
+        "weighted_by_percentages",
+        "marts/fct_opportunities",
+        "described.amount * described.probability",
+        "described.amount * described.probability * 100",
+        "probability_is_a_share",
+    ),
+    # Meaning.
+    Fault(
+        "renewals_are_new_business",
+        "marts/fct_funnel_daily",
+        "where opportunity_type <> 'renewal'",
+        "where true",
+        "assert_funnel_counts_reconcile",
+    ),
+    Fault(
+        "an_invoice_of_a_deal_is_revenue_again",
+        "marts/fct_funnel_daily",
+        "where is_counted and opportunity_key is null and",
+        "where is_counted and",
+        "assert_orders_reconcile",
+    ),
+    Fault(
+        "cancelled_orders_are_revenue",
+        "marts/fct_funnel_daily",
+        "where is_counted and opportunity_key is null and",
+        "where opportunity_key is null and",
+        "spend_is_split_by_region_without_losing_a_cent_or_a_click",
+    ),
+    Fault(
+        "won_and_lost_change_places",
+        "marts/fct_funnel_daily",
+        "case when is_won then 'won' else 'lost' end as step",
+        "case when is_won then 'lost' else 'won' end as step",
+        "assert_funnel_counts_reconcile",
+    ),
+    Fault(
+        "a_closed_cycle_stays_open",
+        "intermediate/int_person_events",
+        "not is_closer and was_closed as starts_cycle",
+        "not is_closer and was_closed and event_no = 1 as starts_cycle",
+        "a_response_opens_a_cycle_only_while_none_is_open",
+    ),
+    Fault(
+        "no_source_is_a_zero",
+        "marts/fct_funnel_daily",
+        "case when {{ has_leads }} then coalesce(events_by_day.leads, 0) end as leads",
+        "coalesce(events_by_day.leads, 0) as leads",
+        "what_is_not_configured_is_null_and_not_zero",
+    ),
+]
+
+
+def unit_tests() -> set[str]:
+    """Names of all unit tests of the project."""
+    files = (transform.PROJECT / "models").rglob("*_unit_tests.yml")
+    return {test["name"] for path in files for test in yaml.safe_load(path.read_text())["unit_tests"]}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project that faults are written into."""
+    copy = tmp_path_factory.mktemp("faults") / "dbt_project"
+    shutil.copytree(transform.PROJECT, copy, ignore=shutil.ignore_patterns("target", "logs"))
+    return copy
+
+
+@pytest.fixture(scope="module")
+def example(cluster_home: Path, project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The worked example, read and built without fault, kept as a template; yields the name of the database in use."""
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        fresh_warehouse(cluster_home, patch, tmp_path_factory.mktemp("example")),
+    ):
+        sandbox = process.start("worked_example", 7, date(2026, 1, 5))
+        try:
+            Pipeline(sandbox, project).day(date(2026, 2, 27), reach_back=60)
+        finally:
+            sandbox.stop()
+        built = transform.build(project_dir=project)
+        quality.require(quality.check_marts(built.build_id))
+        name = config.settings().warehouse_database
+        with maintenance() as connection:
+            # dbt and Great Expectations keep sessions for the next time.
+            connection.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", (name,))
+            connection.execute(f"create database {STORE} template {name}".encode())
+        yield name
+        with maintenance() as connection:
+            connection.execute(f"drop database {STORE}".encode())
+
+
+def maintenance() -> psycopg.Connection[tuple[object, ...]]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WAREHOUSE_DATABASE", "postgres")
+        return psycopg.connect(config.dsn("admin"), autocommit=True)
+
+
+@pytest.fixture
+def faultless(example: str) -> None:
+    """The worked example as it was before the last fault."""
+    with maintenance() as connection:
+        connection.execute(f"drop database {example} with (force)".encode())
+        connection.execute(f"create database {example} template {STORE}".encode())
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_fault_is_caught(fault: Fault, project: Path, faultless: None) -> None:
+    path = project / MODELS / f"{fault.model}.sql"
+    right = path.read_text()
+    assert right.count(fault.right) == 1, f"{fault.model} holds {fault.right!r} {right.count(fault.right)} times"
+    path.write_text(right.replace(fault.right, fault.wrong))
+    try:
+        assert fault.caught_by in found_by(project, fault.caught_by)
+    finally:
+        path.write_text(right)
+
+
+def found_by(project: Path, expected: str) -> str:
+    """What the project's tests say: the unit test of that name alone, or else a build with its audit."""
+    if expected in unit_tests():
+        outcome = transform._invoke(project, "test", "--select", expected)
+        failed = [result.node.name for result in outcome.result.results if str(result.status) == "fail"]
+        return " ".join(failed)
+    try:
+        built = transform.build(project_dir=project)
+    except transform.BuildFailed as error:
+        return str(error)
+    return quality.check_marts(built.build_id).text()
+
+
+def test_there_are_thirty_faults() -> None:
+    assert len({fault.name for fault in FAULTS}) == len(FAULTS) >= 30
+    assert all((REPOSITORY / "dbt_project" / MODELS / f"{fault.model}.sql").exists() for fault in FAULTS)
