@@ -2,8 +2,27 @@
 
 import great_expectations.expectations as gxe
 
+MODELS = [
+    "first",
+    "last",
+    "last_non_direct",
+    "linear",
+    "position",
+    "time_decay",
+    "u_shaped",
+    "w_shaped",
+    "full_path",
+    "markov",
+    "shapley",
+]
+
 CRITICAL = {
     "rows": [
+        gxe.ExpectColumnValuesToNotBeNull(
+            column="credit",
+            description="every touch has its credit",
+            notes="By markov a path has none while a channel of it has no removal effect: statistics are out of date.",
+        ),
         gxe.ExpectColumnValuesToBeBetween(
             column="credit",
             min_value=0,
@@ -13,7 +32,7 @@ CRITICAL = {
         ),
         gxe.ExpectColumnValuesToBeInSet(
             column="model",
-            value_set=["first", "last", "linear", "position"],
+            value_set=MODELS,
             description="every model is one we explain",
             notes="Readers choose by these names.",
         ),
@@ -84,6 +103,7 @@ BELIEVABLE = [
     {
         "conversion_id": "o1:won",
         "converted_key": "o1",
+        "computed_key": "o1",
         "opportunity_key": "o1",
         "conversion_type": "won",
         "converted_at": "2026-01-05 18:00+00",
@@ -95,11 +115,13 @@ BELIEVABLE = [
         "credit": 1,
         "credited_amount": 1100,
         "converted_month": "2026-01-01",
+        "touched_month": "2026-01-01",
     }
-    for model in ("first", "last", "linear", "position")
+    for model in MODELS
 ]
 
 POISON = {
+    "every touch has its credit": [{"credit": None, "credited_amount": None}],
     "credit lies between 0 and 1": [{"credit": 1.5}, {"touch_id": "t2", "credit": -0.5, "credited_amount": 0}],
     "every model is one we explain": [{"model": "gut feeling"}],
     "credit adds up to one": [{"credit": 0.9}],

@@ -30,6 +30,13 @@ CRITICAL = {
             description="revenue in = revenue out",
             notes="Every model gives away all won deals and orders without a deal, with (unattributed), and no more.",
         ),
+        gxe.ExpectColumnValuesToBeBetween(
+            column="costs_lost",
+            min_value=-0.000001,
+            max_value=0.000001,
+            description="costs in = costs out",
+            notes="What was filed for the month is charged to somebody, by every model, and to nobody twice.",
+        ),
     ],
 }
 
@@ -51,7 +58,9 @@ BATCHES = {
             months.month_start,
             models.model,
             coalesce(months.spend, 0) - coalesce(returns.spend, 0) as spend_lost,
-            coalesce(months.revenue, 0) - coalesce(returns.revenue, 0) as revenue_lost
+            coalesce(months.revenue, 0) - coalesce(returns.revenue, 0) as revenue_lost,
+            coalesce((select sum(amount) from intermediate.int_costs where month_start = months.month_start), 0)
+            - coalesce(returns.costs, 0) as costs_lost
         from (
             select
                 month_start,
@@ -61,9 +70,14 @@ BATCHES = {
             where {is_touched.month_start.rpt_channel_return.fct_funnel_daily}
             group by month_start
         ) as months
-        cross join (values ('first'), ('last'), ('linear'), ('position')) as models (model)
+        cross join (
+            values
+            ('first'), ('last'), ('last_non_direct'), ('linear'), ('position'), ('time_decay'), ('u_shaped'),
+            ('w_shaped'), ('full_path'), ('markov'), ('shapley')
+        ) as models (model)
         left join (
-            select month_start, model, sum(spend) as spend, sum(revenue) as revenue
+            select
+                month_start, model, sum(spend) as spend, sum(revenue) as revenue, sum(costs) as costs
             from marts.rpt_channel_return
             where {is_touched.month_start.rpt_channel_return.fct_funnel_daily}
             group by month_start, model
@@ -87,7 +101,19 @@ BELIEVABLE = [
         "platform_claimed_value": 2200,
         "overclaim_ratio": 2,
     }
-    for model in ("first", "last", "linear", "position")
+    for model in (
+        "first",
+        "last",
+        "last_non_direct",
+        "linear",
+        "position",
+        "time_decay",
+        "u_shaped",
+        "w_shaped",
+        "full_path",
+        "markov",
+        "shapley",
+    )
 ]
 
 _FIRST, *_OTHERS = BELIEVABLE
@@ -100,5 +126,6 @@ POISON = {
     "the range over the models is a range": [{**_FIRST, "roas_low": 12}, *_OTHERS],
     "spend in = spend out": [{**_FIRST, "spend": 0}, *_OTHERS],
     "revenue in = revenue out": [{**_FIRST, "revenue": 1260}, *_OTHERS],
+    "costs in = costs out": [{**_FIRST, "costs": 1}, *_OTHERS],
     "platforms claim at most ten times what was won": [{**each, "overclaim_ratio": 11} for each in BELIEVABLE],
 }

@@ -290,10 +290,20 @@ def test_attribution(company: Pipeline) -> None:
     assert credits("won", "last", 1200) == [0, 0, 1]
     assert credits("won", "linear", 1200) == [third, third, third]
     assert credits("won", "position", 1200) == [Decimal("0.4"), Decimal("0.2"), Decimal("0.4")]
+    assert credits("won", "last_non_direct", 1200) == [0, 0, 1]
+    # The lead was created by the first touch, the opportunity after the second, and closed after the third.
+    assert credits("won", "u_shaped", 1200) == [Decimal("0.8"), Decimal("0.1"), Decimal("0.1")]
+    assert credits("won", "w_shaped", 1200) == [Decimal("0.6"), Decimal("0.3"), Decimal("0.1")]
+    assert credits("won", "full_path", 1200) == [Decimal("0.5"), Decimal("0.25"), Decimal("0.25")]
+    # Three channels that one deal came by, and no other journey has ended: each is indispensable.
+    assert credits("won", "shapley", 1200) == credits("won", "markov", 1200) == [third, third, third]
+    decayed = [0.5 ** ((20 - day) / 7) for day in (5 + 10 / 24, 7 + 12 / 24, 9 + 15 / 24)]
+    assert credits("won", "time_decay", 1200) == [round(Decimal(each / sum(decayed)), 4) for each in decayed]
     assert credits("opportunity", "position", 1200) == [Decimal("0.5"), Decimal("0.5")]
     assert rows(
-        "select distinct credit, channel from bi.fct_attribution "
-        "where conversion_type = 'won' and credited_amount = 300"
+        "select distinct attribution.credit, attribution.channel from bi.fct_attribution as attribution "
+        "inner join bi.fct_opportunities as opportunities using (opportunity_key) "
+        "where attribution.conversion_type = 'won' and opportunities.amount = 300"
     ) == [{"credit": 1, "channel": "(unattributed)"}]
     assert {
         row["total"]

@@ -106,6 +106,7 @@ steps as (
         on
             endings.person_key = touchpoints.person_key
             and endings.last_touched_at >= touchpoints.touched_at
+            and endings.ended_at > touchpoints.touched_at
             and endings.last_touched_at - interval '{{ var("attribution_window_days") }} days' <= touchpoints.touched_at
     window journey as (
         partition by endings.lead_key, endings.ending

@@ -1,9 +1,9 @@
 -- Per conversion and model, credits add up to exactly 1 and amounts to the deal's; no touch is credited with what came
--- before it; every conversion has all four models.
+-- before it; every conversion has every model.
 
 with
 
-credits as (
+credits as not materialized (
     select * from {{ ref('fct_attribution') }}
     where {{ in_changes_of('fct_attribution', 'conversion_id', 'conversion_id') }}
 ),
@@ -15,9 +15,10 @@ opportunities as not materialized (
 orders as (
     select
         order_key,
-        sum(net_amount) as amount
+        sum(net_amount) as amount,
+        bool_and(is_counted and opportunity_key is null) as is_conversion
     from {{ ref('fct_orders') }}
-    where order_key in (select converted_key from credits)
+    where {{ in_changes_of('fct_attribution', 'converted_key', 'order_key') }}
     group by order_key
 ),
 
@@ -27,6 +28,7 @@ sums as (
         credits.model,
         sum(credits.credit) as credit,
         sum(credits.credited_amount) as credited_amount,
+        count(*) filter (where credits.credit is null) as n_without,
         min(coalesce(opportunities.amount, orders.amount)) as amount
     from credits
     left join opportunities on credits.opportunity_key = opportunities.opportunity_key
@@ -38,10 +40,10 @@ wrong_sums as (
     select
         conversion_id,
         model,
-        'credit ' || credit || ', amount ' || coalesce(credited_amount::text, 'null')
+        'credit ' || coalesce(credit::text, 'null') || ', amount ' || coalesce(credited_amount::text, 'null')
         || ' of ' || coalesce(amount::text, 'null') as problem
     from sums
-    where credit <> 1 or credited_amount is distinct from amount
+    where credit is distinct from 1 or n_without > 0 or credited_amount is distinct from amount
 ),
 
 too_late as (
@@ -54,42 +56,63 @@ too_late as (
     where touchpoints.touched_at >= credits.converted_at
 ),
 
-uncredited as (
-    select
-        opportunities.opportunity_key as conversion_id,
-        'all' as model,
-        'conversion without credits' as problem
+expected as (
+    select opportunity_key || ':opportunity' as conversion_id
     from opportunities
     where
-        {{ in_changes_of('fct_opportunities', 'opportunity_key', 'opportunities.opportunity_key') }}
-        and opportunities.opportunity_type <> 'renewal'
-        and (
-            select count(*)
-            from (
-                select distinct
-                    attribution.conversion_id,
-                    attribution.model
-                from {{ ref('fct_attribution') }} as attribution
-                where attribution.opportunity_key = opportunities.opportunity_key
-            ) as credited
-        ) <> case when opportunities.is_won then 8 else 4 end
+        {{ in_changes_of('fct_opportunities', 'opportunity_key', 'opportunity_key') }}
+        and opportunity_type <> 'renewal'
+
+    union all
+
+    select opportunity_key || ':won' as conversion_id
+    from opportunities
+    where
+        {{ in_changes_of('fct_opportunities', 'opportunity_key', 'opportunity_key') }}
+        and opportunity_type <> 'renewal'
+        and is_won
+
+    union all
+
+    select order_key || ':order' as conversion_id
+    from {{ ref('fct_orders') }}
+    where
+        {{ in_changes_of('fct_orders', 'order_key', 'order_key') }}
+        and is_counted
+        and opportunity_key is null
+    group by order_key
 ),
 
-uncredited_orders as (
+uncredited as (
     select
-        orders.order_key as conversion_id,
-        'all' as model,
-        'order without credits' as problem
-    from {{ ref('fct_orders') }} as orders
+        expected.conversion_id,
+        models.model,
+        'conversion without credits' as problem
+    from expected
+    cross join (values {{ attribution_models() }}) as models (model)
+    where not exists (
+        select 1 from {{ ref('fct_attribution') }} as attribution
+        where attribution.conversion_id = expected.conversion_id and attribution.model = models.model
+    )
+),
+
+-- What was a conversion once and is none any more, such as an order that was cancelled.
+unexpected as (
+    select distinct
+        credits.conversion_id,
+        credits.model,
+        'credits without a conversion' as problem
+    from credits
+    left join opportunities on credits.converted_key = opportunities.opportunity_key
+    left join orders on credits.converted_key = orders.order_key
     where
-        {{ in_changes_of('fct_orders', 'order_key', 'orders.order_key') }}
-    group by orders.order_key
-    having
-        (
-            select count(distinct attribution.model)
-            from {{ ref('fct_attribution') }} as attribution
-            where attribution.converted_key = orders.order_key
-        ) <> case when bool_and(orders.is_counted and orders.opportunity_key is null) then 4 else 0 end
+        case credits.conversion_type
+            when 'order' then not coalesce(orders.is_conversion, false)
+            else
+                opportunities.opportunity_key is null
+                or opportunities.opportunity_type = 'renewal'
+                or (credits.conversion_type = 'won' and not opportunities.is_won)
+        end
 )
 
 select * from wrong_sums
@@ -98,4 +121,4 @@ select * from too_late
 union all
 select * from uncredited
 union all
-select * from uncredited_orders
+select * from unexpected

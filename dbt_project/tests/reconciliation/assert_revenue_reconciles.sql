@@ -27,6 +27,6 @@ select
     won.amount as won,
     returned.amount as returned
 from won
-cross join (values ('first'), ('last'), ('linear'), ('position')) as models (model)
+cross join (values {{ attribution_models() }}) as models (model)
 left join returned on won.month_start = returned.month_start and models.model = returned.model
 where coalesce(won.amount, 0) <> coalesce(returned.amount, 0)

@@ -1,0 +1,312 @@
+"""Ten thousand generated journeys through the models' own SQL, against packages nobody here wrote."""
+
+import random
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from funnel import config, ledger, statistics, transform
+from tests.conftest import fresh_warehouse
+
+CHANNELS = ("Direct", "Email", "Events", "Outbound", "Paid Search", "Paid Social", "Referral")
+JOURNEYS = 10_000
+CLOSE = datetime(2026, 3, 30, 12, tzinfo=UTC)
+BUILD = ledger.Build(1, datetime(2026, 4, 1, tzinfo=UTC), True, 0, 0)
+WINDOW = timedelta(days=180)
+
+
+@dataclass(frozen=True)
+class Journey:
+    """A person's touches in their order; two in ten came at the moment of the one before, some long ago."""
+
+    number: int
+    touches: tuple[tuple[datetime, str], ...]
+    lead_at: datetime
+    opportunity_at: datetime
+    is_won: bool
+
+    @property
+    def counted(self) -> tuple[tuple[datetime, str], ...]:
+        return tuple(each for each in self.touches if CLOSE - WINDOW <= each[0] < CLOSE)
+
+    @property
+    def channels(self) -> list[str]:
+        return [channel for _, channel in self.counted]
+
+
+def journeys() -> Iterator[Journey]:
+    chance = random.Random(11)
+    for number in range(JOURNEYS):
+        times = sorted(CLOSE - timedelta(minutes=chance.randint(1, 80 * 24 * 60)) for _ in range(chance.randint(1, 9)))
+        for place in range(1, len(times)):
+            if chance.random() < 0.2:
+                times[place] = times[place - 1]
+        if chance.random() < 0.1:
+            times.insert(0, CLOSE - WINDOW - timedelta(minutes=chance.randint(1, 9)))
+        if chance.random() < 0.1:
+            times.append(CLOSE)
+        created = CLOSE - timedelta(minutes=chance.randint(0, 100 * 24 * 60))
+        yield Journey(
+            number,
+            tuple((time, chance.choices(CHANNELS, range(1, 8))[0]) for time in times),
+            created,
+            created + (CLOSE - created) * chance.random(),
+            number % 5 < 2,
+        )
+
+
+ALL = list(journeys())
+WON = [journey for journey in ALL if journey.is_won]
+
+
+@pytest.fixture(scope="module")
+def credits(
+    cluster_home: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, dict[tuple[int, int], float]]]:
+    """model → (journey, place on its path) → credit, as the SQL of the project and the statistics give it."""
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        fresh_warehouse(cluster_home, patch, tmp_path_factory.mktemp("attribution")),
+        psycopg.connect(config.dsn("builder"), autocommit=True) as connection,
+    ):
+        write_tables(connection)
+        with psycopg.connect(config.dsn("admin")) as admin:
+            admin.execute(
+                """
+                insert into ops.builds (
+                    as_of, is_full, since_load_id, through_load_id, reporting_currency, reporting_timezone, master_crm,
+                    sources_configured, sources_late, status, project_fingerprint, code_version
+                )
+                values (%s, true, 0, 0, 'USD', 'UTC', 'salesforce', '{}', '{}', 'building', 'test', 'test')
+                """,
+                (BUILD.as_of,),
+            )
+        names = ("int_conversion_touches", "int_lead_endings", "int_channel_transitions", "fct_attribution")
+        outcome = transform._invoke(transform.PROJECT, "compile", "--select", *names)
+        assert outcome.success, outcome.exception
+        queries = {result.node.name: result.node.compiled_code for result in outcome.result.results}
+        for name in names[:3]:
+            connection.execute(f"create table intermediate.{name} as {queries[name]}".encode())
+        statistics.run(connection, BUILD, [each for each in statistics.COMPUTATIONS if each.name == "removal_effects"])
+        connection.execute("create view staging.stg_statistics__removal_effects as table statistics.removal_effects")
+        found: dict[str, dict[tuple[int, int], float]] = defaultdict(dict)
+        for model, number, place, credit in connection.execute(
+            f"""
+            select credited.model, touches.converted_key::integer, touches.touch_no, credited.credit
+            from ({queries["fct_attribution"]}) as credited
+            inner join intermediate.int_conversion_touches as touches using (conversion_id, touch_id)
+            where credited.conversion_type = 'won' and touches.n_touches > 0
+            """.encode()
+        ):
+            found[model][number, place] = float(credit)
+        yield found
+
+
+def write_tables(connection: psycopg.Connection[Any]) -> None:
+    """What the models read, with the columns that matter to them."""
+    connection.execute(
+        """
+        create table marts.fct_touchpoints (
+            touch_id text, person_key text, lead_key text, source_system text, channel text, campaign_key text,
+            touched_at timestamptz
+        );
+        create table marts.fct_opportunities (
+            opportunity_key text, lead_key text, opportunity_type text, region text, amount numeric, is_won boolean,
+            created_at timestamptz, closed_at timestamptz
+        );
+        create table intermediate.int_opportunity_contacts (opportunity_key text, person_key text);
+        create table marts.fct_leads (
+            lead_key text, person_key text, created_at timestamptz, opportunity_at timestamptz, won_at timestamptz,
+            lost_at timestamptz, disqualified_at timestamptz, recycled_at timestamptz
+        );
+        create table marts.fct_orders (
+            order_key text, person_key text, region text, net_amount numeric, is_counted boolean, opportunity_key text,
+            ordered_at timestamptz
+        );
+        """
+    )
+    rows: dict[str, list[tuple[Any, ...]]] = {
+        "marts.fct_touchpoints": [
+            (f"{each.number}:{place:02}", key(each), cycle(each, time), "hubspot", channel, "(no campaign)", time)
+            for each in ALL
+            for place, (time, channel) in enumerate(each.touches)
+        ],
+        "marts.fct_opportunities": [
+            (key(each), key(each), "new_business", "EMEA", 100, True, each.opportunity_at, CLOSE) for each in WON
+        ],
+        "intermediate.int_opportunity_contacts": [(key(each), key(each)) for each in WON],
+        "marts.fct_leads": [
+            (key(each), key(each), each.lead_at, each.opportunity_at, *ends(each), None, None) for each in ALL
+        ],
+    }
+    # The order in which rows lie means nothing.
+    for table, lines in rows.items():
+        random.Random(5).shuffle(lines)
+        with connection.cursor() as cursor, cursor.copy(f"copy {table} from stdin".encode()) as copy:
+            for line in lines:
+                copy.write_row(line)
+
+
+def cycle(journey: Journey, touched_at: datetime) -> str | None:
+    """What lies half a year back belongs to no cycle: its silence would be a journey of its own."""
+    return key(journey) if touched_at > CLOSE - WINDOW else None
+
+
+def ends(journey: Journey) -> tuple[datetime | None, datetime | None]:
+    """When it was won, when it was lost."""
+    return (CLOSE, None) if journey.is_won else (None, CLOSE)
+
+
+def key(journey: Journey) -> str:
+    return str(journey.number)
+
+
+def unified(some: list[Journey]) -> Any:
+    """The journeys as the package marketing-attribution-models keeps them."""
+    import polars
+
+    return polars.DataFrame(
+        {
+            "journey_id": [each.number for each in some],
+            "channels": [each.channels for each in some],
+            "time_till_conv": [[(CLOSE - time).total_seconds() / 3600 for time, _ in each.counted] for each in some],
+            "has_conversion": [each.is_won for each in some],
+            "weight": 1.0,
+            "conversion_value": 1.0,
+        }
+    )
+
+
+def by_channel(credits: dict[tuple[int, int], float]) -> dict[str, float]:
+    channels = {each.number: each.channels for each in WON}
+    sums: Counter[str] = Counter()
+    for (number, place), credit in credits.items():
+        sums[channels[number][place - 1]] += credit
+    return dict(sums)
+
+
+def test_every_touch_inside_the_window_has_a_row_and_credit_adds_up(credits: dict[str, Any]) -> None:
+    expected = {(each.number, place) for each in WON for place in range(1, len(each.counted) + 1)}
+    assert len(credits) == 11
+    for model, found in credits.items():
+        assert set(found) == expected, model
+        sums: Counter[int] = Counter()
+        for (number, _), credit in found.items():
+            sums[number] += credit
+        assert all(abs(total - 1) < 1e-9 for total in sums.values()), model
+
+
+@pytest.mark.parametrize(("model", "name"), [("first", "FirstClickModel"), ("last", "LastClickModel")])
+def test_first_and_last_equal_an_independent_package(credits: dict[str, Any], model: str, name: str) -> None:
+    from mam.models import heuristics
+
+    theirs = getattr(heuristics, name)().get_aggregated_results(unified([each for each in WON if each.counted]))
+    assert by_channel(credits[model]) == pytest.approx(dict(theirs.rows()), abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("model", "name", "column"),
+    [
+        ("linear", "LinearModel", "split_value"),
+        ("position", "PositionBasedModel", "attribution_value"),
+        ("time_decay", "TimeDecayModel", "attribution_value"),
+    ],
+)
+def test_every_touch_equals_an_independent_package(credits: dict[str, Any], model: str, name: str, column: str) -> None:
+    from mam.models import heuristics
+
+    theirs = getattr(heuristics, name)().calculate(unified([each for each in WON if each.counted]))
+    if model == "linear":
+        theirs = theirs.explode("channels")
+    assert credits[model] == pytest.approx(places(theirs, column), abs=1e-9)
+
+
+def test_markov_credit_of_every_touch_equals_an_independent_package(credits: dict[str, Any]) -> None:
+    """Its chain knows the journeys that did not convert; its own share of a touch is ours."""
+    from mam.models.markov import MarkovModel
+
+    model = MarkovModel()
+    table = unified([each for each in ALL if each.counted])
+    won = [each.number for each in WON]
+    theirs = model.calculate(table)
+    assert credits["markov"] == pytest.approx(
+        places(theirs.filter(theirs["journey_id"].is_in(won)), "attribution_value"), abs=1e-9
+    )
+
+
+def places(table: Any, column: str) -> dict[tuple[int, int], float]:
+    """(journey, place) → value, of rows in the order of touches."""
+    counted: Counter[int] = Counter()
+    values = {}
+    for number, value in table.select("journey_id", column).rows():
+        counted[number] += 1
+        values[number, counted[number]] = value
+    return values
+
+
+def test_shapley_equals_an_independent_package(credits: dict[str, Any]) -> None:
+    from shapley_attribution.models.simplified import SimplifiedShapleyAttribution
+
+    some = [each.channels for each in WON if each.counted]
+    theirs = SimplifiedShapleyAttribution(normalize=False)
+    theirs.conversions_ = [True] * len(some)
+    assert by_channel(credits["shapley"]) == pytest.approx(theirs._compute_attribution(some), abs=1e-9)
+    expected = {}
+    for each in WON:
+        shares = theirs._attribute_single(each.channels)
+        for place, channel in enumerate(each.channels, 1):
+            expected[each.number, place] = shares[channel] / each.channels.count(channel)
+    assert credits["shapley"] == pytest.approx(expected, abs=1e-9)
+
+
+def test_shapes_with_milestones_are_what_their_names_say(credits: dict[str, Any]) -> None:
+    """Written down from the definition, touch by touch."""
+    shapes = {
+        "u_shaped": ({"first": 40, "lead": 40}, 20),
+        "w_shaped": ({"first": 30, "lead": 30, "opportunity": 30}, 10),
+        "full_path": ({"first": 22.5, "lead": 22.5, "opportunity": 22.5, "close": 22.5}, 10),
+    }
+    seen = set()
+    expected: dict[str, dict[tuple[int, int], float]] = defaultdict(dict)
+    for each in WON:
+        times = [time for time, _ in each.counted]
+        if not times:
+            continue
+        until_lead = [place for place, time in enumerate(times) if time <= each.lead_at]
+        until_opportunity = [place for place, time in enumerate(times) if time < each.opportunity_at]
+        milestones = {
+            "first": 0,
+            "lead": until_lead[-1] if until_lead else None,
+            "opportunity": until_opportunity[-1] if until_opportunity else None,
+            "close": len(times) - 1,
+        }
+        for model, (parts, rest) in shapes.items():
+            present = {name: share for name, share in parts.items() if milestones[name] is not None}
+            others = set(range(len(times))) - {milestones[name] for name in present}
+            share = dict.fromkeys(range(len(times)), 0.0)
+            for name, part in present.items():
+                share[milestones[name]] += part  # type: ignore[index]
+            for place in others:
+                share[place] += rest / len(others)
+            total = sum(share.values())
+            seen.add((model, len(present), bool(others)))
+            for place, part in share.items():
+                expected[model][each.number, place + 1] = part / total
+    # Two and three of three milestones and so on, each with a rest and without.
+    assert len(seen) >= 12
+    for model in shapes:
+        assert credits[model] == pytest.approx(expected[model], abs=1e-9)
+
+
+def test_last_non_direct_is_direct_only_where_all_are(credits: dict[str, Any]) -> None:
+    for each in WON:
+        channels = each.channels
+        others = [place for place, channel in enumerate(channels, 1) if channel != "Direct"]
+        for place in range(1, len(channels) + 1):
+            assert credits["last_non_direct"][each.number, place] == (place == (others or [len(channels)])[-1])
