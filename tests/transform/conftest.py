@@ -1,7 +1,8 @@
 """The dbt project on a throw-away warehouse. Raw rows are written by hand: no vendor and no load is needed here."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,32 @@ def project(tmp_path: Path) -> Path:
     copied = tmp_path / "dbt_project"
     shutil.copytree(transform.PROJECT, copied, ignore=shutil.ignore_patterns("target", "logs"))
     return copied
+
+
+@contextmanager
+def template(name: str) -> Iterator[Callable[[], None]]:
+    """Keep the database in use as a template; what is yielded puts it back as it was."""
+    used = config.settings().warehouse_database
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WAREHOUSE_DATABASE", "postgres")
+        maintenance = config.dsn("admin")
+
+    def copy(source: str, copied: str) -> None:
+        with psycopg.connect(maintenance, autocommit=True) as admin:
+            # dbt and Great Expectations keep sessions for the next time.
+            admin.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity where datname = any(%s)", ([source, copied],)
+            )
+            admin.execute(f"drop database if exists {copied}".encode())
+            admin.execute(f"create database {copied} template {source}".encode())
+            admin.execute(f"revoke all on database {copied} from public".encode())
+            roles = "pipeline, bi_reader, loader, builder, publisher"
+            admin.execute(f"grant connect, temporary on database {copied} to {roles}".encode())
+
+    copy(used, name)
+    yield lambda: copy(name, used)
+    with psycopg.connect(maintenance, autocommit=True) as admin:
+        admin.execute(f"drop database {name}".encode())
 
 
 def rows(query: str) -> list[tuple[Any, ...]]:

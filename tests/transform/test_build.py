@@ -1,6 +1,7 @@
 """What `transform.build` promises: full and incremental builds that agree, failures that say what to do."""
 
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from funnel import config, ledger, publish, transform
 from tests.conftest import fresh_warehouse
 
-from .conftest import Write, rows, writer
+from .conftest import Write, rows, template, writer
 
 CONTACT: dict[str, Any] = {
     "contact_id": "1",
@@ -54,19 +55,6 @@ def statuses() -> list[str]:
 def test_a_warehouse_without_loads_is_not_built(warehouse: str) -> None:
     with pytest.raises(ledger.LedgerError, match="Ingest a source first"):
         transform.build()
-
-
-def test_a_source_that_is_connected_later_says_0_of_the_days_before(write: Write) -> None:
-    """Nobody needs to know that its first build must be a full one."""
-    write("google_ads__campaign_stats", STATS)
-    publish_build(transform.build().build_id)
-    write("hubspot__contacts", CONTACT | {"created_at": "2026-01-04T10:00:00Z"}, load_id=2)
-    built = transform.build()
-    assert built.is_full
-    assert rows("select date_day::text, sum(leads) from marts.fct_funnel_daily group by 1 order by 1") == [
-        ("2026-01-04", 1),
-        ("2026-01-05", 0),
-    ]
 
 
 def test_orders_of_a_file_alone_fill_the_funnel(write: Write) -> None:
@@ -297,88 +285,6 @@ def test_rules_that_contradict_themselves_are_told_by_name(warehouse: str, proje
     )
     assert {next((one for one in told if name.startswith(one)), name) for name in failed} == set(told)
     assert len(failed) == len(told)
-
-
-def test_a_currency_without_a_rate_leaves_the_amount_empty(write: Write, project: Path) -> None:
-    set_rates(project, "2026-01-06,EUR,1.10")
-    write("google_ads__campaign_stats", STATS)
-    transform.build(project_dir=project)
-    assert rows("select spend_local, spend from marts.fct_ad_stats_daily") == [(Decimal(100), None)]
-
-
-def test_a_new_rate_reaches_the_days_it_changes_without_a_full_build(write: Write, project: Path) -> None:
-    set_rates(project, "2026-01-01,EUR,1.10")
-    write("google_ads__campaign_stats", STATS, STATS | {"date": "2026-01-03"})
-    publish_build(transform.build(project_dir=project).build_id)
-    set_rates(project, "2026-01-01,EUR,1.10", "2026-01-04,EUR,1.20")
-    built = transform.build(project_dir=project)
-    assert not built.is_full
-    assert rows("select date_day, spend from marts.fct_ad_stats_daily order by 1") == [
-        (date(2026, 1, 3), Decimal(110)),
-        (date(2026, 1, 5), Decimal(120)),
-    ]
-
-
-def test_a_changed_rule_rebuilds_everything(write: Write, project: Path) -> None:
-    write("hubspot__contacts", CONTACT | {"utm_source": "fair", "utm_medium": "booth"})
-    publish_build(transform.build(project_dir=project).build_id)
-    assert rows("select channel from marts.fct_leads") == [("Unknown",)]
-    with (project / "seeds/channel_rules.csv").open("a") as seed:
-        seed.write("1,utm,^fair$,,,Events\n")
-    built = transform.build(project_dir=project)
-    assert built.is_full
-    assert rows("select channel from marts.fct_leads") == [("Events",)]
-
-
-def test_a_failed_test_names_itself_its_rows_and_what_to_do(write: Write, project: Path) -> None:
-    write("hubspot__contacts", CONTACT)
-    (project / "tests/reconciliation/assert_nobody_is_known.sql").write_text(
-        "select person_key from {{ ref('dim_people') }}\n"
-    )
-    with pytest.raises(transform.BuildFailed) as failure:
-        transform.build(project_dir=project)
-    message = str(failure.value)
-    assert "assert_nobody_is_known failed on 1 rows" in message
-    assert '{"person_key": "k1"}' in message
-    assert "What to do:" in message
-    assert statuses() == ["failed"]
-
-
-def test_a_broken_model_names_itself_and_the_error(write: Write, project: Path) -> None:
-    write("hubspot__contacts", CONTACT)
-    model = project / "models/marts/dim_channels.sql"
-    model.write_text(model.read_text().replace("owner_team", "owner_tea"))
-    with pytest.raises(transform.BuildFailed, match=r"Model dim_channels could not be built: .*owner_tea"):
-        transform.build(project_dir=project)
-
-
-def test_an_unreadable_project_says_which_file(write: Write, project: Path) -> None:
-    write("hubspot__contacts", CONTACT)
-    (project / "models/marts/fct_leads.yml").write_text("models: [{name: fct_leads")
-    with pytest.raises(transform.BuildFailed, match=r"fct_leads\.yml"):
-        transform.build(project_dir=project)
-
-
-def test_what_a_failed_build_left_is_repaired_by_the_next(write: Write, project: Path) -> None:
-    """The failed build updated the first tables already; the next one must not take them for old news."""
-    write("hubspot__contacts", CONTACT)
-    publish_build(transform.build(project_dir=project).build_id)
-    write(
-        "hubspot__contacts",
-        CONTACT | {"contact_id": "2", "email_key": "ben", "_record_key": "k2"},
-        load_id=2,
-    )
-    test = project / "tests/reconciliation/assert_something.sql"
-    test.write_text("-- depends_on: {{ ref('int_person_events') }}\nselect 1 as found\n")
-    with pytest.raises(transform.BuildFailed):
-        transform.build(project_dir=project)
-    test.unlink()
-    assert rows("select count(*) from marts.fct_leads") in ([(1,)], [(2,)])
-    built = transform.build(project_dir=project)
-    assert not built.is_full
-    assert rows("select person_key from marts.fct_leads order by 1") == [("k1",), ("k2",)]
-    publish_build(built.build_id)
-    assert rows("select person_key from bi.fct_leads order by 1") == [("k1",), ("k2",)]
 
 
 def tables() -> dict[str, list[tuple[Any, ...]]]:
@@ -626,3 +532,129 @@ def test_the_documentation_is_one_file(built: None) -> None:
     page = transform.docs()
     assert page.name == "static_index.html"
     assert "rpt_restatement" in page.read_text()
+
+
+# --- what follows a publication shares one ---------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def published(
+    cluster_home: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Path, Callable[[], None]]]:
+    """Two days of Google Ads and a contact, published; yields a copy of the project and what brings the rows back."""
+    folder = tmp_path_factory.mktemp("published")
+    with pytest.MonkeyPatch.context() as patch, fresh_warehouse(cluster_home, patch, folder) as dsn:
+        write = writer(dsn)
+        write("google_ads__campaign_stats", STATS, STATS | {"date": "2026-01-03"})
+        write("hubspot__contacts", CONTACT | {"utm_source": "fair", "utm_medium": "booth"})
+        copy = fresh_project(folder / "dbt_project")
+        publish_build(transform.build(project_dir=copy).build_id)
+        with template("published") as restore:
+            yield copy, restore
+
+
+def fresh_project(folder: Path) -> Path:
+    """The project at this path, as it is, with one rate."""
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(transform.PROJECT, folder, ignore=shutil.ignore_patterns("target", "logs"))
+    set_rates(folder, "2026-01-01,EUR,1.10")
+    return folder
+
+
+@pytest.fixture
+def copied(published: tuple[Path, Callable[[], None]]) -> Path:
+    """The published warehouse as it was, and a copy of the project whose files a test may change."""
+    folder, restore = published
+    restore()
+    return fresh_project(folder)
+
+
+def insert(table: str, *lines: dict[str, Any]) -> None:
+    """Raw rows of the load after the two that are published."""
+    writer(config.dsn("admin"))(table, *lines, load_id=3)
+
+
+def test_a_source_that_is_connected_later_says_0_of_the_days_before(copied: Path) -> None:
+    """Nobody needs to know that its first build must be a full one."""
+    sessions = "select date_day::text, sum(sessions) from marts.fct_funnel_daily group by 1 order by 1"
+    assert rows(sessions) == [("2026-01-03", None), ("2026-01-05", None)]
+    key = {
+        "session_source": "google",
+        "session_medium": "cpc",
+        "campaign_id": "12",
+        "campaign_name": "Later",
+        "country_id": "DE",
+    }
+    insert("ga4__sessions", key | {"date": "2026-01-05", "property_id": "9", "channel_group": "Direct", "sessions": 5})
+    assert transform.build(project_dir=copied).is_full
+    assert rows(sessions) == [("2026-01-03", 0), ("2026-01-05", 5)]
+
+
+def test_a_currency_without_a_rate_leaves_the_amount_empty(copied: Path) -> None:
+    set_rates(copied, "2026-01-04,EUR,1.10")
+    transform.build(project_dir=copied)
+    assert rows("select spend_local, spend from marts.fct_ad_stats_daily order by date_day") == [
+        (Decimal(100), None),
+        (Decimal(100), Decimal(110)),
+    ]
+
+
+def test_a_new_rate_reaches_the_days_it_changes_without_a_full_build(copied: Path) -> None:
+    set_rates(copied, "2026-01-01,EUR,1.10", "2026-01-04,EUR,1.20")
+    built = transform.build(project_dir=copied)
+    assert not built.is_full
+    assert rows("select date_day, spend from marts.fct_ad_stats_daily order by 1") == [
+        (date(2026, 1, 3), Decimal(110)),
+        (date(2026, 1, 5), Decimal(120)),
+    ]
+
+
+def test_a_changed_rule_rebuilds_everything(copied: Path) -> None:
+    assert rows("select channel from marts.fct_leads") == [("Unknown",)]
+    with (copied / "seeds/channel_rules.csv").open("a") as seed:
+        seed.write("1,utm,^fair$,,,Events\n")
+    built = transform.build(project_dir=copied)
+    assert built.is_full
+    assert rows("select channel from marts.fct_leads") == [("Events",)]
+
+
+def test_a_failed_test_names_itself_its_rows_and_what_to_do(copied: Path) -> None:
+    (copied / "tests/reconciliation/assert_nobody_is_known.sql").write_text(
+        "select person_key from {{ ref('dim_people') }}\n"
+    )
+    with pytest.raises(transform.BuildFailed) as failure:
+        transform.build(project_dir=copied)
+    message = str(failure.value)
+    assert "assert_nobody_is_known failed on 1 rows" in message
+    assert '{"person_key": "k1"}' in message
+    assert "What to do:" in message
+    assert statuses() == ["published", "failed"]
+
+
+def test_a_broken_model_names_itself_and_the_error(copied: Path) -> None:
+    model = copied / "models/marts/dim_channels.sql"
+    model.write_text(model.read_text().replace("owner_team", "owner_tea"))
+    with pytest.raises(transform.BuildFailed, match=r"Model dim_channels could not be built: .*owner_tea"):
+        transform.build(project_dir=copied)
+
+
+def test_an_unreadable_project_says_which_file(copied: Path) -> None:
+    (copied / "models/marts/fct_leads.yml").write_text("models: [{name: fct_leads")
+    with pytest.raises(transform.BuildFailed, match=r"fct_leads\.yml"):
+        transform.build(project_dir=copied)
+
+
+def test_what_a_failed_build_left_is_repaired_by_the_next(copied: Path) -> None:
+    """The failed build updated the first tables already; the next one must not take them for old news."""
+    insert("hubspot__contacts", CONTACT | {"contact_id": "2", "email_key": "ben", "_record_key": "k2"})
+    test = copied / "tests/reconciliation/assert_something.sql"
+    test.write_text("-- depends_on: {{ ref('int_person_events') }}\nselect 1 as found\n")
+    with pytest.raises(transform.BuildFailed):
+        transform.build(project_dir=copied)
+    test.unlink()
+    assert rows("select count(*) from marts.fct_leads") in ([(1,)], [(2,)])
+    built = transform.build(project_dir=copied)
+    assert not built.is_full
+    assert rows("select person_key from marts.fct_leads order by 1") == [("k1",), ("k2",)]
+    publish_build(built.build_id)
+    assert rows("select person_key from bi.fct_leads order by 1") == [("k1",), ("k2",)]

@@ -5,24 +5,24 @@ worked example, or by an expectation of the audit; which one is said beside it. 
 """
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-import psycopg
 import pytest
 import yaml
 
-from funnel import config, quality, transform
+from funnel import quality, transform
 from sandbox import process
 from tests.conftest import REPOSITORY, fresh_warehouse
 from tests.end_to_end.pipeline import Pipeline
 
+from .conftest import template
+
 pytestmark = pytest.mark.soak
 
 MODELS = Path("models")
-STORE = "faultless"
 
 
 @dataclass(frozen=True)
@@ -363,8 +363,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def example(cluster_home: Path, project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The worked example, read and built without fault, kept as a template; yields the name of the database in use."""
+def example(
+    cluster_home: Path, project: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[], None]]:
+    """The worked example, read and built without fault; yields what brings it back."""
     with (
         pytest.MonkeyPatch.context() as patch,
         fresh_warehouse(cluster_home, patch, tmp_path_factory.mktemp("example")),
@@ -376,28 +378,14 @@ def example(cluster_home: Path, project: Path, tmp_path_factory: pytest.TempPath
             sandbox.stop()
         built = transform.build(project_dir=project)
         quality.require(quality.check_marts(built.build_id))
-        name = config.settings().warehouse_database
-        with maintenance() as connection:
-            # dbt and Great Expectations keep sessions for the next time.
-            connection.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", (name,))
-            connection.execute(f"create database {STORE} template {name}".encode())
-        yield name
-        with maintenance() as connection:
-            connection.execute(f"drop database {STORE}".encode())
-
-
-def maintenance() -> psycopg.Connection[tuple[object, ...]]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("WAREHOUSE_DATABASE", "postgres")
-        return psycopg.connect(config.dsn("admin"), autocommit=True)
+        with template("faultless") as restore:
+            yield restore
 
 
 @pytest.fixture
-def faultless(example: str) -> None:
+def faultless(example: Callable[[], None]) -> None:
     """The worked example as it was before the last fault."""
-    with maintenance() as connection:
-        connection.execute(f"drop database {example} with (force)".encode())
-        connection.execute(f"create database {example} template {STORE}".encode())
+    example()
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
