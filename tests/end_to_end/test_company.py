@@ -453,7 +453,7 @@ def test_every_opportunity(company: Pipeline, scenario: Scenario, now: datetime)
 
 
 def test_the_pipeline_of_every_day(company: Pipeline, scenario: Scenario, now: datetime) -> None:
-    """No build was published for the days before the last: they come from history, changes of amounts and late closes too."""
+    """No build was published for the days before: they come from history, changes of amounts and late closes too."""
     rates = Rates()
     expected = {
         key: (money.amount, money.currency, rates.convert(money.amount, money.currency, money.rate_day))
