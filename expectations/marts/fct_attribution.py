@@ -81,20 +81,31 @@ BATCHES = {
         select
             credited.conversion_id,
             credited.model,
-            sum(credited.credit) as credit,
-            max(coalesce(deal.amount, purchase.amount)) - sum(credited.credited_amount) as amount_lost
-        from marts.fct_attribution as credited
+            credited.credit,
+            coalesce(deal.amount, purchase.amount) - credited.credited_amount as amount_lost
+        from (
+            select
+                conversion_id,
+                model,
+                min(opportunity_key) as opportunity_key,
+                min(converted_key) as converted_key,
+                sum(credit) as credit,
+                sum(credited_amount) as credited_amount
+            from marts.fct_attribution
+            where {is_touched.conversion_id.fct_attribution}
+            group by conversion_id, model
+        ) as credited
         left join marts.fct_opportunities as deal on credited.opportunity_key = deal.opportunity_key
         left join lateral (
             select sum(net_amount) as amount from marts.fct_orders where order_key = credited.converted_key
         ) as purchase on credited.opportunity_key is null
-        where {is_touched.conversion_id.fct_attribution}
-        group by credited.conversion_id, credited.model
     """,
+    # Every model shows the same touches.
     "touches": """
         select credited.conversion_id, credited.touch_id, credited.converted_at, touch.touched_at
         from {changed.fct_attribution} as credited
         inner join marts.fct_touchpoints as touch on credited.touch_id = touch.touch_id
+        where credited.model = 'linear'
     """,
 }
 KEYS = {"conversions": ["conversion_id", "model"], "touches": ["conversion_id", "touch_id"]}
@@ -126,6 +137,6 @@ POISON = {
     "every model is one we explain": [{"model": "gut feeling"}],
     "credit adds up to one": [{"credit": 0.9}],
     "credited amounts add up to the deal or order": [{"credited_amount": 1099.99}],
-    "no credit before cause": [{"converted_at": "2026-01-05 09:59+00"}],
+    "no credit before cause": [{"model": "linear", "converted_at": "2026-01-05 09:59+00"}],
     "most credit finds a touch": [{"channel": "(unattributed)"}],
 }

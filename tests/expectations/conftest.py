@@ -147,6 +147,7 @@ def deliver(warehouse: str) -> Deliver:
 MODELS = config.REPOSITORY / "dbt_project" / "models" / "marts"
 # What suites of marts read beside marts: only the columns they read.
 INTERMEDIATE = {
+    "int_costs": "month_start date, amount numeric",
     "int_person_records": "record_id text, person_key text",
     "int_person_events": "event_id text, person_key text, starts_cycle boolean",
     "int_touches": "touch_id text, person_key text",
