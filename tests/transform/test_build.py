@@ -120,6 +120,11 @@ def test_orders_of_a_file_alone_fill_the_funnel(write: Write) -> None:
     assert rows("select month::text, team, cost_type, amount_local from staging.stg_files__costs") == [
         ("2026-01-01", "sales", "tools", 9)
     ]
+    # Nobody was reached by a channel that cost anything, and no customer is known to be a new one: every model says so.
+    assert rows(
+        "select channel, region, costs, cac, count(*) from marts.rpt_channel_return "
+        "where costs <> 0 group by 1, 2, 3, 4"
+    ) == [("(unattributed)", "(all)", 9, None, 11)]
 
 
 def test_rates_are_carried_and_converted_on_both_sides(
