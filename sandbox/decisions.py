@@ -10,17 +10,18 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
 
-Kind = Literal["touch", "mql", "sal", "sql", "disqualified", "recycled", "response"]
+Kind = Literal["touch", "mql", "sal", "sql", "disqualified", "recycled", "response", "owner"]
 
 
 @dataclass(slots=True, frozen=True)
 class Happening:
-    """Something that happened to a person; `channel` and `campaign_id` are said of touches only."""
+    """Something that happened to a person; `channel` and `campaign_id` are said of touches only, `rep_id` of owners."""
 
     at: int
     kind: Kind
     channel: str | None = None
     campaign_id: str | None = None
+    rep_id: str | None = None
 
 
 @dataclass(slots=True)
@@ -44,8 +45,8 @@ class Person:
 class Deal:
     """One opportunity, once, however many vendors hold a copy.
 
-    `entered_at` is when the final stage was entered; `close_date` is the day the rep gave as the close, which may be
-    another one, and is absent where the vendor keeps a close time instead.
+    `moves` are its stages with the moments they were entered. `entered_at` is when the final one was; `close_date` is
+    the day the rep gave as the close, which may be another one, and is absent where the vendor keeps a close time.
     """
 
     opportunity_id: str
@@ -63,3 +64,5 @@ class Deal:
     close_date: date | None = None
     is_won: bool | None = None
     removed_at: int | None = None
+    moves: list[tuple[int, str]] = field(default_factory=list)
+    lost_reason: str | None = None

@@ -99,6 +99,7 @@ PROPERTIES: dict[str, dict[str, str]] = {
         "dealstage": "enumeration",
         "pipeline": "enumeration",
         "dealtype": "enumeration",
+        "closed_lost_reason": "string",
         "closedate": "datetime",
         "hs_is_closed": "bool",
         "hs_is_closed_won": "bool",

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from sandbox.activities import log_activities, log_engagements
 from sandbox.advertising import HABITS, Source
 from sandbox.campaigns import invite
-from sandbox.clock import DAY, HOUR, MINUTE, day_of
+from sandbox.clock import DAY, HOUR, MINUTE, SECOND, day_of
 from sandbox.decisions import Kind, Person
 from sandbox.office import Firm, Office, Prospect, full_name, later, tell
 from sandbox.records import Record
@@ -371,6 +371,7 @@ def _work_lead(office: Office, rng: random.Random, journey: Journey, since: int,
     """Sales accepts, rejects, recycles, converts, or never looks."""
     roll = rng.random()
     if roll < 0.12:
+        _hand_on(office, journey, since, hours=40, share=0.4)
         return
     if roll < 0.32:
         closed = later(rng, since, 1, 60)
@@ -384,6 +385,7 @@ def _work_lead(office: Office, rng: random.Random, journey: Journey, since: int,
         _set_status(office, journey, at, "Working - Contacted")
         tell(journey.person, at, "sal")
         _log(office, journey, since, at, is_accepted=True)
+        _hand_on(office, journey, at, hours=0.4, share=0.15)
         if journey.contact is not None:
             journey.contact.change(at + 4 * MINUTE, hs_lead_status="IN_PROGRESS")
             if rng.random() < 0.35:
@@ -396,6 +398,23 @@ def _work_lead(office: Office, rng: random.Random, journey: Journey, since: int,
         _close_lead(office, rng, journey, later(rng, at, 6, 200), "disqualified", depth)
     elif roll < 0.74:
         _close_lead(office, rng, journey, later(rng, at, 6, 200), "recycled", depth)
+
+
+def _hand_on(office: Office, journey: Journey, since: int, *, hours: float, share: float) -> None:
+    """A manager gives some leads to a colleague. Salesforce writes it twice: the names, and the ids."""
+    lead, before = journey.known_lead, journey.rep
+    chance = random.Random(f"owner {office.seed} {lead.id} {since}")
+    colleagues = [one for one in office.staff.reps if one.team == before.team and one.user_id != before.user_id]
+    if chance.random() >= share:
+        return
+    after = chance.choice([one for one in colleagues if one.region == before.region] or colleagues)
+    at = since + round(chance.uniform(0.25, 1) * hours * HOUR) // SECOND * SECOND
+    users = {one.id: one.fields["Name"] for one in office.scenario.salesforce["User"].records}
+    office.add_lead_history(lead.id, at, "Owner", users[before.user_id], users[after.user_id], before.user_id)
+    office.add_lead_history(lead.id, at, "Owner", before.user_id, after.user_id, before.user_id)
+    lead.change(at, OwnerId=after.user_id)
+    tell(journey.person, at, "owner", rep_id=after.user_id)
+    journey.rep = after
 
 
 def _log(office: Office, journey: Journey, since: int, taken_up: int, *, is_accepted: bool) -> None:

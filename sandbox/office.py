@@ -238,9 +238,16 @@ class Office:
         )
 
 
-def tell(person: Person, at: int, kind: Kind, channel: str | None = None, campaign_id: str | None = None) -> None:
+def tell(
+    person: Person,
+    at: int,
+    kind: Kind,
+    channel: str | None = None,
+    campaign_id: str | None = None,
+    rep_id: str | None = None,
+) -> None:
     """Note what really happened."""
-    person.happenings.append(Happening(at, kind, channel, campaign_id))
+    person.happenings.append(Happening(at, kind, channel, campaign_id, rep_id))
 
 
 def working_time(rng: random.Random, at: float) -> int:

@@ -23,6 +23,7 @@ HUBSPOT_STAGE = {
     "Closed Won": "closedwon",
     "Closed Lost": "closedlost",
 }
+LOST_REASONS = ("Price", "Competitor", "No budget", None)
 TYPES = {
     "New Business": "new_business",
     "Existing Business": "expansion",
@@ -155,6 +156,7 @@ def open_deal(office: Office, rng: random.Random, created: int, terms: Terms) ->
             close_date,
             close.won,
             close.deleted,
+            [(created, STAGES[0]), *steps],
         )
     )
     return deal_id, close
@@ -343,8 +345,10 @@ def open_hubspot_deal(office: Office, rng: random.Random, created: int, firm: Fi
             "_labels": {contacts[0].contact.id: "Primary"} if is_labelled else {},
         },
     )
+    lost_reason = random.Random(f"lost {office.seed} {deal_id}").choice(LOST_REASONS) if won is False else None
     if won is not None:
-        record.change(closed, dealstage="closedwon" if won else "closedlost", closedate=closed)
+        stage = "closedwon" if won else "closedlost"
+        record.change(closed, dealstage=stage, closedate=closed, closed_lost_reason=lost_reason)
     record.removed = removed
     office.scenario.hubspot["deals"].add(record)
     _itemise_in_hubspot(office, deal_id, created, amount, currency)
@@ -363,6 +367,9 @@ def open_hubspot_deal(office: Office, rng: random.Random, created: int, firm: Fi
             entered_at=closed if won is not None else None,
             is_won=won,
             removed_at=removed,
+            moves=[(created, "Appointment Scheduled")]
+            + ([(closed, "Closed Won" if won else "Closed Lost")] if won is not None else []),
+            lost_reason=lost_reason,
         )
     )
 
@@ -458,5 +465,6 @@ def log_partner_deal(office: Office, rng: random.Random, created: int, firm: Fir
             entered_at=created,
             close_date=close_date,
             is_won=True,
+            moves=[(created, "Closed Won")],
         )
     )

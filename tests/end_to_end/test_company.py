@@ -420,6 +420,79 @@ def test_the_first_response_of_every_lead(company: Pipeline, scenario: Scenario,
     assert found == expected
 
 
+def test_every_stage_event(company: Pipeline, scenario: Scenario, now: datetime) -> None:
+    expected = truth.stage_events(scenario, now)
+    leads = Counter(
+        (one.from_stage, one.to_stage, one.entered_at, one.exited_at, one.is_inferred, one.holder_team)
+        for one in expected
+        if " " in one.subject
+    )
+    columns = "from_stage, to_stage, entered_at, exited_at, is_inferred, holder_team, reason"
+    found = rows(
+        f"select {columns}, opportunity_id "
+        "from bi.fct_stage_events left join bi.fct_opportunities using (opportunity_key)"
+    )
+    assert sum(leads.values()) > 5_000
+    assert leads == Counter(tuple(row.values())[:6] for row in found if row["opportunity_id"] is None)
+    assert sum(one.is_inferred for one in expected) > 10
+    deals = Counter(
+        (one.subject, one.from_stage, one.to_stage, one.entered_at, one.exited_at, one.holder_team, one.reason)
+        for one in expected
+        if " " not in one.subject
+    )
+    assert len(deals) > 900
+    assert sum(one.reason is not None for one in expected) > 2
+    assert deals == Counter(
+        (row["opportunity_id"], *(row[name] for name in columns.split(", ") if name != "is_inferred"))
+        for row in found
+        if row["opportunity_id"] is not None
+    )
+
+
+def test_who_held_every_lead(company: Pipeline, scenario: Scenario, now: datetime) -> None:
+    expected = Counter(
+        (
+            one.held_from,
+            one.held_to,
+            one.region,
+            one.holder_team,
+            one.outcome,
+            one.bounce_no,
+            int(business_seconds(one.region, one.held_from, one.held_to) // 60) if one.held_to else None,
+        )
+        for one in truth.holdings(scenario, now)
+    )
+    found = rows(
+        "select held_from, held_to, region, holder_team, outcome, bounce_no, business_minutes from bi.rpt_handoff"
+    )
+    assert Counter(tuple(row.values()) for row in found) == expected
+    outcomes = Counter(key[4] for key in expected.elements())
+    assert min(outcomes[one] for one in ("rejected", "recycled", "reassigned", "accepted", "opportunity")) > 20
+    assert sum(key[5] > 0 for key in expected) > 100
+    breaches = rows("select count(*) filter (where is_sla_breached) as n from bi.rpt_handoff")
+    assert breaches == rows("select count(*) filter (where is_sla_breached) as n from bi.fct_leads")
+
+
+def test_every_change_of_owner(company: Pipeline, scenario: Scenario, now: datetime) -> None:
+    expected = {
+        (cycle.created_at, at, rep_id) for cycle in truth.lead_cycles(scenario, now) for at, rep_id in cycle.owners
+    }
+    found = rows(
+        """
+        select lead.created_at, move.moved_at, rep.record_id
+        from intermediate.int_lead_moves as move
+        inner join marts.fct_leads as lead using (lead_key)
+        inner join intermediate.int_sales_rep_records as rep
+            on rep.rep_key = move.rep_key and rep.source_system = 'salesforce'
+        where move.move_kind = 'owner'
+        """,
+        "builder",
+    )
+    assert len(expected) > 50
+    assert {tuple(row.values()) for row in found} == expected
+    assert len(found) == len(expected)
+
+
 def test_people_and_their_merged_records(company: Pipeline, scenario: Scenario, now: datetime) -> None:
     expected: dict[int, int] = defaultdict(int)
     for human in truth.people(scenario, now):

@@ -110,6 +110,25 @@ def test_sales_answered_ana_and_never_ben(company: Pipeline) -> None:
     ]
 
 
+def test_who_held_ana_and_ben(company: Pipeline) -> None:
+    """Marketing hands over an MQL, sales takes Ana to her deal and sends Ben back, who is a bounce when he returns."""
+    found = rows(
+        "select lead.channel, hand.holder_team, hand.outcome, hand.bounce_no, hand.business_minutes as minutes "
+        "from bi.rpt_handoff as hand inner join bi.fct_leads as lead using (lead_key) "
+        "where lead.channel in ('Paid Search', 'Paid Social', 'Email') order by lead.created_at, hand.held_from"
+    )
+    assert [tuple(row.values()) for row in found] == [
+        ("Paid Search", "marketing", "handed over", 0, 420),
+        ("Paid Search", "sales", "accepted", 0, 120),
+        ("Paid Search", "sales", "opportunity", 0, 1140),
+        ("Paid Search", "sales", "won", 0, 3240),
+        ("Paid Social", "marketing", "handed over", 0, 960),
+        ("Paid Social", "sales", "recycled", 0, 960),
+        ("Email", "marketing", "handed over", 1, 0),
+        ("Email", "sales", "open", 1, None),
+    ]
+
+
 def test_four_people(company: Pipeline) -> None:
     assert sorted(row["n_records_merged"] for row in rows("select n_records_merged from bi.dim_people")) == [1, 1, 2, 2]
 

@@ -37,6 +37,7 @@ MARTS = {
     "fct_funnel_bridge",
     "fct_funnel_stages",
     "rpt_channel_return",
+    "rpt_handoff",
     "rpt_restatement",
     "rpt_sales_velocity",
     "rpt_retail_gap",

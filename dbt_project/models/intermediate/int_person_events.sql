@@ -66,6 +66,7 @@ responses as (
         record_id,
         'touch' as event_kind,
         null::text as stage,
+        null::text as reason,
         is_created_inferred,
         touched_at as occurred_at
     from touches
@@ -82,6 +83,7 @@ lead_creations as (
         records.record_id,
         'record_creation' as event_kind,
         null::text as stage,
+        null::text as reason,
         records.is_created_inferred,
         records.created_at as occurred_at
     from records
@@ -143,6 +145,7 @@ hubspot_stages as (
         changes.record_id,
         'stage' as event_kind,
         stage_rules.stage,
+        null::text as reason,
         false as is_created_inferred,
         changes.occurred_at
     from contact_changes as changes
@@ -165,6 +168,7 @@ salesforce_stages as (
         lead_history.lead_id as record_id,
         'stage' as event_kind,
         stage_rules.stage,
+        null::text as reason,
         false as is_created_inferred,
         lead_history.created_at as occurred_at
     from records
@@ -190,6 +194,7 @@ file_stages as (
         records.record_id,
         'stage' as event_kind,
         steps.stage,
+        case when steps.stage = 'disqualified' then leads.disqualify_reason end as reason,
         false as is_created_inferred,
         steps.reached_at as occurred_at
     from records
@@ -219,6 +224,7 @@ file_stages as (
         records.record_id,
         'stage' as event_kind,
         events.stage,
+        events.reason,
         false as is_created_inferred,
         coalesce(events.entered_at, {{ start_of_day('events.entered_on') }}) as occurred_at
     from records
@@ -240,6 +246,7 @@ closings as (
         opportunity_id as record_id,
         'stage' as event_kind,
         case when is_won then 'won' else 'lost' end as stage,
+        null::text as reason,
         false as is_created_inferred,
         closed_at as occurred_at
     from opportunities
@@ -306,6 +313,7 @@ final as (
         source_system,
         event_kind,
         stage,
+        reason,
         event_no::integer as event_no,
         cycle_no::integer as cycle_no,
         starts_cycle,

@@ -4,6 +4,8 @@
         scope_column='subject_key',
         scope_sql=[
             "select person_key from marts_changes.fct_leads",
+            "select person_key from marts_changes.int_person_events",
+            "select person_key from marts_changes.int_lead_moves",
             "select opportunity_key from marts_changes.fct_opportunities",
             "select md5('salesforce' || '|' || connection_id || '|' || opportunity_id)
             from staging.stg_salesforce__opportunity_history
@@ -55,7 +57,9 @@ lead_stages as (
         leads.lead_key,
         leads.rep_key,
         leads.region,
+        leads.owner_team,
         leads.source_system,
+        leads.has_sequence_anomaly,
         steps.stage,
         steps.step_no,
         coalesce(
@@ -90,7 +94,9 @@ lead_ends as (
         leads.lead_key,
         leads.rep_key,
         leads.region,
+        leads.owner_team,
         leads.source_system,
+        leads.has_sequence_anomaly,
         ends.stage,
         5 as step_no,
         ends.reached_at as entered_at,
@@ -107,26 +113,90 @@ lead_ends as (
     where ends.reached_at is not null
 ),
 
+-- Beyond the first way through the stages: what went back, and forward again.
+lead_returns as (
+    select
+        leads.person_key,
+        leads.lead_key,
+        leads.rep_key,
+        leads.region,
+        leads.owner_team,
+        moves.source_system,
+        leads.has_sequence_anomaly,
+        moves.stage,
+        5 as step_no,
+        moves.moved_at as entered_at,
+        false as is_inferred,
+        moves.move_id
+    from leads
+    inner join {{ ref('int_lead_moves') }} as moves on leads.lead_key = moves.lead_key and moves.move_kind <> 'owner'
+),
+
+reasons as (
+    select
+        lead_key,
+        stage,
+        occurred_at,
+        min(reason) as reason
+    from {{ ref('int_person_events') }}
+    where reason is not null and {{ in_scope('person_key') }}
+    group by lead_key, stage, occurred_at
+),
+
+reached as (
+    select
+        *,
+        null::text as move_id
+    from lead_stages
+    where entered_at is not null
+    union all
+    select
+        *,
+        null::text as move_id
+    from lead_ends
+    union all
+    select * from lead_returns
+),
+
 lead_changes as (
     select
-        lead_key || ':' || stage as event_id,
-        lead_key,
+        reached.lead_key || ':' || reached.stage || coalesce(':' || md5(reached.move_id), '') as event_id,
+        reached.lead_key,
         null::text as opportunity_key,
-        person_key as subject_key,
-        rep_key,
-        region,
+        reached.person_key as subject_key,
+        -- Whose lead it was then: the last owner before, else whom the first change took it from.
+        case when owners.is_known then owners.rep_key else reached.rep_key end as rep_key,
+        reached.region,
         'lead' as subject,
-        stage,
-        step_no,
-        source_system,
-        is_inferred,
-        entered_at
-    from (
-        select * from lead_stages
-        where entered_at is not null
-        union all
-        select * from lead_ends
-    ) as reached
+        reached.stage,
+        reached.step_no,
+        reached.owner_team,
+        reasons.reason,
+        reached.source_system,
+        reached.is_inferred,
+        reached.has_sequence_anomaly,
+        reached.entered_at
+    from reached
+    left join reasons
+        on
+            reached.lead_key = reasons.lead_key
+            and reached.stage = reasons.stage
+            and reached.entered_at = reasons.occurred_at
+    left join
+        lateral (
+            select
+                true as is_known,
+                case when moves.moved_at <= reached.entered_at then moves.rep_key else moves.from_rep_key end as rep_key
+            from {{ ref('int_lead_moves') }} as moves
+            where moves.lead_key = reached.lead_key and moves.move_kind = 'owner'
+            order by
+                moves.moved_at <= reached.entered_at desc,
+                case when moves.moved_at <= reached.entered_at then moves.moved_at end desc,
+                moves.moved_at,
+                moves.move_id
+            limit 1
+        ) as owners
+        on true
 ),
 
 salesforce_history as (
@@ -136,6 +206,8 @@ salesforce_history as (
         opportunities.rep_key,
         opportunities.region,
         opportunities.source_system,
+        opportunities.has_sequence_anomaly,
+        null::text as reason,
         history.history_id as entry_id,
         history.stage,
         history.created_at as entered_at
@@ -153,6 +225,8 @@ hubspot_history as (
         opportunities.rep_key,
         opportunities.region,
         opportunities.source_system,
+        opportunities.has_sequence_anomaly,
+        case when opportunities.is_lost and entries.entry ->> 'value' = deals.stage then deals.lost_reason end as reason,
         (entries.entry ->> 'timestamp') || ':' || (entries.entry ->> 'value') as entry_id,
         coalesce(named.stage_name, entries.entry ->> 'value') as stage,
         (entries.entry ->> 'timestamp')::timestamptz as entered_at
@@ -177,9 +251,11 @@ file_history as (
     select
         opportunities.opportunity_key,
         opportunities.lead_key,
-        opportunities.rep_key,
+        coalesce(owners.rep_key, opportunities.rep_key) as rep_key,
         opportunities.region,
         opportunities.source_system,
+        opportunities.has_sequence_anomaly,
+        events.reason,
         events.row_key as entry_id,
         events.stage,
         coalesce(events.entered_at, {{ start_of_day('events.entered_on') }}) as entered_at
@@ -187,6 +263,16 @@ file_history as (
     inner join vendor_ids on opportunities.opportunity_key = vendor_ids.opportunity_key
     inner join {{ ref('stg_files__stage_events') }} as events
         on vendor_ids.connection_id = events.connection_id and opportunities.opportunity_id = events.opportunity_id
+    left join
+        lateral (
+            select min(reps.rep_key) as rep_key
+            from {{ ref('int_sales_rep_records') }} as reps
+            where
+                reps.source_system = events.connection_id
+                and reps.connection_id = events.connection_id
+                and events.owner in (reps.record_id, reps.rep_name)
+        ) as owners
+        on true
     where opportunities.source_system not in ('hubspot', 'salesforce')
 
     union all
@@ -197,6 +283,8 @@ file_history as (
         opportunities.rep_key,
         opportunities.region,
         opportunities.source_system,
+        opportunities.has_sequence_anomaly,
+        null::text as reason,
         known.entry_id,
         known.stage,
         known.entered_at
@@ -244,8 +332,11 @@ opportunity_changes as (
         'opportunity' as subject,
         stage,
         0 as step_no,
+        null::text as owner_team,
+        reason,
         source_system,
         false as is_inferred,
+        has_sequence_anomaly,
         entered_at
     from opportunity_entries
     where stage is distinct from previous_stage
@@ -281,12 +372,15 @@ final as (
         stage as to_stage,
         case
             when subject = 'opportunity' then 'sales'
-            when stage in ('lead', 'mql', 'recycled') then 'marketing'
+            -- Marketing works a lead until it hands it over as an MQL, unless sales found it itself.
+            when stage = 'lead' and coalesce(owner_team, 'unknown') <> 'sales' then 'marketing'
+            when stage = 'recycled' then 'marketing'
             else 'sales'
         end as holder_team,
-        null::text as reason,
+        reason,
         source_system,
         is_inferred,
+        has_sequence_anomaly,
         entered_at,
         exited_at
     from sequenced

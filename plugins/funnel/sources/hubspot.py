@@ -145,6 +145,7 @@ STREAMS = (
             Column("owner_id", "text", "properties.hubspot_owner_id"),
             Column("company_id", "text", "properties.hs_primary_associated_company"),
             Column("salesforce_opportunity_id", "text", "properties.hs_salesforceopportunityid"),
+            Column("lost_reason", "text", "properties.closed_lost_reason"),
             Column("stage_history", "jsonb", "propertiesWithHistory.dealstage"),
             Column("contacts", "jsonb", "associations.contacts"),
             Column("companies", "jsonb", "associations.companies"),

@@ -310,7 +310,7 @@ _OPTIONAL = {
 # missing is a missing permission, and nulls in its place would be wrong numbers.
 _OPTIONAL_FIELDS = {"CurrencyIsoCode", "List_Amount__c"}
 # Histories of other fields hold old names, phones and addresses of people.
-_CONDITIONS = {"lead_history": "Field IN ('created', 'leadConverted', 'leadMerged', 'Status')"}
+_CONDITIONS = {"lead_history": "Field IN ('created', 'leadConverted', 'leadMerged', 'Owner', 'Status')"}
 
 
 def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[bytes]:

@@ -12,6 +12,7 @@ select
     stage,
     pipeline,
     deal_type,
+    lost_reason,
 
     -- numerics
     amount as amount_local,
