@@ -38,6 +38,8 @@ MARTS = {
     "fct_funnel_stages",
     "rpt_channel_return",
     "rpt_handoff",
+    "rpt_alignment_parts",
+    "rpt_alignment_scorecard",
     "rpt_restatement",
     "rpt_sales_velocity",
     "rpt_retail_gap",

@@ -34,6 +34,7 @@
             {'columns': ['sal_date']},
             {'columns': ['sql_date']},
             {'columns': ['is_sla_pending']},
+            {'columns': ['account_key']},
         ],
     )
 }}

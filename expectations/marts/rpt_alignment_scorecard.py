@@ -1,0 +1,82 @@
+"""Would the business believe marts.rpt_alignment_scorecard?"""
+
+import great_expectations.expectations as gxe
+from great_expectations.expectations.row_conditions import Column
+
+CRITICAL = {
+    "rows": [
+        gxe.ExpectColumnValuesToBeInSet(
+            column="measure",
+            value_set=["marketing_revenue_share", "close_rate_lift", "friction_index"],
+            description="the scorecard has three measures",
+            notes="Another one belongs into rpt_alignment_parts, or into the contract first.",
+        ),
+        gxe.ExpectColumnValuesToBeNull(
+            column="value",
+            row_condition=Column("is_sufficient") == False,  # noqa: E712
+            description="what is too thin has no value",
+            notes="A figure of three deals would be quoted for years.",
+        ),
+        gxe.ExpectColumnValuesToNotBeNull(
+            column="reason",
+            row_condition=Column("is_sufficient") == False,  # noqa: E712
+            description="what is missing says why",
+            notes="An empty tile makes people ask the wrong team.",
+        ),
+        gxe.ExpectColumnPairValuesAToBeGreaterThanB(
+            column_A="value_high",
+            column_B="value_low",
+            or_equal=True,
+            ignore_row_if="either_value_is_missing",
+            description="an interval has its bounds in order",
+            notes="Look at funnel.scorecard.",
+        ),
+        gxe.ExpectColumnValuesToBeBetween(
+            column="value",
+            min_value=0,
+            max_value=1,
+            row_condition=Column("measure") == "marketing_revenue_share",
+            description="a share lies between nothing and all",
+            notes="An opportunity counts twice, or a negative amount was won.",
+        ),
+    ],
+}
+
+WARNING = {
+    "rows": [
+        gxe.ExpectColumnValuesToBeInSet(
+            column="is_reversed",
+            value_set=[False],
+            description="no sign turns when like is compared with like",
+            notes="Simpson: show adjusted_value, and say that the mix of segments and regions makes the raw lift.",
+        ),
+    ],
+}
+
+BATCHES: dict[str, str] = {}
+
+BELIEVABLE = [
+    {
+        "period_start": "2026-01-01",
+        "period_grain": "quarter",
+        "region": "EMEA",
+        "measure": "marketing_revenue_share",
+        "value": 0.5,
+        "value_low": 0.4,
+        "value_high": 0.6,
+        "n": 40,
+        "baseline_value": 0.4,
+        "is_sufficient": True,
+        "is_reversed": False,
+        "reason": None,
+    }
+]
+
+POISON = {
+    "the scorecard has three measures": [{"measure": "happiness"}],
+    "what is too thin has no value": [{"is_sufficient": False, "reason": "too thin: 2 won"}],
+    "what is missing says why": [{"is_sufficient": False, "value": None, "value_low": None, "value_high": None}],
+    "an interval has its bounds in order": [{"value_low": 0.7}],
+    "a share lies between nothing and all": [{"value": 1.1}],
+    "no sign turns when like is compared with like": [{"measure": "close_rate_lift", "is_reversed": True}],
+}
