@@ -66,3 +66,4 @@ class Deal:
     removed_at: int | None = None
     moves: list[tuple[int, str]] = field(default_factory=list)
     lost_reason: str | None = None
+    people: list[str] = field(default_factory=list)

@@ -151,6 +151,7 @@ def meet_as_contact(office: Office, rng: random.Random, born: int) -> None:
         )
     )
     firm.contacts.append((born, contact_id))
+    office.persons[contact_id] = journey.person.person_id
     journey.sf_contact_id = contact_id
     journey.lead_source = "Referral"
     journey.person.records.append((born, "salesforce", contact_id))
@@ -463,6 +464,7 @@ def _convert(office: Office, rng: random.Random, journey: Journey, at: int, dept
     for member in journey.members:
         member.change(at, ContactId=contact_id)
     journey.firm.contacts.append((at, contact_id))
+    office.persons[contact_id] = journey.person.person_id
     journey.sf_contact_id = contact_id
     journey.person.regions.append((at, journey.firm.region))
     tell(journey.person, at, "sql")

@@ -113,7 +113,8 @@ class Office:
     """Everything that lives are written with. `start` is the first moment of the CRM.
 
     `shoppers` are people with an address, (since, person id, address), who may order in the shop; `bills` are won deals
-    that the shop will bill, by day; `prospects` may become contacts of a deal that lives in HubSpot alone.
+    that the shop will bill, by day; `prospects` may become contacts of a deal that lives in HubSpot alone; `persons`
+    are those behind Salesforce's contacts.
     """
 
     scenario: Scenario
@@ -127,6 +128,7 @@ class Office:
     shoppers: list[tuple[int, str, str]] = field(default_factory=list)
     bills: dict[date, list[Bill]] = field(default_factory=dict)
     prospects: list[Prospect] = field(default_factory=list)
+    persons: dict[str, str] = field(default_factory=dict)
     campaigns: list[Record] = field(default_factory=list)
     products: list[Record] = field(default_factory=list)
 

@@ -135,7 +135,7 @@ def open_deal(office: Office, rng: random.Random, created: int, terms: Terms) ->
     office.scenario.salesforce["Opportunity"].add(deal)
     _itemise(office, deal, currency)
     _keep_history(office, deal, terms.rep, [created, *(at for at, _ in steps)])
-    _assign_contacts(office, rng, deal, terms, primary)
+    people = _assign_contacts(office, rng, deal, terms, primary)
     if terms.hubspot_contact_id and rng.random() < 0.65:
         _copy_to_hubspot(office, rng, deal, terms, [(created, STAGES[0]), *steps])
     _bill(office, deal_id, amount, currency, close, terms)
@@ -157,6 +157,7 @@ def open_deal(office: Office, rng: random.Random, created: int, terms: Terms) ->
             close.won,
             close.deleted,
             [(created, STAGES[0]), *steps],
+            people=people,
         )
     )
     return deal_id, close
@@ -236,9 +237,10 @@ def _keep_history(office: Office, deal: Record, rep: Rep, moments: list[int]) ->
         row.removed = deal.removed
 
 
-def _assign_contacts(office: Office, rng: random.Random, deal: Record, terms: Terms, primary: bool) -> None:
+def _assign_contacts(office: Office, rng: random.Random, deal: Record, terms: Terms, primary: bool) -> list[str]:
+    """Give a deal its contacts; returns the persons they are."""
     if terms.contact_id is None:
-        return
+        return []
     members = [(terms.contact_id, primary)]
     colleagues = [one for since, one in terms.firm.contacts if since < deal.created] if terms.firm else []
     colleagues = [one for one in colleagues if one != terms.contact_id]
@@ -258,6 +260,7 @@ def _assign_contacts(office: Office, rng: random.Random, deal: Record, terms: Te
             )
         )
         role.removed = deal.removed
+    return [office.persons[contact_id] for contact_id, _ in members]
 
 
 def _copy_to_hubspot(
@@ -370,6 +373,7 @@ def open_hubspot_deal(office: Office, rng: random.Random, created: int, firm: Fi
             moves=[(created, "Appointment Scheduled")]
             + ([(closed, "Closed Won" if won else "Closed Lost")] if won is not None else []),
             lost_reason=lost_reason,
+            people=[one.person_id for one in contacts],
         )
     )
 

@@ -399,6 +399,45 @@ def opportunities(
     return sorted(found, key=lambda opportunity: opportunity.opportunity_id)
 
 
+NOT_MARKETING = ("Outbound", "Partner", "Retail", "Unknown")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """A won opportunity: whether marketing brought the first of its people, and whether it ever met one of them."""
+
+    opportunity: Opportunity
+    is_sourced: bool
+    is_influenced: bool
+
+
+def origins(scenario: Scenario, as_of: datetime, known_at: datetime | None = None) -> list[Origin]:
+    """Every won opportunity that is no renewal."""
+    cut, known = _cuts(scenario, as_of, known_at)
+    known_people = _known_people(scenario, known)
+    owner_of = _owner_of(known_people, scenario, known)
+    touches = {
+        person.person_id: sorted(
+            (one.at, one.channel not in NOT_MARKETING)
+            for one in person.happenings
+            if one.kind == "touch" and one.at < cut and one.at <= known
+        )
+        for person in known_people
+    }
+    deals = {deal.opportunity_id: deal for deal in _known_deals(scenario, cut, known)}
+    found = []
+    for opportunity in opportunities(scenario, as_of, known_at):
+        deal = deals[opportunity.opportunity_id]
+        if opportunity.status != "won" or opportunity.is_renewal or opportunity.closed_at is None:
+            continue
+        people_of = {owner_of[one] for one in (*deal.people, _contact(deal)) if one in owner_of}
+        firsts = sorted(touches[one][0] for one in people_of if touches[one] and touches[one][0][0] < deal.created_at)
+        ends = max(deal.created_at, _moment(opportunity.closed_at))
+        met = any(is_marketing for one in people_of for at, is_marketing in touches[one] if at < ends)
+        found.append(Origin(opportunity, bool(firsts) and firsts[0][1], met))
+    return found
+
+
 @dataclass(frozen=True)
 class StageEvent:
     """One change of stage of a lead cycle, by the moment the cycle began, or of an opportunity, by its id."""

@@ -129,6 +129,25 @@ def test_who_held_ana_and_ben(company: Pipeline) -> None:
     ]
 
 
+def test_the_scorecard_refuses_to_judge_two_deals(company: Pipeline) -> None:
+    found = rows("select * from bi.rpt_alignment_scorecard")
+    assert {row["measure"] for row in found} == {"marketing_revenue_share", "close_rate_lift", "friction_index"}
+    for row in found:
+        assert row["is_sufficient"] is False, row
+        assert [row[name] for name in ("value", "value_low", "value_high", "adjusted_value")] == [None] * 4, row
+        assert "too thin" in row["reason"], row
+    january = [
+        row
+        for row in found
+        if row["measure"] == "marketing_revenue_share"
+        and row["region"] == "(all)"
+        and (row["period_grain"], str(row["period_start"])) == ("month", "2026-01-01")
+    ]
+    assert [(row["n"], row["reason"]) for row in january] == [(2, "too thin: 2 won, 30 are needed")]
+    # Nor is the ratio 1,200 ÷ 1,500 shown as a part, or the close rate of five leads.
+    assert {row["value"] for row in rows("select value from bi.rpt_alignment_parts")} == {None}
+
+
 def test_four_people(company: Pipeline) -> None:
     assert sorted(row["n_records_merged"] for row in rows("select n_records_merged from bi.dim_people")) == [1, 1, 2, 2]
 
