@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from sandbox.activities import log_activities, log_engagements
 from sandbox.advertising import HABITS, Source
 from sandbox.campaigns import invite
-from sandbox.clock import DAY, HOUR, MINUTE, SECOND, day_of
+from sandbox.clock import DAY, HOUR, MINUTE, day_of
 from sandbox.decisions import Kind, Person
-from sandbox.office import Firm, Office, Prospect, full_name, later, tell
+from sandbox.office import Firm, Office, Prospect, full_name, later, tell, working_time
 from sandbox.records import Record
 from sandbox.selling import Close, Terms, open_deal
 from sandbox.staff import Rep
@@ -409,7 +409,7 @@ def _hand_on(office: Office, journey: Journey, since: int, *, hours: float, shar
     if chance.random() >= share:
         return
     after = chance.choice([one for one in colleagues if one.region == before.region] or colleagues)
-    at = since + round(chance.uniform(0.25, 1) * hours * HOUR) // SECOND * SECOND
+    at = working_time(chance, since + chance.uniform(0.25, 1) * hours * HOUR)
     users = {one.id: one.fields["Name"] for one in office.scenario.salesforce["User"].records}
     office.add_lead_history(lead.id, at, "Owner", users[before.user_id], users[after.user_id], before.user_id)
     office.add_lead_history(lead.id, at, "Owner", before.user_id, after.user_id, before.user_id)

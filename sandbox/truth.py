@@ -216,6 +216,17 @@ def _region(person: Person, known: int) -> str:
     return regions[-1][1] if regions else "Unknown"
 
 
+def records_of_people(
+    scenario: Scenario, as_of: datetime, known_at: datetime | None = None
+) -> dict[str, set[tuple[str, str]]]:
+    """Person id to the records, by source and vendor id, that are that person."""
+    cut, known = _cuts(scenario, as_of, known_at)
+    return {
+        person.person_id: {(source, record_id) for at, source, record_id in person.records if at < cut}
+        for person in _known_people(scenario, known)
+    }
+
+
 def people(scenario: Scenario, as_of: datetime, known_at: datetime | None = None) -> list[Human]:
     """Everyone the vendors know."""
     cut, known = _cuts(scenario, as_of, known_at)

@@ -46,7 +46,15 @@ _PROTOCOL_KEY = re.compile(
     r"|columnDelimiter|lineEnding|concurrencyMode|apiVersion|jobType)$"
 )
 _PLAIN = re.compile(r"[a-z0-9_.:/?=&%+,-]*|[A-Z0-9_.:-]+|[\d.,:TZ+ -]+|https?://\S+|/\S*", re.ASCII)
+_OWNER_ID = re.compile(r"00[5G][A-Za-z0-9]{12,15}")
 _PUBLIC_DOMAINS = {"gmail.com", "outlook.com", "hotmail.com", "yahoo.com", "icloud.com", "gmx.de", "web.de"}
+
+
+def _meant(key: str, record: dict[str, Any]) -> str:
+    """What a field holds where another one says it: a history of Salesforce names an owner, and then gives its id."""
+    if key not in ("OldValue", "NewValue") or record.get("Field") != "Owner":
+        return key
+    return "OwnerId" if _OWNER_ID.fullmatch(str(record[key])) else "OwnerName"
 
 
 class Scrubber:
@@ -121,7 +129,9 @@ class Scrubber:
                 (value[one] for one in ("propertyName", "key", "name") if isinstance(value.get(one), str)), key
             )
             return {
-                self.loose(name): self.value(named if name in ("value", "highValue") else name, below, is_ours=is_ours)
+                self.loose(name): self.value(
+                    named if name in ("value", "highValue") else _meant(name, value), below, is_ours=is_ours
+                )
                 for name, below in value.items()
             }
         if isinstance(value, list):
@@ -195,7 +205,8 @@ class Scrubber:
         writer = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL)
         writer.writerow(header)
         for row in rows:
-            writer.writerow([self.value(name, cell) for name, cell in zip(header, row, strict=False)])
+            record = dict(zip(header, row, strict=False))
+            writer.writerow([self.value(_meant(name, record), cell) for name, cell in record.items()])
         return out.getvalue()
 
     # The last pass ---------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -574,6 +575,61 @@ def test_friction_of_the_quarter(company: Pipeline, scenario: Scenario, now: dat
     assert float(index["value"]) == pytest.approx(expected, abs=1e-6)
     assert float(index["change_on_baseline"]) == pytest.approx(scorecard.less_friction(expected) / 100, abs=1e-6)
     assert (index["is_sufficient"], index["quoted_value"]) == (True, Decimal("1.08"))
+
+
+def test_records_that_are_one_person_and_those_that_are_not(
+    company: Pipeline, scenario: Scenario, now: datetime
+) -> None:
+    """Precision and recall over pairs of records: both 1 on merges, doubles and capitals of addresses."""
+    persons: dict[tuple[str, str], str] = {
+        (source, record_id): person_id
+        for person_id, records in truth.records_of_people(scenario, now).items()
+        for source, record_id in records
+    }
+    found = {
+        (row["source_system"], row["record_id"]): row["person_key"]
+        for row in rows("select source_system, record_id, person_key from bi.rpt_identity")
+    }
+    assert set(persons) <= set(found)
+
+    def pairs(owners: dict[tuple[str, str], str]) -> set[tuple[tuple[str, str], tuple[str, str]]]:
+        groups = defaultdict(list)
+        for record in sorted(persons):
+            groups[owners[record]].append(record)
+        return {pair for group in groups.values() for pair in combinations(group, 2)}
+
+    true, matched = pairs(persons), pairs(found)
+    assert len(true) > 500
+    precision, recall = len(true & matched) / len(matched), len(true & matched) / len(true)
+    assert (precision, recall) == (1.0, 1.0)
+    reasons = {row["match_reason"] for row in rows("select match_reason from bi.rpt_identity")}
+    assert {word for reason in reasons for word in reason.split(", ")} >= {
+        "e-mail", "vendor link", "conversion", "merge", "only record",
+    }  # fmt: skip
+
+
+def test_persons_do_not_depend_on_the_order_of_arrival(company: Pipeline) -> None:
+    """The model's own statement over the same records in other orders, with load ids that come in those orders."""
+    [path] = config.settings().home.glob("dbt/target/compiled/**/int_person_records.sql")
+    statement = path.read_text()
+    unioned = re.search(r'("\w+"\.)?"intermediate"\."int_person_records_unioned"', statement)
+    assert unioned is not None
+    stored = rows(
+        "select record_id, person_key, match_reason from intermediate.int_person_records order by 1", "builder"
+    )
+    with psycopg.connect(config.dsn("builder")) as connection:
+        for seed in ("0.1", "0.7"):
+            connection.execute(f"select setseed({seed})")
+            connection.execute("drop table if exists pg_temp.shuffled")
+            connection.execute(
+                "create temporary table shuffled as "
+                "select * from intermediate.int_person_records_unioned order by random()"
+            )
+            shuffled = statement.replace(unioned.group(), "pg_temp.shuffled")
+            found = connection.execute(
+                f"select record_id, person_key, match_reason from ({shuffled}) as model order by 1".encode()
+            ).fetchall()
+            assert [tuple(row.values()) for row in stored] == found
 
 
 def test_every_change_of_owner(company: Pipeline, scenario: Scenario, now: datetime) -> None:

@@ -121,7 +121,7 @@ def test_who_held_ana_and_ben(company: Pipeline) -> None:
         ("Paid Search", "marketing", "handed over", 0, 420),
         ("Paid Search", "sales", "accepted", 0, 120),
         ("Paid Search", "sales", "opportunity", 0, 1140),
-        ("Paid Search", "sales", "won", 0, 3240),
+        ("Paid Search", "sales", "won", 0, 3480),
         ("Paid Social", "marketing", "handed over", 0, 960),
         ("Paid Social", "sales", "recycled", 0, 960),
         ("Email", "marketing", "handed over", 1, 0),

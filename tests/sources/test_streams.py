@@ -157,7 +157,7 @@ def expected_keys(company: Any, source: str, stream: str, window: Window) -> set
         }
     states = company.scenario.salesforce[TABLES[source, stream]].snapshot(company.now)
     if stream == "lead_history":
-        fields = {"created", "leadConverted", "leadMerged", "Status"}
+        fields = {"created", "leadConverted", "leadMerged", "Owner", "Status"}
         return {(state.id,) for state in states if start <= state.created < end and state.fields.get("Field") in fields}
     return {(state.id,) for state in states if start <= state.modified < end}
 

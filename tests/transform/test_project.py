@@ -38,6 +38,7 @@ MARTS = {
     "fct_funnel_stages",
     "rpt_channel_return",
     "rpt_handoff",
+    "rpt_identity",
     "rpt_alignment_parts",
     "rpt_alignment_scorecard",
     "rpt_restatement",

@@ -94,6 +94,7 @@ hubspot_losers as (
 ranked as (
     select
         live_records.*,
+        separate.record_id is not null as is_separate,
         -- The first survivor lends the person its key, whatever the order in which records arrived.
         row_number() over (
             order by
@@ -110,6 +111,12 @@ ranked as (
             live_records.source_system = 'hubspot'
             and live_records.connection_id = losers.connection_id
             and live_records.record_id = losers.loser_id
+    left join {{ ref('separate_records') }} as separate
+        on
+            live_records.source_system = separate.source_system
+            and live_records.connection_id = separate.connection_id
+            and live_records.record_type = separate.record_type
+            and live_records.record_id = separate.record_id
 ),
 
 identified as (
@@ -126,6 +133,7 @@ identified as (
         end as via
     from ranked
     cross join lateral unnest(ranked.identifiers) with ordinality as named (identifier, ordinality)
+    where not ranked.is_separate
 
     union all
 
@@ -139,6 +147,7 @@ identified as (
             survivors.source_system = 'hubspot'
             and hubspot_merges.connection_id = survivors.connection_id
             and hubspot_merges.survivor_id = survivors.record_id
+            and not survivors.is_separate
 ),
 
 shared as (
@@ -222,7 +231,10 @@ keyed as (
     select
         ranked.*,
         firsts.record_key as person_key,
-        coalesce(reasons.match_reason, 'only record') as match_reason,
+        case
+            when ranked.is_separate then 'kept apart'
+            else coalesce(reasons.match_reason, 'only record')
+        end as match_reason,
         born_from_leads.identifier is null as is_counted
     from ranked
     left join persons on ranked.record_no = persons.record_no
