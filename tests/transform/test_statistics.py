@@ -4,12 +4,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import psycopg
 import pytest
 
-from funnel import config, ledger, statistics
+from funnel import config, ledger, statistics, transform
 
 from .conftest import rows
 
@@ -131,3 +132,12 @@ def test_statistics_are_read_in_staging_and_read_nothing_that_waits_for_them(man
         assert all(name in f"{each.inputs} {each.changed}" for name in each.reads), each.name
         assert set(each.key) <= set(each.columns), each.name
         assert not {"real", "double precision", "float"} & set(each.columns.values()), each.name
+
+
+def test_a_project_that_reads_no_statistic_has_neither_the_step_nor_a_second_run() -> None:
+    table = SimpleNamespace(name="removal_effects", source_name="statistics", unique_id="source.funnel.statistics.x")
+    nodes = {"model.funnel.a": SimpleNamespace(depends_on_nodes=["source.funnel.ops.loads"])}
+    manifest = SimpleNamespace(sources={table.unique_id: table}, nodes=nodes)
+    assert transform._statistics_of(manifest) == []
+    nodes["model.funnel.b"] = SimpleNamespace(depends_on_nodes=[table.unique_id])
+    assert [each.name for each in transform._statistics_of(manifest)] == ["removal_effects"]

@@ -27,7 +27,7 @@ touchpoints as (
 ),
 
 orders as (
-    select distinct
+    select
         person_key,
         ordered_at
     from {{ ref('fct_orders') }}
@@ -125,6 +125,18 @@ journeys as (
     group by lead_key, ending
 ),
 
+ordered as (
+    select distinct
+        endings.lead_key,
+        endings.ending
+    from endings
+    inner join orders
+        on
+            endings.person_key = orders.person_key
+            and endings.created_at <= orders.ordered_at
+            and endings.ended_at > orders.ordered_at
+),
+
 final as (
     select
         endings.lead_key,
@@ -132,17 +144,12 @@ final as (
         endings.person_key,
         journeys.channels,
         endings.ending <> 'lost' as is_without_opportunity,
-        endings.ending <> 'lost' and not exists (
-            select 1 from orders
-            where
-                orders.person_key = endings.person_key
-                and orders.ordered_at >= endings.created_at
-                and orders.ordered_at < endings.ended_at
-        ) as is_without_order,
+        endings.ending <> 'lost' and ordered.lead_key is null as is_without_order,
         endings.ended_at,
         date_trunc('month', {{ reporting_date('endings.ended_at') }}::timestamp)::date as ended_month
     from endings
     inner join journeys on endings.lead_key = journeys.lead_key and endings.ending = journeys.ending
+    left join ordered on endings.lead_key = ordered.lead_key and endings.ending = ordered.ending
 )
 
 select * from final
