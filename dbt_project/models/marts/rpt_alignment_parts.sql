@@ -66,7 +66,7 @@ share_parts as (
             (
                 3,
                 'attributed_share',
-                case when shares.is_sufficient then round(attributed.attributed_share, 12) end,
+                case when shares.is_sufficient then trim_scale(round(attributed.attributed_share, 12)) end,
                 null::numeric,
                 null::numeric
             )
@@ -146,7 +146,7 @@ compared as (
     left join {{ ref('alignment_baselines') }} as baselines
         on
             case parts.part when 'sourced_share' then 'marketing_revenue_share' else parts.part end = baselines.component
-            and baselines.valid_from <= parts.period_start
+            and parts.period_start >= baselines.valid_from
             and baselines.region in (parts.region, '(all)')
     order by
         parts.period_start,
