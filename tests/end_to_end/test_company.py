@@ -900,6 +900,16 @@ def test_metrics_say_what_the_marts_say(company: Pipeline) -> None:
     )
     assert told["lead_response_minutes"] == pytest.approx(float(responses["minutes"]))
     assert told["sla_breach_rate"] == pytest.approx(float(responses["rate"]))
+    [held] = asked.ask(["handoff_count", "handoff_hold_minutes", "handoff_bounce_rate"])
+    [shown_of_holders] = rows(
+        "select count(*) as n, avg(business_minutes) as minutes, avg((bounce_no > 0)::integer) as bounced "
+        "from bi.rpt_handoff"
+    )
+    assert held["handoff_count"] == shown_of_holders["n"] > 1_000
+    assert held["handoff_hold_minutes"] == pytest.approx(float(shown_of_holders["minutes"]))
+    assert held["handoff_bounce_rate"] == pytest.approx(float(shown_of_holders["bounced"]))
+    # Nobody files costs beyond media here, so that what a customer costs is not known, rather than too low.
+    assert asked.ask(["cac", "media_cac"]) == [{"cac": None, "media_cac": asked.ask(["media_cac"])[0]["media_cac"]}]
 
 
 GUIDE_QUESTIONS = {1, 2, 4, 5, 6, 7, 9, 10}
