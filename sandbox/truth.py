@@ -864,3 +864,71 @@ def selling(scenario: Scenario, as_of: datetime, zone: str = "UTC") -> dict[tupl
             else:
                 cell.lost += 1
     return dict(cells)
+
+
+EXPECTED_DAYS = 30
+
+
+@dataclass
+class Quarter:
+    """What one region's quarter holds at the end of a day: deals that are to close in it and those won in it."""
+
+    open: list[Money] = field(default_factory=list)
+    won: list[Money] = field(default_factory=list)
+
+
+def quarters(scenario: Scenario, as_of: datetime, zone: str = "UTC") -> dict[tuple[date, str], Quarter]:
+    """By quarter and region, renewals left out. Reps expect a deal to close thirty days after they open it.
+
+    Who has not closed by then is expected today.
+    """
+    found: dict[tuple[date, str], Quarter] = defaultdict(Quarter)
+    today = day_of(_moment(as_of) - 1, zone)
+    for one in opportunities(scenario, as_of, zone=zone):
+        if one.is_renewal:
+            continue
+        created = day_of(_moment(one.created_at), zone)
+        if one.closed_at is None:
+            expected = max(created + timedelta(EXPECTED_DAYS), today)
+            found[_quarter(expected), one.region].open.append(Money(created, one.currency, one.amount))
+        elif one.status == "won":
+            closed = day_of(_moment(one.closed_at), zone)
+            found[_quarter(closed), one.region].won.append(Money(closed, one.currency, one.amount))
+    return found
+
+
+def _quarter(day: date) -> date:
+    return date(day.year, (day.month - 1) // 3 * 3 + 1, 1)
+
+
+def conversions(scenario: Scenario, as_of: datetime, horizon: int) -> dict[str, tuple[int, int, int]]:
+    """By stage of a lead or deal: who entered it in whole weeks that have had `horizon` days since, who went on within
+    them, and the median of their days (the lower one)."""
+    ended = day_of(_moment(as_of))
+    cycles, found = _work_out(scenario, as_of, None, "UTC")
+    pairs: dict[str, list[tuple[datetime, datetime | None]]] = defaultdict(list)
+    for cycle in (one.freeze() for one in cycles):
+        stages = {
+            "lead": (cycle.created_at, cycle.mql_at),
+            "mql": (cycle.mql_at, cycle.sal_at),
+            "sal": (cycle.sal_at, cycle.sql_at),
+            "sql": (cycle.sql_at, cycle.opportunity_at),
+        }
+        for stage, (entered, reached) in stages.items():
+            if entered is not None:
+                pairs[stage].append((entered, reached))
+    for one in found:
+        if not one.is_renewal:
+            pairs["opportunity"].append((one.created_at, one.closed_at if one.status == "won" else None))
+    counted = {}
+    for stage, moments in pairs.items():
+        n_entered, days = 0, []
+        for entered, reached in moments:
+            day = entered.date()
+            if day - timedelta(day.weekday()) + timedelta(7 + horizon) > ended:
+                continue
+            n_entered += 1
+            if reached is not None and (reached.date() - day).days <= horizon:
+                days.append(max((reached.date() - day).days, 0))
+        counted[stage] = (n_entered, len(days), sorted(days)[(len(days) - 1) // 2])
+    return counted

@@ -51,3 +51,17 @@
 {% macro last_day() -%}
     (({{ as_of() }} at time zone {{ reporting_timezone() }})::date - 1)
 {%- endmacro %}
+
+{#- The reporting currency in which readers were shown such a mart, quoted. -#}
+{% macro published_currency(mart) %}
+    {%- set shown = published_snapshots(mart) -%}
+    {{ return("'" ~ shown['reporting_currency'] ~ "'" if shown else 'null::text') }}
+{% endmacro %}
+
+{#-
+  The first day that a build computes of such a mart: the day after the last published one. Before the first publication
+  nobody looked at any day; of that past only so much is made as year on year comparisons need.
+-#}
+{% macro first_new_day(mart) -%}
+    coalesce({{ last_published_day(mart) }} + 1, {{ last_day() }} - {{ var('snapshot_days_before_first') }} + 1)
+{%- endmacro %}

@@ -37,12 +37,20 @@ class Pipeline:
 
     def ingest(self, source_name: str, first: date, last: date, now: datetime) -> list[LoadResult]:
         """Extract, load and check one source for the days first to last, at the moment `now` of the company."""
+        return self._ingest(source_name, self.connection(source_name), first, last, now)
+
+    def take_in(self, manifest_source: str, inbox: Path, day: date, now: datetime) -> list[LoadResult]:
+        """Load and check the files that one manifest of an inbox describes."""
+        return self._ingest("files", Connection(manifest_source, str(inbox), extra={}), day, day, now)
+
+    def _ingest(
+        self, source_name: str, connection: Connection, first: date, last: date, now: datetime
+    ) -> list[LoadResult]:
         source = SOURCES[source_name]
         run_id = f"manual__{first}_{last}_{now:%Y%m%dT%H%M%S}"
         window = Window(first, last + timedelta(days=1), until_now=last + timedelta(days=1) >= now.date())
         results = [
-            load.load(landing.land(source, self.connection(source_name), stream, window, run_id, now))
-            for stream in source.streams
+            load.load(landing.land(source, connection, stream, window, run_id, now)) for stream in source.streams
         ]
         quality.require(quality.check_raw(source_name, run_id))
         ledger.complete(source, run_id)

@@ -19,7 +19,7 @@ import psycopg
 import pytest
 
 from funnel import config, metrics, scorecard
-from sandbox import process, truth
+from sandbox import planning, process, truth
 from sandbox.scenario import Scenario, build
 from tests.end_to_end.office_hours import business_seconds, sla_minutes
 from tests.end_to_end.pipeline import Pipeline, rows
@@ -35,8 +35,8 @@ def scenario() -> Scenario:
 
 
 @pytest.fixture(scope="module")
-def company(module_warehouse: str) -> Iterator[Pipeline]:
-    """The company, loaded in one window per source at the midnight that ends the last day."""
+def company(module_warehouse: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+    """The company, loaded in one window per source at the midnight that ends the last day, and its own plans."""
     sandbox = process.start("company", SEED, ANCHOR)
     try:
         now = datetime(ANCHOR.year, ANCHOR.month, ANCHOR.day, tzinfo=UTC)
@@ -44,6 +44,9 @@ def company(module_warehouse: str) -> Iterator[Pipeline]:
         pipeline = Pipeline(sandbox)
         for source in sandbox.connections():
             pipeline.ingest(source, ANCHOR - timedelta(days=DAYS), ANCHOR - timedelta(days=1), now)
+        inbox = tmp_path_factory.mktemp("inbox")
+        planning.write(inbox, ANCHOR)
+        pipeline.take_in(planning.SOURCE, inbox, ANCHOR - timedelta(days=1), now)
         pipeline.publish()
         yield pipeline
     finally:
@@ -708,6 +711,95 @@ def test_the_pipeline_of_every_day(company: Pipeline, scenario: Scenario, now: d
         "select count(*)::int as n from bi.fct_opportunities_daily "
         "where weighted_amount > amount or weighted_amount is null or expected_close_date is null and stage is null"
     ) == [{"n": 0}]
+
+
+def test_coverage_of_every_quarter_and_region(company: Pipeline, scenario: Scenario, now: datetime) -> None:
+    rates = Rates()
+
+    def worth(of: list[truth.Money]) -> Decimal:
+        return sum((rates.convert(one.amount, one.currency, one.rate_day) for one in of), Decimal())
+
+    last = ANCHOR - timedelta(days=1)
+    quotas: dict[tuple[date, str], Decimal] = defaultdict(Decimal)
+    for one in planning.targets(ANCHOR):
+        if one.metric == "won_amount":
+            day = min(one.period_start, last)
+            quotas[one.period_start, one.region] += rates.convert(Decimal(one.target), one.currency_code, day)
+    expected = {
+        key: (worth(quarter.open), worth(quarter.won), quotas.get(key))
+        for key, quarter in truth.quarters(scenario, now).items()
+    }
+    found = {
+        (row["period_start"], row["region"]): row
+        for row in rows(f"select * from bi.rpt_pipeline_coverage where date_day = '{last}'")
+    }
+    for start in {start for start, _ in expected}:
+        total = [sum((one[place] or Decimal() for key, one in expected.items() if key[0] == start), Decimal())
+                 for place in range(3)]  # fmt: skip
+        expected[start, "(all)"] = (total[0], total[1], total[2])
+    assert len(expected) == 10
+    assert {key: (row["open_amount"], row["booked_amount"], row["target"]) for key, row in found.items()} == expected
+    for key, (is_open, booked, target) in expected.items():
+        if target is not None and target > booked:
+            assert found[key]["coverage"] == round(is_open / (target - booked), 12)
+    new_business = [one for one in truth.opportunities(scenario, now) if one.opportunity_type == "new_business"]
+    closed = [one for one in new_business if one.closed_at is not None and one.region == "EMEA"]
+    won = sum(one.status == "won" for one in closed)
+    for start in {start for start, _ in expected}:
+        assert found[start, "EMEA"]["required_coverage"] == round(Decimal(len(closed)) / won, 12)
+    assert {row["required_coverage"] for key, row in found.items() if key[1] == "APAC"} == {None}, "20 are too few"
+    assert sum(row["coverage"] is not None for row in found.values()) >= 4
+
+
+def test_targets_and_what_they_ask_of_the_stage_before(company: Pipeline, scenario: Scenario, now: datetime) -> None:
+    found = {
+        (row["period_start"], row["team"], row["metric"], row["region"]): row
+        for row in rows("select * from bi.fct_targets")
+    }
+    plan = planning.targets(ANCHOR)
+    assert len(found) == len(plan) > 30
+    rates = Rates()
+    for one in plan:
+        row = found[one.period_start, one.team, one.metric, one.region]
+        day = min(one.period_start, ANCHOR - timedelta(days=1))
+        assert row["target"] == rates.convert(Decimal(one.target), one.currency_code or "USD", day)
+    months = truth.monthly_counts(scenario, now)
+    quarter = planning.quarter_of(ANCHOR)
+    # Whom marketing's channels brought, and everything that was won.
+    assert found[quarter, "(all)", "won", "(all)"]["actual"] == sum(month.won for month in months.values())
+    by_channel = Counter(
+        (cycle.mql_at.date().replace(day=1), cycle.region)
+        for cycle in truth.lead_cycles(scenario, now)
+        if cycle.mql_at is not None and cycle.channel not in ("Outbound", "Partner", "Unknown")
+    )
+    for start in (planning.next_months(quarter, number) for number in range(3)):
+        assert found[start, "marketing", "mqls", "EMEA"]["actual"] == by_channel[start, "EMEA"]
+    # What April asks for, by what was measured until the end of March.
+    rate = {
+        stage: (Decimal(reached) / entered, entered, days)
+        for stage, (entered, reached, days) in truth.conversions(scenario, now, 60).items()
+    }
+    coming = planning.next_months(quarter, 3)
+    for team, metric, stage in (
+        ("(all)", "won", "opportunity"),
+        ("marketing", "sals", "mql"),
+        ("sales", "sqls", "sal"),
+    ):
+        row = found[coming, team, metric, "(all)"]
+        share, entered, days = rate[stage]
+        assert (row["upstream_yield"], row["upstream_entered"]) == (round(share, 12), entered)
+        assert row["required_from_upstream"] == round(row["target"] / share, 6)
+        assert row["upstream_from"] == coming - timedelta(days)
+    won = found[coming, "(all)", "won", "(all)"]
+    chain = [rate[stage] for stage in ("mql", "sal", "sql", "opportunity")]
+    assert won["mqls_from"] == coming - timedelta(sum(days for *_, days in chain))
+    asked = won["target"]
+    for share, *_ in chain:
+        asked /= share
+    assert abs(won["required_mqls"] - asked) < Decimal("0.00001")
+    # What was planned before anything was measured asks for nothing, and says why.
+    assert found[quarter, "(all)", "won", "(all)"]["required_from_upstream"] is None
+    assert "fewer than 30" in found[quarter, "(all)", "won", "(all)"]["upstream_reason"]
 
 
 def test_credit_is_conserved(company: Pipeline) -> None:

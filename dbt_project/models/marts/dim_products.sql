@@ -51,6 +51,12 @@ sold as (
     union all
     select
         product_id,
+        null::text as product_name,
+        null::text as product_group
+    from {{ ref('int_product_prices') }}
+    union all
+    select
+        product_id,
         product_name,
         product_group
     from {{ ref('stg_salesforce__products') }}

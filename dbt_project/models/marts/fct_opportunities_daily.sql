@@ -72,7 +72,7 @@ held as (
         greatest(
             opportunities.created_date,
             case when states.state_no > 1 then states.known_on end,
-            ({{ published_day }} + interval '1 day')::date
+            {{ first_new_day('fct_opportunities_daily') }}
         ) as first_day,
         -- A deal whose closing no history tells of was open until the day of its close.
         least(

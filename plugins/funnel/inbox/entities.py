@@ -279,6 +279,30 @@ _ENTITIES = (
         key=("period_start", "period_grain", "team", "metric", "region"),
     ),
     Entity(
+        "price_list",
+        (
+            Field("product_id", required=True),
+            Field("list_price", "number", required=True),
+            _CURRENCY,
+            *(Field(name, "date") for name in ("valid_from", "valid_to")),
+        ),
+        key=("product_id", "valid_from"),
+        is_fixed=True,
+    ),
+    Entity(
+        "commission_plans",
+        (
+            Field("plan", required=True),
+            # Without one, everybody without a plan of their own.
+            *_text("team"),
+            Field("step_from", "number", required=True),
+            Field("commission_rate", "share", required=True),
+            *(Field(name, "date") for name in ("valid_from", "valid_to")),
+        ),
+        key=("plan", "team", "step_from", "valid_from"),
+        is_fixed=True,
+    ),
+    Entity(
         "exchange_rates",
         (
             Field("rate_date", "date", required=True),
