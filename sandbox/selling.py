@@ -73,9 +73,9 @@ def open_deal(office: Office, rng: random.Random, created: int, terms: Terms) ->
     currency = terms.firm.currency if terms.firm else "USD"
     listed = rng.randrange(20, 240) * 100 * CURRENCY_SCALE[currency]
     discount = rng.choice(DISCOUNTS)
-    amount = listed * (100 - discount) // 100
     deal_id = office.salesforce_id("Opportunity")
     close = _decide_close(rng, created, terms)
+    amount = listed * (100 - discount - _haste(close)) // 100
     account_id = office.account_of(terms.firm, created, terms.rep) if terms.firm else None
     # One deal in thirty has a contact that nobody marked as the primary one.
     primary = terms.contact_id is not None and rng.random() >= 0.03
@@ -171,6 +171,16 @@ def _bill(office: Office, deal_id: str, amount: int, currency: str, close: Close
     at = later(chance, close.entered, 24, 120)
     bill = Bill(at, deal_id, amount * 100 // CURRENCY_SCALE[currency], None, None)
     office.bills.setdefault(day_of(at), []).append(bill)
+
+
+def _haste(close: Close) -> int:
+    """What is given away on top when the quarter is about to end: five per cent, ten in its last week."""
+    if not close.won or close.closed is None:
+        return 0
+    day = day_of(close.closed)
+    months = day.year * 12 + (day.month - 1) // 3 * 3 + 3
+    left = (date(months // 12, months % 12 + 1, 1) - day).days
+    return 10 if left <= 7 else 5 if left <= 14 else 0
 
 
 def _decide_close(rng: random.Random, created: int, terms: Terms) -> Close:

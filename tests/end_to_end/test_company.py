@@ -802,6 +802,95 @@ def test_targets_and_what_they_ask_of_the_stage_before(company: Pipeline, scenar
     assert "fewer than 30" in found[quarter, "(all)", "won", "(all)"]["upstream_reason"]
 
 
+def test_commissions_by_the_steps_of_the_plan(company: Pipeline) -> None:
+    """Deal by deal in the order in which they were won, as an accountant would pay them."""
+    rates = Rates()
+    last = ANCHOR - timedelta(days=1)
+    quotas = {
+        (one.period_start, one.team, one.region): rates.convert(
+            Decimal(one.target), one.currency_code, min(one.period_start, last)
+        )
+        for one in planning.targets(ANCHOR)
+        if one.metric == "won_amount"
+    }
+    plans: dict[str, list[tuple[Decimal, Decimal]]] = defaultdict(list)
+    for step in planning.steps(ANCHOR):
+        plans[step.team].append((step.step_from, step.commission_rate))
+    sold: dict[tuple[date, str, str], Decimal] = defaultdict(Decimal)
+    paid: dict[str, Decimal | None] = {}
+    deals = rows(
+        "select opportunity_key, deals.amount, closed_date, team, reps.region from bi.fct_opportunities as deals "
+        "inner join bi.dim_sales_reps as reps using (rep_key) "
+        "where is_won and opportunity_type <> 'renewal' order by closed_at, opportunity_key"
+    )
+    for deal in deals:
+        place = (planning.quarter_of(deal["closed_date"]), deal["team"], deal["region"])
+        before, quota = sold[place], quotas.get(place)
+        sold[place] = after = before + deal["amount"]
+        steps = plans.get(deal["team"]) or plans["(all)"]
+        if quota is None and len(steps) > 1:
+            paid[deal["opportunity_key"]] = None
+            continue
+        starts = [start * (quota or 0) for start, _ in steps] + [Decimal("Infinity")]
+        paid[deal["opportunity_key"]] = sum(
+            (
+                rate * max(Decimal(), min(after, starts[number + 1]) - max(before, starts[number]))
+                for number, (_, rate) in enumerate(steps)
+            ),
+            Decimal(),
+        )
+    found = {
+        row["opportunity_key"]: row
+        for row in rows(
+            "select opportunity_key, commission_amount, commission_step_before, commission_step_after "
+            "from bi.rpt_price_leakage where opportunity_type <> 'renewal'"
+        )
+    }
+    assert {key: row["commission_amount"] for key, row in found.items()} == {
+        key: None if amount is None else round(amount, 12) for key, amount in paid.items()
+    }
+    assert sum(amount is not None for amount in paid.values()) > 60
+    assert any(row["commission_step_after"] > (row["commission_step_before"] or 0) for row in found.values()
+               if row["commission_step_after"] is not None)  # fmt: skip
+    assert rows("select sum(commission_amount) as paid from bi.fct_opportunities") == [
+        {"paid": sum(row["commission_amount"] or Decimal() for row in found.values())}
+    ]
+
+
+def test_leakage_is_what_goes_beyond_what_peers_give(company: Pipeline) -> None:
+    """Each won deal beside all that others won before it, looked up one by one."""
+    won = rows("select * from bi.fct_opportunities where is_won")
+    found = {row["opportunity_key"]: row for row in rows("select * from bi.rpt_price_leakage")}
+    assert set(found) == {deal["opportunity_key"] for deal in won}
+    alike = (
+        lambda deal: (deal["opportunity_type"], deal["region"], len(str(int(deal["list_amount"])))),
+        lambda deal: (deal["opportunity_type"], len(str(int(deal["list_amount"])))),
+        lambda deal: deal["opportunity_type"],
+    )
+    priced = [deal for deal in won if deal["list_amount"] and 0 <= deal["discount_rate"] <= 1]
+    leaked = Decimal()
+    for deal in (one for one in won if one["list_amount"]):
+        others = [
+            one
+            for one in priced
+            if one["rep_key"] != deal["rep_key"]
+            and timedelta(0) < deal["closed_date"] - one["closed_date"] <= timedelta(365)
+        ]
+        levels = ([one["discount_rate"] for one in others if key(one) == key(deal)] for key in alike)
+        peers = next((level for level in levels if len(level) >= 10), None)
+        row = found[deal["opportunity_key"]]
+        if peers is None:
+            assert (row["leakage_amount"], row["reason"]) == (None, "fewer than 10 peers")
+            continue
+        expected = sum(peers, Decimal()) / len(peers)
+        assert row["n_peers"] == len(peers)
+        assert abs(row["expected_discount_rate"] - expected) < Decimal("1e-11")
+        amount = max(Decimal(), deal["discount_rate"] - expected) * deal["list_amount"]
+        assert abs(row["leakage_amount"] - amount) < Decimal("1e-6")
+        leaked += amount
+    assert leaked > 10_000
+
+
 def test_credit_is_conserved(company: Pipeline) -> None:
     assert (
         rows(

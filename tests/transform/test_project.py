@@ -43,6 +43,7 @@ MARTS = {
     "rpt_alignment_parts",
     "rpt_alignment_scorecard",
     "rpt_pipeline_coverage",
+    "rpt_price_leakage",
     "rpt_restatement",
     "rpt_sales_velocity",
     "rpt_retail_gap",

@@ -44,8 +44,7 @@ stated as (
 
 -- A product has its prices from one place: a price list of files, else the products of files, else the seed.
 chosen as (
-    select distinct on (product_id, valid_from)
-        *
+    select distinct on (product_id, valid_from) *
     from (
         select
             *,

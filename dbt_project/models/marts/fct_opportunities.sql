@@ -2,7 +2,7 @@
     config(
         unique_key=['opportunity_key'],
         scope_column='opportunity_key',
-        scope_from=['int_opportunities'],
+        scope_from=['int_opportunities', 'int_deal_commissions', 'fct_opportunity_lines'],
         scope_sql=[
             "select opportunity_key
             from intermediate.int_opportunities
@@ -60,6 +60,20 @@ accounts as (
     inner join {{ ref('dim_accounts') }} as accounts on records.account_key = accounts.account_key
 ),
 
+-- Lines that are whole and add up to the deal speak for it where it does not speak itself.
+line_sums as (
+    select
+        opportunity_key,
+        count(*) as n_lines,
+        sum(amount) as amount,
+        case when bool_and(list_amount is not null) then sum(list_amount) end as list_amount,
+        case when bool_and(cost_amount is not null) then sum(cost_amount) end as cost_amount
+    from {{ ref('fct_opportunity_lines') }}
+    where {{ in_scope('opportunity_key') }}
+    group by opportunity_key
+    having bool_and(amount is not null)
+),
+
 source_channels as (
     select
         written.lead_source,
@@ -108,48 +122,75 @@ described as (
         on opportunities.rate_date = rates.date_day and opportunities.currency_code = rates.currency_code
 ),
 
+valued as (
+    select
+        described.*,
+        coalesce(
+            described.list_amount,
+            case when abs(line_sums.amount - described.amount) <= 0.01 * line_sums.n_lines then line_sums.list_amount end
+        ) as known_list_amount,
+        coalesce(
+            described.cost_amount,
+            case when abs(line_sums.amount - described.amount) <= 0.01 * line_sums.n_lines then line_sums.cost_amount end
+        ) as known_cost_amount,
+        commissions.commission_amount
+    from described
+    left join line_sums on described.opportunity_key = line_sums.opportunity_key
+    left join {{ ref('int_deal_commissions') }} as commissions
+        on described.opportunity_key = commissions.opportunity_key
+),
+
 final as (
     select
-        described.opportunity_key,
-        described.opportunity_id,
-        described.lead_key,
-        described.person_key,
-        described.account_key,
-        described.rep_key,
-        described.campaign_key,
-        described.region,
-        described.opportunity_type,
+        valued.opportunity_key,
+        valued.opportunity_id,
+        valued.lead_key,
+        valued.person_key,
+        valued.account_key,
+        valued.rep_key,
+        valued.campaign_key,
+        valued.region,
+        valued.opportunity_type,
         channels.owner_team as source_type,
-        described.lead_source,
-        described.channel,
-        described.stage,
-        described.currency_code,
-        described.source_system,
-        trim_scale(described.amount) as amount,
-        trim_scale(described.amount_local) as amount_local,
-        trim_scale(described.probability) as probability,
-        trim_scale(described.amount * described.probability) as weighted_amount,
-        trim_scale(described.list_amount) as list_amount,
-        trim_scale(described.list_amount - described.amount) as discount_amount,
+        valued.lead_source,
+        valued.channel,
+        valued.stage,
+        valued.currency_code,
+        valued.source_system,
+        trim_scale(valued.amount) as amount,
+        trim_scale(valued.amount_local) as amount_local,
+        trim_scale(valued.probability) as probability,
+        trim_scale(valued.amount * valued.probability) as weighted_amount,
+        trim_scale(valued.known_list_amount) as list_amount,
+        trim_scale(valued.known_list_amount - valued.amount) as discount_amount,
         trim_scale(
-            (described.list_amount_local - described.amount_local) / nullif(described.list_amount_local, 0)
+            case
+                when valued.list_amount is not null
+                    then
+                        (valued.list_amount_local - valued.amount_local)
+                        / nullif(valued.list_amount_local, 0)
+                else
+                    round(
+                        (valued.known_list_amount - valued.amount) / nullif(valued.known_list_amount, 0), 12
+                    )
+            end
         ) as discount_rate,
-        trim_scale(described.amount - described.cost_amount) as gross_margin,
-        null::numeric as commission_amount,
-        ({{ reporting_date('described.closed_at') }} - {{ reporting_date('described.created_at') }})::integer as sales_cycle_days,
-        not described.is_closed as is_open,
-        described.is_won,
-        described.is_lost,
-        described.is_created_inferred,
-        coalesce({{ reporting_date('described.closed_at') }} < {{ reporting_date('described.created_at') }}, false)
+        trim_scale(valued.amount - valued.known_cost_amount) as gross_margin,
+        trim_scale(valued.commission_amount) as commission_amount,
+        ({{ reporting_date('valued.closed_at') }} - {{ reporting_date('valued.created_at') }})::integer as sales_cycle_days,
+        not valued.is_closed as is_open,
+        valued.is_won,
+        valued.is_lost,
+        valued.is_created_inferred,
+        coalesce({{ reporting_date('valued.closed_at') }} < {{ reporting_date('valued.created_at') }}, false)
             as has_sequence_anomaly,
-        described.created_at,
-        described.closed_at,
-        described.close_date as expected_close_date,
-        {{ reporting_date('described.created_at') }} as created_date,
-        {{ reporting_date('described.closed_at') }} as closed_date
-    from described
-    left join {{ ref('dim_channels') }} as channels on described.channel = channels.channel
+        valued.created_at,
+        valued.closed_at,
+        valued.close_date as expected_close_date,
+        {{ reporting_date('valued.created_at') }} as created_date,
+        {{ reporting_date('valued.closed_at') }} as closed_date
+    from valued
+    left join {{ ref('dim_channels') }} as channels on valued.channel = channels.channel
 )
 
 select * from final

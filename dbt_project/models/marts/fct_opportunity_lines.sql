@@ -16,6 +16,13 @@
             "select opportunity_key
             from intermediate.int_opportunities
             where rate_date in (select date_day from marts_changes.int_currency_rates_daily)",
+            "select opportunity_key
+            from marts.fct_opportunity_lines
+            where product_key in (
+                select md5(product_id) from marts_changes.int_product_prices
+                union all
+                select md5(product_id) from marts_changes.int_product_costs
+            )",
         ],
         indexes=[{'columns': ['product_key']}],
     )
@@ -90,7 +97,8 @@ whole_deals as (
         null::numeric as units,
         list_amount_local,
         amount_local,
-        rate_date
+        rate_date,
+        1 as units_assumed
     from opportunities
     where
         product_id is not null
@@ -100,29 +108,70 @@ whole_deals as (
         )
 ),
 
-lines as (
+stated_lines as (
     select * from filed_lines
     union all
     select * from salesforce_lines
     union all
     select * from hubspot_lines
+),
+
+lines as (
+    select
+        *,
+        null::integer as units_assumed
+    from stated_lines
     union all
     select * from whole_deals
 ),
 
-final as (
+-- What the line does not state is what the price list says of the day whose rate counts. A deal that names a product and
+-- no pieces is one piece.
+priced as (
     select
         lines.opportunity_key,
-        case when lines.product_id is not null then {{ surrogate_key(['lines.product_id']) }} end as product_key,
+        lines.product_id,
         lines.line_no,
-        trim_scale(lines.units) as units,
-        trim_scale(lines.list_amount_local * rates.rate) as list_amount,
-        trim_scale((lines.list_amount_local - lines.amount_local) * rates.rate) as discount_amount,
-        trim_scale(lines.amount_local * rates.rate) as amount
+        lines.units,
+        coalesce(
+            lines.list_amount_local * rates.rate,
+            coalesce(lines.units, lines.units_assumed) * prices.list_price * price_rates.rate
+        ) as list_amount,
+        lines.amount_local * rates.rate as amount,
+        coalesce(lines.units, lines.units_assumed) * costs.unit_cost * cost_rates.rate as cost_amount,
+        lines.list_amount_local is null and prices.list_price is not null as is_list_price_inferred
     from lines
     -- At the rate of their deal, so that lines add up to it.
     left join {{ ref('int_currency_rates_daily') }} as rates
         on lines.rate_date = rates.date_day and lines.currency_code = rates.currency_code
+    left join {{ ref('int_product_prices') }} as prices
+        on
+            lines.product_id = prices.product_id
+            and lines.rate_date >= prices.valid_from
+            and lines.rate_date < coalesce(prices.valid_to, 'infinity')
+    left join {{ ref('int_currency_rates_daily') }} as price_rates
+        on lines.rate_date = price_rates.date_day and prices.currency_code = price_rates.currency_code
+    left join {{ ref('int_product_costs') }} as costs
+        on
+            lines.product_id = costs.product_id
+            and lines.rate_date >= costs.valid_from
+            and lines.rate_date < coalesce(costs.valid_to, 'infinity')
+    left join {{ ref('int_currency_rates_daily') }} as cost_rates
+        on lines.rate_date = cost_rates.date_day and costs.currency_code = cost_rates.currency_code
+),
+
+final as (
+    select
+        opportunity_key,
+        case when product_id is not null then {{ surrogate_key(['product_id']) }} end as product_key,
+        line_no,
+        trim_scale(units) as units,
+        trim_scale(list_amount) as list_amount,
+        trim_scale(list_amount - amount) as discount_amount,
+        trim_scale(amount) as amount,
+        trim_scale(cost_amount) as cost_amount,
+        is_list_price_inferred
+    from priced
 )
 
 select * from final

@@ -1,0 +1,150 @@
+{{
+    config(
+        unique_key=['opportunity_key'],
+        scope_column='closed_date',
+        scope_sql=[
+            "select days.date_day
+            from (
+                select closed_date as changed_from, least(closed_date + " ~ var('leakage_peer_days') ~ ", (
+                    select max(newest.closed_date) from marts.fct_opportunities as newest
+                )) as changed_to
+                from marts_changes.fct_opportunities
+                where closed_date is not null
+            ) as spans
+            cross join lateral (
+                select spans.changed_from + day_no as date_day
+                from generate_series(0, greatest(spans.changed_to - spans.changed_from, 0)) as numbers (day_no)
+            ) as days",
+            "select closed_date from marts.rpt_price_leakage
+            where rep_key in (select rep_key from marts_changes.dim_sales_reps)",
+            "select closed_date from marts.rpt_price_leakage
+            where opportunity_key in (select opportunity_key from marts_changes.int_deal_commissions)",
+        ],
+        indexes=[{'columns': ['closed_date']}, {'columns': ['rep_key']}],
+    )
+}}
+
+with
+
+{% if not is_full_build() -%}
+span as (
+    select min(scope_key) - {{ var('leakage_peer_days') }} as first_day
+    from {{ this.identifier }}__scope
+),
+
+{% endif -%}
+-- Won deals from so long before the first day in scope as anybody is a peer.
+won as (
+    select
+        opportunities.*,
+        length(trunc(abs(opportunities.list_amount))::text) as size_band,
+        case when opportunities.list_amount > 0 and opportunities.discount_rate between 0 and 1 then opportunities.discount_rate end
+            as peer_rate
+    from {{ ref('fct_opportunities') }} as opportunities
+    where
+        opportunities.is_won
+        {% if not is_full_build() -%}
+        and opportunities.closed_date >= (select span.first_day from span)
+        {%- endif %}
+),
+
+-- Peers are the deals that other reps won in the days before: all less one's own. From like deals to less like ones.
+compared as (
+    select
+        *,
+        {% for level, columns in [
+            ('region_size', 'opportunity_type, region, size_band'),
+            ('size', 'opportunity_type, size_band'),
+            ('type', 'opportunity_type'),
+        ] -%}
+        count(peer_rate) over {{ level }} - count(peer_rate) over {{ level }}_own as n_{{ level }},
+        coalesce(sum(peer_rate) over {{ level }}, 0) - coalesce(sum(peer_rate) over {{ level }}_own, 0) as sum_{{ level }},
+        {% endfor -%}
+        1 as one
+    from won
+    window
+        {% for level, columns in [
+            ('region_size', 'opportunity_type, region, size_band'),
+            ('size', 'opportunity_type, size_band'),
+            ('type', 'opportunity_type'),
+        ] -%}
+        {{ level }} as (
+            partition by {{ columns }} order by closed_date
+            range between interval '{{ var("leakage_peer_days") }} days' preceding and interval '1 day' preceding
+        ),
+        {{ level }}_own as (
+            partition by {{ columns }}, rep_key order by closed_date
+            range between interval '{{ var("leakage_peer_days") }} days' preceding and interval '1 day' preceding
+        ){{ ',' if not loop.last }}
+        {% endfor %}
+),
+
+expected as (
+    select
+        *,
+        case
+            when n_region_size >= {{ var('leakage_min_peers') }} then 'type, region and size'
+            when n_size >= {{ var('leakage_min_peers') }} then 'type and size'
+            when n_type >= {{ var('leakage_min_peers') }} then 'type'
+        end as peers_by
+    from compared
+    where {{ in_scope('closed_date') }}
+),
+
+rated as (
+    select
+        *,
+        case peers_by
+            when 'type, region and size' then n_region_size
+            when 'type and size' then n_size
+            when 'type' then n_type
+        end as n_peers,
+        round(
+            case peers_by
+                when 'type, region and size' then sum_region_size / n_region_size
+                when 'type and size' then sum_size / n_size
+                when 'type' then sum_type / n_type
+            end,
+            12
+        ) as expected_discount_rate
+    from expected
+),
+
+final as (
+    select
+        rated.opportunity_key,
+        rated.rep_key,
+        rated.region,
+        rated.opportunity_type,
+        rated.peers_by,
+        case
+            when rated.list_amount is null then 'no list amount'
+            when rated.peers_by is null then 'fewer than {{ var("leakage_min_peers") }} peers'
+        end as reason,
+        rated.list_amount,
+        rated.discount_amount,
+        rated.discount_rate,
+        trim_scale(rated.expected_discount_rate) as expected_discount_rate,
+        trim_scale(
+            round(
+                case
+                    when rated.expected_discount_rate is not null
+                        then greatest(0, rated.discount_rate - rated.expected_discount_rate) * rated.list_amount
+                end,
+                12
+            )
+        ) as leakage_amount,
+        commissions.attainment_before as quota_attainment_before,
+        commissions.step_before as commission_step_before,
+        commissions.step_after as commission_step_after,
+        rated.commission_amount,
+        rated.n_peers::integer as n_peers,
+        ({{ fiscal_quarter_start('rated.closed_date') }} + interval '3 months')::date - 1 - rated.closed_date
+            as days_to_quarter_end,
+        rated.closed_at,
+        rated.closed_date
+    from rated
+    left join {{ ref('int_deal_commissions') }} as commissions on rated.opportunity_key = commissions.opportunity_key
+)
+
+select * from final
