@@ -94,7 +94,7 @@ BELIEVABLE = [
 ]
 
 POISON = {
-    "no leakage is negative": [{"leakage_amount": -137.5, "discount_rate": None}],
+    "no leakage is negative": [{"leakage_amount": -137.5, "list_amount": None}],
     "leakage is the excess rate times the list amount": [{"leakage_amount": 13.75}],
     "peers give discounts between nothing and all": [{"expected_discount_rate": -10, "leakage_amount": 14025}],
     "a quarter ends within its days": [{"days_to_quarter_end": -1}],
