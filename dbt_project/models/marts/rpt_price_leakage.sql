@@ -38,8 +38,10 @@ won as (
     select
         opportunities.*,
         length(trunc(abs(opportunities.list_amount))::text) as size_band,
-        case when opportunities.list_amount > 0 and opportunities.discount_rate between 0 and 1 then opportunities.discount_rate end
-            as peer_rate
+        case
+            when opportunities.list_amount > 0 and opportunities.discount_rate between 0 and 1
+                then opportunities.discount_rate
+        end as peer_rate
     from {{ ref('fct_opportunities') }} as opportunities
     where
         opportunities.is_won
@@ -52,31 +54,38 @@ won as (
 compared as (
     select
         *,
-        {% for level, columns in [
-            ('region_size', 'opportunity_type, region, size_band'),
-            ('size', 'opportunity_type, size_band'),
-            ('type', 'opportunity_type'),
-        ] -%}
-        count(peer_rate) over {{ level }} - count(peer_rate) over {{ level }}_own as n_{{ level }},
-        coalesce(sum(peer_rate) over {{ level }}, 0) - coalesce(sum(peer_rate) over {{ level }}_own, 0) as sum_{{ level }},
-        {% endfor -%}
-        1 as one
+        count(peer_rate) over region_size_all - count(peer_rate) over region_size_own as n_region_size,
+        count(peer_rate) over size_all - count(peer_rate) over size_own as n_size,
+        count(peer_rate) over type_all - count(peer_rate) over type_own as n_type,
+        coalesce(sum(peer_rate) over region_size_all, 0) - coalesce(sum(peer_rate) over region_size_own, 0) as sum_region_size,
+        coalesce(sum(peer_rate) over size_all, 0) - coalesce(sum(peer_rate) over size_own, 0) as sum_size,
+        coalesce(sum(peer_rate) over type_all, 0) - coalesce(sum(peer_rate) over type_own, 0) as sum_type
     from won
     window
-        {% for level, columns in [
-            ('region_size', 'opportunity_type, region, size_band'),
-            ('size', 'opportunity_type, size_band'),
-            ('type', 'opportunity_type'),
-        ] -%}
-        {{ level }} as (
-            partition by {{ columns }} order by closed_date
+        region_size_all as (
+            partition by opportunity_type, region, size_band order by closed_date
             range between interval '{{ var("leakage_peer_days") }} days' preceding and interval '1 day' preceding
         ),
-        {{ level }}_own as (
-            partition by {{ columns }}, rep_key order by closed_date
+        region_size_own as (
+            partition by opportunity_type, region, size_band, rep_key order by closed_date
             range between interval '{{ var("leakage_peer_days") }} days' preceding and interval '1 day' preceding
-        ){{ ',' if not loop.last }}
-        {% endfor %}
+        ),
+        size_all as (
+            partition by opportunity_type, size_band order by closed_date
+            range between interval '{{ var("leakage_peer_days") }} days' preceding and interval '1 day' preceding
+        ),
+        size_own as (
+            partition by opportunity_type, size_band, rep_key order by closed_date
+            range between interval '{{ var("leakage_peer_days") }} days' preceding and interval '1 day' preceding
+        ),
+        type_all as (
+            partition by opportunity_type order by closed_date
+            range between interval '{{ var("leakage_peer_days") }} days' preceding and interval '1 day' preceding
+        ),
+        type_own as (
+            partition by opportunity_type, rep_key order by closed_date
+            range between interval '{{ var("leakage_peer_days") }} days' preceding and interval '1 day' preceding
+        )
 ),
 
 expected as (
