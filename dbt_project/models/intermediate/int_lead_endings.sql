@@ -2,10 +2,7 @@
     config(
         unique_key=['lead_key', 'ending'],
         scope_column='person_key',
-        scope_from=['fct_leads', 'fct_touchpoints'],
-        scope_sql="select person_key
-            from marts.fct_orders
-            where order_key in (select order_key from marts_changes.fct_orders)",
+        scope_from=['fct_leads', 'fct_touchpoints', 'fct_orders'],
         track=['person_key', 'ended_month'],
         indexes=[{'columns': ['person_key']}, {'columns': ['ended_month']}],
     )

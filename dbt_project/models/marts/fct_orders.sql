@@ -16,7 +16,7 @@
             from intermediate.int_orders
             where rate_dates && array(select distinct date_day from marts_changes.int_currency_rates_daily)",
         ],
-        track=['ordered_date'],
+        track=['ordered_date', 'person_key'],
         indexes=[{'columns': ['ordered_date']}, {'columns': ['person_key']}],
     )
 }}
