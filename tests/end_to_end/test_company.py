@@ -19,7 +19,7 @@ import psycopg
 import pytest
 
 from funnel import config, metrics, scorecard
-from sandbox import planning, process, truth
+from sandbox import planning, process, retailing, truth
 from sandbox.scenario import Scenario, build
 from tests.end_to_end.office_hours import business_seconds, sla_minutes
 from tests.end_to_end.pipeline import Pipeline, rows
@@ -36,7 +36,7 @@ def scenario() -> Scenario:
 
 @pytest.fixture(scope="module")
 def company(module_warehouse: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
-    """The company, loaded in one window per source at the midnight that ends the last day, and its own plans."""
+    """The company, read in one window per source at the midnight after the last day; its plans and retailers' files."""
     sandbox = process.start("company", SEED, ANCHOR)
     try:
         now = datetime(ANCHOR.year, ANCHOR.month, ANCHOR.day, tzinfo=UTC)
@@ -46,7 +46,9 @@ def company(module_warehouse: str, tmp_path_factory: pytest.TempPathFactory) -> 
             pipeline.ingest(source, ANCHOR - timedelta(days=DAYS), ANCHOR - timedelta(days=1), now)
         inbox = tmp_path_factory.mktemp("inbox")
         planning.write(inbox, ANCHOR)
-        pipeline.take_in(planning.SOURCE, inbox, ANCHOR - timedelta(days=1), now)
+        retailing.write(inbox, ANCHOR)
+        for filed in (planning.SOURCE, retailing.SOURCE):
+            pipeline.take_in(filed, inbox, ANCHOR - timedelta(days=1), now)
         pipeline.publish()
         yield pipeline
     finally:
@@ -324,6 +326,49 @@ def test_survival_equals_lifelines(company: Pipeline) -> None:
     assert n_compared > 500
     assert n_young >= 100
     assert n_degenerate > 3
+
+
+def test_what_retailers_sell(company: Pipeline, scenario: Scenario, now: datetime) -> None:
+    """Each week evenly over its days, whatever weekday it begins on; campaigns spent in each of them."""
+    spending = {
+        row.day
+        for row in truth.spend(scenario, now, ANCHOR - timedelta(days=DAYS), ANCHOR - timedelta(days=1))
+        if row.amount
+    }
+    sold: dict[tuple[date, str], Decimal] = defaultdict(Decimal)
+    advertised: dict[tuple[date, str], Decimal] = defaultdict(Decimal)
+    for sale in retailing.sales(ANCHOR):
+        week = [sale.week_start + timedelta(days=number) for number in range(7)]
+        for day in week:
+            part = Decimal(sale.sales_cents) / 700
+            sold[day.replace(day=1), sale.region] += part
+            if spending & set(week):
+                advertised[day.replace(day=1), sale.region] += part
+    shown = rows(
+        """
+        select
+            month_start, region, sum(sell_through_amount) as amount, sum(advertised_amount) as advertised,
+            sum(regional_campaigns_amount) as regional, sum(own_ecommerce_amount) as own,
+            bool_and(has_advertising) as has_advertising
+        from bi.rpt_retail_gap
+        group by month_start, region
+        """
+    )
+    found = {(row["month_start"], row["region"]): row for row in shown if row["amount"]}
+    assert {key: row["amount"] for key, row in found.items()} == sold
+    assert {key: row["advertised"] for key, row in found.items()} == advertised
+    assert len(sold) == 6
+    assert {(row["regional"], row["has_advertising"]) for row in found.values()} == {(0, True)}
+    in_funnel = rows(
+        "select month_start, region, sum(retail_amount) as amount from bi.fct_funnel_monthly "
+        "group by 1, 2 having sum(retail_amount) <> 0"
+    )
+    assert {(row["month_start"], row["region"]): row["amount"] for row in in_funnel} == sold
+    own = rows("select sum(order_amount) as amount from bi.fct_funnel_monthly")[0]["amount"]
+    assert sum(row["own"] for row in shown) == own
+    for row in rows("select * from bi.rpt_retail_gap"):
+        all_sales = row["own_ecommerce_amount"] + row["sell_through_amount"]
+        assert row["covered_rate"] == (round(row["own_ecommerce_amount"] / all_sales, 12) if all_sales else None)
 
 
 def test_every_order(company: Pipeline, scenario: Scenario, now: datetime) -> None:
@@ -1069,6 +1114,39 @@ def test_metrics_say_what_the_marts_say(company: Pipeline) -> None:
             "where model = 'linear' group by 1"
         )
     }
+    [planned] = asked.ask(
+        ["attainment", "coverage", "open_pipeline", "weighted_pipeline", "still_to_win", "covered_rate"]
+    )
+    [of_targets] = rows(
+        "select sum(actual) / sum(target) as rate from bi.fct_targets "
+        "where metric = 'won_amount' and period_grain = 'quarter' and actual is not null"
+    )
+    assert planned["attainment"] == pytest.approx(float(of_targets["rate"]))
+    [of_coverage] = rows(
+        "select open_amount, weighted_amount, nullif(greatest(target - booked_amount, 0), 0) as missing, coverage "
+        f"from bi.rpt_pipeline_coverage where region = '(all)' and date_day = '{ANCHOR - timedelta(days=1)}' "
+        "and period_start <= date_day"
+    )
+    assert [planned[name] for name in ("open_pipeline", "weighted_pipeline", "still_to_win")] == [
+        of_coverage[name] for name in ("open_amount", "weighted_amount", "missing")
+    ]
+    assert planned["coverage"] == (
+        None if of_coverage["coverage"] is None else pytest.approx(float(of_coverage["coverage"]))
+    )
+    [given] = asked.ask(["discount_rate", "leakage_rate", "leakage"])
+    [of_leakage] = rows(
+        "select sum(discount_amount) / sum(list_amount) as discount_rate, sum(leakage_amount) as leakage, "
+        "sum(leakage_amount) / sum(list_amount) filter (where leakage_amount is not null) as leakage_rate "
+        "from bi.rpt_price_leakage"
+    )
+    assert given["leakage"] == of_leakage["leakage"]
+    assert given["discount_rate"] == pytest.approx(float(of_leakage["discount_rate"]))
+    assert given["leakage_rate"] == pytest.approx(float(of_leakage["leakage_rate"]))
+    [of_gap] = rows(
+        "select sum(own_ecommerce_amount) / sum(own_ecommerce_amount + sell_through_amount) as rate "
+        "from bi.rpt_retail_gap"
+    )
+    assert planned["covered_rate"] == pytest.approx(float(of_gap["rate"]))
     [mature] = rows(
         "select sum(reached) / sum(leads) as rate from bi.fct_funnel_cohorts "
         "where is_mature and stage = 'mql' and age_days = 30"
@@ -1093,7 +1171,7 @@ def test_metrics_say_what_the_marts_say(company: Pipeline) -> None:
     assert asked.ask(["cac", "media_cac"]) == [{"cac": None, "media_cac": asked.ask(["media_cac"])[0]["media_cac"]}]
 
 
-GUIDE_QUESTIONS = {1, 2, 4, 5, 6, 7, 9, 10}
+GUIDE_QUESTIONS = set(range(1, 11))
 GUIDE = Path(__file__).parents[2] / "docs/analyst_guide.md"
 
 
@@ -1136,9 +1214,17 @@ def test_the_guide_answers_with_the_truth(company: Pipeline, scenario: Scenario,
         channel: (len(days), sorted(days)[(len(days) + 1) // 2 - 1]) for channel, days in lengths.items()
     }
 
-    # 4: nobody sends sell-through, so that the covered share is unknown and not 1.
-    assert {row["sell_through_amount"] for row in answers[4]} == {None}
-    assert {row["covered_rate"] for row in answers[4]} == {None}
+    # 3: every won deal, renewals too; what leaks at a step or a deadline is a part of what leaks.
+    won_by_region = Counter(one.region for one in truth.opportunities(scenario, now) if one.status == "won")
+    assert {row["region"]: row["won"] for row in answers[3]} == won_by_region
+    for row in answers[3]:
+        assert 0 <= (row["leakage_amount"] or 0) <= row["list_amount"]
+        assert max(row["leakage_at_quarter_end"] or 0, row["leakage_at_a_step"] or 0) <= (row["leakage_amount"] or 0)
+    assert sum(row["leakage_amount"] or 0 for row in answers[3]) > 10_000
+
+    # 4: what retailers report, beside the own shop.
+    retail = sum((Decimal(sale.sales_cents) / 100 for sale in retailing.sales(ANCHOR)), Decimal())
+    assert sum(row["sell_through_amount"] for row in answers[4]) == retail
     own = sum(
         rates.convert(order.paid, order.currency, order.ordered_at.date())
         - sum(rates.convert(back.amount, back.currency, back.rate_day) for back in order.back)
@@ -1146,6 +1232,7 @@ def test_the_guide_answers_with_the_truth(company: Pipeline, scenario: Scenario,
         if order.is_revenue
     )
     assert sum(row["own_ecommerce_amount"] for row in answers[4]) == own
+    assert all(0 < row["covered_rate"] <= 1 for row in answers[4] if row["covered_rate"])
 
     # 5: both clocks, per month and stage.
     both: dict[tuple[date, str], list[int]] = defaultdict(lambda: [0, 0, 0, 0])
@@ -1173,6 +1260,24 @@ def test_the_guide_answers_with_the_truth(company: Pipeline, scenario: Scenario,
             waiting[cycle.region][0] += 1
             waiting[cycle.region][1] += cycle.first_response_at is not None
     assert {row["region"]: [row["mqls"], row["answered"]] for row in answers[7]} == waiting
+
+    # 8: the running quarter and the next, region by region, as of the last day.
+    quotas: dict[tuple[date, str], Decimal] = defaultdict(Decimal)
+    for one in planning.targets(ANCHOR):
+        if one.metric == "won_amount":
+            day = min(one.period_start, ANCHOR - timedelta(days=1))
+            quotas[one.period_start, one.region] += rates.convert(Decimal(one.target), one.currency_code, day)
+    quarters = truth.quarters(scenario, now)
+    regional = [row for row in answers[8] if row["region"] != "(all)"]
+    assert len(regional) == len(quarters)
+    for row in regional:
+        quarter = quarters[row["period_start"], row["region"]]
+        worth = [
+            sum((rates.convert(one.amount, one.currency, one.rate_day) for one in of), Decimal())
+            for of in (quarter.open, quarter.won)
+        ]
+        assert [row["open_amount"], row["booked_amount"]] == worth
+        assert row["target"] == quotas.get((row["period_start"], row["region"]))
 
     # 9: read at one moment, nothing has changed since it was first reported.
     assert {row["days_changed"] for row in answers[9]} == {0}
