@@ -20,7 +20,7 @@ from funnel.sources import SOURCES
 DAYS = 90
 FIRST_LOAD = "first_load"
 ACTIVE = ("queued", "running")
-# An inbox has no days to load: `make files` takes one in.
+# An inbox has no days to load: `make files` takes one in, and here the plans of the made-up company lie in one.
 VENDORS = tuple(name for name, source in SOURCES.items() if not source.is_inbox)
 
 Tell = Callable[[str], None]
@@ -36,11 +36,12 @@ def run() -> None:
 
     with _timed(seconds, "start"):
         services.up(tell)
+    sources = (*VENDORS, *(("files",) if services.fill_inbox() else ()))
     with orchestrator.open_airflow() as airflow:
         with _timed(seconds, "read DAGs"):
-            orchestrator.await_dags(airflow, {*map(_dag_id, VENDORS), "build_funnel"})
+            orchestrator.await_dags(airflow, {*map(_dag_id, sources), "build_funnel"})
         with _timed(seconds, f"load {DAYS} days"):
-            loads = _load(airflow, tell)
+            loads = _load(airflow, sources, tell)
         with _timed(seconds, "build, audit, publish"):
             publish_loads(airflow, tell)
         steps = {name: _task_seconds(airflow, run) for name, run in loads.items()}
@@ -63,15 +64,15 @@ def _dag_id(source_name: str) -> str:
     return f"ingest__{source_name}"
 
 
-def _load(airflow: httpx.Client, tell: Tell) -> dict[str, Run]:
+def _load(airflow: httpx.Client, sources: tuple[str, ...], tell: Tell) -> dict[str, Run]:
     """One windowed run for each source, unless it has had one."""
     last = newest_day()
     first = last - timedelta(days=DAYS - 1)
     # What happens while the sources load is Airflow's: their assets trigger the build, which waits for all of them.
     orchestrator.unpause(airflow, "build_funnel")
     with ThreadPoolExecutor() as pool:
-        runs = pool.map(lambda name: _load_source(airflow, name, first, last, tell), VENDORS)
-        return dict(zip(VENDORS, runs, strict=True))
+        runs = pool.map(lambda name: _load_source(airflow, name, first, last, tell), sources)
+        return dict(zip(sources, runs, strict=True))
 
 
 def _load_source(airflow: httpx.Client, name: str, first: date, last: date, tell: Tell) -> Run:

@@ -290,6 +290,22 @@ def _company() -> tuple[str, ...]:
     return ("--scenario", "company", "--seed", str(SEED), "--anchor", anchor())
 
 
+def fill_inbox() -> bool:
+    """Put the made-up company's plans into the inbox of its home; whether there is anything in it to take in.
+
+    An inbox elsewhere, or one that somebody has put a manifest into, is left as it is.
+    """
+    inbox = config.settings().home / "inbox"
+    if not needs_sandbox() or config.settings().inbox != str(inbox):
+        return False
+    if not any(inbox.glob("*.y*ml")):
+        command = [sys.executable, "-m", "sandbox", "plan", *_company(), "--folder", str(inbox)]
+        answer = subprocess.run(command, cwd=REPOSITORY, env=environment(), capture_output=True, text=True, check=False)
+        if answer.returncode:
+            raise ServiceError(f"`python -m sandbox plan` failed:\n{answer.stderr.strip()}")
+    return True
+
+
 def _start_sandbox(progress: Progress) -> None:
     if process("sandbox"):
         return
