@@ -1,4 +1,4 @@
-"""`python -m sandbox`: serve a scenario, print the Airflow Connections that lead to it, or write its plans."""
+"""`python -m sandbox`: serve a scenario, print the Airflow Connections that lead to it, or fill its inbox."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import orjson
 
-from sandbox import planning
+from sandbox import planning, retailing
 from sandbox.credentials import connections
 from sandbox.exchange import Settings, World
 from sandbox.scenario import build
@@ -17,7 +17,7 @@ from sandbox.scenario import build
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
-    parser.add_argument("command", nargs="?", choices=("serve", "connections", "plan"), default="serve")
+    parser.add_argument("command", nargs="?", choices=("serve", "connections", "inbox"), default="serve")
     parser.add_argument("--scenario", choices=("company", "worked_example"), default="company")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument(
@@ -41,15 +41,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--base-url", default="http://127.0.0.1:8090", help="for `connections`: where the sandbox answers"
     )
-    parser.add_argument("--folder", type=Path, default=Path("inbox"), help="for `plan`: where the files are written")
+    parser.add_argument("--folder", type=Path, default=Path("inbox"), help="for `inbox`: where the files are written")
     return parser
 
 
 def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     anchor = options.anchor or datetime.now(UTC).date()
-    if options.command == "plan":
+    if options.command == "inbox":
         planning.write(options.folder, anchor)
+        retailing.write(options.folder, anchor)
         return 0
     scenario = build(options.scenario, options.seed, anchor)
     if options.command == "connections":

@@ -1,7 +1,8 @@
-"""What `company` plans for itself: targets, list prices and commission plans, as accountants drop them into an inbox.
+"""What `company`'s accountants drop into an inbox: targets, list prices, commission plans, and costs beyond media.
 
 No vendor serves these. `write` puts the files and their manifest into a folder; tests read the same plans from here,
-before they are written. Plans are made for the quarter of the anchor and the one after it, whatever is sold.
+before they are written. Plans are made for the quarter of the anchor and the one after it, whatever is sold; costs are
+those of the months since the quarter before.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ streams:
     path: price_list.csv
   - entity: commission_plans
     path: commission_plans.csv
+  - entity: costs
+    path: costs.csv
 """
 
 
@@ -55,6 +58,18 @@ class Step:
     valid_from: date
 
 
+@dataclass(frozen=True)
+class Cost:
+    """What a team or a channel cost in a month, beside what the ad platforms charge."""
+
+    month: date
+    team: str
+    channel: str
+    cost_type: str
+    amount: int
+    currency_code: str
+
+
 # What a team is to win in a quarter, in the currency in which its region thinks.
 QUOTAS = (
     ("Account Executives", "EMEA", 300_000, "EUR"),
@@ -67,6 +82,15 @@ QUOTAS = (
 PROMISED = (("leads", "(all)", 1_200), ("mqls", "(all)", 480), ("mqls", "EMEA", 190), ("sals", "(all)", 250))
 PRICES = (("SEAT-100", "600"), ("API-10", "900"), ("TRAIN-1", "1500"), ("SETUP-1", "400"))
 STEPS = (("0", "0.04"), ("0.5", "0.06"), ("1", "0.10"), ("1.5", "0.12"))
+
+
+# By month: of a team, or of a channel alone.
+COSTS = (
+    ("marketing", "", "salaries", 24_000, "USD"),
+    ("marketing", "", "tools", 3_500, "USD"),
+    ("sales", "", "salaries", 61_000, "USD"),
+    ("", "Events", "agency", 7_000, "EUR"),
+)
 
 
 def quarter_of(day: date) -> date:
@@ -111,6 +135,17 @@ def steps(anchor: date) -> list[Step]:
     return [*plan, Step("flat", "Partner Sales", Decimal(0), Decimal("0.03"), since)]
 
 
+def costs(anchor: date) -> list[Cost]:
+    """The bills grow by a hundredth a month."""
+    first = next_months(quarter_of(anchor), -3)
+    months = [month for month in (next_months(first, number) for number in range(6)) if month <= anchor]
+    return [
+        Cost(month, team, channel, kind, amount * (100 + number) // 100, currency)
+        for number, month in enumerate(months)
+        for team, channel, kind, amount, currency in COSTS
+    ]
+
+
 def write(folder: Path, anchor: date) -> None:
     """The inbox of the company."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -118,9 +153,10 @@ def write(folder: Path, anchor: date) -> None:
     _write(folder / "targets.csv", targets(anchor))
     _write(folder / "price_list.csv", prices(anchor))
     _write(folder / "commission_plans.csv", steps(anchor))
+    _write(folder / "costs.csv", costs(anchor))
 
 
-def _write(path: Path, rows: Iterable[Target | Price | Step]) -> None:
+def _write(path: Path, rows: Iterable[Target | Price | Step | Cost]) -> None:
     written = [vars(row) for row in rows]
     with open(path, "w", newline="") as file:
         writer = csv.DictWriter(file, list(written[0]))

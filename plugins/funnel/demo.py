@@ -20,7 +20,7 @@ from funnel.sources import SOURCES
 DAYS = 90
 FIRST_LOAD = "first_load"
 ACTIVE = ("queued", "running")
-# An inbox has no days to load: `make files` takes one in, and here the plans of the made-up company lie in one.
+# An inbox has no days to load: `make files` takes one in. The made-up company's accountants and retailers filled one.
 VENDORS = tuple(name for name, source in SOURCES.items() if not source.is_inbox)
 
 Tell = Callable[[str], None]

@@ -291,7 +291,7 @@ def _company() -> tuple[str, ...]:
 
 
 def fill_inbox() -> bool:
-    """Put the made-up company's plans into the inbox of its home; whether there is anything in it to take in.
+    """Put the made-up company's plans, costs and retail reports into its inbox; whether there is anything to take in.
 
     An inbox elsewhere, or one that somebody has put a manifest into, is left as it is.
     """
@@ -299,10 +299,10 @@ def fill_inbox() -> bool:
     if not needs_sandbox() or config.settings().inbox != str(inbox):
         return False
     if not any(inbox.glob("*.y*ml")):
-        command = [sys.executable, "-m", "sandbox", "plan", *_company(), "--folder", str(inbox)]
+        command = [sys.executable, "-m", "sandbox", "inbox", *_company(), "--folder", str(inbox)]
         answer = subprocess.run(command, cwd=REPOSITORY, env=environment(), capture_output=True, text=True, check=False)
         if answer.returncode:
-            raise ServiceError(f"`python -m sandbox plan` failed:\n{answer.stderr.strip()}")
+            raise ServiceError(f"`python -m sandbox inbox` failed:\n{answer.stderr.strip()}")
     return True
 
 

@@ -107,6 +107,21 @@ def test_spend_per_day_platform_and_campaign_to_the_cent(company: Pipeline, scen
     assert rows("select sum(spend) as spend from bi.rpt_channel_return where model = 'linear'")[0]["spend"] == total
 
 
+def test_costs_beyond_media_are_charged_whole_by_every_model(company: Pipeline) -> None:
+    rates = Rates()
+    expected: dict[date, Decimal] = defaultdict(Decimal)
+    for cost in planning.costs(ANCHOR):
+        expected[cost.month] += rates.convert(Decimal(cost.amount), cost.currency_code, cost.month)
+    charged = rows(
+        "select model, month_start, sum(costs) as costs from bi.rpt_channel_return where costs is not null "
+        "group by model, month_start"
+    )
+    assert len({row["model"] for row in charged}) == 11
+    assert {(row["model"], row["month_start"]): round(row["costs"], 6) for row in charged} == {
+        (row["model"], month): round(amount, 6) for row in charged for month, amount in expected.items()
+    }
+
+
 def test_sessions_per_day_channel_campaign_and_country(company: Pipeline, scenario: Scenario, now: datetime) -> None:
     expected: dict[tuple[object, ...], list[int]] = defaultdict(lambda: [0, 0, 0, 0])
     held_back: dict[tuple[date, str], bool] = {}
@@ -1167,8 +1182,9 @@ def test_metrics_say_what_the_marts_say(company: Pipeline) -> None:
     assert held["handoff_count"] == shown_of_holders["n"] > 1_000
     assert held["handoff_hold_minutes"] == pytest.approx(float(shown_of_holders["minutes"]))
     assert held["handoff_bounce_rate"] == pytest.approx(float(shown_of_holders["bounced"]))
-    # Nobody files costs beyond media here, so that what a customer costs is not known, rather than too low.
-    assert asked.ask(["cac", "media_cac"]) == [{"cac": None, "media_cac": asked.ask(["media_cac"])[0]["media_cac"]}]
+    # Salaries, tools and agencies make a customer dearer than media alone.
+    [cost] = asked.ask(["cac", "media_cac"])
+    assert cost["cac"] > cost["media_cac"] > 0
 
 
 GUIDE_QUESTIONS = set(range(1, 11))
