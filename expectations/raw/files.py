@@ -138,6 +138,32 @@ WARNING = {
             notes="Those of other measures are left out: nothing could be held against them.",
         ),
     ],
+    "price_list": [
+        gxe.ExpectColumnValuesToBeBetween(column="list_price", min_value=0, description="prices are never negative"),
+        gxe.ExpectColumnPairValuesAToBeGreaterThanB(
+            column_A="valid_to",
+            column_B="valid_from",
+            ignore_row_if="either_value_is_missing",
+            description="a price ends after it begins",
+            notes="The two dates are mapped the wrong way round.",
+        ),
+    ],
+    "commission_plans": [
+        gxe.ExpectColumnValuesToBeBetween(
+            column="commission_rate",
+            min_value=0,
+            max_value=1,
+            description="commissions are a share of the amount",
+            notes="5 % is 0.05, or 5 % with its sign.",
+        ),
+        gxe.ExpectColumnValuesToBeBetween(
+            column="step_from",
+            min_value=0,
+            max_value=10,
+            description="steps begin at a share of the quota",
+            notes="A step from 50 is fifty times the quota: percentages without their sign?",
+        ),
+    ],
     "exchange_rates": [
         gxe.ExpectColumnValuesToBeBetween(
             column="rate",
@@ -180,6 +206,15 @@ BELIEVABLE = {
     "products": {**_ROW, "product_id": "1", "list_price": 5},
     "costs": {**_ROW, "month": "2026-01-01", "team": "sales", "amount": 5},
     "targets": {**_ROW, "period_start": "2026-01-01", "metric": "won_amount", "target": 5},
+    "price_list": {
+        **_ROW,
+        "product_id": "1",
+        "list_price": 5,
+        "currency_code": "USD",
+        "valid_from": "2026-01-01",
+        "valid_to": "2026-02-01",
+    },
+    "commission_plans": {**_ROW, "plan": "flat", "step_from": 0.5, "commission_rate": 0.05},
     "exchange_rates": {**_ROW, "rate_date": "2026-01-05", "base_currency": "EUR", "rate": 1.1},
 }
 
@@ -212,6 +247,14 @@ POISON = {
         "targets are never negative": [{"target": -1}],
         "targets are of a month, a quarter or a year": [{"period_grain": "week"}],
         "targets are of a measure of the funnel": [{"metric": "happiness"}],
+    },
+    "price_list": {
+        "prices are never negative": [{"list_price": -1}],
+        "a price ends after it begins": [{"valid_to": "2025-12-31"}],
+    },
+    "commission_plans": {
+        "commissions are a share of the amount": [{"commission_rate": 5}],
+        "steps begin at a share of the quota": [{"step_from": 50}],
     },
     "exchange_rates": {
         "rates are above zero": [{"rate": 0}],
