@@ -15,7 +15,7 @@ AGAIN = (
     "tests/expectations/test_marts.py::test_believable_marts_pass",
     "tests/transform/test_build.py::test_what_a_failed_build_left_is_repaired_by_the_next",
 )
-# Loads: each test has a database of its own, and what a load asks of the server has not changed since 15.
+# The long ones: each test of a load has a database of its own.
 AND_LOADS = ("tests/warehouse/test_load.py",)
 
 
