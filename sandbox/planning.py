@@ -1,4 +1,5 @@
-"""What `company`'s accountants drop into an inbox: targets, list prices, commission plans, and costs beyond media.
+"""What `company`'s accountants drop into an inbox: targets, list prices, commission plans, costs beyond media, and what
+both teams agreed to measure their work together against.
 
 No vendor serves these. `write` puts the files and their manifest into a folder; tests read the same plans from here,
 before they are written. Plans are made for the quarter of the anchor and the one after it, whatever is sold; costs are
@@ -27,6 +28,8 @@ streams:
     path: commission_plans.csv
   - entity: costs
     path: costs.csv
+  - entity: alignment_baselines
+    path: alignment_baselines.csv
 """
 
 
@@ -70,6 +73,16 @@ class Cost:
     currency_code: str
 
 
+@dataclass(frozen=True)
+class Baseline:
+    component: str
+    region: str
+    baseline: Decimal
+    approved_by: str
+    approved_on: date
+    valid_from: date
+
+
 # What a team is to win in a quarter, in the currency in which its region thinks.
 QUOTAS = (
     ("Account Executives", "EMEA", 300_000, "EUR"),
@@ -90,6 +103,16 @@ COSTS = (
     ("marketing", "", "tools", 3_500, "USD"),
     ("sales", "", "salaries", 61_000, "USD"),
     ("", "Events", "agency", 7_000, "EUR"),
+)
+
+# What both teams signed a year before.
+BASELINES = (
+    ("marketing_revenue_share", "0.40"),
+    ("unanswered_rate", "0.40"),
+    ("sent_back_rate", "0.40"),
+    ("moves_per_lead", "0.20"),
+    ("wait_share", "0.30"),
+    ("disagreement_rate", "0.05"),
 )
 
 
@@ -146,6 +169,14 @@ def costs(anchor: date) -> list[Cost]:
     ]
 
 
+def baselines(anchor: date) -> list[Baseline]:
+    since = next_months(quarter_of(anchor), -12)
+    return [
+        Baseline(component, "", Decimal(agreed), "Heads of Marketing and Sales", since, since)
+        for component, agreed in BASELINES
+    ]
+
+
 def write(folder: Path, anchor: date) -> None:
     """The inbox of the company."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -154,9 +185,10 @@ def write(folder: Path, anchor: date) -> None:
     _write(folder / "price_list.csv", prices(anchor))
     _write(folder / "commission_plans.csv", steps(anchor))
     _write(folder / "costs.csv", costs(anchor))
+    _write(folder / "alignment_baselines.csv", baselines(anchor))
 
 
-def _write(path: Path, rows: Iterable[Target | Price | Step | Cost]) -> None:
+def _write(path: Path, rows: Iterable[Target | Price | Step | Cost | Baseline]) -> None:
     written = [vars(row) for row in rows]
     with open(path, "w", newline="") as file:
         writer = csv.DictWriter(file, list(written[0]))

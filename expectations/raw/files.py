@@ -54,6 +54,15 @@ CRITICAL = {
     ],
     "sell_through": [_never_negative("units_sold", "sales", "Returns exceed sales in single stores only.")],
     "costs": [_never_negative("amount", "costs", _CREDITS)],
+    "alignment_baselines": [
+        gxe.ExpectColumnValuesToBeBetween(
+            column="baseline",
+            min_value=0,
+            strict_min=True,
+            description="baselines are above zero",
+            notes="Nothing can be compared with nothing: leave the line out until there is a number to agree on.",
+        ),
+    ],
 }
 
 WARNING = {
@@ -164,6 +173,15 @@ WARNING = {
             notes="A step from 50 is fifty times the quota: percentages without their sign?",
         ),
     ],
+    "alignment_baselines": [
+        gxe.ExpectColumnValuesToMatchRegex(
+            column="component",
+            regex="^(marketing_revenue_share|unanswered_rate|sent_back_rate|moves_per_lead|wait_share"
+            "|disagreement_rate)$",
+            description="baselines are of a part of the scorecard",
+            notes="Those of another name are compared with nothing.",
+        ),
+    ],
     "exchange_rates": [
         gxe.ExpectColumnValuesToBeBetween(
             column="rate",
@@ -215,6 +233,7 @@ BELIEVABLE = {
         "valid_to": "2026-02-01",
     },
     "commission_plans": {**_ROW, "plan": "flat", "step_from": 0.5, "commission_rate": 0.05},
+    "alignment_baselines": {**_ROW, "component": "wait_share", "baseline": 0.3, "approved_by": "Ada Okafor"},
     "exchange_rates": {**_ROW, "rate_date": "2026-01-05", "base_currency": "EUR", "rate": 1.1},
 }
 
@@ -255,6 +274,10 @@ POISON = {
     "commission_plans": {
         "commissions are a share of the amount": [{"commission_rate": 5}],
         "steps begin at a share of the quota": [{"step_from": 50}],
+    },
+    "alignment_baselines": {
+        "baselines are above zero": [{"baseline": 0}],
+        "baselines are of a part of the scorecard": [{"component": "happiness"}],
     },
     "exchange_rates": {
         "rates are above zero": [{"rate": 0}],

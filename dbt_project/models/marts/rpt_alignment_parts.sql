@@ -137,13 +137,13 @@ parts as (
     select * from friction_parts
 ),
 
--- The region's own baseline, else the company's; the latest that holds when the period begins.
+-- The region's own baseline, else the company's; the latest that holds when the period begins; that of a file before a seed's.
 compared as (
     select distinct on (parts.period_start, parts.period_grain, parts.region, parts.measure, parts.part)
         parts.*,
         baselines.baseline
     from parts
-    left join {{ ref('alignment_baselines') }} as baselines
+    left join {{ ref('int_alignment_baselines') }} as baselines
         on
             case parts.part when 'sourced_share' then 'marketing_revenue_share' else parts.part end = baselines.component
             and parts.period_start >= baselines.valid_from
@@ -155,7 +155,9 @@ compared as (
         parts.measure,
         parts.part,
         baselines.region = '(all)',
-        baselines.valid_from desc
+        baselines.valid_from desc,
+        baselines.origin,
+        baselines.connection_id
 ),
 
 final as (

@@ -303,6 +303,20 @@ _ENTITIES = (
         is_fixed=True,
     ),
     Entity(
+        "alignment_baselines",
+        (
+            Field("component", required=True),
+            # Without one, the whole company.
+            *_text("region"),
+            Field("baseline", "number", required=True),
+            # A number to compare with is one that somebody stands up for.
+            Field("approved_by", required=True),
+            *(Field(name, "date") for name in ("approved_on", "valid_from")),
+        ),
+        key=("component", "region", "valid_from"),
+        is_fixed=True,
+    ),
+    Entity(
         "exchange_rates",
         (
             Field("rate_date", "date", required=True),
