@@ -42,12 +42,12 @@ where month_start >= date '{month}' - interval '2 months' group by channel
 """
 DAILY = """
 select date_day, sum(spend) as spend, sum(leads) as leads, sum(won_amount) as won_amount from bi.fct_funnel_daily
-where date_day > date '{day}' - 30 group by date_day order by date_day;
+where date_day > date '{day}' - 30 and date_day <= date '{day}' group by date_day order by date_day;
 select channel, sum(spend) as spend, sum(leads) as leads, sum(won) as won from bi.fct_funnel_daily
-where date_day > date '{day}' - 30 and region = '{region}' group by channel;
+where date_day > date '{day}' - 30 and date_day <= date '{day}' and region = '{region}' group by channel;
 select campaigns.campaign_name, sum(funnel.spend) as spend, sum(funnel.leads) as leads
 from bi.fct_funnel_daily as funnel inner join bi.dim_campaigns as campaigns using (campaign_key)
-where funnel.date_day > date '{day}' - 7 and funnel.channel = '{channel}' group by campaigns.campaign_name order by spend desc limit 20;
+where funnel.date_day > date '{day}' - 7 and funnel.date_day <= date '{day}' and funnel.channel = '{channel}' group by campaigns.campaign_name order by spend desc limit 20;
 select mart, data_as_of, last_audit_passed, failed_checks, sources_late from bi.data_status
 """
 REPEATS = 20
