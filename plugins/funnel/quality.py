@@ -589,7 +589,9 @@ def evaluate(warehouse: "SQLDatasource", batch: Batch) -> Iterator[Check]:
     from great_expectations import ExpectationSuite
     from great_expectations.validator.v1_validator import Validator
 
-    asset = warehouse.add_query_asset(f"{batch.suite}:{batch.table}:{len(warehouse.assets)}", query=batch.query)
+    # Each new asset makes Great Expectations write its whole configuration anew: those that were judged are left out.
+    warehouse.assets.clear()
+    asset = warehouse.add_query_asset(f"{batch.suite}:{batch.table}", query=batch.query)
     # Batch.validate would copy the rows again for every call; this validator keeps them for the second question.
     validator = Validator(batch_definition=asset.add_batch_definition_whole_table("rows"))
 
