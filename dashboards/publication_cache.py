@@ -1,0 +1,108 @@
+"""The cache of what charts show, which a publication empties by itself.
+
+Every entry belongs to the publication in effect when its query was asked. When another one is in effect, after a
+publication or a roll-back, no older entry is found any more, on any server and in any process, and the old files are
+deleted. So publishing needs to know nothing of Superset and cannot fail because Superset is down; and a query that was
+running during a publication is never kept under the new one's number.
+
+Where the warehouse does not answer, nothing is kept and nothing is found.
+"""
+
+import os
+import shutil
+import threading
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+from flask import Flask, g, has_app_context
+from flask_caching.backends.base import BaseCache
+from flask_caching.backends.filesystemcache import FileSystemCache
+
+IN_EFFECT = "select publication_id from ops.publication_in_effect"
+
+
+class PublicationCache(BaseCache):
+    """One folder of files for each publication; all but the one in effect are deleted."""
+
+    def __init__(self, folder: str, threshold: int, default_timeout: int) -> None:
+        super().__init__(default_timeout)
+        self.folder = Path(folder)
+        self.threshold = threshold
+        self._connections = threading.local()
+        self._lock = threading.Lock()
+        self._kept: tuple[int, FileSystemCache] | None = None
+
+    @classmethod
+    def factory(cls, app: Flask, config: dict[str, Any], args: list[Any], kwargs: dict[str, Any]) -> "PublicationCache":
+        """What flask_caching calls with the settings of DATA_CACHE_CONFIG."""
+        return cls(config["CACHE_DIR"], config["CACHE_THRESHOLD"], kwargs["default_timeout"])
+
+    def get(self, key: str) -> Any:
+        entries = self._entries()
+        return entries.get(key) if entries else None
+
+    def set(self, key: str, value: Any, timeout: int | None = None) -> bool | None:
+        entries = self._entries()
+        return entries.set(key, value, timeout) if entries else False
+
+    def add(self, key: str, value: Any, timeout: int | None = None) -> bool:
+        entries = self._entries()
+        return entries.add(key, value, timeout) if entries else False
+
+    def has(self, key: str) -> bool:
+        entries = self._entries()
+        return entries.has(key) if entries else False
+
+    def delete(self, key: str) -> bool:
+        entries = self._entries()
+        return entries.delete(key) if entries else False
+
+    def clear(self) -> bool:
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self._kept = None
+        return True
+
+    def _entries(self) -> FileSystemCache | None:
+        publication = self._publication()
+        if publication is None:
+            return None
+        with self._lock:
+            if self._kept is None or self._kept[0] != publication or not self._folder_of(publication).exists():
+                self._kept = (publication, self._open(publication))
+            return self._kept[1]
+
+    def _open(self, publication: int) -> FileSystemCache:
+        place = self._folder_of(publication)
+        for other in self.folder.glob("*"):
+            if other != place:
+                shutil.rmtree(other, ignore_errors=True)
+        place.mkdir(parents=True, exist_ok=True)
+        return FileSystemCache(str(place), threshold=self.threshold, default_timeout=self.default_timeout)
+
+    def _folder_of(self, publication: int) -> Path:
+        return self.folder / str(publication)
+
+    def _publication(self) -> int | None:
+        """Asked once for each request, before its queries: what they read is at least as new."""
+        if not has_app_context():
+            return self._ask()
+        if not hasattr(g, "publication_id"):
+            g.publication_id = self._ask()
+        found: int | None = g.publication_id
+        return found
+
+    def _ask(self) -> int | None:
+        for _ in range(2):
+            try:
+                if not hasattr(self._connections, "open"):
+                    self._connections.open = psycopg2.connect(os.environ["WAREHOUSE_READER_URI"], connect_timeout=5)
+                    self._connections.open.autocommit = True
+                with self._connections.open.cursor() as cursor:
+                    cursor.execute(IN_EFFECT)
+                    row = cursor.fetchone()
+                    return int(row[0]) if row else None
+            except psycopg2.Error:
+                # A server that was restarted: once more with a new connection.
+                self._connections.__dict__.clear()
+        return None
