@@ -14,6 +14,8 @@ export DO_NOT_TRACK := 1
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
+# Superset needs older libraries than the rest. DASHBOARDS=off leaves it out.
+SUPERSET := dashboards/.venv
 FUNNEL := @$(PYTHON) -m funnel.cli
 
 .PHONY: help
@@ -22,9 +24,12 @@ help: ## this list
 
 # --- running -----------------------------------------------------------------------------------------------------
 
-.PHONY: new-source record demo files inbox-check up down status dsn ingest build publish rollback replay airflow env docs metrics
-demo: $(VENV)/.runtime ## install, start, load 90 days, build, audit, publish and print the funnel
+.PHONY: new-source record demo dashboards files inbox-check up down status dsn ingest build publish rollback replay airflow env docs metrics
+demo: $(VENV)/.runtime $(SUPERSET)/.wanted ## install, start, load 90 days, build, audit, publish and print the funnel
 	$(FUNNEL) demo
+
+dashboards: $(VENV)/.runtime $(SUPERSET)/.installed ## bring Superset in line with dashboards/ and start it
+	$(FUNNEL) dashboards
 
 files: $(VENV)/.runtime ## your own exports instead of vendors: make files INBOX=folder (FUNNEL_HOME= for a warehouse of its own)
 	$(FUNNEL) files $(or $(INBOX),$(error INBOX= is missing, for example INBOX=$(HOME)/exports))
@@ -32,7 +37,7 @@ files: $(VENV)/.runtime ## your own exports instead of vendors: make files INBOX
 inbox-check: $(VENV)/.runtime ## what manifests and files would load, without loading: make inbox-check DIR=folder
 	$(FUNNEL) inbox-check $(or $(DIR),$(error DIR= is missing, for example DIR=$(HOME)/exports))
 
-up: $(VENV)/.runtime ## start everything that does not run (ports: POSTGRES_PORT AIRFLOW_PORT SANDBOX_PORT SANDBOX_TLS_PORT)
+up: $(VENV)/.runtime ## start everything that does not run (ports: POSTGRES_PORT AIRFLOW_PORT SUPERSET_PORT SANDBOX_PORT SANDBOX_TLS_PORT)
 	$(FUNNEL) up
 
 down: $(VENV)/.runtime ## stop everything; data stays
@@ -126,3 +131,14 @@ $(VENV)/.development: pyproject.toml uv.lock
 	@echo "installing the environment and the tools for tests: 1.2 GB, one to three minutes" >&2
 	@$(UV_SYNC)
 	@touch $(VENV)/.runtime $@
+
+$(SUPERSET)/.installed: dashboards/pyproject.toml dashboards/uv.lock
+	@echo "installing Superset: 780 MB, about one minute" >&2
+	@sh bin/uv-sync "$(FUNNEL_HOME)" "$(CURDIR)/$(SUPERSET)" --project dashboards
+	@touch $@
+
+# A demo without dashboards is better than none: Superset does not run on every Python.
+.PHONY: $(SUPERSET)/.wanted
+$(SUPERSET)/.wanted:
+	@[ "$(DASHBOARDS)" = off ] || $(MAKE) -s $(SUPERSET)/.installed \
+		|| echo "Superset could not be installed, so there are no dashboards; it needs Python 3.11 or 3.12" >&2

@@ -43,7 +43,19 @@ def _up(_: argparse.Namespace) -> None:
     from funnel import services
 
     services.up()
+    if services.has_dashboards():
+        services.start_dashboards()
+        print(f"dashboards are at {services.superset_url()}")
     print(f"everything runs; Airflow is at {services.airflow_url()}, `make status` says more")
+
+
+def _dashboards(_: argparse.Namespace) -> None:
+    from funnel import demo, ledger, services
+
+    services.start_database()
+    ledger.migrate()
+    services.start_dashboards(again=True)
+    demo.print_dashboards()
 
 
 def _down(_: argparse.Namespace) -> None:
@@ -206,6 +218,7 @@ def _parser() -> argparse.ArgumentParser:
 
     add("demo", _demo, "start everything, load 90 days, build, audit and publish the funnel, print it")
     add("up", _up, "start everything that does not run")
+    add("dashboards", _dashboards, "bring Superset in line with dashboards/ and start it")
     add("down", _down, "stop everything; data stays")
     add("status", _status, "what runs where")
     dsn = add("dsn", _dsn, "print the warehouse's URL for a role")

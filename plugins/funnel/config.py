@@ -39,6 +39,8 @@ class Settings:
     sandbox_port: int
     sandbox_tls_port: int
     airflow_port: int
+    with_dashboards: bool
+    superset_port: int
     reporting_currency: str
     reporting_timezone: str
     master_crm: str
@@ -100,6 +102,7 @@ def keep_ports() -> None:
         "SANDBOX_PORT": chosen.sandbox_port,
         "SANDBOX_TLS_PORT": chosen.sandbox_tls_port,
         "AIRFLOW_PORT": chosen.airflow_port,
+        "SUPERSET_PORT": chosen.superset_port,
     }
     (chosen.home / "ports.json").write_text(json.dumps(ports))
 
@@ -125,6 +128,8 @@ def settings() -> Settings:
         sandbox_port=_port("SANDBOX_PORT", 8090),
         sandbox_tls_port=_port("SANDBOX_TLS_PORT", 8443),
         airflow_port=_port("AIRFLOW_PORT", 8080),
+        with_dashboards=os.environ.get("DASHBOARDS", "on").lower() != "off",
+        superset_port=_port("SUPERSET_PORT", 8088),
         reporting_currency=currency,
         reporting_timezone=timezone,
         master_crm=os.environ.get("MASTER_CRM", "salesforce"),
@@ -161,6 +166,10 @@ _SECRET_NAMES = (
     "airflow_fernet_key",
     "airflow_jwt_secret",
     "airflow_api_secret",
+    "superset_database_password",
+    "superset_secret_key",
+    "superset_admin_password",
+    "superset_viewer_password",
     "sandbox_control_token",
 )
 

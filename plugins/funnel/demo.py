@@ -37,7 +37,7 @@ def run() -> None:
     with _timed(seconds, "start"):
         services.up(tell)
     sources = (*VENDORS, *(("files",) if services.fill_inbox() else ()))
-    with orchestrator.open_airflow() as airflow:
+    with _dashboards_meanwhile(tell), orchestrator.open_airflow() as airflow:
         with _timed(seconds, "read DAGs"):
             orchestrator.await_dags(airflow, {*map(_dag_id, sources), "build_funnel"})
         with _timed(seconds, f"load {DAYS} days"):
@@ -53,6 +53,22 @@ def run() -> None:
     print_funnel()
     _print_seconds(seconds, steps)
     print_doors()
+
+
+@contextmanager
+def _dashboards_meanwhile(tell: Tell) -> Iterator[None]:
+    """Superset is prepared and started while Airflow loads. Without it there is all but dashboards."""
+    if not services.has_dashboards():
+        tell("no dashboards: Superset is not installed, or DASHBOARDS=off")
+        yield
+        return
+    with ThreadPoolExecutor(1) as pool:
+        started = pool.submit(services.start_dashboards, tell)
+        yield
+        try:
+            started.result()
+        except services.ServiceError as error:
+            tell(f"no dashboards: {error}")
 
 
 def newest_day() -> date:
@@ -203,8 +219,20 @@ def print_doors() -> None:
     password = config.secrets()["airflow_admin_password"]
     print("\nLook around")
     print(f"  Airflow   {services.airflow_url()}  login {services.ADMIN}  password {password}")
+    print_dashboards()
     print(f"  psql      {psql} '{config.dsn('bi_reader')}'")
     print("  stop      make down   (make status, make help)")
+
+
+def print_dashboards() -> None:
+    """Where the dashboards are and who may see them, where they run."""
+    if services.process("superset"):
+        secrets = config.secrets()
+        print(
+            f"  Superset  {services.superset_url()}/superset/dashboard/funnel/  "
+            f"login {services.VIEWER}  password {secrets['superset_viewer_password']}"
+        )
+        print(f"            to change things: login {services.ADMIN}  password {secrets['superset_admin_password']}")
 
 
 def _ask(query: str) -> list[tuple[Any, ...]]:

@@ -1,14 +1,16 @@
-"""The processes of one installation: PostgreSQL, vendor sandbox and Airflow, started and stopped under one home folder.
+"""The processes of one installation: PostgreSQL, vendor sandbox, Airflow and Superset, kept under one home folder.
 
 Every process runs in a session of its own, with its output in `<home>/logs` and its identity (process id and start
 time) in `<home>/run`. Airflow is configured by environment variables only, all of them made here.
 
 Login is Airflow's SimpleAuthManager: one generated administrator password and no tables of its own, for a server that
 listens on 127.0.0.1. An installation with many users sets AIRFLOW__CORE__AUTH_MANAGER; FAB is in the environment.
-It deliberately knows nothing of DAGs and their runs: see `funnel.orchestrator`.
+It deliberately knows nothing of DAGs and their runs: see `funnel.orchestrator`; nor of what a dashboard shows: that is
+`dashboards/`, which runs in an environment of its own and is left out where that is not installed.
 """
 
 import fcntl
+import hashlib
 import json
 import os
 import subprocess
@@ -26,8 +28,11 @@ from funnel import config, ledger, server
 from funnel.config import REPOSITORY
 
 AIRFLOW = (sys.executable, "-m", "airflow")
+DASHBOARDS = REPOSITORY / "dashboards"
+SUPERSET = DASHBOARDS / ".venv" / "bin" / "python"
 AIRFLOW_SERVICES = ("api-server", "scheduler", "dag-processor", "triggerer")
 ADMIN = "admin"
+VIEWER = "viewer"
 SEED = 7
 # The scheduler waits for its tasks. The others have nothing to finish, but wait for each other's connections.
 STOP_SECONDS = {"scheduler": 10}
@@ -76,8 +81,38 @@ def up(progress: Progress = print) -> None:
         config.keep_ports()
 
 
+def start_dashboards(progress: Progress = print, *, again: bool = False) -> None:
+    """Have Superset run with what `dashboards/` says; `again` imports it even where nothing seems to have changed.
+
+    The warehouse must run. Raises ServiceError where Superset's environment is not installed.
+    """
+    if not has_dashboards():
+        raise ServiceError(
+            f"Superset is not installed in {SUPERSET.parents[1]}. Run `make dashboards`; it needs Python 3.11 or 3.12."
+        )
+    home = config.settings().home
+    for folder in ("logs", "run", "superset"):
+        (home / folder).mkdir(parents=True, exist_ok=True)
+    with (home / "dashboards.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        superset = next(service for service in _services() if service.name == "superset")
+        if not process("superset"):
+            _assert_ports_are_free(superset)
+        if _bootstrap_superset(progress, again=again):
+            _terminate("superset")
+        if not process("superset"):
+            progress(f"starting Superset on port {config.settings().superset_port}")
+            _spawn(superset, superset_environment())
+        _await("superset", _is_superset_healthy)
+
+
+def has_dashboards() -> bool:
+    """Whether Superset is installed, and DASHBOARDS=off does not leave it out."""
+    return config.settings().with_dashboards and SUPERSET.exists()
+
+
 def start_database(progress: Progress = print) -> None:
-    """Have a server with the databases `warehouse` and Airflow's; roles and schemas are the ledger's migrations."""
+    """Have a server with the databases `warehouse`, Airflow's and Superset's; what is in them is others' work."""
     import psycopg
 
     settings = config.settings()
@@ -90,6 +125,8 @@ def start_database(progress: Progress = print) -> None:
     with psycopg.connect(_maintenance_dsn(), autocommit=True) as connection:
         _ensure_database(connection, _database_name(), None)
         _ensure_database(connection, _airflow_database(), config.secrets()["airflow_database_password"])
+        if has_dashboards():
+            _ensure_database(connection, _superset_database(), config.secrets()["superset_database_password"])
 
 
 def down(progress: Progress = print) -> None:
@@ -99,7 +136,7 @@ def down(progress: Progress = print) -> None:
         progress("stopping Airflow")
     # The scheduler first: its running tasks report their end to the api-server.
     _terminate("scheduler")
-    others = [name for name in (*AIRFLOW_SERVICES, "sandbox") if name != "scheduler"]
+    others = [name for name in (*AIRFLOW_SERVICES, "sandbox", "superset") if name != "scheduler"]
     with ThreadPoolExecutor() as pool:
         list(pool.map(_terminate, others))
     if server.stop(home):
@@ -129,6 +166,11 @@ def status() -> list[Status]:
 def airflow_url() -> str:
     """Where Airflow's user interface is."""
     return f"http://127.0.0.1:{config.settings().airflow_port}"
+
+
+def superset_url() -> str:
+    """Where the dashboards are."""
+    return f"http://127.0.0.1:{config.settings().superset_port}"
 
 
 def sandbox_url() -> str:
@@ -175,6 +217,7 @@ def environment() -> dict[str, str]:
         "SANDBOX_PORT": str(settings.sandbox_port),
         "SANDBOX_TLS_PORT": str(settings.sandbox_tls_port),
         "AIRFLOW_PORT": str(settings.airflow_port),
+        "SUPERSET_PORT": str(settings.superset_port),
         "PYTHONPATH": os.pathsep.join(path for path in paths if path),
         "PYTHONUNBUFFERED": "1",
         "GX_ANALYTICS_ENABLED": "false",
@@ -225,6 +268,27 @@ def airflow_environment() -> dict[str, str]:
     return {**made, **environment()}
 
 
+def superset_environment() -> dict[str, str]:
+    """What Superset and its bootstrap need. The warehouse's password is apart from its URL: Superset stores the URL."""
+    settings, secrets = config.settings(), config.secrets()
+    reader = urlsplit(config.dsn("bi_reader"))
+    address = reader.netloc.rpartition("@")[2]
+    return {
+        **environment(),
+        "PYTHONPATH": str(DASHBOARDS),
+        "SUPERSET_CONFIG_PATH": str(DASHBOARDS / "superset_config.py"),
+        "SUPERSET_HOME": str(settings.home / "superset"),
+        "SUPERSET_DATABASE_URI": _superset_dsn("postgresql+psycopg2"),
+        "SUPERSET_SECRET_KEY": secrets["superset_secret_key"],
+        "SUPERSET_ADMIN_PASSWORD": secrets["superset_admin_password"],
+        "SUPERSET_VIEWER_PASSWORD": secrets["superset_viewer_password"],
+        "WAREHOUSE_READER_URI": urlunsplit(reader._replace(netloc=f"{reader.username}@{address}")),
+        "PGPASSWORD": secrets["bi_reader_password"],
+        "REPORTING_CURRENCY": settings.reporting_currency,
+        "FLASK_APP": "superset.app:create_app()",
+    }
+
+
 def process(name: str) -> Any | None:
     """The running process of a service (psutil), or None; an id that another program has by now does not count."""
     import psutil
@@ -255,6 +319,7 @@ def _start_all(progress: Progress) -> None:
             sandbox.result()
         migrated.result()
     environment = airflow_environment()
+    services = [service for service in services if service.name != "superset"]
     started = [service for service in services if service.name != "sandbox" and not process(service.name)]
     for service in started:
         _spawn(service, environment)
@@ -283,7 +348,13 @@ def _services() -> list[Service]:
         Service("scheduler", (python, "-m", "funnel.tasks", "scheduler", "--skip-serve-logs"), {}),
         Service("dag-processor", (*AIRFLOW, "dag-processor"), {}),
         Service("triggerer", (*AIRFLOW, "triggerer", "--skip-serve-logs"), {}),
+        *([_superset()] if has_dashboards() else []),
     ]
+
+
+def _superset() -> Service:
+    command = (str(SUPERSET), "-m", "gunicorn", "--config", str(DASHBOARDS / "gunicorn_config.py"))
+    return Service("superset", command, {"SUPERSET_PORT": config.settings().superset_port})
 
 
 def _company() -> tuple[str, ...]:
@@ -383,6 +454,57 @@ def _migrate_airflow(progress: Progress) -> None:
         connection.execute(statement.format(sql.Identifier(name), sql.Literal(mark)))
 
 
+def _bootstrap_superset(progress: Progress, *, again: bool) -> bool:
+    """Bring Superset in line with `dashboards/`, unless it is already by all that can be seen; whether it was done."""
+    import psycopg
+    from psycopg import sql
+
+    environment = superset_environment()
+    mark = f"bootstrapped {_dashboards_fingerprint(environment)}"
+    with psycopg.connect(_superset_dsn("postgresql"), autocommit=True) as connection:
+        name = connection.info.dbname
+        query = "select shobj_description(oid, 'pg_database') from pg_database where datname = %s"
+        if not again and connection.execute(query, (name,)).fetchone() == (mark,):
+            return False
+        progress("bringing the dashboards into Superset")
+        log = config.settings().home / "logs" / "superset-bootstrap.log"
+        with log.open("w") as output:
+            command = [str(SUPERSET), str(DASHBOARDS / "bootstrap.py")]
+            done = subprocess.run(
+                command, cwd=DASHBOARDS, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                check=False,
+            )  # fmt: skip
+        if done.returncode:
+            raise ServiceError(f"Dashboards could not be brought into Superset; the end of {log}:\n{_tail(log)}")
+        progress(_tail(log, 1))
+        statement = sql.SQL("comment on database {} is {}")
+        connection.execute(statement.format(sql.Identifier(name), sql.Literal(mark)))
+        return True
+
+
+def _dashboards_fingerprint(environment: Mapping[str, str]) -> str:
+    """Everything that the bootstrap reads: the files, the regions, and the settings that end up in Superset."""
+    digest = hashlib.sha256()
+    files = [path for path in DASHBOARDS.rglob("*") if path.suffix in (".py", ".yaml", ".lock")]
+    files = [path for path in files if ".venv" not in path.parts]
+    for path in sorted([*files, REPOSITORY / "dbt_project" / "seeds" / "country_regions.csv"]):
+        digest.update(path.name.encode() + path.read_bytes())
+    for name in ("WAREHOUSE_READER_URI", "SUPERSET_SECRET_KEY", "REPORTING_CURRENCY"):
+        digest.update(environment[name].encode())
+    for name in ("SUPERSET_ADMIN_PASSWORD", "SUPERSET_VIEWER_PASSWORD"):
+        digest.update(environment[name].encode())
+    return digest.hexdigest()[:16]
+
+
+def _is_superset_healthy() -> bool:
+    import httpx
+
+    try:
+        return httpx.get(f"{superset_url()}/health", timeout=10).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
 def _await_airflow(services: list[Service]) -> None:
     import httpx
 
@@ -441,14 +563,26 @@ def _airflow_database() -> str:
     return f"{_database_name()}_airflow" if config.settings().warehouse_dsn else "airflow"
 
 
+def _superset_database() -> str:
+    return f"{_database_name()}_superset" if config.settings().warehouse_dsn else "superset"
+
+
 def _maintenance_dsn() -> str:
     return urlunsplit(urlsplit(config.dsn("admin"))._replace(path="/postgres"))
 
 
 def _airflow_dsn(scheme: str) -> str:
+    return _own_dsn(scheme, _airflow_database(), config.secrets()["airflow_database_password"])
+
+
+def _superset_dsn(scheme: str) -> str:
+    return _own_dsn(scheme, _superset_database(), config.secrets()["superset_database_password"])
+
+
+def _own_dsn(scheme: str, name: str, password: str) -> str:
+    """A database of one service, whose owner has its name."""
     parts = urlsplit(config.dsn("admin"))
-    name = _airflow_database()
-    login = f"{quote(name)}:{quote(config.secrets()['airflow_database_password'], safe='')}"
+    login = f"{quote(name)}:{quote(password, safe='')}"
     address = parts.netloc.rpartition("@")[2]
     return urlunsplit((scheme, f"{login}@{address}", f"/{name}", parts.query, ""))
 

@@ -68,6 +68,8 @@ def isolate(patch: pytest.MonkeyPatch, home: Path) -> None:
         if name.startswith(("AIRFLOW_", "FUNNEL_", "REPORTING_", "WAREHOUSE_", "ALERT_")):
             patch.delenv(name)
     patch.setenv("FUNNEL_HOME", str(home))
+    # Superset has tests of its own.
+    patch.setenv("DASHBOARDS", "off")
     for name in ("POSTGRES_PORT", "AIRFLOW_PORT", "SANDBOX_PORT", "SANDBOX_TLS_PORT"):
         patch.setenv(name, str(server.free_port()))
 
