@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import psycopg
 import pytest
+import yaml
 
 from funnel import config, metrics, scorecard
 from sandbox import planning, process, retailing, truth
@@ -1336,3 +1337,52 @@ def test_days_of_a_reporting_zone_with_daylight_saving(
     }
     for month, counts in truth.monthly_counts(scenario, now, zone=zone).items():
         assert months[month] == counts.won
+
+
+# Of one period and region there is one value, and the numbers of steps only sort: neither adds anything up.
+SHOWN_AS_IT_IS = {"scorecard_friction", "step_order"}
+# The least and the most favourable of all models: looked at below.
+RANGE_OVER_MODELS = {"roas_lowest": min, "roas_highest": max}
+
+
+def test_what_dashboards_compute_is_what_the_semantic_layer_defines(company: Pipeline) -> None:
+    layer = metrics.Metrics()
+    known = set(layer.names())
+    compared = 0
+    for path in sorted((config.REPOSITORY / "dashboards/assets/datasets").glob("*.yaml")):
+        dataset = yaml.safe_load(path.read_text())
+        place = f"({dataset['sql']}) as shown" if dataset["sql"] else f"{dataset['schema']}.{dataset['table_name']}"
+        for metric in dataset["metrics"]:
+            name = metric["metric_name"]
+            if name not in known:
+                # The ledger is nobody's business figure.
+                assert "ops." in place or name in SHOWN_AS_IT_IS or name in RANGE_OVER_MODELS, f"{path.stem}: {name}"
+                continue
+            (shown,) = rows(f"select {metric['expression']} as value from {place}")
+            (defined,) = layer.ask([name])
+            assert same(shown["value"], defined[name]), f"{path.stem}: {name} is {shown['value']}, not {defined[name]}"
+            compared += 1
+    assert compared > 60
+
+
+def test_the_range_of_return_on_dashboards_is_that_over_all_models(company: Pipeline) -> None:
+    path = config.REPOSITORY / "dashboards/assets/datasets/returns.yaml"
+    dataset = yaml.safe_load(path.read_text())
+    formulas = {each["metric_name"]: each["expression"] for each in dataset["metrics"]}
+    by_model: dict[str, list[Any]] = defaultdict(list)
+    for row in metrics.Metrics().ask(["roas_of_model"], ["return_cell__channel", "return_cell__model"]):
+        if row["roas_of_model"] is not None:
+            by_model[row["return_cell__channel"]].append(row["roas_of_model"])
+    assert max(map(len, by_model.values())) == 11
+    for name, choose in RANGE_OVER_MODELS.items():
+        shown = rows(f"select channel, {formulas[name]} as value from ({dataset['sql']}) as shown group by channel")
+        found = {row["channel"]: row["value"] for row in shown if row["value"] is not None}
+        assert set(found) == set(by_model)
+        assert all(same(found[channel], choose(values)) for channel, values in by_model.items()), name
+
+
+def same(one: Any, other: Any) -> bool:
+    """Equal but for the digits that dividing as floating point or as numeric leaves."""
+    if one is None or other is None:
+        return one is other
+    return abs(float(one) - float(other)) <= 1e-9 * max(1.0, abs(float(other)))

@@ -1,0 +1,1 @@
+"""Dashboards: what their files say, and what a browser sees of them."""

@@ -1,0 +1,151 @@
+"""What the files of dashboards/ say, read without Superset: nothing outside bi and ops, no number of their own."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+DASHBOARDS = ROOT / "dashboards"
+NAMES = {"funnel", "alignment", "money", "pipeline", "trust"}
+
+
+def read(kind: str) -> dict[str, dict[str, Any]]:
+    """Asset files of one kind by their uuid."""
+    found = [yaml.safe_load(path.read_text()) for path in sorted((DASHBOARDS / "assets" / kind).rglob("*.yaml"))]
+    by_uuid = {each["uuid"]: each for each in found}
+    assert len(by_uuid) == len(found), f"two {kind} have one uuid"
+    return by_uuid
+
+
+DATASETS, CHARTS, BOARDS = read("datasets"), read("charts"), read("dashboards")
+
+
+def tables(dataset: dict[str, Any]) -> set[str]:
+    """What a dataset reads, as schema.table; names of its own CTEs have no schema and are not there."""
+    if not dataset["sql"]:
+        return {f"{dataset['schema']}.{dataset['table_name']}"}
+    # A function such as extract(epoch from x - y) has a from of its own.
+    statement = re.sub(r"extract\(\w+ from", "extract(", dataset["sql"])
+    return set(re.findall(r"(?:from|join)\s+([a-z_]+(?:\.[a-z_]+)?)\b(?!\s*\()", statement))
+
+
+def placed(board: dict[str, Any]) -> list[dict[str, Any]]:
+    """The charts of a dashboard, in reading order."""
+    items = [item for item in board["position"].values() if isinstance(item, dict) and item["type"] == "CHART"]
+    return [CHARTS[item["meta"]["uuid"]] for item in items]
+
+
+def metrics_of(chart: dict[str, Any]) -> list[Any]:
+    params = chart["params"]
+    return [*params.get("metrics", []), *([params["metric"]] if params.get("metric") else [])]
+
+
+def filters_of(board: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield from board["metadata"]["native_filter_configuration"]
+
+
+def test_there_are_five_dashboards_with_a_slug_each() -> None:
+    assert {board["slug"] for board in BOARDS.values()} == NAMES
+
+
+@pytest.mark.parametrize("dataset", DATASETS.values(), ids=lambda each: each["table_name"])
+def test_a_dataset_reads_bi_and_ops_only(dataset: dict[str, Any]) -> None:
+    read_from = tables(dataset)
+    assert read_from
+    assert {name.partition(".")[0] for name in read_from} <= {"bi", "ops"}, read_from
+
+
+def test_every_chart_stands_on_one_dashboard_and_reads_a_dataset_of_the_files() -> None:
+    seen = [chart["uuid"] for board in BOARDS.values() for chart in placed(board)]
+    assert sorted(seen) == sorted(CHARTS)
+    assert {chart["dataset_uuid"] for chart in CHARTS.values()} == set(DATASETS)
+
+
+@pytest.mark.parametrize("chart", CHARTS.values(), ids=lambda each: each["slice_name"])
+def test_a_chart_uses_columns_and_metrics_of_its_dataset_and_no_formula_of_its_own(chart: dict[str, Any]) -> None:
+    dataset = DATASETS[chart["dataset_uuid"]]
+    columns = {column["column_name"] for column in dataset["columns"]}
+    metrics = {metric["metric_name"] for metric in dataset["metrics"]}
+    params = chart["params"]
+    assert all(isinstance(metric, str) for metric in metrics_of(chart)), "a formula in a chart is nobody's definition"
+    assert set(metrics_of(chart)) <= metrics
+    named = [
+        *params.get("groupby", []),
+        *params.get("all_columns", []),
+        *([params["x_axis"]] if "x_axis" in params else []),
+    ]
+    assert set(named) <= columns
+    assert {each["subject"] for each in params["adhoc_filters"]} <= columns
+    assert all(each["expressionType"] == "SIMPLE" for each in params["adhoc_filters"])
+
+
+@pytest.mark.parametrize("chart", CHARTS.values(), ids=lambda each: each["slice_name"])
+def test_what_a_chart_exports_is_what_it_draws(chart: dict[str, Any]) -> None:
+    context = json.loads(chart["query_context"])
+    (query,) = context["queries"]
+    assert query["metrics"] == metrics_of(chart)
+    drawn = {each["subject"] for each in chart["params"]["adhoc_filters"]}
+    assert {each["col"] for each in query["filters"]} == drawn
+    form = context["form_data"]
+    assert form == chart["params"]
+
+
+@pytest.mark.parametrize("board", BOARDS.values(), ids=lambda each: each["slug"])
+def test_a_dashboard_begins_with_the_trust_strip_which_is_never_cached(board: dict[str, Any]) -> None:
+    first = placed(board)[0]
+    dataset = DATASETS[first["dataset_uuid"]]
+    assert tables(dataset) == {"bi.data_status"}
+    assert dataset["cache_timeout"] == -1
+    # An open dashboard learns within a minute that a check has failed.
+    assert 0 < board["metadata"]["refresh_frequency"] <= 60
+    assert board["metadata"]["timed_refresh_immune_slices"] == []
+
+
+@pytest.mark.parametrize("board", BOARDS.values(), ids=lambda each: each["slug"])
+def test_a_filter_reaches_exactly_the_charts_that_have_its_column(board: dict[str, Any]) -> None:
+    ids = {item["meta"]["chartId"]: CHARTS[item["meta"]["uuid"]] for item in board["position"].values()
+           if isinstance(item, dict) and item["type"] == "CHART"}  # fmt: skip
+    for each in filters_of(board):
+        if each["filterType"] == "filter_time":
+            continue
+        (target,) = each["targets"]
+        column = target["column"]["name"]
+        assert column in {one["column_name"] for one in DATASETS[target["datasetUuid"]]["columns"]}
+        for number, chart in ids.items():
+            if number not in each["scope"]["excluded"]:
+                columns = {one["column_name"] for one in DATASETS[chart["dataset_uuid"]]["columns"]}
+                assert column in columns, f"{each['name']} cannot filter {chart['slice_name']}"
+
+
+def test_a_dashboard_is_an_exposure_with_an_owner_and_its_address_that_names_what_is_read() -> None:
+    written = yaml.safe_load((ROOT / "dbt_project/models/exposures.yml").read_text())["exposures"]
+    exposures = {each["name"]: each for each in written}
+    assert set(exposures) == NAMES
+    for board in BOARDS.values():
+        exposure = exposures[board["slug"]]
+        assert exposure["owner"]["name"]
+        assert "@" in exposure["owner"]["email"]
+        assert exposure["url"].endswith(f"/superset/dashboard/{board['slug']}/")
+        assert exposure["label"] == board["dashboard_title"]
+        read_from = set().union(*(tables(DATASETS[chart["dataset_uuid"]]) for chart in placed(board)))
+        marts = {name.removeprefix("bi.") for name in read_from if name.startswith("bi.")} - {"data_status"}
+        assert {re.sub(r"ref\('(\w+)'\)", r"\1", each) for each in exposure["depends_on"]} == marts, board["slug"]
+
+
+def test_no_secret_and_no_machine_is_in_the_files() -> None:
+    for path in [*(DASHBOARDS / "assets").rglob("*.yaml"), DASHBOARDS / "superset_config.py"]:
+        text = path.read_text()
+        assert not re.search(r"://\w+:[^@\s]+@", text), f"{path} holds a password"
+    (database,) = (yaml.safe_load(path.read_text()) for path in (DASHBOARDS / "assets/databases").glob("*.yaml"))
+    assert "password" not in database
+    assert not any(database[right] for right in ("expose_in_sqllab", "allow_dml", "allow_ctas", "allow_cvas"))
+
+
+def test_the_lock_names_no_index_but_the_public_one() -> None:
+    hosts = set(re.findall(r'https?://([^/"]+)', (DASHBOARDS / "uv.lock").read_text()))
+    assert hosts == {"pypi.org", "files.pythonhosted.org"}
