@@ -533,6 +533,24 @@ def test_the_unit_tests_of_the_project_pass(built: None) -> None:
     assert len(outcome.result.results) >= 25
 
 
+def test_a_view_whose_rows_share_a_key_is_told_by_name(built: None) -> None:
+    wanted = ("test", "--select", "assert_loaded_rows_have_their_keys")
+    assert transform._invoke(transform.PROJECT, *wanted).success
+    with psycopg.connect(config.dsn("admin"), autocommit=True) as admin:
+        admin.execute("alter table raw.google_ads__campaign_stats drop constraint google_ads__campaign_stats_pkey")
+        admin.execute("insert into raw.google_ads__campaign_stats select * from raw.google_ads__campaign_stats")
+        try:
+            (result,) = transform._invoke(transform.PROJECT, *wanted).result.results
+            ((view, key, n_rows),) = admin.execute(result.node.compiled_code.encode()).fetchall()
+        finally:
+            admin.execute(
+                "delete from raw.google_ads__campaign_stats where ctid <> "
+                "(select min(ctid) from raw.google_ads__campaign_stats)"
+            )
+    assert (str(result.status), result.failures) == ("fail", 1)
+    assert (view, key["date_day"], n_rows) == ("stg_google_ads__campaign_stats", "2026-01-05", 2)
+
+
 def test_the_documentation_is_one_file(built: None) -> None:
     page = transform.docs()
     assert page.name == "static_index.html"
