@@ -88,11 +88,11 @@ metrics: $(VENV)/.runtime ## validate the metrics of dbt_project/models/semantic
 # A file's tests stay in one process, since they share what is slow to start.
 PYTEST := $(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: test test-all lint bench-load bench-files bench-daily bench-backfill bench-mart
-test: $(VENV)/.development ## every test, on its own throw-away PostgreSQL, beside a running demo
+.PHONY: test test-all lint bench-load bench-files bench-daily bench-backfill bench-mart bench-dashboards pictures
+test: $(VENV)/.development $(SUPERSET)/.wanted ## every test, on its own throw-away PostgreSQL, beside a running demo
 	$(PYTEST) -m "not soak" $(TESTS)
 
-test-all: $(VENV)/.development ## and the long ones: killed at 50 random moments
+test-all: $(VENV)/.development $(SUPERSET)/.wanted ## and the long ones: killed at 50 random moments
 	$(PYTEST) $(TESTS)
 
 lint: $(VENV)/.development ## ruff, types, layers, SQL
@@ -113,6 +113,12 @@ bench-daily: $(VENV)/.development ## a day with 3 years of history against one w
 
 bench-mart: $(VENV)/.development ## the whole mart at 1/10, 1/3 and full size: make bench-mart SIZE="--scales 0.1"
 	@$(PYTHON) -m bench.mart $(SIZE)
+
+bench-dashboards: $(VENV)/.development ## how long each dashboard of the running demo takes to draw, cold and warm
+	@$(PYTHON) -m bench.dashboards
+
+pictures: $(VENV)/.development ## pictures of the running demo's dashboards into docs/pictures
+	@$(PYTHON) -m bench.dashboards --pictures docs/pictures
 
 bench-backfill: $(VENV)/.development ## a year of all sources by windowed runs, and 30 days by daily backfills
 	@$(PYTHON) -m bench.backfill

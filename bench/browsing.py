@@ -1,0 +1,56 @@
+"""Looking at the dashboards with a real browser: for measurements, for pictures, and for tests.
+
+Chromium is the machine's own; Playwright brings none.
+"""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+OPTIONS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking")
+# Superset draws what is in sight: a window tall enough for the longest dashboard shows all of it.
+WIDTH, HEIGHT = 1440, 3000
+
+ALL_DRAWN = """() => {
+    const places = [...document.querySelectorAll('[data-test="dashboard-component-chart-holder"]')];
+    const charts = places.map((place) => place.querySelector('[data-test="chart-grid-component"]'))
+        .filter((chart) => chart);
+    return charts.length > 5 && charts.every((chart) => chart.querySelector('.slice_container')
+        && !chart.querySelector('[data-test="loading-indicator"], .loading'));
+}"""
+
+
+@contextmanager
+def browser() -> Iterator[Any]:
+    """A Chromium without a window."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=list(OPTIONS))
+        try:
+            yield opened
+        finally:
+            opened.close()
+
+
+def log_in(page: Any, url: str, username: str, password: str) -> None:
+    """Through the page, as a person does."""
+    page.goto(f"{url}/login/")
+    page.fill("#username, input[name=username]", username)
+    page.fill("input[type=password]", password)
+    page.click("button[type=submit]")
+    page.wait_for_url(lambda address: "/login" not in address)
+
+
+def open_dashboard(page: Any, url: str, slug: str) -> None:
+    """Open a dashboard and wait until every chart is drawn."""
+    page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
+    page.goto(f"{url}/superset/dashboard/{slug}/", wait_until="commit")
+    wait_for_charts(page)
+
+
+def wait_for_charts(page: Any) -> None:
+    """Until every chart has its data and shows no sign of waiting."""
+    page.wait_for_function(ALL_DRAWN, timeout=60_000, polling=50)

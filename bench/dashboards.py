@@ -1,0 +1,81 @@
+"""How long a dashboard takes until all its charts are drawn, and pictures of all five: `make bench-dashboards`.
+
+Looks at the running installation (`make demo`) as the user `viewer`. Cold is a browser that was never here and a cache of
+data that is empty; warm is the same page opened again. Superset itself runs, as it does in the morning.
+"""
+
+import argparse
+import shutil
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from bench import browsing
+from funnel import config, services
+
+DASHBOARDS = ("funnel", "alignment", "money", "pipeline", "trust")
+COLD_SECONDS, WARM_SECONDS = 5.0, 2.5
+REPEATS = 3
+
+
+def main() -> None:
+    """Measure, or take pictures."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--pictures", type=Path, help="take pictures into this folder instead")
+    chosen = parser.parse_args()
+    if browsing.CHROMIUM is None:
+        raise SystemExit("There is no Chromium on this machine: apt install chromium.")
+    if not services.process("superset"):
+        raise SystemExit("Superset does not run: make demo.")
+    with browsing.browser() as browser:
+        if chosen.pictures:
+            _take_pictures(browser, chosen.pictures)
+        else:
+            _measure(browser)
+
+
+def _measure(browser: Any) -> None:
+    first: list[float] = []
+    print(f"{'dashboard':12} {'cold s':>8} {'warm s':>8}   (medians of {REPEATS})")
+    for slug in DASHBOARDS:
+        cold, warm = [], []
+        for _ in range(REPEATS):
+            shutil.rmtree(config.settings().home / "superset" / "cache" / "data", ignore_errors=True)
+            page = _page(browser)
+            cold.append(_seconds(page, slug))
+            warm.append(_seconds(page, slug))
+            page.context.close()
+        first = first or cold
+        print(f"{slug:12} {median(cold):8.2f} {median(warm):8.2f}")
+    kept = median(first) <= COLD_SECONDS
+    print(f"cold first dashboard {median(first):.2f} s, asked for {COLD_SECONDS} s: {'kept' if kept else 'MISSED'}")
+
+
+def _page(browser: Any, **options: Any) -> Any:
+    page = browser.new_context(**options).new_page()
+    password = config.secrets()["superset_viewer_password"]
+    browsing.log_in(page, services.superset_url(), services.VIEWER, password)
+    return page
+
+
+def _seconds(page: Any, slug: str) -> float:
+    began = time.monotonic()
+    browsing.open_dashboard(page, services.superset_url(), slug)
+    return time.monotonic() - began
+
+
+def _take_pictures(browser: Any, folder: Path) -> None:
+    """The upper part of each dashboard, scaled down so that five of them do not weigh on the repository."""
+    folder.mkdir(parents=True, exist_ok=True)
+    page = _page(browser, device_scale_factor=0.7)
+    for slug in DASHBOARDS:
+        browsing.open_dashboard(page, services.superset_url(), slug)
+        page.wait_for_timeout(1000)
+        path = folder / f"{slug}.png"
+        page.screenshot(path=path, clip={"x": 0, "y": 0, "width": browsing.WIDTH, "height": 1240})
+        print(f"{path}  {path.stat().st_size // 1024} kB")
+
+
+if __name__ == "__main__":
+    main()
