@@ -6,7 +6,6 @@ password of the warehouse is nowhere: libpq takes it from the environment, and s
 Run by `python -m funnel.cli dashboards` in Superset's own environment, with the settings that funnel.services makes.
 """
 
-import argparse
 import csv
 import os
 import sys
@@ -22,9 +21,7 @@ REGIONS = HERE.parent / "dbt_project" / "seeds" / "country_regions.csv"
 
 def main() -> None:
     """Read this folder, then bring Superset in line with it."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--access", type=Path, default=HERE / "access.yaml", help="roles and users")
-    access = yaml.safe_load(parser.parse_args().access.read_text())
+    access = yaml.safe_load(Path(os.environ.get("DASHBOARDS_ACCESS") or HERE / "access.yaml").read_text())
 
     from superset.app import create_app
 

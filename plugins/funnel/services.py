@@ -106,6 +106,11 @@ def start_dashboards(progress: Progress = print, *, again: bool = False) -> None
         _await("superset", _is_superset_healthy)
 
 
+def stop_dashboards() -> None:
+    """Stop Superset alone."""
+    _terminate("superset")
+
+
 def has_dashboards() -> bool:
     """Whether Superset is installed, and DASHBOARDS=off does not leave it out."""
     return config.settings().with_dashboards and SUPERSET.exists()
@@ -493,6 +498,8 @@ def _dashboards_fingerprint(environment: Mapping[str, str]) -> str:
         digest.update(environment[name].encode())
     for name in ("SUPERSET_ADMIN_PASSWORD", "SUPERSET_VIEWER_PASSWORD"):
         digest.update(environment[name].encode())
+    if "DASHBOARDS_ACCESS" in environment:
+        digest.update(Path(environment["DASHBOARDS_ACCESS"]).read_bytes())
     return digest.hexdigest()[:16]
 
 
