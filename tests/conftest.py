@@ -116,6 +116,7 @@ LONG = (
     "end_to_end/test_worked_example.py",
     "transform/test_build.py",
     "warehouse/test_oldest_server.py",
+    "dashboards/test_browser.py",
     "end_to_end/test_gate.py",
     "end_to_end/test_company.py",
     "platform/test_installation.py",

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -168,3 +169,34 @@ def is_alive(pid: int) -> bool:
     import psutil
 
     return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+
+
+def test_superset_cannot_read_the_warehouse_but_as_a_reader(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(services, "SUPERSET", Path(sys.executable))
+    monkeypatch.delenv("DASHBOARDS", raising=False)
+    services.start_database(quiet)
+    ledger.migrate()
+    environment = services.superset_environment()
+    metadata = environment["SUPERSET_DATABASE_URI"].replace("+psycopg2", "")
+    with psycopg.connect(metadata) as connection:
+        assert connection.execute("select current_user").fetchone() == ("superset",)
+    with pytest.raises(psycopg.OperationalError, match="permission denied"):
+        psycopg.connect(metadata.removesuffix("/superset") + "/warehouse")
+    # What Superset stores of the warehouse has no password: libpq takes it from the environment.
+    reader = environment["WAREHOUSE_READER_URI"]
+    assert environment["PGPASSWORD"] not in reader
+    with psycopg.connect(reader, password=environment["PGPASSWORD"]) as connection:
+        assert connection.execute("select current_user").fetchone() == ("bi_reader",)
+
+
+@pytest.mark.parametrize("reason", ["not installed", "switched off"])
+def test_without_superset_all_else_is_as_before(home: Path, monkeypatch: pytest.MonkeyPatch, reason: str) -> None:
+    monkeypatch.setattr(services, "SUPERSET", home / "nowhere" if reason == "not installed" else Path(sys.executable))
+    monkeypatch.setenv("DASHBOARDS", "on" if reason == "not installed" else "off")
+    assert not services.has_dashboards()
+    assert "superset" not in {row.name for row in services.status()}
+    services.start_database(quiet)
+    with psycopg.connect(config.dsn("admin")) as connection:
+        assert connection.execute("select 1 from pg_database where datname = 'superset'").fetchone() is None
+    with pytest.raises(services.ServiceError, match="Superset is not installed"):
+        services.start_dashboards(quiet)

@@ -1,0 +1,184 @@
+"""A published company, Superset over it, and a browser: dear to start, so all tests of this folder share them."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+import yaml
+
+from bench import browsing
+from funnel import config, server, services
+from sandbox import planning, process, retailing
+from tests.conftest import fresh_warehouse
+from tests.end_to_end.pipeline import Pipeline, rows
+
+SEED = 7
+# Long enough for the last calendar month, and for thirty days with thirty before them.
+DAYS = 62
+# Kept for whoever wants to see what a test saw.
+SCREENSHOTS = config.REPOSITORY / ".local" / "screenshots"
+PASSWORD = "made-up-for-a-test"
+
+USERS = (
+    ("only_funnel", ["Viewer", "Dashboard: funnel"]),
+    ("emea", ["Viewer", "Dashboard: funnel", "Dashboard: pipeline", "Region: EMEA"]),
+    ("two_regions", ["Viewer", "Dashboard: funnel", "Region: EMEA", "Region: APAC"]),
+    ("nobody", ["Viewer"]),
+)
+
+
+@dataclass
+class House:
+    """A running Superset over a published warehouse."""
+
+    url: str
+    pipeline: Pipeline
+    today: date
+    build_id: int
+    password: str
+    names: dict[str, int] = field(default_factory=dict)
+
+    @contextmanager
+    def client(self, username: str, password: str = PASSWORD) -> Iterator[httpx.Client]:
+        """Somebody who uses Superset's API after logging in."""
+        with httpx.Client(base_url=self.url, timeout=60) as client:
+            body = {"username": username, "password": password, "provider": "db"}
+            token = client.post("/api/v1/security/login", json=body).raise_for_status().json()["access_token"]
+            client.headers["authorization"] = f"Bearer {token}"
+            yield client
+
+    def chart(self, slug: str, name: str) -> int:
+        """Superset's number of a chart of the files."""
+        path = config.REPOSITORY / "dashboards/assets/charts" / slug / f"{name}.yaml"
+        return self.names[yaml.safe_load(path.read_text())["uuid"]]
+
+
+@pytest.fixture(scope="module")
+def house(cluster_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    if not services.SUPERSET.exists():
+        pytest.skip("Superset is not installed: make dashboards")
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        fresh_warehouse(cluster_home, patch, tmp_path_factory.mktemp("dashboards")) as dsn,
+    ):
+        today = datetime.now(UTC).date()
+        with published(today, tmp_path_factory.mktemp("inbox")) as (pipeline, build_id):
+            access = yaml.safe_load((config.REPOSITORY / "dashboards/access.yaml").read_text())
+            access["users"] += [
+                {"username": name, "password_from": "TEST_PASSWORD", "roles": roles} for name, roles in USERS
+            ]
+            written = tmp_path_factory.mktemp("access") / "access.yaml"
+            written.write_text(yaml.safe_dump(access))
+            # An existing server, as far as an installation is concerned: this cluster.
+            patch.setenv("WAREHOUSE_DSN", dsn)
+            patch.setenv("TEST_PASSWORD", PASSWORD)
+            patch.setenv("DASHBOARDS_ACCESS", str(written))
+            patch.setenv("SUPERSET_PORT", str(server.free_port()))
+            patch.delenv("DASHBOARDS", raising=False)
+            services.start_database(lambda text: None)
+            try:
+                services.start_dashboards(lambda text: None)
+                secrets = config.secrets()
+                made = House(services.superset_url(), pipeline, today, build_id, secrets["superset_viewer_password"])
+                with psycopg.connect(
+                    services.superset_environment()["SUPERSET_DATABASE_URI"].replace("+psycopg2", "")
+                ) as db:
+                    made.names = {str(uuid): number for uuid, number in db.execute("select uuid, id from slices")}
+                yield made
+            finally:
+                services.stop_dashboards()
+
+
+@contextmanager
+def published(today: date, inbox: Path) -> Iterator[tuple[Pipeline, int]]:
+    """The company of the demo, read in one window up to this morning, with its plans and retailers' files."""
+    sandbox = process.start("company", SEED, today)
+    try:
+        now = datetime(today.year, today.month, today.day, tzinfo=UTC)
+        sandbox.set_now(now.isoformat())
+        pipeline = Pipeline(sandbox)
+        for source in sandbox.connections():
+            pipeline.ingest(source, today - timedelta(days=DAYS), today - timedelta(days=1), now)
+        planning.write(inbox, today)
+        retailing.write(inbox, today)
+        for filed in (planning.SOURCE, retailing.SOURCE):
+            pipeline.take_in(filed, inbox, today - timedelta(days=1), now)
+        yield pipeline, pipeline.publish().build_id
+    finally:
+        sandbox.stop()
+
+
+@dataclass
+class Viewer:
+    """A browser in which somebody is logged in, and what went wrong in it."""
+
+    page: Any
+    house: House
+    complaints: list[str] = field(default_factory=list)
+
+    def open(self, slug: str) -> None:
+        browsing.open_dashboard(self.page, self.house.url, slug)
+        self.wait_for_charts()
+
+    def wait_for_charts(self) -> None:
+        browsing.wait_for_charts(self.page)
+        # A chart's first frame is drawn after its data came.
+        self.page.wait_for_timeout(300)
+
+    def text(self, title: str) -> str:
+        """Everything that a chart says."""
+        chart = self.page.locator(f'[data-test-chart-name="{title}"] .slice_container')
+        return " ".join(chart.first.inner_text().split())
+
+    def charts(self) -> list[str]:
+        names: list[str] = self.page.evaluate(
+            "() => [...document.querySelectorAll('[data-test-chart-name]')].map((one) => one.dataset.testChartName)"
+        )
+        return names
+
+
+@pytest.fixture(scope="module")
+def viewer(house: House) -> Iterator[Viewer]:
+    """The user that `make demo` makes, logged in through the page."""
+    if not browsing.CHROMIUM:
+        pytest.skip("no Chromium on this machine: apt install chromium")
+    with browsing.browser() as opened:
+        yield log_in(opened, house, services.VIEWER, house.password)
+
+
+def log_in(browser: Any, house: House, username: str, password: str) -> Viewer:
+    page = browser.new_context(accept_downloads=True).new_page()
+    found = Viewer(page, house)
+    page.on("console", lambda said: found.complaints.append(said.text) if said.type == "error" else None)
+    page.on("pageerror", lambda error: found.complaints.append(str(error)))
+    page.on(
+        "request",
+        lambda asked: (
+            found.complaints.append(f"asked outside: {asked.url}")
+            if not asked.url.startswith((house.url, "data:", "blob:"))
+            else None
+        ),
+    )
+    browsing.log_in(page, house.url, username, password)
+    return found
+
+
+def value(query: str) -> Any:
+    """One number, asked as the role of readers."""
+    ((_, found),) = rows(query)[0].items()
+    return found
+
+
+def screenshot(viewer: Viewer, name: str) -> Path:
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    path = SCREENSHOTS / f"{name}.png"
+    viewer.page.screenshot(path=path, full_page=True)
+    assert os.path.getsize(path) > 20_000
+    return path

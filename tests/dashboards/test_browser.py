@@ -1,0 +1,346 @@
+"""What people see: a real Superset over a published company, looked at with a real browser."""
+
+import csv
+import io
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from funnel import config, publish, quality
+from tests.dashboards.conftest import House, Viewer, screenshot, value
+from tests.dashboards.test_assets import BOARDS, placed
+from tests.end_to_end.pipeline import rows
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(420)]
+
+
+def whole(number: Any) -> str:
+    return f"{Decimal(number).quantize(Decimal(1)):,}"
+
+
+def share(number: Any) -> str:
+    return f"{float(number):,.1%}"
+
+
+def short(number: Any) -> str:
+    """Three digits and a prefix, as tiles show money: $ 89.3k."""
+    size = float(number)
+    power = 0 if size == 0 else min(max(math.floor(math.log10(abs(size))) // 3, 0), 3)
+    digits = f"{size / 1000**power:#.3g}".rstrip("0").rstrip(".")
+    return f"$ {digits}{'kMG'[power - 1] if power else ''}"
+
+
+def last_days(today: date, days: int = 30) -> str:
+    return f"date_day >= '{today - timedelta(days=days)}' and date_day < '{today}'"
+
+
+def last_month(today: date) -> tuple[date, date]:
+    this = today.replace(day=1)
+    return (this - timedelta(days=1)).replace(day=1), this
+
+
+STRIP = "Can I trust this today?"
+Expected = list[tuple[str, str]]
+
+
+def funnel_says(today: date) -> Expected:
+    recent = f"from bi.fct_funnel_daily where {last_days(today)}"
+    return [
+        ("New leads", whole(value(f"select sum(leads) {recent}"))),
+        ("Deals won", whole(value(f"select sum(won) {recent}"))),
+        ("Advertising spend", short(value(f"select sum(spend) {recent}"))),
+        ("By channel", "$ " + whole(value(f"select sum(spend) {recent} and channel = 'Paid Search'"))),
+    ]
+
+
+def alignment_says(today: date) -> Expected:
+    recent = f"from bi.fct_leads where mql_date >= '{today - timedelta(days=30)}' and mql_date < '{today}'"
+    late = "count(*) filter (where is_sla_breached)::numeric / count(is_sla_breached)"
+    card = "from bi.rpt_alignment_scorecard where region = '(all)' and period_grain = 'quarter' and measure"
+    friction = value(f"select value {card} = 'friction_index' order by period_start desc limit 1")
+    median = "percentile_cont(0.5) within group (order by response_business_minutes)"
+    return [
+        ("Leads answered too late", share(value(f"select {late} {recent}"))),
+        ("Working minutes until sales answers (median)", whole(value(f"select ({median})::numeric {recent}"))),
+        ("Do marketing and sales work as one?", f"{friction:.1f}" if friction is not None else "not enough data"),
+        ("Do marketing and sales work as one?", "+209 % (unverified)"),
+    ]
+
+
+def money_says(today: date) -> Expected:
+    first, after = last_month(today)
+    month = f"from bi.fct_funnel_daily where date_day >= '{first}' and date_day < '{after}'"
+    returned = f"from bi.rpt_channel_return where month_start = '{first}' and model = 'linear'"
+    revenue = "sum(won_amount) + sum(order_amount)"
+    return [
+        ("Advertising spend", short(value(f"select sum(spend) {month}"))),
+        ("Revenue", short(value(f"select {revenue} {month}"))),
+        ("Revenue for each 1 of spend", f"{value(f'select ({revenue}) / sum(spend) {month}'):,.2f}"),
+        (
+            "What each channel brings for its spend, and how much that depends on the way of counting",
+            "$ " + whole(value(f"select sum(revenue) {returned} and channel = 'Paid Search'")),
+        ),
+    ]
+
+
+def pipeline_says(today: date) -> Expected:
+    now = (
+        "from bi.rpt_pipeline_coverage where region = '(all)' and date_day = (select max(date_day) from "
+        "bi.rpt_pipeline_coverage) and date_day >= period_start and date_day < period_start + interval '3 months'"
+    )
+    newest = "from bi.fct_opportunities_daily where date_day = (select max(date_day) from bi.fct_opportunities_daily)"
+    return [
+        ("Value of all open deals", short(value(f"select sum(amount) {newest}"))),
+        ("Open deals expected this quarter", short(value(f"select open_amount {now}"))),
+        ("Share of this quarter's target won", share(value(f"select booked_amount / target {now}"))),
+        ("Is there enough for the quarter?", whole(value(f"select booked_amount + weighted_amount {now}"))),
+    ]
+
+
+def trust_says(today: date) -> Expected:
+    return [
+        ("Rows set aside", whole(value("select count(*) from ops.quarantine where replayed_at is null"))),
+        ("Days missing", whole(value("select count(*) from ops.incomplete_days"))),
+        (
+            "What the sources delivered",
+            whole(value("select sum(rows_read) from ops.loads where stream = 'contact_events'")),
+        ),
+        (STRIP, f"{today - timedelta(days=1):%-d %b %Y}"),
+        (STRIP, "Passed"),
+    ]
+
+
+SAYS: dict[str, Callable[[date], Expected]] = {
+    "funnel": funnel_says,
+    "alignment": alignment_says,
+    "money": money_says,
+    "pipeline": pipeline_says,
+    "trust": trust_says,
+}
+
+
+@pytest.mark.parametrize("slug", SAYS)
+def test_a_dashboard_draws_every_chart_and_its_numbers_are_those_of_the_warehouse(viewer: Viewer, slug: str) -> None:
+    viewer.complaints.clear()
+    viewer.open(slug)
+    screenshot(viewer, slug)
+    (board,) = (each for each in BOARDS.values() if each["slug"] == slug)
+    assert sorted(viewer.charts()) == sorted(chart["slice_name"] for chart in placed(board))
+    for title in viewer.charts():
+        said = viewer.text(title)
+        drawn = viewer.page.locator(f'[data-test-chart-name="{title}"] canvas').count()
+        assert drawn or said, f"{title} is blank"
+        assert not any(word in said for word in ("No results", "No data", "Error", "error")), f"{title}: {said[:300]}"
+    for title, expected in SAYS[slug](viewer.house.today):
+        assert expected in viewer.text(title), f"{title} says {viewer.text(title)[:300]!r}, not {expected!r}"
+    assert viewer.complaints == []
+
+
+def test_a_filter_narrows_every_number(viewer: Viewer) -> None:
+    viewer.open("funnel")
+    box = viewer.page.locator("[data-test=form-item-value]").nth(1)
+    box.locator(".ant-select").click()
+    viewer.page.keyboard.type("Paid Search")
+    viewer.page.locator('.ant-select-item-option[title="Paid Search"]').click()
+    viewer.page.keyboard.press("Escape")
+    viewer.page.locator("[data-test=filter-bar__apply-button]").click()
+    leads = (
+        f"select sum(leads) from bi.fct_funnel_daily where channel = 'Paid Search' and {last_days(viewer.house.today)}"
+    )
+    wanted = whole(value(leads))
+    viewer.page.wait_for_function(
+        """(wanted) => document.querySelector('[data-test-chart-name="New leads"] .slice_container')
+            ?.innerText.trim().startsWith(wanted)""",
+        arg=wanted,
+        timeout=20_000,
+    )
+    viewer.wait_for_charts()
+    assert "Paid Social" not in viewer.text("By channel")
+    # The line on top speaks for the whole.
+    assert "Passed" in viewer.text(STRIP)
+
+
+def test_a_table_is_exported_as_csv_with_the_rows_that_are_shown(viewer: Viewer) -> None:
+    viewer.open("funnel")
+    table = viewer.page.locator('[data-test-chart-name="By channel"]')
+    table.locator("button[aria-label='More Options']").click()
+    viewer.page.get_by_text("Download", exact=True).hover()
+    with viewer.page.expect_download() as download:
+        viewer.page.get_by_text("Export to .CSV", exact=True).click()
+    text = Path(download.value.path()).read_text(encoding="utf-8-sig")
+    exported = {row["Channel"]: row for row in csv.DictReader(io.StringIO(text))}
+    expected = rows(
+        f"select channel, sum(leads) as leads from bi.fct_funnel_daily where {last_days(viewer.house.today)} group by 1"
+    )
+    assert {name: int(float(row["Leads"])) for name, row in exported.items()} == {
+        row["channel"]: int(row["leads"]) for row in expected
+    }
+
+
+# --- who may see what ----------------------------------------------------------------------------------------------
+
+
+def test_somebody_who_is_not_logged_in_sees_nothing(house: House) -> None:
+    with httpx.Client(base_url=house.url, timeout=30) as anybody:
+        page = anybody.get("/superset/dashboard/funnel/")
+        assert page.status_code in (302, 404)
+        assert "Funnel" not in page.text
+        assert anybody.get("/api/v1/dashboard/funnel").status_code in (401, 404)
+        assert anybody.get("/api/v1/dashboard/").json().get("count", 0) == 0
+        for path in (
+            f"/api/v1/chart/{house.chart('funnel', 'by_channel')}/data/",
+            "/api/v1/dataset/",
+            "/api/v1/database/",
+        ):
+            assert anybody.get(path).status_code == 401, path
+        policy = anybody.get("/login/").headers["content-security-policy"]
+    assert "'unsafe-eval'" not in policy
+    assert "http" not in policy, f"an outside host is allowed: {policy}"
+
+
+def test_a_role_opens_its_own_dashboard_and_no_other(house: House) -> None:
+    with house.client("only_funnel") as reader:
+        assert reader.get("/api/v1/dashboard/funnel").status_code == 200
+        assert reader.get(f"/api/v1/chart/{house.chart('funnel', 'by_channel')}/data/").status_code == 200
+        for slug, chart in (("money", "leakage_by_team"), ("trust", "checks"), ("pipeline", "oldest")):
+            assert reader.get(f"/api/v1/dashboard/{slug}").status_code in (403, 404), slug
+            number = house.chart(slug, chart)
+            for form in ("", "?format=csv"):
+                assert reader.get(f"/api/v1/chart/{number}/data/{form}").status_code in (403, 404), slug
+        assert [each["slug"] for each in reader.get("/api/v1/dashboard/").json()["result"]] == ["funnel"]
+    with house.client("nobody") as reader:
+        assert reader.get("/api/v1/dashboard/").json()["count"] == 0
+        assert reader.get("/api/v1/dashboard/funnel").status_code in (403, 404)
+
+
+def test_a_reader_writes_nothing_and_asks_no_sql(house: House) -> None:
+    with house.client("viewer", house.password) as reader:
+        reader.headers["X-CSRFToken"] = reader.get("/api/v1/security/csrf_token/").raise_for_status().json()["result"]
+        reader.headers["Referer"] = house.url
+        number = reader.get("/api/v1/dashboard/funnel").json()["result"]["id"]
+        query = {"database_id": 1, "sql": "select 1", "client_id": "x"}
+        refused = [
+            reader.put(f"/api/v1/dashboard/{number}", json={"dashboard_title": "Mine"}),
+            reader.delete(f"/api/v1/chart/{house.chart('funnel', 'leads')}"),
+            reader.post("/api/v1/sqllab/execute/", json=query),
+            reader.get("/api/v1/security/users/"),
+            reader.get("/api/v1/database/1"),
+        ]
+        assert {answer.status_code for answer in refused} <= {401, 403, 404}, [each.text[:200] for each in refused]
+
+
+@pytest.mark.parametrize(("user", "regions"), [("emea", ("EMEA",)), ("two_regions", ("EMEA", "APAC"))])
+def test_a_region_sees_its_rows_alone_exports_included(house: House, user: str, regions: tuple[str, ...]) -> None:
+    listed = ", ".join(f"'{region}'" for region in regions)
+    expected = rows(
+        f"select channel, sum(leads) as leads from bi.fct_funnel_daily where region in ({listed}) group by 1"
+    )
+    wanted = {row["channel"]: int(row["leads"]) for row in expected}
+    number = house.chart("funnel", "by_channel")
+    with house.client(user) as reader:
+        drawn = reader.get(f"/api/v1/chart/{number}/data/").raise_for_status().json()["result"][0]["data"]
+        assert {row["channel"]: int(row["leads"]) for row in drawn} == wanted
+        text = reader.get(f"/api/v1/chart/{number}/data/?format=csv").raise_for_status().content.decode("utf-8-sig")
+        exported = {row["Channel"]: int(float(row["Leads"])) for row in csv.DictReader(io.StringIO(text))}
+        assert exported == wanted
+        # A table that has no region holds figures of all of them.
+        closed = reader.get(f"/api/v1/chart/{house.chart('funnel', 'bridge')}/data/").raise_for_status().json()
+        assert closed["result"][0]["data"] == []
+        strip = reader.get(f"/api/v1/chart/{house.chart('funnel', 'trust_strip')}/data/").raise_for_status().json()
+        assert strip["result"][0]["data"][0]["verdict"] == "Passed"
+
+
+# --- what a publication and a failed audit do ----------------------------------------------------------------------
+
+
+def test_a_publication_empties_the_cache_and_a_rollback_returns_the_old_one(house: House) -> None:
+    number = house.chart("funnel", "by_month")
+
+    def ask(reader: httpx.Client) -> tuple[bool, Any]:
+        (answer,) = reader.get(f"/api/v1/chart/{number}/data/").raise_for_status().json()["result"]
+        return bool(answer["is_cached"]), answer["data"]
+
+    with house.client("viewer", house.password) as reader:
+        ask(reader)
+        was_cached, shown = ask(reader)
+        assert was_cached
+        with psycopg.connect(config.dsn("admin"), autocommit=True) as database:
+            copied = """
+                insert into ops.publications
+                    (build_id, as_of, through_load_id, marts, rows_changed, audited_at, previous_id)
+                select build_id, as_of, through_load_id, marts, rows_changed, audited_at, publication_id
+                from ops.publication_in_effect returning publication_id
+            """
+            (made,) = database.execute(copied).fetchone() or (None,)
+            try:
+                assert ask(reader) == (False, shown)
+                assert ask(reader) == (True, shown)
+            finally:
+                database.execute("delete from ops.publications where publication_id = %s", (made,))
+        is_cached, again = ask(reader)
+        assert again == shown
+        assert not is_cached, "the files of the publication before were deleted when another one was in effect"
+
+
+@contextmanager
+def failed_audit(house: House) -> Iterator[None]:
+    """A cent of spend is missing between two marts, and the audit has seen it; repaired and audited again afterwards."""
+    damage = "update marts.fct_funnel_daily set spend = spend {} 0.01 where spend > 1 and date_day = '{}'"
+    day = house.today - timedelta(days=3)
+
+    def change(sign: str) -> None:
+        with psycopg.connect(config.dsn("builder")) as builder:
+            builder.execute(damage.format(sign, day).encode())
+
+    change("-")
+    try:
+        with pytest.raises(quality.GateClosed):
+            quality.require(quality.check_marts(house.build_id))
+        yield
+    finally:
+        change("+")
+        quality.require(quality.check_marts(house.build_id))
+
+
+def test_a_failed_audit_stands_on_every_dashboard_and_numbers_stay(viewer: Viewer) -> None:
+    house = viewer.house
+    viewer.open("funnel")
+    before = viewer.text("New leads")
+    with failed_audit(house):
+        viewer.open("funnel")
+        assert "FAILED: " in viewer.text(STRIP)
+        assert viewer.text("New leads") == before
+        screenshot(viewer, "failed_audit")
+        with house.client("viewer", house.password) as reader:
+            for slug in SAYS:
+                answer = reader.get(f"/api/v1/chart/{house.chart(slug, 'trust_strip')}/data/").raise_for_status().json()
+                assert "FAILED: " in answer["result"][0]["data"][0]["verdict"], slug
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("slug", SAYS)
+def test_an_open_dashboard_learns_of_a_failed_audit_within_a_minute(viewer: Viewer, slug: str) -> None:
+    viewer.open(slug)
+    assert "FAILED" not in viewer.text(STRIP)
+    with failed_audit(viewer.house):
+        failed_at = time.monotonic()
+        # Nobody touches the page.
+        viewer.page.wait_for_function(
+            "(title) => document.querySelector(`[data-test-chart-name=\"${title}\"]`)?.innerText.includes('FAILED')",
+            arg=STRIP,
+            timeout=60_000,
+        )
+        assert time.monotonic() - failed_at < 60
+
+
+def test_publishing_needs_no_superset(house: House) -> None:
+    assert publish.publish(house.build_id).build_id == house.build_id
