@@ -67,8 +67,9 @@ def _dashboards_meanwhile(tell: Tell) -> Iterator[None]:
         yield
         try:
             started.result()
-        except services.ServiceError as error:
-            tell(f"no dashboards: {error}")
+        except Exception as error:
+            # The funnel is published all the same; `make dashboards` tries again and shows everything.
+            tell(f"no dashboards: {error}\nTry again: make dashboards")
 
 
 def newest_day() -> date:

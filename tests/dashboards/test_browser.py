@@ -293,7 +293,7 @@ def test_a_publication_empties_the_cache_and_a_rollback_returns_the_old_one(hous
 
 @contextmanager
 def failed_audit(house: House) -> Iterator[None]:
-    """A cent of spend is missing between two marts, and the audit has seen it; repaired and audited again afterwards."""
+    """A cent of spend goes missing between two marts and the audit sees it; repaired and audited again afterwards."""
     damage = "update marts.fct_funnel_daily set spend = spend {} 0.01 where spend > 1 and date_day = '{}'"
     day = house.today - timedelta(days=3)
 
