@@ -49,6 +49,24 @@ def _up(_: argparse.Namespace) -> None:
     print(f"everything runs; Airflow is at {services.airflow_url()}, `make status` says more")
 
 
+def _prepare(_: argparse.Namespace) -> None:
+    from funnel import services
+
+    services.prepare()
+
+
+def _serve(chosen: argparse.Namespace) -> None:
+    from funnel import services
+
+    services.serve(chosen.name)
+
+
+def _healthy(chosen: argparse.Namespace) -> int:
+    from funnel import services
+
+    return 0 if services.is_healthy(chosen.name) else 1
+
+
 def _dashboards(_: argparse.Namespace) -> None:
     from funnel import demo, ledger, services
 
@@ -218,6 +236,11 @@ def _parser() -> argparse.ArgumentParser:
 
     add("demo", _demo, "start everything, load 90 days, build, audit and publish the funnel, print it")
     add("up", _up, "start everything that does not run")
+    add("prepare", _prepare, "databases, roles, schemas and dashboards, and no process: what servers run once")
+    serve = add("serve", _serve, "be one service in the foreground: what a container runs")
+    serve.add_argument("name", help="api-server, scheduler, dag-processor, triggerer, worker, superset or sandbox")
+    healthy = add("healthy", _healthy, "whether the service of this container does its work, as exit code")
+    healthy.add_argument("name", help="the service's name")
     add("dashboards", _dashboards, "bring Superset in line with dashboards/ and start it")
     add("down", _down, "stop everything; data stays")
     add("status", _status, "what runs where")

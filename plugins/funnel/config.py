@@ -29,16 +29,25 @@ class ConfigurationError(Exception):
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything a person may set, from the environment. Ports are TCP on 127.0.0.1."""
+    """Everything a person may set, from the environment. Ports are TCP on `bind_address`.
+
+    The URLs are where this installation's own processes meet each other. With `redis_url` tasks go to Celery's workers,
+    `workers` of them on this machine.
+    """
 
     home: Path
     warehouse_dsn: str | None
     warehouse_database: str
     postgres_port: int
+    bind_address: str
     with_sandbox: bool
     sandbox_port: int
     sandbox_tls_port: int
+    sandbox_url: str
     airflow_port: int
+    airflow_url: str
+    redis_url: str | None
+    workers: int
     with_dashboards: bool
     superset_port: int
     reporting_currency: str
@@ -50,6 +59,7 @@ class Settings:
     alert_webhook: str | None
     alert_email: str | None
     smtp_url: str | None
+    lineage_url: str | None
     code_version: str
 
 
@@ -125,9 +135,14 @@ def settings() -> Settings:
         warehouse_database=os.environ.get("WAREHOUSE_DATABASE", "warehouse"),
         postgres_port=_port("POSTGRES_PORT", 5439),
         with_sandbox=os.environ.get("SANDBOX", "off" if (_home() / "inbox.txt").exists() else "on").lower() != "off",
+        bind_address=os.environ.get("BIND_ADDRESS", "127.0.0.1"),
         sandbox_port=_port("SANDBOX_PORT", 8090),
         sandbox_tls_port=_port("SANDBOX_TLS_PORT", 8443),
+        sandbox_url=os.environ.get("SANDBOX_URL") or f"http://127.0.0.1:{_port('SANDBOX_PORT', 8090)}",
         airflow_port=_port("AIRFLOW_PORT", 8080),
+        airflow_url=os.environ.get("AIRFLOW_URL") or f"http://127.0.0.1:{_port('AIRFLOW_PORT', 8080)}",
+        redis_url=os.environ.get("REDIS_URL") or None,
+        workers=_integer("WORKERS", 2),
         with_dashboards=os.environ.get("DASHBOARDS", "on").lower() != "off",
         superset_port=_port("SUPERSET_PORT", 8088),
         reporting_currency=currency,
@@ -139,6 +154,7 @@ def settings() -> Settings:
         alert_webhook=os.environ.get("ALERT_WEBHOOK") or None,
         alert_email=os.environ.get("ALERT_EMAIL") or None,
         smtp_url=os.environ.get("SMTP_URL") or None,
+        lineage_url=os.environ.get("OPENLINEAGE_URL") or None,
         code_version=os.environ.get("CODE_VERSION") or _git_revision(),
     )
 

@@ -5,6 +5,8 @@ time) in `<home>/run`. Airflow is configured by environment variables only, all 
 
 Login is Airflow's SimpleAuthManager: one generated administrator password and no tables of its own, for a server that
 listens on 127.0.0.1. An installation with many users sets AIRFLOW__CORE__AUTH_MANAGER; FAB is in the environment.
+On servers each process is a container: `prepare` does what comes before them, `serve` becomes one, `is_healthy` is its
+health check. `REDIS_URL` sends the tasks to Celery's workers; without it the scheduler runs them.
 It deliberately knows nothing of DAGs and their runs: see `funnel.orchestrator`; nor of what a dashboard shows: that is
 `dashboards/`, which runs in an environment of its own and is left out where that is not installed.
 """
@@ -36,6 +38,10 @@ VIEWER = "viewer"
 SEED = 7
 # The scheduler waits for its tasks. The others have nothing to finish, but wait for each other's connections.
 STOP_SECONDS = {"scheduler": 10}
+# Longer than any task may take: Redis gives an unacknowledged task to another worker after it.
+VISIBILITY_SECONDS = 6 * 3600
+# Nobody has heard of a task for so long: its worker is gone, and the task has failed and is tried again.
+LOST_TASK_SECONDS = 60
 STOP_SECONDS_OF_OTHERS = 3
 KILL_SECONDS = 10
 START_SECONDS = 300
@@ -79,6 +85,67 @@ def up(progress: Progress = print) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         _start_all(progress)
         config.keep_ports()
+
+
+def prepare(progress: Progress = print) -> None:
+    """What `up` does before anything starts: databases, roles, schemas and dashboards. Run again it changes nothing."""
+    home = config.settings().home
+    for folder in ("logs", "run", "airflow", "inbox", "superset"):
+        (home / folder).mkdir(parents=True, exist_ok=True)
+    home.chmod(0o700)
+    with (home / "services.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        start_database(progress)
+        ledger.migrate()
+        _migrate_airflow(progress)
+        if has_dashboards():
+            _bootstrap_superset(progress, again=False)
+
+
+def serve(name: str) -> None:
+    """Become one service, in the foreground: what a container does. Never returns."""
+    if name == "worker":
+        service = _worker(name, "celery")
+    else:
+        found = [each for each in _services() if each.name == name]
+        if not found:
+            known = ", ".join([*(each.name for each in _services()), "worker"])
+            raise ServiceError(f"There is no service {name!r} here, but {known}; SANDBOX and DASHBOARDS decide.")
+        service = found[0]
+    made = {"superset": superset_environment, "sandbox": environment}.get(name, airflow_environment)()
+    for folder in (made.get("AIRFLOW_HOME"), made.get("SUPERSET_HOME"), config.settings().home / "sandbox"):
+        if folder:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+    os.chdir(REPOSITORY)
+    os.execve(service.command[0], service.command, made)
+
+
+def is_healthy(name: str) -> bool:
+    """Whether a service does its work, asked from inside its container."""
+    import httpx
+
+    settings = config.settings()
+    if name == "superset":
+        return _is_superset_healthy()
+    if name == "sandbox":
+        return not server.is_port_free(settings.sandbox_port)
+    if name == "worker":
+        return _is_worker_healthy()
+    try:
+        parts = httpx.get(f"{airflow_url()}/api/v2/monitor/health", timeout=10).raise_for_status().json()
+    except (httpx.HTTPError, ValueError):
+        return False
+    return name == "api-server" or parts.get(name.replace("-", "_"), {}).get("status") == "healthy"
+
+
+def _is_worker_healthy() -> bool:
+    """Whether this machine's worker answers over the broker: one that lost it is alive and does nothing."""
+    import socket
+
+    from celery import Celery
+
+    found = Celery(broker=config.settings().redis_url).control.ping([f"celery@{socket.gethostname()}"], timeout=5)
+    return bool(found)
 
 
 def start_dashboards(progress: Progress = print, *, again: bool = False) -> None:
@@ -141,7 +208,8 @@ def down(progress: Progress = print) -> None:
         progress("stopping Airflow")
     # The scheduler first: its running tasks report their end to the api-server.
     _terminate("scheduler")
-    others = [name for name in (*AIRFLOW_SERVICES, "sandbox", "superset") if name != "scheduler"]
+    workers = [path.stem for path in (home / "run").glob("worker-*.json")]
+    others = [name for name in (*AIRFLOW_SERVICES, *workers, "sandbox", "superset") if name != "scheduler"]
     with ThreadPoolExecutor() as pool:
         list(pool.map(_terminate, others))
     if server.stop(home):
@@ -170,7 +238,7 @@ def status() -> list[Status]:
 
 def airflow_url() -> str:
     """Where Airflow's user interface is."""
-    return f"http://127.0.0.1:{config.settings().airflow_port}"
+    return config.settings().airflow_url
 
 
 def superset_url() -> str:
@@ -180,7 +248,7 @@ def superset_url() -> str:
 
 def sandbox_url() -> str:
     """Where the vendor sandbox answers."""
-    return f"http://127.0.0.1:{config.settings().sandbox_port}"
+    return config.settings().sandbox_url
 
 
 def needs_sandbox() -> bool:
@@ -241,14 +309,14 @@ def airflow_environment() -> dict[str, str]:
     made = {
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__API__BASE_URL": url,
-        "AIRFLOW__API__HOST": "127.0.0.1",
+        "AIRFLOW__API__HOST": settings.bind_address,
         "AIRFLOW__API__PORT": str(settings.airflow_port),
         "AIRFLOW__API__SECRET_KEY": secrets["airflow_api_secret"],
         "AIRFLOW__API_AUTH__JWT_SECRET": secrets["airflow_jwt_secret"],
         "AIRFLOW__CORE__DAGS_FOLDER": str(REPOSITORY / "dags"),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(REPOSITORY / "plugins"),
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
-        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor" if settings.redis_url else "LocalExecutor",
         "AIRFLOW__CORE__FERNET_KEY": secrets["airflow_fernet_key"],
         "AIRFLOW__CORE__HOSTNAME_CALLABLE": "socket.gethostname",
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
@@ -269,8 +337,25 @@ def airflow_environment() -> dict[str, str]:
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",
         "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "30",
     }
+    if settings.redis_url:
+        made |= _celery_environment(settings.redis_url)
     made |= {f"AIRFLOW_CONN_{name.upper()}": text for name, text in _sandbox_connections().items()}
     return {**made, **environment()}
+
+
+def _celery_environment(redis_url: str) -> dict[str, str]:
+    """What decides how a task gets to a worker, and how soon it is tried again when that worker is gone."""
+    return {
+        "AIRFLOW__CELERY__BROKER_URL": redis_url,
+        # Where a task stands is in Airflow's database, which outlives the broker.
+        "AIRFLOW__CELERY__RESULT_BACKEND": f"db+{_airflow_dsn('postgresql+psycopg2')}",
+        "AIRFLOW__CELERY__WORKER_CONCURRENCY": "4",
+        # A worker holds what it runs and nothing else: when it dies, nothing waits unseen behind it.
+        "AIRFLOW__CELERY__WORKER_PREFETCH_MULTIPLIER": "1",
+        "AIRFLOW__CELERY__TASK_ACKS_LATE": "True",
+        "AIRFLOW__CELERY_BROKER_TRANSPORT_OPTIONS__VISIBILITY_TIMEOUT": str(VISIBILITY_SECONDS),
+        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": str(LOST_TASK_SECONDS),
+    }
 
 
 def superset_environment() -> dict[str, str]:
@@ -283,6 +368,7 @@ def superset_environment() -> dict[str, str]:
         "PYTHONPATH": str(DASHBOARDS),
         "SUPERSET_CONFIG_PATH": str(DASHBOARDS / "superset_config.py"),
         "SUPERSET_HOME": str(settings.home / "superset"),
+        "SUPERSET_BIND": settings.bind_address,
         "SUPERSET_DATABASE_URI": _superset_dsn("postgresql+psycopg2"),
         "SUPERSET_SECRET_KEY": secrets["superset_secret_key"],
         "SUPERSET_ADMIN_PASSWORD": secrets["superset_admin_password"],
@@ -340,6 +426,7 @@ def _services() -> list[Service]:
         name="sandbox",
         command=(
             python, "-m", "sandbox", *_company(),
+            "--host", settings.bind_address,
             "--port", str(settings.sandbox_port), "--tls-port", str(settings.sandbox_tls_port),
             "--tls-dir", str(settings.home / "sandbox"), "--control-token", config.secrets()["sandbox_control_token"],
         ),
@@ -353,8 +440,15 @@ def _services() -> list[Service]:
         Service("scheduler", (python, "-m", "funnel.tasks", "scheduler", "--skip-serve-logs"), {}),
         Service("dag-processor", (*AIRFLOW, "dag-processor"), {}),
         Service("triggerer", (*AIRFLOW, "triggerer", "--skip-serve-logs"), {}),
+        *(_worker(f"worker-{n}", f"worker-{n}") for n in range(1, settings.workers + 1) if settings.redis_url),
         *([_superset()] if has_dashboards() else []),
     ]
+
+
+def _worker(name: str, celery_name: str) -> Service:
+    """A worker forks its tasks like the scheduler, so it has imported what they need."""
+    command = (sys.executable, "-m", "funnel.tasks", "celery", "worker", "--skip-serve-logs")
+    return Service(name, (*command, "--celery-hostname", f"{celery_name}@%h"), {})
 
 
 def _superset() -> Service:
@@ -625,7 +719,7 @@ def _spawn(service: Service, environment: Mapping[str, str]) -> None:
 
     _kill_session(service.name)
     home = config.settings().home
-    folder = home / "airflow" if service.name in AIRFLOW_SERVICES else REPOSITORY
+    folder = REPOSITORY if service.name in ("sandbox", "superset") else home / "airflow"
     with (home / "logs" / f"{service.name}.log").open("ab") as log:
         started = subprocess.Popen(
             service.command, cwd=folder, env=dict(environment), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
