@@ -1341,6 +1341,8 @@ def test_days_of_a_reporting_zone_with_daylight_saving(
 
 # Of one period and region there is one value, and the numbers of steps only sort: neither adds anything up.
 SHOWN_AS_IT_IS = {"scorecard_friction", "step_order"}
+# The layer's velocity takes the stock of the last of several months; a chart shows it month by month.
+BY_MONTH = {"velocity_of_month": "velocity"}
 # The least and the most favourable of all models: looked at below.
 RANGE_OVER_MODELS = {"roas_lowest": min, "roas_highest": max}
 
@@ -1356,7 +1358,9 @@ def test_what_dashboards_compute_is_what_the_semantic_layer_defines(company: Pip
             name = metric["metric_name"]
             if name not in known:
                 # The ledger is nobody's business figure.
-                assert "ops." in place or name in SHOWN_AS_IT_IS or name in RANGE_OVER_MODELS, f"{path.stem}: {name}"
+                assert "ops." in place or name in {*SHOWN_AS_IT_IS, *BY_MONTH, *RANGE_OVER_MODELS}, (
+                    f"{path.stem}: {name}"
+                )
                 continue
             (shown,) = rows(f"select {metric['expression']} as value from {place}")
             (defined,) = layer.ask([name])
@@ -1379,6 +1383,18 @@ def test_the_range_of_return_on_dashboards_is_that_over_all_models(company: Pipe
         found = {row["channel"]: row["value"] for row in shown if row["value"] is not None}
         assert set(found) == set(by_model)
         assert all(same(found[channel], choose(values)) for channel, values in by_model.items()), name
+
+
+def test_the_velocity_of_a_month_on_dashboards_is_that_of_the_semantic_layer(company: Pipeline) -> None:
+    dataset = yaml.safe_load((config.REPOSITORY / "dashboards/assets/datasets/velocity.yaml").read_text())
+    formulas = {each["metric_name"]: each["expression"] for each in dataset["metrics"]}
+    for name, defined in BY_MONTH.items():
+        shown = rows(f"select month_start, {formulas[name]} as value from bi.rpt_sales_velocity group by month_start")
+        asked = metrics.Metrics().ask([defined], ["selling_cell__month_start__month"])
+        layer = {row["selling_cell__month_start__month"].date(): row[defined] for row in asked}
+        assert any(layer.values())
+        assert set(layer) == {row["month_start"] for row in shown}
+        assert all(same(row["value"], layer[row["month_start"]]) for row in shown)
 
 
 def same(one: Any, other: Any) -> bool:
