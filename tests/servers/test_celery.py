@@ -1,0 +1,173 @@
+"""Tasks over Redis by workers of their own: what profile `celery` runs, with real Redis, Airflow and PostgreSQL."""
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from funnel import config, landing, ledger, load, orchestrator, services
+from funnel.contract import Window
+from funnel.sources import SOURCES
+from sandbox import process as sandbox
+from tests.servers import system
+from tests.servers.system import System, await_that
+
+FIRST, LAST = date(2026, 1, 3), date(2026, 1, 10)
+DAYS = [FIRST + timedelta(n) for n in range((LAST - FIRST).days + 1)]
+BACKFILLED = ("google_ads", "meta_ads", "linkedin_ads", "hubspot", "salesforce", "shopify")
+
+
+@pytest.fixture
+def idle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[System]:
+    with system.running(tmp_path, monkeypatch) as started:
+        yield started
+
+
+@system.needs_redis
+def test_a_worker_is_healthy_as_long_as_it_hears_redis(idle: System) -> None:
+    url = os.environ["REDIS_URL"]
+    asked = ["redis-cli", "-u", url.replace(url.split("@")[0], "redis://"), "ping"]
+    await_that(lambda: idle.redis.poll() is None and _answers(asked), 10, "Redis answers")
+    assert "NOAUTH" in subprocess.run(asked, capture_output=True, text=True, check=False).stdout
+    services.start_database(lambda text: None)
+    assert not services.is_healthy("worker")
+    worker = idle.start("serve", "worker")
+    await_that(lambda: worker.poll() is None and services.is_healthy("worker"), 60, "the worker is healthy")
+    system.end(worker)
+    assert not services.is_healthy("worker")
+
+
+def _answers(command: list[str]) -> bool:
+    return "refused" not in subprocess.run(command, capture_output=True, text=True, check=False).stderr
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1200)
+@system.needs_redis
+def test_a_backfill_is_complete_and_correct_though_one_of_two_workers_was_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (
+        # Noticed sooner than on servers, where a minute is short.
+        system.running(tmp_path, monkeypatch, LOST_TASK_SECONDS="15"),
+        sandbox.running(scenario="worked_example") as vendors,
+    ):
+        for name, fields in vendors.connections().items():
+            monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps(fields))
+        try:
+            services.up(print)
+            assert services.airflow_environment()["AIRFLOW__CORE__EXECUTOR"] == "CeleryExecutor"
+            assert {row.name for row in services.status() if row.state == "running"} >= {"worker-1", "worker-2"}
+            with orchestrator.open_airflow() as airflow:
+                orchestrator.await_dags(airflow, {"build_funnel", *(f"ingest__{name}" for name in BACKFILLED)})
+                began = time.monotonic()
+                for name in BACKFILLED:
+                    orchestrator.unpause(airflow, f"ingest__{name}")
+                    orchestrator.backfill(airflow, f"ingest__{name}", FIRST, LAST)
+                # In the middle: some days are loaded, others are being read by the one who dies.
+                await_that(lambda: _loaded_days() >= 5, 180, "five days are loaded")
+                killed = _kill_at_work("worker-1")
+                assert killed >= 2
+                killed_after = time.monotonic() - began
+                await_that(lambda: _are_over(airflow), 600, "all runs of the backfill are over")
+                seconds = time.monotonic() - began
+                runs = {name: _backfilled(airflow, name) for name in BACKFILLED}
+                tries = [
+                    task.try_number
+                    for each in runs.values()
+                    for run in each
+                    for task in orchestrator.tasks(airflow, run)
+                ]
+            assert services.process("worker-1") is None
+            assert {run.state for each in runs.values() for run in each} == {"success"}
+            assert {name: len(each) for name, each in runs.items()} == dict.fromkeys(BACKFILLED, len(DAYS))
+            # What the killed worker ran was tried again, once.
+            assert any(number > 1 for number in tries)
+            assert max(tries) == 2
+            again = sum(number > 1 for number in tries)
+            print(
+                f"{len(DAYS) * len(BACKFILLED)} runs in {seconds:.0f} s, killed after {killed_after:.0f} s with "
+                f"{killed} processes; {again} of {len(tries)} tasks tried again"
+            )
+            windows = "source, connection_id, stream, window_from, window_to"
+            loads = _ask(f"select distinct {windows} from ops.loads order by {windows}")
+            for name in BACKFILLED:
+                days = {first for source, _, _, first, last in loads if source == name and last - first == timedelta(1)}
+                assert set(DAYS) <= days, name
+            orchestrator_rows = _rows()
+        finally:
+            services.down(lambda text: None)
+        # The same windows, read and loaded once more by nobody but this process, into a warehouse of its own.
+        monkeypatch.setenv("WAREHOUSE_DSN", os.environ["WAREHOUSE_DSN"].replace("/warehouse", "/reference"))
+        monkeypatch.setenv("FUNNEL_HOME", str(tmp_path / "reference"))
+        services.start_database(lambda text: None)
+        ledger.migrate()
+        load.create_tables()
+        for source, connection_id, stream, first, last in loads:
+            read = landing.land(
+                SOURCES[source],
+                config.connection(connection_id),
+                SOURCES[source].stream(stream),
+                Window(first, last),
+                "once",
+            )
+            load.load(read)
+        rows = _rows()
+        assert sum(map(len, rows.values())) > 50
+        assert orchestrator_rows == rows
+
+
+def _kill_at_work(name: str) -> int:
+    """SIGKILL to a worker and all its processes while it runs tasks; returns how many these were."""
+    worker = services.process(name)
+    assert worker
+
+    def is_at_work() -> bool:
+        return any(pool.children() for pool in worker.children())
+
+    await_that(is_at_work, 60, f"{name} runs a task")
+    family = [worker, *worker.children(recursive=True)]
+    for member in family:
+        member.kill()
+    psutil.wait_procs(family, timeout=10)
+    return len(family)
+
+
+def _loaded_days() -> int:
+    [(count,)] = _ask("select count(distinct (source, window_from)) from ops.loads where run_id like 'backfill%'")
+    return int(count)
+
+
+def _backfilled(airflow: httpx.Client, name: str) -> list[orchestrator.Run]:
+    return [run for run in orchestrator.runs(airflow, f"ingest__{name}") if run.run_id.startswith("backfill")]
+
+
+def _are_over(airflow: httpx.Client) -> bool:
+    runs = [run for name in BACKFILLED for run in _backfilled(airflow, name)]
+    return len(runs) == len(DAYS) * len(BACKFILLED) and {run.state for run in runs} <= {"success", "failed"}
+
+
+def _ask(query: str) -> list[tuple[Any, ...]]:
+    with ledger.connect("admin") as connection:
+        return connection.execute(query.encode()).fetchall()
+
+
+def _rows() -> dict[str, list[str]]:
+    """All rows of raw as the vendor means them: without what says when and by which load they came."""
+    tables = [name for (name,) in _ask("select tablename from pg_tables where schemaname = 'raw' order by 1")]
+    technical = "array(select column_name::text from information_schema.columns where column_name like E'\\\\_%')"
+    return {
+        name: [
+            text
+            for (text,) in _ask(f"select distinct (to_jsonb(t) - {technical})::text from raw.{name} as t order by 1")
+        ]
+        for name in tables
+    }
