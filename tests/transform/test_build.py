@@ -430,7 +430,6 @@ def test_an_incremental_build_equals_a_full_one(write: Write) -> None:
             'update raw.hubspot__pipelines set _load_id = {load}, stages = \'[{{"id": "s1", "label": "Signed", '
             '"metadata": {{"isClosed": "true", "probability": "1.0"}}}}]\'',
             "update raw.salesforce__campaigns set campaign_type = 'Email', _load_id = {load}",
-            "update raw.hubspot__line_items set is_archived = true, _load_id = {load} where line_item_id = '1'",
             "update ops.loaded_days set load_id = {load} where stream = 'contact_events'",
             "update raw.salesforce__accounts set country = 'Brazil', _load_id = {load} where account_id = 'A1'",
             "update raw.salesforce__opportunities set is_closed = true, is_won = true, stage = 'Closed Won', "
@@ -443,6 +442,10 @@ def test_an_incremental_build_equals_a_full_one(write: Write) -> None:
             "delete from raw.google_ads__campaign_stats where campaign_id = '11'",
             "update ops.loaded_days set load_id = {load} where stream = 'campaign_stats'",
             "delete from raw.ga4__sessions where campaign_name = '12'",
+            # A deal loses its lines: HubSpot keeps no associations of what is archived, and one moves to another deal.
+            "update raw.hubspot__line_items set is_archived = true, deal_id = null, _load_id = {load} "
+            "where line_item_id = '1'",
+            "update raw.hubspot__line_items set deal_id = 'D2', _load_id = {load} where line_item_id = '2'",
             "update ops.loaded_days set load_id = {load} where stream = 'sessions'",
             "update raw.shopify__orders set email_key = 'ben', _load_id = {load} where order_id = '1'",
             # Days later something comes back, and another order is cancelled.

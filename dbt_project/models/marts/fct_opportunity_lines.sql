@@ -14,6 +14,9 @@
             from staging.stg_hubspot__line_items
             where load_id > {since_load_id}",
             "select opportunity_key
+            from marts.fct_opportunity_lines
+            where line_no in (select line_item_id from staging.stg_hubspot__line_items where load_id > {since_load_id})",
+            "select opportunity_key
             from intermediate.int_opportunities
             where rate_date in (select date_day from marts_changes.int_currency_rates_daily)",
             "select opportunity_key
@@ -24,9 +27,10 @@
                 select md5(product_id) from marts_changes.int_product_costs
             )",
         ],
-        indexes=[{'columns': ['product_key']}],
+        indexes=[{'columns': ['product_key']}, {'columns': ['line_no']}],
     )
 }}
+{#- A line that is archived or moved no longer names the deal it was of: what is stored does. -#}
 
 with
 
