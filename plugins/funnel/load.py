@@ -262,12 +262,18 @@ def _fill(
 
     None when the table holds rows or the read holds one key twice; then nothing was done.
     """
-    if _scalar(connection, sql.SQL("select exists (select from {})").format(target.table)):
+    holds_rows = sql.SQL("select exists (select from {})").format(target.table)
+    if _scalar(connection, holds_rows):
         return None
     tally = rows.Tally()
     connection.execute("set local maintenance_work_mem = '256MB'")
     try:
         with connection.transaction():
+            connection.execute(sql.SQL("lock table {} in access exclusive mode").format(target.table))
+            if _scalar(connection, holds_rows):
+                return None
+            # A table that is emptied in the transaction that fills it needs no log where nothing replicates the server.
+            connection.execute(sql.SQL("truncate {}").format(target.table))
             indexes = connection.execute(
                 """
                 select index.indexrelid::regclass::text, index.indisprimary, pg_constraint.conname

@@ -47,6 +47,9 @@ DEFAULT_SETTINGS: Mapping[str, str] = {
     "work_mem": "32MB",
     "maintenance_work_mem": "128MB",
     "max_wal_size": "4GB",
+    # Nothing replicates an embedded server: what fills a new table is flushed at the commit and not logged besides.
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
     "checkpoint_timeout": "30min",
     "random_page_cost": "1.1",
     "password_encryption": "scram-sha-256",
