@@ -59,7 +59,6 @@ class Settings:
     alert_webhook: str | None
     alert_email: str | None
     smtp_url: str | None
-    lineage_url: str | None
     code_version: str
 
 
@@ -154,7 +153,6 @@ def settings() -> Settings:
         alert_webhook=os.environ.get("ALERT_WEBHOOK") or None,
         alert_email=os.environ.get("ALERT_EMAIL") or None,
         smtp_url=os.environ.get("SMTP_URL") or None,
-        lineage_url=os.environ.get("OPENLINEAGE_URL") or None,
         code_version=os.environ.get("CODE_VERSION") or _git_revision(),
     )
 

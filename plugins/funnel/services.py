@@ -328,6 +328,8 @@ def airflow_environment() -> dict[str, str]:
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "30",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": _airflow_dsn("postgresql+psycopg2"),
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": _airflow_dsn("postgresql+psycopg"),
+        # Its events carry source code and the texts of errors, which may name persons.
+        "AIRFLOW__OPENLINEAGE__DISABLED": "True",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(settings.home / "logs" / "tasks"),
         "AIRFLOW__LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": str(settings.home / "logs" / "dag_processor"),
         # After a kill, its tasks are taken up again within a minute.
