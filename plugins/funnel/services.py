@@ -18,8 +18,9 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -73,28 +74,30 @@ class Status:
     since: datetime | None
 
 
-def up(progress: Progress = print) -> None:
-    """Start what does not run yet, in the order that it is needed, and return when everything answers."""
+@contextmanager
+def _alone() -> Iterator[None]:
+    """The folders of this home, for one command at a time."""
     home = config.settings().home
     # The inbox may lie elsewhere; where nothing is said of it, here is an empty one.
-    for folder in ("logs", "run", "airflow", "inbox"):
+    for folder in ("logs", "run", "airflow", "inbox", "superset"):
         (home / folder).mkdir(parents=True, exist_ok=True)
     # Landed files hold what the vendors know of persons.
     home.chmod(0o700)
     with (home / "services.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def up(progress: Progress = print) -> None:
+    """Start what does not run yet, in the order that it is needed, and return when everything answers."""
+    with _alone():
         _start_all(progress)
         config.keep_ports()
 
 
 def prepare(progress: Progress = print) -> None:
     """What `up` does before anything starts: databases, roles, schemas and dashboards. Run again it changes nothing."""
-    home = config.settings().home
-    for folder in ("logs", "run", "airflow", "inbox", "superset"):
-        (home / folder).mkdir(parents=True, exist_ok=True)
-    home.chmod(0o700)
-    with (home / "services.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with _alone():
         start_database(progress)
         ledger.migrate()
         _migrate_airflow(progress)
@@ -328,8 +331,6 @@ def airflow_environment() -> dict[str, str]:
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "30",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": _airflow_dsn("postgresql+psycopg2"),
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": _airflow_dsn("postgresql+psycopg"),
-        # Its events carry source code and the texts of errors, which may name persons.
-        "AIRFLOW__OPENLINEAGE__DISABLED": "True",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(settings.home / "logs" / "tasks"),
         "AIRFLOW__LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": str(settings.home / "logs" / "dag_processor"),
         # After a kill, its tasks are taken up again within a minute.

@@ -2,9 +2,6 @@
 {% test is_key_of_seed(model, columns) %}
     {{ config(tags=["full_build"]) }}
 
-    select {{ columns | join(', ') }}, count(*) as n_rows
-    from {{ model }}
-    group by {{ columns | join(', ') }}
-    having count(*) > 1 or {{ columns | join(' is null or ') }} is null
+    {{ rows_without_key(model, model.identifier, columns) }}
 
 {% endtest %}
