@@ -75,7 +75,7 @@ class Status:
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
+def _alone(what: str = "services") -> Iterator[None]:
     """The folders of this home, for one command at a time."""
     home = config.settings().home
     # The inbox may lie elsewhere; where nothing is said of it, here is an empty one.
@@ -83,7 +83,7 @@ def _alone() -> Iterator[None]:
         (home / folder).mkdir(parents=True, exist_ok=True)
     # Landed files hold what the vendors know of persons.
     home.chmod(0o700)
-    with (home / "services.lock").open("w") as lock:
+    with (home / f"{what}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -160,11 +160,7 @@ def start_dashboards(progress: Progress = print, *, again: bool = False) -> None
         raise ServiceError(
             f"Superset is not installed in {SUPERSET.parents[1]}. Run `make dashboards`; it needs Python 3.11 or 3.12."
         )
-    home = config.settings().home
-    for folder in ("logs", "run", "superset"):
-        (home / folder).mkdir(parents=True, exist_ok=True)
-    with (home / "dashboards.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with _alone("dashboards"):
         superset = next(service for service in _services() if service.name == "superset")
         if not process("superset"):
             _assert_ports_are_free(superset)

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,8 @@ import yaml
 
 from bench import browsing
 from funnel import config, server, services
-from sandbox import planning, process, retailing
 from tests.conftest import fresh_warehouse
-from tests.end_to_end.pipeline import Pipeline, rows
+from tests.end_to_end.pipeline import Pipeline, published_company, rows
 
 SEED = 7
 # Long enough for the last calendar month, and for thirty days with thirty before them.
@@ -69,7 +68,7 @@ def house(cluster_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
         fresh_warehouse(cluster_home, patch, tmp_path_factory.mktemp("dashboards")) as dsn,
     ):
         today = datetime.now(UTC).date()
-        with published(today, tmp_path_factory.mktemp("inbox")) as (pipeline, build_id):
+        with published_company(SEED, today, DAYS, tmp_path_factory.mktemp("inbox")) as (pipeline, build_id):
             access = yaml.safe_load((config.REPOSITORY / "dashboards/access.yaml").read_text())
             access["users"] += [
                 {"username": name, "password_from": "TEST_PASSWORD", "roles": roles} for name, roles in USERS
@@ -94,25 +93,6 @@ def house(cluster_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
                 yield made
             finally:
                 services.stop_dashboards()
-
-
-@contextmanager
-def published(today: date, inbox: Path) -> Iterator[tuple[Pipeline, int]]:
-    """The company of the demo, read in one window up to this morning, with its plans and retailers' files."""
-    sandbox = process.start("company", SEED, today)
-    try:
-        now = datetime(today.year, today.month, today.day, tzinfo=UTC)
-        sandbox.set_now(now.isoformat())
-        pipeline = Pipeline(sandbox)
-        for source in sandbox.connections():
-            pipeline.ingest(source, today - timedelta(days=DAYS), today - timedelta(days=1), now)
-        planning.write(inbox, today)
-        retailing.write(inbox, today)
-        for filed in (planning.SOURCE, retailing.SOURCE):
-            pipeline.take_in(filed, inbox, today - timedelta(days=1), now)
-        yield pipeline, pipeline.publish().build_id
-    finally:
-        sandbox.stop()
 
 
 @dataclass

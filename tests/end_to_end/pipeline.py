@@ -1,7 +1,8 @@
 """The whole path in one process: what Airflow's tasks do, in their order, on days the test chooses."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ from funnel import config, landing, ledger, load, publish, quality, transform
 from funnel.contract import Connection, Window
 from funnel.load import LoadResult
 from funnel.sources import SOURCES
+from sandbox import planning, process, retailing
 from sandbox.process import Handle
 
 
@@ -73,6 +75,28 @@ class Pipeline:
 
     def publish(self, *, full: bool = False) -> publish.Publication:
         return publish.publish(self.build(full=full))
+
+
+@contextmanager
+def published_company(seed: int, anchor: date, days: int, inbox: Path) -> Iterator[tuple[Pipeline, int]]:
+    """The company, read in one window per source at the midnight after the last day, with its plans and other files.
+
+    Yields the pipeline, whose sandbox runs until the end, and the build that was published.
+    """
+    sandbox = process.start("company", seed, anchor)
+    try:
+        now = datetime(anchor.year, anchor.month, anchor.day, tzinfo=UTC)
+        sandbox.set_now(now.isoformat())
+        pipeline = Pipeline(sandbox)
+        for source in sandbox.connections():
+            pipeline.ingest(source, anchor - timedelta(days=days), anchor - timedelta(days=1), now)
+        planning.write(inbox, anchor)
+        retailing.write(inbox, anchor)
+        for filed in (planning.SOURCE, retailing.SOURCE):
+            pipeline.take_in(filed, inbox, anchor - timedelta(days=1), now)
+        yield pipeline, pipeline.publish().build_id
+    finally:
+        sandbox.stop()
 
 
 def rows(query: str, role: config.Role = "bi_reader") -> list[dict[str, Any]]:

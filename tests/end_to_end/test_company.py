@@ -20,10 +20,10 @@ import pytest
 import yaml
 
 from funnel import config, metrics, scorecard
-from sandbox import planning, process, retailing, truth
+from sandbox import planning, retailing, truth
 from sandbox.scenario import Scenario, build
 from tests.end_to_end.office_hours import business_seconds, sla_minutes
-from tests.end_to_end.pipeline import Pipeline, rows
+from tests.end_to_end.pipeline import Pipeline, published_company, rows
 
 ANCHOR = date(2026, 3, 31)
 SEED = 7
@@ -37,23 +37,8 @@ def scenario() -> Scenario:
 
 @pytest.fixture(scope="module")
 def company(module_warehouse: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
-    """The company, read in one window per source at the midnight after the last day; its plans and retailers' files."""
-    sandbox = process.start("company", SEED, ANCHOR)
-    try:
-        now = datetime(ANCHOR.year, ANCHOR.month, ANCHOR.day, tzinfo=UTC)
-        sandbox.set_now(now.isoformat())
-        pipeline = Pipeline(sandbox)
-        for source in sandbox.connections():
-            pipeline.ingest(source, ANCHOR - timedelta(days=DAYS), ANCHOR - timedelta(days=1), now)
-        inbox = tmp_path_factory.mktemp("inbox")
-        planning.write(inbox, ANCHOR)
-        retailing.write(inbox, ANCHOR)
-        for filed in (planning.SOURCE, retailing.SOURCE):
-            pipeline.take_in(filed, inbox, ANCHOR - timedelta(days=1), now)
-        pipeline.publish()
+    with published_company(SEED, ANCHOR, DAYS, tmp_path_factory.mktemp("inbox")) as (pipeline, _):
         yield pipeline
-    finally:
-        sandbox.stop()
 
 
 @pytest.fixture(scope="module")
