@@ -39,8 +39,9 @@ VIEWER = "viewer"
 SEED = 7
 # The scheduler waits for its tasks. The others have nothing to finish, but wait for each other's connections.
 STOP_SECONDS = {"scheduler": 10}
-# Longer than any task may take: Redis gives an unacknowledged task to another worker after it.
-VISIBILITY_SECONDS = 6 * 3600
+# Redis gives what a worker took and has not finished to another one after it. For a task that still runs this is
+# harmless: Airflow refuses to start it again, and its Celery provider drops that delivery.
+VISIBILITY_SECONDS = 60
 # Nobody has heard of a task for so long: its worker is gone, and the task has failed and is tried again.
 LOST_TASK_SECONDS = 60
 STOP_SECONDS_OF_OTHERS = 3
@@ -351,8 +352,11 @@ def _celery_environment(redis_url: str) -> dict[str, str]:
         "AIRFLOW__CELERY__WORKER_CONCURRENCY": "4",
         # A worker holds what it runs and nothing else: when it dies, nothing waits unseen behind it.
         "AIRFLOW__CELERY__WORKER_PREFETCH_MULTIPLIER": "1",
+        "AIRFLOW__CELERY__EXTRA_CELERY_CONFIG": json.dumps({"worker_disable_prefetch": True}),
         "AIRFLOW__CELERY__TASK_ACKS_LATE": "True",
         "AIRFLOW__CELERY_BROKER_TRANSPORT_OPTIONS__VISIBILITY_TIMEOUT": str(VISIBILITY_SECONDS),
+        # Looked for every 10 seconds; by default every 100.
+        "AIRFLOW__CELERY_BROKER_TRANSPORT_OPTIONS__UNACKED_RESTORE_THROTTLE": "1",
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": str(LOST_TASK_SECONDS),
     }
 

@@ -60,6 +60,8 @@ def test_a_backfill_is_complete_and_correct_though_one_of_two_workers_was_killed
         system.running(tmp_path, monkeypatch, LOST_TASK_SECONDS="15"),
         sandbox.running(scenario="worked_example") as vendors,
     ):
+        # So short that most tasks are delivered a second time while they run.
+        monkeypatch.setenv("AIRFLOW__CELERY_BROKER_TRANSPORT_OPTIONS__VISIBILITY_TIMEOUT", "5")
         for name, fields in vendors.connections().items():
             monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps(fields))
         try:
@@ -93,9 +95,12 @@ def test_a_backfill_is_complete_and_correct_though_one_of_two_workers_was_killed
             assert any(number > 1 for number in tries)
             assert max(tries) == 2
             again = sum(number > 1 for number in tries)
+            logs = "".join(path.read_text() for path in Path(os.environ["FUNNEL_HOME"], "logs").glob("worker-*.log"))
+            refused = logs.count("Task already running elsewhere")
+            assert refused
             print(
                 f"{len(DAYS) * len(BACKFILLED)} runs in {seconds:.0f} s, killed after {killed_after:.0f} s with "
-                f"{killed} processes; {again} of {len(tries)} tasks tried again"
+                f"{killed} processes; {again} of {len(tries)} tasks tried again, {refused} delivered twice"
             )
             windows = "source, connection_id, stream, window_from, window_to"
             loads = _ask(f"select distinct {windows} from ops.loads order by {windows}")
