@@ -6,12 +6,13 @@ Chromium is the machine's own; Playwright brings none.
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from tempfile import TemporaryDirectory
 from typing import Any
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 OPTIONS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking")
-# Superset draws what is in sight: a window tall enough for the longest dashboard shows all of it.
-WIDTH, HEIGHT = 1440, 3000
+# Superset draws what is in sight: a window tall enough for the longest tab of a dashboard shows all of it.
+WIDTH, HEIGHT = 1440, 2000
 
 ALL_DRAWN = """() => {
     const places = [...document.querySelectorAll('[data-test="dashboard-component-chart-holder"]')];
@@ -23,12 +24,14 @@ ALL_DRAWN = """() => {
 
 
 @contextmanager
-def browser() -> Iterator[Any]:
-    """A Chromium without a window."""
+def browser(**options: Any) -> Iterator[Any]:
+    """A Chromium without a window, with a profile of its own that nobody has used."""
     from playwright.sync_api import sync_playwright
 
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=list(OPTIONS))
+    with sync_playwright() as playwright, TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+        opened = playwright.chromium.launch_persistent_context(
+            profile, executable_path=CHROMIUM, args=list(OPTIONS), **options
+        )
         try:
             yield opened
         finally:

@@ -1,7 +1,7 @@
 """How long a dashboard takes until all its charts are drawn, and pictures of all five: `make bench-dashboards`.
 
-Looks at the running installation (`make demo`) as the user `viewer`. Cold is a browser that was never here and a cache of
-data that is empty; warm is the same page opened again. Superset itself runs, as it does in the morning.
+Looks at the running installation (`make demo`) as the user `viewer`, at the tab that opens first. Cold is a browser that was
+never here and a cache of data that is empty; warm is the same page opened again. Superset itself runs, as it does in the morning.
 """
 
 import argparse
@@ -16,7 +16,10 @@ from funnel import config, services
 
 DASHBOARDS = ("funnel", "alignment", "money", "pipeline", "trust")
 COLD_SECONDS, WARM_SECONDS = 5.0, 2.5
-REPEATS = 3
+# Browsers, each of which opens a dashboard once cold and several times warm.
+REPEATS, AGAIN = 3, 3
+BOTTOM = """() => Math.max(...[...document.querySelectorAll('[data-test-chart-name]')]
+    .map((chart) => chart.getBoundingClientRect().bottom))"""
 
 
 def main() -> None:
@@ -28,32 +31,33 @@ def main() -> None:
         raise SystemExit("There is no Chromium on this machine: apt install chromium.")
     if not services.process("superset"):
         raise SystemExit("Superset does not run: make demo.")
-    with browsing.browser() as browser:
-        if chosen.pictures:
-            _take_pictures(browser, chosen.pictures)
-        else:
-            _measure(browser)
+    if chosen.pictures:
+        _take_pictures(chosen.pictures)
+    else:
+        _measure()
 
 
-def _measure(browser: Any) -> None:
+def _measure() -> None:
     first: list[float] = []
-    print(f"{'dashboard':12} {'cold s':>8} {'warm s':>8}   (medians of {REPEATS})")
+    print(f"{'dashboard':12} {'cold s':>8} {'warm s':>8}   (medians of {REPEATS} and {REPEATS * AGAIN})")
     for slug in DASHBOARDS:
         cold, warm = [], []
         for _ in range(REPEATS):
             shutil.rmtree(config.settings().home / "superset" / "cache" / "data", ignore_errors=True)
-            page = _page(browser)
-            cold.append(_seconds(page, slug))
-            warm.append(_seconds(page, slug))
-            page.context.close()
-        first = first or cold
-        print(f"{slug:12} {median(cold):8.2f} {median(warm):8.2f}")
-    kept = median(first) <= COLD_SECONDS
-    print(f"cold first dashboard {median(first):.2f} s, asked for {COLD_SECONDS} s: {'kept' if kept else 'MISSED'}")
+            with browsing.browser() as browser:
+                page = _page(browser)
+                cold.append(_seconds(page, slug))
+                warm += [_seconds(page, slug) for _ in range(AGAIN)]
+        first = first or [median(cold), median(warm)]
+        print(f"{slug:12} {median(cold):8.2f} {median(warm):8.2f}", flush=True)
+    for name, seconds, limit in zip(("cold", "warm"), first, (COLD_SECONDS, WARM_SECONDS), strict=True):
+        print(
+            f"{name} first dashboard {seconds:.2f} s, asked for {limit} s: {'kept' if seconds <= limit else 'MISSED'}"
+        )
 
 
-def _page(browser: Any, **options: Any) -> Any:
-    page = browser.new_context(**options).new_page()
+def _page(browser: Any) -> Any:
+    page = browser.new_page()
     password = config.secrets()["superset_viewer_password"]
     browsing.log_in(page, services.superset_url(), services.VIEWER, password)
     return page
@@ -65,16 +69,18 @@ def _seconds(page: Any, slug: str) -> float:
     return time.monotonic() - began
 
 
-def _take_pictures(browser: Any, folder: Path) -> None:
-    """The upper part of each dashboard, scaled down so that five of them do not weigh on the repository."""
+def _take_pictures(folder: Path) -> None:
+    """Each dashboard's first tab, scaled down so that five of them do not weigh on the repository."""
     folder.mkdir(parents=True, exist_ok=True)
-    page = _page(browser, device_scale_factor=0.7)
-    for slug in DASHBOARDS:
-        browsing.open_dashboard(page, services.superset_url(), slug)
-        page.wait_for_timeout(1000)
-        path = folder / f"{slug}.png"
-        page.screenshot(path=path, clip={"x": 0, "y": 0, "width": browsing.WIDTH, "height": 1240})
-        print(f"{path}  {path.stat().st_size // 1024} kB")
+    with browsing.browser(device_scale_factor=0.7) as browser:
+        page = _page(browser)
+        for slug in DASHBOARDS:
+            browsing.open_dashboard(page, services.superset_url(), slug)
+            page.wait_for_timeout(1000)
+            path = folder / f"{slug}.png"
+            bottom = page.evaluate(BOTTOM)
+            page.screenshot(path=path, clip={"x": 0, "y": 0, "width": browsing.WIDTH, "height": bottom + 20})
+            print(f"{path}  {path.stat().st_size // 1024} kB")
 
 
 if __name__ == "__main__":

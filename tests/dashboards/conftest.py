@@ -24,6 +24,7 @@ DAYS = 62
 # Kept for whoever wants to see what a test saw.
 SCREENSHOTS = config.REPOSITORY / ".local" / "screenshots"
 PASSWORD = "made-up-for-a-test"
+TABS = ("At a glance", "In detail")
 
 USERS = (
     ("only_funnel", ["Viewer", "Dashboard: funnel"]),
@@ -103,8 +104,18 @@ class Viewer:
     house: House
     complaints: list[str] = field(default_factory=list)
 
-    def open(self, slug: str) -> None:
+    def open(self, slug: str, tab: str = TABS[0]) -> None:
         browsing.open_dashboard(self.page, self.house.url, slug)
+        self.wait_for_charts()
+        if tab != TABS[0]:
+            self.turn_to(tab)
+
+    def turn_to(self, tab: str) -> None:
+        self.page.get_by_role("tab", name=tab).click()
+        self.page.wait_for_function(
+            "(tab) => document.querySelector('.dashboard [role=tab][aria-selected=true]')?.innerText.includes(tab)",
+            arg=tab,
+        )
         self.wait_for_charts()
 
     def wait_for_charts(self) -> None:
@@ -118,8 +129,10 @@ class Viewer:
         return " ".join(chart.first.inner_text().split())
 
     def charts(self) -> list[str]:
+        """Titles of the charts in sight."""
         names: list[str] = self.page.evaluate(
-            "() => [...document.querySelectorAll('[data-test-chart-name]')].map((one) => one.dataset.testChartName)"
+            "() => [...document.querySelectorAll('[data-test-chart-name]')]"
+            ".filter((one) => one.offsetParent).map((one) => one.dataset.testChartName)"
         )
         return names
 
@@ -134,7 +147,7 @@ def viewer(house: House) -> Iterator[Viewer]:
 
 
 def log_in(browser: Any, house: House, username: str, password: str) -> Viewer:
-    page = browser.new_context(accept_downloads=True).new_page()
+    page = browser.new_page()
     found = Viewer(page, house)
     page.on("console", lambda said: found.complaints.append(said.text) if said.type == "error" else None)
     page.on("pageerror", lambda error: found.complaints.append(str(error)))

@@ -53,6 +53,18 @@ def test_there_are_five_dashboards_with_a_slug_each() -> None:
     assert {board["slug"] for board in BOARDS.values()} == NAMES
 
 
+@pytest.mark.parametrize("board", BOARDS.values(), ids=lambda each: each["slug"])
+def test_the_trust_strip_stays_while_tabs_are_turned_and_the_first_has_few_charts(board: dict[str, Any]) -> None:
+    """A second of drawing is about five charts, so what opens first holds what is read in a minute."""
+    position = board["position"]
+    strip, tabs = position["GRID_ID"]["children"]
+    assert [position[name]["meta"]["sliceName"] for name in position[strip]["children"]] == ["Can I trust this today?"]
+    first, second = position[tabs]["children"]
+    assert [position[tab]["meta"]["text"] for tab in (first, second)] == ["At a glance", "In detail"]
+    opened = [name for row in position[first]["children"] for name in position[row]["children"]]
+    assert 6 <= sum(position[name]["type"] == "CHART" for name in opened) <= 9
+
+
 @pytest.mark.parametrize("dataset", DATASETS.values(), ids=lambda each: each["table_name"])
 def test_a_dataset_reads_bi_and_ops_only(dataset: dict[str, Any]) -> None:
     read_from = tables(dataset)
