@@ -59,6 +59,7 @@ class Settings:
     alert_webhook: str | None
     alert_email: str | None
     smtp_url: str | None
+    lineage_url: str | None
     code_version: str
 
 
@@ -153,6 +154,7 @@ def settings() -> Settings:
         alert_webhook=os.environ.get("ALERT_WEBHOOK") or None,
         alert_email=os.environ.get("ALERT_EMAIL") or None,
         smtp_url=os.environ.get("SMTP_URL") or None,
+        lineage_url=os.environ.get("OPENLINEAGE_URL") or None,
         code_version=os.environ.get("CODE_VERSION") or _git_revision(),
     )
 
@@ -221,6 +223,11 @@ def secrets() -> dict[str, str]:
         finally:
             temporary.unlink(missing_ok=True)
     return {name: os.environ.get(name.upper()) or value for name, value in stored.items()}
+
+
+def lineage_key() -> str | None:
+    """What the receiver of lineage knows us by, when it asks."""
+    return os.environ.get("OPENLINEAGE_API_KEY") or None
 
 
 def dsn(role: Role) -> str:

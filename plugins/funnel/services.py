@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from funnel import config, ledger, server
+from funnel import config, ledger, lineage, server
 from funnel.config import REPOSITORY
 
 AIRFLOW = (sys.executable, "-m", "airflow")
@@ -337,6 +337,12 @@ def airflow_environment() -> dict[str, str]:
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",
         "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "30",
     }
+    if lineage.is_on():
+        made |= {
+            "AIRFLOW__OPENLINEAGE__NAMESPACE": lineage.NAMESPACE,
+            "AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps(lineage.transport()),
+            "AIRFLOW__OPENLINEAGE__EXTRACTORS": "funnel.tasks.Lineage",
+        }
     if settings.redis_url:
         made |= _celery_environment(settings.redis_url)
     made |= {f"AIRFLOW_CONN_{name.upper()}": text for name, text in _sandbox_connections().items()}

@@ -315,11 +315,22 @@ def build() -> int:
     from funnel import ledger, transform
 
     context = get_current_context()
+    _name_parent(context)
     if context["dag_run"].run_type == "asset_triggered" and not ledger.has_unpublished_loads():
         raise AirflowSkipException("Everything loaded is published already.")
     result = transform.build()
     log.info("%s", result)
     return result.build_id
+
+
+def _name_parent(context: Context) -> None:
+    """Models that are built in this task are told as its children."""
+    from funnel import lineage
+
+    if lineage.is_on():
+        from airflow.providers.openlineage.plugins.macros import lineage_parent_id
+
+        lineage.parent.set(lineage_parent_id(context["ti"]))
 
 
 @task
@@ -337,6 +348,35 @@ def publish(build_id: int) -> None:
     from funnel import publish as publishing
 
     log.info("%s", publishing.publish(build_id))
+
+
+# --- lineage -------------------------------------------------------------------------------------------------------
+
+
+def __getattr__(name: str) -> Any:
+    """`Lineage`, which OpenLineage's provider asks for the data sets of a task, is made when it is asked for."""
+    if name != "Lineage":
+        raise AttributeError(name)
+    from airflow.providers.openlineage.extractors import BaseExtractor, OperatorLineage
+
+    class Lineage(BaseExtractor):
+        @classmethod
+        def get_operator_classnames(cls) -> list[str]:
+            return ["_PythonDecoratedOperator"]
+
+        def _execute_extraction(self) -> Any:
+            # Before it has run, a task's arguments may still be a promise.
+            return None
+
+        def extract_on_complete(self, task_instance: Any) -> Any:
+            from funnel import lineage
+
+            # With several connections, tasks stand in a group named after theirs.
+            task_name = self.operator.task_id.rpartition(".")[2]
+            inputs, outputs = lineage.of_task(task_name, [*self.operator.op_args, *self.operator.op_kwargs.values()])
+            return OperatorLineage(inputs=inputs, outputs=outputs)
+
+    return Lineage
 
 
 # --- failures ------------------------------------------------------------------------------------------------------

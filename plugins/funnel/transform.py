@@ -19,7 +19,7 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
-from funnel import config, ledger, load, statistics
+from funnel import config, ledger, lineage, load, statistics
 
 PROJECT = config.REPOSITORY / "dbt_project"
 THREADS = "2"
@@ -172,6 +172,8 @@ def _exclude(*selectors: str) -> list[str]:
 
 def _run_dbt(connection: psycopg.Connection[Any], project: Path, manifest: Any, *command: str) -> None:
     outcome = _invoke(project, *command, manifest=manifest)
+    profile = _profile()
+    lineage.tell_models(manifest, outcome.result, {"host": profile["DBT_HOST"], "port": profile["DBT_PORT"]})
     if not outcome.success:
         raise BuildFailed(_explain(connection, outcome))
 

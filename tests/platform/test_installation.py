@@ -20,7 +20,7 @@ import httpx
 import psycopg
 import pytest
 
-from funnel import config, ledger, orchestrator, server, services
+from funnel import config, ledger, lineage, orchestrator, server, services
 from funnel.sources import SOURCES
 from sandbox import process as sandbox
 
@@ -36,19 +36,24 @@ class Installation:
     vendors: sandbox.Handle
     airflow: httpx.Client
     alerts: list[dict[str, Any]] = field(default_factory=list)
+    # What Airflow and dbt have told of lineage.
+    events: list[dict[str, Any]] = field(default_factory=list)
 
 
 @pytest.fixture(scope="module")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     home = tmp_path_factory.mktemp("installation")
     alerts: list[dict[str, Any]] = []
+    events: list[dict[str, Any]] = []
     with (
         pytest.MonkeyPatch.context() as patch,
         sandbox.running(scenario="worked_example") as vendors,
         webhook(alerts) as address,
+        webhook(events) as receiver,
     ):
         isolate(patch, home)
         patch.setenv("ALERT_WEBHOOK", address)
+        patch.setenv("OPENLINEAGE_URL", receiver.removesuffix("/alerts"))
         for name, fields in vendors.connections().items():
             patch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps(fields))
         try:
@@ -56,7 +61,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
             with orchestrator.open_airflow() as airflow:
                 dag_ids = {"build_funnel", *(f"ingest__{name}" for name in vendors.connections())}
                 orchestrator.await_dags(airflow, dag_ids)
-                yield Installation(home, vendors, airflow, alerts)
+                yield Installation(home, vendors, airflow, alerts, events)
         finally:
             services.down(lambda text: None)
             server.remove(home)
@@ -65,7 +70,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
 def isolate(patch: pytest.MonkeyPatch, home: Path) -> None:
     """No setting, connection or port of another installation."""
     for name in list(os.environ):
-        if name.startswith(("AIRFLOW_", "FUNNEL_", "REPORTING_", "WAREHOUSE_", "ALERT_")):
+        if name.startswith(("AIRFLOW_", "FUNNEL_", "REPORTING_", "WAREHOUSE_", "ALERT_", "OPENLINEAGE_", "REDIS_")):
             patch.delenv(name)
     patch.setenv("FUNNEL_HOME", str(home))
     # Superset has tests of its own.
@@ -204,6 +209,51 @@ def test_backfilled_days_are_read_one_by_one_and_published_by_few_builds(install
     assert ask("select sum(spend_local), currency_code from bi.fct_ad_stats_daily group by 2") == [(150, "EUR")]
 
 
+def test_lineage_leads_from_the_vendor_over_raw_to_the_published_mart(installation: Installation) -> None:
+    namespace = f"postgres://127.0.0.1:{config.settings().postgres_port}"
+    raw, staged = "warehouse.raw.google_ads__campaign_stats", "warehouse.staging.stg_google_ads__campaign_stats"
+    mart, shown = "warehouse.marts.fct_ad_stats_daily", "warehouse.bi.fct_ad_stats_daily"
+
+    def made_of() -> dict[tuple[str, str], set[tuple[str, str]]]:
+        told: dict[tuple[str, str], set[tuple[str, str]]] = {}
+        for event in [event for event in installation.events if event["eventType"] == "COMPLETE"]:
+            for output in event["outputs"]:
+                inputs = {(each["namespace"], each["name"]) for each in event["inputs"]}
+                told.setdefault((output["namespace"], output["name"]), set()).update(inputs)
+        return told
+
+    await_that(lambda: (namespace, shown) in made_of(), 30)
+    told = made_of()
+    assert ("google_ads://google_ads", "campaign_stats") in told[namespace, raw]
+    assert (namespace, raw) in told[namespace, staged]
+    above, seen = {(namespace, shown)}, set()
+    while above - seen:
+        seen |= above
+        above = {each for name in seen for each in told.get(name, ())}
+    assert {
+        (namespace, mart),
+        (namespace, staged),
+        (namespace, raw),
+        ("google_ads://google_ads", "campaign_stats"),
+    } <= seen
+
+    [columns, *_] = [
+        {field["name"]: field["type"] for field in output["facets"]["schema"]["fields"]}
+        for event in installation.events
+        for output in event["outputs"]
+        if output["name"] == raw
+    ]
+    declared = SOURCES["google_ads"].stream("campaign_stats").columns
+    assert columns == dict(pair for column in declared for pair in column.raw_columns)
+    [model, *_] = [
+        event
+        for event in installation.events
+        if mart in [each["name"] for each in event["outputs"]] and event["inputs"]
+    ]
+    assert model["run"]["facets"]["parent"]["job"] == {"namespace": "funnel", "name": "build_funnel.build"}
+    assert "spend_local" in {field["name"] for field in model["outputs"][0]["facets"]["schema"]["fields"]}
+
+
 def test_the_scheduled_run_reads_its_day_and_what_google_restates(installation: Installation) -> None:
     yesterday = datetime.now(UTC).date() - timedelta(days=1)
     windows = ask(
@@ -235,6 +285,24 @@ def test_one_windowed_run_loads_a_long_time(installation: Installation) -> None:
     assert ask(
         "select distinct window_from, window_to from ops.loads where run_id like 'manual%%' and source = 'hubspot'"
     ) == [(date(2026, 1, 1), date(2026, 2, 1))]
+
+
+def test_lineage_tells_names_and_no_contents(installation: Installation) -> None:
+    assert installation.events
+    for event in installation.events:
+        assert not set(lineage.CONTENTS) & {*event["run"]["facets"], *event["job"]["facets"]}, event["job"]["name"]
+    text = json.dumps(installation.events)
+    with ledger.connect("admin") as connection:
+        keys = [
+            key
+            for (key,) in connection.execute(
+                "select distinct email_key from raw.hubspot__contacts where email_key is not null"
+            )
+        ]
+    assert keys
+    for secret in (*keys, *(value for name, value in config.secrets().items() if not name.startswith("superset"))):
+        assert secret not in text
+    assert "@" not in text.replace("@task", "")
 
 
 def test_a_dead_token_fails_at_once_says_what_to_do_and_sends_one_alert(installation: Installation) -> None:
