@@ -61,7 +61,8 @@ def test_failed_audit_leaves_readers_alone_until_it_is_repaired(published: Pipel
     assert "@" not in os.linesep.join(status["failed_checks"])
 
     damage("update marts.fct_funnel_daily set spend = spend + 0.01 where spend > 1 and date_day = '2026-01-05'")
-    published.publish()
+    quality.require(quality.check_marts(built))
+    publish.publish(built)
     (status,) = rows("select distinct last_audit_passed, data_as_of::date::text as as_of from bi.data_status")
     assert status == {"last_audit_passed": True, "as_of": "2026-01-08"}
     today = contents()
