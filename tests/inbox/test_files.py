@@ -177,7 +177,7 @@ def test_persons_are_hashes_outside_quarantine(warehouse: str, inbox: Path, take
     [row] = ask(warehouse, "select email_key, email_domain, person_id_key, _record_key from raw.files__leads")
     assert row[1] == "example.com"
     assert all(len(key) == 32 for key in (row[0], row[2], row[3]))
-    stored = str(ask(warehouse, "select row_to_json(leads) from raw.files__leads as leads"))
+    stored = str(ask(warehouse, "select value from raw.files__leads as leads, jsonb_each_text(to_jsonb(leads))"))
     assert "ann" not in stored.lower()
     # Three digits alone may stand in a hash or a time.
     assert "529.982" not in stored

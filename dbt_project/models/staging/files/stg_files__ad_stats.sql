@@ -8,6 +8,7 @@ select
 
     -- strings
     platform,
+    channel as stated_channel,
     campaign_name,
     currency_code,
 

@@ -14,6 +14,7 @@ select
     -- strings
     email_domain,
     lead_source,
+    channel as stated_channel,
     utm_source,
     utm_medium,
     utm_campaign,

@@ -8,6 +8,7 @@ select
 
     -- strings
     payment_type,
+    currency_code,
 
     -- numerics
     amount as amount_local,

@@ -11,6 +11,7 @@ select
     -- strings
     email_domain,
     touch_type,
+    channel as stated_channel,
     utm_source,
     utm_medium,
     utm_campaign,
