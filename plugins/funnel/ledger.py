@@ -285,11 +285,21 @@ def newest_build() -> int:
 
 
 def has_unpublished_loads() -> bool:
-    """Whether anything was loaded that the publication in effect was not built from."""
+    """Whether anything was loaded or removed that the publication in effect was not built from."""
     with connect("builder") as connection:
-        published = publication_in_effect(connection)
-        newest = connection.execute("select coalesce(max(load_id), 0) from ops.loads").fetchone()
-    return newest is not None and newest[0] > (published["through_load_id"] if published else 0)
+        published = publication_in_effect(connection) or {"through_load_id": 0, "build_id": 0}
+        row = connection.execute(
+            """
+            select
+                exists (select from ops.loads where load_id > %(through_load_id)s)
+                or exists (
+                    select from ops.removals
+                    where removed_at > (select started_at from ops.builds where build_id = %(build_id)s)
+                )
+            """,
+            published,
+        ).fetchone()
+    return bool(row and row[0])
 
 
 def open_build(connection: psycopg.Connection[Any], project_fingerprint: str, *, full: bool = False) -> Build:
@@ -297,8 +307,9 @@ def open_build(connection: psycopg.Connection[Any], project_fingerprint: str, *,
 
     `connection` must hold the build lock. as_of is the end of the last day complete in every source that is not late;
     it never moves back by itself. The build is full when asked, before the first publication, after a roll-back, after
-    an unpublished full build, and when the dbt project, a reporting setting or the set of sources differs from the
-    published build's: a source that is connected turns null into 0 in all of history.
+    an unpublished full build, after rows were removed (ops.removals), and when the dbt project, a reporting setting or
+    the set of sources differs from the published build's: a source that is connected turns null into 0 in all of
+    history.
     Raises LedgerError before the first load.
     """
     chosen = config.settings()
@@ -373,6 +384,10 @@ def _needs_full_build(
         select exists (select from ops.builds where build_id > %(build_id)s and is_full)
             or exists (
                 select from ops.publications where publication_id > %(publication_id)s and reverted_at is not null
+            )
+            or exists (
+                select from ops.removals
+                where removed_at > (select started_at from ops.builds where build_id = %(build_id)s)
             )
         """,
         published,

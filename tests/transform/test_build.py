@@ -10,7 +10,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from funnel import config, ledger, publish, transform
+from funnel import config, ledger, publish, removals, transform
+from funnel.sources import SOURCES
 from tests.conftest import fresh_warehouse
 
 from .conftest import Write, rows, template, writer
@@ -633,6 +634,30 @@ def test_a_new_rate_reaches_the_days_it_changes_without_a_full_build(copied: Pat
         (date(2026, 1, 3), Decimal(110)),
         (date(2026, 1, 5), Decimal(120)),
     ]
+
+
+def test_removed_rows_leave_the_marts_with_the_next_build(copied: Path) -> None:
+    """No row is left that could lead an incremental build to what has to go."""
+    source = SOURCES["google_ads"]
+    stream = source.stream("campaign_stats")
+    day = psycopg.sql.SQL("stored.date = '2026-01-03'")
+    with ledger.connect("loader") as connection:
+        assert removals.count_rows(connection, source, stream, "google_ads") == 2
+        assert removals.count_rows(connection, source, stream, "another") == 0
+        assert removals.remove_rows(connection, source, stream, "google_ads", "test", day) == 1
+        contacts = SOURCES["hubspot"].stream("contacts")
+        assert removals.remove_rows(connection, SOURCES["hubspot"], contacts, "hubspot", "test") == 1
+    assert rows("select source, stream, reason, rows_removed from ops.removals order by removal_id") == [
+        ("google_ads", "campaign_stats", "test", 1),
+        ("hubspot", "contacts", "test", 1),
+    ]
+    assert ledger.has_unpublished_loads()
+    built = transform.build(project_dir=copied)
+    assert built.is_full
+    assert rows("select date_day from marts.fct_ad_stats_daily") == [(date(2026, 1, 5),)]
+    assert rows("select count(*) from marts.fct_leads") == [(0,)]
+    publish_build(built.build_id)
+    assert not transform.build(project_dir=copied).is_full
 
 
 def test_a_changed_rule_rebuilds_everything(copied: Path) -> None:
