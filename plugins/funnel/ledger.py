@@ -179,16 +179,18 @@ def note_files(
         connection.execute(
             """
             insert into ops.files (
-                load_id, source, connection_id, stream, path, fingerprint, bytes, modified_at, status, reason, reasons,
+                load_id, source, connection_id, stream, path, stream_no, fingerprint, bytes, modified_at, status,
+                reason, reasons,
                 rows_read, rows_loaded, rows_quarantined, first_day, last_day, settings, unmapped, fetched_at
             )
             values (
-                %(load_id)s, %(source)s, %(connection_id)s, %(stream)s, %(path)s, %(fingerprint)s, %(size)s,
-                %(modified_at)s, %(status)s, %(reason)s, %(reasons)s, %(rows_read)s, %(rows_loaded)s,
+                %(load_id)s, %(source)s, %(connection_id)s, %(stream)s, %(path)s, %(stream_no)s, %(fingerprint)s,
+                %(size)s, %(modified_at)s, %(status)s, %(reason)s, %(reasons)s, %(rows_read)s, %(rows_loaded)s,
                 %(rows_quarantined)s, %(first_day)s, %(last_day)s, %(settings)s, %(unmapped)s, %(fetched_at)s
             )
             """,
             {
+                "stream_no": 1,
                 **each,
                 "settings": json.dumps(each["settings"]),
                 "load_id": load_id,
@@ -201,15 +203,22 @@ def note_files(
 
 
 def known_files(source_name: str, connection_id: str, stream_name: str) -> dict[str, str]:
-    """The fingerprint of each accepted file of an inbox by path, as it was loaded last."""
+    """The fingerprint of each file of an inbox by path, as it was read last, if all of that read was accepted."""
     with connect("loader") as connection:
         return dict(
             connection.execute(
                 """
-                select distinct on (path) path, fingerprint
-                from ops.files
-                where source = %s and connection_id = %s and stream = %s and status = 'loaded'
-                order by path, fetched_at desc, load_id desc
+                select path, min(fingerprint)
+                from (
+                    select
+                        path, fingerprint, status,
+                        rank() over (partition by path order by fetched_at desc, load_id desc) as place
+                    from ops.files
+                    where source = %s and connection_id = %s and stream = %s
+                ) as reads
+                where place = 1
+                group by path
+                having bool_and(status = 'loaded')
                 """,
                 (source_name, connection_id, stream_name),
             ).fetchall()

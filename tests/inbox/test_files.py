@@ -94,12 +94,22 @@ def test_the_same_content_twice_changes_nothing(warehouse: str, inbox: Path, tak
     (inbox / "deals.csv").write_text(HEADER + "1,W,10,2026-01-02\n")
     take()
     before = ask(warehouse, "select * from raw.files__opportunities")
-    assert counts(take()["opportunities"]) == (0, 0, 0)
-    (inbox / "deals copy.csv").write_text((inbox / "deals.csv").read_text())
-    assert counts(take()["opportunities"]) == (0, 0, 0)
     os.utime(inbox / "deals.csv")
     assert counts(take()["opportunities"]) == (0, 0, 0)
     assert ask(warehouse, "select * from raw.files__opportunities") == before
+
+
+def test_a_copy_is_read_for_its_place_among_the_files_and_changes_no_row(
+    warehouse: str, inbox: Path, take: Any
+) -> None:
+    (inbox / "deals.csv").write_text(HEADER + "1,W,10,2026-01-02\n")
+    take()
+    rows = "select opportunity_id, stage, amount, _load_id from raw.files__opportunities"
+    before = ask(warehouse, rows)
+    (inbox / "deals copy.csv").write_text((inbox / "deals.csv").read_text())
+    assert counts(take()["opportunities"]) == (1, 1, 0)
+    assert ask(warehouse, rows) == before
+    assert counts(take()["opportunities"]) == (0, 0, 0)
 
 
 def test_a_corrected_file_replaces_by_key_and_touches_only_what_differs(warehouse: str, inbox: Path, take: Any) -> None:
@@ -228,10 +238,10 @@ def test_files_of_one_read_may_have_other_columns_and_leave_no_defaults(warehous
         warehouse,
         "select opportunity_id, amount, currency_code, region, _file_order from raw.files__opportunities order by 1",
     ) == [
-        ("1", 10, "BRL", None, "|deals 000000000001"),
-        ("2", 20, None, None, "|deals 000000000002"),
-        ("3", 30, "USD", None, "|deals 000000000002"),
-        ("4", None, "BRL", "North", "|deals 000000000003"),
+        ("1", 10, "BRL", None, "|deals 000000000001\tdeals 1.csv"),
+        ("2", 20, None, None, "|deals 000000000002\tdeals 2.csv"),
+        ("3", 30, "USD", None, "|deals 000000000002\tdeals 2.csv"),
+        ("4", None, "BRL", "North", "|deals 000000000003\tdeals 3.csv"),
     ]
     assert (
         ask(

@@ -142,11 +142,15 @@ def fingerprint(source: IO[bytes], spec: StreamSpec) -> tuple[str, int]:
 
 
 def file_order(path: str, modified_at: datetime | None, newest_by: str) -> str:
-    """Orders files: of two that hold the same row, the later one's counts. Names are compared as people read them."""
+    """Orders files: of two that hold the same row, the later one's counts. Names are compared as people read them.
+
+    Times come after all names: a manifest that states `newest_by: time` replaces what names had settled.
+    """
     stem = re.sub(r"\.(gz|[a-z0-9]{2,7})$", "", re.sub(r"\.gz$", "", path.lower()))
     natural = re.sub(r"\d+", lambda found: found[0].zfill(12), stem)
-    time = modified_at.astimezone(UTC).isoformat() if modified_at and newest_by == "time" else ""
-    return f"{time}|{natural}"
+    time = f"~{modified_at.astimezone(UTC).isoformat()}" if modified_at and newest_by == "time" else ""
+    # A tab sorts before what a longer name may go on with.
+    return f"{time}|{natural}\t{path}"
 
 
 @contextmanager

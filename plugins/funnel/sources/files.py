@@ -5,8 +5,9 @@ they were loaded, whatever days it is asked for: an export does not know days. W
 rows, typed and judged, with the bad ones beside them; the files stay in the inbox.
 """
 
+import hashlib
 from collections.abc import Iterator
-from typing import Any
+from typing import IO, Any
 
 import orjson
 
@@ -41,41 +42,73 @@ def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[by
 
 
 def _bodies(connection: Connection, stream: Stream) -> Iterator[bytes]:
-    """The files of one entity: for each a JSON body that tells its story, then bodies of rows (Arrow IPC streams).
+    """The files of one entity: for each a JSON body of metadata, then bodies of rows (Arrow IPC streams).
 
     `connection.extra` may hold `filesystem` (fsspec's, for inboxes that need credentials) and `known`, the fingerprint
-    of each file by path as it was loaded last. Raises ManifestError for a manifest that cannot be used.
+    of each file by path as it was read last. Raises ManifestError for a manifest that cannot be used.
     """
     from funnel.inbox import folder as inbox
-    from funnel.inbox import intake
-    from funnel.inbox.blocks import Refused
 
     folder = inbox.open_folder(connection.base_url, connection.extra.get("filesystem"))
     manifest = _manifest(folder, connection.connection_id)
-    known: dict[str, str] = dict(connection.extra.get("known") or {})
-    for spec in manifest.of(stream.name):
+    known: dict[str, str] = connection.extra.get("known") or {}
+    for info, specs in _files(folder, manifest, stream.name):
+        with inbox.fetched(folder, info) as source:
+            fingerprint, size = _fingerprint(source, info, specs)
+            # By path alone: the same content under another name has another place among the files.
+            if known.get(info.path) == fingerprint:
+                continue
+            for stream_no, spec in enumerate(specs, start=1):
+                yield from _file(source, info, spec, stream_no, fingerprint, size)
+
+
+def _files(folder: Any, manifest: Any, entity: str) -> Iterator[tuple[Any, list[Any]]]:
+    """Each file of an entity once, the oldest first, with the streams that read it."""
+    from funnel.inbox import folder as inbox
+    from funnel.inbox import intake
+
+    found: dict[str, tuple[Any, list[Any]]] = {}
+    for spec in manifest.of(entity):
         for info in inbox.files_of(folder, manifest, spec):
-            with inbox.fetched(folder, info) as source:
-                fingerprint, size = intake.fingerprint(source, spec)
-                if known.get(info.path, fingerprint) == fingerprint and fingerprint in known.values():
-                    known[info.path] = fingerprint
-                    continue
-                known[info.path] = fingerprint
-                outcome = intake.Outcome(info.path, stream.name, fingerprint, size, info.modified_at)
-                order = intake.file_order(info.path, info.modified_at, spec.newest_by)
-                try:
-                    with intake.take(source, spec, outcome) as taken:
-                        yield orjson.dumps(
-                            {
-                                "file": outcome.as_json(),
-                                "order": order,
-                                "constants": taken.constants,
-                                "bad": [row.__dict__ for row in taken.bad],
-                            }
-                        )
-                        yield from taken.tables
-                except Refused:
-                    yield orjson.dumps({"file": outcome.as_json(), "order": order, "bad": []})
+            found.setdefault(info.path, (info, []))[1].append(spec)
+    yield from sorted(
+        found.values(),
+        key=lambda each: intake.file_order(each[0].path, each[0].modified_at, each[1][0].newest_by),
+    )
+
+
+def _fingerprint(source: IO[bytes], info: Any, specs: list[Any]) -> tuple[str, int]:
+    """What the rows of a file depend on, hashed, and the file's size: its bytes, how each stream reads them, and its
+    time where that orders files."""
+    from funnel.inbox import intake
+
+    prints = [intake.fingerprint(source, spec) for spec in specs]
+    parts = [digest for digest, _ in prints]
+    parts += [str(info.modified_at) for spec in specs if spec.newest_by == "time"]
+    digest = parts[0] if len(parts) == 1 else hashlib.sha256(" ".join(parts).encode()).hexdigest()[:32]
+    return digest, prints[0][1]
+
+
+def _file(source: IO[bytes], info: Any, spec: Any, stream_no: int, fingerprint: str, size: int) -> Iterator[bytes]:
+    """One file by one stream: its metadata, then its rows."""
+    from funnel.inbox import intake
+    from funnel.inbox.blocks import Refused
+
+    outcome = intake.Outcome(info.path, spec.entity.name, fingerprint, size, info.modified_at)
+    order = intake.file_order(info.path, info.modified_at, spec.newest_by)
+    try:
+        with intake.take(source, spec, outcome) as taken:
+            yield orjson.dumps(
+                {
+                    "file": {**outcome.as_json(), "stream_no": stream_no},
+                    "order": order,
+                    "constants": taken.constants,
+                    "bad": [row.__dict__ for row in taken.bad],
+                }
+            )
+            yield from taken.tables
+    except Refused:
+        yield orjson.dumps({"file": {**outcome.as_json(), "stream_no": stream_no}, "order": order, "bad": []})
 
 
 def _manifest(folder: Any, source_name: str) -> Any:
