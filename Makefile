@@ -24,7 +24,7 @@ help: ## this list
 
 # --- running -----------------------------------------------------------------------------------------------------
 
-.PHONY: new-source record demo dashboards files inbox-check up down status dsn ingest build publish rollback replay airflow env docs metrics
+.PHONY: new-source record demo dashboards files new-manifest inbox-check up down status dsn ingest build publish rollback replay airflow env docs metrics
 demo: $(VENV)/.runtime $(SUPERSET)/.wanted ## install, start, load 90 days, build, audit, publish and print the funnel
 	$(FUNNEL) demo
 
@@ -33,6 +33,9 @@ dashboards: $(VENV)/.runtime $(SUPERSET)/.installed ## bring Superset in line wi
 
 files: $(VENV)/.runtime ## your own exports instead of vendors: make files INBOX=folder (FUNNEL_HOME= for a warehouse of its own)
 	$(FUNNEL) files $(or $(INBOX),$(error INBOX= is missing, for example INBOX=$(HOME)/exports))
+
+new-manifest: $(VENV)/.runtime ## a manifest for a folder of exports, guessed from headers and cells: make new-manifest DIR=folder
+	$(FUNNEL) new-manifest $(or $(DIR),$(error DIR= is missing, for example DIR=$(HOME)/exports))
 
 inbox-check: $(VENV)/.runtime ## what manifests and files would load, without loading: make inbox-check DIR=folder
 	$(FUNNEL) inbox-check $(or $(DIR),$(error DIR= is missing, for example DIR=$(HOME)/exports))

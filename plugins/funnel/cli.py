@@ -115,6 +115,13 @@ def _inbox_check(chosen: argparse.Namespace) -> int:
     return 0 if report.check(chosen.folder, files.VENDORS) else 1
 
 
+def _new_manifest(chosen: argparse.Namespace) -> None:
+    from funnel.inbox import new_manifest
+    from funnel.sources import files
+
+    new_manifest.make(chosen.folder, files.VENDORS, config.settings().reporting_currency)
+
+
 def _files(chosen: argparse.Namespace) -> int:
     from funnel import drops
 
@@ -252,6 +259,10 @@ def _parser() -> argparse.ArgumentParser:
     ingest.add_argument("last", type=_day, nargs="?", help="last day, included (default: the first)")
     inbox_check = add("inbox-check", _inbox_check, "tell what the manifests of a folder would load, and load nothing")
     inbox_check.add_argument("folder", help="local folder or URL")
+    proposing = add(
+        "new-manifest", _new_manifest, "propose a manifest for the exports of a folder, and show the first rows"
+    )
+    proposing.add_argument("folder", help="local folder")
     files = add(
         "files", _files, "take in all manifests of a folder through Airflow, build, publish and print the funnel"
     )

@@ -63,7 +63,8 @@ def is_remote(url: str) -> bool:
     return "://" in url and urlsplit(url).scheme != "file"
 
 
-def _listed(folder: Folder) -> Iterator[FileInfo]:
+def listed(folder: Folder) -> Iterator[FileInfo]:
+    """All finished files below the inbox, by name."""
     details = folder.filesystem.find(folder.root, detail=True)
     for full, info in sorted(details.items()):
         path = full.removeprefix(folder.root).lstrip("/")
@@ -94,7 +95,7 @@ def find_manifests(folder: Folder, reserved: frozenset[str]) -> tuple[list[Manif
     """All manifests below the inbox, and what is wrong with those that cannot be used."""
     found: dict[str, Manifest] = {}
     wrong: list[ManifestError] = []
-    for info in _listed(folder):
+    for info in listed(folder):
         if not info.path.endswith(_MANIFESTS):
             continue
         text = folder.read(info.path)
@@ -119,7 +120,7 @@ def files_of(folder: Folder, manifest: Manifest, spec: StreamSpec) -> list[FileI
     start = f"{below}/" if below else ""
     chosen = [
         info
-        for info in _listed(folder)
+        for info in listed(folder)
         if info.path.startswith(start)
         and manifests.matches(info.path[len(start) :], spec.path)
         and not info.path.endswith(_MANIFESTS)

@@ -1,0 +1,82 @@
+"""What the cells of a column look like: dates, numbers, addresses, ids that repeat. Evidence for `recognition`."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from zoneinfo import ZoneInfo
+
+from funnel.inbox import values
+
+EXAMPLES = 300
+# What exports write where there is nothing.
+NOTHING = frozenset(
+    {"-", "--", "---", "\u2013", "\u2014", "n/a", "N/A", "null", "NULL", "None", "(blank)", "(not set)", "k. A."}
+)
+
+
+@dataclass(frozen=True)
+class Column:
+    """The cells of one column, as far as they were looked at, in order; empty ones are empty texts."""
+
+    header: str
+    cells: tuple[str, ...]
+
+    @cached_property
+    def filled(self) -> tuple[str, ...]:
+        return tuple(cell for cell in self.cells if cell and cell not in NOTHING)
+
+    @cached_property
+    def distinct(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(self.filled))
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.filled
+
+    @property
+    def is_unique(self) -> bool:
+        return len(self.filled) == len(self.cells) == len(self.distinct)
+
+    @cached_property
+    def dates(self) -> float:
+        """Share of the cells that are dates or months."""
+        texts = self.distinct[:EXAMPLES]
+        return max((_share_of_dates(texts, months) for months in (False, True)), default=0.0)
+
+    @cached_property
+    def numbers(self) -> float:
+        """Share of the cells that are numbers, by one sign of decimals or the other."""
+        texts = self.distinct[:EXAMPLES]
+        return max(sum(_is_number(text, sign) for text in texts) for sign in ".,") / len(texts) if texts else 0.0
+
+    @cached_property
+    def addresses(self) -> float:
+        texts = self.distinct[:EXAMPLES]
+        return sum("@" in text for text in texts) / len(texts) if texts else 0.0
+
+
+def _share_of_dates(texts: tuple[str, ...], months: bool) -> float:
+    if not texts:
+        return 0.0
+    try:
+        stated = values.date_format(texts, "", months=months)
+    except values.Unclear:
+        return 1.0
+    read = 0
+    for text in texts:
+        try:
+            if months:
+                values.month(text, stated)
+            else:
+                values.moment(text, stated, ZoneInfo("UTC"))
+            read += 1
+        except values.BadCell:
+            continue
+    return read / len(texts)
+
+
+def _is_number(text: str, decimal: str) -> bool:
+    try:
+        values.number(text.removesuffix("%"), decimal, None)
+    except values.BadCell:
+        return False
+    return True

@@ -1,0 +1,338 @@
+"""Fields that no header means but that follow from a table: keys, constants, amounts from prices, ways of writing."""
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from funnel.inbox import values, vocabulary
+from funnel.inbox.contents import Column
+from funnel.inbox.entities import ENTITIES, Entity
+from funnel.inbox.exploration import Table
+from funnel.inbox.recognition import Recognised
+
+_COUNTS = {"units", "units_sold", "units_on_hand", "employees", "platform_conversions", "leads", "orders", "rate"}
+_NUMERIC_DATE = re.compile(r"(\d{1,2})([/.-])(\d{1,2})\2(\d{4}|\d{2})(?:[ T,].*)?")
+_RETAILER = re.compile(r"(?im)^\W*(?:retailer|customer|händler|haendler|enseigne|chain)\W+(.+?)\W*$")
+_THOUSANDS = re.compile(
+    r"\bk\s?[€$£]|\bT€|\bT(?:EUR|USD|CHF|GBP)\b|thousand|\(000s?\)|\bTsd\b|\bmilliers\b|\bmiles\b|\bx ?1[.,]?000\b"
+)
+
+
+@dataclass
+class Noted:
+    """A value to write, and what is unsure of it."""
+
+    value: Any
+    note: str | None = None
+
+
+@dataclass
+class Proposed:
+    """One stream of the manifest: the tables it was found in, and what to write."""
+
+    entity: str
+    path: str
+    tables: list[Table]
+    columns: dict[str, Noted]
+    maps: dict[str, dict[str, Noted]] = field(default_factory=dict)
+    settings: dict[str, Noted] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+
+
+def entity_of(name: str) -> Entity:
+    """The entity of that name."""
+    return ENTITIES[name]
+
+
+def has_money(columns: dict[str, Noted], entity: Entity) -> bool:
+    """Whether a stream holds amounts."""
+    return any(name not in _COUNTS and entity.field(name).kind == "number" for name in columns)
+
+
+def headers_of(columns: dict[str, Noted]) -> Iterator[tuple[str, str]]:
+    """(our name, their header) of what is taken, those inside of arithmetic and joined texts too."""
+    for name, noted in columns.items():
+        if isinstance(noted.value, str):
+            inside = re.findall(r"\{([^}]*)\}", noted.value)
+            yield from ((name, header) for header in inside or [noted.value])
+
+
+def complete(stream: Proposed, table: Table, one: Recognised) -> None:
+    """Add what the entity needs and no header means."""
+    extra = {
+        "opportunities": _deal,
+        "leads": _lead,
+        "orders": _order,
+        "order_lines": _order_line,
+        "ad_stats": _ads,
+        "sell_through": _sell_through,
+        "costs": _costs,
+        "opportunity_lines": _deal_line,
+    }.get(one.entity.name)
+    if extra:
+        extra(stream, table, one)
+
+
+def _own_key(table: Table, columns: dict[str, Noted]) -> str | None:
+    """A column of codes without a repeated one that no field takes: one that calls itself an id, else the first."""
+    taken = {header for _, header in headers_of(columns)}
+    free = [column for column in table.columns if column.is_unique and column.header not in taken]
+    named = [column for column in free if "id" in vocabulary.meaning(column.header)]
+    first = [column for column in free[:1] if column is table.columns[0]]
+    for column in (*named, *first):
+        if all(re.fullmatch(r"[\w./#-]{1,40}", cell) for cell in column.cells) and not column.dates:
+            return column.header
+    return None
+
+
+def _named(table: Table, *wanted: str) -> Column | None:
+    """The first column of these meanings."""
+    for each in wanted:
+        for column in table.columns:
+            if vocabulary.meaning(column.header) == vocabulary.meaning(each) and not column.is_empty:
+                return column
+    return None
+
+
+def _deal(stream: Proposed, table: Table, one: Recognised) -> None:
+    columns = stream.columns
+    own = _own_key(table, columns)
+    if "opportunity_id" not in columns and own:
+        columns["opportunity_id"] = Noted(own, f"{own!r} has no two equal cells, so it is taken for the id")
+    elif "opportunity_id" not in columns:
+        name = _named(table, "deal name", "name")
+        if name and name.is_unique:
+            columns["opportunity_id"] = Noted(
+                name.header, "the file has no id of its deals; a name that changes makes a second deal"
+            )
+        else:
+            columns["opportunity_id"] = Noted(
+                {"from": "hash"}, "the file has no id of its deals; a deal that changes becomes a second one"
+            )
+    closed = columns.get("closed_at")
+    if closed and "expected_close_date" not in columns:
+        stages = table.column(columns["stage"].value).cells
+        dates = table.column(closed.value).cells
+        if any(date and _is_open(stage) for stage, date in zip(stages, dates, strict=True)):
+            columns["expected_close_date"] = Noted(closed.value)
+            stream.notes.append(f"{closed.value} is the expected day of open deals and the actual one of closed deals")
+
+
+def _is_open(stage: str) -> bool:
+    return vocabulary.stage_of(stage, of_lead=False) not in ("won", "lost")
+
+
+def _lead(stream: Proposed, table: Table, one: Recognised) -> None:
+    columns = stream.columns
+    own = _own_key(table, columns)
+    if "lead_id" not in columns and own:
+        columns["lead_id"] = Noted(own, f"{own!r} has no two equal cells, so it is taken for the id")
+    columns.setdefault(
+        "lead_id", Noted({"from": "hash"}, "the file has no id of its leads; a lead that changes becomes a second one")
+    )
+
+
+def _order(stream: Proposed, table: Table, one: Recognised) -> None:
+    columns = stream.columns
+    if "order_id" not in columns:
+        columns["order_id"] = Noted({"from": "hash"}, "the file has no id of its orders")
+        return
+    orders = table.column(columns["order_id"].value).cells
+    if len(set(orders)) == len(orders):
+        return
+    # A row for each line: what is said once per order stands on its first row only.
+    for name, header in list(headers_of(columns)):
+        cells = table.column(header).cells
+        said: dict[str, set[str]] = {}
+        for order, cell in zip(orders, cells, strict=True):
+            said.setdefault(order, set()).add(cell)
+        if name != "order_id" and any(len(one) > 1 and "" in one for one in said.values()):
+            stream.settings.setdefault("fill_down", Noted([])).value.append(name)
+
+
+def _order_line(stream: Proposed, table: Table, one: Recognised) -> None:
+    columns = stream.columns
+    quantity, price = one.columns.get("units"), one.columns.get("unit_price")
+    if price and quantity:
+        stated = columns.get("amount")
+        if stated is None or not _is_product(table, stated.value, quantity, price):
+            columns["amount"] = Noted(f"{{{quantity}}} * {{{price}}}")
+    if "order_line" in columns:
+        return
+    orders = table.column(columns["order_id"].value)
+    product = columns.get("product_id")
+    if orders.is_unique:
+        columns["order_line"] = Noted({"value": "1"})
+    elif product and len(table.column(product.value).filled) == table.rows:
+        columns["order_line"] = Noted(product.value)
+        stream.notes.append("an order's rows of one product are added up: the file numbers no lines")
+    else:
+        columns["order_line"] = Noted(
+            {"from": "hash"}, "the file numbers no lines; a line that changes becomes a second one"
+        )
+
+
+def _is_product(table: Table, amount: str, quantity: str, price: str) -> bool:
+    """Whether an amount is that of the line, not that of the order."""
+    sign = decimal_of(table.column(price)) or decimal_of(table.column(amount)) or "."
+    fits = seen = 0
+    for cells in zip(*(table.column(name).cells for name in (amount, quantity, price)), strict=True):
+        try:
+            total, units, each = (Decimal(values.number(cell, sign, None)) for cell in cells)
+        except values.BadCell:
+            continue
+        seen += 1
+        # A discount makes it less, a tax more.
+        fits += abs(total - units * each) <= abs(units * each) * Decimal("0.3")
+    return seen > 0 and fits >= 0.9 * seen
+
+
+def _deal_line(stream: Proposed, table: Table, one: Recognised) -> None:
+    columns = stream.columns
+    columns.setdefault("line_no", columns.get("product_id") or Noted({"from": "hash"}, "the file numbers no lines"))
+
+
+def _ads(stream: Proposed, table: Table, one: Recognised) -> None:
+    columns = stream.columns
+    if "platform" not in columns:
+        platform = platform_of(table)
+        if platform:
+            columns["platform"] = Noted({"value": platform})
+        else:
+            columns["platform"] = Noted({"value": "ads"}, "no file names its platform, such as google_ads or meta_ads")
+    start, end = _named(table, "reporting starts", "start date"), _named(table, "reporting ends", "end date")
+    day = columns["date_day"].value
+    if start and end and day == start.header and start.cells != end.cells:
+        columns["date_day"].note = "rows span several days; all they say counts on the first. Export by day"
+    kind = vocabulary.meaning(day)
+    if kind & {"week", "month"}:
+        columns["date_day"].note = "rows span several days; all they say counts on the first. Export by day"
+
+
+def platform_of(table: Table) -> str | None:
+    """The ad platform that a file's name, its first lines or its headers give away."""
+    said = f"{table.path} {table.sheet or ''} {table.above} {' '.join(table.headers)}"
+    return vocabulary.platform_of(said) or _platform_by_headers(table)
+
+
+def _platform_by_headers(table: Table) -> str | None:
+    headers = set(table.headers)
+    if headers & {"Reporting starts", "Amount spent", "Auswertungsbeginn", "Début des rapports"}:
+        return "meta_ads"
+    if headers & {"Impr.", "Campaign state"} or "Conv. value" in headers:
+        return "google_ads"
+    if headers & {"Campaign Group Name", "Total Spent"}:
+        return "linkedin_ads"
+    return "microsoft_ads" if headers & {"Gregorian date", "TimePeriod"} else None
+
+
+def retailer_of(table: Table) -> str | None:
+    """What the lines above the header, or else the file's name, call the retailer."""
+    named = _RETAILER.search(table.above)
+    if named:
+        return named[1].strip()
+    words = re.findall(r"[a-z]{3,}", vocabulary.plain(os.path.basename(table.path).partition(".")[0]))
+    own = [word for word in words if not vocabulary.names_nothing(word)]
+    return " ".join(word.capitalize() for word in own) or None
+
+
+def _sell_through(stream: Proposed, table: Table, one: Recognised) -> None:
+    columns = stream.columns
+    if "retailer" not in columns:
+        name = retailer_of(table)
+        is_said = bool(_RETAILER.search(table.above))
+        note = None if is_said else "taken from the file's name" if name else "no column names the retailer"
+        columns["retailer"] = Noted({"value": name or "retailer"}, note)
+    day = columns.get("date_day")
+    if day and "week_start" not in columns and _is_weekly(table.column(day.value)):
+        stream.notes.append(f"{day.value} seems to be one day a week")
+
+
+def _is_weekly(column: Column) -> bool:
+    return 1 < len(column.distinct) < len(column.filled) and len(column.distinct) <= 60
+
+
+def _costs(stream: Proposed, table: Table, one: Recognised) -> None:
+    columns = stream.columns
+    if "team" not in columns and "channel" not in columns:
+        columns["team"] = Noted({"value": "marketing"}, "no column names a team or a channel")
+
+
+# How it is written --------------------------------------------------------------------------------------------------
+
+
+def decimal_of(column: Column) -> str | None:
+    """The sign before a column's decimals, where a cell proves it."""
+    texts = [cell for cell in column.distinct[:2000] if re.search(r"[.,]", cell)]
+    points = sum(bool(re.search(values.POINT_PROOF, cell)) for cell in texts)
+    commas = sum(bool(re.search(values.COMMA_PROOF, cell)) for cell in texts)
+    return None if points == commas else ("." if points > commas else ",")
+
+
+def date_order(tables: list[Table]) -> str | None:
+    """`day` or `month`: what comes first in the folder's dates with slashes, where some cell proves it."""
+    firsts = seconds = commas = points = 0
+    for table in tables:
+        for column in table.columns:
+            sign = decimal_of(column)
+            commas, points = commas + (sign == ","), points + (sign == ".")
+            found = [match for cell in column.distinct[:2000] if (match := _NUMERIC_DATE.fullmatch(cell))]
+            firsts += any(int(match[1]) > 12 for match in found)
+            seconds += any(int(match[3]) > 12 for match in found)
+    if bool(firsts) != bool(seconds):
+        return "day" if firsts else "month"
+    return "day" if commas > points else None
+
+
+def date_format(column: Column, months: bool, order: str | None) -> Noted | None:
+    """The format to state where the column can be read in two ways."""
+    try:
+        values.date_format(column.filled, "", months=months)
+    except values.Unclear:
+        pass
+    else:
+        return None
+    found = next((match for cell in column.filled if (match := _NUMERIC_DATE.fullmatch(cell))), None)
+    if found is None:
+        return None
+    sign, year = found[2], "%Y" if len(found[4]) == 4 else "%y"
+    readings = {"day": f"%d{sign}%m{sign}{year}", "month": f"%m{sign}%d{sign}{year}"}
+    chosen = order or ("day" if sign == "." else "month")
+    other = readings["month" if chosen == "day" else "day"]
+    why = "as other dates of the folder are written" if order else "a guess"
+    return Noted(readings[chosen], f"{found[0]} may be {readings[chosen]} or {other}; this is {why}")
+
+
+def reading(table: Table, columns: dict[str, Noted], entity: Entity) -> dict[str, Noted]:
+    """Settings of numbers: the currency and the scale that headers and cells name."""
+    found: dict[str, Noted] = {}
+    numbers = [
+        (name, header)
+        for name, header in headers_of(columns)
+        if entity.field(name).kind == "number" and header in table.headers
+    ]
+    scales = {name: Noted("thousands") for name, header in numbers if _THOUSANDS.search(header)}
+    scales |= {name: Noted("micros") for name, header in numbers if "micros" in vocabulary.plain(header)}
+    if scales:
+        found["scale"] = Noted(scales)
+    for name, header in numbers:
+        code = vocabulary.currency_of(header) if name not in _COUNTS else None
+        code = code or next(filter(None, map(vocabulary.currency_of, table.column(header).distinct[:200])), None)
+        if code and name not in _COUNTS:
+            found["currency"] = Noted(code)
+    if "currency" not in found and has_money(columns, entity):
+        named = re.search(r"(?im)^\W*(?:currency|währung|devise|moneda|valuta)\W+([A-Z]{3})\b", table.above)
+        if named:
+            found["currency"] = Noted(named[1].upper())
+        elif any("$" in cell for _, header in numbers for cell in table.column(header).distinct[:200]):
+            found["currency"] = Noted("USD", "the cells say $, which other dollars are written with, too")
+    signs = {decimal_of(table.column(header)) for _, header in numbers} - {None}
+    if numbers and not signs:
+        texts = [cell for _, header in numbers for cell in table.column(header).distinct[:2000]]
+        if any(re.search(values.UNCLEAR_NUMBER, cell) for cell in texts):
+            found["decimal"] = Noted(".", "1,234 may be a thousand times less: no number of the file says which")
+    return found

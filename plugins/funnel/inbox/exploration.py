@@ -1,0 +1,169 @@
+"""What lies in a folder of exports: the tables of its files, with their headers and cells, before any manifest exists.
+
+A table is a text file, or one sheet of a workbook. Its header is the line that most of the vocabulary's headers stand
+on: exports begin with titles, dates and empty lines. The readers are those of every load.
+"""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+from funnel.inbox import folder as inbox
+from funnel.inbox import recognition, separated
+from funnel.inbox.blocks import TYPED, Refused
+from funnel.inbox.contents import Column
+from funnel.inbox.folder import FileInfo, Folder
+from funnel.inbox.manifest import FORMATS
+
+ROWS = 20_000
+HEADER_BYTES = 64 << 10
+WORKBOOKS = ("xlsx", "xlsm")
+TYPED_FILES = ("parquet", "jsonl", "ndjson")
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of a file. `above` are the lines before its header, `sheet` is set where the workbook has several."""
+
+    path: str
+    kind: str
+    sheet: str | None
+    header: int
+    above: str
+    columns: tuple[Column, ...]
+    rows: int
+    sheets: tuple[str, ...] = ()
+
+    @property
+    def headers(self) -> tuple[str, ...]:
+        return tuple(column.header for column in self.columns)
+
+    def column(self, header: str) -> Column:
+        return next(column for column in self.columns if column.header == header)
+
+
+@dataclass
+class Found:
+    """The tables of a folder, and why each other file has none."""
+
+    tables: list[Table] = field(default_factory=list)
+    unread: dict[str, str] = field(default_factory=dict)
+
+
+def explore(folder: Folder, infos: list[FileInfo]) -> Found:
+    """The tables of these files."""
+    found = Found()
+    for info in infos:
+        kind = info.path.lower().removesuffix(".gz").rpartition(".")[2]
+        if kind not in FORMATS:
+            found.unread[info.path] = f"files of this kind are not read; there are {', '.join(FORMATS)}"
+            continue
+        try:
+            with inbox.fetched(folder, info) as source:
+                tables = list(_tables(source, info.path, kind))
+        except Refused as refused:
+            found.unread[info.path] = refused.reason
+            continue
+        except Exception as error:
+            # Readers of workbooks and the like fail in many ways on a damaged file.
+            found.unread[info.path] = (
+                f"the file is damaged or of another format than its name says ({type(error).__name__})"
+            )
+            continue
+        found.tables += tables
+        if not tables:
+            found.unread[info.path] = "no line of it looks like a header with rows below"
+    return found
+
+
+def _tables(source: IO[bytes], path: str, kind: str) -> Iterator[Table]:
+    if kind in WORKBOOKS:
+        yield from _sheets(source, path, kind)
+    elif kind in TYPED_FILES:
+        yield from _typed(source, path, kind)
+    elif kind not in ("x12", "edi", "852"):
+        yield from _text(source, path, kind)
+
+
+def _text(source: IO[bytes], path: str, kind: str) -> Iterator[Table]:
+    from funnel.inbox.intake import opened
+
+    with opened(source, path) as file:
+        sample = file.read(HEADER_BYTES)
+    found: dict[tuple[int, int, int], separated.Dialect] = {}
+    for place, delimiter in enumerate(separated.DELIMITERS):
+        for line in range(1, separated.HEADER_WITHIN + 1):
+            try:
+                dialect = separated.sniff(sample, None, delimiter, None, line, set())
+            except Refused:
+                continue
+            known = recognition.known_headers(dialect.headers)
+            if known > 1 or (known and len(dialect.headers) > 1):
+                found[known, -line, -place] = dialect
+    # Where nothing is known: the reader's own idea of the header, so that it can be named.
+    dialect = found[max(found)] if found else separated.sniff(sample, None, None, None, None, set())
+    above = sample.decode(dialect.encoding, errors="replace").splitlines()[: dialect.header_line - 1]
+    with opened(source, path) as file:
+        blocks = separated.read(file, dialect, None)
+        yield from _table(path, kind, None, dialect.header_line, "\n".join(above), dialect.headers, blocks)
+
+
+def _sheets(source: IO[bytes], path: str, kind: str) -> Iterator[Table]:
+    from funnel.inbox import spreadsheets
+    from funnel.inbox.intake import opened
+
+    with opened(source, path) as file:
+        book = spreadsheets._open(file)
+        names = tuple(sheet.title for sheet in book.worksheets if sheet.sheet_state == "visible")
+        for name in names:
+            rows = []
+            for row in itertools.islice(spreadsheets._rows(book[name]), ROWS):
+                rows.append([str(spreadsheets.cell_text(cell) or "").replace(TYPED, "").strip() for cell in row])
+            best = max(
+                range(min(len(rows), separated.HEADER_WITHIN)),
+                key=lambda line: (recognition.known_headers(tuple(rows[line])), -line),
+                default=None,
+            )
+            if best is None:
+                continue
+            filled = [place for place, cell in enumerate(rows[best], start=1) if cell]
+            headers = separated.clean_headers(rows[best][: max(filled, default=0)])
+            below = [row for row in rows[best + 1 :] if any(row)]
+            if len(headers) < 2 or not below:
+                continue
+            above = "\n".join(" ".join(filter(None, row)) for row in rows[:best])
+            columns = tuple(
+                Column(header, tuple(row[place] if place < len(row) else "" for row in below))
+                for place, header in enumerate(headers)
+                if headers.index(header) == place
+            )
+            yield Table(path, kind, name, best + 1, above, columns, len(below), names)
+
+
+def _typed(source: IO[bytes], path: str, kind: str) -> Iterator[Table]:
+    from funnel.inbox import manifest, spreadsheets
+    from funnel.inbox.intake import opened
+
+    text = f"{{source: look, currency: USD, streams: [{{entity: leads, path: x, format: {kind}}}]}}"
+    spec = manifest.parse(text.encode(), "look").streams[0]
+    read = spreadsheets.parquet if kind == "parquet" else spreadsheets.json_lines
+    layout = read(source, path, spec)
+    with opened(source, path) as file:
+        yield from _table(path, kind, None, 0, "", layout.headers, layout.read(file, None))
+
+
+def _table(
+    path: str, kind: str, sheet: str | None, header: int, above: str, headers: tuple[str, ...], blocks: Iterator[Any]
+) -> Iterator[Table]:
+    cells: dict[str, list[str]] = {name: [] for name in headers}
+    rows = 0
+    for block in blocks:
+        for name, column in block.columns.items():
+            cells[name] += [(cell or "").replace(TYPED, "").strip() for cell in column.to_pylist()]
+        rows += len(block.lines)
+        if rows >= ROWS:
+            break
+    if rows:
+        columns = tuple(Column(name, tuple(cells[name])) for name in dict.fromkeys(headers))
+        yield Table(path, kind, sheet, header, above, columns, rows)

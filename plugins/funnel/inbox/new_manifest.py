@@ -1,0 +1,140 @@
+"""`make new-manifest`: from a folder of exports to a manifest to correct, and the first rows as they would load.
+
+What is proposed is read with at once, by the functions of every load, so that a wrong guess shows here. Nothing is
+overwritten and nothing is loaded. Cells are shown on the terminal of the files' owner only.
+"""
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from funnel.inbox import exploration, intake, manifest, manifest_text, proposal
+from funnel.inbox import folder as inbox
+from funnel.inbox.blocks import Refused
+from funnel.inbox.folder import Folder
+from funnel.inbox.manifest import ManifestError
+
+FIRST_ROWS = 3
+FIRST_BAD_ROWS = 3
+LONGEST_CELL = 40
+Tell = Callable[[str], None]
+
+
+def make(directory: str, reserved: frozenset[str], reporting_currency: str, tell: Tell = print) -> bool:
+    """Write a manifest for the files of a folder that no manifest describes yet; whether all of it would load.
+
+    Raises ManifestError when there is nothing to describe.
+    """
+    path = Path(directory).expanduser()
+    folder = inbox.open_folder(str(path))
+    found, wrong = inbox.find_manifests(folder, reserved)
+    for error in wrong:
+        tell(f"This manifest cannot be used: {error}")
+    described = {info.path for one in found for spec in one.streams for info in inbox.files_of(folder, one, spec)}
+    every = [info for info in inbox.listed(folder) if not info.path.endswith((".yml", ".yaml"))]
+    infos = [info for info in every if info.path not in described]
+    if not infos:
+        raise ManifestError(_nothing(directory, bool(every), [one.path for one in found]))
+    seen = exploration.explore(folder, infos)
+    proposed = proposal.propose(seen.tables, reporting_currency, [info.path for info in every])
+    for name, reason in seen.unread.items():
+        tell(f"not read: {name}: {reason}")
+    for name, headers in proposed.unknown.items():
+        tell(f"not recognised: {name}: {headers}")
+    if not proposed.streams:
+        raise ManifestError(
+            f"No file of {directory} was recognised, so no manifest was written. docs/files.md lists the entities with "
+            "their columns, and shows a manifest to write by hand."
+        )
+    source = _source_name(path, reserved | {one.source for one in found})
+    target = path / f"{source}.yml"
+    while target.exists():
+        source = f"{source}_2"
+        target = path / f"{source}.yml"
+    text = manifest_text.written(proposed, source)
+    made = manifest.parse(text.encode(), target.name)
+    with target.open("x", encoding="utf-8") as file:
+        file.write(text)
+    tell(f"\n{text}")
+    fine = _show(folder, made, tell)
+    _next(target, text.count("# unsure:"), fine, tell)
+    return fine and not seen.unread and not proposed.unknown
+
+
+def _nothing(directory: str, has_files: bool, manifests: list[str]) -> str:
+    if has_files:
+        return (
+            f"Every file of {directory} is described already, by {', '.join(manifests)}; `make inbox-check` shows how "
+            "they would load. To have a manifest proposed anew, move that one away."
+        )
+    return f"There is no file in {directory}. Put the exports there: {', '.join(manifest.FORMATS)}, compressed or not."
+
+
+def _source_name(path: Path, taken: frozenset[str]) -> str:
+    from funnel.inbox import vocabulary
+
+    name = re.sub(r"[^a-z0-9]+", "_", vocabulary.plain(path.resolve().name)).strip("_")[:38]
+    name = name if re.match(r"[a-z]", name) else f"files_{name}".rstrip("_")
+    while name in taken:
+        name += "_files" if not name.endswith("_files") else "_2"
+    return name
+
+
+def _show(folder: Folder, made: manifest.Manifest, tell: Tell) -> bool:
+    """Print what each file would give, the first rows as they would load; whether none would be refused."""
+    fine = True
+    tell("The first rows as they would load")
+    for spec in made.streams:
+        is_first = True
+        for info in inbox.files_of(folder, made, spec):
+            outcome = intake.Outcome(info.path, spec.entity.name, "", info.size, info.modified_at)
+            try:
+                with inbox.fetched(folder, info) as source, intake.take(source, spec, outcome) as taken:
+                    _show_file(outcome, taken, tell, is_first)
+            except Refused as refused:
+                fine = False
+                tell(f"  {spec.entity.name}: {info.path} WOULD BE REFUSED: {refused.reason}")
+                for reason in outcome.reasons[:FIRST_BAD_ROWS]:
+                    tell(f"      {reason}")
+            is_first = False
+    return fine
+
+
+def _show_file(outcome: intake.Outcome, taken: intake.Taken, tell: Tell, with_rows: bool) -> None:
+    days = f", days {outcome.first_day} to {outcome.last_day}" if outcome.first_day else ""
+    quarantined = f", {outcome.rows_quarantined:,} quarantined" if outcome.rows_quarantined else ""
+    tell(
+        f"  {outcome.entity}: {outcome.path}: {outcome.rows_loaded:,} of {outcome.rows_read:,} rows{quarantined}{days}"
+    )
+    for row in _rows(taken) if with_rows else ():
+        shown = {name: value for name, value in row.items() if value is not None and not name.startswith("_")}
+        shown.pop("row_key", None)
+        tell("      " + " · ".join(f"{name} {str(value)[:LONGEST_CELL]}" for name, value in shown.items()))
+    for bad in taken.bad[:FIRST_BAD_ROWS]:
+        tell(f"      quarantined: {intake.told(bad)}")
+
+
+def _rows(taken: intake.Taken) -> list[dict[str, Any]]:
+    import pyarrow as pa
+
+    rows: list[dict[str, Any]] = []
+    for table in taken.tables:
+        with pa.ipc.open_stream(table) as batches:
+            for batch in batches:
+                rows += batch.slice(0, FIRST_ROWS).to_pylist()
+        if len(rows) >= FIRST_ROWS:
+            break
+    return [{**row, **taken.constants} for row in rows[:FIRST_ROWS]]
+
+
+def _next(target: Path, unsure: int, fine: bool, tell: Tell) -> None:
+    tell(f"\nwritten: {target}")
+    if unsure:
+        tell(f"{unsure} {'place is' if unsure == 1 else 'places are'} marked `# unsure:`; look at each and correct it")
+    folder = os.path.dirname(target) or "."
+    if not fine:
+        tell("something would be refused, see above; correct the manifest first")
+    tell(f"then   make inbox-check DIR={folder}   shows all that would load")
+    tell(f"and    make files INBOX={folder}   loads, builds and publishes it")

@@ -1,0 +1,262 @@
+"""What a manifest for a folder of exports would say: streams with their columns, maps and settings, and what is unsure.
+
+Every value comes with a note where something else might be meant. Nothing is written or loaded here; whether it loads
+is proved by reading the files with it (`new_manifest`).
+"""
+
+import fnmatch
+import glob
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from funnel.inbox import derivation, recognition, vocabulary
+from funnel.inbox.contents import NOTHING, Column
+from funnel.inbox.derivation import Noted, Proposed
+from funnel.inbox.entities import LEAD_STAGES
+from funnel.inbox.exploration import Table
+from funnel.inbox.recognition import Recognised
+
+# What a file of one entity may say of another on the side: the field that both share is the key there.
+_ON_THE_SIDE = {"accounts": "account_id", "reps": "rep_name", "products": "product_id"}
+
+
+@dataclass
+class Proposal:
+    """What all of a folder comes to."""
+
+    streams: list[Proposed]
+    unknown: dict[str, str]
+    currency: Noted | None
+    timezone: Noted
+
+
+def propose(tables: list[Table], reporting_currency: str, names: Iterable[str]) -> Proposal:
+    """The streams of these tables. `names` are all files of the folder: a glob must not mean others."""
+    groups: dict[Any, list[Table]] = {}
+    for table in tables:
+        groups.setdefault((table.kind, table.headers), []).append(table)
+    streams: list[Proposed] = []
+    unknown: dict[str, str] = {}
+    chosen: list[tuple[list[Table], Table, Recognised]] = []
+    for members in groups.values():
+        merged = _merged(members)
+        likely = recognition.recognise(merged.columns, _names(members))
+        if likely:
+            chosen += [(part, _merged(part), likely[0]) for part in _parts(members, likely[0])]
+        else:
+            unknown |= {_place(table): _headers_told(table) for table in members}
+    order = derivation.date_order([merged for _, merged, _ in chosen])
+    have = {one.entity.name for _, _, one in chosen}
+    for members, merged, one in chosen:
+        for each in (one, *_companions(merged, one, have)):
+            streams.append(_stream(members, merged, each, order, list(names)))
+    currency = _currency(streams, reporting_currency)
+    return Proposal(streams, unknown, currency, _timezone(tables))
+
+
+def _parts(members: list[Table], one: Recognised) -> list[list[Table]]:
+    """The tables by what only their names or first lines say: a platform, a retailer."""
+    parts: dict[str | None, list[Table]] = {}
+    for table in members:
+        said = None
+        if one.entity.name == "ad_stats" and "platform" not in one.columns:
+            said = derivation.platform_of(table)
+        if one.entity.name == "sell_through" and "retailer" not in one.columns:
+            said = derivation.retailer_of(table)
+        parts.setdefault(said, []).append(table)
+    return list(parts.values())
+
+
+def _names(members: list[Table]) -> str:
+    table = members[0]
+    return f"{os.path.basename(table.path)} {table.sheet or ''} {table.above[:200]}"
+
+
+def _place(table: Table) -> str:
+    return f"{table.path}, sheet {table.sheet}" if table.sheet and len(table.sheets) > 1 else table.path
+
+
+def _headers_told(table: Table) -> str:
+    return f"line {table.header} reads {', '.join(table.headers[:12])}"
+
+
+def _merged(members: list[Table]) -> Table:
+    """The tables of one header as one: what one of them leaves open another may settle."""
+    first = members[0]
+    columns = tuple(
+        Column(header, tuple(cell for table in members for cell in table.column(header).cells))
+        for header in first.headers
+    )
+    return replace(first, columns=columns, rows=sum(table.rows for table in members))
+
+
+def _companions(table: Table, one: Recognised, have: set[str]) -> list[Recognised]:
+    """Other entities that the same rows hold: an order's lines, a deal's account."""
+    found: list[Recognised] = []
+    pair = {"orders": "order_lines", "order_lines": "orders"}.get(one.entity.name)
+    if pair and pair not in have:
+        found += [
+            other
+            for other in recognition.recognise(table.columns, "", [pair])
+            if other.columns.get("order_id") == one.columns.get("order_id")
+        ]
+    if one.entity.name in ("opportunities", "orders", "order_lines", "sell_through", "leads"):
+        for name, shared in _ON_THE_SIDE.items():
+            if name not in have and shared in one.columns:
+                for other in recognition.recognise(table.columns, "", [name]):
+                    clear = _clear(table, other, one.columns[shared], shared)
+                    found += [clear] if clear else []
+    return found
+
+
+def _clear(table: Table, other: Recognised, key: str, shared: str) -> Recognised | None:
+    """The entity on the side with those attributes that have one value for each key; None without any."""
+    keys = table.column(key).cells
+    if other.columns.get(other.entity.key[0], other.columns.get(shared)) != key or len(set(keys)) == len(keys):
+        return None
+    kept = {name: header for name, header in other.columns.items() if header == key or _depends(table, key, header)}
+    attributes = {name for name, header in kept.items() if header != key and name in other.entity.names}
+    if not attributes - {"created_at", "region", "email", "valid_from", "team"}:
+        return None
+    return replace(other, columns=kept)
+
+
+def _depends(table: Table, key: str, header: str) -> bool:
+    pairs = {pair for pair in zip(table.column(key).cells, table.column(header).cells, strict=True) if pair[0]}
+    return len(pairs) == len({mine for mine, _ in pairs})
+
+
+def _stream(members: list[Table], merged: Table, one: Recognised, order: str | None, names: list[str]) -> Proposed:
+    entity = one.entity
+    columns = {
+        name: Noted(header, None if one.sureness[name] >= recognition.SURE else f"{header!r} may mean something else")
+        for name, header in one.columns.items()
+        if name in entity.names
+    }
+    proposed = Proposed(entity.name, _glob(sorted({table.path for table in members}), names), members, columns)
+    derivation.complete(proposed, merged, one)
+    order_of = {each.name: place for place, each in enumerate(entity.fields)}
+    proposed.columns = dict(sorted(proposed.columns.items(), key=lambda pair: order_of[pair[0]]))
+    used = {header: name for name, header in derivation.headers_of(proposed.columns)}
+    for name, noted in proposed.columns.items():
+        kind = entity.field(name).kind
+        if not isinstance(noted.value, str) or noted.value not in merged.headers:
+            continue
+        column = merged.column(noted.value)
+        if kind == "stage":
+            proposed.maps[name] = _stages(column, entity.field(name).values)
+        if kind in ("date", "moment", "month"):
+            stated = derivation.date_format(column, kind == "month", order)
+            if stated:
+                formats = proposed.settings.setdefault("date_format", Noted({}))
+                formats.value[name] = stated
+    proposed.settings |= derivation.reading(merged, proposed.columns, entity)
+    nulls = sorted({cell for header in used for cell in merged.column(header).cells if cell in NOTHING})
+    if nulls:
+        proposed.settings["nulls"] = Noted(nulls)
+    visible = members[0].sheets
+    if members[0].sheet and len(visible) > 1 and len({table.sheet for table in members}) < len(visible):
+        own = list(dict.fromkeys(table.sheet for table in members))
+        proposed.settings["sheet" if len(own) == 1 else "sheets"] = Noted(own[0] if len(own) == 1 else own)
+    proposed.left = [header for header in merged.headers if header not in used]
+    return proposed
+
+
+def _stages(column: Column, ours: tuple[str, ...]) -> dict[str, Noted]:
+    """Their words for a stage → ours. An unknown one is taken to be open, and said to be."""
+    of_lead = ours == LEAD_STAGES
+    found: dict[str, Noted] = {}
+    for word in column.distinct:
+        stage = vocabulary.stage_of(word, of_lead=of_lead)
+        if stage not in ours:
+            stage = None
+        if stage == word:
+            continue
+        found[word] = Noted(stage) if stage else Noted(ours[0], "an unknown word, taken to be open")
+    return found
+
+
+# Paths --------------------------------------------------------------------------------------------------------------
+
+
+def _glob(paths: list[str], names: list[str]) -> str:
+    """One pattern for these files and for the next ones of their kind, but for no other file that lies there."""
+    bare = [path.removesuffix(".gz") for path in paths]
+    for pattern in _patterns(bare):
+        meant = {name for name in names if _matches(name, pattern)}
+        if meant == set(paths):
+            return pattern
+    return glob.escape(bare[0]) if len(paths) == 1 else _common(bare)
+
+
+def _matches(name: str, pattern: str) -> bool:
+    from funnel.inbox import manifest
+
+    return manifest.matches(name, pattern)
+
+
+def _patterns(paths: list[str]) -> list[str]:
+    """Candidates, the most general first: digits of a date are another's next month."""
+    first = glob.escape(paths[0])
+    found = []
+    dated = re.sub(r"(?:[-_ .]?\(?\d+\)?)*\d{2,}(?:[-_ .]?\d+)*(?:[-_ ]?\(\d+\))?", "*", first)
+    if dated != first and all(fnmatch.fnmatchcase(path, dated) for path in paths):
+        found.append(re.sub(r"\*[-_ .]*\*+", "*", dated))
+    if len(paths) > 1:
+        found.append(_common(paths))
+    return [*found, *([first] if len(paths) == 1 else [])]
+
+
+def _common(paths: list[str]) -> str:
+    """What all paths begin and end with, and a star between."""
+    start = _shared(paths)
+    end = _shared([path[len(start) :][::-1] for path in paths])[::-1]
+    return f"{glob.escape(start)}*{glob.escape(end)}"
+
+
+def _shared(texts: list[str]) -> str:
+    first, last = min(texts), max(texts)
+    length = next((place for place, sign in enumerate(first) if last[place] != sign), len(first))
+    return first[:length]
+
+
+# What holds for the whole manifest ------------------------------------------------------------------------------------
+
+
+def _currency(streams: list[Proposed], reporting: str) -> Noted | None:
+    """The manifest's currency; a stream in another one states it."""
+    seen: Counter[str] = Counter()
+    for each in streams:
+        found = each.settings.pop("currency", None)
+        if found is not None:
+            each.settings["currency"] = found
+            seen[found.value] += 1
+    chosen = seen.most_common(1)[0][0] if seen else None
+    is_open = False
+    for each in streams:
+        found = each.settings.pop("currency", None)
+        entity = derivation.entity_of(each.entity)
+        if found and found.value != chosen:
+            if "currency_code" in entity.names and "currency_code" not in each.columns:
+                each.columns["currency_code"] = Noted({"value": found.value}, found.note)
+            elif "currency_code" not in each.columns:
+                each.notes.append(
+                    f"unsure: the amounts seem to be in {found.value}, the rest of the folder in {chosen}"
+                )
+        if not found and "currency_code" not in each.columns and derivation.has_money(each.columns, entity):
+            is_open = True
+    if chosen:
+        return Noted(chosen, "not every file names a currency" if is_open else None)
+    if is_open:
+        return Noted(reporting, "no file names its currency; this is the reporting currency")
+    return None
+
+
+def _timezone(tables: list[Table]) -> Noted:
+    if tables and all(re.search(r"\bUTC\b", f"{table.above} {' '.join(table.headers)}") for table in tables):
+        return Noted("UTC")
+    return Noted("UTC", "no file names its time zone; it counts for times without an offset, such as Europe/Berlin")

@@ -1,0 +1,180 @@
+"""Which entity a table holds, and which of its columns is which field: by the words of its headers and by its cells.
+
+Every entity is tried. A header means a field when all its known words do; cells that are no dates, numbers or
+addresses take a column out again. The entity with the most, and the most typical, fields is the likely one.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+
+from funnel.inbox import vocabulary
+from funnel.inbox.contents import Column
+from funnel.inbox.entities import ENTITIES, Entity, Field
+from funnel.inbox.vocabulary import EntityWords, Meaning
+
+SURE = 0.9
+LIKELY = 0.45
+# What repeated keys cost an entity's score.
+_REPEATED = 4.0
+_SHARE_OF_KIND = 0.6
+_DATES = ("date", "moment", "month")
+_NUMBERS = ("number", "integer", "share")
+# What may be left to a constant, a hash or another field; any other required field must be a column.
+DERIVABLE = {
+    "opportunities": {"opportunity_id"},
+    "leads": {"lead_id"},
+    "orders": {"order_id"},
+    "order_lines": {"order_line", "amount"},
+    "opportunity_lines": {"line_no"},
+    "sell_through": {"retailer"},
+    "reps": {"rep_id"},
+}
+DERIVABLE_GROUPS = {"costs": {"team", "channel"}}
+# One column may be both.
+_TWINS = {("account_id", "account_name"), ("product_id", "product_name"), ("rep_id", "rep_name")}
+
+
+@dataclass(frozen=True)
+class Recognised:
+    """A table read as one entity: the header of each field with how sure that is (0 to 1), and a score to compare."""
+
+    entity: Entity
+    columns: dict[str, str]
+    sureness: dict[str, float]
+    score: float
+
+
+def match(header: Meaning, patterns: tuple[Meaning, ...], noun: Meaning) -> float:
+    """How surely a header means a field, from 0 to 1. A word of another meaning in it makes it another thing."""
+    best = 0.0
+    for place, pattern in enumerate(patterns):
+        if not pattern:
+            continue
+        if header == pattern:
+            found = 1.0
+        elif header - noun and header - noun == pattern - noun:
+            found = 0.97
+        elif pattern < header and not any(vocabulary.is_known(word) for word in header - pattern - noun):
+            found = SURE * len(pattern) / len(header)
+        else:
+            continue
+        best = max(best, found - 0.005 * place)
+    return best
+
+
+@cache
+def known_header(header: str) -> bool:
+    """Whether a header surely means a field of any entity."""
+    means = vocabulary.meaning(header)
+    return bool(means) and any(
+        match(means, patterns, words.noun) >= SURE
+        for words in vocabulary.entities().values()
+        for patterns in words.fields.values()
+    )
+
+
+def known_headers(headers: Iterable[str]) -> int:
+    """How many different headers surely mean something."""
+    return sum(len(header) <= 80 and known_header(header) for header in set(headers))
+
+
+def fits(field: Field, column: Column) -> bool:
+    """Whether the cells may be of the field's kind. Empty columns fit anything."""
+    if column.is_empty:
+        return True
+    if field.kind in _DATES:
+        # 2026 or 20261103 is a number as well.
+        return column.dates >= _SHARE_OF_KIND and not (column.numbers == 1 and len(column.filled[0]) < 6)
+    if field.kind in _NUMBERS:
+        return column.numbers >= _SHARE_OF_KIND and not (column.dates == 1 and column.numbers < 1)
+    if field.kind == "email":
+        return column.addresses >= _SHARE_OF_KIND
+    if field.kind == "stage":
+        return column.numbers < _SHARE_OF_KIND and column.dates < _SHARE_OF_KIND and len(column.distinct) <= 60
+    if field.kind == "currency":
+        return all(len(cell) <= 4 for cell in column.distinct[:50])
+    if field.name.endswith("_name") or field.name in ("region", "status", "industry", "country"):
+        return column.dates < _SHARE_OF_KIND and column.addresses < _SHARE_OF_KIND
+    return column.dates < _SHARE_OF_KIND or column.numbers == 1
+
+
+def _stage_bonus(field: Field, column: Column) -> float:
+    """Of several columns of stages the one that says what was won and lost."""
+    if field.kind != "stage":
+        return 0.0
+    said = {vocabulary.stage_of(cell, of_lead="mql" in field.values) for cell in column.distinct[:60]}
+    return 0.5 * bool(said & {"won", "lost"}) + 0.3 * bool(said - {None})
+
+
+def _assigned(entity: Entity, words: EntityWords, columns: tuple[Column, ...]) -> dict[str, tuple[str, float]]:
+    """Field → (header, how sure), the surest pairs first, each header once but for twins."""
+    pairs = []
+    for place, column in enumerate(columns):
+        means = vocabulary.meaning(column.header)
+        for name, patterns in words.fields.items():
+            sure = match(means, patterns, words.noun)
+            field = _field(entity, name)
+            if sure < LIKELY or column.is_empty or not fits(field, column):
+                continue
+            pairs.append((sure + _stage_bonus(field, column), -place, name, column.header, sure))
+    found: dict[str, tuple[str, float]] = {}
+    for _, _, name, header, sure in sorted(pairs, reverse=True):
+        holders = [other for other, (theirs, _) in found.items() if theirs == header]
+        if name not in found and all((name, other) in _TWINS or (other, name) in _TWINS for other in holders):
+            found[name] = (header, sure)
+    return found
+
+
+def _field(entity: Entity, name: str) -> Field:
+    """A field of the entity, or of the vocabulary alone: a price that makes an amount."""
+    return entity.field(name) if name in entity.names else Field(name, "number")
+
+
+def lacking(entity: Entity, mapped: Iterable[str]) -> list[str]:
+    """Required fields that no column holds."""
+    have = set(mapped)
+    have |= {name for name, other in entity.fallbacks if other in have}
+    missing = [field.name for field in entity.fields if field.required and field.name not in have]
+    return missing + [group[0] for group in entity.any_of if not have & set(group)]
+
+
+def _has_repeated_keys(entity: Entity, assigned: dict[str, tuple[str, float]], columns: tuple[Column, ...]) -> bool:
+    """Whether rows that should be records of their own share a key."""
+    key = next((assigned[name][0] for name in entity.key if name in assigned), None)
+    if not entity.is_fixed or len(entity.key) > 1 or key is None or entity.name == "orders":
+        return False
+    column = next(column for column in columns if column.header == key)
+    return len(column.distinct) < 0.95 * len(column.cells)
+
+
+def recognise(columns: tuple[Column, ...], name: str, only: Iterable[str] | None = None) -> list[Recognised]:
+    """The entities that a table may hold, the likeliest first. `name` is that of its file and sheet."""
+    said = set(vocabulary.plain(name).replace("_", " ").replace("-", " ").replace(".", " ").split())
+    found = []
+    for entity_name, words in vocabulary.entities().items():
+        if only is not None and entity_name not in only:
+            continue
+        entity = ENTITIES[entity_name]
+        assigned = _assigned(entity, words, columns)
+        missing = set(lacking(entity, assigned))
+        derivable = DERIVABLE.get(entity_name, set()) | DERIVABLE_GROUPS.get(entity_name, set())
+        if missing - derivable or ("amount" in missing and not {"unit_price", "units"} <= set(assigned)):
+            continue
+        typical = sum(sure for field, (_, sure) in assigned.items() if field in words.typical)
+        if not typical:
+            continue
+        others = sum(sure for field, (_, sure) in assigned.items() if field not in words.typical)
+        nouns = sum(bool(words.noun & vocabulary.meaning(column.header)) for column in columns)
+        is_named = bool(words.files & (said | {vocabulary.plain(word).rstrip("s") for word in said}))
+        score = 2 * typical + others + 0.4 * min(nouns, 4) + 2.5 * is_named - 1.2 * len(missing)
+        score -= _REPEATED * _has_repeated_keys(entity, assigned, columns)
+        found.append(
+            Recognised(
+                entity,
+                {field: header for field, (header, _) in assigned.items()},
+                {field: sure for field, (_, sure) in assigned.items()},
+                score,
+            )
+        )
+    return sorted(found, key=lambda one: -one.score)
