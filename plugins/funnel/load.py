@@ -16,7 +16,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from funnel import config, ledger, privacy, restatement, rows, tables
+from funnel import config, ledger, privacy, replacement, restatement, rows, tables
 from funnel.contract import Source, Stream, Window, raw_table
 from funnel.inbox.blocks import ahead
 from funnel.landing import LandedRead
@@ -109,6 +109,8 @@ def load(landed: LandedRead) -> LoadResult:
             superseded, retracted = _append_versions(connection, stream, target, landed), 0
         else:
             superseded, retracted = _upsert(connection, stream, target), 0
+        if source.is_inbox:
+            retracted = replacement.retract(connection, source, stream, landed, load_id, tally.exports)
         result = LoadResult(
             load_id=load_id,
             source=source.name,
@@ -126,6 +128,7 @@ def load(landed: LandedRead) -> LoadResult:
         _quarantine(connection, landed, load_id, tally)
         _record(connection, landed, result, started_at)
         ledger.note_files(connection, landed, load_id, tally.files)
+        replacement.record(connection, load_id, tally.exports)
         connection.execute(sql.SQL("drop table {}").format(target.incoming))
         return result
 
@@ -332,6 +335,7 @@ def _copy_tables(
             for _, data in lines:
                 copy.write(data)
     make_default({})
+    replacement.find_days(connection, stream, table, tally.exports)
 
 
 def _copy_incoming(

@@ -12,6 +12,7 @@ import orjson
 from funnel.contract import Column, Stream
 from funnel.landing import LandedRead
 from funnel.privacy import keyed_hash, normalise_email
+from funnel.replacement import Export
 from funnel.rows import ESCAPES, NULL, Tally
 
 
@@ -44,6 +45,8 @@ def lines(
             of_file = {"_file_order": story["order"], **story.get("constants", {})}
             tally.files.append(story["file"])
             _note_bad(story["bad"], story["file"]["path"], secret, tally)
+            if story.get("replace"):
+                tally.exports.append(_export(story, stream, secret, identity))
             continue
         with pa.ipc.open_stream(body) as rows:
             for batch in rows:
@@ -81,6 +84,14 @@ def _raw_columns(pa: Any, column: Column, cells: Any, secret: bytes, identity: s
     else:
         made = [cells]
     return {name: values for (name, _), values in zip(column.raw_columns, made, strict=True)}
+
+
+def _export(story: dict[str, Any], stream: Stream, secret: bytes, identity: str) -> Export:
+    keys = [row.get("key") for row in story["bad"]]
+    kept = None if None in keys else keys
+    if kept and next(column for column in stream.columns if column.name == "row_key").type == "hashed":
+        kept = [keyed_hash(secret, f"{identity}:row_key:{key}") for key in kept]
+    return Export(story["file"], story["order"], story["replace"]["rows"], story["replace"]["time_zone"], kept)
 
 
 def _note_bad(bad: list[dict[str, Any]], path: str, secret: bytes, tally: Tally) -> None:

@@ -55,3 +55,15 @@ def test_a_mistake_is_told(old: str, new: str, told: str) -> None:
 def test_yes_no_and_dates_are_what_is_written() -> None:
     parsed = manifest.parse(GOOD.encode() + b"    map: {stage: {no: lost, on: won, 2026-01-02: won}}\n", "m.yml")
     assert parsed.streams[0].maps == {"stage": {"no": "lost", "on": "won", "2026-01-02": "won"}}
+
+
+def test_a_window_needs_a_main_date_and_a_complete_export_a_source_of_its_own() -> None:
+    text = "source: acme\nstreams:\n  - {entity: accounts, path: a.csv, replace: window}\n"
+    with pytest.raises(ManifestError, match=r"accounts have no main date.*replace: whole"):
+        manifest.parse(text.encode(), "m.yml")
+    text = "source: acme\nstreams:\n" + "".join(
+        f"  - {{entity: accounts, path: {name}.csv{setting}}}\n"
+        for name, setting in (("a", ", replace: whole"), ("b", ""))
+    )
+    with pytest.raises(ManifestError, match="source of its own"):
+        manifest.parse(text.encode(), "m.yml")

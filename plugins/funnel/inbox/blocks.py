@@ -22,12 +22,14 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class BadRow:
-    """A row that breaks its contract: where it stands, which of our columns, why, and what it says."""
+    """A row that breaks its contract: where it stands, which of our columns, why, what it says, and its `row_key` where
+    that could be read."""
 
     line: int
     column: str | None
     reason: str
     payload: Any
+    key: str | None = None
 
 
 @dataclass(frozen=True)

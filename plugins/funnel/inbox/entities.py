@@ -334,6 +334,20 @@ _ENTITIES = (
 
 ENTITIES = {entity.name: entity for entity in _ENTITIES}
 
+# The main date of an entity: the days of an export that replaces its window. The first that a row states counts.
+WINDOW_DATES: dict[str, tuple[str, ...]] = {
+    "leads": ("created_at",),
+    "opportunities": ("created_at",),
+    "orders": ("ordered_at",),
+    "ad_stats": ("date_day",),
+    "sell_through": ("week_start", "date_day"),
+    "touches": ("touched_at",),
+    "stage_events": ("entered_at",),
+    "costs": ("month",),
+    "targets": ("period_start",),
+    "exchange_rates": ("rate_date",),
+}
+
 _TYPES: dict[Kind, ColumnType] = {
     "text": "text",
     "number": "numeric",

@@ -500,8 +500,9 @@ class _Converter:
         if problems:
             texts = {name: column.to_pylist() for name, column in block.columns.items()} if problems else {}
             for place, (column, reason) in sorted(problems.items()):
-                payload = {header: (cells[place] or "").replace(TYPED, "") for header, cells in texts.items()}
-                bad.append(BadRow(block.lines[place].as_py(), column, reason, payload))
+                payload = {header: (theirs[place] or "").replace(TYPED, "") for header, theirs in texts.items()}
+                row_key = self._readable_key(place, cells, columns)
+                bad.append(BadRow(block.lines[place].as_py(), column, reason, payload, row_key))
             good = [place not in problems for place in range(length)]
             batch = batch.filter(pa.array(good))
         self._note_days(batch)
@@ -635,6 +636,14 @@ class _Converter:
         if self.spec.entity.field(name).kind == "moment" and column is not None:
             column = pc.coalesce(column, columns[day_name(name)])
         return column
+
+    def _readable_key(self, place: int, cells: dict[str, Any], columns: dict[str, Any]) -> str | None:
+        """The key of a bad row; None where one of its parts is what could not be read."""
+        for name in self.spec.key:
+            part = self._key_column(columns, name)
+            if name in cells and cells[name][place].is_valid and not part[place].is_valid:
+                return None
+        return columns["row_key"][place].as_py() or None
 
     def _note_days(self, batch: Any) -> None:
         """The range of the dates that a person would ask about first."""
@@ -782,7 +791,7 @@ def _without_repeated(spool: _Spool, bad: list[BadRow]) -> _Spool:
             if line != other_line and tuple(row.values()) != content:
                 reason = f"line {other_line} has the same key and other values; the last one counts"
                 payload = {name: value for name, value in row.items() if value is not None and name != "row_key"}
-                bad.append(BadRow(line, "key", reason, payload))
+                bad.append(BadRow(line, "key", reason, payload, row["row_key"]))
                 wrong.add(line)
         if wrong:
             mask = pc.is_in(batch.column("_line"), value_set=pa.array(sorted(wrong), pa.int64()))

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import yaml
 
-from funnel.inbox.entities import ENTITIES, Entity
+from funnel.inbox.entities import ENTITIES, WINDOW_DATES, Entity
 
 # Names that the vendors have: a file source may not pass for one of them.
 FORMATS = ("csv", "tsv", "txt", "xlsx", "xlsm", "parquet", "jsonl", "ndjson", "x12", "edi", "852")
@@ -44,6 +44,7 @@ class _StreamText(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     nulls: list[str] = []
     bad_rows: float | None = None
     newest_by: Literal["name", "time"] = "name"
+    replace: Literal["key", "whole", "window"] = "key"
 
 
 class _ManifestText(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -81,6 +82,7 @@ class StreamSpec:
     newest_by: str
     timezone: str
     currency: str | None
+    replace: str = "key"
 
     @property
     def is_identity(self) -> bool:
@@ -141,6 +143,7 @@ def parse(text: bytes, path: str, reserved: frozenset[str] = frozenset()) -> Man
     streams = tuple(
         _stream(one, written, currency, f"{path}, streams[{place}]") for place, one in enumerate(written.streams)
     )
+    _check_replacements(streams, path)
     return Manifest(written.source, path, written.timezone, streams, written.owner)
 
 
@@ -273,7 +276,26 @@ def _stream(one: _StreamText, manifest: _ManifestText, currency: str | None, pla
         newest_by=one.newest_by,
         timezone=manifest.timezone,
         currency=currency,
+        replace=one.replace,
     )
+
+
+def _check_replacements(streams: tuple[StreamSpec, ...], path: str) -> None:
+    """An export is all there is of its entity only where one stream brings that entity."""
+    for place, spec in enumerate(streams):
+        if spec.replace == "key":
+            continue
+        where = f"{path}, streams[{place}] ({spec.entity.name})"
+        if sum(other.entity.name == spec.entity.name for other in streams) > 1:
+            raise ManifestError(
+                f"{where}: replace: {spec.replace} would retract the rows of the other streams of {spec.entity.name}. "
+                "Give each of them a manifest with a source of its own, or leave replace out."
+            )
+        if spec.replace == "window" and spec.entity.name not in WINDOW_DATES:
+            raise ManifestError(
+                f"{where}: replace: window goes by the days of a file, and {spec.entity.name} have no main date. Write "
+                f"replace: whole if each file holds all rows. A window can be stated for {', '.join(WINDOW_DATES)}."
+            )
 
 
 def _known(entity: Entity, name: str, place: str) -> None:

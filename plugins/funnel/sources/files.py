@@ -104,11 +104,17 @@ def _file(source: IO[bytes], info: Any, spec: Any, stream_no: int, fingerprint: 
                     "order": order,
                     "constants": taken.constants,
                     "bad": [row.__dict__ for row in taken.bad],
+                    "replace": _replacement(spec),
                 }
             )
             yield from taken.tables
     except Refused:
         yield orjson.dumps({"file": {**outcome.as_json(), "stream_no": stream_no}, "order": order, "bad": []})
+
+
+def _replacement(spec: Any) -> dict[str, str] | None:
+    """What an export replaces, when the manifest declares it complete."""
+    return None if spec.replace == "key" else {"rows": spec.replace, "time_zone": spec.timezone}
 
 
 def _manifest(folder: Any, source_name: str) -> Any:
