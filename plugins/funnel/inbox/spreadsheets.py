@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from funnel.inbox.blocks import TYPED, BadRow, Block, Refused
+from funnel.inbox.headers import WITHIN, clean_headers
 from funnel.inbox.intake import Layout, opened
 from funnel.inbox.manifest import StreamSpec
-from funnel.inbox.separated import HEADER_WITHIN, clean_headers
 
 ROWS = 10_000
 JSON_HEADERS_WITHIN = 2_000
@@ -59,7 +59,7 @@ def workbook(source: IO[bytes], path: str, spec: StreamSpec, wanted: set[str]) -
         tried = []
         for name in sheets:
             for number, row in enumerate(_rows(book[name]), start=1):
-                if number > HEADER_WITHIN or (spec.header and number > spec.header):
+                if number > WITHIN or (spec.header and number > spec.header):
                     break
                 headers = clean_headers([str(cell_text(cell) or "").replace(TYPED, "") for cell in row])
                 filled = [cell for cell in row if cell is not None]
