@@ -7,9 +7,11 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from funnel import cli
 from funnel.inbox import folder as inbox
 from funnel.inbox import intake, manifest, new_manifest, report
-from tests.inbox import exports
+from funnel.inbox.manifest import ManifestError
+from tests.inbox import exports, unseen_exports
 
 
 def make(directory: Path) -> tuple[manifest.Manifest, str]:
@@ -70,3 +72,114 @@ def check(directory: Path, expected: exports.Expected) -> None:
 @pytest.mark.parametrize("name", exports.FOLDERS)
 def test_the_proposed_manifest_loads_all_of_a_folder(name: str, tmp_path: Path) -> None:
     check(tmp_path, exports.FOLDERS[name](tmp_path))
+
+
+@pytest.mark.parametrize("name", unseen_exports.FOLDERS)
+def test_headings_that_it_was_not_made_for_are_read_as_well(name: str, tmp_path: Path) -> None:
+    check(tmp_path, unseen_exports.FOLDERS[name](tmp_path))
+
+
+def test_what_is_unsure_is_marked_with_both_readings(tmp_path: Path) -> None:
+    lines = "".join(f"D{number},won,{number}.50,0{number}/03/2026\n" for number in range(1, 6))
+    (tmp_path / "deals.csv").write_text("Deal ID,Stage,Amount,Close Date\n" + lines)
+    _, told = make(tmp_path)
+    assert 'closed_at: "%d/%m/%Y"' in told
+    assert "# unsure: 01/03/2026 may be %d/%m/%Y or %m/%d/%Y; this is a guess" in told
+    assert "currency: USD" in told
+    assert "# unsure: no file names its currency; this is the reporting currency" in told
+    assert "timezone: UTC" in told
+    assert "# unsure: no file names its time zone" in told
+    assert "opportunities: deals.csv: 5 of 5 rows, days 2026-03-01 to 2026-03-05" in told
+    assert "opportunity_id D1 · stage won · closed_on 2026-03-01 · amount 1.50" in told
+    assert f"written: {tmp_path / f'{tmp_path.name}.yml'}" in told
+    assert f"make inbox-check DIR={tmp_path}" in told
+
+
+def test_an_ambiguous_date_is_read_as_the_other_dates_of_the_folder_are(tmp_path: Path) -> None:
+    (tmp_path / "deals.csv").write_text(
+        "Deal ID,Stage,Amount,Created,Closed\n1,won,1.5,10/31/2026,01/02/2026\n2,won,1.5,10/30/2026,03/04/2026\n"
+    )
+    made, told = make(tmp_path)
+    assert "this is as other dates of the folder are written" in told
+    assert [row["closed_on"] for row in loaded(tmp_path, made)["opportunities"]] == ["2026-01-02", "2026-03-04"]
+
+
+def test_an_unknown_stage_is_open_and_said_to_be_unsure(tmp_path: Path) -> None:
+    (tmp_path / "deals.csv").write_text(
+        "Deal ID,Stage,Amount (EUR)\n1,Gewonnen,1.5\n2,Zwischenstand,2.5\n3,Lost - Price,3\n"
+    )
+    made, told = make(tmp_path)
+    assert [row["stage"] for row in loaded(tmp_path, made)["opportunities"]] == ["won", "opportunity", "lost"]
+    (line,) = [line for line in told.splitlines() if "Zwischenstand: opportunity" in line]
+    assert line.endswith("# unsure: an unknown word, taken to be open")
+
+
+def test_each_file_states_its_own_currency(tmp_path: Path) -> None:
+    for code in ("EUR", "GBP"):
+        (tmp_path / f"google_{code}.csv").write_text(f"Day,Campaign,Cost ({code}),Clicks\n2026-01-31,Brand,1.50,1\n")
+    made, _ = make(tmp_path)
+    assert {row["currency_code"] for row in loaded(tmp_path, made)["ad_stats"]} == {"EUR", "GBP"}
+
+
+def test_the_next_export_of_a_kind_is_meant_and_no_other_file(tmp_path: Path) -> None:
+    (tmp_path / "deals_2026-10.csv").write_text("Deal ID,Stage,Amount (EUR)\n1,won,1.5\n")
+    (tmp_path / "deals_2026-11.csv").write_text("Deal ID,Stage,Amount (EUR)\n2,won,2.5\n")
+    (tmp_path / "deals_notes_2026-11.csv").write_text("a,b\n1,2\n")
+    made, told = make(tmp_path)
+    (spec,) = made.streams
+    assert manifest.matches("deals_2026-12.csv", spec.path)
+    assert not manifest.matches("deals_notes_2026-11.csv", spec.path)
+    assert "not recognised: deals_notes_2026-11.csv: line 1 reads a, b" in told
+
+
+def test_files_that_cannot_be_read_are_listed_and_the_others_proposed(tmp_path: Path) -> None:
+    (tmp_path / "deals.csv").write_text("Deal ID,Stage,Amount (EUR)\n1,won,1.5\n")
+    (tmp_path / "photo.png").write_bytes(b"\x89PNG\r\n\x1a\n\0\0")
+    (tmp_path / "broken.xlsx").write_bytes(b"PK\x03\x04 no workbook")
+    (tmp_path / "empty.csv").write_bytes(b"")
+    _, told = make(tmp_path)
+    assert "not read: photo.png: files of this kind are not read" in told
+    assert "not read: broken.xlsx: " in told
+    assert "not read: empty.csv: " in told
+    assert "opportunities: deals.csv: 1 of 1 rows" in told
+
+
+def test_a_manifest_is_never_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "deals.csv").write_text("Deal ID,Stage,Amount (EUR)\n1,won,1.5\n")
+    other = tmp_path / f"{tmp_path.name}.yml"
+    other.write_text("# my own notes\n")
+    new_manifest.make(str(tmp_path), frozenset(), "USD", lambda text: None)
+    assert other.read_text() == "# my own notes\n"
+    assert len(list(tmp_path.glob("*.yml"))) == 2
+    with pytest.raises(ManifestError, match="is described already, by "):
+        new_manifest.make(str(tmp_path), frozenset(), "USD", lambda text: None)
+    (tmp_path / "leads.csv").write_text("Lead ID,Email,Lead Source\n1,a@example.com,Fair\n")
+    new_manifest.make(str(tmp_path), frozenset(), "USD", lambda text: None)
+    assert len(list(tmp_path.glob("*.yml"))) == 3, "a manifest for what no manifest describes"
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({}, "There is no file in "),
+        ({"photo.png": b"\x89PNG\0"}, "No file of "),
+        ({"numbers.csv": b"a,b\n1,2\n"}, "No file of "),
+        ({"binary.csv": bytes(range(256)) * 40}, "No file of "),
+    ],
+)
+def test_what_cannot_be_described_is_an_error_without_a_traceback(
+    files: dict[str, bytes], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    assert cli.main(["new-manifest", str(tmp_path)]) == 1
+    printed = capsys.readouterr()
+    assert said in printed.err
+    assert "Traceback" not in printed.err
+    assert not set(printed.out) & {chr(code) for code in range(32) if code not in (9, 10)}, "no binary on a terminal"
+    assert not list(tmp_path.glob("*.yml"))
+
+
+def test_a_missing_folder_is_an_error_without_a_traceback(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["new-manifest", str(tmp_path / "gone")]) == 1
+    assert "There is no folder " in capsys.readouterr().err

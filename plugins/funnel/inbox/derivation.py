@@ -29,6 +29,10 @@ class Noted:
     note: str | None = None
 
 
+class Formula(str):
+    """Arithmetic or a joined text with headers in braces, not a header."""
+
+
 @dataclass
 class Proposed:
     """One stream of the manifest: the tables it was found in, and what to write."""
@@ -57,8 +61,9 @@ def headers_of(columns: dict[str, Noted]) -> Iterator[tuple[str, str]]:
     """(our name, their header) of what is taken, those inside of arithmetic and joined texts too."""
     for name, noted in columns.items():
         if isinstance(noted.value, str):
-            inside = re.findall(r"\{([^}]*)\}", noted.value)
-            yield from ((name, header) for header in inside or [noted.value])
+            is_formula = isinstance(noted.value, Formula)
+            inside = re.findall(r"\{([^}]*)\}", noted.value) if is_formula else [noted.value]
+            yield from ((name, header) for header in inside)
 
 
 def complete(stream: Proposed, table: Table, one: Recognised) -> None:
@@ -138,9 +143,6 @@ def _lead(stream: Proposed, table: Table, one: Recognised) -> None:
 
 def _order(stream: Proposed, table: Table, one: Recognised) -> None:
     columns = stream.columns
-    if "order_id" not in columns:
-        columns["order_id"] = Noted({"from": "hash"}, "the file has no id of its orders")
-        return
     orders = table.column(columns["order_id"].value).cells
     if len(set(orders)) == len(orders):
         return
@@ -160,7 +162,13 @@ def _order_line(stream: Proposed, table: Table, one: Recognised) -> None:
     if price and quantity:
         stated = columns.get("amount")
         if stated is None or not _is_product(table, stated.value, quantity, price):
-            columns["amount"] = Noted(f"{{{quantity}}} * {{{price}}}")
+            columns["amount"] = Noted(
+                Formula(f"{{{quantity}}} * {{{price}}}"), f"{price!r} may be that of all pieces together"
+            )
+            if "unit" in vocabulary.meaning(price) or "line" in vocabulary.meaning(price):
+                columns["amount"].note = None
+    elif price and "amount" not in columns:
+        columns["amount"] = Noted(price, "a price without a quantity, taken for the line's amount")
     if "order_line" in columns:
         return
     orders = table.column(columns["order_id"].value)
@@ -296,12 +304,15 @@ def date_format(column: Column, months: bool, order: str | None) -> Noted | None
         pass
     else:
         return None
-    found = next((match for cell in column.filled if (match := _NUMERIC_DATE.fullmatch(cell))), None)
-    if found is None:
+    matches = [match for cell in column.distinct if (match := _NUMERIC_DATE.fullmatch(cell))]
+    if not matches:
         return None
+    found = matches[0]
     sign, year = found[2], "%Y" if len(found[4]) == 4 else "%y"
     readings = {"day": f"%d{sign}%m{sign}{year}", "month": f"%m{sign}%d{sign}{year}"}
-    chosen = order or ("day" if sign == "." else "month")
+    # Exports span more days than months.
+    varies = len({match[1] for match in matches}) - len({match[3] for match in matches})
+    chosen = order or ("day" if sign == "." or varies > 0 else "month")
     other = readings["month" if chosen == "day" else "day"]
     why = "as other dates of the folder are written" if order else "a guess"
     return Noted(readings[chosen], f"{found[0]} may be {readings[chosen]} or {other}; this is {why}")

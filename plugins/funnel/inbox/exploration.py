@@ -14,10 +14,11 @@ from funnel.inbox import recognition, separated
 from funnel.inbox.blocks import TYPED, Refused
 from funnel.inbox.contents import Column
 from funnel.inbox.folder import FileInfo, Folder
+from funnel.inbox.headers import WITHIN, clean_headers
 from funnel.inbox.manifest import FORMATS
 
 ROWS = 20_000
-HEADER_BYTES = 64 << 10
+HEADER_BYTES = 32 << 10
 WORKBOOKS = ("xlsx", "xlsm")
 TYPED_FILES = ("parquet", "jsonl", "ndjson")
 
@@ -91,18 +92,20 @@ def _text(source: IO[bytes], path: str, kind: str) -> Iterator[Table]:
 
     with opened(source, path) as file:
         sample = file.read(HEADER_BYTES)
+    # Whatever this refuses is not a text; else where nothing is known it is the reader's own idea of the header.
+    dialect = separated.sniff(sample, None, None, None, None, set())
     found: dict[tuple[int, int, int], separated.Dialect] = {}
     for place, delimiter in enumerate(separated.DELIMITERS):
-        for line in range(1, separated.HEADER_WITHIN + 1):
-            try:
-                dialect = separated.sniff(sample, None, delimiter, None, line, set())
-            except Refused:
-                continue
-            known = recognition.known_headers(dialect.headers)
-            if known > 1 or (known and len(dialect.headers) > 1):
-                found[known, -line, -place] = dialect
-    # Where nothing is known: the reader's own idea of the header, so that it can be named.
-    dialect = found[max(found)] if found else separated.sniff(sample, None, None, None, None, set())
+        for line in range(1, WITHIN + 1):
+            for stated in (line, [line, line + 1]):
+                try:
+                    one = separated.sniff(sample, dialect.encoding, delimiter, None, stated, set())
+                except Refused:
+                    continue
+                known = recognition.known_headers(one.headers)
+                if known and len(one.headers) > 1:
+                    found[2 * known - isinstance(stated, list), -line, -place] = one
+    dialect = found[max(found)] if found else dialect
     above = sample.decode(dialect.encoding, errors="replace").splitlines()[: dialect.header_line - 1]
     with opened(source, path) as file:
         blocks = separated.read(file, dialect, None)
@@ -121,14 +124,14 @@ def _sheets(source: IO[bytes], path: str, kind: str) -> Iterator[Table]:
             for row in itertools.islice(spreadsheets._rows(book[name]), ROWS):
                 rows.append([str(spreadsheets.cell_text(cell) or "").replace(TYPED, "").strip() for cell in row])
             best = max(
-                range(min(len(rows), separated.HEADER_WITHIN)),
+                range(min(len(rows), WITHIN)),
                 key=lambda line: (recognition.known_headers(tuple(rows[line])), -line),
                 default=None,
             )
             if best is None:
                 continue
             filled = [place for place, cell in enumerate(rows[best], start=1) if cell]
-            headers = separated.clean_headers(rows[best][: max(filled, default=0)])
+            headers = clean_headers(rows[best][: max(filled, default=0)])
             below = [row for row in rows[best + 1 :] if any(row)]
             if len(headers) < 2 or not below:
                 continue

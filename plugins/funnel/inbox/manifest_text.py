@@ -4,7 +4,7 @@ import json
 import re
 from typing import Any
 
-from funnel.inbox.derivation import Noted, Proposed
+from funnel.inbox.derivation import Formula, Noted, Proposed
 from funnel.inbox.proposal import Proposal
 
 _PLAIN = re.compile(r"[A-Za-z_][\w ./()%+-]*[\w.)%]|[A-Za-z_]")
@@ -37,7 +37,7 @@ def _stream(stream: Proposed) -> list[str]:
     lines.append(_line(4, "path", Noted(stream.path)))
     lines += [_line(4, name, stream.settings[name]) for name in _FIRST if name in stream.settings]
     lines.append("    columns:")
-    lines += [_line(6, name, noted) for name, noted in stream.columns.items()]
+    lines += [_line(6, name, _literal(noted)) for name, noted in stream.columns.items()]
     maps = {name: words for name, words in stream.maps.items() if words}
     if maps:
         lines.append("    map:")
@@ -57,6 +57,12 @@ def _stream(stream: Proposed) -> list[str]:
     if stream.left:
         lines.append(f"    # not taken: {_one_line(', '.join(stream.left[:40]))}")
     return lines
+
+
+def _literal(noted: Noted) -> Noted:
+    """A header that holds braces is not arithmetic."""
+    is_odd = isinstance(noted.value, str) and not isinstance(noted.value, Formula) and set(noted.value) & set("{}")
+    return Noted({"column": noted.value}, noted.note) if is_odd else noted
 
 
 def _line(indent: int, name: str, noted: Noted) -> str:

@@ -14,7 +14,9 @@ from funnel.inbox.entities import ENTITIES, Entity, Field
 from funnel.inbox.vocabulary import EntityWords, Meaning
 
 SURE = 0.9
-LIKELY = 0.45
+LIKELY = 0.4
+# How sure a column is that only its cells speak for.
+_BY_CELLS = 0.6
 # What repeated keys cost an entity's score.
 _REPEATED = 4.0
 _SHARE_OF_KIND = 0.6
@@ -24,13 +26,14 @@ _NUMBERS = ("number", "integer", "share")
 DERIVABLE = {
     "opportunities": {"opportunity_id"},
     "leads": {"lead_id"},
-    "orders": {"order_id"},
     "order_lines": {"order_line", "amount"},
     "opportunity_lines": {"line_no"},
     "sell_through": {"retailer"},
     "reps": {"rep_id"},
 }
 DERIVABLE_GROUPS = {"costs": {"team", "channel"}}
+# Names are not ids: what holds spaces or addresses is not one of these.
+_CODES = {"order_id", "lead_id", "opportunity_id", "campaign_id"}
 # One column may be both.
 _TWINS = {("account_id", "account_name"), ("product_id", "product_name"), ("rep_id", "rep_name")}
 
@@ -92,6 +95,8 @@ def fits(field: Field, column: Column) -> bool:
         return column.addresses >= _SHARE_OF_KIND
     if field.kind == "stage":
         return column.numbers < _SHARE_OF_KIND and column.dates < _SHARE_OF_KIND and len(column.distinct) <= 60
+    if field.name in _CODES:
+        return all(len(cell) <= 60 and " " not in cell and "@" not in cell for cell in column.distinct[:200])
     if field.kind == "currency":
         return all(len(cell) <= 4 for cell in column.distinct[:50])
     if field.name.endswith("_name") or field.name in ("region", "status", "industry", "country"):
@@ -107,14 +112,25 @@ def _stage_bonus(field: Field, column: Column) -> float:
     return 0.5 * bool(said & {"won", "lost"}) + 0.3 * bool(said - {None})
 
 
+def _by_cells(field: Field, column: Column) -> float:
+    """How surely the cells alone mean a field, where no header does."""
+    if known_header(column.header) or column.is_empty:
+        return 0.0
+    if field.kind in _DATES and field.required:
+        return _BY_CELLS if column.dates >= 0.95 and column.numbers < 1 else 0.0
+    if field.kind == "email":
+        return _BY_CELLS if column.addresses >= 0.95 else 0.0
+    return _BY_CELLS if field.kind == "stage" and field.required and _stage_bonus(field, column) >= 0.5 else 0.0
+
+
 def _assigned(entity: Entity, words: EntityWords, columns: tuple[Column, ...]) -> dict[str, tuple[str, float]]:
     """Field → (header, how sure), the surest pairs first, each header once but for twins."""
     pairs = []
     for place, column in enumerate(columns):
         means = vocabulary.meaning(column.header)
         for name, patterns in words.fields.items():
-            sure = match(means, patterns, words.noun)
             field = _field(entity, name)
+            sure = match(means, patterns, words.noun) or _by_cells(field, column)
             if sure < LIKELY or column.is_empty or not fits(field, column):
                 continue
             pairs.append((sure + _stage_bonus(field, column), -place, name, column.header, sure))
@@ -141,11 +157,11 @@ def lacking(entity: Entity, mapped: Iterable[str]) -> list[str]:
 
 def _has_repeated_keys(entity: Entity, assigned: dict[str, tuple[str, float]], columns: tuple[Column, ...]) -> bool:
     """Whether rows that should be records of their own share a key."""
-    key = next((assigned[name][0] for name in entity.key if name in assigned), None)
-    if not entity.is_fixed or len(entity.key) > 1 or key is None or entity.name == "orders":
+    if not entity.is_fixed or entity.name == "orders":
         return False
-    column = next(column for column in columns if column.header == key)
-    return len(column.distinct) < 0.95 * len(column.cells)
+    headers = {assigned[name][0] for name in entity.key if name in assigned}
+    keys = [column.cells for column in columns if column.header in headers]
+    return bool(keys) and len(set(zip(*keys, strict=True))) < 0.95 * len(keys[0])
 
 
 def recognise(columns: tuple[Column, ...], name: str, only: Iterable[str] | None = None) -> list[Recognised]:
@@ -159,7 +175,7 @@ def recognise(columns: tuple[Column, ...], name: str, only: Iterable[str] | None
         assigned = _assigned(entity, words, columns)
         missing = set(lacking(entity, assigned))
         derivable = DERIVABLE.get(entity_name, set()) | DERIVABLE_GROUPS.get(entity_name, set())
-        if missing - derivable or ("amount" in missing and not {"unit_price", "units"} <= set(assigned)):
+        if missing - derivable or ("amount" in missing and "unit_price" not in assigned):
             continue
         typical = sum(sure for field, (_, sure) in assigned.items() if field in words.typical)
         if not typical:

@@ -81,7 +81,7 @@ def meaning(header: str) -> Meaning:
     for word in text.split():
         if word in _words():
             found.append(_words()[word])
-        elif word not in _ignored():
+        elif word not in _ignored() and not word.isdigit():
             found += _parts(word) or _ending(word)
     return frozenset(found)
 
