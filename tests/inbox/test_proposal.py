@@ -183,3 +183,30 @@ def test_what_cannot_be_described_is_an_error_without_a_traceback(
 def test_a_missing_folder_is_an_error_without_a_traceback(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["new-manifest", str(tmp_path / "gone")]) == 1
     assert "There is no folder " in capsys.readouterr().err
+
+
+def test_statistics_without_a_day_take_the_period_of_their_title(tmp_path: Path) -> None:
+    (tmp_path / "report.csv").write_text(
+        'Campaign report\n"November 1, 2026 - November 30, 2026"\nCampaign,Cost (EUR),Clicks\nBrand,1.50,1\nOther,2,3\n'
+    )
+    made, told = make(tmp_path)
+    rows = loaded(tmp_path, made)["ad_stats"]
+    assert {row["date_day"] for row in rows} == {"2026-11-30"}
+    assert total(rows, "spend") == Decimal("3.5")
+    assert "# unsure: no column holds a day; all of the file counts on this one" in told
+
+
+def test_what_a_file_lacks_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "report.csv").write_text("Campaign,Cost,Clicks\nBrand,1.50,1\n")
+    (tmp_path / "deals.csv").write_text("Deal ID,Amount,Close Date\n1,1.50,2026-01-31\n")
+    assert cli.main(["new-manifest", str(tmp_path)]) == 1
+    printed = capsys.readouterr().out
+    assert "report.csv: looks like ad_stats, but no column is its date_day (export it by day" in printed
+    assert "deals.csv: looks like opportunities, but no column is its stage; line 1 reads Deal ID" in printed
+
+
+def test_deals_that_only_say_when_they_were_won_are_won(tmp_path: Path) -> None:
+    (tmp_path / "deals.csv").write_text("id,won_on\nA,2026-01-15\nB,2026-01-06\n")
+    made, told = make(tmp_path)
+    assert {row["stage"] for row in loaded(tmp_path, made)["opportunities"]} == {"won"}
+    assert "speaks of a stage: all are taken to be won" in told

@@ -1,5 +1,6 @@
 """What the cells of a column look like: dates, numbers, addresses, ids that repeat. Evidence for `recognition`."""
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from zoneinfo import ZoneInfo
@@ -63,6 +64,9 @@ def _share_of_dates(texts: tuple[str, ...], months: bool) -> float:
         return 1.0
     read = 0
     for text in texts:
+        if months and re.fullmatch(r"\d{4}-\d{2}", text):
+            read += 1
+            continue
         try:
             if months:
                 values.month(text, stated)

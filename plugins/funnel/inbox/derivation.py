@@ -16,6 +16,9 @@ from funnel.inbox.recognition import Recognised
 _COUNTS = {"units", "units_sold", "units_on_hand", "employees", "platform_conversions", "leads", "orders", "rate"}
 _NUMERIC_DATE = re.compile(r"(\d{1,2})([/.-])(\d{1,2})\2(\d{4}|\d{2})(?:[ T,].*)?")
 _RETAILER = re.compile(r"(?im)^\W*(?:retailer|customer|händler|haendler|enseigne|chain)\W+(.+?)\W*$")
+_DAYS = re.compile(
+    r"\d{4}-\d{2}-\d{2}|[A-Z][a-z]+ \d{1,2}, \d{4}|\d{1,2}\. ?[A-Z][a-z]+ \d{4}|\d{1,2}[./]\d{1,2}[./]\d{4}"
+)
 _THOUSANDS = re.compile(
     r"\bk\s?[€$£]|\bT€|\bT(?:EUR|USD|CHF|GBP)\b|thousand|\(000s?\)|\bTsd\b|\bmilliers\b|\bmiles\b|\bx ?1[.,]?000\b"
 )
@@ -119,7 +122,11 @@ def _deal(stream: Proposed, table: Table, one: Recognised) -> None:
                 {"from": "hash"}, "the file has no id of its deals; a deal that changes becomes a second one"
             )
     closed = columns.get("closed_at")
-    if closed and "expected_close_date" not in columns:
+    if "stage" not in columns and closed:
+        columns["stage"] = Noted(
+            {"value": "won"}, f"{closed.value!r} is the only word of a stage: all of these are won"
+        )
+    elif closed and "expected_close_date" not in columns:
         stages = table.column(columns["stage"].value).cells
         dates = table.column(closed.value).cells
         if any(date and _is_open(stage) for stage, date in zip(stages, dates, strict=True)):
@@ -212,6 +219,10 @@ def _ads(stream: Proposed, table: Table, one: Recognised) -> None:
             columns["platform"] = Noted({"value": platform})
         else:
             columns["platform"] = Noted({"value": "ads"}, "no file names its platform, such as google_ads or meta_ads")
+    if "date_day" not in columns:
+        day = day_of(table)
+        columns["date_day"] = Noted({"value": day}, "no column holds a day; all of the file counts on this one")
+        return
     start, end = _named(table, "reporting starts", "start date"), _named(table, "reporting ends", "end date")
     day = columns["date_day"].value
     if start and end and day == start.header and start.cells != end.cells:
@@ -219,6 +230,23 @@ def _ads(stream: Proposed, table: Table, one: Recognised) -> None:
     kind = vocabulary.meaning(day)
     if kind & {"week", "month"}:
         columns["date_day"].note = "rows span several days; all they say counts on the first. Export by day"
+
+
+def day_of(table: Table) -> str | None:
+    """The last day of the period that the lines above the header or the file's name state; None without one."""
+    for text in (table.above, os.path.basename(table.path)):
+        found = [day for match in _DAYS.finditer(text) if (day := _iso(match[0]))]
+        if found:
+            return max(found)
+    return None
+
+
+def _iso(text: str) -> str | None:
+    try:
+        stated = values.date_format([text], "", months=True)
+        return values.day(text, stated)
+    except (values.Unclear, values.BadCell):
+        return None
 
 
 def platform_of(table: Table) -> str | None:

@@ -5,6 +5,7 @@ on: exports begin with titles, dates and empty lines. The readers are those of e
 """
 
 import itertools
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import IO, Any
@@ -103,13 +104,18 @@ def _text(source: IO[bytes], path: str, kind: str) -> Iterator[Table]:
                 except Refused:
                     continue
                 known = recognition.known_headers(one.headers)
-                if known and len(one.headers) > 1:
+                if known and len(one.headers) > 1 and not (isinstance(stated, list) and _holds_cells(one.headers)):
                     found[2 * known - isinstance(stated, list), -line, -place] = one
     dialect = found[max(found)] if found else dialect
     above = sample.decode(dialect.encoding, errors="replace").splitlines()[: dialect.header_line - 1]
     with opened(source, path) as file:
         blocks = separated.read(file, dialect, None)
         yield from _table(path, kind, None, dialect.header_line, "\n".join(above), dialect.headers, blocks)
+
+
+def _holds_cells(headers: tuple[str, ...]) -> bool:
+    """Whether the lower of two lines of headers is a row: one of its parts is a number or a date."""
+    return any(re.fullmatch(r"[^A-Za-z]*\d[^A-Za-z]*", header.rpartition(" / ")[2]) for header in headers)
 
 
 def _sheets(source: IO[bytes], path: str, kind: str) -> Iterator[Table]:

@@ -45,10 +45,10 @@ def propose(tables: list[Table], reporting_currency: str, names: Iterable[str]) 
     for members in groups.values():
         merged = _merged(members)
         likely = recognition.recognise(merged.columns, _names(members))
-        if likely:
+        if likely and _is_dated(likely[0], members):
             chosen += [(part, _merged(part), likely[0]) for part in _parts(members, likely[0])]
         else:
-            unknown |= {_place(table): _headers_told(table) for table in members}
+            unknown |= {_place(table): _told(table, merged) for table in members}
     order = derivation.date_order([merged for _, merged, _ in chosen])
     have = {one.entity.name for _, _, one in chosen}
     for members, merged, one in chosen:
@@ -63,12 +63,18 @@ def _parts(members: list[Table], one: Recognised) -> list[list[Table]]:
     parts: dict[str | None, list[Table]] = {}
     for table in members:
         said = None
-        if one.entity.name == "ad_stats" and "platform" not in one.columns:
-            said = derivation.platform_of(table)
+        if one.entity.name == "ad_stats":
+            said = None if "platform" in one.columns else derivation.platform_of(table)
+            said = said if "date_day" in one.columns else f"{said} {derivation.day_of(table)}"
         if one.entity.name == "sell_through" and "retailer" not in one.columns:
             said = derivation.retailer_of(table)
         parts.setdefault(said, []).append(table)
     return list(parts.values())
+
+
+def _is_dated(one: Recognised, members: list[Table]) -> bool:
+    """Whether statistics say their day: in a column, above the header or in the file's name."""
+    return "date_day" not in recognition.lacking(one.entity, one.columns) or all(map(derivation.day_of, members))
 
 
 def _names(members: list[Table]) -> str:
@@ -80,8 +86,16 @@ def _place(table: Table) -> str:
     return f"{table.path}, sheet {table.sheet}" if table.sheet and len(table.sheets) > 1 else table.path
 
 
-def _headers_told(table: Table) -> str:
-    return f"line {table.header} reads {', '.join(table.headers[:12])}"
+def _told(table: Table, merged: Table) -> str:
+    """What a table that was not recognised says, and what it may lack."""
+    near = recognition.recognise(merged.columns, _names([table]), whole=False)
+    lacking = (
+        ", ".join(near[0].lacking) or "date_day (export it by day, or map date_day: {value: 2026-01-31})"
+        if near
+        else ""
+    )
+    looks = f"looks like {near[0].entity.name}, but no column is its {lacking}; " if near else ""
+    return f"{looks}line {table.header} reads {', '.join(table.headers[:12])}"
 
 
 def _merged(members: list[Table]) -> Table:

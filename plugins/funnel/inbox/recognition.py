@@ -24,12 +24,12 @@ _DATES = ("date", "moment", "month")
 _NUMBERS = ("number", "integer", "share")
 # What may be left to a constant, a hash or another field; any other required field must be a column.
 DERIVABLE = {
-    "opportunities": {"opportunity_id"},
+    "opportunities": {"opportunity_id", "stage"},
     "leads": {"lead_id"},
     "order_lines": {"order_line", "amount"},
     "opportunity_lines": {"line_no"},
     "sell_through": {"retailer"},
-    "reps": {"rep_id"},
+    "ad_stats": {"date_day"},
 }
 DERIVABLE_GROUPS = {"costs": {"team", "channel"}}
 # Names are not ids: what holds spaces or addresses is not one of these.
@@ -46,6 +46,7 @@ class Recognised:
     columns: dict[str, str]
     sureness: dict[str, float]
     score: float
+    lacking: tuple[str, ...] = ()
 
 
 def match(header: Meaning, patterns: tuple[Meaning, ...], noun: Meaning) -> float:
@@ -155,6 +156,13 @@ def lacking(entity: Entity, mapped: Iterable[str]) -> list[str]:
     return missing + [group[0] for group in entity.any_of if not have & set(group)]
 
 
+def _is_open(field: str, assigned: dict[str, tuple[str, float]]) -> bool:
+    """Whether a field that could be derived cannot be, from these columns."""
+    if field == "stage":
+        return "won" not in vocabulary.meaning(assigned.get("closed_at", ("", 0))[0])
+    return field == "amount" and "unit_price" not in assigned
+
+
 def _has_repeated_keys(entity: Entity, assigned: dict[str, tuple[str, float]], columns: tuple[Column, ...]) -> bool:
     """Whether rows that should be records of their own share a key."""
     if not entity.is_fixed or entity.name == "orders":
@@ -164,8 +172,13 @@ def _has_repeated_keys(entity: Entity, assigned: dict[str, tuple[str, float]], c
     return bool(keys) and len(set(zip(*keys, strict=True))) < 0.95 * len(keys[0])
 
 
-def recognise(columns: tuple[Column, ...], name: str, only: Iterable[str] | None = None) -> list[Recognised]:
-    """The entities that a table may hold, the likeliest first. `name` is that of its file and sheet."""
+def recognise(
+    columns: tuple[Column, ...], name: str, only: Iterable[str] | None = None, *, whole: bool = True
+) -> list[Recognised]:
+    """The entities that a table may hold, the likeliest first. `name` is that of its file and sheet.
+
+    Those that lack a required field which nothing else can give are left out when they must be `whole`.
+    """
     said = set(vocabulary.plain(name).replace("_", " ").replace("-", " ").replace(".", " ").split())
     found = []
     for entity_name, words in vocabulary.entities().items():
@@ -175,14 +188,13 @@ def recognise(columns: tuple[Column, ...], name: str, only: Iterable[str] | None
         assigned = _assigned(entity, words, columns)
         missing = set(lacking(entity, assigned))
         derivable = DERIVABLE.get(entity_name, set()) | DERIVABLE_GROUPS.get(entity_name, set())
-        if missing - derivable or ("amount" in missing and "unit_price" not in assigned):
-            continue
+        gone = {field for field in missing if field not in derivable or _is_open(field, assigned)}
         typical = sum(sure for field, (_, sure) in assigned.items() if field in words.typical)
-        if not typical:
+        is_named = bool(words.files & (said | {vocabulary.plain(word).rstrip("s") for word in said}))
+        if (gone and whole) or not assigned or not (typical or is_named):
             continue
         others = sum(sure for field, (_, sure) in assigned.items() if field not in words.typical)
         nouns = sum(bool(words.noun & vocabulary.meaning(column.header)) for column in columns)
-        is_named = bool(words.files & (said | {vocabulary.plain(word).rstrip("s") for word in said}))
         score = 2 * typical + others + 0.4 * min(nouns, 4) + 2.5 * is_named - 1.2 * len(missing)
         score -= _REPEATED * _has_repeated_keys(entity, assigned, columns)
         found.append(
@@ -191,6 +203,7 @@ def recognise(columns: tuple[Column, ...], name: str, only: Iterable[str] | None
                 {field: header for field, (header, _) in assigned.items()},
                 {field: sure for field, (_, sure) in assigned.items()},
                 score,
+                tuple(sorted(gone)),
             )
         )
     return sorted(found, key=lambda one: -one.score)

@@ -74,7 +74,7 @@ def plain(text: str) -> str:
 @cache
 def meaning(header: str) -> Meaning:
     """The meanings of a header's words, without those that say nothing. Unknown words stand for themselves."""
-    text = " ".join(re.findall(r"[a-z0-9]+", plain(header)))
+    text = " ".join(re.findall(r"[a-z0-9]+", plain(re.sub(r" \(column \d+\)$", "", header))))
     for phrase, means in _data()["phrases"].items():
         text = re.sub(rf"\b{phrase}\b", means, text)
     found: list[str] = []
