@@ -123,9 +123,7 @@ def _deal(stream: Proposed, table: Table, one: Recognised) -> None:
             )
     closed = columns.get("closed_at")
     if "stage" not in columns and closed:
-        columns["stage"] = Noted(
-            {"value": "won"}, f"{closed.value!r} is the only word of a stage: all of these are won"
-        )
+        columns["stage"] = Noted({"value": "won"}, f"only {closed.value!r} speaks of a stage: all are taken to be won")
     elif closed and "expected_close_date" not in columns:
         stages = table.column(columns["stage"].value).cells
         dates = table.column(closed.value).cells

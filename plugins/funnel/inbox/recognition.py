@@ -160,7 +160,7 @@ def _is_open(field: str, assigned: dict[str, tuple[str, float]]) -> bool:
     """Whether a field that could be derived cannot be, from these columns."""
     if field == "stage":
         return "won" not in vocabulary.meaning(assigned.get("closed_at", ("", 0))[0])
-    return field == "amount" and "unit_price" not in assigned
+    return (field == "amount" and "unit_price" not in assigned) or (field == "line_no" and "product_id" not in assigned)
 
 
 def _has_repeated_keys(entity: Entity, assigned: dict[str, tuple[str, float]], columns: tuple[Column, ...]) -> bool:
