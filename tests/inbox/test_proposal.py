@@ -210,3 +210,15 @@ def test_deals_that_only_say_when_they_were_won_are_won(tmp_path: Path) -> None:
     made, told = make(tmp_path)
     assert {row["stage"] for row in loaded(tmp_path, made)["opportunities"]} == {"won"}
     assert "speaks of a stage: all are taken to be won" in told
+
+
+def test_columns_that_join_two_files_are_found_by_their_ids(tmp_path: Path) -> None:
+    deals = "".join(f"N{number},q{number},v{number % 3},2026-01-{number:02}\n" for number in range(1, 13))
+    (tmp_path / "closed_deals.csv").write_text("deal_id,qualified_ref,merchant_ref,won_date\n" + deals)
+    leads = "".join(f"q{number},2025-12-{number:02},paid_search\n" for number in range(1, 20))
+    (tmp_path / "qualified_leads.csv").write_text("qualified_ref,first_contact_date,origin\n" + leads)
+    made, told = make(tmp_path)
+    rows = loaded(tmp_path, made)
+    assert {row["lead_id"] for row in rows["opportunities"]} == {f"q{number}" for number in range(1, 13)}
+    assert {row["lead_source"] for row in rows["leads"]} == {"paid_search"}
+    assert "# lead_id: qualified_ref holds the lead_id of the leads" in told

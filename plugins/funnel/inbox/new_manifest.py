@@ -60,6 +60,9 @@ def make(directory: str, reserved: frozenset[str], reporting_currency: str, tell
     tell(f"\n{text}")
     fine = _show(folder, made, tell)
     _next(target, text.count("# unsure:"), fine, tell)
+    if proposed.currency and proposed.currency.value != reporting_currency:
+        code = proposed.currency.value
+        tell(f"\nmarts are in {reporting_currency}: with REPORTING_CURRENCY={code} nothing is converted")
     return fine and not seen.unread and not proposed.unknown
 
 

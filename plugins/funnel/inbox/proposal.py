@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from funnel.inbox import derivation, recognition, vocabulary
+from funnel.inbox import derivation, links, recognition, vocabulary
 from funnel.inbox.contents import NOTHING, Column
 from funnel.inbox.derivation import Noted, Proposed
 from funnel.inbox.entities import LEAD_STAGES
@@ -39,7 +39,6 @@ def propose(tables: list[Table], reporting_currency: str, names: Iterable[str]) 
     groups: dict[Any, list[Table]] = {}
     for table in tables:
         groups.setdefault((table.kind, table.headers), []).append(table)
-    streams: list[Proposed] = []
     unknown: dict[str, str] = {}
     chosen: list[tuple[list[Table], Table, Recognised]] = []
     for members in groups.values():
@@ -51,9 +50,12 @@ def propose(tables: list[Table], reporting_currency: str, names: Iterable[str]) 
             unknown |= {_place(table): _told(table, merged) for table in members}
     order = derivation.date_order([merged for _, merged, _ in chosen])
     have = {one.entity.name for _, _, one in chosen}
+    made: list[tuple[Proposed, Table]] = []
     for members, merged, one in chosen:
         for each in (one, *_companions(merged, one, have)):
-            streams.append(_stream(members, merged, each, order, list(names)))
+            made.append((_stream(members, merged, each, list(names)), merged))
+    links.link(made)
+    streams = [_finished(stream, merged, order) for stream, merged in made]
     currency = _currency(streams, reporting_currency)
     return Proposal(streams, unknown, currency, _timezone(tables))
 
@@ -144,7 +146,8 @@ def _depends(table: Table, key: str, header: str) -> bool:
     return len(pairs) == len({mine for mine, _ in pairs})
 
 
-def _stream(members: list[Table], merged: Table, one: Recognised, order: str | None, names: list[str]) -> Proposed:
+def _stream(members: list[Table], merged: Table, one: Recognised, names: list[str]) -> Proposed:
+    """The stream with its columns."""
     entity = one.entity
     columns = {
         name: Noted(header, None if one.sureness[name] >= recognition.SURE else f"{header!r} may mean something else")
@@ -153,6 +156,12 @@ def _stream(members: list[Table], merged: Table, one: Recognised, order: str | N
     }
     proposed = Proposed(entity.name, _glob(sorted({table.path for table in members}), names), members, columns)
     derivation.complete(proposed, merged, one)
+    return proposed
+
+
+def _finished(proposed: Proposed, merged: Table, order: str | None) -> Proposed:
+    """The stream with what follows from its columns: maps, formats and other settings."""
+    entity, members = derivation.entity_of(proposed.entity), proposed.tables
     order_of = {each.name: place for place, each in enumerate(entity.fields)}
     proposed.columns = dict(sorted(proposed.columns.items(), key=lambda pair: order_of[pair[0]]))
     used = {header: name for name, header in derivation.headers_of(proposed.columns)}
