@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import httpx
@@ -183,7 +184,7 @@ def print_funnel() -> None:
     currency = config.settings().reporting_currency
     print(f"\nFunnel, {first} to {last}")
     rows = [
-        ("spend", "-" if spend is None else f"{spend:,.2f} {currency}", None),
+        ("spend", "-" if spend is None else f"{_rounded(spend, 2):,} {currency}", None),
         ("sessions", sessions, None),
         ("leads", leads, sessions),
         ("MQLs", mqls, leads),
@@ -194,13 +195,18 @@ def print_funnel() -> None:
         ("won", won, opportunities),
         # What bills a deal is counted as won.
         ("orders", orders, None),
-        ("revenue", "-" if revenue is None else f"{revenue:,.2f} {currency}", None),
+        ("revenue", "-" if revenue is None else f"{_rounded(revenue, 2):,} {currency}", None),
     ]
     for name, value, before in rows:
         shown = "-" if value is None else value if isinstance(value, str) else f"{value:,}"
         known = before and value is not None
-        share = f"  {float(value or 0) / float(before):6.1%} of the stage before" if known else ""
+        share = f"  {_rounded(100 * Decimal(value) / before, 1):>5}% of the stage before" if known else ""
         print(f"  {name:14} {shown:>20}{share}")
+
+
+def _rounded(number: Decimal, digits: int) -> Decimal:
+    """Halves away from zero, as PostgreSQL and the dashboards round: Python's formats take them to the even digit."""
+    return number.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
 
 
 def _print_seconds(seconds: dict[str, float], steps: dict[str, dict[str, float]]) -> None:

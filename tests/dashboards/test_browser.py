@@ -2,12 +2,10 @@
 
 import csv
 import io
-import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -17,26 +15,12 @@ import pytest
 
 from funnel import config, publish, quality
 from tests.dashboards.conftest import TABS, House, Viewer, screenshot, value
+from tests.dashboards.drawn import fixed, share, short, whole
 from tests.dashboards.test_assets import BOARDS, placed
 from tests.end_to_end.pipeline import rows
+from tests.rounding import half_up
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(420)]
-
-
-def whole(number: Any) -> str:
-    return f"{Decimal(number).quantize(Decimal(1)):,}"
-
-
-def share(number: Any) -> str:
-    return f"{float(number):,.1%}"
-
-
-def short(number: Any) -> str:
-    """Three digits and a prefix, as tiles show money: $ 89.3k."""
-    size = float(number)
-    power = 0 if size == 0 else min(max(math.floor(math.log10(abs(size))) // 3, 0), 3)
-    digits = f"{size / 1000**power:#.3g}".rstrip("0").rstrip(".")
-    return f"$ {digits}{'kMG'[power - 1] if power else ''}"
 
 
 def last_days(today: date, days: int = 30) -> str:
@@ -66,12 +50,16 @@ def alignment_says(today: date) -> Expected:
     recent = f"from bi.fct_leads where mql_date >= '{today - timedelta(days=30)}' and mql_date < '{today}'"
     late = "count(*) filter (where is_sla_breached)::numeric / count(is_sla_breached)"
     card = "from bi.rpt_alignment_scorecard where region = '(all)' and period_grain = 'quarter' and measure"
-    friction = value(f"select value {card} = 'friction_index' order by period_start desc limit 1")
+    index = value(f"select value {card} = 'friction_index' order by period_start desc limit 1")
+    friction = "not enough data" if index is None else str(half_up(index, 1))
     median = "percentile_cont(0.5) within group (order by response_business_minutes)"
     return [
         ("Leads answered too late", share(value(f"select {late} {recent}"))),
         ("Working minutes until sales answers (median)", whole(value(f"select ({median})::numeric {recent}"))),
-        ("Do marketing and sales work as one?", f"{friction:.1f}" if friction is not None else "not enough data"),
+        (
+            "Do marketing and sales work as one?",
+            friction,
+        ),
         ("Do marketing and sales work as one?", "+209 % (unverified)"),
     ]
 
@@ -84,7 +72,7 @@ def money_says(today: date) -> Expected:
     return [
         ("Advertising spend", short(value(f"select sum(spend) {month}"))),
         ("Revenue", short(value(f"select {revenue} {month}"))),
-        ("Revenue for each 1 of spend", f"{value(f'select ({revenue}) / sum(spend) {month}'):,.2f}"),
+        ("Revenue for each 1 of spend", fixed(value(f"select ({revenue}) / sum(spend) {month}"), 2)),
         (
             "What each channel brings for its spend, and how much that depends on the way of counting",
             "$ " + whole(value(f"select sum(revenue) {returned} and channel = 'Paid Search'")),

@@ -24,6 +24,7 @@ from sandbox import planning, retailing, truth
 from sandbox.scenario import Scenario, build
 from tests.end_to_end.office_hours import business_seconds, sla_minutes
 from tests.end_to_end.pipeline import Pipeline, published_company, rows
+from tests.rounding import half_up
 
 ANCHOR = date(2026, 3, 31)
 SEED = 7
@@ -103,8 +104,8 @@ def test_costs_beyond_media_are_charged_whole_by_every_model(company: Pipeline) 
         "group by model, month_start"
     )
     assert len({row["model"] for row in charged}) == 11
-    assert {(row["model"], row["month_start"]): round(row["costs"], 6) for row in charged} == {
-        (row["model"], month): round(amount, 6) for row in charged for month, amount in expected.items()
+    assert {(row["model"], row["month_start"]): half_up(row["costs"], 6) for row in charged} == {
+        (row["model"], month): half_up(amount, 6) for row in charged for month, amount in expected.items()
     }
 
 
@@ -205,7 +206,7 @@ def test_every_cohort(company: Pipeline, scenario: Scenario, now: datetime) -> N
     assert {key: truth.Reach(row["leads"], row["n_observed"], row["reached"]) for key, row in found.items()} == expected
     mature = [row for row in found.values() if row["is_mature"]]
     assert len(mature) > 500
-    assert all(row["rate"] == round(Decimal(row["reached"]) / row["leads"], 12) for row in mature)
+    assert all(row["rate"] == half_up(Decimal(row["reached"]) / row["leads"], 12) for row in mature)
     for (month, *_, age), row in found.items():
         following = (month + timedelta(days=31)).replace(day=1)
         assert row["is_mature"] == (following + timedelta(days=age) <= ANCHOR)
@@ -369,7 +370,7 @@ def test_what_retailers_sell(company: Pipeline, scenario: Scenario, now: datetim
     assert sum(row["own"] for row in shown) == own
     for row in rows("select * from bi.rpt_retail_gap"):
         all_sales = row["own_ecommerce_amount"] + row["sell_through_amount"]
-        assert row["covered_rate"] == (round(row["own_ecommerce_amount"] / all_sales, 12) if all_sales else None)
+        assert row["covered_rate"] == (half_up(row["own_ecommerce_amount"] / all_sales, 12) if all_sales else None)
 
 
 def test_every_order(company: Pipeline, scenario: Scenario, now: datetime) -> None:
@@ -787,12 +788,12 @@ def test_coverage_of_every_quarter_and_region(company: Pipeline, scenario: Scena
     assert {key: (row["open_amount"], row["booked_amount"], row["target"]) for key, row in found.items()} == expected
     for key, (is_open, booked, target) in expected.items():
         if target is not None and target > booked:
-            assert found[key]["coverage"] == round(is_open / (target - booked), 12)
+            assert found[key]["coverage"] == half_up(is_open / (target - booked), 12)
     new_business = [one for one in truth.opportunities(scenario, now) if one.opportunity_type == "new_business"]
     closed = [one for one in new_business if one.closed_at is not None and one.region == "EMEA"]
     won = sum(one.status == "won" for one in closed)
     for start in {start for start, _ in expected}:
-        assert found[start, "EMEA"]["required_coverage"] == round(Decimal(len(closed)) / won, 12)
+        assert found[start, "EMEA"]["required_coverage"] == half_up(Decimal(len(closed)) / won, 12)
     assert {row["required_coverage"] for key, row in found.items() if key[1] == "APAC"} == {None}, "20 are too few"
     assert sum(row["coverage"] is not None for row in found.values()) >= 4
 
@@ -833,8 +834,8 @@ def test_targets_and_what_they_ask_of_the_stage_before(company: Pipeline, scenar
     ):
         row = found[coming, team, metric, "(all)"]
         share, entered, days = rate[stage]
-        assert (row["upstream_yield"], row["upstream_entered"]) == (round(share, 12), entered)
-        assert row["required_from_upstream"] == round(row["target"] / share, 6)
+        assert (row["upstream_yield"], row["upstream_entered"]) == (half_up(share, 12), entered)
+        assert row["required_from_upstream"] == half_up(row["target"] / share, 6)
         assert row["upstream_from"] == coming - timedelta(days)
     won = found[coming, "(all)", "won", "(all)"]
     chain = [rate[stage] for stage in ("mql", "sal", "sql", "opportunity")]
@@ -893,7 +894,7 @@ def test_commissions_by_the_steps_of_the_plan(company: Pipeline) -> None:
         )
     }
     assert {key: row["commission_amount"] for key, row in found.items()} == {
-        key: None if amount is None else round(amount, 12) for key, amount in paid.items()
+        key: None if amount is None else half_up(amount, 12) for key, amount in paid.items()
     }
     assert sum(amount is not None for amount in paid.values()) > 60
     assert any(row["commission_step_after"] > (row["commission_step_before"] or 0) for row in found.values()

@@ -16,6 +16,7 @@ import pytest
 from funnel import config, publish
 from sandbox import process
 from tests.end_to_end.pipeline import Pipeline, rows
+from tests.rounding import half_up
 
 RATES = """rate_date,currency_code,rate_to_usd
 2026-01-05,EUR,1.10
@@ -306,7 +307,7 @@ def test_orders(company: Pipeline) -> None:
 def test_attribution(company: Pipeline) -> None:
     def credits(conversion_type: str, model: str, amount: int) -> list[Decimal]:
         return [
-            row["credit"].quantize(Decimal("0.0001"))
+            half_up(row["credit"], 4)
             for row in rows(
                 f"""
                 select attribution.credit
@@ -336,7 +337,7 @@ def test_attribution(company: Pipeline) -> None:
     # Three channels that one deal came by, and no other journey has ended: each is indispensable.
     assert credits("won", "shapley", 1200) == credits("won", "markov", 1200) == [third, third, third]
     decayed = [0.5 ** ((20 - day) / 7) for day in (5 + 10 / 24, 7 + 12 / 24, 9 + 15 / 24)]
-    assert credits("won", "time_decay", 1200) == [round(Decimal(each / sum(decayed)), 4) for each in decayed]
+    assert credits("won", "time_decay", 1200) == [half_up(each / sum(decayed), 4) for each in decayed]
     assert credits("opportunity", "position", 1200) == [Decimal("0.5"), Decimal("0.5")]
     assert rows(
         "select distinct attribution.credit, attribution.channel from bi.fct_attribution as attribution "
