@@ -217,6 +217,9 @@ def _ads(stream: Proposed, table: Table, one: Recognised) -> None:
             columns["platform"] = Noted({"value": platform})
         else:
             columns["platform"] = Noted({"value": "ads"}, "no file names its platform, such as google_ads or meta_ads")
+    by = columns.get("channel") or columns.get("platform")
+    if by and not {"campaign_id", "campaign_name"} & set(columns):
+        columns["campaign_name"] = Noted(by.value, "no column names a campaign")
     if "date_day" not in columns:
         day = day_of(table)
         columns["date_day"] = Noted({"value": day}, "no column holds a day; all of the file counts on this one")

@@ -16,7 +16,6 @@ from typing import Any
 from funnel.inbox import derivation, links, recognition, vocabulary
 from funnel.inbox.contents import NOTHING, Column
 from funnel.inbox.derivation import Noted, Proposed
-from funnel.inbox.entities import LEAD_STAGES
 from funnel.inbox.exploration import Table
 from funnel.inbox.recognition import Recognised
 
@@ -55,9 +54,18 @@ def propose(tables: list[Table], reporting_currency: str, names: Iterable[str]) 
         for each in (one, *_companions(merged, one, have)):
             made.append((_stream(members, merged, each, list(names)), merged))
     links.link(made)
+    _note_orders(made)
     streams = [_finished(stream, merged, order) for stream, merged in made]
     currency = _currency(streams, reporting_currency)
     return Proposal(streams, unknown, currency, _timezone(tables))
+
+
+def _note_orders(made: list[tuple[Proposed, Table]]) -> None:
+    """Revenue is that of the lines: orders alone have none."""
+    if "order_lines" not in {stream.entity for stream, _ in made}:
+        for stream, _ in made:
+            if stream.entity == "orders":
+                stream.notes.append("unsure: no file holds the lines of these orders, so they have no revenue")
 
 
 def _parts(members: list[Table], one: Recognised) -> list[list[Table]]:
@@ -171,7 +179,8 @@ def _finished(proposed: Proposed, merged: Table, order: str | None) -> Proposed:
             continue
         column = merged.column(noted.value)
         if kind == "stage":
-            proposed.maps[name] = _stages(column, entity.field(name).values)
+            of_lead = entity.name == "leads" or (entity.name == "stage_events" and "lead_id" in proposed.columns)
+            proposed.maps[name] = _stages(column, entity.field(name).values, of_lead)
         if kind in ("date", "moment", "month"):
             stated = derivation.date_format(column, kind == "month", order)
             if stated:
@@ -189,17 +198,16 @@ def _finished(proposed: Proposed, merged: Table, order: str | None) -> Proposed:
     return proposed
 
 
-def _stages(column: Column, ours: tuple[str, ...]) -> dict[str, Noted]:
+def _stages(column: Column, ours: tuple[str, ...], of_lead: bool) -> dict[str, Noted]:
     """Their words for a stage → ours. An unknown one is taken to be open, and said to be."""
-    of_lead = ours == LEAD_STAGES
     found: dict[str, Noted] = {}
     for word in column.distinct:
         stage = vocabulary.stage_of(word, of_lead=of_lead)
         if stage not in ours:
             stage = None
-        if stage == word:
-            continue
-        found[word] = Noted(stage) if stage else Noted(ours[0], "an unknown word, taken to be open")
+        if stage != word:
+            unknown = Noted("lead" if of_lead else "opportunity", "an unknown word, taken to be open")
+            found[word] = Noted(stage) if stage else unknown
     return found
 
 
@@ -270,7 +278,8 @@ def _currency(streams: list[Proposed], reporting: str) -> Noted | None:
                 each.notes.append(
                     f"unsure: the amounts seem to be in {found.value}, the rest of the folder in {chosen}"
                 )
-        if not found and "currency_code" not in each.columns and derivation.has_money(each.columns, entity):
+        has_money = each.entity == "orders" or derivation.has_money(each.columns, entity)
+        if not found and has_money and "currency_code" in set(entity.names) - set(each.columns):
             is_open = True
     if chosen:
         return Noted(chosen, "not every file names a currency" if is_open else None)

@@ -4,6 +4,7 @@ Every entity is tried. A header means a field when all its known words do; cells
 addresses take a column out again. The entity with the most, and the most typical, fields is the likely one.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -29,9 +30,9 @@ DERIVABLE = {
     "order_lines": {"order_line", "amount"},
     "opportunity_lines": {"line_no"},
     "sell_through": {"retailer"},
-    "ad_stats": {"date_day"},
+    "ad_stats": {"date_day", "campaign_id"},
+    "costs": {"team"},
 }
-DERIVABLE_GROUPS = {"costs": {"team", "channel"}}
 # Names are not ids: what holds spaces or addresses is not one of these.
 _CODES = {"order_id", "lead_id", "opportunity_id", "campaign_id"}
 # One column may be both.
@@ -156,11 +157,14 @@ def lacking(entity: Entity, mapped: Iterable[str]) -> list[str]:
     return missing + [group[0] for group in entity.any_of if not have & set(group)]
 
 
-def _is_open(field: str, assigned: dict[str, tuple[str, float]]) -> bool:
-    """Whether a field that could be derived cannot be, from these columns."""
+def _is_open(field: str, assigned: dict[str, tuple[str, float]], is_said: bool) -> bool:
+    """Whether a field that could be derived cannot be, from these columns. `is_said`: words name the entity itself."""
     if field == "stage":
         return "won" not in vocabulary.meaning(assigned.get("closed_at", ("", 0))[0])
-    return (field == "amount" and "unit_price" not in assigned) or (field == "line_no" and "product_id" not in assigned)
+    needs = {"amount": {"unit_price"}, "line_no": {"product_id"}, "campaign_id": {"channel", "platform"}}
+    if field == "lead_id":
+        needs["lead_id"] = set(assigned) if is_said else {"email", "status", "person_id"}
+    return field in needs and not needs[field] & set(assigned)
 
 
 def _has_repeated_keys(entity: Entity, assigned: dict[str, tuple[str, float]], columns: tuple[Column, ...]) -> bool:
@@ -179,31 +183,34 @@ def recognise(
 
     Those that lack a required field which nothing else can give are left out when they must be `whole`.
     """
-    said = set(vocabulary.plain(name).replace("_", " ").replace("-", " ").replace(".", " ").split())
-    found = []
-    for entity_name, words in vocabulary.entities().items():
-        if only is not None and entity_name not in only:
-            continue
-        entity = ENTITIES[entity_name]
-        assigned = _assigned(entity, words, columns)
-        missing = set(lacking(entity, assigned))
-        derivable = DERIVABLE.get(entity_name, set()) | DERIVABLE_GROUPS.get(entity_name, set())
-        gone = {field for field in missing if field not in derivable or _is_open(field, assigned)}
-        typical = sum(sure for field, (_, sure) in assigned.items() if field in words.typical)
-        is_named = bool(words.files & (said | {vocabulary.plain(word).rstrip("s") for word in said}))
-        if (gone and whole) or not assigned or not (typical or is_named):
-            continue
-        others = sum(sure for field, (_, sure) in assigned.items() if field not in words.typical)
-        nouns = sum(bool(words.noun & vocabulary.meaning(column.header)) for column in columns)
-        score = 2 * typical + others + 0.4 * min(nouns, 4) + 2.5 * is_named - 1.2 * len(missing)
-        score -= _REPEATED * _has_repeated_keys(entity, assigned, columns)
-        found.append(
-            Recognised(
-                entity,
-                {field: header for field, (header, _) in assigned.items()},
-                {field: sure for field, (_, sure) in assigned.items()},
-                score,
-                tuple(sorted(gone)),
-            )
-        )
-    return sorted(found, key=lambda one: -one.score)
+    said = set(re.findall(r"[a-z0-9]+", vocabulary.plain(name)))
+    said |= {word.rstrip("s") for word in said}
+    found = [
+        _tried(ENTITIES[entity], words, columns, bool(words.files & said))
+        for entity, words in vocabulary.entities().items()
+        if only is None or entity in only
+    ]
+    kept = [one for one in found if one and not (one.lacking and whole)]
+    return sorted(kept, key=lambda one: -one.score)
+
+
+def _tried(entity: Entity, words: EntityWords, columns: tuple[Column, ...], is_named: bool) -> Recognised | None:
+    """A table read as one entity; None where nothing speaks for it."""
+    assigned = _assigned(entity, words, columns)
+    typical = sum(sure for field, (_, sure) in assigned.items() if field in words.typical)
+    if not assigned or not (typical or is_named):
+        return None
+    others = sum(sure for field, (_, sure) in assigned.items() if field not in words.typical)
+    nouns = sum(bool(words.noun & vocabulary.meaning(column.header)) for column in columns)
+    missing = lacking(entity, assigned)
+    derivable = DERIVABLE.get(entity.name, set())
+    gone = {field for field in missing if field not in derivable or _is_open(field, assigned, is_named or nouns > 0)}
+    score = 2 * typical + others + 0.4 * min(nouns, 4) + 2.5 * is_named - 1.2 * len(missing)
+    score -= _REPEATED * _has_repeated_keys(entity, assigned, columns)
+    return Recognised(
+        entity,
+        {field: header for field, (header, _) in assigned.items()},
+        {field: sure for field, (_, sure) in assigned.items()},
+        score,
+        tuple(sorted(gone)),
+    )
