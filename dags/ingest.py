@@ -78,15 +78,21 @@ def ingest(source: Source) -> DAG:
 
 
 def read_inbox(source: Source) -> None:
-    """The tasks of file drops: which sources there are is known only when the inbox is looked at."""
+    """The tasks of file drops: which sources there are is known only when the inbox is looked at.
+
+    Each is accepted or held back by itself; what was accepted is announced though others failed, and the run is red.
+    """
+
+    extract = tasks.extract.override(**tasks.INBOX_TASKS, **tasks.INBOX_RETRIES)
+    accept = tasks.accept.override(**tasks.INBOX_TASKS, **tasks.INBOX_RETRIES)
 
     @task_group
     def take_in(connection_id: str) -> None:
-        tasks.load(tasks.extract(source.name, connection_id))
+        accept(source.name, connection_id, extract(source.name, connection_id))
 
     taken = take_in.expand(connection_id=tasks.list_inbox())
-    checked = tasks.check.override(outlets=[tasks.asset(source.name)])(source.name)
-    taken >> checked >> tasks.tell_refusals(source.name)
+    taken >> tasks.announce.override(outlets=[tasks.asset(source.name)])(source.name)
+    taken >> tasks.tell_refusals(source.name)
 
 
 for each in SOURCES.values():

@@ -106,53 +106,61 @@ def complete(source: Source, run_id: str) -> None:
 
     A day counts as complete once it was read after its end. The last complete day never moves back.
     """
-    zoned = next((one for one in source.streams if any(column.name == "time_zone" for column in one.columns)), None)
     with connect("loader") as connection:
-        read = connection.execute(
-            """
-            select connection_id, min(window_from), max(window_to), max(fetched_at)
-            from ops.loads where source = %s and run_id = %s group by connection_id
-            """,
-            (source.name, run_id),
+        loaded = connection.execute(
+            "select distinct connection_id from ops.loads where source = %s and run_id = %s", (source.name, run_id)
         ).fetchall()
-        for connection_id, first_day, end_day, fetched_at in read:
-            zone = None
-            if zoned:
-                query = sql.SQL("select string_agg(distinct time_zone, ', ') from {} where _connection_id = %s")
-                table = sql.Identifier("raw", raw_table(source, zoned))
-                zone = connection.execute(query.format(table), (connection_id,)).fetchone()[0]  # type: ignore[index]
-            measured = restatement.measure(connection, source, connection_id)
-            day_now = fetched_at.astimezone(ZoneInfo(zone) if zone and "," not in zone else UTC).date()
-            connection.execute(
-                """
-                insert into ops.sources as known (
-                    source, connection_id, owner, time_zone, restatement_days, measured_restatement_days, reread_days,
-                    first_day, last_day_complete
-                )
-                values (%s, %s, %s, %s, %s, %s, %s, %s, %s)
-                on conflict (source, connection_id) do update
-                set
-                    owner = excluded.owner,
-                    time_zone = excluded.time_zone,
-                    restatement_days = excluded.restatement_days,
-                    measured_restatement_days = excluded.measured_restatement_days,
-                    reread_days = excluded.reread_days,
-                    first_day = least(known.first_day, excluded.first_day),
-                    last_day_complete = greatest(known.last_day_complete, excluded.last_day_complete),
-                    updated_at = clock_timestamp()
-                """,
-                (
-                    source.name,
-                    connection_id,
-                    source.owner,
-                    zone or "UTC",
-                    source.restatement_days,
-                    measured.oldest_moving_age,
-                    restatement.days_to_read_again(source, measured),
-                    first_day,
-                    min(end_day, day_now) - timedelta(days=1),
-                ),
-            )
+        for (connection_id,) in loaded:
+            complete_connection(connection, source, connection_id, run_id)
+
+
+def complete_connection(connection: psycopg.Connection[Any], source: Source, connection_id: str, run_id: str) -> None:
+    """As `complete`, of one connection and in an open transaction."""
+    zoned = next((one for one in source.streams if any(column.name == "time_zone" for column in one.columns)), None)
+    first_day, end_day, fetched_at = connection.execute(
+        """
+        select min(window_from), max(window_to), max(fetched_at)
+        from ops.loads where source = %s and run_id = %s and connection_id = %s
+        """,
+        (source.name, run_id, connection_id),
+    ).fetchone()  # type: ignore[misc]
+    zone = None
+    if zoned:
+        query = sql.SQL("select string_agg(distinct time_zone, ', ') from {} where _connection_id = %s")
+        table = sql.Identifier("raw", raw_table(source, zoned))
+        zone = connection.execute(query.format(table), (connection_id,)).fetchone()[0]  # type: ignore[index]
+    measured = restatement.measure(connection, source, connection_id)
+    day_now = fetched_at.astimezone(ZoneInfo(zone) if zone and "," not in zone else UTC).date()
+    connection.execute(
+        """
+        insert into ops.sources as known (
+            source, connection_id, owner, time_zone, restatement_days, measured_restatement_days, reread_days,
+            first_day, last_day_complete
+        )
+        values (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+        on conflict (source, connection_id) do update
+        set
+            owner = excluded.owner,
+            time_zone = excluded.time_zone,
+            restatement_days = excluded.restatement_days,
+            measured_restatement_days = excluded.measured_restatement_days,
+            reread_days = excluded.reread_days,
+            first_day = least(known.first_day, excluded.first_day),
+            last_day_complete = greatest(known.last_day_complete, excluded.last_day_complete),
+            updated_at = clock_timestamp()
+        """,
+        (
+            source.name,
+            connection_id,
+            source.owner,
+            zone or "UTC",
+            source.restatement_days,
+            measured.oldest_moving_age,
+            restatement.days_to_read_again(source, measured),
+            first_day,
+            min(end_day, day_now) - timedelta(days=1),
+        ),
+    )
 
 
 def last_day_complete(source_name: str, connection_id: str) -> date | None:
@@ -242,6 +250,50 @@ def refused_files(source_name: str, run_id: str) -> list[str]:
         f"{path} is refused whole: {reason}." + "".join(f"\n  {each}" for each in reasons)
         for path, reason, reasons in refused
     ]
+
+
+def note_held_back(
+    connection: psycopg.Connection[Any], source_name: str, connection_id: str, run_id: str, reason: str
+) -> None:
+    """Write down why a run has loaded nothing of a source of an inbox."""
+    connection.execute(
+        """
+        insert into ops.held_back (source, connection_id, run_id, reason) values (%s, %s, %s, %s)
+        on conflict (source, connection_id, run_id) do update
+        set reason = excluded.reason, held_back_at = clock_timestamp()
+        """,
+        (source_name, connection_id, run_id, reason),
+    )
+
+
+def forget_held_back(connection: psycopg.Connection[Any], source_name: str, connection_id: str, run_id: str) -> None:
+    """A source that was held back is accepted in the same run."""
+    connection.execute(
+        "delete from ops.held_back where source = %s and connection_id = %s and run_id = %s",
+        (source_name, connection_id, run_id),
+    )
+
+
+def accepted_connections(source_name: str, run_id: str) -> set[str]:
+    """The connections of a source of which a run has loaded something, if only that nothing is new."""
+    with connect("loader") as connection:
+        return {
+            connection_id
+            for (connection_id,) in connection.execute(
+                "select distinct connection_id from ops.loads where source = %s and run_id = %s", (source_name, run_id)
+            )
+        }
+
+
+def held_back(source_name: str, run_id: str) -> dict[str, str]:
+    """Why a run has loaded nothing of a source of an inbox, by source."""
+    with connect("loader") as connection:
+        return dict(
+            connection.execute(
+                "select connection_id, reason from ops.held_back where source = %s and run_id = %s order by 1",
+                (source_name, run_id),
+            ).fetchall()
+        )
 
 
 # Builds -------------------------------------------------------------------------------------------------------------

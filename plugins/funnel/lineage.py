@@ -86,8 +86,8 @@ def of_task(task_name: str, arguments: Iterable[Any]) -> tuple[list[Any], list[A
     if task_name == "extract":
         source_name, connection_id = given
         return [vendor(source_name, connection_id, stream.name) for stream in SOURCES[source_name].streams], []
-    if task_name == "load":
-        return _of_load(given[0])
+    if task_name in ("load", "accept"):
+        return _of_load(given[-1])
     if task_name == "check":
         source = SOURCES[given[0]]
         return [table("raw", raw_table(source, stream)) for stream in source.streams], []

@@ -22,6 +22,9 @@ from funnel.inbox.blocks import ahead
 from funnel.landing import LandedRead
 from funnel.sources import SOURCES
 
+# Two processes that find a table missing must not both create it.
+TABLES_LOCK = ledger.BUILD_LOCK + 2
+
 _SYSTEM_COLUMNS = (
     ("_extra", "jsonb"),
     ("_connection_id", "text"),
@@ -36,7 +39,10 @@ class LoadError(Exception):
 
 @dataclass(frozen=True)
 class LoadResult:
-    """What one load did. rows_read = rows_loaded + rows_quarantined; `is_new` is false when it was loaded before."""
+    """What one load did. rows_read = rows_loaded + rows_quarantined; `is_new` is false when it was loaded before.
+
+    Of an inbox, `columns` are those of the raw table that the read's files fill, `files` what became of each.
+    """
 
     load_id: int
     source: str
@@ -51,6 +57,8 @@ class LoadResult:
     rows_duplicated: int
     new_fields: tuple[str, ...]
     is_new: bool = True
+    columns: frozenset[str] = frozenset()
+    files: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -82,60 +90,79 @@ def load(landed: LandedRead) -> LoadResult:
 
     Raises LoadError when the person key is not the one this warehouse was loaded with.
     """
+    with ledger.connect("loader") as connection, connection.transaction():
+        return load_into(connection, landed)
+
+
+def load_into(connection: psycopg.Connection[Any], landed: LandedRead) -> LoadResult:
+    """As `load`, in a transaction that is open and may hold more."""
     source = SOURCES[landed.source]
     stream = source.stream(landed.stream)
     started_at = datetime.now(UTC)
+    # Builds wait for loads and loads for builds; one stream is loaded by one at a time. In this order: a transaction of
+    # several streams must not wait for a load that waits behind a build.
+    connection.execute("select pg_advisory_xact_lock_shared(%s)", (ledger.BUILD_LOCK,))
+    connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", (raw_table(source, stream),))
+    connection.execute("set local temp_buffers = '128MB'; set local work_mem = '64MB'")
+    if done := _loaded_before(connection, landed):
+        return done
+    secret = privacy.person_key_secret()
+    _refuse_other_key(connection, secret)
+    target = _ensure_table(connection, source, stream)
+    load_id = _scalar(connection, "select nextval(pg_get_serial_sequence('ops.loads', 'load_id'))")
+    tally = rows.Tally()
+    filled = _fill(connection, stream, target, landed, load_id, secret) if source.is_inbox else None
+    if filled is None:
+        _copy_incoming(connection, source, stream, target, landed, load_id, secret, tally)
+        duplicated = _drop_duplicates(connection, stream, target)
+    if filled is not None:
+        tally, duplicated, superseded, retracted = filled, 0, 0, 0
+    elif stream.kind == "dated":
+        superseded, retracted = _replace_days(connection, stream, target, landed, load_id)
+    elif stream.keep_versions:
+        superseded, retracted = _append_versions(connection, stream, target, landed), 0
+    else:
+        superseded, retracted = _upsert(connection, stream, target), 0
+    if source.is_inbox:
+        retracted = replacement.retract(connection, source, stream, landed, load_id, tally.exports)
+    result = LoadResult(
+        load_id=load_id,
+        source=source.name,
+        connection_id=landed.connection_id,
+        stream=stream.name,
+        window=landed.window,
+        rows_read=tally.readable + tally.quarantined,
+        rows_loaded=tally.readable,
+        rows_quarantined=tally.quarantined,
+        rows_retracted=retracted,
+        rows_superseded=superseded,
+        rows_duplicated=duplicated,
+        new_fields=tuple(sorted(tally.new_fields)),
+        columns=frozenset(tally.columns),
+        files=tuple(tally.files),
+    )
+    _quarantine(connection, landed, load_id, tally)
+    _record(connection, landed, result, started_at)
+    ledger.note_files(connection, landed, load_id, tally.files)
+    replacement.record(connection, load_id, tally.exports)
+    connection.execute(sql.SQL("drop table {}").format(target.incoming))
+    return result
+
+
+def prepare() -> None:
+    """Commit what transactions of several streams would wait for from one another: the person key, the tables.
+
+    Raises LoadError when the person key is not the one this warehouse was loaded with.
+    """
     with ledger.connect("loader") as connection, connection.transaction():
-        # One stream is loaded by one at a time; builds wait for loads and loads for builds.
-        connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", (raw_table(source, stream),))
-        connection.execute("select pg_advisory_xact_lock_shared(%s)", (ledger.BUILD_LOCK,))
-        connection.execute("set local temp_buffers = '128MB'; set local work_mem = '64MB'")
-        if done := _loaded_before(connection, landed):
-            return done
-        secret = privacy.person_key_secret()
-        _refuse_other_key(connection, secret)
-        target = _ensure_table(connection, source, stream)
-        load_id = _scalar(connection, "select nextval(pg_get_serial_sequence('ops.loads', 'load_id'))")
-        tally = rows.Tally()
-        filled = _fill(connection, stream, target, landed, load_id, secret) if source.is_inbox else None
-        if filled is None:
-            _copy_incoming(connection, source, stream, target, landed, load_id, secret, tally)
-            duplicated = _drop_duplicates(connection, stream, target)
-        if filled is not None:
-            tally, duplicated, superseded, retracted = filled, 0, 0, 0
-        elif stream.kind == "dated":
-            superseded, retracted = _replace_days(connection, stream, target, landed, load_id)
-        elif stream.keep_versions:
-            superseded, retracted = _append_versions(connection, stream, target, landed), 0
-        else:
-            superseded, retracted = _upsert(connection, stream, target), 0
-        if source.is_inbox:
-            retracted = replacement.retract(connection, source, stream, landed, load_id, tally.exports)
-        result = LoadResult(
-            load_id=load_id,
-            source=source.name,
-            connection_id=landed.connection_id,
-            stream=stream.name,
-            window=landed.window,
-            rows_read=tally.readable + tally.quarantined,
-            rows_loaded=tally.readable,
-            rows_quarantined=tally.quarantined,
-            rows_retracted=retracted,
-            rows_superseded=superseded,
-            rows_duplicated=duplicated,
-            new_fields=tuple(sorted(tally.new_fields)),
-        )
-        _quarantine(connection, landed, load_id, tally)
-        _record(connection, landed, result, started_at)
-        ledger.note_files(connection, landed, load_id, tally.files)
-        replacement.record(connection, load_id, tally.exports)
-        connection.execute(sql.SQL("drop table {}").format(target.incoming))
-        return result
+        _refuse_other_key(connection, privacy.person_key_secret())
+    create_tables()
 
 
 def create_tables() -> None:
     """Create tables and columns that were declared and never loaded: the marts are built without them, not refused."""
     with ledger.connect("loader") as connection, connection.transaction():
+        connection.execute("select pg_advisory_xact_lock(%s)", (TABLES_LOCK,))
         stored: dict[str, set[str]] = {}
         for table, column in connection.execute(
             "select table_name, column_name from information_schema.columns where table_schema = 'raw'"

@@ -11,7 +11,7 @@ import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cache
@@ -28,6 +28,7 @@ from psycopg.types.json import Jsonb
 
 from funnel import config, ledger, privacy, rows
 from funnel.contract import Source, Stream, raw_table
+from funnel.gate import session
 from funnel.sources import SOURCES
 
 if TYPE_CHECKING:
@@ -56,14 +57,17 @@ class SuiteError(Exception):
 
 @dataclass(frozen=True)
 class Check:
-    """One evaluated expectation. `rows_query` shows the rows it minds; it is for the log and is not stored."""
+    """One expectation and its result. `passed` is None when it was skipped: the source fills none of its columns.
+
+    `rows_query` returns the rows that violate it; it is for the log and is not stored.
+    """
 
     suite: str
     table: str
     column: str | None
     expectation: str
     severity: Severity
-    passed: bool
+    passed: bool | None
     observed: Mapping[str, Any] = field(default_factory=dict)
     unexpected_count: int | None = None
     sample_keys: tuple[str, ...] = ()
@@ -100,11 +104,15 @@ class CheckReport:
 
     @property
     def failures(self) -> list[Check]:
-        return [check for check in self.results if not check.passed and check.severity == "critical"]
+        return [check for check in self.results if check.passed is False and check.severity == "critical"]
 
     @property
     def warnings(self) -> list[Check]:
-        return [check for check in self.results if not check.passed and check.severity == "warning"]
+        return [check for check in self.results if check.passed is False and check.severity == "warning"]
+
+    @property
+    def skipped(self) -> list[Check]:
+        return [check for check in self.results if check.passed is None]
 
     @property
     def passed(self) -> bool:
@@ -112,15 +120,22 @@ class CheckReport:
 
     def text(self) -> str:
         """The report for a log or an alert: critical failures first, then warnings, then what to do."""
-        critical = sum(check.severity == "critical" for check in self.results)
+        asked = [check for check in self.results if check.passed is not None]
+        critical = sum(check.severity == "critical" for check in asked)
+        skipped = f" {len(self.skipped)} ask for columns that nothing fills, and were skipped." if self.skipped else ""
         head = (
             f"{self.subject}: {len(self.failures)} of {critical} critical expectations failed, "
-            f"{len(self.warnings)} of {len(self.results) - critical} warnings."
+            f"{len(self.warnings)} of {len(asked) - critical} warnings.{skipped}"
         )
         told = [*self.failures, *self.warnings]
         more = [f"… and {len(told) - TOLD} more in ops.checks."] if len(told) > TOLD else []
         advice = [] if self.passed else [self.advice]
         return "\n".join([head, *(check.text for check in told[:TOLD]), *more, *advice])
+
+
+def extended(report: CheckReport, checks: Sequence[Check]) -> CheckReport:
+    """The report with the results of further checks."""
+    return replace(report, results=(*report.results, *checks))
 
 
 def require(report: CheckReport) -> None:
@@ -149,6 +164,7 @@ class Batch:
     critical: Sequence["Expectation"] = ()
     warning: Sequence["Expectation"] = ()
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    skipped: Sequence[tuple[Severity, "Expectation"]] = ()
 
     @property
     def expectations(self) -> list[tuple[Severity, "Expectation"]]:
@@ -176,26 +192,18 @@ def mart_suites() -> list[str]:
 
 
 def check_raw(source: str, run_id: str) -> CheckReport:
-    """Judge what one run loaded of a source, and write the judgement to ops.checks.
+    """Check what one run loaded of a source, and write the results to ops.checks.
 
     Looks at the run's rows of ops.loads, at the days it read of dated streams, and at the records it changed of changed
     streams, together with those of deliveries that failed before and were not repaired since: a bad row that the vendor
     sends again unchanged keeps its first load id, and must not pass for being old.
     """
+    declared = SOURCES[source]
     with ledger.connect("loader") as connection:
         loads = _dicts(connection, _RUN_LOADS, {"source": source, "run_id": run_id})
         suspects = [row for row in open_failures(connection) if row["source"] == source]
-    declared = SOURCES[source]
-    judged = suite(f"raw/{source}")
-    # How many bad rows a file may have is for its manifest to say; above that nothing of it was loaded.
-    limit = 1.0 if declared.is_inbox else config.settings().quarantine_limit
-    batches = [_deliveries(loads, [stream.name for stream in declared.streams], limit)]
-    for stream in declared.streams:
-        mine = [load for load in loads if load["stream"] == stream.name]
-        doubtful = [load for load in suspects if load["stream"] == stream.name]
-        batch = _delivered(declared, stream, mine, doubtful, judged)
-        if batch.expectations and (doubtful or any(load["rows_loaded"] for load in mine)):
-            batches.append(batch)
+    streams = [stream.name for stream in declared.streams]
+    batches = _raw_batches(declared, streams, loads, suspects, {})
     with _warehouse("loader") as warehouse:
         results = tuple(check for batch in batches for check in evaluate(warehouse, batch))
     report = CheckReport(
@@ -206,8 +214,75 @@ def check_raw(source: str, run_id: str) -> CheckReport:
         results=results,
     )
     with ledger.connect("loader") as connection:
-        _record(connection, report, source=source, run_id=run_id)
+        record(connection, report, source=source, run_id=run_id)
     return report
+
+
+def check_delivery(
+    connection: psycopg.Connection[Any],
+    source: str,
+    connection_id: str,
+    run_id: str,
+    filled: Mapping[str, frozenset[str]],
+) -> CheckReport:
+    """Check what an open transaction has loaded of one source of an inbox; the results are not written yet.
+
+    `filled` names the columns that the source's files fill, by stream. What speaks of another column is skipped.
+    """
+    declared = SOURCES[source]
+    loads = [
+        load
+        for load in _dicts(connection, _RUN_LOADS, {"source": source, "run_id": run_id})
+        if load["connection_id"] == connection_id
+    ]
+    batches = _raw_batches(declared, sorted({load["stream"] for load in loads}), loads, [], filled)
+    with _warehouse("loader") as warehouse, session.joined(warehouse, connection) as joined:
+        # Its rows are not in raw, so no query there returns them.
+        results = tuple(replace(check, rows_query=None) for batch in batches for check in evaluate(joined, batch))
+    return CheckReport(
+        subject=f"Delivery of {connection_id} in run {run_id}",
+        advice="What to do: nothing of this delivery is loaded; what was accepted before stays, and the other sources "
+        "go on. Correct the file or the manifest: the next run reads them again. If the data are right and the limit "
+        f"is wrong, change it in expectations/raw/{source}.py.",
+        results=results,
+    )
+
+
+def _raw_batches(
+    declared: Source,
+    streams: list[str],
+    loads: list[dict[str, Any]],
+    suspects: list[dict[str, Any]],
+    filled: Mapping[str, frozenset[str]],
+) -> list[Batch]:
+    judged = suite(f"raw/{declared.name}")
+    # How many bad rows a file may have is for its manifest to say; above that nothing of it was loaded.
+    limit = 1.0 if declared.is_inbox else config.settings().quarantine_limit
+    batches = [_deliveries(loads, streams, limit)]
+    for stream in declared.streams:
+        mine = [load for load in loads if load["stream"] == stream.name]
+        doubtful = [load for load in suspects if load["stream"] == stream.name]
+        batch = _delivered(declared, stream, mine, doubtful, judged)
+        if stream.name in filled:
+            batch = _only_filled(batch, filled[stream.name])
+        has_rows = doubtful or any(load["rows_loaded"] for load in mine)
+        if (batch.expectations or batch.skipped) and has_rows:
+            batches.append(batch)
+    return batches
+
+
+def _only_filled(batch: Batch, columns: frozenset[str]) -> Batch:
+    """The batch without expectations of columns that the source does not fill: these are noted as skipped."""
+
+    def asks_for_more(expectation: "Expectation") -> bool:
+        return not set(_columns(expectation)) <= columns
+
+    return replace(
+        batch,
+        critical=[each for each in batch.critical if not asks_for_more(each)],
+        warning=[each for each in batch.warning if not asks_for_more(each)],
+        skipped=[(severity, each) for severity, each in batch.expectations if asks_for_more(each)],
+    )
 
 
 # The newest load of each window of the run: an attempt that was repeated is judged by its repetition.
@@ -302,11 +377,14 @@ _OPEN_FAILURES = """
 with judged_last as (
     select audit.source, audit.run_id, max(audit.checked_at) as checked_at
     from ops.checks as audit
-    where (audit.source, audit.run_id) in (
-        select failed.source, failed.run_id
-        from ops.checks as failed
-        where not failed.passed and failed.severity = 'critical'
-    )
+    where
+        (audit.source, audit.run_id) in (
+            select failed.source, failed.run_id
+            from ops.checks as failed
+            where not failed.passed and failed.severity = 'critical'
+        )
+        -- What was checked before it reached raw never did when it failed.
+        and audit.connection_id is null
     group by audit.source, audit.run_id
 ),
 
@@ -317,6 +395,7 @@ failed_runs as (
     where
         not audit.passed
         and audit.severity = 'critical'
+        and audit.connection_id is null
         and (audit.unexpected_count > 0 or jsonb_exists(audit.observed, 'raised'))
 )
 
@@ -375,7 +454,7 @@ def check_marts(build_id: int) -> CheckReport:
         results=results,
     )
     with ledger.connect("builder") as connection:
-        _record(connection, report, build_id=build_id)
+        record(connection, report, build_id=build_id)
     return report
 
 
@@ -572,7 +651,8 @@ def _warehouse(role: config.Role) -> Iterator["SQLDatasource"]:
         "warehouse",
         connection_string=url.update_query_dict({"options": options}).render_as_string(hide_password=False),
         create_temp_table=True,
-        kwargs={"pool_size": 1, "max_overflow": 0},
+        # Its type of key-value pairs is asked for by each engine anew, and no column has it.
+        kwargs={"pool_size": 1, "max_overflow": 0, "use_native_hstore": False},
     )
     try:
         yield warehouse
@@ -581,7 +661,7 @@ def _warehouse(role: config.Role) -> Iterator["SQLDatasource"]:
 
 
 def evaluate(warehouse: "SQLDatasource", batch: Batch) -> Iterator[Check]:
-    """Evaluate all expectations of a batch; as many checks as expectations, in their order.
+    """Evaluate all expectations of a batch; as many checks as expectations, in their order, the skipped ones first.
 
     An expectation that cannot be evaluated has failed, and so have all of a batch that cannot be read: what was not
     checked is not believed.
@@ -589,6 +669,10 @@ def evaluate(warehouse: "SQLDatasource", batch: Batch) -> Iterator[Check]:
     from great_expectations import ExpectationSuite
     from great_expectations.validator.v1_validator import Validator
 
+    for severity, expectation in batch.skipped:
+        yield _skipped(batch, severity, expectation)
+    if not batch.expectations:
+        return
     # Each new asset makes Great Expectations write its whole configuration anew: those that were judged are left out.
     warehouse.assets.clear()
     asset = warehouse.add_query_asset(f"{batch.suite}:{batch.table}", query=batch.query)
@@ -673,6 +757,18 @@ def _check(batch: Batch, place: int, result: Mapping[str, Any], *, passed: bool 
     )
 
 
+def _skipped(batch: Batch, severity: Severity, expectation: "Expectation") -> Check:
+    return Check(
+        suite=batch.suite,
+        table=batch.table,
+        column=", ".join(_columns(expectation)[:2]) or None,
+        expectation=expectation.description or expectation.expectation_type,
+        severity=severity,
+        passed=None,
+        observed={"type": expectation.expectation_type, "skipped": "the files fill no such column"},
+    )
+
+
 def _columns(expectation: "Expectation") -> list[str]:
     """Columns an expectation speaks of, those of its row condition last."""
     named = [getattr(expectation, name, None) for name in ("column", "column_A", "column_B")]
@@ -741,11 +837,12 @@ def _shortened(text: str) -> str:
 # The ledger --------------------------------------------------------------------------------------------------------
 
 
-def _record(
+def record(
     connection: psycopg.Connection[Any],
     report: CheckReport,
     *,
     source: str | None = None,
+    connection_id: str | None = None,
     run_id: str | None = None,
     build_id: int | None = None,
 ) -> None:
@@ -756,9 +853,9 @@ def _record(
             """
             insert into ops.checks (
                 suite, table_name, column_name, expectation, severity, passed, observed, unexpected_count, sample_keys,
-                source, run_id, build_id, checked_at
+                source, connection_id, run_id, build_id, checked_at
             )
-            values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+            values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
             """,
             [
                 (
@@ -772,6 +869,7 @@ def _record(
                     check.unexpected_count,
                     list(check.sample_keys),
                     source,
+                    connection_id,
                     run_id,
                     build_id,
                     checked_at,
@@ -828,7 +926,8 @@ def build_data_docs(out_dir: Path) -> Path:
         reports: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
         for row in rows:
             if name == f"{row['suite']}:{row['table_name']}":
-                reports.setdefault((row["source"], row["run_id"], row["build_id"], row["checked_at"]), []).append(row)
+                source = row["connection_id"] or row["source"]
+                reports.setdefault((source, row["run_id"], row["build_id"], row["checked_at"]), []).append(row)
         for (source, run_id, build_id, checked_at), checks in reports.items():
             by_description = {each.description: each for each in stated}
             results = [
@@ -928,8 +1027,13 @@ _LATEST_REPORTS = """
 select audit.*
 from ops.checks as audit
 inner join (
-    select source, max(checked_at) as checked_at from ops.checks group by source
-) as latest on audit.source is not distinct from latest.source and audit.checked_at = latest.checked_at
+    select source, connection_id, max(checked_at) as checked_at from ops.checks group by source, connection_id
+) as latest
+    on
+        audit.source is not distinct from latest.source
+        and audit.connection_id is not distinct from latest.connection_id
+        and audit.checked_at = latest.checked_at
+where audit.passed is not null
 order by audit.check_id
 """
 

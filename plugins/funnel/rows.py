@@ -41,8 +41,8 @@ class Unreadable(Exception):
 class Tally:
     """What happened to the rows of one read. `unreadable` holds COPY lines of (key, payload, column, reason).
 
-    Of an inbox, `files` tells what became of each file, `exports` holds the complete ones (`funnel.replacement`), and
-    unreadable rows also say their file and line.
+    Of an inbox, `files` says what became of each file, `columns` which raw columns they fill, `exports` holds the
+    complete ones (`funnel.replacement`), and unreadable rows also say their file and line.
     """
 
     readable: int = 0
@@ -50,6 +50,7 @@ class Tally:
     new_fields: set[str] = field(default_factory=set)
     files: list[dict[str, Any]] = field(default_factory=list)
     exports: list[Any] = field(default_factory=list)
+    columns: set[str] = field(default_factory=set)
     unreadable: IO[str] = field(
         default_factory=lambda: SpooledTemporaryFile(8_000_000, "w+", encoding="utf-8")  # noqa: SIM115 - ends with the tally
     )

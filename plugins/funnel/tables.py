@@ -67,6 +67,7 @@ def lines(
                 sink = pa.BufferOutputStream()
                 arrow_csv.write_csv(pa.record_batch(list(made.values()), names=list(made)), sink, options)
                 tally.readable += batch.num_rows
+                tally.columns.update(made, constants)
                 yield Shape(tuple(made), tuple(constants.items())), sink.getvalue().to_pybytes()
 
 

@@ -10,9 +10,11 @@ from the scheduler, so `python -m funnel.tasks scheduler` spares every task some
 import asyncio
 import importlib
 import logging
+import os
 import sys
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -40,6 +42,8 @@ HEADLINES = {
     "extract": "Extract failed",
     "load": "Load failed",
     "check": "Raw check failed",
+    "accept": "Source held back",
+    "announce": "Announcement failed",
     "list_inbox": "Inbox failed",
     "tell_refusals": "Files refused",
     "wait_for_ingests": "Wait failed",
@@ -49,6 +53,13 @@ HEADLINES = {
 }
 
 REFUSED_MANIFESTS = "refused_manifests"
+RATES = "exchange_rates"
+
+# The sources of an inbox are small and many: no more of them at once than there are cores, whatever their number. One
+# reads while another is accepted.
+INBOX_TASKS = {"max_active_tis_per_dagrun": max(1, (os.cpu_count() or 2) // 2)}
+# A file does not mend itself: what is tried again is a database that was away, or a rate that another source brings.
+INBOX_RETRIES = {"retries": 2, "retry_delay": timedelta(seconds=20), "max_retry_delay": timedelta(minutes=1)}
 
 # Imported before the scheduler forks its tasks. None of our own modules: an edit must reach the next task.
 SLOW_IMPORTS = (
@@ -87,36 +98,56 @@ def extract(source_name: str, connection_id: str) -> list[str]:
 
     Streams that this run has landed since it started are kept: after a quota of hours, only what is missing is asked.
     """
-    from funnel import landing, ledger
     from funnel.sources import SOURCES
 
     source = SOURCES[source_name]
     context = get_current_context()
-    run_id = context["run_id"]
-    started_at = context["dag_run"].start_date
+    if not source.is_inbox:
+        connection = airflow_connection(connection_id)
+        window = window_of(context, source, connection_id)
+        return [_land(source, connection, stream, window, context) for stream in source.streams]
+    with _noted(source_name, connection_id):
+        return _land_files(source, connection_id, context)
+
+
+def _land_files(source: Source, connection_id: str, context: Context) -> list[str]:
+    """The entities that the manifest describes; a manifest that is gone by now is refused as a read would."""
+    from funnel import ledger
+    from funnel.sources import files
+
+    connection = inbox_connection(connection_id)
+    described = files.entities(connection.base_url, connection.extra["filesystem"]).get(connection_id)
     window = window_of(context, source, connection_id)
-    connection = inbox_connection(connection_id) if source.is_inbox else airflow_connection(connection_id)
     landed = []
     for stream in source.streams:
-        if source.is_inbox:
-            connection.extra["known"] = ledger.known_files(source_name, connection_id, stream.name)
-        try:
-            read = landing.newest_read(source_name, connection_id, stream.name, window, run_id)
-        except landing.LandingError:
-            read = None
-        if read is None or started_at is None or read.fetched_at < started_at:
-            try:
-                read = landing.land(source, connection, stream, window, run_id)
-            except rest.QuotaExhausted as exhausted:
-                if exhausted.retry_at is None:
-                    raise
-                log.warning("%s Next try at %s; the slot is free until then.", exhausted, exhausted.retry_at)
-                raise AirflowRescheduleException(exhausted.retry_at) from exhausted
-        log.info(
-            "%s %s to %s: %d bodies, %d bytes", stream.name, window.from_day, window.to_day, len(read.files), read.size
-        )
-        landed.append(read.path)
+        if described is None or stream.name in described:
+            connection.extra["known"] = ledger.known_files(source.name, connection_id, stream.name)
+            landed.append(_land(source, connection, stream, window, context))
     return landed
+
+
+def _land(
+    source: Source, connection: contract.Connection, stream: contract.Stream, window: contract.Window, context: Context
+) -> str:
+    from funnel import landing
+
+    run_id, started_at = context["run_id"], context["dag_run"].start_date
+    try:
+        read = landing.newest_read(source.name, connection.connection_id, stream.name, window, run_id)
+    except landing.LandingError:
+        read = None
+    if read is None or started_at is None or read.fetched_at < started_at:
+        try:
+            read = landing.land(source, connection, stream, window, run_id)
+        except rest.QuotaExhausted as exhausted:
+            if exhausted.retry_at is None:
+                raise
+            log.warning("%s Next try at %s; the slot is free until then.", exhausted, exhausted.retry_at)
+            raise AirflowRescheduleException(exhausted.retry_at) from exhausted
+    log.info(
+        "%s %s to %s: %d bodies, %d bytes", stream.name, window.from_day, window.to_day, len(read.files), read.size
+    )
+    return read.path
 
 
 @task
@@ -139,9 +170,9 @@ def load(landed: list[str]) -> dict[str, int]:
 
 @task
 def list_inbox() -> list[str]:
-    """The sources whose manifests lie in the inbox; each is read as a connection of its own.
+    """The sources whose manifests lie in the inbox, those that bring exchange rates first; each is read by itself.
 
-    A manifest that cannot be used holds nobody back: `tell_refusals` tells why, unless there is no other.
+    A manifest that cannot be used stops no other: `tell_refusals` says why, unless there is no other.
     """
     from funnel.sources import files
 
@@ -153,23 +184,92 @@ def list_inbox() -> list[str]:
     for reason in refused:
         log.error("refused manifest: %s", reason)
     get_current_context()["ti"].xcom_push(REFUSED_MANIFESTS, list(refused))
-    return list(found)
+    described = files.entities(url, filesystem)
+    return sorted(found, key=lambda source: (RATES not in described.get(source, ()), source))
+
+
+@task
+def accept(source_name: str, connection_id: str, landed: list[str]) -> dict[str, int]:
+    """Load what was landed of one source of the inbox and check it, all or nothing; returns the rows by stream."""
+    from funnel import landing
+    from funnel.ingest import acceptance
+    from funnel.quality import GateClosed
+
+    with _noted(source_name, connection_id):
+        try:
+            results = acceptance.accept([landing.read_manifest(path) for path in landed])
+        except acceptance.RateMissing as missing:
+            # Tried again when another source of the inbox may bring the rate in this run.
+            if _others_bring_rates(connection_id):
+                raise
+            raise GateClosed(str(missing)) from None
+    for result in results:
+        log.info("%s", result)
+    return {result.stream: result.rows_loaded for result in results}
+
+
+@contextmanager
+def _noted(source_name: str, connection_id: str) -> Iterator[None]:
+    """Write down why a source of the inbox was not taken in, for `tell_refusals`, and go on failing."""
+    from funnel import ledger
+
+    run_id = get_current_context()["run_id"]
+    try:
+        yield
+    except (AirflowRescheduleException, AirflowSkipException):
+        raise
+    except Exception as error:
+        if type(error).__name__ not in ("GateClosed", "RateMissing"):
+            # An error of a library may quote rows; its text is in the task's log alone.
+            ours = type(error).__module__.startswith("funnel.")
+            reason = str(error) if ours else f"{type(error).__name__}; the log of the task has the whole message"
+            try:
+                with ledger.connect("loader") as connection:
+                    ledger.note_held_back(connection, source_name, connection_id, run_id, reason)
+            except Exception as unreachable:
+                log.warning("The reason could not be written down: %s", unreachable)
+        raise
+
+
+def _others_bring_rates(connection_id: str) -> bool:
+    from funnel.sources import files
+
+    return any(RATES in brought for source, brought in files.entities(*_inbox()).items() if source != connection_id)
+
+
+@task(trigger_rule="all_done_min_one_success")
+def announce(source_name: str) -> None:
+    """Emit the asset once for all that was accepted: builds go on without what was held back."""
+    log.info("%s: what was accepted of the inbox may be built", source_name)
 
 
 @task(trigger_rule="all_done")
 def tell_refusals(source_name: str) -> None:
-    """Fail when manifests or files were refused in this run, with the reasons: what was accepted goes on without."""
+    """Fail when manifests, files or sources were held back in this run, with the reasons: the rest goes on without."""
     from funnel import ledger
 
     context = get_current_context()
-    manifests = context["ti"].xcom_pull(task_ids="list_inbox", key=REFUSED_MANIFESTS) or []
-    refused = [*manifests, *ledger.refused_files(source_name, context["run_id"])]
+    ti, run_id = context["ti"], context["run_id"]
+    manifests = ti.xcom_pull(task_ids="list_inbox", key=REFUSED_MANIFESTS) or []
+    held_back = ledger.held_back(source_name, run_id)
+    accepted = ledger.accepted_connections(source_name, run_id)
+    for each in ti.xcom_pull(task_ids="list_inbox", key="return_value") or []:
+        if each not in accepted:
+            held_back.setdefault(each, "its task ended without a result; the task's log says why")
+    refused = [
+        *manifests,
+        *ledger.refused_files(source_name, run_id),
+        *(
+            f"{connection_id} is held back, what was accepted of it before stays: {reason}"
+            for connection_id, reason in sorted(held_back.items())
+        ),
+    ]
     if refused:
         raise FilesRefused("\n".join(refused))
 
 
 class FilesRefused(Exception):
-    """Manifests or files of an inbox were refused whole. The message names each, with the first ten reasons."""
+    """Manifests, files or sources of an inbox were held back. The message names each, with its reasons."""
 
 
 @task
@@ -382,6 +482,16 @@ def __getattr__(name: str) -> Any:
 # --- failures ------------------------------------------------------------------------------------------------------
 
 
+SAME_AGAIN = ("GateClosed", "BuildFailed", "ManifestError", "FilesRefused", "LoadError")
+
+
+def _errors_of_rows() -> tuple[type[Exception], ...]:
+    """What PostgreSQL refuses whenever it is asked; a server that is away or a lock that is taken is not among it."""
+    import psycopg
+
+    return psycopg.DataError, psycopg.IntegrityError, psycopg.ProgrammingError
+
+
 class FailureRetryPolicy(RetryPolicy):
     """What a failure asks for, by its class; anything unknown is retried as the DAG says."""
 
@@ -391,7 +501,7 @@ class FailureRetryPolicy(RetryPolicy):
         """Fail at once where only a person or other data can help; wait as long as a vendor says."""
         if isinstance(exception, (rest.DeadToken, rest.Refused, config.ConfigurationError)):
             return RetryDecision.fail(reason=str(exception))
-        if type(exception).__name__ in ("GateClosed", "BuildFailed", "ManifestError", "FilesRefused"):
+        if type(exception).__name__ in SAME_AGAIN or isinstance(exception, _errors_of_rows()):
             return RetryDecision.fail(reason="the same rows would fail the same way again")
         if isinstance(exception, rest.VendorError) and exception.wait_seconds:
             return RetryDecision.retry(delay=timedelta(seconds=exception.wait_seconds), reason=str(exception))

@@ -80,20 +80,31 @@ def test_an_ingest_extracts_loads_and_checks_in_this_order(dags: dict[str, Any])
 
 def test_the_inbox_is_looked_at_first_and_refusals_are_told_last(dags: dict[str, Any]) -> None:
     dag = dags["ingest__files"]
-    order = [task.task_id for task in dag.topological_sort()]
-    assert order == ["list_inbox", "take_in.extract", "take_in.load", "check", "tell_refusals"]
-    assert dag.get_task("tell_refusals").trigger_rule == "all_done", "refusals are told whatever the check says"
-    assert dag.get_task("check").trigger_rule == "all_success"
+    order = {task.task_id: task.upstream_task_ids for task in dag.tasks}
+    assert order == {
+        "list_inbox": set(),
+        "take_in.extract": {"list_inbox"},
+        "take_in.accept": {"list_inbox", "take_in.extract"},
+        "announce": {"take_in.accept"},
+        "tell_refusals": {"take_in.accept"},
+    }
+    assert dag.get_task("tell_refusals").trigger_rule == "all_done", "refusals are told whatever was accepted"
+    assert dag.get_task("announce").trigger_rule == "all_done_min_one_success", "one source is enough for a build"
 
 
-def test_only_the_check_emits_the_sources_asset(dags: dict[str, Any]) -> None:
-    for name in SOURCES:
+def test_many_sources_of_an_inbox_start_few_processes(dags: dict[str, Any]) -> None:
+    tasks = [dags["ingest__files"].get_task(f"take_in.{name}") for name in ("extract", "accept")]
+    assert sum(task.max_active_tis_per_dagrun for task in tasks) <= max(2, os.cpu_count() or 1)
+
+
+def test_only_what_was_checked_emits_the_sources_asset(dags: dict[str, Any]) -> None:
+    for name, source in SOURCES.items():
         emitted = {
             task.task_id: [outlet.name for outlet in task.outlets]
             for task in dags[f"ingest__{name}"].tasks
             if task.outlets
         }
-        assert emitted == {"check": [f"raw/{name}"]}
+        assert emitted == {"announce" if source.is_inbox else "check": [f"raw/{name}"]}
 
 
 def test_any_source_alone_triggers_the_build_which_is_alone(dags: dict[str, Any]) -> None:

@@ -12,8 +12,9 @@ import psycopg
 
 from funnel import config, landing, ledger, load, publish, quality, transform
 from funnel.contract import Connection, Window
+from funnel.ingest import acceptance
 from funnel.load import LoadResult
-from funnel.sources import SOURCES
+from funnel.sources import SOURCES, files
 from sandbox import planning, process, retailing
 from sandbox.process import Handle
 
@@ -43,7 +44,14 @@ class Pipeline:
 
     def take_in(self, manifest_source: str, inbox: Path, day: date, now: datetime) -> list[LoadResult]:
         """Load and check the files that one manifest of an inbox describes."""
-        return self._ingest("files", Connection(manifest_source, str(inbox), extra={}), day, day, now)
+        source, connection = SOURCES["files"], Connection(manifest_source, str(inbox), extra={})
+        window = Window(day, day + timedelta(days=1), until_now=day + timedelta(days=1) >= now.date())
+        run_id = f"manual__{day}_{now:%Y%m%dT%H%M%S}"
+        described = files.entities(str(inbox))[manifest_source]
+        streams = [stream for stream in source.streams if stream.name in described]
+        results = acceptance.accept([landing.land(source, connection, each, window, run_id, now) for each in streams])
+        self.loads += results
+        return results
 
     def _ingest(
         self, source_name: str, connection: Connection, first: date, last: date, now: datetime

@@ -154,6 +154,14 @@ def connections(url: str, filesystem: Any = None) -> tuple[tuple[str, ...], tupl
     return tuple(sorted(manifest.source for manifest in found)), refused
 
 
+def entities(url: str, filesystem: Any = None) -> dict[str, frozenset[str]]:
+    """The entities that each usable manifest of the inbox describes, by its source."""
+    from funnel.inbox import folder as inbox
+
+    found, _ = inbox.find_manifests(inbox.open_folder(url, filesystem), VENDORS)
+    return {one.source: frozenset(stream.name for stream in STREAMS if any(one.of(stream.name))) for one in found}
+
+
 SOURCE = Source(
     name="files",
     streams=STREAMS,

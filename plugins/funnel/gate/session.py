@@ -1,0 +1,63 @@
+"""Great Expectations inside a transaction of ours: it checks rows that no other session can see yet.
+
+Great Expectations opens its connections through SQLAlchemy. Here SQLAlchemy is given the session that has loaded the
+rows, and its commits and rollbacks become savepoints of that session: the transaction is ended by its owner alone.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+
+if TYPE_CHECKING:
+    from great_expectations.datasource.fluent import SQLDatasource
+
+_SAVEPOINT = "gate"
+
+
+class _Joined:
+    """A psycopg connection as SQLAlchemy sees it, without the right to end its transaction."""
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self.__dict__["connection"] = connection
+        connection.execute(f"savepoint {_SAVEPOINT}")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.connection, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self.connection, name, value)
+
+    def commit(self) -> None:
+        self.connection.execute(f"release savepoint {_SAVEPOINT}")
+        self.connection.execute(f"savepoint {_SAVEPOINT}")
+
+    def rollback(self) -> None:
+        self.connection.execute(f"rollback to savepoint {_SAVEPOINT}")
+
+    def close(self) -> None:
+        """The session is not ours to close."""
+
+
+@contextmanager
+def joined(warehouse: "SQLDatasource", connection: psycopg.Connection[Any]) -> Iterator["SQLDatasource"]:
+    """The data source of Great Expectations, reading through an open transaction until the block ends."""
+    from sqlalchemy import event
+
+    session = _Joined(connection)
+
+    def connect(*_: Any) -> _Joined:
+        return session
+
+    # One engine counts and describes, the other runs expectations; what they opened before they close.
+    engines = [warehouse.get_engine(), warehouse.get_execution_engine().engine]
+    for engine in engines:
+        engine.dispose()
+        event.listen(engine, "do_connect", connect)
+    try:
+        yield warehouse
+    finally:
+        for engine in engines:
+            engine.dispose()
+            event.remove(engine, "do_connect", connect)
