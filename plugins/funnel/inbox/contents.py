@@ -16,10 +16,14 @@ NOTHING = frozenset(
 
 @dataclass(frozen=True)
 class Column:
-    """The cells of one column, as far as they were looked at, in order; empty ones are empty texts."""
+    """The cells of one column, as far as they were looked at, in order; empty ones are empty texts.
+
+    `further` are different cells that stand below, of columns that hold few.
+    """
 
     header: str
     cells: tuple[str, ...]
+    further: tuple[str, ...] = ()
 
     @cached_property
     def filled(self) -> tuple[str, ...]:
@@ -27,7 +31,8 @@ class Column:
 
     @cached_property
     def distinct(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(self.filled))
+        further = (cell for cell in self.further if cell and cell not in NOTHING)
+        return tuple(dict.fromkeys((*self.filled, *further)))
 
     @property
     def is_empty(self) -> bool:

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import IO, Any
 
+import pyarrow.compute as pc
+
 from funnel.inbox import folder as inbox
 from funnel.inbox import recognition, separated
 from funnel.inbox.blocks import TYPED, Refused
@@ -19,8 +21,11 @@ from funnel.inbox.headers import WITHIN, clean_headers
 from funnel.inbox.manifest import FORMATS
 
 ROWS = 20_000
+# Of columns with so few different cells all of a file is looked at.
+FEW = 60
 HEADER_BYTES = 32 << 10
 WORKBOOKS = ("xlsx", "xlsm")
+INTERCHANGES = ("x12", "edi", "852")
 TYPED_FILES = ("parquet", "jsonl", "ndjson")
 
 
@@ -84,7 +89,10 @@ def _tables(source: IO[bytes], path: str, kind: str) -> Iterator[Table]:
         yield from _sheets(source, path, kind)
     elif kind in TYPED_FILES:
         yield from _typed(source, path, kind)
-    elif kind not in ("x12", "edi", "852"):
+    elif kind in INTERCHANGES:
+        # It names its columns by itself.
+        yield Table(path, kind, None, 0, "", (), 0)
+    else:
         yield from _text(source, path, kind)
 
 
@@ -167,12 +175,25 @@ def _table(
 ) -> Iterator[Table]:
     cells: dict[str, list[str]] = {name: [] for name in headers}
     rows = 0
+    few: dict[str, dict[str, None]] | None = None
     for block in blocks:
-        for name, column in block.columns.items():
-            cells[name] += [(cell or "").replace(TYPED, "").strip() for cell in column.to_pylist()]
         rows += len(block.lines)
-        if rows >= ROWS:
-            break
+        if few is None:
+            for name, column in block.columns.items():
+                cells[name] += [_plain(cell) for cell in column.to_pylist()]
+            if rows >= ROWS:
+                few = {name: {} for name, found in cells.items() if len(set(found)) <= FEW}
+            continue
+        # A stage may come far down.
+        for name, seen in few.items():
+            if len(seen) <= FEW:
+                seen |= dict.fromkeys(map(_plain, pc.unique(block.columns[name]).to_pylist()))
     if rows:
-        columns = tuple(Column(name, tuple(cells[name])) for name in dict.fromkeys(headers))
+        columns = tuple(
+            Column(name, tuple(cells[name]), tuple((few or {}).get(name, ()))) for name in dict.fromkeys(headers)
+        )
         yield Table(path, kind, sheet, header, above, columns, rows)
+
+
+def _plain(cell: str | None) -> str:
+    return (cell or "").replace(TYPED, "").strip()

@@ -36,7 +36,8 @@ def _stream(stream: Proposed) -> list[str]:
     lines += [f"    # {_one_line(note)}" for note in stream.notes]
     lines.append(_line(4, "path", Noted(stream.path)))
     lines += [_line(4, name, stream.settings[name]) for name in _FIRST if name in stream.settings]
-    lines.append("    columns:")
+    if stream.columns:
+        lines.append("    columns:")
     lines += [_line(6, name, _literal(noted)) for name, noted in stream.columns.items()]
     maps = {name: words for name, words in stream.maps.items() if words}
     if maps:

@@ -4,19 +4,25 @@ What is proposed is read with at once, by the functions of every load, so that a
 overwritten and nothing is loaded. Cells are shown on the terminal of the files' owner only.
 """
 
+import math
 import os
 import re
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from funnel.inbox import exploration, intake, manifest, manifest_text, proposal
 from funnel.inbox import folder as inbox
 from funnel.inbox.blocks import Refused
+from funnel.inbox.derivation import Noted
 from funnel.inbox.folder import Folder
 from funnel.inbox.manifest import ManifestError
 
 FIRST_ROWS = 3
+# Footers of a file are fewer than its records.
+LARGEST_SHARE = 0.4
 FIRST_BAD_ROWS = 3
 LONGEST_CELL = 40
 Tell = Callable[[str], None]
@@ -53,6 +59,7 @@ def make(directory: str, reserved: frozenset[str], reporting_currency: str, tell
     while target.exists():
         source = f"{source}_2"
         target = path / f"{source}.yml"
+    _allow_footers(folder, proposed, source)
     text = manifest_text.written(proposed, source)
     made = manifest.parse(text.encode(), target.name)
     with target.open("x", encoding="utf-8") as file:
@@ -64,6 +71,26 @@ def make(directory: str, reserved: frozenset[str], reporting_currency: str, tell
         code = proposed.currency.value
         tell(f"\nmarts are in {reporting_currency}: with REPORTING_CURRENCY={code} nothing is converted")
     return fine and not seen.unread and not proposed.unknown
+
+
+def _allow_footers(folder: Folder, proposed: proposal.Proposal, source: str) -> None:
+    """State a larger share of bad rows where all of a file's bad rows are lines below its records."""
+    made = manifest.parse(manifest_text.written(proposed, source).encode(), source)
+    for stream, spec in zip(proposed.streams, made.streams, strict=True):
+        needed, below = 0.0, 0
+        for info in inbox.files_of(folder, made, spec):
+            outcome = intake.Outcome(info.path, spec.entity.name, "", info.size, info.modified_at)
+            with inbox.fetched(folder, info) as file, suppress(Refused):
+                with intake.take(file, replace(spec, bad_share=1.0), outcome) as taken:
+                    bad = [row.line for row in taken.bad]
+                if not bad or outcome.rows_quarantined <= spec.bad_share * outcome.rows_read:
+                    continue
+                needed = max(needed, outcome.rows_quarantined / outcome.rows_read)
+                below += len(bad) if min(bad) > outcome.rows_loaded else -len(bad)
+        if 0 < needed < LARGEST_SHARE and below > 0:
+            share = math.ceil(needed * 110) / 100
+            note = f"{below} lines below the records are quarantined; a share of 0.05 would refuse the file"
+            stream.settings["bad_rows"] = Noted(share, note)
 
 
 def _nothing(directory: str, has_files: bool, manifests: list[str]) -> str:

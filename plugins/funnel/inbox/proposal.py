@@ -16,7 +16,7 @@ from typing import Any
 from funnel.inbox import derivation, links, recognition, vocabulary
 from funnel.inbox.contents import NOTHING, Column
 from funnel.inbox.derivation import Noted, Proposed
-from funnel.inbox.exploration import Table
+from funnel.inbox.exploration import INTERCHANGES, Table
 from funnel.inbox.recognition import Recognised
 
 # What a file of one entity may say of another on the side: the field that both share is the key there.
@@ -40,6 +40,7 @@ def propose(tables: list[Table], reporting_currency: str, names: Iterable[str]) 
         groups.setdefault((table.kind, table.headers), []).append(table)
     unknown: dict[str, str] = {}
     chosen: list[tuple[list[Table], Table, Recognised]] = []
+    interchanges = [groups.pop(key) for key in list(groups) if key[0] in INTERCHANGES]
     for members in groups.values():
         merged = _merged(members)
         likely = recognition.recognise(merged.columns, _names(members))
@@ -56,6 +57,7 @@ def propose(tables: list[Table], reporting_currency: str, names: Iterable[str]) 
     links.link(made)
     _note_orders(made)
     streams = [_finished(stream, merged, order) for stream, merged in made]
+    streams += [_interchange(members, list(names)) for members in interchanges]
     currency = _currency(streams, reporting_currency)
     return Proposal(streams, unknown, currency, _timezone(tables))
 
@@ -66,6 +68,12 @@ def _note_orders(made: list[tuple[Proposed, Table]]) -> None:
         for stream, _ in made:
             if stream.entity == "orders":
                 stream.notes.append("unsure: no file holds the lines of these orders, so they have no revenue")
+
+
+def _interchange(members: list[Table], names: list[str]) -> Proposed:
+    """An X12 852 is read without columns."""
+    path = _glob(sorted({table.path for table in members}), names)
+    return Proposed("sell_through", path, members, {}, notes=["X12 852: stores, products, pieces sold and on hand"])
 
 
 def _parts(members: list[Table], one: Recognised) -> list[list[Table]]:
@@ -112,7 +120,11 @@ def _merged(members: list[Table]) -> Table:
     """The tables of one header as one: what one of them leaves open another may settle."""
     first = members[0]
     columns = tuple(
-        Column(header, tuple(cell for table in members for cell in table.column(header).cells))
+        Column(
+            header,
+            tuple(cell for table in members for cell in table.column(header).cells),
+            tuple(cell for table in members for cell in table.column(header).further),
+        )
         for header in first.headers
     )
     return replace(first, columns=columns, rows=sum(table.rows for table in members))
@@ -234,7 +246,8 @@ def _patterns(paths: list[str]) -> list[str]:
     """Candidates, the most general first: digits of a date are another's next month."""
     first = glob.escape(paths[0])
     found = []
-    dated = re.sub(r"(?:[-_ .]?\(?\d+\)?)*\d{2,}(?:[-_ .]?\d+)*(?:[-_ ]?\(\d+\))?", "*", first)
+    stem, dot, extension = first.rpartition(".")
+    dated = re.sub(r"(?:[-_ .]?\(?\d+\)?)*\d{2,}(?:[-_ .]?\d+)*(?:[-_ ]?\(\d+\))?", "*", stem) + dot + extension
     if dated != first and all(fnmatch.fnmatchcase(path, dated) for path in paths):
         found.append(re.sub(r"\*[-_ .]*\*+", "*", dated))
     if len(paths) > 1:
