@@ -24,7 +24,7 @@ help: ## this list
 
 # --- running -----------------------------------------------------------------------------------------------------
 
-.PHONY: new-source record demo dashboards files new-manifest inbox-check up down status dsn ingest build publish rollback replay airflow env docs metrics
+.PHONY: new-source record demo dashboards files new-manifest inbox-check withdraw up down status dsn ingest build publish rollback replay airflow env docs metrics
 demo: $(VENV)/.runtime $(SUPERSET)/.wanted ## install, start, load 90 days, build, audit, publish and print the funnel
 	$(FUNNEL) demo
 
@@ -55,6 +55,9 @@ dsn: $(VENV)/.runtime ## the warehouse's URL: make -s dsn ROLE=bi_reader (or pip
 ingest: $(VENV)/.runtime ## load days of a source: make ingest SOURCE=google_ads FROM=2026-08-01 TO=2026-08-31
 	$(FUNNEL) ingest $(or $(SOURCE),$(error SOURCE= is missing, for example SOURCE=google_ads)) \
 		$(or $(FROM),$(error FROM= is missing, for example FROM=2026-08-01)) $(TO)
+
+withdraw: $(VENV)/.runtime ## remove the rows of a source whose folder was taken out of the inbox: make withdraw SOURCE=acme_crm (YES=1: without a question)
+	$(FUNNEL) withdraw $(or $(SOURCE),$(error SOURCE= is missing, for example SOURCE=acme_crm)) $(if $(YES),--yes)
 
 build: $(VENV)/.runtime ## build and audit the marts, unpublished; FULL=1 from all of raw
 	$(FUNNEL) build $(if $(FULL),--full)

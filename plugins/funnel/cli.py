@@ -128,6 +128,12 @@ def _files(chosen: argparse.Namespace) -> int:
     return drops.run(chosen.folder)
 
 
+def _withdraw(chosen: argparse.Namespace) -> int:
+    from funnel import drops
+
+    return drops.withdraw(chosen.source, is_confirmed=chosen.yes)
+
+
 def _build(chosen: argparse.Namespace) -> None:
     from funnel import quality, transform
 
@@ -267,6 +273,9 @@ def _parser() -> argparse.ArgumentParser:
         "files", _files, "take in all manifests of a folder through Airflow, build, publish and print the funnel"
     )
     files.add_argument("folder", help="local folder or URL")
+    withdraw = add("withdraw", _withdraw, "remove the rows of a source whose folder was taken out of the inbox")
+    withdraw.add_argument("source", help="the manifest's `source`")
+    withdraw.add_argument("--yes", action="store_true", help="without being asked")
     build = add("build", _build, "build and audit the marts, without publishing them")
     build.add_argument("--full", action="store_true", help="from all of raw, not only from what was loaded since")
     publish = add("publish", _publish, "publish an audited build")

@@ -64,6 +64,53 @@ def run(inbox: str) -> int:
     return 1 if refused_manifests or ledger.refused_files("files", run_id) else 0
 
 
+def withdraw(source: str, *, is_confirmed: bool = False) -> int:
+    """Remove the rows of a source whose folder was taken away, after they were counted and the owner has agreed."""
+    from funnel.ingest import withdrawal
+
+    if manifest := _manifest_in_inbox(source):
+        raise withdrawal.WithdrawalRefused(
+            f"The inbox still holds {manifest}, which the next run would load again. "
+            f"Take it out of {config.settings().inbox}, then run make withdraw SOURCE={source} again."
+        )
+    counted = withdrawal.count(source)
+    print(f"Rows of {source} in the warehouse")
+    for entity, rows in counted.items():
+        print(f"  {entity:20} {rows:>12,}")
+    if not is_confirmed and not _agrees(f"Remove these rows of {source}? [y/N] "):
+        print("Nothing was removed. Without a question: make withdraw SOURCE=… YES=1")
+        return 1
+    removed = withdrawal.withdraw(source)
+    print(
+        f"{sum(removed.values()):,} rows of {source} are removed. The next build drops them from the marts: "
+        "make files, or trigger build_funnel, or make build and make publish. What was published stays in bi_history."
+    )
+    return 0
+
+
+def _manifest_in_inbox(source: str) -> str | None:
+    """The manifest in the inbox that describes a source; None without one, and for an inbox on another machine."""
+    from funnel.inbox import folder
+    from funnel.inbox.manifest import ManifestError
+    from funnel.sources import files
+
+    inbox = config.settings().inbox
+    if folder.is_remote(inbox):
+        return None
+    try:
+        found, _ = folder.find_manifests(folder.open_folder(inbox), files.VENDORS)
+    except ManifestError:
+        return None
+    return next((one.path for one in found if one.source == source), None)
+
+
+def _agrees(question: str) -> bool:
+    try:
+        return input(question).strip().lower() in ("y", "yes")
+    except EOFError:
+        return False
+
+
 def _keep_inbox(url: str) -> None:
     """What Airflow's processes are started with; a home remembers its inbox for `make up`."""
     if config.keep_inbox(url) and services.process("scheduler"):

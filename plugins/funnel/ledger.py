@@ -379,13 +379,15 @@ def open_build(connection: psycopg.Connection[Any], project_fingerprint: str, *,
         connection.execute("select source, min(last_day_complete) from ops.sources group by source").fetchall()
     )
     complete = [day for day in last_days.values() if day is not None]
-    if not complete:
+    if not complete and not published:
         raise LedgerError("There is nothing to build from: no checked load is recorded. Ingest a source first.")
-    newest = max(complete)
-    late = sorted(source for source, day in last_days.items() if day is None or day < newest)
-    as_of = datetime.combine(newest + timedelta(days=1), time(), ZoneInfo(chosen.reporting_timezone)).astimezone(UTC)
-    if published and published["as_of"] > as_of:
-        as_of = published["as_of"]
+    moments = [published["as_of"]] if published else []
+    if complete:
+        after = max(complete) + timedelta(days=1)
+        moments.append(datetime.combine(after, time(), ZoneInfo(chosen.reporting_timezone)).astimezone(UTC))
+    late = sorted(source for source, day in last_days.items() if day is None or day < max(complete))
+    # Without any source, when the last one was withdrawn, it stays where it was published.
+    as_of = max(moments)
     through_load_id = connection.execute("select coalesce(max(load_id), 0) from ops.loads").fetchone()[0]  # type: ignore[index]
     configured = [*sorted(last_days), *_filed_entities(connection)]
     full = full or published is None or _needs_full_build(connection, published, project_fingerprint, configured)

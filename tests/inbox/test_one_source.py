@@ -9,9 +9,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from funnel import config, landing, ledger, quality
+from funnel import config, drops, landing, ledger, quality
 from funnel.contract import Connection, Window
-from funnel.ingest import acceptance
+from funnel.ingest import acceptance, withdrawal
 from funnel.sources import SOURCES, files
 
 FILES = SOURCES["files"]
@@ -190,3 +190,39 @@ def test_money_in_the_reporting_currency_or_of_nothing_needs_no_rate(inbox: Inbo
     deals = header + "D1,opportunity,1999-01-05,100,USD\nD2,lost,2026-01-05,,XAF\n"
     inbox.write("acme", MANIFEST, deals=deals, leads=LEADS)
     assert inbox.take("acme")["opportunities"] == 2
+
+
+# Withdrawal ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_withdrawn_source_leaves_raw_and_is_read_again_when_it_returns(inbox: Inbox) -> None:
+    for source in ("acme", "other"):
+        inbox.write(source, MANIFEST, deals=GOOD, leads=LEADS)
+        inbox.take(source)
+    assert withdrawal.count("acme") == {"leads": 1, "opportunities": 20}
+    assert withdrawal.withdraw("acme") == {"leads": 1, "opportunities": 20}
+    assert rows() == {"other": (20, 2000)}
+    assert ledger.has_unpublished_loads()
+    assert withdrawal.sources() == ["other"], "nothing waits for a source that was withdrawn"
+    with pytest.raises(withdrawal.WithdrawalRefused, match="Loaded are: other"):
+        withdrawal.withdraw("acme")
+    assert inbox.take("acme") == {"leads": 1, "opportunities": 20}
+    assert rows()["acme"] == (20, 2000)
+
+
+def test_a_source_is_withdrawn_only_when_its_manifest_is_gone_and_its_owner_agrees(
+    inbox: Inbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FUNNEL_INBOX", str(inbox.folder))
+    inbox.write("acme", MANIFEST, deals=GOOD, leads=LEADS)
+    inbox.take("acme")
+    with pytest.raises(withdrawal.WithdrawalRefused, match=r"still holds acme/manifest\.yml"):
+        drops.withdraw("acme", is_confirmed=True)
+    (inbox.folder / "acme" / "manifest.yml").unlink()
+    monkeypatch.setattr("builtins.input", lambda question: "n")
+    assert drops.withdraw("acme") == 1
+    assert rows() == {"acme": (20, 2000)}, "who does not agree loses nothing"
+    monkeypatch.setattr("builtins.input", lambda question: "y")
+    assert drops.withdraw("acme") == 0
+    assert "opportunities                  20" in capsys.readouterr().out
+    assert rows() == {}

@@ -1,0 +1,65 @@
+"""Withdrawal: a source of the inbox whose folder was taken away leaves `raw`, and with the next build the marts.
+
+What was published of it stays in `bi_history`. Its files are forgotten: if the folder returns, they are read again.
+"""
+
+import psycopg
+from psycopg import sql
+
+from funnel import ledger, removals
+from funnel.contract import raw_table
+from funnel.sources import SOURCES
+
+FILES = SOURCES["files"]
+
+
+class WithdrawalRefused(Exception):
+    """A source cannot be withdrawn as asked. The message says why and what to do."""
+
+
+def sources() -> list[str]:
+    """The sources of the inbox that were ever accepted and not withdrawn since."""
+    query = "select connection_id from ops.sources where source = %s order by connection_id"
+    with ledger.connect("loader") as connection:
+        return [source for (source,) in connection.execute(query, (FILES.name,))]
+
+
+def count(source: str) -> dict[str, int]:
+    """How many rows of each entity a withdrawal would remove. Raises WithdrawalRefused for an unknown source."""
+    known = sources()
+    if source not in known:
+        raise WithdrawalRefused(
+            f"No source {source!r} was loaded from an inbox. Loaded are: {', '.join(known) or 'none'}."
+        )
+    with ledger.connect("loader") as connection:
+        counted = {stream.name: removals.count_rows(connection, FILES, stream, source) for stream in FILES.streams}
+    return {entity: rows for entity, rows in counted.items() if rows}
+
+
+def withdraw(source: str) -> dict[str, int]:
+    """Remove a source's rows in one transaction; returns how many of each entity. The next build is a full one."""
+    count(source)
+    removed = {}
+    with ledger.connect("loader") as connection, connection.transaction():
+        connection.execute("select pg_advisory_xact_lock_shared(%s)", (ledger.BUILD_LOCK,))
+        for stream in FILES.streams:
+            name = raw_table(FILES, stream)
+            connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", (name,))
+            rows = removals.remove_rows(connection, FILES, stream, source, "withdrawal")
+            if rows:
+                removed[stream.name] = rows
+        _forget(connection, source)
+    return removed
+
+
+def _forget(connection: psycopg.Connection[tuple[object, ...]], source: str) -> None:
+    """Its files count as never loaded, its bad rows are gone, and it is not waited for."""
+    which = {"source": FILES.name, "connection_id": source}
+    of_source = "source = %(source)s and connection_id = %(connection_id)s"
+    for statement in (
+        "delete from raw.quarantine where quarantine_id in (select quarantine_id from ops.quarantine where {})",
+        "update ops.quarantine set replayed_at = clock_timestamp() where replayed_at is null and {}",
+        "update ops.files set status = 'withdrawn' where status <> 'withdrawn' and {}",
+        "delete from ops.sources where {}",
+    ):
+        connection.execute(sql.SQL(statement).format(sql.SQL(of_source)), which)
