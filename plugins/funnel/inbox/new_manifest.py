@@ -45,6 +45,7 @@ def make(directory: str, reserved: frozenset[str], reporting_currency: str, tell
         raise ManifestError(_nothing(directory, bool(every), [one.path for one in found]))
     seen = exploration.explore(folder, infos)
     proposed = proposal.propose(seen.tables, reporting_currency, [info.path for info in every])
+    _leave_out(proposed)
     for name, reason in seen.unread.items():
         tell(f"not read: {name}: {reason}")
     for name, headers in proposed.unknown.items():
@@ -71,6 +72,16 @@ def make(directory: str, reserved: frozenset[str], reporting_currency: str, tell
         code = proposed.currency.value
         tell(f"\nmarts are in {reporting_currency}: with REPORTING_CURRENCY={code} nothing is converted")
     return fine and not seen.unread and not proposed.unknown
+
+
+def _leave_out(proposed: proposal.Proposal) -> None:
+    """Take out the streams that no manifest can hold: one of them must not hide the others."""
+    for stream in list(proposed.streams):
+        try:
+            manifest.parse(manifest_text.written(replace(proposed, streams=[stream]), "one").encode(), stream.path)
+        except ManifestError as error:
+            proposed.streams.remove(stream)
+            proposed.unknown |= {table.path: f"looks like {stream.entity}, but {error}" for table in stream.tables}
 
 
 def _allow_footers(folder: Folder, proposed: proposal.Proposal, source: str) -> None:

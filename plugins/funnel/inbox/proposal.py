@@ -248,7 +248,11 @@ def _patterns(paths: list[str]) -> list[str]:
     found = []
     stem, dot, extension = first.rpartition(".")
     dated = re.sub(r"(?:[-_ .]?\(?\d+\)?)*\d{2,}(?:[-_ .]?\d+)*(?:[-_ ]?\(\d+\))?", "*", stem) + dot + extension
-    if dated != first and all(fnmatch.fnmatchcase(path, dated) for path in paths):
+    if (
+        re.search("[A-Za-z]", dated.rpartition(".")[0])
+        and dated != first
+        and all(fnmatch.fnmatchcase(path, dated) for path in paths)
+    ):
         found.append(re.sub(r"\*[-_ .]*\*+", "*", dated))
     if len(paths) > 1:
         found.append(_common(paths))
