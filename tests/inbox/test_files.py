@@ -257,7 +257,7 @@ def test_a_file_that_vanishes_between_list_and_read_is_an_error_that_passes(
     warehouse: str, inbox: Path, take: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from funnel.inbox import folder
-    from funnel.inbox.intake import Vanished
+    from funnel.inbox.layout import Vanished
 
     (inbox / "deals.csv").write_text(HEADER + "1,W,10,2026-01-02\n")
     listed = folder.files_of

@@ -6,6 +6,11 @@ separated     CSV and TSV: encoding, dialect, lines
 spreadsheets  XLSX, Parquet and JSON lines
 x12           EDI 852, product activity
 values        cells: numbers, dates and texts as people write them
+headers       which line names the columns
+mapping       which of a file's columns are which of ours
+reading       how its numbers and dates are written
+conversion    blocks of cells → typed rows and bad rows
+repeats       rows of one key
 intake        one file from its bytes to blocks of rows, or its refusal
 report        what would load, for `make inbox-check`
 """

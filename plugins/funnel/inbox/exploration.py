@@ -97,7 +97,7 @@ def _tables(source: IO[bytes], path: str, kind: str) -> Iterator[Table]:
 
 
 def _text(source: IO[bytes], path: str, kind: str) -> Iterator[Table]:
-    from funnel.inbox.intake import opened
+    from funnel.inbox.layout import opened
 
     with opened(source, path) as file:
         sample = file.read(HEADER_BYTES)
@@ -128,7 +128,7 @@ def _holds_cells(headers: tuple[str, ...]) -> bool:
 
 def _sheets(source: IO[bytes], path: str, kind: str) -> Iterator[Table]:
     from funnel.inbox import spreadsheets
-    from funnel.inbox.intake import opened
+    from funnel.inbox.layout import opened
 
     with opened(source, path) as file:
         book = spreadsheets._open(file)
@@ -160,7 +160,7 @@ def _sheets(source: IO[bytes], path: str, kind: str) -> Iterator[Table]:
 
 def _typed(source: IO[bytes], path: str, kind: str) -> Iterator[Table]:
     from funnel.inbox import manifest, spreadsheets
-    from funnel.inbox.intake import opened
+    from funnel.inbox.layout import opened
 
     text = f"{{source: look, currency: USD, streams: [{{entity: leads, path: x, format: {kind}}}]}}"
     spec = manifest.parse(text.encode(), "look").streams[0]

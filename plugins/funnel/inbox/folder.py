@@ -11,7 +11,8 @@ from typing import IO, Any
 from urllib.parse import urlsplit
 
 from funnel.inbox import manifest as manifests
-from funnel.inbox.intake import Vanished, file_order
+from funnel.inbox.intake import file_order
+from funnel.inbox.layout import Vanished
 from funnel.inbox.manifest import Manifest, ManifestError, StreamSpec
 
 _MANIFESTS = (".yml", ".yaml")

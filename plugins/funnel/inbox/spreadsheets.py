@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from funnel.inbox.blocks import TYPED, BadRow, Block, Refused
 from funnel.inbox.headers import WITHIN, clean_headers
-from funnel.inbox.intake import Layout, opened
+from funnel.inbox.layout import Layout, opened
 from funnel.inbox.manifest import StreamSpec
 
 ROWS = 10_000

@@ -1,0 +1,85 @@
+"""The layout of a file by its format, and which of its columns are which of ours."""
+
+import re
+from dataclasses import replace
+from typing import IO
+
+from funnel.inbox import separated
+from funnel.inbox.blocks import Refused
+from funnel.inbox.layout import Layout, opened
+from funnel.inbox.manifest import StreamSpec, lacks_currency
+
+
+def layout_of(source: IO[bytes], spec: StreamSpec, path: str) -> Layout:
+    kind = spec.format or path.lower().removesuffix(".gz").rpartition(".")[2]
+    wanted = set((spec.columns or {}).values())
+    if kind in ("xlsx", "xlsm"):
+        from funnel.inbox import spreadsheets
+
+        return spreadsheets.workbook(source, path, spec, wanted)
+    if kind == "parquet":
+        from funnel.inbox import spreadsheets
+
+        return spreadsheets.parquet(source, path, spec)
+    if kind in ("jsonl", "ndjson"):
+        from funnel.inbox import spreadsheets
+
+        return spreadsheets.json_lines(source, path, spec)
+    if kind in ("x12", "edi", "852"):
+        from funnel.inbox import x12
+
+        return x12.layout(source, path, spec)
+    with opened(source, path) as file:
+        sample = file.read(separated.SAMPLE_BYTES)
+    delimiter = spec.delimiter or ("\t" if kind == "tsv" else None)
+    dialect = separated.sniff(sample, spec.encoding, delimiter, spec.quote, spec.header, wanted)
+    if dialect.encoding == "utf-8" and not spec.encoding and not dialect.mark_bytes:
+        dialect = _checked_encoding(source, path, dialect)
+    return Layout(
+        dialect.headers,
+        lambda file, only: separated.read(file, dialect, only),
+        {"format": "csv", **dialect.told()},
+    )
+
+
+def _checked_encoding(source: IO[bytes], path: str, dialect: separated.Dialect) -> separated.Dialect:
+    """Whether the whole file is UTF-8; else what its first other line looks like."""
+    import codecs
+
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    with opened(source, path) as file:
+        while True:
+            data = file.read(separated.BLOCK_BYTES)
+            try:
+                decoder.decode(data, final=not data)
+            except UnicodeDecodeError:
+                return replace(dialect, encoding=separated.guess_encoding(data))
+            if not data:
+                return dialect
+
+
+def mapping_of(spec: StreamSpec, headers: tuple[str, ...]) -> dict[str, str]:
+    """Our names → the file's headers. Raises Refused when a column that the manifest names is missing."""
+    if spec.columns is None:
+        ours = {re.sub(r"[^a-z0-9]+", "_", header.lower()).strip("_"): header for header in reversed(headers)}
+        mapping = {name: ours[name] for name in spec.entity.names if name in ours and name not in spec.constants}
+        known = {*mapping, *spec.constants}
+        known |= {name for name, other in spec.entity.fallbacks if other in known}
+        lacking = [each.name for each in spec.entity.fields if each.required and each.name not in known]
+        lacking += [" or ".join(group) for group in spec.entity.any_of if not known & set(group)]
+        if lacking:
+            raise Refused(
+                f"the header has no column {', '.join(lacking)}; it reads {', '.join(headers[:30])}. Say in the "
+                "manifest's columns which column is which"
+            )
+        if lacks_currency(spec.entity, known, spec.currency):
+            raise Refused("nobody says in which currency the amounts are; state currency: USD in the manifest")
+    else:
+        cleaned = {name: separated.clean_headers([header])[0] for name, header in spec.columns.items()}
+        lacking = sorted({header for header in cleaned.values() if header not in headers})
+        if lacking:
+            raise Refused(
+                f"the header has no column {', '.join(map(repr, lacking))}; it reads {', '.join(headers[:30])}"
+            )
+        mapping = cleaned
+    return mapping

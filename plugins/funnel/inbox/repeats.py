@@ -1,0 +1,57 @@
+"""Rows of one file that have the same key."""
+
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from funnel.inbox.blocks import BadRow
+from funnel.inbox.spool import Spool
+
+
+def hashes(keys: Any) -> Any:
+    """Eight bytes for each key: a million rows must not stay in memory to find the two that are the same."""
+    import numpy as np
+
+    return np.fromiter(map(hash, keys.to_pylist()), np.int64, len(keys))
+
+
+def has_repeated(keys: list[Any]) -> bool:
+    import numpy as np
+
+    together = np.sort(np.concatenate(keys))
+    return bool((together[1:] == together[:-1]).any())
+
+
+def without_repeated(spool: Spool, bad: list[BadRow]) -> Spool:
+    """The rows without those whose key stands again further down with other values: the last one counts, the others
+    are added to `bad`. Rows that say the same twice are no problem.
+    """
+    counts = pc.value_counts(pa.chunked_array([batch.column("row_key") for batch in spool.batches()]))
+    counted = counts.filter(pc.greater(counts.field("counts"), 1))
+    repeated = counted.field("values")
+    last: dict[str, tuple[int, tuple[Any, ...]]] = {}
+    for batch in spool.batches():
+        chosen = batch.filter(pc.is_in(batch.column("row_key"), value_set=repeated))
+        for row in chosen.to_pylist():
+            line = row.pop("_line")
+            last[row["row_key"]] = (line, tuple(row.values()))
+    kept = Spool()
+    for batch in spool.batches():
+        is_repeated = pc.is_in(batch.column("row_key"), value_set=repeated)
+        wrong: set[int] = set()
+        for row in batch.filter(is_repeated).to_pylist():
+            line = row.pop("_line")
+            other_line, content = last[row["row_key"]]
+            if line != other_line and tuple(row.values()) != content:
+                reason = f"line {other_line} has the same key and other values; the last one counts"
+                payload = {name: value for name, value in row.items() if value is not None and name != "row_key"}
+                bad.append(BadRow(line, "key", reason, payload, row["row_key"]))
+                wrong.add(line)
+        if wrong:
+            mask = pc.is_in(batch.column("_line"), value_set=pa.array(sorted(wrong), pa.int64()))
+            batch = batch.filter(pc.invert(mask))
+        if batch.num_rows:
+            kept.add(batch)
+    spool.file.close()
+    return kept

@@ -1,0 +1,37 @@
+"""Rows of a file wait in a temporary file until the whole file is accepted."""
+
+import itertools
+import tempfile
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+
+_TABLES = pa.ipc.IpcWriteOptions(compression="zstd", use_threads=False)
+# Arrow's own pool keeps for each thread what that thread let go: 100 MB of a million rows.
+pa.set_memory_pool(pa.system_memory_pool())
+
+
+class Spool:
+    """Tables of rows in a temporary file, as they will be landed."""
+
+    def __init__(self) -> None:
+        self.file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by take
+        self.ends: list[int] = [0]
+
+    def add(self, batch: Any) -> None:
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, batch.schema, options=_TABLES) as writer:
+            writer.write_batch(batch)
+        self.file.write(sink.getvalue())
+        self.ends.append(self.file.tell())
+
+    def tables(self) -> Iterator[bytes]:
+        self.file.seek(0)
+        for start, end in itertools.pairwise(self.ends):
+            yield self.file.read(end - start)
+
+    def batches(self) -> Iterator[Any]:
+        for table in self.tables():
+            with pa.ipc.open_stream(table) as rows:
+                yield from rows
