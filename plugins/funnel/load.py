@@ -16,7 +16,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from funnel import config, ledger, privacy, replacement, restatement, rows, tables
+from funnel import config, copying, ledger, privacy, replacement, restatement, rows, tables
 from funnel.contract import Source, Stream, Window, raw_table
 from funnel.inbox.blocks import ahead
 from funnel.landing import LandedRead
@@ -352,15 +352,17 @@ def _copy_tables(
         defaults.clear()
         defaults.update(wanted)
 
-    written = ahead(tables.lines(stream, landed, load_id, secret, tally))
-    by_shape = itertools.groupby(written, key=lambda line: line[0])
-    for shape, lines in by_shape:
+    types = dict((*rows.raw_columns(stream), *_SYSTEM_COLUMNS))
+    copied = 0
+    read = tables.batches(stream, landed, load_id, secret, tally)
+    written = ahead((shape, *copying.encode(batch, types)) for shape, batch in read)
+    for (shape, form), blocks in itertools.groupby(written, key=lambda block: block[:2]):
         make_default(dict(shape.constants))
-        columns = sql.SQL(", ").join(map(sql.Identifier, shape.columns))
-        statement = sql.SQL("copy {} ({}) from stdin with (format csv)").format(table, columns)
-        with connection.cursor() as cursor, cursor.copy(statement) as copy:
-            for _, data in lines:
-                copy.write(data)
+        copied += copying.copy(connection, table, shape.columns, form, (data for _, _, data in blocks))
+    if copied != tally.readable:
+        raise LoadError(
+            f"PostgreSQL took {copied} of {tally.readable} rows of {landed.path}; nothing of it was loaded."
+        )
     make_default({})
     replacement.find_days(connection, stream, table, tally.exports)
 

@@ -1,4 +1,4 @@
-"""From landed tables to PostgreSQL's COPY in CSV format: for sources that land typed rows rather than a vendor's JSON.
+"""From landed tables to the columns of a raw table: for sources that land typed rows rather than a vendor's JSON.
 
 Nothing is read or judged again; addresses and ids of persons become their hashes here, where the key is.
 """
@@ -24,15 +24,13 @@ class Shape:
     constants: tuple[tuple[str, str], ...]
 
 
-def lines(
+def batches(
     stream: Stream, landed: LandedRead, load_id: int, secret: bytes, tally: Tally
-) -> Iterator[tuple[Shape, bytes]]:
-    """CSV of all rows and its shape; an unquoted empty cell is null. `tally` counts."""
+) -> Iterator[tuple[Shape, Any]]:
+    """All rows as batches of text by raw column, and the shape of each batch. `tally` counts."""
     import pyarrow as pa
-    import pyarrow.csv as arrow_csv
 
     pa.set_memory_pool(pa.system_memory_pool())
-    options = arrow_csv.WriteOptions(include_header=False, quoting_style="needed")
     identity = f"{landed.source}:{landed.connection_id}"
     moment = landed.fetched_at.isoformat()
     of_read = {"_connection_id": landed.connection_id, "_load_id": str(load_id), "_fetched_at": moment}
@@ -64,11 +62,10 @@ def lines(
                     keys = batch.column("row_key").to_pylist()
                     hashes = [keyed_hash(secret, f"{identity}:{stream.name}:{key}") for key in keys]
                     made["_record_key"] = pa.array(hashes, pa.string())
-                sink = pa.BufferOutputStream()
-                arrow_csv.write_csv(pa.record_batch(list(made.values()), names=list(made)), sink, options)
                 tally.readable += batch.num_rows
                 tally.columns.update(made, constants)
-                yield Shape(tuple(made), tuple(constants.items())), sink.getvalue().to_pybytes()
+                rows_made = pa.record_batch(list(made.values()), names=list(made))
+                yield Shape(tuple(made), tuple(constants.items())), rows_made
 
 
 def _raw_columns(pa: Any, column: Column, cells: Any, secret: bytes, identity: str) -> dict[str, Any]:
