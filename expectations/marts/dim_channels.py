@@ -27,12 +27,22 @@ CRITICAL = {
     ],
 }
 
-WARNING: dict[str, list[gxe.Expectation]] = {}
+WARNING = {
+    "rows": [
+        gxe.ExpectColumnValuesToBeInSet(
+            column="is_known",
+            value_set=[True],
+            description="every channel that files state is one of ours",
+            notes="It is shown as a channel of its own, which no team owns. Map it by `channels` in the manifest, or "
+            "add it to seeds/channels.csv with its group and owner.",
+        ),
+    ],
+}
 
 BATCHES = {"members": "select channel from marts.dim_channels"}
 
 BELIEVABLE = [
-    {"channel": "Unknown", "channel_group": "unknown", "owner_team": "unknown"},
+    {"channel": "Unknown", "channel_group": "unknown", "owner_team": "unknown", "is_known": True},
     {"channel": "Direct", "channel_group": "earned", "owner_team": "marketing"},
     {"channel": "Outbound", "channel_group": "outbound", "owner_team": "sales"},
     {"channel": "Partner", "channel_group": "partner", "owner_team": "partner"},
@@ -41,6 +51,7 @@ BELIEVABLE = [
 
 POISON = {
     "every channel has an owner we know": [*BELIEVABLE, {"channel": "Radio", "owner_team": "agency"}],
+    "every channel that files state is one of ours": [*BELIEVABLE, {"channel": "Podcast", "is_known": False}],
     "every channel is in a group we know": [*BELIEVABLE, {"channel": "Radio", "channel_group": "bought"}],
     "the channels that rules fall back to are there": BELIEVABLE[1:],
 }

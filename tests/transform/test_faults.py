@@ -53,8 +53,8 @@ FAULTS = [
     Fault(
         "an_account_read_twice_counts_twice",
         "marts/fct_ad_stats_daily",
-        "select distinct on (date_day, platform, ad_account_id, campaign_id)\n        *,",
-        "select\n        *,",
+        "ad_account_id, campaign_id, source_system, connection_id)\n    where",
+        "ad_account_id, campaign_id, source_system)\n    where",
         "spend_stands_at_the_rate_of_its_day",
     ),
     Fault(
@@ -155,15 +155,15 @@ FAULTS = [
     Fault(
         "spend_keeps_its_own_currency",
         "marts/fct_ad_stats_daily",
-        "trim_scale(stats.spend_local * rates.rate) as spend",
-        "trim_scale(stats.spend_local) as spend",
+        "stats.spend_local * rates.rate as spend",
+        "stats.spend_local as spend",
         "assert_money_is_converted",
     ),
     Fault(
         "claimed_value_keeps_its_own_currency",
         "marts/fct_ad_stats_daily",
-        "trim_scale(stats.platform_conversion_value_local * rates.rate)",
-        "trim_scale(stats.platform_conversion_value_local)",
+        "stats.platform_conversion_value_local * rates.rate as",
+        "stats.platform_conversion_value_local as",
         "spend_stands_at_the_rate_of_its_day",
     ),
     Fault(

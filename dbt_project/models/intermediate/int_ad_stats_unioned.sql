@@ -6,12 +6,17 @@ select
     ad_account_id,
     campaign_id,
     load_id,
+    'google_ads' as source_system,
     'google_ads' as platform,
+    null::text as stated_channel,
+    '' as split_key,
     currency_code,
     impressions,
     clicks,
     spend_local,
     platform_conversions,
+    null::numeric as platform_leads,
+    null::numeric as platform_purchases,
     platform_conversion_value as platform_conversion_value_local,
     date_day
 from {{ ref('stg_google_ads__campaign_stats') }}
@@ -23,12 +28,17 @@ select
     ad_account_id,
     campaign_id,
     load_id,
+    'microsoft_ads' as source_system,
     'microsoft_ads' as platform,
+    null::text as stated_channel,
+    '' as split_key,
     currency_code,
     impressions,
     clicks,
     spend_local,
     platform_conversions,
+    null::numeric as platform_leads,
+    null::numeric as platform_purchases,
     platform_conversion_value as platform_conversion_value_local,
     date_day
 from {{ ref('stg_microsoft_ads__campaign_stats') }}
@@ -42,7 +52,10 @@ select
     coalesce(campaigns.ad_account_id, '(unknown account)') as ad_account_id,
     stats.campaign_id,
     stats.load_id,
+    'linkedin_ads' as source_system,
     'linkedin_ads' as platform,
+    null::text as stated_channel,
+    '' as split_key,
     campaigns.currency_code,
     stats.impressions,
     stats.clicks,
@@ -57,6 +70,8 @@ select
         inner join {{ ref('conversion_actions') }} as counted
             on action.action_type = counted.action_type and counted.platform = 'linkedin_ads'
     ) as platform_conversions,
+    stats.one_click_leads as platform_leads,
+    null::numeric as platform_purchases,
     stats.platform_conversion_value as platform_conversion_value_local,
     stats.date_day
 from {{ ref('stg_linkedin_ads__campaign_stats') }} as stats
@@ -74,27 +89,27 @@ left join (
 
 union all
 
--- A file may split a campaign further than by day; what is no platform is the source itself.
+-- A file may split a campaign further than by day. Amounts of one currency only are summed here.
 select
     connection_id,
-    coalesce(ad_account_id, connection_id) as ad_account_id,
-    coalesce(campaign_id, campaign_name) as campaign_id,
+    ad_account_id,
+    campaign_id,
     max(load_id) as load_id,
-    coalesce(platform, connection_id) as platform,
-    coalesce(max(currency_code), {{ reporting_currency() }}) as currency_code,
+    connection_id as source_system,
+    platform,
+    stated_channel,
+    coalesce(stated_channel, '') || ' ' || currency_code as split_key,
+    currency_code,
     sum(impressions)::bigint as impressions,
     sum(clicks)::bigint as clicks,
     sum(spend_local) as spend_local,
     sum(platform_conversions) as platform_conversions,
+    sum(platform_leads) as platform_leads,
+    sum(platform_purchases) as platform_purchases,
     sum(platform_conversion_value_local) as platform_conversion_value_local,
     date_day
-from {{ ref('stg_files__ad_stats') }}
-group by
-    connection_id,
-    coalesce(ad_account_id, connection_id),
-    coalesce(campaign_id, campaign_name),
-    coalesce(platform, connection_id),
-    date_day
+from {{ ref('int_file_ad_stats') }}
+group by connection_id, platform, ad_account_id, campaign_id, stated_channel, currency_code, date_day
 
 union all
 
@@ -103,27 +118,33 @@ select
     insights.ad_account_id,
     insights.campaign_id,
     insights.load_id,
+    'meta_ads' as source_system,
     'meta_ads' as platform,
+    null::text as stated_channel,
+    '' as split_key,
     insights.currency_code,
     insights.impressions,
     insights.clicks,
     insights.spend_local,
-    claimed.platform_conversions,
-    claimed.platform_conversion_value_local,
+    -- Meta leaves out actions that did not happen.
+    coalesce(claimed.platform_conversions, 0) as platform_conversions,
+    coalesce(claimed.platform_leads, 0) as platform_leads,
+    coalesce(claimed.platform_purchases, 0) as platform_purchases,
+    coalesce(claimed_values.platform_conversion_value_local, 0) as platform_conversion_value_local,
     insights.date_day
 from {{ ref('stg_meta_ads__insights') }} as insights
 cross join lateral (
     select
-        (
-            select sum((action.entry ->> 'value')::numeric)
-            from jsonb_array_elements(insights.actions) as action (entry)
-            inner join {{ ref('conversion_actions') }} as counted
-                on action.entry ->> 'action_type' = counted.action_type and counted.platform = 'meta_ads'
-        ) as platform_conversions,
-        (
-            select sum((action.entry ->> 'value')::numeric)
-            from jsonb_array_elements(insights.action_values) as action (entry)
-            inner join {{ ref('conversion_actions') }} as counted
-                on action.entry ->> 'action_type' = counted.action_type and counted.platform = 'meta_ads'
-        ) as platform_conversion_value_local
+        sum((action.entry ->> 'value')::numeric) as platform_conversions,
+        sum((action.entry ->> 'value')::numeric) filter (where counted.action_type = 'lead') as platform_leads,
+        sum((action.entry ->> 'value')::numeric) filter (where counted.action_type = 'purchase') as platform_purchases
+    from jsonb_array_elements(insights.actions) as action (entry)
+    inner join {{ ref('conversion_actions') }} as counted
+        on action.entry ->> 'action_type' = counted.action_type and counted.platform = 'meta_ads'
 ) as claimed
+cross join lateral (
+    select sum((action.entry ->> 'value')::numeric) as platform_conversion_value_local
+    from jsonb_array_elements(insights.action_values) as action (entry)
+    inner join {{ ref('conversion_actions') }} as counted
+        on action.entry ->> 'action_type' = counted.action_type and counted.platform = 'meta_ads'
+) as claimed_values

@@ -9,6 +9,19 @@
 
 with
 
+-- Platforms by all the names that tags and files have for them.
+platforms as (
+    select
+        {{ comparable_name('utm_source') }} as platform_name,
+        platform as known_platform
+    from {{ ref('utm_platforms') }}
+    union
+    select
+        {{ comparable_name('platform') }} as platform_name,
+        platform as known_platform
+    from {{ ref('utm_platforms') }}
+),
+
 stats as not materialized (
     select * from {{ ref('int_ad_stats_unioned') }}
 ),
@@ -108,9 +121,8 @@ reported as (
 ),
 {%- endif %}
 
-final as (
+known as (
     select
-        {{ surrogate_key(['platform', 'ad_account_id', 'campaign_id']) }} as campaign_key,
         connection_id,
         platform,
         ad_account_id,
@@ -120,9 +132,95 @@ final as (
             reported.first_reported_date,
             (described.first_described_at at time zone 'UTC')::date - 1
         ) as first_seen_date,
-        reported.first_reported_date
+        reported.first_reported_date,
+        false as is_only_stated
     from described
     full outer join reported using (connection_id, platform, ad_account_id, campaign_id)
+),
+
+-- Rows of files state campaigns that no platform and no statistics may know: they are campaigns of that source.
+stated as (
+    select
+        connection_id,
+        min(campaign_id) as campaign_id,
+        min(stated_date) as first_seen_date
+    from (
+        select
+            connection_id,
+            campaign_id,
+            coalesce((created_at at time zone 'UTC')::date, created_on, (first_seen_at at time zone 'UTC')::date) as stated_date
+        from {{ ref('stg_files__leads') }}
+        where campaign_id is not null
+
+        union all
+
+        select
+            connection_id,
+            campaign_id,
+            coalesce((created_at at time zone 'UTC')::date, created_on, (first_seen_at at time zone 'UTC')::date) as stated_date
+        from {{ ref('stg_files__opportunities') }}
+        where campaign_id is not null
+
+        union all
+
+        select
+            connection_id,
+            campaign_id,
+            coalesce((ordered_at at time zone 'UTC')::date, ordered_on) as stated_date
+        from {{ ref('stg_files__orders') }}
+        where campaign_id is not null
+
+        union all
+
+        select
+            connection_id,
+            campaign_id,
+            coalesce((touched_at at time zone 'UTC')::date, touched_on) as stated_date
+        from {{ ref('stg_files__touches') }}
+        where campaign_id is not null
+    ) as stating_rows
+    group by connection_id, lower(campaign_id)
+),
+
+known_labels as (
+    select lower(campaign_id) as label from known
+    union
+    select lower(campaign_name) as label from {{ ref('int_campaign_versions_unioned') }}
+    union
+    select lower(campaign_name) as label from {{ ref('int_file_campaign_versions') }}
+),
+
+campaigns as (
+    select * from known
+
+    union all
+
+    select
+        stated.connection_id,
+        stated.connection_id as platform,
+        stated.connection_id as ad_account_id,
+        stated.campaign_id,
+        stated.first_seen_date,
+        null::date as first_reported_date,
+        true as is_only_stated
+    from stated
+    left join known_labels on lower(stated.campaign_id) = known_labels.label
+    where known_labels.label is null
+),
+
+final as (
+    select
+        {{ surrogate_key(['campaigns.platform', 'campaigns.ad_account_id', 'campaigns.campaign_id']) }} as campaign_key,
+        campaigns.connection_id,
+        campaigns.platform,
+        campaigns.ad_account_id,
+        campaigns.campaign_id,
+        coalesce(platforms.known_platform, campaigns.platform) as known_platform,
+        campaigns.is_only_stated,
+        campaigns.first_seen_date,
+        campaigns.first_reported_date
+    from campaigns
+    left join platforms on {{ comparable_name('campaigns.platform') }} = platforms.platform_name
 )
 
 select * from final

@@ -43,11 +43,7 @@
             ))",
             "select order_key
             from intermediate.int_orders
-            where lower(campaign_label) = any(array(
-                select lower(campaign_name) from marts_changes.dim_campaigns_history
-                union
-                select lower(campaign_id) from marts_changes.dim_campaigns_history
-            ))",
+            where tag_key = any(array(select tag_key from marts_changes.int_tag_channels))",
         ],
         track=['ordered_date'],
         indexes=[
@@ -57,7 +53,7 @@
             {'columns': ['opportunity_key']},
             {'columns': ['stated_opportunity_id']},
             {'columns': ['account_record']},
-            {'columns': ['lower(campaign_label)']},
+            {'columns': ['tag_key']},
             {'columns': ['rate_dates'], 'type': 'gin'},
         ],
     )
@@ -166,78 +162,6 @@ linked as (
     left join {{ ref('dim_accounts') }} as dim_accounts on stated_accounts.account_key = dim_accounts.account_key
 ),
 
-labels as (
-    select
-        platform,
-        campaign_key,
-        channel,
-        lower(campaign_id) as label
-    from {{ ref('dim_campaigns') }}
-
-    union all
-
-    select
-        campaigns.platform,
-        campaigns.campaign_key,
-        campaigns.channel,
-        lower(versions.campaign_name) as label
-    from {{ ref('dim_campaigns_history') }} as versions
-    inner join {{ ref('dim_campaigns') }} as campaigns on versions.campaign_key = campaigns.campaign_key
-),
-
-tags as (
-    select distinct
-        utm_source,
-        utm_medium,
-        campaign_label
-    from identified
-    where coalesce(utm_source, utm_medium, campaign_label) is not null
-),
-
-campaign_tags as (
-    select distinct on (tags.utm_source, tags.utm_medium, tags.campaign_label)
-        tags.utm_source,
-        tags.utm_medium,
-        tags.campaign_label,
-        labels.campaign_key,
-        labels.channel
-    from tags
-    left join {{ ref('utm_platforms') }} as utm_platforms on lower(tags.utm_source) = utm_platforms.utm_source
-    inner join labels on lower(tags.campaign_label) = labels.label
-    order by
-        tags.utm_source,
-        tags.utm_medium,
-        tags.campaign_label,
-        coalesce(labels.platform = utm_platforms.platform, false) desc,
-        labels.campaign_key
-),
-
-ruled as (
-    select
-        tags.utm_source,
-        tags.utm_medium,
-        tags.campaign_label,
-        campaign_tags.campaign_key,
-        coalesce(by_utm.channel, campaign_tags.channel) as channel
-    from tags
-    left join campaign_tags
-        on
-            tags.utm_source is not distinct from campaign_tags.utm_source
-            and tags.utm_medium is not distinct from campaign_tags.utm_medium
-            and tags.campaign_label is not distinct from campaign_tags.campaign_label
-    left join lateral (
-        select rules.channel
-        from {{ ref('channel_rules') }} as rules
-        where
-            rules.field = 'utm'
-            and coalesce(tags.utm_source, tags.utm_medium) is not null
-            and lower(coalesce(tags.utm_source, '')) ~ coalesce(rules.utm_source_pattern, '')
-            and lower(coalesce(tags.utm_medium, '')) ~ coalesce(rules.utm_medium_pattern, '')
-        order by rules.priority
-        limit 1
-    ) as by_utm on true
-),
-
 final as (
     select
         linked.order_key,
@@ -253,7 +177,7 @@ final as (
         linked.opportunity_key,
         -- Its own tags, else what brought the person last.
         case
-            when ruled.channel is not null then coalesce(ruled.campaign_key, '(no campaign)')
+            when tags.tagged_channel is not null or tags.campaign_key <> '(no campaign)' then tags.campaign_key
             else coalesce(leads.campaign_key, '(no campaign)')
         end as campaign_key,
         coalesce(
@@ -263,8 +187,8 @@ final as (
             regions.region,
             'Unknown'
         ) as region,
-        coalesce(ruled.channel, leads.channel, 'Unknown') as channel,
-        linked.campaign_label,
+        coalesce(tags.tagged_channel, leads.channel, 'Unknown') as channel,
+        linked.tag_key,
         case when linked.is_cancelled then 'cancelled' else linked.payment_status end as status,
         linked.sales_channel,
         linked.currency_code,
@@ -282,11 +206,7 @@ final as (
             order by refund.place
         ) as rate_dates
     from linked
-    left join ruled
-        on
-            linked.utm_source is not distinct from ruled.utm_source
-            and linked.utm_medium is not distinct from ruled.utm_medium
-            and linked.campaign_label is not distinct from ruled.campaign_label
+    left join {{ ref('int_tag_channels') }} as tags on linked.tag_key = tags.tag_key
     left join {{ ref('dim_people') }} as people on linked.person_key = people.person_key
     left join lateral (
         select

@@ -13,10 +13,7 @@ select
     sales_channel,
     currency_code,
     country_id,
-    utm_source,
-    utm_medium,
-    utm_campaign,
-    utm_campaign as campaign_label,
+    {{ tag_key({'utm_source': 'utm_source', 'utm_medium': 'utm_medium', 'utm_campaign': 'utm_campaign'}) }} as tag_key,
     coalesce(is_test, false) as is_test,
     cancelled_at is not null as is_cancelled,
     coalesce(taxes_included, false) as taxes_included,
@@ -43,10 +40,7 @@ select
     'file' as sales_channel,
     coalesce(currency_code, {{ reporting_currency() }}) as currency_code,
     null::text as country_id,
-    utm_source,
-    utm_medium,
-    utm_campaign,
-    coalesce(campaign_id, utm_campaign) as campaign_label,
+    {{ tag_key(tags_of_files('orders')) }} as tag_key,
     coalesce(lower(status) = 'test', false) as is_test,
     coalesce(lower(status) in ('cancelled', 'canceled'), false) as is_cancelled,
     false as taxes_included,
@@ -56,4 +50,4 @@ select
     null::jsonb as discount_codes,
     null::jsonb as lines,
     null::jsonb as refunds
-from {{ ref('stg_files__orders') }}
+from {{ ref('stg_files__orders') }} as orders

@@ -42,19 +42,13 @@
             )",
             "select touches.person_key
             from intermediate.int_touches as touches
-            where lower(touches.utm_campaign) = any(array(
-                select lower(campaign_name) from marts_changes.dim_campaigns_history
-                union
-                select lower(campaign_id) from marts_changes.dim_campaigns_history
-            ))
-            or lower(touches.utm_id) = any(array(select lower(campaign_id) from marts_changes.dim_campaigns_history))",
+            where touches.tag_key = any(array(select tag_key from marts_changes.int_tag_channels))",
         ],
         track=['person_key'],
         indexes=[
             {'columns': ['person_key']},
             {'columns': ['event_date']},
-            {'columns': ['lower(utm_campaign)']},
-            {'columns': ['lower(utm_id)']},
+            {'columns': ['tag_key']},
         ],
     )
 }}
@@ -86,12 +80,11 @@ contact_creations as (
         'hubspot' as source_system,
         records.connection_id,
         records.record_id,
-        contacts.utm_source,
-        contacts.utm_medium,
-        contacts.utm_campaign,
-        contacts.utm_id,
-        contacts.analytics_source,
-        null::text as lead_source,
+        {{ tag_key({
+            'utm_source': 'contacts.utm_source', 'utm_medium': 'contacts.utm_medium',
+            'utm_campaign': 'contacts.utm_campaign', 'utm_id': 'contacts.utm_id',
+            'analytics_source': 'contacts.analytics_source',
+        }) }} as tag_key,
         null::text as written_type,
         null::text as campaign_type_channel,
         true as is_creation,
@@ -113,12 +106,10 @@ responses as (
         'hubspot' as source_system,
         contact_events.connection_id,
         contact_events.contact_id as record_id,
-        contact_events.utm_source,
-        contact_events.utm_medium,
-        contact_events.utm_campaign,
-        contact_events.utm_id,
-        null::text as analytics_source,
-        null::text as lead_source,
+        {{ tag_key({
+            'utm_source': 'contact_events.utm_source', 'utm_medium': 'contact_events.utm_medium',
+            'utm_campaign': 'contact_events.utm_campaign', 'utm_id': 'contact_events.utm_id',
+        }) }} as tag_key,
         null::text as written_type,
         null::text as campaign_type_channel,
         false as is_creation,
@@ -149,12 +140,7 @@ crm_creations as (
         source_system,
         connection_id,
         record_id,
-        null::text as utm_source,
-        null::text as utm_medium,
-        null::text as utm_campaign,
-        null::text as utm_id,
-        null::text as analytics_source,
-        lead_source,
+        {{ tag_key({'lead_source': 'lead_source'}) }} as tag_key,
         null::text as written_type,
         null::text as campaign_type_channel,
         true as is_creation,
@@ -174,12 +160,7 @@ file_leads as (
         records.source_system,
         records.connection_id,
         records.record_id,
-        leads.utm_source,
-        leads.utm_medium,
-        coalesce(leads.utm_campaign, leads.campaign_id) as utm_campaign,
-        leads.campaign_id as utm_id,
-        null::text as analytics_source,
-        leads.lead_source,
+        {{ tag_key(tags_of_files('leads', has_lead_source=true)) }} as tag_key,
         null::text as written_type,
         null::text as campaign_type_channel,
         true as is_creation,
@@ -203,12 +184,7 @@ file_touches as (
         records.source_system,
         records.connection_id,
         records.record_id,
-        touches.utm_source,
-        touches.utm_medium,
-        coalesce(touches.utm_campaign, touches.campaign_id) as utm_campaign,
-        touches.campaign_id as utm_id,
-        null::text as analytics_source,
-        null::text as lead_source,
+        {{ tag_key(tags_of_files('touches')) }} as tag_key,
         touches.touch_type as written_type,
         null::text as campaign_type_channel,
         false as is_creation,
@@ -258,12 +234,7 @@ campaign_responses as (
         'salesforce' as source_system,
         responded.connection_id,
         responded.record_id,
-        null::text as utm_source,
-        null::text as utm_medium,
-        null::text as utm_campaign,
-        null::text as utm_id,
-        null::text as analytics_source,
-        null::text as lead_source,
+        null::text as tag_key,
         null::text as written_type,
         coalesce(rules.channel, any_type.channel, 'Unknown') as campaign_type_channel,
         false as is_creation,
@@ -303,146 +274,30 @@ unioned as (
     select * from campaign_responses
 ),
 
-tagged as (
-    select
-        *,
-        {{ surrogate_key(['utm_source', 'utm_medium', 'utm_campaign', 'utm_id', 'analytics_source', 'lead_source']) }} as tag_key
-    from unioned
-),
-
--- Rules are tried once per distinct set of tags, not once per touch.
-tags as (
-    select distinct
-        tag_key,
-        utm_source,
-        utm_medium,
-        utm_campaign,
-        utm_id,
-        analytics_source,
-        lead_source
-    from tagged
-),
-
-labels as (
-    select
-        platform,
-        campaign_key,
-        channel,
-        lower(campaign_id) as label,
-        true as is_id
-    from {{ ref('dim_campaigns') }}
-
-    union all
-
-    select
-        campaigns.platform,
-        campaigns.campaign_key,
-        campaigns.channel,
-        lower(versions.campaign_name) as label,
-        false as is_id
-    from {{ ref('dim_campaigns_history') }} as versions
-    inner join {{ ref('dim_campaigns') }} as campaigns on versions.campaign_key = campaigns.campaign_key
-),
-
--- An id names a campaign only together with its platform; utm_campaign may hold an id or any name it ever had.
-campaign_matches as (
-    select
-        tags.tag_key,
-        labels.campaign_key,
-        labels.channel,
-        1 as preference
-    from tags
-    inner join {{ ref('utm_platforms') }} as utm_platforms on lower(tags.utm_source) = utm_platforms.utm_source
-    inner join labels
-        on
-            lower(tags.utm_id) = labels.label
-            and utm_platforms.platform = labels.platform
-            and labels.is_id
-
-    union all
-
-    select
-        tags.tag_key,
-        labels.campaign_key,
-        labels.channel,
-        case when utm_platforms.platform = labels.platform then 2 else 3 end as preference
-    from tags
-    left join {{ ref('utm_platforms') }} as utm_platforms on lower(tags.utm_source) = utm_platforms.utm_source
-    inner join labels on lower(tags.utm_campaign) = labels.label
-),
-
-campaign_tags as (
-    select distinct on (tag_key)
-        tag_key,
-        campaign_key,
-        channel
-    from campaign_matches
-    order by tag_key, preference, campaign_key
-),
-
-ruled as (
-    select
-        tags.tag_key,
-        campaign_tags.campaign_key,
-        campaign_tags.channel as campaign_channel,
-        by_utm.channel as utm_channel,
-        by_analytics.channel as analytics_channel,
-        by_lead_source.channel as lead_source_channel
-    from tags
-    left join campaign_tags on tags.tag_key = campaign_tags.tag_key
-    left join lateral (
-        select rules.channel
-        from {{ ref('channel_rules') }} as rules
-        where
-            rules.field = 'utm'
-            and coalesce(tags.utm_source, tags.utm_medium) is not null
-            and lower(coalesce(tags.utm_source, '')) ~ coalesce(rules.utm_source_pattern, '')
-            and lower(coalesce(tags.utm_medium, '')) ~ coalesce(rules.utm_medium_pattern, '')
-        order by rules.priority
-        limit 1
-    ) as by_utm on true
-    left join lateral (
-        select rules.channel
-        from {{ ref('channel_rules') }} as rules
-        where rules.field = 'analytics_source' and lower(tags.analytics_source) ~ rules.value_pattern
-        order by rules.priority
-        limit 1
-    ) as by_analytics on true
-    left join lateral (
-        select rules.channel
-        from {{ ref('channel_rules') }} as rules
-        where rules.field = 'lead_source' and lower(tags.lead_source) ~ rules.value_pattern
-        order by rules.priority
-        limit 1
-    ) as by_lead_source on true
-),
-
 attributed as (
     select
-        tagged.*,
-        coalesce(tagged.written_type, touch_types.touch_type) as touch_type,
+        unioned.*,
+        coalesce(unioned.written_type, touch_types.touch_type) as touch_type,
         touch_types.is_response,
-        coalesce(ruled.campaign_key, '(no campaign)') as campaign_key,
+        coalesce(tags.campaign_key, '(no campaign)') as campaign_key,
         coalesce(
-            ruled.utm_channel,
-            tagged.campaign_type_channel,
+            tags.tagged_channel,
+            unioned.campaign_type_channel,
             touch_types.channel,
-            ruled.analytics_channel,
-            ruled.campaign_channel,
-            ruled.lead_source_channel,
+            tags.source_channel,
             'Unknown'
         ) as channel,
         coalesce(
-            tagged.is_creation
+            unioned.is_creation
             and row_number() over (
-                partition by tagged.person_key, tagged.is_creation
-                order by tagged.touched_at, tagged.source_system, tagged.touch_id
+                partition by unioned.person_key, unioned.is_creation
+                order by unioned.touched_at, unioned.source_system, unioned.touch_id
             ) = 1,
             false
         ) as is_person_creating
-    from tagged
-    inner join touch_types on tagged.event_type = touch_types.event_type
-    inner join ruled on tagged.tag_key = ruled.tag_key
+    from unioned
+    inner join touch_types on unioned.event_type = touch_types.event_type
+    left join {{ ref('int_tag_channels') }} as tags on unioned.tag_key = tags.tag_key
 ),
 
 final as (
@@ -456,8 +311,7 @@ final as (
         event_type,
         touch_type,
         channel,
-        utm_campaign,
-        utm_id,
+        tag_key,
         is_response,
         is_person_creating,
         is_created_inferred,

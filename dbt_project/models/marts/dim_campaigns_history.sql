@@ -14,6 +14,8 @@ campaigns as (
         platform,
         ad_account_id,
         campaign_id,
+        min(known_platform) as known_platform,
+        bool_and(is_only_stated) as is_only_stated,
         min(first_seen_date) as first_seen_date
     from {{ ref('int_campaigns') }}
     group by campaign_key, platform, ad_account_id, campaign_id
@@ -27,31 +29,34 @@ described as (
         campaign_name,
         campaign_type,
         status,
-        fetched_at
+        null::text as stated_channel,
+        fetched_at,
+        (fetched_at at time zone 'UTC')::date - 1 as described_date
     from {{ ref('int_campaign_versions_unioned') }}
 ),
 
--- Files name campaigns and describe nothing else of them.
+-- A file names its campaigns day by day. What the platform describes itself, it describes better.
 file_versions as (
-    select distinct on (
-        coalesce(platform, connection_id),
-        coalesce(ad_account_id, connection_id),
-        coalesce(campaign_id, campaign_name)
-    )
-        coalesce(platform, connection_id) as platform,
-        coalesce(ad_account_id, connection_id) as ad_account_id,
-        coalesce(campaign_id, campaign_name) as campaign_id,
-        coalesce(campaign_name, campaign_id) as campaign_name,
+    select
+        platform,
+        ad_account_id,
+        campaign_id,
+        campaign_name,
         null::text as campaign_type,
         null::text as status,
-        first_seen_at as fetched_at
-    from {{ ref('stg_files__ad_stats') }}
-    order by
-        coalesce(platform, connection_id),
-        coalesce(ad_account_id, connection_id),
-        coalesce(campaign_id, campaign_name),
-        date_day desc,
-        row_key
+        stated_channel,
+        null::timestamptz as fetched_at,
+        valid_from as described_date
+    from {{ ref('int_file_campaign_versions') }} as filed
+    where
+        not exists (
+            select 1
+            from described
+            where
+                described.platform = filed.platform
+                and described.ad_account_id = filed.ad_account_id
+                and described.campaign_id = filed.campaign_id
+        )
 ),
 
 versions as (
@@ -62,17 +67,15 @@ versions as (
 
 -- A fetch describes the day before it, the day being loaded; of several on one day the last one holds.
 daily_versions as (
-    select distinct on (platform, ad_account_id, campaign_id, (fetched_at at time zone 'UTC')::date)
-        *,
-        (fetched_at at time zone 'UTC')::date - 1 as described_date
+    select distinct on (platform, ad_account_id, campaign_id, described_date) *
     from versions
-    order by platform, ad_account_id, campaign_id, (fetched_at at time zone 'UTC')::date, fetched_at desc
+    order by platform, ad_account_id, campaign_id, described_date, fetched_at desc
 ),
 
 changes as (
     select
         *,
-        lag(array[campaign_name, campaign_type, status]) over (
+        lag(array[campaign_name, campaign_type, status, stated_channel]) over (
             partition by platform, ad_account_id, campaign_id order by described_date
         ) as previous_values,
         row_number() over (partition by platform, ad_account_id, campaign_id order by described_date) as version_no
@@ -85,9 +88,12 @@ placed as (
         campaigns.platform,
         campaigns.ad_account_id,
         campaigns.campaign_id,
-        changes.campaign_name,
+        campaigns.known_platform,
+        campaigns.is_only_stated,
+        case when campaigns.is_only_stated then campaigns.campaign_id else changes.campaign_name end as campaign_name,
         changes.campaign_type,
         changes.status,
+        changes.stated_channel,
         -- Nobody saw what the campaign was before its first fetch: the first version holds from the beginning.
         case
             when coalesce(changes.version_no, 1) = 1 then least(campaigns.first_seen_date, changes.described_date)
@@ -102,18 +108,25 @@ placed as (
     where
         changes.version_no is null
         or changes.version_no = 1
-        or changes.previous_values is distinct from array[changes.campaign_name, changes.campaign_type, changes.status]
+        or changes.previous_values
+        is distinct from array[changes.campaign_name, changes.campaign_type, changes.status, changes.stated_channel]
 ),
 
 channelled as (
     select
         placed.*,
-        coalesce(exact_rules.channel, platform_rules.channel, 'Paid Other') as channel
+        coalesce(
+            placed.stated_channel,
+            exact_rules.channel,
+            platform_rules.channel,
+            -- Nobody reports spend of it: it may be an e-mail as well as an advertisement.
+            case when placed.is_only_stated then 'Unknown' else 'Paid Other' end
+        ) as channel
     from placed
     left join {{ ref('campaign_channel_rules') }} as exact_rules
-        on placed.platform = exact_rules.platform and placed.campaign_type = exact_rules.campaign_type
+        on placed.known_platform = exact_rules.platform and placed.campaign_type = exact_rules.campaign_type
     left join {{ ref('campaign_channel_rules') }} as platform_rules
-        on placed.platform = platform_rules.platform and platform_rules.campaign_type = '*'
+        on placed.known_platform = platform_rules.platform and platform_rules.campaign_type = '*'
 ),
 
 final as (

@@ -6,12 +6,38 @@ channels as (
     select * from {{ ref('channels') }}
 ),
 
+-- A channel that files or their manifests state, and that is none of ours, is a channel of its own: its sums are those that
+-- the file's owner knows. Who owns it nobody said.
+stated as (
+    select stated_channel from {{ ref('stg_files__leads') }}
+    union
+    select stated_channel from {{ ref('stg_files__opportunities') }}
+    union
+    select stated_channel from {{ ref('stg_files__orders') }}
+    union
+    select stated_channel from {{ ref('stg_files__ad_stats') }}
+    union
+    select stated_channel from {{ ref('stg_files__touches') }}
+),
+
 final as (
     select
         channel,
         channel_group,
-        owner_team
+        owner_team,
+        true as is_known
     from channels
+
+    union all
+
+    select
+        stated.stated_channel as channel,
+        'unknown' as channel_group,
+        'unknown' as owner_team,
+        false as is_known
+    from stated
+    left join channels on {{ comparable_name('stated.stated_channel') }} = {{ comparable_name('channels.channel') }}
+    where stated.stated_channel is not null and channels.channel is null
 )
 
 select * from final

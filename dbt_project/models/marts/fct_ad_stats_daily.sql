@@ -1,6 +1,6 @@
 {{
     config(
-        unique_key=['date_day', 'platform', 'ad_account_id', 'campaign_id'],
+        unique_key=['date_day', 'platform', 'ad_account_id', 'campaign_id', 'channel', 'source_system'],
         scope_column='date_day',
         scope_from=['int_currency_rates_daily'],
         scope_sql=[
@@ -23,7 +23,14 @@
                     group by campaign_version_key
                 ) as versions
             ) as changed
-            cross join (select max(date_day) as last_day from ops.loaded_days) as loaded
+            cross join (
+                select max(date_day) as last_day
+                from (
+                    select max(date_day) as date_day from ops.loaded_days
+                    union all
+                    select max(date_day) as date_day from staging.stg_files__ad_stats
+                ) as last_days
+            ) as loaded
             cross join lateral generate_series(0, loaded.last_day - changed.first_day) as days (day_no)",
         ],
         indexes=[{'columns': ['campaign_key']}],
@@ -32,14 +39,29 @@
 
 with
 
--- Two connections may see the same account; its spend is spent once.
-stats as (
+-- Two connections may see the same account; its spend is spent once: what the platform's own connection read goes before a
+-- file of the same campaign, then the newest load counts.
+chosen as (
     select distinct on (date_day, platform, ad_account_id, campaign_id)
-        *,
-        {{ surrogate_key(['platform', 'ad_account_id', 'campaign_id']) }} as campaign_key
+        date_day,
+        platform,
+        ad_account_id,
+        campaign_id,
+        source_system,
+        connection_id
     from {{ ref('int_ad_stats_unioned') }}
     where {{ in_scope('date_day') }}
-    order by date_day, platform, ad_account_id, campaign_id, load_id desc
+    order by date_day, platform, ad_account_id, campaign_id, source_system = platform desc, load_id desc, connection_id
+),
+
+stats as (
+    select
+        unioned.*,
+        {{ surrogate_key(['unioned.platform', 'unioned.ad_account_id', 'unioned.campaign_id']) }} as campaign_key
+    from {{ ref('int_ad_stats_unioned') }} as unioned
+    inner join chosen
+        using (date_day, platform, ad_account_id, campaign_id, source_system, connection_id)
+    where {{ in_scope('unioned.date_day') }}
 ),
 
 versions as (
@@ -51,25 +73,15 @@ rates as (
     where {{ in_scope('date_day') }}
 ),
 
-final as (
+converted as (
     select
-        stats.campaign_key,
+        stats.*,
         versions.campaign_version_key,
-        stats.ad_account_id,
-        stats.campaign_id,
-        stats.platform,
-        coalesce(versions.channel, 'Paid Other') as channel,
-        '(all)' as region,
-        stats.currency_code,
-        stats.impressions,
-        stats.clicks,
+        coalesce(stats.stated_channel, versions.channel, 'Paid Other') as channel,
         -- Without a rate there is no amount, and the audit stops the publication.
-        trim_scale(stats.spend_local * rates.rate) as spend,
-        trim_scale(stats.spend_local) as spend_local,
-        trim_scale(stats.platform_conversions) as platform_conversions,
-        trim_scale(stats.platform_conversion_value_local * rates.rate) as platform_conversion_value,
-        rates.is_carried as is_rate_carried,
-        stats.date_day
+        stats.spend_local * rates.rate as spend,
+        stats.platform_conversion_value_local * rates.rate as platform_conversion_value,
+        rates.is_carried
     from stats
     left join rates
         on stats.date_day = rates.date_day and stats.currency_code = rates.currency_code
@@ -78,6 +90,35 @@ final as (
             stats.campaign_key = versions.campaign_key
             and stats.date_day >= versions.valid_from
             and (stats.date_day < versions.valid_to or versions.valid_to is null)
+),
+
+-- A campaign that was paid in several currencies on a day has an amount in the reporting currency only.
+final as (
+    select
+        campaign_key,
+        min(campaign_version_key) as campaign_version_key,
+        ad_account_id,
+        campaign_id,
+        platform,
+        channel,
+        '(all)' as region,
+        case when count(distinct currency_code) = 1 and count(*) = count(currency_code) then min(currency_code) end as currency_code,
+        source_system,
+        sum(impressions)::bigint as impressions,
+        sum(clicks)::bigint as clicks,
+        case when count(spend_local) = count(spend) then trim_scale(sum(spend)) end as spend,
+        case when count(distinct currency_code) <= 1 then trim_scale(sum(spend_local)) end as spend_local,
+        trim_scale(sum(platform_conversions)) as platform_conversions,
+        trim_scale(sum(platform_leads)) as platform_leads,
+        trim_scale(sum(platform_purchases)) as platform_purchases,
+        case
+            when count(platform_conversion_value_local) = count(platform_conversion_value)
+                then trim_scale(sum(platform_conversion_value))
+        end as platform_conversion_value,
+        bool_or(is_carried) as is_rate_carried,
+        date_day
+    from converted
+    group by campaign_key, ad_account_id, campaign_id, platform, channel, source_system, date_day
 )
 
 select * from final

@@ -1,28 +1,36 @@
 -- Spend landed = spend in every mart: in account currency by day and campaign, in reporting currency by day and month.
--- An account that two connections read is spent once: the newest load counts.
+-- A campaign's day that two connections read is spent once: the platform's own goes before a file, then the newest load counts.
 
 with
 
 landed as (
     select
-        date_day,
-        sum(spend_local) as spend_local
+        stats.date_day,
+        sum(stats.spend_local) as spend_local,
+        sum(stats.spend_local * rates.rate) as spend
     from (
-        select distinct on (date_day, platform, ad_account_id, campaign_id)
-            date_day,
-            spend_local
+        select
+            *,
+            first_value(source_system || ' ' || connection_id) over (
+                partition by date_day, platform, ad_account_id, campaign_id
+                order by source_system = platform desc, load_id desc, connection_id
+            ) as counted_connection
         from {{ ref('int_ad_stats_unioned') }}
         where {{ in_tested_days('date_day') }}
-        order by date_day, platform, ad_account_id, campaign_id, load_id desc
     ) as stats
-    group by date_day
+    left join {{ ref('int_currency_rates_daily') }} as rates
+        on stats.date_day = rates.date_day and stats.currency_code = rates.currency_code
+    where stats.source_system || ' ' || stats.connection_id = stats.counted_connection
+    group by stats.date_day
 ),
 
 facts as (
     select
         date_day,
         sum(spend_local) as spend_local,
-        sum(spend) as spend
+        sum(spend) as spend,
+        -- A campaign that was paid in several currencies has no amount in one of them.
+        bool_or(currency_code is null and spend_local is null) as is_mixed
     from {{ ref('fct_ad_stats_daily') }}
     where {{ in_tested_days('date_day') }}
     group by date_day
@@ -63,7 +71,18 @@ differences as (
         facts.spend_local as found
     from landed
     full outer join facts on landed.date_day = facts.date_day
-    where landed.spend_local is distinct from facts.spend_local
+    where landed.spend_local is distinct from facts.spend_local and facts.is_mixed is not true
+
+    union all
+
+    select
+        'landed and fct_ad_stats_daily, reporting currency' as compared,
+        coalesce(landed.date_day, facts.date_day) as period_start,
+        landed.spend as landed,
+        facts.spend as found
+    from landed
+    full outer join facts on landed.date_day = facts.date_day
+    where landed.spend is distinct from facts.spend
 
     union all
 

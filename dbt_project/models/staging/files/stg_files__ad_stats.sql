@@ -7,8 +7,9 @@ select
     _load_id as load_id,
 
     -- strings
+    _file_order as file_order,
     platform,
-    channel as stated_channel,
+    case when channel !~ '^[(].*[)]$' then channel end as stated_channel,
     campaign_name,
     currency_code,
 
@@ -18,7 +19,7 @@ select
     spend as spend_local,
     platform_conversions,
     leads as platform_leads,
-    orders as platform_orders,
+    orders as platform_purchases,
     revenue as platform_conversion_value_local,
 
     -- dates

@@ -14,7 +14,7 @@ select
     -- strings
     email_domain,
     lead_source,
-    channel as stated_channel,
+    case when channel !~ '^[(].*[)]$' then channel end as stated_channel,
     utm_source,
     utm_medium,
     utm_campaign,

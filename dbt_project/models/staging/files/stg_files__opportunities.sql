@@ -17,7 +17,7 @@ select
     rep_name,
     opportunity_type,
     lead_source,
-    channel as stated_channel,
+    case when channel !~ '^[(].*[)]$' then channel end as stated_channel,
     region,
 
     -- numerics

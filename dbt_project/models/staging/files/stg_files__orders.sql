@@ -13,7 +13,7 @@ select
     -- strings
     status,
     email_domain,
-    channel as stated_channel,
+    case when channel !~ '^[(].*[)]$' then channel end as stated_channel,
     utm_source,
     utm_medium,
     utm_campaign,

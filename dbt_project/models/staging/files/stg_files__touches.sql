@@ -11,7 +11,7 @@ select
     -- strings
     email_domain,
     touch_type,
-    channel as stated_channel,
+    case when channel !~ '^[(].*[)]$' then channel end as stated_channel,
     utm_source,
     utm_medium,
     utm_campaign,

@@ -1,0 +1,39 @@
+{{ config(materialized='view') }}
+
+-- Without common table expressions, so that a join with this view reaches the indexes below it. What states no platform or
+-- account is the source itself. An export that names a campaign otherwise than an earlier file did, on the same day, is
+-- that campaign renamed: the later file counts, not both.
+select
+    stats.connection_id,
+    stats.row_key,
+    coalesce(stats.platform, stats.connection_id) as platform,
+    coalesce(stats.ad_account_id, stats.connection_id) as ad_account_id,
+    coalesce(stats.campaign_id, stats.campaign_name) as campaign_id,
+    coalesce(stats.campaign_name, stats.campaign_id) as campaign_name,
+    stats.load_id,
+    coalesce(channels.channel, stats.stated_channel) as stated_channel,
+    coalesce(stats.currency_code, {{ reporting_currency() }}) as currency_code,
+    stats.impressions,
+    stats.clicks,
+    stats.spend_local,
+    stats.platform_conversions,
+    stats.platform_leads,
+    stats.platform_purchases,
+    stats.platform_conversion_value_local,
+    stats.date_day
+from {{ ref('stg_files__ad_stats') }} as stats
+left join {{ ref('channels') }} as channels
+    on {{ comparable_name('stats.stated_channel') }} = {{ comparable_name('channels.channel') }}
+where
+    not exists (
+        select 1
+        from {{ ref('stg_files__ad_stats') }} as later
+        where
+            later.connection_id = stats.connection_id
+            and later.date_day = stats.date_day
+            and later.platform is not distinct from stats.platform
+            and later.ad_account_id is not distinct from stats.ad_account_id
+            and later.campaign_id = stats.campaign_id
+            and later.campaign_name is distinct from stats.campaign_name
+            and later.file_order > stats.file_order
+    )
