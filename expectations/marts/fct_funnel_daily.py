@@ -213,7 +213,7 @@ BATCHES = {
         left join lateral (
             select count(distinct order_key) as orders, sum(net_amount) as order_amount
             from marts.fct_orders
-            where ordered_date = day.date_day and is_counted and opportunity_key is null
+            where ordered_date = day.date_day and is_revenue
         ) as ordered on true
         left join lateral (
             select

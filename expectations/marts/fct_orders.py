@@ -42,7 +42,7 @@ CRITICAL = {
         gxe.ExpectColumnValuesToBeBetween(
             column="days_counted_twice",
             max_value=0,
-            description="no order of an opportunity is in the funnel",
+            description="no order of a won opportunity is in the funnel",
             notes="Its revenue is the opportunity's. Look at fct_funnel_daily.",
         ),
     ],
@@ -122,12 +122,13 @@ BATCHES = {
             date_day,
             coalesce(sum(shown.orders), 0) - max(counted.orders) as days_counted_twice
         from (
-            select ordered_date as date_day, count(distinct order_key) filter (
-                where is_counted and opportunity_key is null
+            select mart.ordered_date as date_day, count(distinct mart.order_key) filter (
+                where mart.is_counted and not coalesce(deal.is_won, false)
             ) as orders
-            from marts.fct_orders
+            from marts.fct_orders as mart
+            left join marts.fct_opportunities as deal on mart.opportunity_key = deal.opportunity_key
             where {is_touched.ordered_date.fct_orders}
-            group by ordered_date
+            group by mart.ordered_date
         ) as counted
         left join marts.fct_funnel_daily as shown using (date_day)
         group by date_day
@@ -164,6 +165,7 @@ BELIEVABLE = [
         "net_amount": 66,
         "amount_local": 60,
         "is_counted": True,
+        "is_revenue": True,
         "is_test": False,
         "ordered_at": "2026-01-05 10:00+00",
         "ordered_date": "2026-01-05",
@@ -177,7 +179,7 @@ POISON = {
     "every order counts or does not": [{}, {"order_key": "x", "is_counted": None}],
     "every order landed is shown": [{"order_key": "another"}],
     "order amount landed = order amount shown": [{"amount_local": 59.99}],
-    "no order of an opportunity is in the funnel": [{"opportunity_key": "o1"}],
+    "no order of a won opportunity is in the funnel": [{"is_counted": False, "is_revenue": True}],
     "refunds do not exceed what was paid": [{"net_amount": -1}],
     "at most half of the recent orders are not counted": [
         {},

@@ -38,6 +38,7 @@ BELIEVABLE = [
         "region": "West",
         "store_id": "0001",
         "product_key": "p1",
+        "source_system": "big_box",
         "units_sold": 3,
         "sales_amount": 30,
         "units_on_hand": 7,

@@ -212,14 +212,14 @@ FAULTS = [
     Fault(
         "an_invoice_of_a_deal_is_revenue_again",
         "marts/fct_funnel_daily",
-        "where is_counted and opportunity_key is null and",
+        "where is_revenue and",
         "where is_counted and",
         "assert_orders_reconcile",
     ),
     Fault(
         "cancelled_orders_are_revenue",
         "marts/fct_funnel_daily",
-        "where is_counted and opportunity_key is null and",
+        "where is_revenue and",
         "where opportunity_key is null and",
         "spend_is_split_by_region_without_losing_a_cent_or_a_click",
     ),
@@ -325,8 +325,8 @@ FAULTS = [
     Fault(
         "an_invoice_is_a_sale_of_the_shop",
         "marts/rpt_retail_gap",
-        "and orders.opportunity_key is null",
-        "and true",
+        "orders.is_revenue",
+        "orders.is_counted",
         "retail_meets_campaigns_by_week_and_region",
     ),
     Fault(

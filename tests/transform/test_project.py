@@ -23,6 +23,7 @@ MARTS = {
     "fct_ad_stats_daily",
     "fct_web_sessions_daily",
     "fct_orders",
+    "fct_payments",
     "fct_touchpoints",
     "fct_stage_events",
     "fct_targets",

@@ -45,6 +45,12 @@ named_accounts as (
             account_id,
             first_seen_at
         from {{ ref('stg_files__orders') }}
+        union all
+        select
+            connection_id,
+            account_id,
+            first_seen_at
+        from {{ ref('stg_files__order_lines') }}
     ) as named
     where account_id is not null
     group by connection_id, account_id

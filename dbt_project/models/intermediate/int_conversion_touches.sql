@@ -41,7 +41,7 @@ orders as (
         ordered_at,
         sum(net_amount) as amount
     from {{ ref('fct_orders') }}
-    where is_counted and opportunity_key is null and {{ in_scope('order_key') }}
+    where is_revenue and {{ in_scope('order_key') }}
     group by order_key, person_key, region, ordered_at
 ),
 

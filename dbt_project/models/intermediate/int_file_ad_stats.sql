@@ -34,6 +34,7 @@ where
             and later.platform is not distinct from stats.platform
             and later.ad_account_id is not distinct from stats.ad_account_id
             and later.campaign_id = stats.campaign_id
+            and later.stated_channel is not distinct from stats.stated_channel
             and later.campaign_name is distinct from stats.campaign_name
             and later.file_order > stats.file_order
     )

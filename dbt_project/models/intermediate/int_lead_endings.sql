@@ -28,7 +28,7 @@ orders as (
         person_key,
         ordered_at
     from {{ ref('fct_orders') }}
-    where is_counted and opportunity_key is null and {{ in_scope('person_key') }}
+    where is_revenue and {{ in_scope('person_key') }}
 ),
 
 pauses as (

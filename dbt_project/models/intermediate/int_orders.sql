@@ -99,7 +99,11 @@ identified as (
         orders.*,
         {{ surrogate_key(['orders.source_system', 'orders.connection_id', 'orders.order_id']) }} as order_key,
         coalesce(orders.email_key, of_customer.email_key) as known_email_key,
-        coalesce(orders.opportunity_id, noted.opportunity_id, tagged.opportunity_id) as stated_opportunity_id
+        coalesce(orders.opportunity_id, noted.opportunity_id, tagged.opportunity_id) as stated_opportunity_id,
+        case
+            when orders.source_system <> 'shopify' then coalesce(orders.opportunities_of, orders.source_system)
+            else {{ linked_crm() }}
+        end as opportunity_source
     from orders_in_scope as orders
     left join lateral (
         select others.email_key
@@ -134,6 +138,7 @@ linked as (
         identified.*,
         coalesce(by_email.person_key, opportunities.person_key) as person_key,
         opportunities.opportunity_key,
+        opportunities.is_won as is_deal_won,
         opportunities.account_key as opportunity_account_key,
         opportunities.region as opportunity_region,
         stated_accounts.account_key as stated_account_key,
@@ -151,9 +156,14 @@ linked as (
             found.opportunity_key,
             found.person_key,
             found.account_key,
-            found.region
+            found.region,
+            found.is_won
         from {{ ref('fct_opportunities') }} as found
-        where found.opportunity_id = identified.stated_opportunity_id
+        where
+            found.opportunity_id = identified.stated_opportunity_id
+            -- Ids mean something in one system only: a file's in its own source, or the one that it names; a shop's in the
+            -- CRM that is master.
+            and found.source_system = identified.opportunity_source
         order by found.opportunity_key
         limit 1
     ) as opportunities on true
@@ -196,7 +206,8 @@ final as (
         linked.is_test,
         not linked.is_test
         and not linked.is_cancelled
-        and coalesce(linked.payment_status, '') not in ('voided', 'expired', 'unavailable') as is_counted,
+        and not coalesce(linked.is_void, false) as is_counted,
+        coalesce(linked.is_deal_won, false) as is_deal_won,
         linked.ordered_at,
         {{ reporting_date('linked.ordered_at') }} as ordered_date,
         {{ reporting_date('linked.ordered_at') }}

@@ -229,7 +229,7 @@ orders_by_day as (
         count(distinct order_key) as orders,
         sum(net_amount) as order_amount
     from {{ ref('fct_orders') }}
-    where is_counted and opportunity_key is null and {{ in_scope('ordered_date') }}
+    where is_revenue and {{ in_scope('ordered_date') }}
     group by ordered_date, channel, campaign_key, region
 ),
 

@@ -12,6 +12,13 @@
             inner join intermediate.int_orders as orders
                 on lines.connection_id = orders.connection_id and lines.order_id = orders.order_id
             where lines.load_id > {since_load_id}",
+            "select orders.order_key
+            from intermediate.int_account_records as accounts
+            inner join staging.stg_files__order_lines as lines
+                on accounts.connection_id = lines.connection_id and accounts.record_id = lines.account_id
+            inner join intermediate.int_orders as orders
+                on lines.connection_id = orders.connection_id and lines.order_id = orders.order_id
+            where accounts.account_record = any(array(select account_record from marts_changes.int_account_records))",
             "select order_key
             from intermediate.int_orders
             where rate_dates && array(select distinct date_day from marts_changes.int_currency_rates_daily)",
@@ -52,7 +59,9 @@ documented_lines as (
         {{ json_number("line.entry ->> 'quantity'") }} as units,
         {{ json_number("line.entry #>> '{originalTotalSet,shopMoney,amount}'") }}
         - case when written.taxes_included then coalesce(taxes.amount, 0) else 0 end as gross_local,
-        coalesce(discounts.amount, 0) as discount_local
+        coalesce(discounts.amount, 0) as discount_local,
+        null::numeric as freight_local,
+        null::text as account_key
     from written
     cross join lateral {{ json_elements('written.lines') }} with ordinality as line (entry, line_no)
     left join lateral (
@@ -74,10 +83,14 @@ filed_lines as (
         filed.product_id,
         filed.units,
         filed.amount_local + coalesce(filed.discount_amount_local, 0) as gross_local,
-        coalesce(filed.discount_amount_local, 0) as discount_local
+        coalesce(filed.discount_amount_local, 0) as discount_local,
+        filed.freight_amount_local as freight_local,
+        sellers.account_key
     from orders
     inner join {{ ref('stg_files__order_lines') }} as filed
         on orders.connection_id = filed.connection_id and orders.order_id = filed.order_id
+    left join {{ ref('int_account_records') }} as sellers
+        on filed.connection_id || ':' || filed.connection_id || ':' || filed.account_id = sellers.account_record
     where orders.source_system <> 'shopify'
 ),
 
@@ -100,7 +113,9 @@ lines as (
         null::text as product_id,
         0::numeric as units,
         0::numeric as gross_local,
-        0::numeric as discount_local
+        0::numeric as discount_local,
+        null::numeric as freight_local,
+        null::text as account_key
     from orders
     where orders.order_key not in (select order_key from known_lines)
 ),
@@ -227,7 +242,7 @@ final as (
         orders.order_id,
         lines.order_line,
         orders.person_key,
-        orders.account_key,
+        coalesce(lines.account_key, orders.account_key) as account_key,
         orders.opportunity_key,
         case when lines.product_id is not null then {{ surrogate_key(['lines.product_id']) }} end as product_key,
         lines.product_id,
@@ -248,7 +263,9 @@ final as (
             - case when refunded.order_key is null then 0 else refunded.refund_amount end
         ) as net_amount,
         trim_scale(lines.gross_local - lines.discount_local - coalesce(refunded.refund_local, 0)) as amount_local,
+        trim_scale(lines.freight_local * rates.rate) as freight_amount,
         orders.is_counted,
+        orders.is_counted and not orders.is_deal_won as is_revenue,
         orders.is_test,
         orders.ordered_at,
         orders.ordered_date

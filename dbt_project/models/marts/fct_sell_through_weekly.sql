@@ -1,6 +1,6 @@
 {{
     config(
-        unique_key=['week_start', 'retailer', 'region', 'store_id', 'product_key'],
+        unique_key=['week_start', 'retailer', 'region', 'store_id', 'product_key', 'source_system'],
         scope_column='week_start',
         scope_sql=[
             "select coalesce(week_start, date_trunc('week', date_day::timestamp)::date)
@@ -62,6 +62,7 @@ final as (
         coalesce(region, 'Unknown') as region,
         coalesce(store_id, '(all)') as store_id,
         product_key,
+        connection_id as source_system,
         trim_scale(sum(units_sold)) as units_sold,
         trim_scale(sum(sales_amount)) as sales_amount,
         -- Of a week told day by day, what is left is what the last day says.
@@ -69,7 +70,7 @@ final as (
         bool_or(is_estimated) as is_estimated,
         week_of_sale as week_start
     from valued
-    group by week_of_sale, retailer, coalesce(region, 'Unknown'), coalesce(store_id, '(all)'), product_key
+    group by week_of_sale, retailer, coalesce(region, 'Unknown'), coalesce(store_id, '(all)'), product_key, connection_id
 )
 
 select * from final

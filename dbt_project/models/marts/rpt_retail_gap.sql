@@ -99,8 +99,7 @@ own as (
     from {{ ref('fct_orders') }} as orders
     left join products on orders.product_key = products.product_key
     where
-        orders.is_counted
-        and orders.opportunity_key is null
+        orders.is_revenue
         and {{ in_months_of_scope('orders.ordered_date') }}
     group by {{ month_of('orders.ordered_date') }}, orders.region, coalesce(products.product_group, 'Unknown')
 ),

@@ -16,7 +16,7 @@ orders as (
     select
         order_key,
         sum(net_amount) as amount,
-        bool_and(is_counted and opportunity_key is null) as is_conversion
+        bool_and(is_revenue) as is_conversion
     from {{ ref('fct_orders') }}
     where {{ in_changes_of('fct_attribution', 'converted_key', 'order_key') }}
     group by order_key
@@ -78,8 +78,7 @@ expected as (
     from {{ ref('fct_orders') }}
     where
         {{ in_changes_of('fct_orders', 'order_key', 'order_key') }}
-        and is_counted
-        and opportunity_key is null
+        and is_revenue
     group by order_key
 ),
 

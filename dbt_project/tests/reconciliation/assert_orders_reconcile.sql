@@ -71,7 +71,7 @@ counted as (
         count(distinct order_key) as orders,
         sum(net_amount) as order_amount
     from {{ ref('fct_orders') }}
-    where is_counted and opportunity_key is null and {{ in_tested_days('ordered_date') }}
+    where is_revenue and {{ in_tested_days('ordered_date') }}
     group by ordered_date
 ),
 

@@ -127,7 +127,7 @@ _ENTITIES = (
             Field("ordered_at", "moment", required=True),
             *_text("status", "customer_id", "account_id"),
             Field("email", "email"),
-            *_text("opportunity_id", "channel"),
+            *_text("opportunity_id", "opportunities_of", "channel"),
             *_UTM,
             *_text("campaign_id"),
             _CURRENCY,
@@ -148,7 +148,7 @@ _ENTITIES = (
         ),
         key=("order_id", "order_line"),
         is_fixed=True,
-        lookups=("order_id",),
+        lookups=("order_id", "account_id"),
     ),
     Entity(
         "payments",
@@ -175,7 +175,8 @@ _ENTITIES = (
             Field("orders", "number"),
             Field("revenue", "number"),
         ),
-        key=("date_day", "platform", "ad_account_id", "campaign_id", "campaign_name"),
+        # A campaign may run in several channels; what the manifest's `channels` fills in is no part of the key.
+        key=("date_day", "platform", "ad_account_id", "campaign_id", "campaign_name", "channel"),
         any_of=(("campaign_id", "campaign_name"),),
         lookups=("date_day",),
     ),

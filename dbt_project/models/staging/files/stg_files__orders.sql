@@ -7,6 +7,7 @@ select
     account_id,
     email_key,
     opportunity_id,
+    opportunities_of,
     campaign_id,
     _load_id as load_id,
 
