@@ -208,6 +208,17 @@ BESIDE = {
             ],
         }
     ],
+    "raw.files__payments": [
+        {
+            "_connection_id": "acme",
+            "_load_id": 1,
+            "_file_order": "1",
+            "row_key": "1|1",
+            "order_id": "1",
+            "payment_no": "1",
+            "amount": 30,
+        }
+    ],
     "raw.salesforce__opportunities": [
         {
             "_connection_id": "salesforce",

@@ -6,6 +6,8 @@ select
     component,
     coalesce(region, '(all)') as region,
     baseline,
+    approved_by,
+    approved_on,
     coalesce(valid_from, '2000-01-01') as valid_from
 from {{ ref('stg_files__alignment_baselines') }}
 
@@ -17,5 +19,7 @@ select
     component,
     region,
     baseline,
+    approved_by,
+    approved_on,
     valid_from
 from {{ ref('alignment_baselines') }}

@@ -46,7 +46,11 @@ union all
 
 -- A rep whom a file merely names is a rep too.
 select
-    {{ surrogate_key(['connection_id', 'connection_id', 'rep_id']) }} as rep_key,
+    case
+        when users_by_email.user_id is not null
+            then {{ surrogate_key(["'salesforce'", 'users_by_email.user_connection_id', 'users_by_email.user_id']) }}
+        else {{ surrogate_key(['connection_id', 'connection_id', 'rep_id']) }}
+    end as rep_key,
     connection_id as source_system,
     connection_id,
     rep_id as record_id,
@@ -78,3 +82,12 @@ full outer join (
     where rep_id is not null
     group by connection_id, rep_id
 ) as named_reps using (connection_id, rep_id)
+left join (
+    select distinct on (email_key)
+        email_key,
+        connection_id as user_connection_id,
+        user_id
+    from {{ ref('stg_salesforce__users') }}
+    where email_key is not null
+    order by email_key, connection_id, user_id
+) as users_by_email on filed_reps.email_key = users_by_email.email_key
