@@ -31,7 +31,7 @@ demo: $(VENV)/.runtime $(SUPERSET)/.wanted ## install, start, load 90 days, buil
 dashboards: $(VENV)/.runtime $(SUPERSET)/.installed ## bring Superset in line with dashboards/ and start it
 	$(FUNNEL) dashboards
 
-files: $(VENV)/.runtime ## your own exports instead of vendors: make files INBOX=folder (FUNNEL_HOME= for a warehouse of its own)
+files: $(VENV)/.runtime $(SUPERSET)/.wanted ## your own exports instead of vendors: make files INBOX=folder (FUNNEL_HOME= for a warehouse of its own)
 	$(FUNNEL) files $(or $(INBOX),$(error INBOX= is missing, for example INBOX=$(HOME)/exports))
 
 new-manifest: $(VENV)/.runtime ## a manifest for a folder of exports, guessed from headers and cells: make new-manifest DIR=folder

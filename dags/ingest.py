@@ -45,7 +45,8 @@ def ingest(source: Source) -> DAG:
         start_date=datetime(2024, 1, 1, tzinfo=UTC),
         catchup=False,
         # A backfill brings its own limit; loads of one stream take turns anyway.
-        max_active_runs=4,
+        # Two runs of an inbox would read the same files beside each other.
+        max_active_runs=1 if source.is_inbox else 4,
         dagrun_timeout=timedelta(hours=36),
         params=tasks.WINDOW_PARAMS,
         tags=["ingest", source.name],
@@ -83,8 +84,8 @@ def read_inbox(source: Source) -> None:
     Each is accepted or held back by itself; what was accepted is announced though others failed, and the run is red.
     """
 
-    extract = tasks.extract.override(**tasks.INBOX_TASKS, **tasks.INBOX_RETRIES)
-    accept = tasks.accept.override(**tasks.INBOX_TASKS, **tasks.INBOX_RETRIES)
+    extract = tasks.extract.override(**tasks.INBOX_TASKS)
+    accept = tasks.accept.override(**tasks.INBOX_TASKS)
 
     @task_group
     def take_in(connection_id: str) -> None:

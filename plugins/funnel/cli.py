@@ -22,15 +22,29 @@ def main(arguments: list[str] | None = None) -> int:
         print("\ninterrupted; what runs in the background goes on, `make down` stops it", file=sys.stderr)
         return 130
     except Exception as error:
-        if os.environ.get("DEBUG") or not _is_ours(error):
+        if os.environ.get("DEBUG") or not (_is_ours(error) or _is_database_gone(error)):
             raise
-        print(f"\n{type(error).__name__}: {error}", file=sys.stderr)
+        text = f"{type(error).__name__}: {error}" if _is_ours(error) else DATABASE_GONE
+        print(f"\n{text}", file=sys.stderr)
         return 1
 
 
 def _is_ours(error: Exception) -> bool:
     """Errors of `funnel` say what to do; a traceback would bury that. Anything else is a fault and shows where."""
     return type(error).__module__.startswith("funnel.")
+
+
+DATABASE_GONE = (
+    "PostgreSQL stopped answering while it was asked. What was under way is as it was before; nothing is half done. "
+    "Start it by `make up` (`make status` shows what runs), then repeat the command. docs/runbook.md, section "
+    "`PostgreSQL stopped answering`."
+)
+
+
+def _is_database_gone(error: Exception) -> bool:
+    import psycopg
+
+    return isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError))
 
 
 def _demo(_: argparse.Namespace) -> None:

@@ -38,7 +38,7 @@ def run() -> None:
     with _timed(seconds, "start"):
         services.up(tell)
     sources = (*VENDORS, *(("files",) if services.fill_inbox() else ()))
-    with _dashboards_meanwhile(tell), orchestrator.open_airflow() as airflow:
+    with dashboards_meanwhile(tell), orchestrator.open_airflow() as airflow:
         with _timed(seconds, "read DAGs"):
             orchestrator.await_dags(airflow, {*map(_dag_id, sources), "build_funnel"})
         with _timed(seconds, f"load {DAYS} days"):
@@ -57,7 +57,7 @@ def run() -> None:
 
 
 @contextmanager
-def _dashboards_meanwhile(tell: Tell) -> Iterator[None]:
+def dashboards_meanwhile(tell: Tell) -> Iterator[None]:
     """Superset is prepared and started while Airflow loads. Without it there is all but dashboards."""
     if not services.has_dashboards():
         tell("no dashboards: Superset is not installed, or DASHBOARDS=off")

@@ -5,11 +5,15 @@ runs take in, build, audit and publish. Run again on the same files it changes n
 """
 
 import time
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from funnel import config, demo, ledger, orchestrator, services
+from funnel.inbox.filling import FILLED_BY
 from funnel.orchestrator import RunFailed
 
 FIRST_REASONS = 3
@@ -19,7 +23,7 @@ DAG_ID = "ingest__files"
 def run(inbox: str) -> int:
     """Take in the folder, build, audit, publish, print.
 
-    Returns 1 when manifests or files were refused: the rest is published.
+    Returns 1 when manifests, files or sources were held back: the rest is published.
     """
     from funnel.sources import files
 
@@ -39,29 +43,45 @@ def run(inbox: str) -> int:
         print(f"[{time.monotonic() - started:6.1f} s] {text}", flush=True)
 
     services.up(tell)
-    with orchestrator.open_airflow() as airflow:
-        orchestrator.await_dags(airflow, {DAG_ID, "build_funnel"})
-        tell(f"taking in {', '.join(sources)} from {url}")
-        orchestrator.unpause(airflow, "build_funnel")
-        day = demo.newest_day()
-        # The first one takes the place of the day's scheduled run, which would read the same files beside it.
-        interval = None if orchestrator.runs(airflow, DAG_ID) else (day, day + timedelta(days=1))
-        conf = {"from": day.isoformat(), "to": day.isoformat()}
-        run_id = orchestrator.trigger(airflow, DAG_ID, conf, interval=interval)
-        orchestrator.unpause(airflow, DAG_ID)
-        try:
-            orchestrator.follow(airflow, DAG_ID, run_id, tell)
-        except RunFailed:
-            if not ledger.accepted_connections("files", run_id):
-                raise
+    with demo.dashboards_meanwhile(tell), orchestrator.open_airflow() as airflow:
+        run_id = _take_in(airflow, sources, url, tell)
         demo.publish_loads(airflow, tell)
     for reason in refused_manifests:
         print(f"\nREFUSED: {reason}")
     _print(run_id)
+    held_back = ledger.held_back("files", run_id)
+    for source, reason in held_back.items():
+        print(f"\nHELD BACK: {source}. What was accepted of it before stays, the others are published.\n{reason}")
     demo.print_funnel()
     _print_missing()
     demo.print_doors()
-    return 1 if refused_manifests or ledger.refused_files("files", run_id) else 0
+    return 1 if refused_manifests or held_back or ledger.refused_files("files", run_id) else 0
+
+
+def _take_in(airflow: httpx.Client, sources: Sequence[str], url: str, tell: demo.Tell) -> str:
+    """Have Airflow read the inbox once; returns the run. Raises RunFailed when nothing of it was accepted.
+
+    Airflow runs one at a time: a run that is under way is waited for, so that no file is read twice at once.
+    """
+    orchestrator.await_dags(airflow, {DAG_ID, "build_funnel"})
+    orchestrator.unpause(airflow, "build_funnel")
+    earlier = orchestrator.runs(airflow, DAG_ID)
+    for run in earlier:
+        if run.state in demo.ACTIVE:
+            tell(f"waiting for run {run.run_id}, which reads the inbox already")
+    tell(f"taking in {', '.join(sources)} from {url}")
+    day = demo.newest_day()
+    # The first one takes the place of the day's scheduled run, which would read the same files again.
+    interval = None if earlier else (day, day + timedelta(days=1))
+    conf = {"from": day.isoformat(), "to": day.isoformat()}
+    run_id = orchestrator.trigger(airflow, DAG_ID, conf, interval=interval)
+    orchestrator.unpause(airflow, DAG_ID)
+    try:
+        orchestrator.follow(airflow, DAG_ID, run_id, tell)
+    except RunFailed:
+        if not ledger.accepted_connections("files", run_id):
+            raise
+    return run_id
 
 
 def withdraw(source: str, *, is_confirmed: bool = False) -> int:
@@ -158,10 +178,12 @@ def _print(run_id: str) -> None:
 
 
 def _print_missing() -> None:
-    """Marts stay empty where no file speaks of them, and say so."""
+    """Marts that stay empty, and what would fill each."""
     empty = [name for name in _marts() if not _ask(f'select exists (select from bi."{name}")')[0][0]]  # noqa: S608
     if empty:
-        print(f"\nEmpty, since no file speaks of them\n  {', '.join(empty)}")
+        print("\nEmpty, and what would fill them")
+        for name in empty:
+            print(f"  {name:26} {FILLED_BY.get(name, 'see docs/files.md')}")
 
 
 def _marts() -> list[str]:

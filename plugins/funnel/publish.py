@@ -29,6 +29,15 @@ class Publication:
     build_id: int
     rows_changed: dict[str, dict[str, int]]
 
+    def __str__(self) -> str:
+        moved = [counts for counts in self.rows_changed.values() if any(counts.values())]
+        rows = {kind: sum(counts.get(kind, 0) for counts in moved) for kind in ("shown", "withdrawn")}
+        return (
+            f"publication {self.publication_id} shows build {self.build_id}: {rows['shown']:,} rows shown and "
+            f"{rows['withdrawn']:,} withdrawn in {len(moved)} of {len(self.rows_changed)} marts "
+            "(by mart: rows_changed of ops.publications)"
+        )
+
 
 @dataclass(frozen=True)
 class _Mart:

@@ -55,11 +55,16 @@ HEADLINES = {
 REFUSED_MANIFESTS = "refused_manifests"
 RATES = "exchange_rates"
 
-# The sources of an inbox are small and many: no more of them at once than there are cores, whatever their number. One
-# reads while another is accepted.
-INBOX_TASKS = {"max_active_tis_per_dagrun": max(1, (os.cpu_count() or 2) // 2)}
-# A file does not mend itself: what is tried again is a database that was away, or a rate that another source brings.
-INBOX_RETRIES = {"retries": 2, "retry_delay": timedelta(seconds=20), "max_retry_delay": timedelta(minutes=1)}
+# How the tasks of an inbox run. Its sources are small and many: no more of them at once than there are cores, one is
+# read while another is accepted. A file does not mend itself: what is tried again is a database that was away, or a
+# rate that another source brings. Each task is shown by the name of its source.
+INBOX_TASKS: dict[str, Any] = {
+    "max_active_tis_per_dagrun": max(1, (os.cpu_count() or 2) // 2),
+    "retries": 2,
+    "retry_delay": timedelta(seconds=20),
+    "max_retry_delay": timedelta(minutes=1),
+    "map_index_template": "{{ task.op_args[1] }}",
+}
 
 # Imported before the scheduler forks its tasks. None of our own modules: an edit must reach the next task.
 SLOW_IMPORTS = (

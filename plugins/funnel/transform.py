@@ -47,10 +47,10 @@ class BuildResult:
 
     def __str__(self) -> str:
         kind = "full" if self.is_full else "incremental"
-        changed = ", ".join(f"{mart} {count}" for mart, count in self.rows_changed.items() if count)
+        changed = [count for count in self.rows_changed.values() if count]
         return (
             f"build {self.build_id} ({kind}) as of {self.as_of:%Y-%m-%d %H:%M}Z in {self.seconds:.1f} s; "
-            f"rows changed: {changed or 'none'}"
+            f"{sum(changed):,} rows changed in {len(changed)} of {len(self.rows_changed)} marts"
         )
 
 
