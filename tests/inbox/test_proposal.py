@@ -87,8 +87,7 @@ def test_what_is_unsure_is_marked_with_both_readings(tmp_path: Path) -> None:
     assert "# unsure: 01/03/2026 may be %d/%m/%Y or %m/%d/%Y; this is a guess" in told
     assert "currency: USD" in told
     assert "# unsure: no file names its currency; this is the reporting currency" in told
-    assert "timezone: UTC" in told
-    assert "# unsure: no file names its time zone" in told
+    assert "timezone: UTC\n" in told, "days are the same in every zone"
     assert "opportunities: deals.csv: 5 of 5 rows, days 2026-03-01 to 2026-03-05" in told
     assert "opportunity_id D1 · stage won · closed_on 2026-03-01 · amount 1.50" in told
     assert f"written: {tmp_path / f'{tmp_path.name}.yml'}" in told
@@ -248,3 +247,23 @@ def test_an_interchange_is_a_stream_without_columns(tmp_path: Path) -> None:
     (spec,) = manifest.parse(path.read_bytes(), "x").streams
     assert (spec.entity.name, spec.path, spec.columns) == ("sell_through", "northmart.852", None)
     assert "WOULD BE REFUSED" in "\n".join(told)
+
+
+def test_the_time_zone_is_unsure_where_times_have_no_offset(tmp_path: Path) -> None:
+    text = "Deal ID,Stage,Amount (EUR),Created\n1,won,1.5,2026-01-31{}\n2,won,1.5,2026-01-30{}\n"
+    for number, (time, is_unsure) in enumerate(
+        [("", False), (" 00:00:00", False), (" 14:30", True), ("T14:30:00Z", False), (" 14:30:00 +0100", False)]
+    ):
+        folder = tmp_path / f"x{number}"
+        folder.mkdir()
+        (folder / "deals.csv").write_text(text.format(time, time))
+        _, told = make(folder)
+        assert ("unsure: in which zone the times of Created in deals.csv are" in told) == is_unsure, time
+
+
+def test_the_file_that_does_not_name_its_currency_is_named(tmp_path: Path) -> None:
+    (tmp_path / "deals.csv").write_text("Deal ID,Stage,Amount\n1,won,1.5\n")
+    (tmp_path / "costs.csv").write_text("Month,Team,Amount (CHF)\n2026-01-01,Sales,10\n")
+    _, told = make(tmp_path)
+    assert "currency: CHF" in told
+    assert "# unsure: deals.csv does not name its currency" in told

@@ -21,6 +21,8 @@ from funnel.inbox.recognition import Recognised
 
 # What a file of one entity may say of another on the side: the field that both share is the key there.
 _ON_THE_SIDE = {"accounts": "account_id", "reps": "rep_name", "products": "product_id"}
+# A time of the day that is not midnight and has no offset behind it.
+_TIME = re.compile(r"(?<![\d:])(?!0?0:00(?::00)?(?:\.0+)?$)\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?: ?[AaPp][Mm])?$")
 
 
 @dataclass
@@ -59,7 +61,7 @@ def propose(tables: list[Table], reporting_currency: str, names: Iterable[str]) 
     streams = [_finished(stream, merged, order) for stream, merged in made]
     streams += [_interchange(members, list(names)) for members in interchanges]
     currency = _currency(streams, reporting_currency)
-    return Proposal(streams, unknown, currency, _timezone(tables))
+    return Proposal(streams, unknown, currency, _timezone(tables, made))
 
 
 def _note_orders(made: list[tuple[Proposed, Table]]) -> None:
@@ -277,35 +279,34 @@ def _shared(texts: list[str]) -> str:
 
 def _currency(streams: list[Proposed], reporting: str) -> Noted | None:
     """The manifest's currency; a stream in another one states it."""
-    seen: Counter[str] = Counter()
-    for each in streams:
-        found = each.settings.pop("currency", None)
-        if found is not None:
-            each.settings["currency"] = found
-            seen[found.value] += 1
+    found = [each.settings.pop("currency", None) for each in streams]
+    seen = Counter(one.value for one in found if one)
     chosen = seen.most_common(1)[0][0] if seen else None
-    is_open = False
-    for each in streams:
-        found = each.settings.pop("currency", None)
-        entity = derivation.entity_of(each.entity)
-        if found and found.value != chosen:
-            if "currency_code" in entity.names and "currency_code" not in each.columns:
-                each.columns["currency_code"] = Noted({"value": found.value}, found.note)
-            elif "currency_code" not in each.columns:
-                each.notes.append(
-                    f"unsure: the amounts seem to be in {found.value}, the rest of the folder in {chosen}"
-                )
-        has_money = each.entity == "orders" or derivation.has_money(each.columns, entity)
-        if not found and has_money and "currency_code" in set(entity.names) - set(each.columns):
-            is_open = True
+    silent: list[str] = []
+    for each, own in zip(streams, found, strict=True):
+        names = set(derivation.entity_of(each.entity).names) - set(each.columns)
+        has_money = each.entity == "orders" or derivation.has_money(each.columns, derivation.entity_of(each.entity))
+        if own and own.value != chosen and "currency_code" in names:
+            each.columns["currency_code"] = Noted({"value": own.value}, own.note)
+        elif own and own.value != chosen and "currency_code" not in each.columns:
+            each.notes.append(f"unsure: the amounts seem to be in {own.value}, the rest of the folder in {chosen}")
+        elif not own and has_money and "currency_code" in names:
+            silent.append(each.path)
     if chosen:
-        return Noted(chosen, "not every file names a currency" if is_open else None)
-    if is_open:
-        return Noted(reporting, "no file names its currency; this is the reporting currency")
-    return None
+        # Of several reasons to doubt it the first is named.
+        notes = [f"{path} does not name its currency" for path in silent[:1]]
+        notes += [one.note for one in found if one and one.value == chosen and one.note]
+        return Noted(chosen, next(iter(notes), None))
+    return Noted(reporting, "no file names its currency; this is the reporting currency") if silent else None
 
 
-def _timezone(tables: list[Table]) -> Noted:
+def _timezone(tables: list[Table], made: list[tuple[Proposed, Table]]) -> Noted:
+    """UTC, and unsure of it where a column that is taken holds times without an offset."""
     if tables and all(re.search(r"\bUTC\b", f"{table.above} {' '.join(table.headers)}") for table in tables):
         return Noted("UTC")
-    return Noted("UTC", "no file names its time zone; it counts for times without an offset, such as Europe/Berlin")
+    for stream, table in made:
+        for name, header in derivation.headers_of(stream.columns):
+            is_moment = derivation.entity_of(stream.entity).field(name).kind == "moment"
+            if is_moment and any(_TIME.search(cell) for cell in table.column(header).filled[:1000]):
+                return Noted("UTC", f"in which zone the times of {header} in {stream.path} are, such as Europe/Berlin")
+    return Noted("UTC")
