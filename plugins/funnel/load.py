@@ -16,7 +16,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from funnel import config, copying, ledger, privacy, replacement, restatement, rows, tables
+from funnel import config, copying, ledger, merging, privacy, replacement, restatement, rows, tables
 from funnel.contract import Source, Stream, Window, raw_table
 from funnel.inbox.blocks import ahead
 from funnel.landing import LandedRead
@@ -114,13 +114,18 @@ def load_into(connection: psycopg.Connection[Any], landed: LandedRead) -> LoadRe
     filled = _fill(connection, stream, target, landed, load_id, secret) if source.is_inbox else None
     if filled is None:
         _copy_incoming(connection, source, stream, target, landed, load_id, secret, tally)
-        duplicated = _drop_duplicates(connection, stream, target)
+        files = merging.writers(connection, landed, tally.files, target.content)
+        is_merged = merging.differ(files[1])
+        duplicated = 0 if is_merged else _drop_duplicates(connection, stream, target)
     if filled is not None:
         tally, duplicated, superseded, retracted = filled, 0, 0, 0
     elif stream.kind == "dated":
         superseded, retracted = _replace_days(connection, stream, target, landed, load_id)
     elif stream.keep_versions:
         superseded, retracted = _append_versions(connection, stream, target, landed), 0
+    elif is_merged:
+        superseded = merging.merge(connection, target.table, target.incoming, target.columns, target.key, *files)
+        retracted = 0
     else:
         superseded, retracted = _upsert(connection, stream, target), 0
     if source.is_inbox:
@@ -144,6 +149,7 @@ def load_into(connection: psycopg.Connection[Any], landed: LandedRead) -> LoadRe
     _quarantine(connection, landed, load_id, tally)
     _record(connection, landed, result, started_at)
     ledger.note_files(connection, landed, load_id, tally.files)
+    merging.record(connection, load_id, tally.files)
     replacement.record(connection, load_id, tally.exports)
     connection.execute(sql.SQL("drop table {}").format(target.incoming))
     return result

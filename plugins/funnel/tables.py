@@ -41,10 +41,11 @@ def batches(
         if body.startswith(b"{"):
             story = orjson.loads(body)
             of_file = {"_file_order": story["order"], **story.get("constants", {})}
-            tally.files.append(story["file"])
+            file = story["file"] | {"file_order": story["order"], "columns": []}
+            tally.files.append(file)
             _note_bad(story["bad"], story["file"]["path"], secret, tally)
             if story.get("replace"):
-                tally.exports.append(_export(story, stream, secret, identity))
+                tally.exports.append(_export(file, story, stream, secret, identity))
             continue
         with pa.ipc.open_stream(body) as rows:
             for batch in rows:
@@ -64,6 +65,7 @@ def batches(
                     made["_record_key"] = pa.array(hashes, pa.string())
                 tally.readable += batch.num_rows
                 tally.columns.update(made, constants)
+                file["columns"] = sorted({*file["columns"], *made, *constants})
                 rows_made = pa.record_batch(list(made.values()), names=list(made))
                 yield Shape(tuple(made), tuple(constants.items())), rows_made
 
@@ -84,12 +86,12 @@ def _raw_columns(pa: Any, column: Column, cells: Any, secret: bytes, identity: s
     return {name: values for (name, _), values in zip(column.raw_columns, made, strict=True)}
 
 
-def _export(story: dict[str, Any], stream: Stream, secret: bytes, identity: str) -> Export:
+def _export(file: dict[str, Any], story: dict[str, Any], stream: Stream, secret: bytes, identity: str) -> Export:
     keys = [row.get("key") for row in story["bad"]]
     kept = None if None in keys else keys
     if kept and next(column for column in stream.columns if column.name == "row_key").type == "hashed":
         kept = [keyed_hash(secret, f"{identity}:row_key:{key}") for key in kept]
-    return Export(story["file"], story["order"], story["replace"]["rows"], story["replace"]["time_zone"], kept)
+    return Export(file, story["order"], story["replace"]["rows"], story["replace"]["time_zone"], kept)
 
 
 def _note_bad(bad: list[dict[str, Any]], path: str, secret: bytes, tally: Tally) -> None:
