@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import warehouse_day
 from security_manager import SecurityManager
 from superset.utils.log import AbstractEventLogger
 
@@ -119,11 +120,13 @@ THUMBNAIL_CACHE_CONFIG = {"CACHE_TYPE": "NullCache"}
 
 
 def FLASK_APP_MUTATOR(app: Any) -> None:
-    """What no setting stops: charts that move while they are drawn, a connection to the warehouse for each chart though
-    its data are in the cache, a counting pixel elsewhere, and storing colours."""
+    """What no setting stops: time ranges by the machine's clock, charts that move while they are drawn, a connection to
+    the warehouse for each chart though its data are in the cache, a counting pixel elsewhere, and storing colours."""
     import superset
     from flask import Response, request
     from superset.db_engine_specs.postgres import PostgresEngineSpec
+
+    warehouse_day.install()
 
     app.config["THEME_DEFAULT"]["echartsOptionsOverrides"] = {"animation": False}
     app.config["THEME_DEFAULT"]["token"]["motion"] = False

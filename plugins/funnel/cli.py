@@ -7,7 +7,7 @@ import argparse
 import os
 import shlex
 import sys
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 from funnel import config
@@ -221,7 +221,7 @@ def _day(text: str) -> date:
     try:
         day = date.fromisoformat(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a day such as {datetime.now(UTC):%Y-%m-%d}") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not a day such as {config.now():%Y-%m-%d}") from None
     return day
 
 
@@ -241,7 +241,7 @@ def _record(chosen: argparse.Namespace) -> None:
     source = SOURCES[chosen.source]
     if source.is_inbox:
         raise config.ConfigurationError("Files are not recorded: keep a small one beside its manifest instead.")
-    last = chosen.last or chosen.first or datetime.now(UTC).date() - timedelta(days=1)
+    last = chosen.last or chosen.first or config.now().date() - timedelta(days=1)
     window = Window(chosen.first or last - timedelta(days=1), last + timedelta(days=1))
     os.environ |= services.airflow_environment()
     connection = config.connection(chosen.connection or config.connection_ids(source.name)[0])

@@ -7,6 +7,7 @@ import json
 import os
 import secrets as random_secrets
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -157,6 +158,25 @@ def settings() -> Settings:
         lineage_url=os.environ.get("OPENLINEAGE_URL") or None,
         code_version=os.environ.get("CODE_VERSION") or _git_revision(),
     )
+
+
+def now() -> datetime:
+    """The moment that counts as now, in UTC: the machine's clock, on the day of FUNNEL_TODAY where one is stated.
+
+    Whatever depends on the day asks here: which days are loaded, how far a read goes, when the made-up company lives.
+    Waiting times, tokens and moments of logging are the machine's own.
+    """
+    real, stated = datetime.now(UTC), stated_day()
+    return datetime.combine(stated, real.timetz()) if stated else real
+
+
+def stated_day() -> date | None:
+    """The day that FUNNEL_TODAY states, None where the machine's clock counts."""
+    text = os.environ.get("FUNNEL_TODAY")
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        raise ConfigurationError(f"FUNNEL_TODAY is {text!r}, but must be a day such as 2026-03-31.") from None
 
 
 @cache

@@ -50,8 +50,7 @@ def run() -> None:
         if built:
             steps["build_funnel"] = _task_seconds(airflow, built)
     seconds["together"] = time.monotonic() - started
-    _print_rows()
-    print_funnel()
+    print_summary()
     _print_seconds(seconds, steps)
     print_doors()
 
@@ -75,7 +74,13 @@ def dashboards_meanwhile(tell: Tell) -> Iterator[None]:
 
 def newest_day() -> date:
     """Yesterday in UTC: the newest day that is over."""
-    return datetime.now(UTC).date() - timedelta(days=1)
+    return config.now().date() - timedelta(days=1)
+
+
+def newest_interval() -> tuple[date, date]:
+    """The interval of the newest scheduled run, by Airflow's clock: it knows of no stated day."""
+    today = datetime.now(UTC).date()
+    return today - timedelta(days=1), today
 
 
 def _dag_id(source_name: str) -> str:
@@ -104,7 +109,7 @@ def _load_source(airflow: httpx.Client, name: str, first: date, last: date, tell
         return orchestrator.follow(airflow, dag_id, active.run_id, tell)
     # It takes the place of the newest day's scheduled run, which would read some of the same days beside it.
     run_id = f"{FIRST_LOAD}__{first}_{last}" + (f"__{len(earlier) + 1}" if earlier else "")
-    interval = None if earlier else (last, last + timedelta(days=1))
+    interval = None if earlier else newest_interval()
     conf = {"from": first.isoformat(), "to": last.isoformat()}
     orchestrator.trigger(airflow, dag_id, conf, run_id, interval)
     orchestrator.unpause(airflow, dag_id)
@@ -148,6 +153,12 @@ def _task_seconds(airflow: httpx.Client, run: Run) -> dict[str, float]:
 
 
 # --- printing ------------------------------------------------------------------------------------------------------
+
+
+def print_summary() -> None:
+    """What was loaded, what the marts hold, and the funnel."""
+    _print_rows()
+    print_funnel()
 
 
 def _print_rows() -> None:

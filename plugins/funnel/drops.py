@@ -6,7 +6,6 @@ runs take in, build, audit and publish. Run again on the same files it changes n
 
 import time
 from collections.abc import Sequence
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +71,7 @@ def _take_in(airflow: httpx.Client, sources: Sequence[str], url: str, tell: demo
     tell(f"taking in {', '.join(sources)} from {url}")
     day = demo.newest_day()
     # The first one takes the place of the day's scheduled run, which would read the same files again.
-    interval = None if earlier else (day, day + timedelta(days=1))
+    interval = None if earlier else demo.newest_interval()
     conf = {"from": day.isoformat(), "to": day.isoformat()}
     run_id = orchestrator.trigger(airflow, DAG_ID, conf, interval=interval)
     orchestrator.unpause(airflow, DAG_ID)

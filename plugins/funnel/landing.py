@@ -13,7 +13,7 @@ import shutil
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from pathlib import Path
 
 import zstandard
@@ -91,7 +91,7 @@ def land(
     """
     run_folder = _run_folder(source.name, connection.connection_id, stream.name, window, run_id)
     for restarts in range(MAX_RESTARTS + 1):
-        moment = fetched_at or datetime.now(UTC)
+        moment = fetched_at or config.now()
         path = f"{run_folder}/{moment:%Y%m%dT%H%M%S%f}-{uuid.uuid4().hex[:8]}"
         folder = root() / path
         folder.mkdir(parents=True)

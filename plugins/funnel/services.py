@@ -272,7 +272,7 @@ def anchor() -> str:
     path = config.settings().home / "sandbox.json"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"anchor": datetime.now(UTC).date().isoformat()}))
+        path.write_text(json.dumps({"anchor": config.now().date().isoformat()}))
     day: str = json.loads(path.read_text())["anchor"]
     return day
 
@@ -385,6 +385,7 @@ def superset_environment() -> dict[str, str]:
         "WAREHOUSE_READER_URI": urlunsplit(reader._replace(netloc=f"{reader.username}@{address}")),
         "PGPASSWORD": secrets["bi_reader_password"],
         "REPORTING_CURRENCY": settings.reporting_currency,
+        "REPORTING_TIMEZONE": settings.reporting_timezone,
         "FLASK_APP": "superset.app:create_app()",
     }
 
@@ -431,6 +432,7 @@ def _start_all(progress: Progress) -> None:
 def _services() -> list[Service]:
     settings = config.settings()
     python = sys.executable
+    stated = config.stated_day()
     sandbox = Service(
         name="sandbox",
         command=(
@@ -438,6 +440,7 @@ def _services() -> list[Service]:
             "--host", settings.bind_address,
             "--port", str(settings.sandbox_port), "--tls-port", str(settings.sandbox_tls_port),
             "--tls-dir", str(settings.home / "sandbox"), "--control-token", config.secrets()["sandbox_control_token"],
+            *(("--now", f"{stated}T00:00:00Z") if stated else ()),
         ),
         ports={"SANDBOX_PORT": settings.sandbox_port, "SANDBOX_TLS_PORT": settings.sandbox_tls_port},
     )  # fmt: skip

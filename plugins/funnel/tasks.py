@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from airflow.sdk import (
@@ -318,7 +318,7 @@ def window_of(context: Context, source: Source, connection_id: str) -> contract.
 def _window(first: date, last: date) -> contract.Window:
     """The days first to last, both included; up to now when they end with the newest complete day."""
     to_day = last + timedelta(days=1)
-    return contract.Window(first, to_day, until_now=to_day >= datetime.now(UTC).date())
+    return contract.Window(first, to_day, until_now=to_day >= config.now().date())
 
 
 def airflow_connection(connection_id: str) -> contract.Connection:

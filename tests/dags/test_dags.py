@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -204,8 +204,9 @@ def test_half_a_window_is_refused(params: dict[str, str]) -> None:
         days_of(params, "manual")
 
 
-def test_only_a_read_that_ends_with_the_newest_day_runs_up_to_now() -> None:
-    today = datetime.now(UTC).date()
+def test_only_a_read_that_ends_with_the_newest_day_runs_up_to_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    today = date(2028, 2, 29)
+    monkeypatch.setenv("FUNNEL_TODAY", today.isoformat())
     for last_day, runs_on in ((today - timedelta(days=2), False), (today - timedelta(days=1), True), (today, True)):
         window = window_of({"from": str(today - timedelta(days=5)), "to": str(last_day)}, "manual")
         assert window.until_now is runs_on, last_day

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ from tests.conftest import fresh_warehouse
 from tests.end_to_end.pipeline import Pipeline, published_company, rows
 
 SEED = 7
+# The median of the minutes until sales answers is 160.5 there, and a page rounds up.
+TODAY = date(2026, 11, 30)
 # Long enough for the last calendar month, and for thirty days with thirty before them.
 DAYS = 62
 # Kept for whoever wants to see what a test saw.
@@ -62,19 +64,23 @@ class House:
 
 @pytest.fixture(scope="module")
 def house(cluster_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    with opened_house(cluster_home, tmp_path_factory.mktemp("dashboards"), TODAY) as made:
+        yield made
+
+
+@contextmanager
+def opened_house(cluster_home: Path, folder: Path, today: date, days: int = DAYS) -> Iterator[House]:
+    """Superset over the company that was read and published on a day."""
     if not services.SUPERSET.exists():
         pytest.skip("Superset is not installed: make dashboards")
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        fresh_warehouse(cluster_home, patch, tmp_path_factory.mktemp("dashboards")) as dsn,
-    ):
-        today = datetime.now(UTC).date()
-        with published_company(SEED, today, DAYS, tmp_path_factory.mktemp("inbox")) as (pipeline, build_id):
+    with pytest.MonkeyPatch.context() as patch, fresh_warehouse(cluster_home, patch, folder) as dsn:
+        patch.setenv("FUNNEL_TODAY", today.isoformat())
+        with published_company(SEED, today, days, folder / "inbox") as (pipeline, build_id):
             access = yaml.safe_load((config.REPOSITORY / "dashboards/access.yaml").read_text())
             access["users"] += [
                 {"username": name, "password_from": "TEST_PASSWORD", "roles": roles} for name, roles in USERS
             ]
-            written = tmp_path_factory.mktemp("access") / "access.yaml"
+            written = folder / "access.yaml"
             written.write_text(yaml.safe_dump(access))
             # An existing server, as far as an installation is concerned: this cluster.
             patch.setenv("WAREHOUSE_DSN", dsn)
@@ -139,6 +145,12 @@ class Viewer:
 
 @pytest.fixture(scope="module")
 def viewer(house: House) -> Iterator[Viewer]:
+    with viewing(house) as seen:
+        yield seen
+
+
+@contextmanager
+def viewing(house: House) -> Iterator[Viewer]:
     """The user that `make demo` makes, logged in through the page."""
     if not browsing.CHROMIUM:
         pytest.skip("no Chromium on this machine: apt install chromium")

@@ -5,12 +5,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from funnel import config, ledger, server, services
+from funnel import config, demo, ledger, server, services
 from funnel.sources import SOURCES
 
 
@@ -107,6 +108,17 @@ def test_the_made_up_company_stays_the_same_one(home: Path) -> None:
     first = services.anchor()
     assert services.anchor() == first
     assert json.loads((home / "sandbox.json").read_text()) == {"anchor": first}
+
+
+def test_a_stated_day_is_today_of_the_demo_and_of_its_company(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FUNNEL_TODAY", "2028-02-29")
+    assert demo.newest_day() == date(2028, 2, 28)
+    assert services.anchor() == "2028-02-29"
+    sandbox = next(each for each in services._services() if each.name == "sandbox")
+    assert " ".join(sandbox.command).endswith("--now 2028-02-29T00:00:00Z")
+    monkeypatch.setenv("FUNNEL_TODAY", "29.02.2028")
+    with pytest.raises(config.ConfigurationError, match=r"FUNNEL_TODAY is '29\.02\.2028'"):
+        demo.newest_day()
 
 
 def test_a_home_of_before_a_source_gets_its_connection(home: Path) -> None:

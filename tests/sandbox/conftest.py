@@ -31,7 +31,7 @@ def worked_server():
 
 @pytest.fixture(scope="session")
 def company_server():
-    with process.running(scenario="company", anchor=ANCHOR, tls=True) as handle:
+    with process.running(scenario="company", anchor=ANCHOR, tls=True, now=f"{ANCHOR}T00:00:00Z") as handle:
         yield handle
 
 

@@ -1,0 +1,127 @@
+"""Reading a dashboard: every chart is drawn, and its numbers are those of the warehouse."""
+
+from collections.abc import Callable
+from datetime import date, timedelta
+
+from tests.dashboards.conftest import TABS, Viewer, screenshot, value
+from tests.dashboards.drawn import fixed, share, short, whole
+from tests.dashboards.test_assets import BOARDS, placed
+from tests.rounding import half_up
+
+
+def last_days(today: date, days: int = 30) -> str:
+    return f"date_day >= '{today - timedelta(days=days)}' and date_day < '{today}'"
+
+
+def last_month(today: date) -> tuple[date, date]:
+    this = today.replace(day=1)
+    return (this - timedelta(days=1)).replace(day=1), this
+
+
+STRIP = "Can I trust this today?"
+Expected = list[tuple[str, str]]
+
+
+def funnel_says(today: date) -> Expected:
+    recent = f"from bi.fct_funnel_daily where {last_days(today)}"
+    return [
+        ("New leads", whole(value(f"select sum(leads) {recent}"))),
+        ("Deals won", whole(value(f"select sum(won) {recent}"))),
+        ("Advertising spend", short(value(f"select sum(spend) {recent}"))),
+        ("By channel", "$ " + whole(value(f"select sum(spend) {recent} and channel = 'Paid Search'"))),
+    ]
+
+
+def alignment_says(today: date) -> Expected:
+    recent = f"from bi.fct_leads where mql_date >= '{today - timedelta(days=30)}' and mql_date < '{today}'"
+    late = "count(*) filter (where is_sla_breached)::numeric / count(is_sla_breached)"
+    card = "from bi.rpt_alignment_scorecard where region = '(all)' and period_grain = 'quarter' and measure"
+    index = value(f"select value {card} = 'friction_index' order by period_start desc limit 1")
+    friction = "not enough data" if index is None else str(half_up(index, 1))
+    median = "percentile_cont(0.5) within group (order by response_business_minutes)"
+    return [
+        ("Leads answered too late", share(value(f"select {late} {recent}"))),
+        ("Working minutes until sales answers (median)", whole(value(f"select ({median})::numeric {recent}"))),
+        (
+            "Do marketing and sales work as one?",
+            friction,
+        ),
+        ("Do marketing and sales work as one?", "+209 % (unverified)"),
+    ]
+
+
+def money_says(today: date) -> Expected:
+    first, after = last_month(today)
+    month = f"from bi.fct_funnel_daily where date_day >= '{first}' and date_day < '{after}'"
+    returned = f"from bi.rpt_channel_return where month_start = '{first}' and model = 'linear'"
+    revenue = "sum(won_amount) + sum(order_amount)"
+    return [
+        ("Advertising spend", short(value(f"select sum(spend) {month}"))),
+        ("Revenue", short(value(f"select {revenue} {month}"))),
+        ("Revenue for each 1 of spend", fixed(value(f"select ({revenue}) / sum(spend) {month}"), 2)),
+        (
+            "What each channel brings for its spend, and how much that depends on the way of counting",
+            "$ " + whole(value(f"select sum(revenue) {returned} and channel = 'Paid Search'")),
+        ),
+    ]
+
+
+def pipeline_says(today: date) -> Expected:
+    now = (
+        "from bi.rpt_pipeline_coverage where region = '(all)' and date_day = (select max(date_day) from "
+        "bi.rpt_pipeline_coverage) and date_day >= period_start and date_day < period_start + interval '3 months'"
+    )
+    newest = "from bi.fct_opportunities_daily where date_day = (select max(date_day) from bi.fct_opportunities_daily)"
+    return [
+        ("Value of all open deals", short(value(f"select sum(amount) {newest}"))),
+        ("Open deals expected this quarter", short(value(f"select open_amount {now}"))),
+        ("Share of this quarter's target won", share(value(f"select booked_amount / target {now}"))),
+        ("Is there enough for the quarter?", whole(value(f"select booked_amount + weighted_amount {now}"))),
+    ]
+
+
+def trust_says(today: date) -> Expected:
+    return [
+        ("Rows set aside", whole(value("select count(*) from ops.quarantine where replayed_at is null"))),
+        ("Days missing", whole(value("select count(*) from ops.incomplete_days"))),
+        (
+            "What the sources delivered",
+            whole(value("select sum(rows_read) from ops.loads where stream = 'contact_events'")),
+        ),
+        (STRIP, f"{today - timedelta(days=1):%-d %b %Y}"),
+        (STRIP, "Passed"),
+    ]
+
+
+SAYS: dict[str, Callable[[date], Expected]] = {
+    "funnel": funnel_says,
+    "alignment": alignment_says,
+    "money": money_says,
+    "pipeline": pipeline_says,
+    "trust": trust_says,
+}
+
+
+def read(viewer: Viewer, slug: str) -> list[str]:
+    """Look at both tabs of a dashboard; what is blank, wrong or missing in it."""
+    viewer.complaints.clear()
+    viewer.open(slug)
+    seen: dict[str, str] = {}
+    faults = []
+    for tab in TABS:
+        viewer.turn_to(tab)
+        screenshot(viewer, f"{slug}, {tab}")
+        for title in viewer.charts():
+            seen[title] = said = viewer.text(title)
+            drawn = viewer.page.locator(f'[data-test-chart-name="{title}"] canvas').count()
+            if not (drawn or said):
+                faults.append(f"{title} is blank")
+            if any(word in said for word in ("No results", "No data", "Error", "error")):
+                faults.append(f"{title}: {said[:300]}")
+    (board,) = (each for each in BOARDS.values() if each["slug"] == slug)
+    if sorted(seen) != sorted(chart["slice_name"] for chart in placed(board)):
+        faults.append(f"charts in sight: {sorted(seen)}")
+    for title, expected in SAYS[slug](viewer.house.today):
+        if expected not in seen.get(title, ""):
+            faults.append(f"{title} says {seen.get(title, '')[:300]!r}, not {expected!r}")
+    return faults + viewer.complaints
