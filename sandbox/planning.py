@@ -2,8 +2,9 @@
 both teams agreed to measure their work together against.
 
 No vendor serves these. `write` puts the files and their manifest into a folder; tests read the same plans from here,
-before they are written. Plans are made for the quarter of the anchor and the one after it, whatever is sold; costs are
-those of the months since the quarter before.
+before they are written. Plans are made for the running quarter and the one after it, whatever is sold; costs are those
+of the months since the quarter before. The running quarter is that of the newest day that is over: on the first day of
+a quarter everything that is known, and every target that can be held against it, is of the quarter before.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -120,13 +121,18 @@ def quarter_of(day: date) -> date:
     return date(day.year, (day.month - 1) // 3 * 3 + 1, 1)
 
 
+def running_quarter(anchor: date) -> date:
+    """The quarter of the newest day that is over."""
+    return quarter_of(anchor - timedelta(days=1))
+
+
 def next_months(day: date, count: int) -> date:
     months = day.year * 12 + day.month - 1 + count
     return date(months // 12, months % 12 + 1, 1)
 
 
 def targets(anchor: date) -> list[Target]:
-    quarter = quarter_of(anchor)
+    quarter = running_quarter(anchor)
     found = []
     for number in range(2):
         start = next_months(quarter, 3 * number)
@@ -143,7 +149,7 @@ def targets(anchor: date) -> list[Target]:
 
 def prices(anchor: date) -> list[Price]:
     """Prices rise by a tenth with the quarter."""
-    quarter = quarter_of(anchor)
+    quarter = running_quarter(anchor)
     return [
         Price(product, Decimal(price) * (10 + number) / 10, "USD", since)
         for product, price in PRICES
@@ -153,14 +159,14 @@ def prices(anchor: date) -> list[Price]:
 
 def steps(anchor: date) -> list[Step]:
     """One plan for everybody, and a flat one for those who sell through partners."""
-    since = next_months(quarter_of(anchor), -12)
+    since = next_months(running_quarter(anchor), -12)
     plan = [Step("accelerator", "(all)", Decimal(at), Decimal(rate), since) for at, rate in STEPS]
     return [*plan, Step("flat", "Partner Sales", Decimal(0), Decimal("0.03"), since)]
 
 
 def costs(anchor: date) -> list[Cost]:
     """The bills grow by a hundredth a month."""
-    first = next_months(quarter_of(anchor), -3)
+    first = next_months(running_quarter(anchor), -3)
     months = [month for month in (next_months(first, number) for number in range(6)) if month <= anchor]
     return [
         Cost(month, team, channel, kind, amount * (100 + number) // 100, currency)
@@ -170,7 +176,7 @@ def costs(anchor: date) -> list[Cost]:
 
 
 def baselines(anchor: date) -> list[Baseline]:
-    since = next_months(quarter_of(anchor), -12)
+    since = next_months(running_quarter(anchor), -12)
     return [
         Baseline(component, "", Decimal(agreed), "Heads of Marketing and Sales", since, since)
         for component, agreed in BASELINES

@@ -12,7 +12,7 @@ from decimal import Decimal
 import pytest
 
 from funnel.sources import SOURCES
-from sandbox import process, truth
+from sandbox import planning, process, truth
 from sandbox.clock import moment
 from sandbox.process import ROOT
 from sandbox.scenario import build
@@ -285,3 +285,15 @@ def test_a_page_size_read_in_parallel_is_whole(company, transport):
     with ThreadPoolExecutor(2) as pool:
         results = list(pool.map(lambda _: len(Vendors(company, transport).query_all("SELECT Id FROM Lead")), range(2)))
     assert results[0] == results[1] > 1_000
+
+
+@pytest.mark.parametrize(
+    ("anchor", "quarters"),
+    [("2026-03-31", ("2026-01-01", "2026-04-01")), ("2026-04-01", ("2026-01-01", "2026-04-01")),
+     ("2026-04-02", ("2026-04-01", "2026-07-01")), ("2027-01-01", ("2026-10-01", "2027-01-01"))],
+)  # fmt: skip
+def test_there_is_a_plan_for_the_quarter_of_the_newest_day(anchor, quarters):
+    plans = {
+        str(one.period_start) for one in planning.targets(date.fromisoformat(anchor)) if one.period_grain == "quarter"
+    }
+    assert sorted(plans) == sorted(quarters)
