@@ -267,3 +267,14 @@ def test_the_file_that_does_not_name_its_currency_is_named(tmp_path: Path) -> No
     _, told = make(tmp_path)
     assert "currency: CHF" in told
     assert "# unsure: deals.csv does not name its currency" in told
+
+
+def test_a_kind_of_campaigns_is_its_channel(tmp_path: Path) -> None:
+    text = "Day,Campaign,Campaign type,Cost (EUR),Clicks\n"
+    for kind in ("Search", "Performance Max", "Something"):
+        text += f"2026-01-31,{kind} A,{kind},1.50,1\n"
+    (tmp_path / "google.csv").write_text(text)
+    made, told = make(tmp_path)
+    channels = [row["channel"] for row in loaded(tmp_path, made)["ad_stats"]]
+    assert channels == ["Paid Search", "Cross-network", "Paid Other"]
+    assert "# unsure: an unknown kind of campaigns" in told

@@ -55,6 +55,14 @@ class Column:
         return max(sum(_is_number(text, sign) for text in texts) for sign in ".,") / len(texts) if texts else 0.0
 
     @cached_property
+    def decimal(self) -> str | None:
+        """The sign before the decimals, where a cell proves it."""
+        texts = [cell for cell in self.distinct[:2000] if re.search(r"[.,]", cell)]
+        points = sum(bool(re.search(values.POINT_PROOF, cell)) for cell in texts)
+        commas = sum(bool(re.search(values.COMMA_PROOF, cell)) for cell in texts)
+        return None if points == commas else ("." if points > commas else ",")
+
+    @cached_property
     def addresses(self) -> float:
         texts = self.distinct[:EXAMPLES]
         return sum("@" in text for text in texts) / len(texts) if texts else 0.0

@@ -13,14 +13,10 @@ from funnel.inbox.entities import ENTITIES, Entity
 from funnel.inbox.exploration import Table
 from funnel.inbox.recognition import Recognised
 
-_COUNTS = {"units", "units_sold", "units_on_hand", "employees", "platform_conversions", "leads", "orders", "rate"}
-_NUMERIC_DATE = re.compile(r"(\d{1,2})([/.-])(\d{1,2})\2(\d{4}|\d{2})(?:[ T,].*)?")
+COUNTS = {"units", "units_sold", "units_on_hand", "employees", "platform_conversions", "leads", "orders", "rate"}
 _RETAILER = re.compile(r"(?im)^\W*(?:retailer|customer|händler|haendler|enseigne|chain)\W+(.+?)\W*$")
 _DAYS = re.compile(
     r"\d{4}-\d{2}-\d{2}|[A-Z][a-z]+ \d{1,2}, \d{4}|\d{1,2}\. ?[A-Z][a-z]+ \d{4}|\d{1,2}[./]\d{1,2}[./]\d{4}"
-)
-_THOUSANDS = re.compile(
-    r"\bk\s?[€$£]|\bT€|\bT(?:EUR|USD|CHF|GBP)\b|thousand|\(000s?\)|\bTsd\b|\bmilliers\b|\bmiles\b|\bx ?1[.,]?000\b"
 )
 
 
@@ -57,7 +53,7 @@ def entity_of(name: str) -> Entity:
 
 def has_money(columns: dict[str, Noted], entity: Entity) -> bool:
     """Whether a stream holds amounts."""
-    return any(name not in _COUNTS and entity.field(name).kind == "number" for name in columns)
+    return any(name not in COUNTS and entity.field(name).kind == "number" for name in columns)
 
 
 def headers_of(columns: dict[str, Noted]) -> Iterator[tuple[str, str]]:
@@ -191,7 +187,7 @@ def _order_line(stream: Proposed, table: Table, one: Recognised) -> None:
 
 def _is_product(table: Table, amount: str, quantity: str, price: str) -> bool:
     """Whether an amount is that of the line, not that of the order."""
-    sign = decimal_of(table.column(price)) or decimal_of(table.column(amount)) or "."
+    sign = table.column(price).decimal or table.column(amount).decimal or "."
     fits = seen = 0
     for cells in zip(*(table.column(name).cells for name in (amount, quantity, price)), strict=True):
         try:
@@ -217,6 +213,15 @@ def _ads(stream: Proposed, table: Table, one: Recognised) -> None:
             columns["platform"] = Noted({"value": platform})
         else:
             columns["platform"] = Noted({"value": "ads"}, "no file names its platform, such as google_ads or meta_ads")
+    kind = _named(table, "campaign type", "advertising channel type")
+    if kind and "channel" not in columns:
+        channels = {word: vocabulary.channel_of(word) for word in kind.distinct}
+        if len(channels) <= 20 and any(channels.values()):
+            columns["channel"] = Noted(kind.header)
+            stream.maps["channel"] = {
+                word: Noted(channel) if channel else Noted("Paid Other", "an unknown kind of campaigns")
+                for word, channel in channels.items()
+            }
     by = columns.get("channel") or columns.get("platform")
     if by and not {"campaign_id", "campaign_name"} & set(columns):
         columns["campaign_name"] = Noted(by.value, "no column names a campaign")
@@ -228,8 +233,7 @@ def _ads(stream: Proposed, table: Table, one: Recognised) -> None:
     day = columns["date_day"].value
     if start and end and day == start.header and start.cells != end.cells:
         columns["date_day"].note = "rows span several days; all they say counts on the first. Export by day"
-    kind = vocabulary.meaning(day)
-    if kind & {"week", "month"}:
+    if vocabulary.meaning(day) & {"week", "month"}:
         columns["date_day"].note = "rows span several days; all they say counts on the first. Export by day"
 
 
@@ -297,82 +301,3 @@ def _costs(stream: Proposed, table: Table, one: Recognised) -> None:
     columns = stream.columns
     if "team" not in columns and "channel" not in columns:
         columns["team"] = Noted({"value": "marketing"}, "no column names a team or a channel")
-
-
-# How it is written --------------------------------------------------------------------------------------------------
-
-
-def decimal_of(column: Column) -> str | None:
-    """The sign before a column's decimals, where a cell proves it."""
-    texts = [cell for cell in column.distinct[:2000] if re.search(r"[.,]", cell)]
-    points = sum(bool(re.search(values.POINT_PROOF, cell)) for cell in texts)
-    commas = sum(bool(re.search(values.COMMA_PROOF, cell)) for cell in texts)
-    return None if points == commas else ("." if points > commas else ",")
-
-
-def date_order(tables: list[Table]) -> str | None:
-    """`day` or `month`: what comes first in the folder's dates with slashes, where some cell proves it."""
-    firsts = seconds = commas = points = 0
-    for table in tables:
-        for column in table.columns:
-            sign = decimal_of(column)
-            commas, points = commas + (sign == ","), points + (sign == ".")
-            found = [match for cell in column.distinct[:2000] if (match := _NUMERIC_DATE.fullmatch(cell))]
-            firsts += any(int(match[1]) > 12 for match in found)
-            seconds += any(int(match[3]) > 12 for match in found)
-    if bool(firsts) != bool(seconds):
-        return "day" if firsts else "month"
-    return "day" if commas > points else None
-
-
-def date_format(column: Column, months: bool, order: str | None) -> Noted | None:
-    """The format to state where the column can be read in two ways."""
-    try:
-        values.date_format(column.filled, "", months=months)
-    except values.Unclear:
-        pass
-    else:
-        return None
-    matches = [match for cell in column.distinct if (match := _NUMERIC_DATE.fullmatch(cell))]
-    if not matches:
-        return None
-    found = matches[0]
-    sign, year = found[2], "%Y" if len(found[4]) == 4 else "%y"
-    readings = {"day": f"%d{sign}%m{sign}{year}", "month": f"%m{sign}%d{sign}{year}"}
-    # Exports span more days than months.
-    varies = len({match[1] for match in matches}) - len({match[3] for match in matches})
-    chosen = order or ("day" if sign == "." or varies > 0 else "month")
-    other = readings["month" if chosen == "day" else "day"]
-    why = "as other dates of the folder are written" if order else "a guess"
-    return Noted(readings[chosen], f"{found[0]} may be {readings[chosen]} or {other}; this is {why}")
-
-
-def reading(table: Table, columns: dict[str, Noted], entity: Entity) -> dict[str, Noted]:
-    """Settings of numbers: the currency and the scale that headers and cells name."""
-    found: dict[str, Noted] = {}
-    numbers = [
-        (name, header)
-        for name, header in headers_of(columns)
-        if entity.field(name).kind == "number" and header in table.headers
-    ]
-    scales = {name: Noted("thousands") for name, header in numbers if _THOUSANDS.search(header)}
-    scales |= {name: Noted("micros") for name, header in numbers if "micros" in vocabulary.plain(header)}
-    if scales:
-        found["scale"] = Noted(scales)
-    for name, header in numbers:
-        code = vocabulary.currency_of(header) if name not in _COUNTS else None
-        code = code or next(filter(None, map(vocabulary.currency_of, table.column(header).distinct[:200])), None)
-        if code and name not in _COUNTS:
-            found["currency"] = Noted(code)
-    if "currency" not in found and has_money(columns, entity):
-        named = re.search(r"(?im)^\W*(?:currency|währung|devise|moneda|valuta)\W+([A-Z]{3})\b", table.above)
-        if named:
-            found["currency"] = Noted(named[1].upper())
-        elif any("$" in cell for _, header in numbers for cell in table.column(header).distinct[:200]):
-            found["currency"] = Noted("USD", "the cells say $, which other dollars are written with, too")
-    signs = {decimal_of(table.column(header)) for _, header in numbers} - {None}
-    if numbers and not signs:
-        texts = [cell for _, header in numbers for cell in table.column(header).distinct[:2000]]
-        if any(re.search(values.UNCLEAR_NUMBER, cell) for cell in texts):
-            found["decimal"] = Noted(".", "1,234 may be a thousand times less: no number of the file says which")
-    return found

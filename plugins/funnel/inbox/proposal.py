@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from funnel.inbox import derivation, links, recognition, vocabulary
+from funnel.inbox import derivation, links, notation, recognition, vocabulary
 from funnel.inbox.contents import NOTHING, Column
 from funnel.inbox.derivation import Noted, Proposed
 from funnel.inbox.exploration import INTERCHANGES, Table
@@ -50,7 +50,7 @@ def propose(tables: list[Table], reporting_currency: str, names: Iterable[str]) 
             chosen += [(part, _merged(part), likely[0]) for part in _parts(members, likely[0])]
         else:
             unknown |= {_place(table): _told(table, merged) for table in members}
-    order = derivation.date_order([merged for _, merged, _ in chosen])
+    order = notation.date_order([merged for _, merged, _ in chosen])
     have = {one.entity.name for _, _, one in chosen}
     made: list[tuple[Proposed, Table]] = []
     for members, merged, one in chosen:
@@ -196,11 +196,11 @@ def _finished(proposed: Proposed, merged: Table, order: str | None) -> Proposed:
             of_lead = entity.name == "leads" or (entity.name == "stage_events" and "lead_id" in proposed.columns)
             proposed.maps[name] = _stages(column, entity.field(name).values, of_lead)
         if kind in ("date", "moment", "month"):
-            stated = derivation.date_format(column, kind == "month", order)
+            stated = notation.date_format(column, kind == "month", order)
             if stated:
                 formats = proposed.settings.setdefault("date_format", Noted({}))
                 formats.value[name] = stated
-    proposed.settings |= derivation.reading(merged, proposed.columns, entity)
+    proposed.settings |= notation.reading(merged, proposed.columns, entity)
     nulls = sorted({cell for header in used for cell in merged.column(header).cells if cell in NOTHING})
     if nulls:
         proposed.settings["nulls"] = Noted(nulls)

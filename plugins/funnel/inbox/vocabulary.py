@@ -153,6 +153,11 @@ def _stages(kind: str) -> dict[str, str]:
     return {plain(word).strip(): ours for ours, text in _data()[kind].items() for word in str(text).split(",")}
 
 
+def channel_of(campaign_type: str) -> str | None:
+    """The channel of a platform's kind of campaigns, where it has one of its own."""
+    return _stages("campaign_types").get(re.sub(r"\s+", " ", plain(campaign_type)).strip())
+
+
 def stage_of(text: str, *, of_lead: bool) -> str | None:
     """Our word for a stage, or None where the vocabulary does not know it."""
     known = _stages("lead_stages" if of_lead else "stages")
