@@ -1,6 +1,7 @@
 """One source of an inbox never stops another: what fails is held back by itself, what was accepted before stays."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -226,3 +227,66 @@ def test_a_source_is_withdrawn_only_when_its_manifest_is_gone_and_its_owner_agre
     assert drops.withdraw("acme") == 0
     assert "opportunities                  20" in capsys.readouterr().out
     assert rows() == {}
+
+
+# Five sources, one of them broken ------------------------------------------------------------------------------------
+
+FIVE = ("one", "two", "three", "four", "five")
+
+
+def run_of(inbox: Inbox, run_id: str) -> list[str]:
+    """What the tasks of a run do with the whole inbox; returns what `tell_refusals` would say."""
+    found, refused = files.connections(str(inbox.folder))
+    errors = {}
+    for source in found:
+        try:
+            inbox.take(source, run_id)
+        except Exception as error:
+            errors[source] = str(error)
+    held_back = {**errors, **ledger.held_back("files", run_id)}
+    return [*refused, *ledger.refused_files("files", run_id), *(f"{name}: {why}" for name, why in held_back.items())]
+
+
+def replaced(name: str, old: str, new: str) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        text = (folder / name).read_text()
+        assert old in text
+        (folder / name).write_text(text.replace(old, new))
+
+    return change
+
+
+def damaged(folder: Path) -> None:
+    (folder / "deals.csv").write_bytes(b"\x1f\x8b\x08\x00not a gzip" + bytes(range(256)) * 40)
+
+
+AMBIGUOUS = "opportunity_id,stage,created_at,amount\nD1,opportunity,01/02/2026,5\nD2,opportunity,03/04/2026,5\n"
+WAYS: dict[str, tuple[Callable[[Path], None], str]] = {
+    "bad yaml": (replaced("manifest.yml", "streams:", "streams: ]["), r"five/manifest\.yml"),
+    "unknown entity": (replaced("manifest.yml", "leads, path", "leeds, path"), r"five/manifest\.yml.*leeds"),
+    "missing column": (replaced("deals.csv", "opportunity_id", "number"), r"five/deals\.csv.*opportunity_id"),
+    "ambiguous dates": (lambda folder: (folder / "deals.csv").write_text(AMBIGUOUS) and None, r"five/deals\.csv"),
+    "too many bad rows": (replaced("deals.csv", ",won,", ",married,"), r"five/deals\.csv.*bad"),
+    "damaged file": (damaged, r"five/deals\.csv"),
+    "failed check": (replaced("deals.csv", ",100\n", ",-100\n"), "five.*amounts are hardly ever negative"),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_of_five_sources_one_is_broken_and_four_are_loaded(inbox: Inbox, way: str) -> None:
+    for source in FIVE:
+        inbox.write(source, MANIFEST, deals=GOOD, leads=LEADS)
+    break_it, names = WAYS[way]
+    break_it(inbox.folder / "five")
+    told = "\n".join(run_of(inbox, "first"))
+    assert re.search(names, told, re.DOTALL), told
+    assert not any(other in told for other in FIVE[:4])
+    assert {source: rows()[source] for source in FIVE[:4]} == dict.fromkeys(FIVE[:4], (20, 2000))
+    assert "five" not in rows()
+    for source in FIVE[:4]:
+        inbox.write(source, MANIFEST, deals=GOOD.replace(",100\n", ",300\n"))
+    assert run_of(inbox, "second"), "the run stays red as long as the source is broken"
+    assert {source: rows()[source] for source in FIVE[:4]} == dict.fromkeys(FIVE[:4], (20, 6000))
+    inbox.write("five", MANIFEST, deals=GOOD, leads=LEADS)
+    assert run_of(inbox, "third") == [], "repairing it ends the red run"
+    assert rows()["five"] == (20, 2000)
