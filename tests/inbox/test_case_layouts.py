@@ -1,5 +1,6 @@
 """Files whose layout once gave wrong numbers without a word: columns, sheets, versions of a file, line breaks."""
 
+import io
 import itertools
 import os
 import shutil
@@ -9,12 +10,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import psycopg
 import pytest
 
 from funnel import landing, ledger, load
 from funnel.contract import Connection, Window
 from funnel.sources import files
+from tests.inbox.conftest import read_file
 
 CASES = Path(__file__).parents[1] / "cases" / "files"
 WINDOW = Window(date(2026, 11, 22), date(2026, 11, 23))
@@ -162,3 +165,145 @@ def test_files_whose_names_differ_by_their_endings_only_have_one_order(
         (tmp_path / name).write_text(f"opportunity_id,stage,amount\nD1,won,{len(name) if name == 'deals.txt' else 1}\n")
         take(tmp_path, "acme", "opportunities")
     assert amount(warehouse) == [(Decimal(9),)]
+
+
+# Columns of one name, headers of two lines --------------------------------------------------------------------------
+
+ADS = {"date_day": "Date", "campaign_name": "Campaign", "impressions": "Impressions", "clicks": "Clicks"}
+TWICE = (CASES / "07_two_columns_of_one_name" / "ads.csv").read_text()
+
+
+def test_a_mapped_name_that_stands_twice_refuses_the_file_and_names_both_columns() -> None:
+    read = read_file(TWICE, entity="ad_stats", columns=ADS | {"spend": "Spend"})
+    assert read.refusal == (
+        "columns 3 and 6 are both named 'Impressions' and differ in line 2; state which one is meant, impressions: "
+        "{position: 3} or {position: 6}, or rename one of them"
+    )
+
+
+def test_columns_of_one_name_that_are_equal_in_every_row_are_one_and_noted() -> None:
+    rows = "Date,Campaign,Spend,Spend\n2024-01-05,Alpha,10, 10\n2024-01-06,Alpha,11,11\n"
+    columns = {"date_day": "Date", "campaign_name": "Campaign", "spend": "Spend"}
+    read = read_file(rows, entity="ad_stats", columns=columns)
+    assert (read.counts, read.column("spend")) == ((2, 2, 0), ["10", "11"])
+    assert read.outcome.notes == ["columns 3 and 4 are both named 'Spend' and equal in every row; the first is read"]
+    changed = read_file(rows.replace("11,11", "11,12"), entity="ad_stats", columns=columns)
+    assert "differ in line 3" in (changed.refusal or "")
+
+
+GROUPED = ",,Google,,Bing,\nDate,Campaign,Clicks,Spend,Clicks,Spend\n2024-01-05,Alpha,1,10,2,20\n"
+
+
+@pytest.mark.parametrize("settings", [{}, {"header": [1, 2]}])
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_a_header_of_two_lines_is_addressed_by_both(settings: dict[str, Any], kind: str) -> None:
+    columns = {"date_day": "Date", "campaign_name": "Campaign", "spend": "Bing / Spend"}
+    rows = [[cell or None for cell in line.split(",")] for line in GROUPED.splitlines()]
+    content: str | bytes = GROUPED if kind == "csv" else workbook({"Ads": rows})
+    read = read_file(content, f"ads.{kind}", entity="ad_stats", columns=columns, **settings)
+    assert (read.refusal, read.counts, read.column("spend")) == (None, (1, 1, 0), ["20"])
+    assert read.outcome.settings["header"] == [1, 2]
+
+
+# Sheets ------------------------------------------------------------------------------------------------------------
+
+HEADER = ["Date", "Campaign", "Spend"]
+SPEND = {"date_day": "Date", "campaign_name": "Campaign", "spend": "Spend"}
+
+
+def workbook(sheets: dict[str, list[list[Any]]], hidden: str = "") -> bytes:
+    book = openpyxl.Workbook()
+    book.remove(book.worksheets[0])
+    for name, rows in sheets.items():
+        sheet = book.create_sheet(name)
+        sheet.sheet_state = "hidden" if name == hidden else "visible"
+        for row in rows:
+            sheet.append(row)
+    file = io.BytesIO()
+    book.save(file)
+    return file.getvalue()
+
+
+JAN = [HEADER, [datetime(2024, 1, 5), "Alpha", 10], [datetime(2024, 1, 6), "Beta", 11]]
+FEB = [HEADER, [datetime(2024, 2, 5), "Alpha", 20]]
+
+
+def spends(sheets: dict[str, list[list[Any]]], hidden: str = "", **settings: Any) -> Any:
+    return read_file(workbook(sheets, hidden), "ads.xlsx", entity="ad_stats", columns=SPEND, **settings)
+
+
+def test_a_sheet_per_month_is_read_whole_and_said() -> None:
+    read = spends({"Jan": JAN, "Feb": FEB, "Notes": [["seen by", "Ann"]], "Empty": []})
+    assert (read.counts, read.column("spend")) == ((3, 3, 0), ["10", "11", "20"])
+    assert read.outcome.notes == [
+        "read 2 sheets: Jan, Feb",
+        "sheet 'Notes' is not read: its header is another",
+        "sheet 'Empty' is not read: it is empty",
+    ]
+    assert read.outcome.settings["sheets"] == ["Jan", "Feb"]
+
+
+def test_the_case_of_a_sheet_per_month(warehouse: str, take: Take) -> None:
+    assert counts(take(CASES / "08_a_sheet_per_month", "sheets", "ad_stats")) == (2, 2, 0)
+    assert ask(warehouse, "select sum(spend) from raw.files__ad_stats") == [(30,)]
+    [(notes,)] = ask(warehouse, "select notes from ops.files")
+    assert notes == ["read 2 sheets: Jan, Feb"]
+
+
+def test_a_hidden_sheet_is_never_read_unless_it_is_named() -> None:
+    read = spends({"Jan": JAN, "Feb": FEB}, hidden="Feb")
+    assert (read.counts, read.outcome.notes) == ((2, 2, 0), ["sheet 'Feb' is not read: it is hidden"])
+    assert spends({"Jan": JAN, "Feb": FEB}, hidden="Feb", sheet="Feb").column("spend") == ["20"]
+
+
+@pytest.mark.parametrize(
+    ("sheet", "reason"),
+    [
+        ([HEADER, *JAN[1:], *FEB[1:]], "its rows stand in 'Jan', 'Feb', too"),
+        ([HEADER, *JAN[1:]], "its rows stand in 'Jan', 'Feb', too"),
+        ([HEADER, *JAN[1:], *FEB[1:], ["Total", None, 41]], "its rows stand in 'Jan', 'Feb', too"),
+        ([HEADER, [datetime(2024, 1, 31), "Alpha", 30], [datetime(2024, 1, 31), "Beta", 11]],
+         "its numbers are the sums of 'Jan', 'Feb'"),
+        ([HEADER, [None, "Alpha", 30], [None, "Beta", 11]], "its numbers are the sums of 'Jan', 'Feb'"),
+    ],
+)  # fmt: skip
+def test_a_sheet_that_repeats_or_sums_the_others_is_left_out_and_said(sheet: list[list[Any]], reason: str) -> None:
+    for sheets in ({"Year": sheet, "Jan": JAN, "Feb": FEB}, {"Jan": JAN, "Feb": FEB, "Year": sheet}):
+        read = spends(sheets)
+        if "its rows" in reason and len(sheet) == len(JAN):
+            # Two sheets say the same; which of them is read is all one.
+            assert (read.counts, read.column("spend")) == ((3, 3, 0), read.column("spend"))
+            assert sorted(read.column("spend")) == ["10", "11", "20"]
+            continue
+        assert (read.counts, sorted(read.column("spend"))) == ((3, 3, 0), ["10", "11", "20"])
+        assert f"sheet 'Year' is not read: {reason}" in read.outcome.notes
+
+
+def test_a_month_whose_numbers_happen_to_be_the_others_sum_is_read() -> None:
+    march = [HEADER, [datetime(2024, 3, 5), "Alpha", 41]]
+    assert spends({"Jan": JAN, "Feb": FEB, "Mar": march}).counts == (4, 4, 0)
+
+
+def test_one_key_in_two_sheets_is_refused_with_both_places() -> None:
+    other = [HEADER, [datetime(2024, 1, 6), "Beta", 5], [datetime(2024, 1, 7), "Beta", 5]]
+    read = spends({"Jan": JAN, "Feb": other})
+    assert read.refusal == (
+        "sheet Jan, line 3 and sheet Feb, line 2 have the same key; name the sheets that are meant, sheets: [Jan], or "
+        "state repeats: add where both count"
+    )
+    assert spends({"Jan": JAN, "Feb": other}, sheet="Jan").counts == (2, 2, 0)
+
+
+def test_a_bad_row_is_placed_in_its_sheet() -> None:
+    read = spends({"Jan": JAN, "Feb": [*FEB, [datetime(2024, 2, 6), "Beta", "ten"]]}, bad_rows=0.5)
+    assert read.counts == (4, 3, 1)
+    assert read.bad[0].startswith("line 3, spend: ")
+    assert read.bad[0].endswith("(sheet Feb)")
+
+
+def test_a_formula_without_a_stored_value_is_an_error_of_its_cell(warehouse: str, take: Take) -> None:
+    result = take(CASES / "12_formula_without_value", "formulas", "opportunities")
+    assert result.rows_loaded == 0
+    [(status, reasons)] = ask(warehouse, "select status, reasons from ops.files")
+    assert status == "refused"
+    assert "holds a formula without a stored value" in reasons[0]

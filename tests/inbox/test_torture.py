@@ -320,7 +320,7 @@ def test_a_damaged_workbook_is_refused() -> None:
     content = workbook([["id", "stage", "amount", "created"], [1, "W", 1, "2026-01-02"]])
     refused = read_file(content[: len(content) // 2], name="deals.xlsx")
     assert refused.refusal is not None
-    assert "no workbook" in refused.refusal
+    assert "not a workbook" in refused.refusal
 
 
 def test_parquet_is_read_with_its_types() -> None:

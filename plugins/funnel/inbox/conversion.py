@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from funnel.inbox import values
-from funnel.inbox.blocks import TYPED, BadRow, Block
+from funnel.inbox.blocks import NO_VALUE, TYPED, BadRow, Block
 from funnel.inbox.cell_bytes import beginning_with, ends_of, is_all_digits
 from funnel.inbox.entities import Field, day_name
 from funnel.inbox.manifest import StreamSpec
@@ -172,6 +172,7 @@ class Converter:
                 r"^#(REF!|DIV/0!|N/A|VALUE!|NAME\?|NUM!|NULL!|SPILL!|CALC!|FIELD!|BLOCKED!|GETTING_DATA)",
                 "holds a spreadsheet's error",
             ),
+            (f"^{NO_VALUE}$", "holds a formula without a stored value; open the workbook and save it again"),
             ("\ufffd", "holds characters that are not in the file's encoding"),
             ("\x00", "holds a NUL character"),
         ):

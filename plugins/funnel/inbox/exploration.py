@@ -127,15 +127,18 @@ def _holds_cells(headers: tuple[str, ...]) -> bool:
 
 
 def _sheets(source: IO[bytes], path: str, kind: str) -> Iterator[Table]:
-    from funnel.inbox import spreadsheets
+    from funnel.inbox import spreadsheets, workbooks
     from funnel.inbox.layout import opened
 
     with opened(source, path) as file:
-        book = spreadsheets._open(file)
-        names = tuple(sheet.title for sheet in book.worksheets if sheet.sheet_state == "visible")
-        for name in names:
-            rows = []
-            for row in itertools.islice(spreadsheets._rows(book[name]), ROWS):
+        book = workbooks.open_book(file)
+        sheets = [sheet for sheet in book.sheets if sheet.is_visible]
+        names = tuple(sheet.name for sheet in sheets)
+        for sheet in sheets:
+            name = sheet.name
+            rows: list[list[str]] = []
+            for number, row in itertools.takewhile(lambda one: one[0] <= ROWS, book.rows(sheet)):
+                rows += [[] for _ in range(number - 1 - len(rows))]
                 rows.append([str(spreadsheets.cell_text(cell) or "").replace(TYPED, "").strip() for cell in row])
             best = max(
                 range(min(len(rows), WITHIN)),

@@ -17,6 +17,8 @@ from funnel.inbox.blocks import Block, Refused
 
 WITHIN = 30
 MOST_COLUMNS = 16_384
+# The column that holds the name of a row's sheet, where a manifest asks for it.
+SHEET = "\0sheet"
 Reader = Callable[[IO[bytes], set[str] | None], Iterator[Block]]
 
 
@@ -41,6 +43,9 @@ class Header:
     def stated(self) -> int | list[int]:
         """What the manifest could state."""
         return self.lines[0] if len(self.lines) == 1 else list(self.lines)
+
+
+NOTHING = Header((), (0,), 0)
 
 
 def within(stated: int | list[int] | None) -> int:

@@ -12,17 +12,18 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import IO, Any
 
+from funnel.inbox import headers
 from funnel.inbox.blocks import BadRow, Block, Refused, ahead
 from funnel.inbox.conversion import Converter
 from funnel.inbox.layout import Layout, Vanished, opened
 from funnel.inbox.manifest import StreamSpec
 from funnel.inbox.mapping import layout_of, mapping_of
 from funnel.inbox.reading import Evidence, describe
-from funnel.inbox.repeats import has_repeated, hashes, without_repeated
+from funnel.inbox.repeats import has_repeated, hashes, refuse_keys_of_two_sheets, without_repeated
 from funnel.inbox.spool import Spool
 
 # Part of a file's fingerprint: files are read again when the way of reading them changes.
@@ -49,6 +50,7 @@ class Outcome:
     first_day: str | None = None
     last_day: str | None = None
     unmapped: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
         return {**self.__dict__, "modified_at": self.modified_at.isoformat() if self.modified_at else None}
@@ -125,11 +127,16 @@ def _convert_all(source: IO[bytes], spec: StreamSpec, outcome: Outcome) -> _Conv
         layout = layout_of(source, spec, outcome.path)
         mapping = mapping_of(spec, layout.headers)
         used = set(mapping.values())
+        read, notes = headers.agreeing(layout.read, layout.headers, mapping)
+        layout = replace(layout, read=read)
+        outcome.notes += [*layout.notes, *notes]
         outcome.unmapped = [header for header in layout.headers if header not in used]
         converted = _converted(source, spec, layout, mapping, outcome)
         bad, spool = converted.bad, converted.spool
         rows = sum(map(len, converted.keys))
         if rows and has_repeated(converted.keys):
+            if layout.sheets and not layout.is_named:
+                refuse_keys_of_two_sheets(spool, layout)
             bad_before = len(bad)
             spool = converted.spool = without_repeated(spool, bad)
             rows -= len(bad) - bad_before
@@ -141,6 +148,7 @@ def _convert_all(source: IO[bytes], spec: StreamSpec, outcome: Outcome) -> _Conv
         # Readers of workbooks and the like fail in many ways on a damaged file. Their messages may quote cells.
         raise Refused(f"the file is damaged or of another format than its name says ({type(error).__name__})") from None
     bad.sort(key=lambda row: row.line)
+    bad[:] = map(layout.placed, bad)
     outcome.rows_read = rows + len(bad)
     outcome.rows_loaded, outcome.rows_quarantined = rows, len(bad)
     outcome.first_day, outcome.last_day = converted.convert.first_day, converted.convert.last_day

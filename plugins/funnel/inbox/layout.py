@@ -1,30 +1,53 @@
-"""How one file is laid out: its content without compression, its headers and a reader of its blocks."""
+"""Layouts: what every kind of file comes to before its cells are read, and how its bytes are reached."""
 
 import gzip
+import io
+import os
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO, Any
 
-from funnel.inbox.blocks import Block, Refused
+from funnel.inbox.blocks import BadRow, Refused
+from funnel.inbox.headers import Reader
+from funnel.inbox.limits import Unpacked
+
+# Lines of a workbook's second sheet begin here, those of its third at twice that.
+LINES_OF_A_SHEET = 10_000_000
 
 
 class Vanished(Exception):
     """A file was listed and is gone, or changes while it is read. The next run finds it as it is then."""
 
 
-Reader = Callable[[IO[bytes], set[str] | None], Iterator[Block]]
-
-
 @dataclass(frozen=True)
 class Layout:
-    """How one file is to be read: headers, a reader for them, and what is known of its signs."""
+    """How one file is to be read: headers, a reader for them, and what is known of its signs.
+
+    `sheets` are those that are read, where there are several; `is_named` says that the manifest chose them. `notes` say
+    what was found out, merged or left unread.
+    """
 
     headers: tuple[str, ...]
     read: Reader
     settings: dict[str, Any]
     has_types: bool = False
+    sheets: tuple[str, ...] = ()
+    is_named: bool = False
+    notes: tuple[str, ...] = ()
+
+    def place(self, line: int) -> str:
+        """Where a line stands, in words."""
+        sheet, number = divmod(line, LINES_OF_A_SHEET)
+        return f"sheet {self.sheets[sheet]}, line {number}" if self.sheets else f"line {line}"
+
+    def placed(self, row: BadRow) -> BadRow:
+        """A bad row with the line of its own sheet."""
+        if not self.sheets:
+            return row
+        sheet, number = divmod(row.line, LINES_OF_A_SHEET)
+        return replace(row, line=number, reason=f"{row.reason} (sheet {self.sheets[sheet]})")
 
 
 @contextmanager
@@ -32,8 +55,9 @@ def opened(source: IO[bytes], path: str) -> Iterator[IO[bytes]]:
     """The file's content, decompressed when it is gzip, whatever its name says."""
     source.seek(0)
     is_gzip = source.read(2) == b"\x1f\x8b"
+    size = source.seek(0, os.SEEK_END)
     source.seek(0)
-    file: IO[bytes] = gzip.GzipFile(fileobj=source) if is_gzip else source  # type: ignore[assignment]
+    file: IO[bytes] = io.BufferedReader(Unpacked(source, size), 1 << 20) if is_gzip else source  # type: ignore[assignment]
     try:
         yield file
     except (EOFError, gzip.BadGzipFile, zlib.error):

@@ -36,7 +36,7 @@ class _StreamText(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     decimal: str | None = None
     thousands: str | None = None
     date_format: str | dict[str, str] | None = None
-    header: int | None = None
+    header: int | list[int] | None = None
     sheet: str | int | None = None
     key: list[str] | None = None
     columns: dict[str, str | dict[Literal["value"], str | int | float | bool]] | None = None
@@ -71,7 +71,7 @@ class StreamSpec:
     decimal: str | None
     thousands: str | None
     date_formats: dict[str, str]
-    header: int | None
+    header: int | list[int] | None
     sheet: str | int | None
     key: tuple[str, ...]
     columns: dict[str, str] | None

@@ -6,17 +6,19 @@ from typing import IO
 
 from funnel.inbox import separated
 from funnel.inbox.blocks import Refused
+from funnel.inbox.headers import clean_headers
 from funnel.inbox.layout import Layout, opened
 from funnel.inbox.manifest import StreamSpec, lacks_currency
 
 
 def layout_of(source: IO[bytes], spec: StreamSpec, path: str) -> Layout:
     kind = spec.format or path.lower().removesuffix(".gz").rpartition(".")[2]
-    wanted = set((spec.columns or {}).values())
+    wanted = {clean_headers([header])[0] for header in (spec.columns or {}).values()}
     if kind in ("xlsx", "xlsm"):
-        from funnel.inbox import spreadsheets
+        from funnel.inbox import workbooks
 
-        return spreadsheets.workbook(source, path, spec, wanted)
+        named = [spec.sheet] if spec.sheet is not None else []
+        return workbooks.layout(source, path, spec, wanted, lambda headers: _fits(spec, headers), named)
     if kind == "parquet":
         from funnel.inbox import spreadsheets
 
@@ -58,6 +60,15 @@ def _checked_encoding(source: IO[bytes], path: str, dialect: separated.Dialect) 
                 return dialect
 
 
+def _fits(spec: StreamSpec, headers: tuple[str, ...]) -> bool:
+    """Whether these headers have what the stream needs."""
+    try:
+        mapping_of(spec, headers)
+    except Refused:
+        return False
+    return True
+
+
 def mapping_of(spec: StreamSpec, headers: tuple[str, ...]) -> dict[str, str]:
     """Our names → the file's headers. Raises Refused when a column that the manifest names is missing."""
     if spec.columns is None:
@@ -75,7 +86,7 @@ def mapping_of(spec: StreamSpec, headers: tuple[str, ...]) -> dict[str, str]:
         if lacks_currency(spec.entity, known, spec.currency):
             raise Refused("nobody says in which currency the amounts are; state currency: USD in the manifest")
     else:
-        cleaned = {name: separated.clean_headers([header])[0] for name, header in spec.columns.items()}
+        cleaned = {name: clean_headers([header])[0] for name, header in spec.columns.items()}
         lacking = sorted({header for header in cleaned.values() if header not in headers})
         if lacking:
             raise Refused(

@@ -5,7 +5,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from funnel.inbox.blocks import BadRow
+from funnel.inbox.blocks import BadRow, Refused
+from funnel.inbox.layout import LINES_OF_A_SHEET, Layout
 from funnel.inbox.spool import Spool
 
 
@@ -21,6 +22,22 @@ def has_repeated(keys: list[Any]) -> bool:
 
     together = np.sort(np.concatenate(keys))
     return bool((together[1:] == together[:-1]).any())
+
+
+def refuse_keys_of_two_sheets(spool: Spool, layout: Layout) -> None:
+    """Raises Refused where a key stands in two sheets: which of the rows is meant, or both, only the manifest knows."""
+    counts = pc.value_counts(pa.chunked_array([batch.column("row_key") for batch in spool.batches()]))
+    repeated = counts.filter(pc.greater(counts.field("counts"), 1)).field("values")
+    first: dict[str, int] = {}
+    for batch in spool.batches():
+        chosen = batch.filter(pc.is_in(batch.column("row_key"), value_set=repeated))
+        for key, line in zip(chosen.column("row_key").to_pylist(), chosen.column("_line").to_pylist(), strict=True):
+            before = first.setdefault(key, line)
+            if before // LINES_OF_A_SHEET != line // LINES_OF_A_SHEET:
+                raise Refused(
+                    f"{layout.place(before)} and {layout.place(line)} have the same key; name the sheets that are "
+                    f"meant, sheets: [{layout.sheets[0]}], or state repeats: add where both count"
+                )
 
 
 def without_repeated(spool: Spool, bad: list[BadRow]) -> Spool:
@@ -44,7 +61,7 @@ def without_repeated(spool: Spool, bad: list[BadRow]) -> Spool:
             line = row.pop("_line")
             other_line, content = last[row["row_key"]]
             if line != other_line and tuple(row.values()) != content:
-                reason = f"line {other_line} has the same key and other values; the last one counts"
+                reason = f"line {other_line % LINES_OF_A_SHEET} has the same key and other values; the last one counts"
                 payload = {name: value for name, value in row.items() if value is not None and name != "row_key"}
                 bad.append(BadRow(line, "key", reason, payload, row["row_key"]))
                 wrong.add(line)

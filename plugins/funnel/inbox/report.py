@@ -67,6 +67,8 @@ def _tell_file(outcome: intake.Outcome, tell: Tell) -> None:
     if outcome.first_day:
         tell(f"      days {outcome.first_day} to {outcome.last_day}")
     tell(f"      {_settings(outcome.settings)}")
+    for note in outcome.notes:
+        tell(f"      note: {note}")
     if outcome.unmapped:
         tell(f"      not taken: {', '.join(outcome.unmapped)}")
 

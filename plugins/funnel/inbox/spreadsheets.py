@@ -1,4 +1,4 @@
-"""Files whose cells have types: XLSX, Parquet and JSON lines, as the same blocks of text that separated values give.
+"""Files whose cells have types: Parquet and JSON lines, as the same blocks of text that separated values give.
 
 A number that was a number carries a mark, so that nobody asks it which sign its decimals have; what was typed as text
 in a spreadsheet is read like any other text.
@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from funnel.inbox.blocks import TYPED, BadRow, Block, Refused
-from funnel.inbox.headers import WITHIN, clean_headers
+from funnel.inbox.headers import clean_headers
 from funnel.inbox.layout import Layout, opened
 from funnel.inbox.manifest import StreamSpec
 
@@ -46,84 +46,6 @@ def _block(headers: tuple[str, ...], rows: list[list[Any]], numbers: list[int], 
         if (only is None or name in only) and headers.index(name) == place
     }
     return Block(columns, pa.array(numbers, pa.int64()), [])
-
-
-# XLSX ---------------------------------------------------------------------------------------------------------------
-
-
-def workbook(source: IO[bytes], path: str, spec: StreamSpec, wanted: set[str]) -> Layout:
-    """The sheet that holds the wanted headers. Raises Refused when none does."""
-    with opened(source, path) as file:
-        book = _open(file)
-        sheets = _chosen(book, spec)
-        tried = []
-        for name in sheets:
-            for number, row in enumerate(_rows(book[name]), start=1):
-                if number > WITHIN or (spec.header and number > spec.header):
-                    break
-                headers = clean_headers([str(cell_text(cell) or "").replace(TYPED, "") for cell in row])
-                filled = [cell for cell in row if cell is not None]
-                if not filled or (spec.header and number != spec.header):
-                    continue
-                headers = headers[: max(place for place, cell in enumerate(row, start=1) if cell is not None)]
-                if wanted <= set(headers):
-                    settings = {"format": "xlsx", "sheet": name, "header": number}
-                    return Layout(headers, _sheet_reader(name, number, headers), settings, has_types=True)
-                tried.append(f"{name}: {', '.join(headers[:15])}")
-    missing = ", ".join(sorted(map(repr, wanted)))
-    raise Refused(f"no sheet has a header with {missing}; found {'; '.join(tried[:3]) or 'nothing'}")
-
-
-def _open(file: IO[bytes]) -> Any:
-    import zipfile
-
-    from openpyxl import load_workbook
-    from openpyxl.utils.exceptions import InvalidFileException
-
-    try:
-        return load_workbook(file, read_only=True, data_only=True)
-    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, EOFError) as error:
-        raise Refused(f"this is no workbook that can be read ({str(error)[:100]}); save it as .xlsx again") from None
-
-
-def _chosen(book: Any, spec: StreamSpec) -> list[str]:
-    names: list[str] = [sheet.title for sheet in book.worksheets]
-    if spec.sheet is None:
-        return names
-    if isinstance(spec.sheet, int):
-        if not 1 <= spec.sheet <= len(names):
-            raise Refused(f"there is no sheet {spec.sheet}; the workbook has {len(names)}: {', '.join(names)}")
-        return [names[spec.sheet - 1]]
-    if spec.sheet not in names:
-        raise Refused(f"there is no sheet {spec.sheet!r}; there are {', '.join(names)}")
-    return [spec.sheet]
-
-
-def _rows(sheet: Any) -> Iterator[tuple[Any, ...]]:
-    # Some programs write a wrong size into the file, and rows beyond it would be lost.
-    sheet.reset_dimensions()
-    try:
-        yield from sheet.iter_rows(values_only=True)
-    except (ValueError, KeyError, SyntaxError, EOFError) as error:
-        raise Refused(f"the sheet {sheet.title!r} is damaged ({str(error)[:100]}); save the workbook again") from None
-
-
-def _sheet_reader(name: str, header: int, headers: tuple[str, ...]) -> Any:
-    def read(file: IO[bytes], only: set[str] | None) -> Iterator[Block]:
-        rows: list[list[Any]] = []
-        numbers: list[int] = []
-        for number, row in enumerate(_rows(_open(file)[name]), start=1):
-            if number <= header or all(cell is None for cell in row):
-                continue
-            rows.append(list(row))
-            numbers.append(number)
-            if len(rows) == ROWS:
-                yield _block(headers, rows, numbers, only)
-                rows, numbers = [], []
-        if rows:
-            yield _block(headers, rows, numbers, only)
-
-    return read
 
 
 # Parquet ------------------------------------------------------------------------------------------------------------

@@ -1,0 +1,107 @@
+"""Limits: how much of a file is unpacked, and how long its parts may be. Small files can hold more than a machine.
+
+Whoever sends a file that a limit refuses can send it in parts; none of the limits meets what people keep in tables.
+"""
+
+import gzip
+import io
+import re
+import zipfile
+from collections.abc import Iterator
+from typing import IO, Any
+
+from funnel.inbox.blocks import Refused
+
+MILLION = 1 << 20
+# A file that grows this much in unpacking is refused once it has grown past what any machine reads at once.
+MOST_GROWTH, FREE_GROWTH = 250, 256 * MILLION
+LONGEST_LINE = 16 * MILLION
+LONGEST_CELL, LONGEST_ROW = 4 * MILLION, 16 * MILLION
+MOST_SHEETS, MOST_MEMBERS = 1_000, 20_000
+# What is read whole before the first row: the texts of a workbook, its styles.
+MOST_TEXTS, MOST_STYLES = 80 * MILLION, 8 * MILLION
+DEEPEST = 32
+
+
+class Unpacked(io.RawIOBase):
+    """What a gzip file holds, until it holds far too much."""
+
+    def __init__(self, source: IO[bytes], size: int) -> None:
+        super().__init__()
+        self._file = gzip.GzipFile(fileobj=source)
+        self._most = max(FREE_GROWTH, MOST_GROWTH * size)
+        self._read = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._file.read(len(buffer))
+        self._read += len(data)
+        if self._read > self._most:
+            raise Refused(
+                f"the compressed file holds more than {self._most // MILLION:,} MB, over {MOST_GROWTH} times its size; "
+                "send it in parts, or without compression"
+            )
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def lines(file: IO[bytes]) -> Iterator[bytes]:
+    """The lines of a file. Raises Refused at one that is longer than any record."""
+    number = 0
+    while line := file.readline(LONGEST_LINE + 1):
+        number += 1
+        if len(line) > LONGEST_LINE:
+            raise Refused(f"line {number} is longer than {LONGEST_LINE // MILLION} MB; a file has a line for each row")
+        yield line
+
+
+_ROW = re.compile(rb"<(?:\w+:)?row\b")
+
+
+class Guarded(io.RawIOBase):
+    """The XML of a sheet. A cell or row that is longer than a spreadsheet's ends it, before it is held in memory."""
+
+    def __init__(self, file: IO[bytes], sheet: str) -> None:
+        super().__init__()
+        self._file, self._sheet = file, sheet
+        self._since_tag = self._since_row = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._file.read(64 << 10 if size < 0 else min(size, 64 << 10))
+        tag = data.rfind(b"<")
+        self._since_tag = self._since_tag + len(data) if tag < 0 else len(data) - tag
+        row = max((found.start() for found in _ROW.finditer(data)), default=-1)
+        self._since_row = self._since_row + len(data) if row < 0 else len(data) - row
+        if self._since_tag > LONGEST_CELL:
+            raise Refused(f"sheet {self._sheet!r} has a cell of more than {LONGEST_CELL // MILLION} MB")
+        if self._since_row > LONGEST_ROW:
+            raise Refused(f"sheet {self._sheet!r} has a row of more than {LONGEST_ROW // MILLION} MB")
+        return data
+
+
+def check_workbook(archive: zipfile.ZipFile, size: int) -> None:
+    """Raises Refused for a workbook that grows too much when it is unpacked, by what it says of its parts."""
+    members = archive.infolist()
+    if len(members) > MOST_MEMBERS:
+        raise Refused(f"the workbook has {len(members):,} parts, more than {MOST_MEMBERS:,}")
+    for member in members:
+        name = member.filename.lower()
+        is_texts = name.endswith("sharedstrings.xml")
+        is_whole = not is_texts and "/worksheets/" not in name and name.endswith((".xml", ".rels"))
+        for concerned, most, what in ((is_texts, MOST_TEXTS, "texts"), (is_whole, MOST_STYLES, "descriptions")):
+            if concerned and member.file_size > most and not name.startswith(("xl/drawings", "xl/charts", "xl/media")):
+                raise Refused(
+                    f"the workbook's {what} ({member.filename}) take {member.file_size // MILLION:,} MB, more than "
+                    f"{most // MILLION}; save the table as CSV"
+                )
+    whole = sum(member.file_size for member in members if "/worksheets/" in member.filename.lower())
+    if whole > max(FREE_GROWTH, MOST_GROWTH * size):
+        raise Refused(
+            f"the workbook's sheets take {whole // MILLION:,} MB, over {MOST_GROWTH} times the file's size; save the "
+            "table as CSV"
+        )
