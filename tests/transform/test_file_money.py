@@ -15,6 +15,7 @@ from funnel.sources import files
 from tests.conftest import fresh_warehouse
 
 from .conftest import rows
+from .test_build import publish_build, tables
 
 CASES = Path(__file__).parents[1] / "cases/marts"
 
@@ -100,30 +101,40 @@ def make_inbox(inbox: Path) -> None:
         (inbox / name).write_text(content)
 
 
+def take_in(inbox: Path, run: str, day: int) -> None:
+    """Load what lies in the inbox on this day of November."""
+    window = Window(date(2026, 11, day - 1), date(2026, 11, day))
+    for source, stream in product(SOURCES, files.STREAMS):
+        if stream.name not in SOURCES[source].split():
+            continue
+        connection = Connection(source, str(inbox), extra={})
+        read = landing.land(files.SOURCE, connection, stream, window, run, datetime(2026, 11, day, 3, tzinfo=UTC))
+        assert load.load(read).rows_quarantined == 0
+    ledger.complete(files.SOURCE, run)
+
+
 @pytest.fixture(scope="module")
-def built(cluster_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def built(cluster_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A warehouse in which the inbox is loaded, built and published; yields the inbox."""
     folder = tmp_path_factory.mktemp("money")
-    make_inbox(folder / "inbox")
+    inbox = folder / "inbox"
+    make_inbox(inbox)
     with pytest.MonkeyPatch.context() as patch, fresh_warehouse(cluster_home, patch, folder):
-        window = Window(date(2026, 11, 29), date(2026, 11, 30))
-        moment = datetime(2026, 11, 30, 3, tzinfo=UTC)
-        for source, stream in product(SOURCES, files.STREAMS):
-            connection = Connection(source, str(folder / "inbox"), extra={})
-            read = landing.land(files.SOURCE, connection, stream, window, "run", moment)
-            assert load.load(read).rows_quarantined == 0
-        ledger.complete(files.SOURCE, "run")
-        quality.require(quality.check_marts(transform.build().build_id))
-        yield
+        take_in(inbox, "first", 29)
+        build = transform.build()
+        quality.require(quality.check_marts(build.build_id))
+        publish_build(build.build_id)
+        yield inbox
 
 
-def test_amounts_are_converted_before_they_are_summed(built: None) -> None:
+def test_amounts_are_converted_before_they_are_summed(built: Path) -> None:
     assert rows(
         "select spend, spend_local, currency_code, impressions from marts.fct_ad_stats_daily where campaign_id = 'C5'"
     ) == [(Decimal("211.33"), None, None, 200)]
     assert rows("select sum(spend) from marts.fct_funnel_daily where date_day = '2026-03-17'") == [(Decimal("211.33"),)]
 
 
-def test_spend_and_its_results_stand_in_one_channel(built: None) -> None:
+def test_spend_and_its_results_stand_in_one_channel(built: Path) -> None:
     found = rows(
         "select lead_id, lead.channel, campaign_id from marts.fct_leads as lead "
         "join marts.dim_campaigns using (campaign_key) where source_system = 'brand_co' order by 1"
@@ -144,7 +155,7 @@ def test_spend_and_its_results_stand_in_one_channel(built: None) -> None:
     ) == [("Cross-network", 200), ("Email", 5), ("Paid Social", 65), ("Podcast", 7)]
 
 
-def test_a_channel_that_only_a_file_states_is_a_channel(built: None) -> None:
+def test_a_channel_that_only_a_file_states_is_a_channel(built: Path) -> None:
     assert rows("select channel, owner_team from marts.dim_channels where not is_known order by 1") == [
         ("Podcast", "unknown"),
         ("Radio", "unknown"),
@@ -154,27 +165,27 @@ def test_a_channel_that_only_a_file_states_is_a_channel(built: None) -> None:
     ) == [("Paid Search",), ("Radio",)]
 
 
-def test_a_renamed_campaign_keeps_its_old_name_for_its_days(built: None) -> None:
+def test_a_renamed_campaign_keeps_its_old_name_for_its_days(built: Path) -> None:
     assert rows(
         "select campaign_name, valid_from::text, valid_to::text from marts.dim_campaigns_history "
         "where campaign_id = 'F1' order by 2"
     ) == [("Old name", "2026-03-01", "2026-03-02"), ("New name", "2026-03-02", None)]
 
 
-def test_what_platforms_claim_stands_beside_their_conversions(built: None) -> None:
+def test_what_platforms_claim_stands_beside_their_conversions(built: Path) -> None:
     assert rows(
         "select sum(platform_leads), sum(platform_purchases), sum(platform_conversion_value), "
         "sum(platform_conversions) from marts.fct_ad_stats_daily where campaign_id = 'P1'"
     ) == [(3, 2, 50, None)]
 
 
-def test_a_deal_of_a_stated_campaign_has_it(built: None) -> None:
+def test_a_deal_of_a_stated_campaign_has_it(built: Path) -> None:
     assert rows("select campaign_key from intermediate.int_tag_channels where campaign_id = 'C2'") == rows(
         "select campaign_key from marts.dim_campaigns where campaign_id = 'C2' and campaign_name = 'C2'"
     )
 
 
-def test_an_order_of_an_open_or_lost_deal_is_revenue(built: None) -> None:
+def test_an_order_of_an_open_or_lost_deal_is_revenue(built: Path) -> None:
     assert rows(
         "select order_id, opportunity_id, is_counted, is_revenue from marts.fct_orders "
         "left join marts.fct_opportunities using (opportunity_key) where order_id like 'R%' order by 1"
@@ -185,7 +196,7 @@ def test_an_order_of_an_open_or_lost_deal_is_revenue(built: None) -> None:
     ) == [("2026-06-15", 1, 250), ("2026-11-10", 1, 1000)]
 
 
-def test_a_won_deals_order_is_not_revenue_and_a_refunded_one_counts_nothing(built: None) -> None:
+def test_a_won_deals_order_is_not_revenue_and_a_refunded_one_counts_nothing(built: Path) -> None:
     assert rows(
         "select order_id, order_line, account_id, freight_amount, net_amount, is_counted, is_revenue "
         "from marts.fct_orders left join marts.dim_accounts using (account_key) "
@@ -198,7 +209,7 @@ def test_a_won_deals_order_is_not_revenue_and_a_refunded_one_counts_nothing(buil
     ]
 
 
-def test_payments_stand_beside_revenue(built: None) -> None:
+def test_payments_stand_beside_revenue(built: Path) -> None:
     assert rows(
         "select order_id, payment_no, payment_type, amount, currency_code, region, order_key is not null "
         "from marts.fct_payments order by 1, 2"
@@ -211,3 +222,37 @@ def test_payments_stand_beside_revenue(built: None) -> None:
     assert rows("select sum(order_amount) from marts.fct_funnel_daily where date_day = '2026-03-16'") == [
         (Decimal("166.995"),)
     ]
+
+
+# --- changes what stands in the warehouse: last ---------------------------------------------------------------------
+
+
+def test_what_files_change_later_needs_no_full_build(built: Path) -> None:
+    """A rename within known days, a campaign that was only stated and now has spend, a seller, a deal that is won."""
+    changes = {
+        "brand_co/ad_stats 3.csv": f"""{ADS}
+2026-03-01,Facebook,,A2,F1,Newest name,11,,,
+2026-03-04,Letters,Radio,L,Spring,Spring,1,,,
+2026-03-04,Google,cross_network,A1,F9,Nine,9,,,
+""",
+        "brand_co/touches 2.csv": "touched_at,lead_id,channel,campaign_id\n2026-03-06 09:00,2,,nine\n",
+        "orders_co/opportunities 2.csv": "opportunity_id,stage,created_at,closed_at,amount\n"
+        "O16,won,2026-11-02,2026-11-20,1000\n",
+        "market_co/order_lines 2.csv": "order_id,order_line,account_id,amount,freight_amount\nA,2,seller-2,51,3\n",
+        "market_co/payments 2.csv": "order_id,payment_no,payment_type,amount,currency_code\nA,2,voucher,51,EUR\n",
+    }
+    for name, content in changes.items():
+        (built / name).write_text(content)
+    take_in(built, "second", 30)
+    build = transform.build()
+    assert not build.is_full
+    incremental = tables()
+    assert rows("select order_id, is_revenue from marts.fct_orders where order_id = 'R4'") == [("R4", False)]
+    assert rows(
+        "select lead_id, lead.channel, campaign_id from marts.fct_leads as lead "
+        "join marts.dim_campaigns using (campaign_key) where lead_id = '7'"
+    ) == [("7", "Cross-network", "F9")]
+    assert rows("select count(*), sum(amount_local) from marts.fct_payments") == [(4, 1052)]
+    transform.build(full=True)
+    full = tables()
+    assert {name: incremental[name] for name in full if incremental[name] != full[name]} == {}

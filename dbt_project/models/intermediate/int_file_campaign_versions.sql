@@ -13,22 +13,30 @@ days as (
         date_day
     from (
         select
-            platform,
-            ad_account_id,
-            campaign_id,
-            campaign_name,
-            stated_channel,
-            date_day,
-            sum(spend_local) as spend_local
-        from {{ ref('int_file_ad_stats') }}
-        group by platform, ad_account_id, campaign_id, campaign_name, stated_channel, date_day
+            stats.platform,
+            stats.ad_account_id,
+            stats.campaign_id,
+            stats.campaign_name,
+            stats.stated_channel,
+            stats.date_day,
+            sum(stats.spend_local * rates.rate) as spend
+        from {{ ref('int_file_ad_stats') }} as stats
+        left join {{ ref('int_currency_rates_daily') }} as rates
+            on stats.date_day = rates.date_day and stats.currency_code = rates.currency_code
+        group by
+            stats.platform,
+            stats.ad_account_id,
+            stats.campaign_id,
+            stats.campaign_name,
+            stats.stated_channel,
+            stats.date_day
     ) as named_days
     order by
         platform,
         ad_account_id,
         campaign_id,
         date_day,
-        spend_local desc nulls last,
+        spend desc nulls last,
         campaign_name,
         stated_channel
 ),

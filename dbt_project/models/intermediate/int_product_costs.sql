@@ -5,7 +5,7 @@ with
 stated as (
     select distinct on (product_id, coalesce(valid_from, '2000-01-01'))
         product_id,
-        currency_code,
+        coalesce(currency_code, {{ reporting_currency() }}) as currency_code,
         unit_cost_local,
         coalesce(valid_from, '2000-01-01') as valid_from
     from {{ ref('stg_files__products') }}

@@ -8,7 +8,7 @@ stated as (
         'files' as origin,
         connection_id,
         product_id,
-        currency_code,
+        coalesce(currency_code, {{ reporting_currency() }}) as currency_code,
         list_price_local as list_price,
         coalesce(valid_from, '2000-01-01') as valid_from,
         valid_to
@@ -21,7 +21,7 @@ stated as (
         'files' as origin,
         connection_id,
         product_id,
-        currency_code,
+        coalesce(currency_code, {{ reporting_currency() }}) as currency_code,
         list_price_local as list_price,
         coalesce(valid_from, '2000-01-01') as valid_from,
         null::date as valid_to
