@@ -189,17 +189,20 @@ def note_files(
             insert into ops.files (
                 load_id, source, connection_id, stream, path, stream_no, fingerprint, bytes, modified_at, status,
                 reason, reasons,
-                rows_read, rows_loaded, rows_quarantined, first_day, last_day, settings, unmapped, notes, fetched_at
+                rows_read, rows_loaded, rows_quarantined, rows_merged, first_day, last_day, settings, unmapped, notes,
+                fetched_at
             )
             values (
                 %(load_id)s, %(source)s, %(connection_id)s, %(stream)s, %(path)s, %(stream_no)s, %(fingerprint)s,
                 %(size)s, %(modified_at)s, %(status)s, %(reason)s, %(reasons)s, %(rows_read)s, %(rows_loaded)s,
-                %(rows_quarantined)s, %(first_day)s, %(last_day)s, %(settings)s, %(unmapped)s, %(notes)s,
-                %(fetched_at)s
+                %(rows_quarantined)s, %(rows_merged)s, %(first_day)s, %(last_day)s, %(settings)s, %(unmapped)s,
+                %(notes)s, %(fetched_at)s
             )
             """,
             {
                 "stream_no": 1,
+                # Files that were landed before these were counted lack them.
+                "rows_merged": 0,
                 "notes": [],
                 **each,
                 "settings": json.dumps(each["settings"]),

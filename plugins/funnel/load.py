@@ -39,7 +39,9 @@ class LoadError(Exception):
 
 @dataclass(frozen=True)
 class LoadResult:
-    """What one load did. rows_read = rows_loaded + rows_quarantined; `is_new` is false when it was loaded before.
+    """What one load did. rows_read = rows_loaded + rows_quarantined + rows_merged.
+
+    `is_new` is false when it was loaded before.
 
     Of an inbox, `columns` are those of the raw table that the read's files fill, `files` what became of each.
     """
@@ -57,6 +59,8 @@ class LoadResult:
     rows_duplicated: int
     new_fields: tuple[str, ...]
     is_new: bool = True
+    # Rows of files that were added to another row of the same key, or that only repeated it.
+    rows_merged: int = 0
     columns: frozenset[str] = frozenset()
     files: tuple[dict[str, Any], ...] = ()
 
@@ -130,13 +134,15 @@ def load_into(connection: psycopg.Connection[Any], landed: LandedRead) -> LoadRe
         superseded, retracted = _upsert(connection, stream, target), 0
     if source.is_inbox:
         retracted = replacement.retract(connection, source, stream, landed, load_id, tally.exports)
+    merged = sum(file.get("rows_merged", 0) for file in tally.files if file["status"] == "loaded")
     result = LoadResult(
         load_id=load_id,
         source=source.name,
         connection_id=landed.connection_id,
         stream=stream.name,
         window=landed.window,
-        rows_read=tally.readable + tally.quarantined,
+        rows_read=tally.readable + tally.quarantined + merged,
+        rows_merged=merged,
         rows_loaded=tally.readable,
         rows_quarantined=tally.quarantined,
         rows_retracted=retracted,
@@ -191,8 +197,8 @@ def _loaded_before(connection: psycopg.Connection[Any], landed: LandedRead) -> L
     row = cursor.execute(
         """
         select
-            load_id, rows_read, rows_loaded, rows_quarantined, rows_retracted, rows_superseded, rows_duplicated,
-            new_fields
+            load_id, rows_read, rows_loaded, rows_quarantined, rows_merged, rows_retracted, rows_superseded,
+            rows_duplicated, new_fields
         from ops.loads
         where landing = %s
         """,
@@ -740,10 +746,10 @@ def _record(connection: psycopg.Connection[Any], landed: LandedRead, result: Loa
         insert into ops.loads (
             load_id, source, connection_id, stream, window_from, window_to, rows_read, rows_loaded, rows_quarantined,
             rows_retracted, rows_superseded, rows_duplicated, bytes, new_fields, fetched_at, started_at, finished_at,
-            run_id, landing, code_version
+            run_id, landing, code_version, rows_merged
         )
         overriding system value
-        values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, clock_timestamp(), %s, %s, %s)
+        values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, clock_timestamp(), %s, %s, %s, %s)
         """,
         (
             result.load_id,
@@ -765,5 +771,6 @@ def _record(connection: psycopg.Connection[Any], landed: LandedRead, result: Loa
             landed.run_id,
             landed.path,
             config.settings().code_version,
+            result.rows_merged,
         ),
     )

@@ -239,7 +239,7 @@ def test_files_of_one_read_may_have_other_columns_and_leave_no_defaults(warehous
         "select opportunity_id, amount, currency_code, region, _file_order from raw.files__opportunities order by 1",
     ) == [
         ("1", 10, "BRL", None, "|deals 000000000001\tdeals 1.csv"),
-        ("2", 20, None, None, "|deals 000000000002\tdeals 2.csv"),
+        ("2", 20, "BRL", None, "|deals 000000000002\tdeals 2.csv"),
         ("3", 30, "USD", None, "|deals 000000000002\tdeals 2.csv"),
         ("4", None, "BRL", "North", "|deals 000000000003\tdeals 3.csv"),
     ]

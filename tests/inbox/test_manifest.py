@@ -35,7 +35,7 @@ def test_a_good_manifest_is_read() -> None:
         ("path: a.csv", "path: a.csv\n    delimiter: ';;'", "delimiter is ';;', but must be one character"),
         ("path: a.csv", "path: a.csv\n    decimal: ';'", "decimal is ';', but must be . or ,"),
         ("path: a.csv", "path: a.csv\n    date_format: dd/mm/yyyy", "write it as strptime does, such as %d/%m/%Y"),
-        ("path: a.csv", "path: a.csv\n    date_format: {amount: '%d'}", "amount is no date"),
+        ("path: a.csv", "path: a.csv\n    date_format: {amount: '%d'}", "amount is not a date"),
         ("path: a.csv", "path: a.csv\n    key: [stage]", "the key of opportunities is always [opportunity_id]"),
         ("path: a.csv", "path: a.csv\n    bad_rows: 10", "bad_rows is 10.0, but is a share between 0 and 1"),
         ("path: a.csv", "path: a.csv\n    encoding: utf-9", "there is no encoding 'utf-9'"),

@@ -50,3 +50,12 @@ def beginning_with(column: Any, letters: bytes) -> Any:
     data, places = laid_out(column)
     filled = np.flatnonzero(places[1:] > places[:-1])
     return filled[np.isin(data[places[:-1][filled]], np.frombuffer(letters, np.uint8))]
+
+
+def may_have_words(column: Any) -> bool:
+    """Whether some cell holds more than digits, points, commas and signs: a currency or a unit, perhaps."""
+    if not len(column):
+        return False
+    data, places = laid_out(column)
+    held = data[places[0] : places[-1]]
+    return bool(((held > 57) | (held == 36)).any())

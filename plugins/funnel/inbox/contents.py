@@ -93,7 +93,7 @@ def _share_of_dates(texts: tuple[str, ...], months: bool) -> float:
 
 def _is_number(text: str, decimal: str) -> bool:
     try:
-        values.number(text.removesuffix("%"), decimal, None)
+        values.amount(text.removesuffix("%"), decimal, None)
     except values.BadCell:
         return False
     return True

@@ -1,17 +1,19 @@
 """Blocks of cells become batches of our columns, all as the text that PostgreSQL reads, and bad rows with reasons."""
 
-from collections.abc import Callable
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from funnel.inbox import values
-from funnel.inbox.blocks import NO_VALUE, TYPED, BadRow, Block
-from funnel.inbox.cell_bytes import beginning_with, ends_of, is_all_digits
-from funnel.inbox.entities import Field, day_name
+from funnel.inbox import currencies, supplied, totals, values
+from funnel.inbox.blocks import NO_VALUE, TYPED, BadRow, Block, Refused
+from funnel.inbox.cell_bytes import ends_of, is_all_digits
+from funnel.inbox.cell_readers import reader_of
+from funnel.inbox.entities import Field, day_name, money_of
+from funnel.inbox.headers import clean_headers
 from funnel.inbox.manifest import StreamSpec
 from funnel.inbox.reading import DATES, NUMBERS, Reading
 
@@ -19,8 +21,22 @@ from funnel.inbox.reading import DATES, NUMBERS, Reading
 class Converter:
     """Blocks of a file's cells → batches of our columns, all as the text that PostgreSQL reads, and the bad rows."""
 
-    def __init__(self, spec: StreamSpec, mapping: dict[str, str], reading: Reading, has_types: bool) -> None:
+    def __init__(
+        self, spec: StreamSpec, mapping: dict[str, str], reading: Reading, has_types: bool, path: str = ""
+    ) -> None:
         self.spec = spec
+        self.path = path
+        file = {name: path.rpartition("/")[2] for name, origin in spec.origins.items() if origin == "file"}
+        held = {*mapping, *spec.templates, *spec.origins}
+        # What all rows say: constants, and defaults of columns that the file lacks.
+        self.stated = {
+            **{name: text for name, text in spec.defaults.items() if name not in held},
+            **spec.constants,
+            **file,
+        }
+        self.above: dict[str, str | None] = {}
+        self.content_keys = supplied.ContentKeys()
+        self.marks: dict[str, list[tuple[int, str]]] = {}
         self.has_types = has_types
         self.mapping = mapping
         self.reading = reading
@@ -29,7 +45,7 @@ class Converter:
         self.last_day: str | None = None
         # Of columns that say the same in all rows of the file; null where they say nothing.
         self.constants: dict[str, str] = {}
-        self.readers = {name: self._reader(spec.entity.field(name)) for name in (*mapping, *spec.constants)}
+        self.readers = {name: self._reader(spec.entity.field(name)) for name in spec.entity.names}
 
     def __call__(self, block: Block) -> tuple[Any, list[BadRow]]:
         length = len(block.lines)
@@ -48,13 +64,16 @@ class Converter:
                 cells = {name: column.filter(filled) for name, column in cells.items()}
                 length = len(block.lines)
         problems: dict[int, tuple[str | None, str]] = {}
+        self.marks = {}
+        self._supply(cells, block, problems)
         columns: dict[str, Any] = {}
         for each in self.spec.entity.fields:
             name = each.name
             if name in cells:
                 read = self._read(each, cells[name], problems, block.is_clean)
-            elif name in self.spec.constants:
-                constant = pa.repeat(pa.scalar(self.spec.constants[name], pa.string()), length)
+                read = self._filled(each, read)
+            elif name in self.stated:
+                constant = pa.repeat(pa.scalar(self.stated[name], pa.string()), length)
                 read = self._read(each, constant, problems, False)
             elif each.kind == "currency" and self.spec.currency:
                 read = {name: pa.repeat(pa.scalar(self.spec.currency, pa.string()), length)}
@@ -64,6 +83,11 @@ class Converter:
         for name, other in self.spec.entity.fallbacks:
             if name not in columns and other in columns:
                 columns[name] = columns[other]
+        for name in supplied.CAMPAIGNS if self.spec.campaigns else ():
+            if name in columns:
+                columns[name] = pc.coalesce(supplied.looked_up(columns[name], self.spec.campaigns), columns[name])
+        if self.marks:
+            self._settle_currencies(columns, problems, length)
         self._require(columns, problems)
         key = [column for name in self.spec.key if (column := self._key_column(columns, name)) is not None]
         columns["row_key"] = (
@@ -71,6 +95,8 @@ class Converter:
             if len(key) == 1
             else pc.binary_join_element_wise(*key, "|", null_handling="replace", null_replacement="")
         )
+        if self.spec.channels and "channel" in self.spec.entity.names:
+            columns["channel"] = supplied.channel(columns, self.spec.channels, length)
         columns["_line"] = block.lines
         batch = pa.record_batch(list(columns.values()), names=list(columns))
         bad = list(block.bad)
@@ -85,11 +111,93 @@ class Converter:
         self._note_days(batch)
         return self._without_constants(batch), bad
 
-    def _cells(self, name: str, column: Any) -> Any:
+    def _supply(self, cells: dict[str, Any], block: Block, problems: dict[int, tuple[str | None, str]]) -> None:
+        """Put the columns into `cells` that the file does not hold as such."""
+        length = len(block.lines)
+        for name in self.spec.fill_down:
+            if name in cells:
+                cells[name], self.above[name] = supplied.carried(cells[name], self.above.get(name))
+        content = [cells[name] for name in sorted(cells)]
+        for name, origin in self.spec.origins.items():
+            if origin == "row":
+                cells[name] = supplied.row_keys(self.path, block.lines)
+            elif origin == "hash":
+                cells[name] = self.content_keys(content, length)
+        for name, made in self.spec.templates.items():
+            parts = [
+                self._cells(name if made.is_sum else None, block.columns[clean_headers([header])[0]])
+                for header in made.headers
+            ]
+            if made.is_sum:
+                cells[name], wrong = supplied.computed(made, parts, self._plain_number)
+                for place, reason in wrong.items():
+                    problems.setdefault(place, (name, reason))
+                if self.reading.decimal == ",":
+                    cells[name] = pc.replace_substring(cells[name], ".", ",")
+            else:
+                cells[name] = supplied.joined(made, parts)
+
+    def _plain_number(self, text: str) -> str:
+        return values.number(text, self.reading.decimal, self.reading.thousands)
+
+    def _filled(self, each: Field, read: dict[str, Any]) -> dict[str, Any]:
+        """A column in its own unit, its empty cells with what the manifest states for them."""
+        name = each.name
+        if name in self.spec.scales:
+            read = {name: supplied.scaled(read[name], Decimal(self.spec.scales[name]))}
+        default = self.spec.defaults.get(name)
+        if default is None and each.kind == "currency":
+            default = self.spec.currency
+        if default is None:
+            return read
+        value, reason = self.readers[name](default)
+        if reason is not None:
+            raise Refused(f"the default of {name} is {default!r}, which {reason}")
+        if each.kind == "moment":
+            time, _, day = (value or "\0").partition("\0")
+            is_empty = pc.and_(*(pc.is_null(column) for column in read.values()))
+            texts = {name: time or None, day_name(name): day or None}
+            return {
+                column: pc.if_else(is_empty, pa.scalar(texts[column], pa.string()), read[column]) for column in read
+            }
+        return {name: pc.fill_null(read[name], (value or "").partition("\0")[0])}
+
+    def _settle_currencies(
+        self, columns: dict[str, Any], problems: dict[int, tuple[str | None, str]], length: int
+    ) -> None:
+        """Amounts that name a currency: the row is in it, or in quarantine where that contradicts."""
+        marked: dict[int, dict[str, str]] = {}
+        for name, found in self.marks.items():
+            for place, mark in found:
+                marked.setdefault(place, {})[name] = mark
+        is_stated = "currency_code" in {*self.mapping, *self.spec.templates, *self.stated}
+        has_currency = "currency_code" in columns
+        money = [name for name in columns if name in money_of(self.spec.entity)]
+        codes = columns["currency_code"].to_pylist() if has_currency else [self.spec.currency] * length
+        for place, marks in marked.items():
+            expected = codes[place]
+            meant = {name: currencies.meant(mark, expected) for name, mark in marks.items()}
+            unmarked = [name for name in money if name not in marks and columns[name][place].is_valid]
+            name, mark = next(iter(marks.items()))
+            said = set(meant.values()) | ({expected} if unmarked else set())
+            if None in meant.values() and expected is not None:
+                problems.setdefault(place, (name, f"names {mark}, but the amounts are in {expected}; state currency"))
+            elif None in said - {expected} or len(said) > 1:
+                problems.setdefault(
+                    place, (name, f"names {mark}, but other amounts of the row are in another currency")
+                )
+            elif said != {expected} and (is_stated or not has_currency) and expected is not None:
+                problems.setdefault(place, (name, f"names {mark}, but the amounts are in {expected}"))
+            elif has_currency:
+                codes[place] = meant[name]
+        if has_currency:
+            columns["currency_code"] = pa.array(codes, pa.string())
+
+    def _cells(self, name: str | None, column: Any) -> Any:
         if self.has_types:
             is_number = pc.fill_null(pc.ends_with(column, TYPED), False)
             column = pc.replace_substring(column, TYPED, "")
-            if self.reading.decimal == "," and self.spec.entity.field(name).kind in NUMBERS:
+            if self.reading.decimal == "," and name and self.spec.entity.field(name).kind in NUMBERS:
                 column = pc.if_else(is_number, pc.replace_substring(column, ".", ","), column)
         ends = ends_of(column)
         if ends.may_have_space:
@@ -99,7 +207,7 @@ class Converter:
             column = pc.if_else(pc.is_in(column, value_set=nulls), pa.scalar(None, pa.string()), column)
         elif ends.has_empty:
             column = pc.if_else(pc.equal(pc.binary_length(column), 0), pa.scalar(None, pa.string()), column)
-        corrections = self.spec.maps.get(name)
+        corrections = self.spec.maps.get(name) if name else None
         if corrections:
             places = pc.index_in(column, value_set=pa.array(list(corrections), pa.string()))
             corrected = pa.array([ours or None for ours in corrections.values()], pa.string()).take(places)
@@ -136,6 +244,11 @@ class Converter:
         answers = [self.readers[each.name](text) for text in chosen.dictionary.to_pylist()]
         read = pa.array([answer[0] for answer in answers], pa.string()).take(chosen.indices)
         self._note(each.name, places, chosen, answers, problems)
+        if each.kind == "number" and any(answer[0] and "\0" in answer[0] for answer in answers):
+            texts = [(answer[0] or "").partition("\0") for answer in answers]
+            read = pa.array([text[0] or None for text in texts], pa.string()).take(chosen.indices)
+            numbers = zip(places.to_pylist(), chosen.indices.to_pylist(), strict=True)
+            self.marks[each.name] = [(place, texts[number][2]) for place, number in numbers if texts[number][2]]
         return {each.name: pc.replace_with_mask(column, odd, read)}
 
     def _note(
@@ -200,14 +313,14 @@ class Converter:
             if present is not None and not pc.all(present).as_py():
                 for place in pc.indices_nonzero(pc.invert(present)).to_pylist():
                     problems.setdefault(place, (group[0], f"is empty, and so is all of {', '.join(group)}"))
-        for name in self.spec.key:
-            if self.spec.entity.field(name).kind == "text" and name in columns:
-                places = pa.array(beginning_with(columns[name], b"gGsStT"))
-                begun = columns[name].take(places)
-                likely = pc.match_substring_regex(begun, r"(?i)^(grand|sub|total|sum|gesamt|totaal)")
-                for place in places.filter(likely).to_pylist():
-                    if values.TOTALS.fullmatch(columns[name][place].as_py().lower()):
-                        problems[place] = (name, "is a total, not a record")
+        if self.spec.totals == "drop":
+            for place, name in totals.by_words(columns, self.spec.entity, self.spec.key, self.filled):
+                problems[place] = (name, totals.REASON)
+
+    @property
+    def filled(self) -> set[str]:
+        """Columns of which the manifest says the same for all rows."""
+        return {*self.stated, *self.spec.defaults, "currency_code"}
 
     def _key_column(self, columns: dict[str, Any], name: str) -> Any:
         column = columns.get(name)
@@ -238,8 +351,9 @@ class Converter:
 
     def _without_constants(self, batch: Any) -> Any:
         """The batch without the columns that the manifest fills; what it fills them with is noted once."""
-        stated = set(self.spec.constants)
-        if self.spec.currency and "currency_code" not in self.mapping:
+        stated = set(self.stated) - ({"channel"} if self.spec.channels else set())
+        held = {*self.mapping, *self.spec.templates}
+        if self.spec.currency and "currency_code" not in held and not self.reading.has_marks:
             stated.add("currency_code")
         names = [each for name in stated for each in (name, day_name(name)) if each in batch.schema.names]
         if batch.num_rows:
@@ -248,31 +362,10 @@ class Converter:
         return batch.drop_columns(names)
 
     def _reader(self, each: Field) -> values.Remembered:
-        decimal, thousands = self.reading.decimal, self.reading.thousands
-        stated = self.reading.formats.get(each.name)
-        is_percent = each.name in self.reading.percents
-
-        def integer(text: str) -> str:
-            plain = values.number(text, decimal, thousands)
-            whole, _, fraction = plain.partition(".")
-            if fraction.strip("0"):
-                raise values.BadCell("is no whole number")
-            if len(whole.lstrip("-")) > 18:
-                raise values.BadCell("is outside the range of whole numbers")
-            return whole
-
-        def moment(text: str) -> str:
-            time, day = values.moment(text, stated, self.zone)
-            return f"{time or ''}\0{day or ''}"
-
-        readers: dict[str, Callable[[str], str]] = {
-            "number": lambda text: values.number(text, decimal, thousands),
-            "integer": integer,
-            "share": lambda text: values.share(text, decimal, thousands, is_percent),
-            "date": lambda text: values.day(text, stated),
-            "month": lambda text: values.month(text, stated),
-            "moment": moment,
-            "stage": lambda text: values.stage(text, each.values),
-            "currency": values.currency,
-        }
-        return values.Remembered(readers.get(each.kind, lambda text: text))
+        return reader_of(
+            each,
+            self.reading,
+            self.zone,
+            is_money=each.name in money_of(self.spec.entity),
+            stated=each.name in self.spec.date_formats,
+        )

@@ -191,7 +191,7 @@ def _is_product(table: Table, amount: str, quantity: str, price: str) -> bool:
     fits = seen = 0
     for cells in zip(*(table.column(name).cells for name in (amount, quantity, price)), strict=True):
         try:
-            total, units, each = (Decimal(values.number(cell, sign, None)) for cell in cells)
+            total, units, each = (Decimal(values.amount(cell, sign, None).value) for cell in cells)
         except values.BadCell:
             continue
         seen += 1

@@ -349,6 +349,16 @@ WINDOW_DATES: dict[str, tuple[str, ...]] = {
     "exchange_rates": ("rate_date",),
 }
 
+_COUNTS = frozenset(
+    {"units", "units_sold", "units_on_hand", "platform_conversions", "leads", "orders", "employees", "rate", "baseline"}
+)
+
+
+def money_of(entity: Entity) -> frozenset[str]:
+    """The fields of an entity that hold amounts of money."""
+    return frozenset(each.name for each in entity.fields if each.kind == "number" and each.name not in _COUNTS)
+
+
 _TYPES: dict[Kind, ColumnType] = {
     "text": "text",
     "number": "numeric",

@@ -16,24 +16,28 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import IO, Any
 
-from funnel.inbox import headers
+import pyarrow.compute as pc
+
+from funnel.inbox import headers, totals
 from funnel.inbox.blocks import BadRow, Block, Refused, ahead
 from funnel.inbox.conversion import Converter
 from funnel.inbox.layout import Layout, Vanished, opened
 from funnel.inbox.manifest import StreamSpec
-from funnel.inbox.mapping import layout_of, mapping_of
+from funnel.inbox.mapping import layout_of, mapping_of, used_of
 from funnel.inbox.reading import Evidence, describe
-from funnel.inbox.repeats import has_repeated, hashes, refuse_keys_of_two_sheets, without_repeated
+from funnel.inbox.repeats import Settled, has_repeated, hashes, refuse_keys_of_two_sheets, settle
 from funnel.inbox.spool import Spool
 
 # Part of a file's fingerprint: files are read again when the way of reading them changes.
-READING_VERSION = 1
+READING_VERSION = 2
 FIRST_REASONS = 10
 
 
 @dataclass
 class Outcome:
-    """What became of one file. rows_read = rows_loaded + rows_quarantined; a refused file has loaded and kept none."""
+    """What became of one file. rows_read = rows_loaded + rows_quarantined + rows_merged.
+
+    A refused file has loaded and kept none."""
 
     path: str
     entity: str
@@ -50,6 +54,7 @@ class Outcome:
     first_day: str | None = None
     last_day: str | None = None
     unmapped: list[str] = field(default_factory=list)
+    rows_merged: int = 0
     notes: list[str] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
@@ -99,7 +104,7 @@ def take(source: IO[bytes], spec: StreamSpec, outcome: Outcome) -> Iterator[Take
     except Refused as refused:
         outcome.status, outcome.reason = "refused", refused.reason
         outcome.reasons = list(refused.reasons)[:FIRST_REASONS]
-        outcome.rows_loaded = outcome.rows_quarantined = 0
+        outcome.rows_loaded = outcome.rows_quarantined = outcome.rows_merged = 0
         raise
     with converted.spool.file:
         yield Taken(converted.spool.tables(), converted.convert.constants, converted.bad)
@@ -126,20 +131,25 @@ def _convert_all(source: IO[bytes], spec: StreamSpec, outcome: Outcome) -> _Conv
     try:
         layout = layout_of(source, spec, outcome.path)
         mapping = mapping_of(spec, layout.headers)
-        used = set(mapping.values())
+        used = used_of(spec, mapping)
         read, notes = headers.agreeing(layout.read, layout.headers, mapping)
         layout = replace(layout, read=read)
         outcome.notes += [*layout.notes, *notes]
         outcome.unmapped = [header for header in layout.headers if header not in used]
         converted = _converted(source, spec, layout, mapping, outcome)
-        bad, spool = converted.bad, converted.spool
+        bad = converted.bad
         rows = sum(map(len, converted.keys))
+        if rows and spec.totals == "drop":
+            rows -= _without_last_total(converted, spec)
         if rows and has_repeated(converted.keys):
-            if layout.sheets and not layout.is_named:
-                refuse_keys_of_two_sheets(spool, layout)
-            bad_before = len(bad)
-            spool = converted.spool = without_repeated(spool, bad)
-            rows -= len(bad) - bad_before
+            if layout.sheets and not layout.is_named and spec.repeats is None:
+                refuse_keys_of_two_sheets(converted.spool, layout)
+            settled = settle(converted.spool, spec)
+            converted.spool = settled.spool
+            bad += settled.bad
+            outcome.rows_merged = settled.added + settled.equal
+            rows -= len(settled.bad) + outcome.rows_merged
+            _note_repeats(settled, spec, outcome)
     except (Refused, Vanished):
         raise
     except FileNotFoundError:
@@ -149,30 +159,64 @@ def _convert_all(source: IO[bytes], spec: StreamSpec, outcome: Outcome) -> _Conv
         raise Refused(f"the file is damaged or of another format than its name says ({type(error).__name__})") from None
     bad.sort(key=lambda row: row.line)
     bad[:] = map(layout.placed, bad)
-    outcome.rows_read = rows + len(bad)
+    outcome.rows_read = rows + len(bad) + outcome.rows_merged
     outcome.rows_loaded, outcome.rows_quarantined = rows, len(bad)
     outcome.first_day, outcome.last_day = converted.convert.first_day, converted.convert.last_day
-    if bad and len(bad) > spec.bad_share * outcome.rows_read:
+    # Totals are expected at the end of an export.
+    faults = [row for row in bad if not row.reason.startswith(totals.REASON)]
+    if len(bad) > len(faults):
+        outcome.notes.append(f"{len(bad) - len(faults)} totals are not loaded (totals: keep loads them)")
+    if faults and len(faults) > spec.bad_share * outcome.rows_read:
         raise Refused(
-            f"{len(bad)} of {outcome.rows_read} rows are bad, more than the share of {spec.bad_share:g} that the "
+            f"{len(faults)} of {outcome.rows_read} rows are bad, more than the share of {spec.bad_share:g} that the "
             "manifest allows (bad_rows)",
-            tuple(told(row) for row in bad[:FIRST_REASONS]),
+            tuple(told(row) for row in faults[:FIRST_REASONS]),
         )
     return converted
+
+
+def _without_last_total(converted: _Converted, spec: StreamSpec) -> int:
+    """Put a last row that sums all others into quarantine; how many rows that were."""
+    line = totals.last_line(converted.spool, spec.entity, spec.key, converted.convert.filled)
+    if line is None:
+        return 0
+    kept = Spool()
+    for batch in converted.spool.batches():
+        rest = batch.filter(pc.not_equal(batch.column("_line"), line))
+        if rest.num_rows:
+            kept.add(rest)
+    converted.spool.file.close()
+    converted.spool = kept
+    converted.keys = [hashes(batch.column("row_key")) for batch in kept.batches()]
+    converted.bad.append(BadRow(line, None, totals.REASON, {}))
+    return 1
+
+
+def _note_repeats(settled: Settled, spec: StreamSpec, outcome: Outcome) -> None:
+    key = ", ".join(spec.key)
+    if settled.added:
+        outcome.notes.append(
+            f"{settled.added} rows are added to another row of the same {key} (repeats: once keeps one of them)"
+        )
+    if settled.equal:
+        outcome.notes.append(f"{settled.equal} rows repeat another row of the same {key}; one of them is kept")
 
 
 def _converted(
     source: IO[bytes], spec: StreamSpec, layout: Layout, mapping: dict[str, str], outcome: Outcome
 ) -> _Converted:
     """The file by the reading that all of it proves. Raises Refused where the file leaves it open."""
-    evidence = Evidence(spec, layout, mapping)
-    used = set(mapping.values())
+    parts = tuple(
+        {headers.clean_headers([one])[0] for made in spec.templates.values() if made.is_sum for one in made.headers}
+    )
+    evidence = Evidence(spec, layout.has_types, mapping, parts)
+    used = used_of(spec, mapping)
     believed: _Converted | None = None
     with opened(source, outcome.path) as file:
         blocks = evidence.watched(ahead(layout.read(file, used)))
         first = list(itertools.islice(blocks, 1))
         with suppress(Refused):
-            believed = _Converted(Converter(spec, mapping, evidence.reading(), layout.has_types))
+            believed = _Converted(Converter(spec, mapping, evidence.reading(), layout.has_types, outcome.path))
         if believed:
             believed.add(itertools.chain(first, blocks))
         else:
@@ -185,7 +229,7 @@ def _converted(
         return believed
     if believed:
         believed.spool.file.close()
-    again = _Converted(Converter(spec, mapping, reading, layout.has_types))
+    again = _Converted(Converter(spec, mapping, reading, layout.has_types, outcome.path))
     with opened(source, outcome.path) as file:
         again.add(ahead(layout.read(file, used)))
     return again

@@ -4,15 +4,16 @@ A manifest is any `*.yml` or `*.yaml` file of the inbox with the keys `source` a
 its folder. Every mistake is told with the place where it stands and what to write instead.
 """
 
+import difflib
 import fnmatch
 import re
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
-import yaml
 
+from funnel.inbox import stated, yaml_text
 from funnel.inbox.entities import ENTITIES, WINDOW_DATES, Entity
 
 # Names that the vendors have: a file source may not pass for one of them.
@@ -35,16 +36,24 @@ class _StreamText(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     quote: str | None = None
     decimal: str | None = None
     thousands: str | None = None
-    date_format: str | dict[str, str] | None = None
+    date_format: str | list[str] | dict[str, str | list[str]] | None = None
     header: int | list[int] | None = None
     sheet: str | int | None = None
+    sheets: str | list[str | int] | None = None
     key: list[str] | None = None
-    columns: dict[str, str | dict[Literal["value"], str | int | float | bool]] | None = None
+    columns: dict[str, str | dict[str, str | int | float | bool]] | None = None
     map: dict[str, dict[str, str | int | float | None]] = {}
     nulls: list[str] = []
     bad_rows: float | None = None
     newest_by: Literal["name", "time"] = "name"
     replace: Literal["key", "whole", "window"] = "key"
+    scale: str | int | float | dict[str, str | int | float] | None = None
+    default: dict[str, str | int | float | bool] = {}
+    fill_down: list[str] = []
+    repeats: Literal["add", "once"] | None = None
+    totals: Literal["drop", "keep"] = "drop"
+    channels: dict[str, str] = {}
+    campaigns: dict[str, str] = {}
 
 
 class _ManifestText(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -56,6 +65,9 @@ class _ManifestText(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     currency: str | None = None
     bad_rows: float | None = None
     owner: str | None = None
+    default: dict[str, str | int | float | bool] = {}
+    channels: dict[str, str] = {}
+    campaigns: dict[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -70,7 +82,7 @@ class StreamSpec:
     quote: str | None
     decimal: str | None
     thousands: str | None
-    date_formats: dict[str, str]
+    date_formats: dict[str, tuple[str, ...]]
     header: int | list[int] | None
     sheet: str | int | None
     key: tuple[str, ...]
@@ -83,11 +95,23 @@ class StreamSpec:
     timezone: str
     currency: str | None
     replace: str = "key"
+    sheets: tuple[str | int, ...] = ()
+    # Our names by where a column stands, what it is computed or joined of, and where else it comes from.
+    positions: dict[str, int] = field(default_factory=dict)
+    templates: dict[str, stated.Template] = field(default_factory=dict)
+    origins: dict[str, str] = field(default_factory=dict)
+    scales: dict[str, str] = field(default_factory=dict)
+    defaults: dict[str, str] = field(default_factory=dict)
+    fill_down: tuple[str, ...] = ()
+    repeats: str | None = None
+    totals: str = "drop"
+    channels: dict[str, str] = field(default_factory=dict)
+    campaigns: dict[str, str] = field(default_factory=dict)
 
     @property
-    def is_identity(self) -> bool:
-        """Without `columns`, a file's headers are taken to be our names."""
-        return self.columns is None
+    def headers(self) -> set[str]:
+        """All headers of the file that the manifest names."""
+        return {*(self.columns or {}).values(), *(one for made in self.templates.values() for one in made.headers)}
 
 
 @dataclass(frozen=True)
@@ -112,15 +136,10 @@ def is_manifest(text: bytes) -> bool:
 def parse(text: bytes, path: str, reserved: frozenset[str] = frozenset()) -> Manifest:
     """The manifest in `text`. `reserved` are the names of the vendors. Raises ManifestError."""
     try:
-        written = msgspec.convert(_plain(yaml.load(text, Loader=_Loader)), _ManifestText)  # noqa: S506 - a SafeLoader
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f", line {mark.line + 1}" if mark else ""
-        raise ManifestError(f"{path}{place}: this is no YAML: {getattr(error, 'problem', error)}.") from None
-    except UnicodeDecodeError:
-        raise ManifestError(f"{path}: this is no UTF-8 text.") from None
-    except RecursionError:
-        raise ManifestError(f"{path}: this is no manifest: it is nested without end.") from None
+        written = msgspec.convert(yaml_text.load(text), _ManifestText)
+    except yaml_text.YamlError as error:
+        place = f", line {error.line}" if error.line else ""
+        raise ManifestError(f"{path}{place}: {error}.") from None
     except msgspec.ValidationError as error:
         raise ManifestError(f"{path}: {_told(str(error))}") from None
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,40}", written.source):
@@ -147,45 +166,13 @@ def parse(text: bytes, path: str, reserved: frozenset[str] = frozenset()) -> Man
     return Manifest(written.source, path, written.timezone, streams, written.owner)
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML's own idea of yes, no and dates is not wanted: a value is what is written."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag.rpartition(":")[2] in ("int", "float", "null", "merge")]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-
-
-def _mapping(loader: _Loader, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-    """As PyYAML does, but a key that stands twice is a mistake: the first value would vanish in silence."""
-    loader.flatten_mapping(node)
-    keys = [loader.construct_object(key, deep=True) for key, _ in node.value]
-    for place, key in enumerate(keys):
-        if key in keys[:place]:
-            raise yaml.constructor.ConstructorError(
-                None, None, f"{key!r} stands twice in one mapping", node.value[place][0].start_mark
-            )
-    return yaml.SafeLoader.construct_mapping(loader, node, deep=True)
-
-
-def _construct(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
-    return _mapping(loader, node, deep=True)
-
-
-_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _construct)
-
-
-def _plain(value: Any) -> Any:
-    """Keys as text: the values of a map may be numbers."""
-    if isinstance(value, dict):
-        return {str(key) if key is not None else "": _plain(below) for key, below in value.items()}
-    if isinstance(value, list):
-        return [_plain(each) for each in value]
-    return value
-
-
 def _told(message: str) -> str:
+    """What msgspec says, in the words of a manifest."""
+    found = re.search(r"unknown field `(.*?)`", message)
+    if found:
+        settings = {*_StreamText.__struct_fields__} if "streams" in message else {*_ManifestText.__struct_fields__}
+        close = difflib.get_close_matches(found[1], settings, 1)
+        message = message.replace(found[0], found[0] + (f"; perhaps {close[0]}" if close else ""))
     message = message.replace("Object contains unknown field", "there is no setting").replace(
         "Object missing required field", "lacks"
     )
@@ -201,25 +188,19 @@ def _stream(one: _StreamText, manifest: _ManifestText, currency: str | None, pla
         _known(entity, name, f"{place}, columns")
     for name in one.map:
         _known(entity, name, f"{place}, map")
-    date_formats = one.date_format if isinstance(one.date_format, dict) else {}
-    for name in date_formats:
-        _known(entity, name, f"{place}, date_format")
-        if entity.field(name).kind not in ("date", "moment", "month"):
-            raise ManifestError(f"{place}, date_format: {name} is no date.")
-    if isinstance(one.date_format, str):
-        date_formats = {
-            each.name: one.date_format for each in entity.fields if each.kind in ("date", "moment", "month")
-        }
-    for stated in date_formats.values():
-        if "%" not in stated:
-            raise ManifestError(f"{place}: date_format is {stated!r}; write it as strptime does, such as %d/%m/%Y.")
-    constants = {
-        name: _text(theirs["value"]) for name, theirs in (one.columns or {}).items() if isinstance(theirs, dict)
-    }
-    columns = {name: theirs.strip() for name, theirs in (one.columns or {}).items() if isinstance(theirs, str)}
+    columns = _columns(entity, one, place)
+    try:
+        date_formats = stated.date_formats(one.date_format, entity)
+        scales = stated.scale(one.scale, entity)
+    except stated.Misstated as error:
+        raise ManifestError(f"{place}: {error}.") from None
+    defaults = _defaults(entity, one, manifest, place)
+    for name in one.fill_down:
+        _known(entity, name, f"{place}, fill_down")
+    mapped = {*columns.names, *defaults}
     if one.columns is not None:
-        _require(entity, {*columns, *constants}, place)
-        if lacks_currency(entity, {*columns, *constants}, currency):
+        _require(entity, mapped, place)
+        if lacks_currency(entity, mapped, currency):
             raise ManifestError(
                 f"{place}: in which currency are the amounts? State currency: USD for the whole manifest, or map "
                 "currency_code."
@@ -261,12 +242,12 @@ def _stream(one: _StreamText, manifest: _ManifestText, currency: str | None, pla
         quote=one.quote,
         decimal=one.decimal,
         thousands=one.thousands,
-        date_formats=dict(date_formats),
+        date_formats=date_formats,
         header=one.header,
-        sheet=one.sheet,
+        sheet=sheets[0] if len(sheets := _sheets(one, place)) == 1 else None,
         key=key,
-        columns=columns if one.columns is not None else None,
-        constants=constants,
+        columns=columns.headers if one.columns is not None else None,
+        constants=columns.constants,
         maps={
             name: {written.strip(): None if ours is None else _text(ours) for written, ours in pairs.items()}
             for name, pairs in one.map.items()
@@ -277,7 +258,85 @@ def _stream(one: _StreamText, manifest: _ManifestText, currency: str | None, pla
         timezone=manifest.timezone,
         currency=currency,
         replace=one.replace,
+        sheets=sheets,
+        positions=columns.positions,
+        templates=columns.templates,
+        origins=columns.origins,
+        scales=scales,
+        defaults=defaults,
+        fill_down=tuple(one.fill_down),
+        repeats=one.repeats,
+        totals=one.totals,
+        channels={theirs.strip(): ours for theirs, ours in {**manifest.channels, **one.channels}.items()},
+        campaigns={theirs.strip(): ours for theirs, ours in {**manifest.campaigns, **one.campaigns}.items()},
     )
+
+
+@dataclass
+class _Columns:
+    """What `columns` of a stream come to."""
+
+    headers: dict[str, str] = field(default_factory=dict)
+    constants: dict[str, str] = field(default_factory=dict)
+    positions: dict[str, int] = field(default_factory=dict)
+    templates: dict[str, stated.Template] = field(default_factory=dict)
+    origins: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def names(self) -> set[str]:
+        return {*self.headers, *self.constants, *self.positions, *self.templates, *self.origins}
+
+
+def _columns(entity: Entity, one: _StreamText, place: str) -> _Columns:
+    made = _Columns()
+    for name, theirs in (one.columns or {}).items():
+        if isinstance(theirs, str):
+            try:
+                template = stated.template(theirs, entity, name)
+            except stated.Misstated as error:
+                raise ManifestError(f"{place}, columns: {error}.") from None
+            if template:
+                made.templates[name] = template
+            else:
+                made.headers[name] = theirs.strip()
+            continue
+        word = next(iter(theirs), None) if len(theirs) == 1 else None
+        value = theirs[word] if word else None
+        if word == "value":
+            made.constants[name] = _text(theirs[word])
+        elif word == "column" and isinstance(value, str):
+            made.headers[name] = value.strip()
+        elif word == "position" and isinstance(value, int) and not isinstance(value, bool) and value >= 1:
+            made.positions[name] = value
+        elif word == "from" and value in stated.ORIGINS:
+            made.origins[name] = str(value)
+        else:
+            raise ManifestError(
+                f"{place}, columns: {name} is {theirs!r}; write the header of a column, {{value: a constant}}, "
+                f"{{position: 3}}, {{column: a header with braces}} or {{from: {', '.join(stated.ORIGINS)}}}."
+            )
+    return made
+
+
+def _defaults(entity: Entity, one: _StreamText, manifest: _ManifestText, place: str) -> dict[str, str]:
+    """Of the manifest's defaults those that the entity has; a stream's own must fit it."""
+    for name in one.default:
+        _known(entity, name, f"{place}, default")
+    for name in manifest.default:
+        if not any(name in each.names for each in ENTITIES.values()):
+            raise ManifestError(f"{place}, default: no entity has a column {name!r}.")
+    chosen = {**manifest.default, **one.default}
+    return {name: _text(value) for name, value in chosen.items() if name in entity.names}
+
+
+def _sheets(one: _StreamText, place: str) -> tuple[str | int, ...]:
+    if one.sheet is not None and one.sheets is not None:
+        raise ManifestError(f"{place}: sheet and sheets are both stated; leave one out.")
+    if one.sheet is not None:
+        return (one.sheet,)
+    if one.sheets is None or one.sheets == "all":
+        return ()
+    return (one.sheets,) if isinstance(one.sheets, str) else tuple(one.sheets)
 
 
 def _check_replacements(streams: tuple[StreamSpec, ...], path: str) -> None:
@@ -300,8 +359,6 @@ def _check_replacements(streams: tuple[StreamSpec, ...], path: str) -> None:
 
 def _known(entity: Entity, name: str, place: str) -> None:
     if name not in entity.names:
-        import difflib
-
         close = difflib.get_close_matches(name, entity.names, 1)
         hint = f"; perhaps {close[0]}" if close else f"; there are {', '.join(entity.names)}"
         raise ManifestError(f"{place}: {entity.name} has no column {name!r}{hint}.")
@@ -312,10 +369,19 @@ def _require(entity: Entity, mapped: set[str], place: str) -> None:
     mapped = mapped | {name for name, other in entity.fallbacks if other in mapped}
     for field_ in entity.fields:
         if field_.required and field_.name not in mapped:
-            raise ManifestError(f"{place}: {entity.name} need {field_.name}; map it to a column of the file.")
+            hint = lines_for_key(field_.name) if field_.name in entity.key and field_.kind == "text" else ""
+            raise ManifestError(f"{place}: {entity.name} need {field_.name}; map it to a column of the file{hint}.")
     for group in entity.any_of:
         if not mapped & set(group):
             raise ManifestError(f"{place}: {entity.name} need {' or '.join(group)}; map one to a column of the file.")
+
+
+def lines_for_key(name: str) -> str:
+    """What to write for a key that no column holds."""
+    return (
+        f". If no column names the record, write under columns: `{name}: {{from: row}}` (file and line) or "
+        f"`{name}: {{from: hash}}` (content and repeat number)"
+    )
 
 
 def lacks_currency(entity: Entity, mapped: set[str], currency: str | None) -> bool:

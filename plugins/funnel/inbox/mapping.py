@@ -4,21 +4,29 @@ import re
 from dataclasses import replace
 from typing import IO
 
-from funnel.inbox import separated
+from funnel.inbox import headers, separated
 from funnel.inbox.blocks import Refused
-from funnel.inbox.headers import clean_headers
 from funnel.inbox.layout import Layout, opened
 from funnel.inbox.manifest import StreamSpec, lacks_currency
 
 
 def layout_of(source: IO[bytes], spec: StreamSpec, path: str) -> Layout:
     kind = spec.format or path.lower().removesuffix(".gz").rpartition(".")[2]
-    wanted = {clean_headers([header])[0] for header in (spec.columns or {}).values()}
+    wanted = set(headers.clean_headers(sorted(spec.headers)))
+    by_sheet = [name for name, origin in spec.origins.items() if origin == "sheet"]
+    if by_sheet and kind not in ("xlsx", "xlsm"):
+        raise Refused(f"{by_sheet[0]} is {{from: sheet}}, but this file has no sheets; {{from: file}} takes its name")
     if kind in ("xlsx", "xlsm"):
         from funnel.inbox import workbooks
 
-        named = [spec.sheet] if spec.sheet is not None else []
-        return workbooks.layout(source, path, spec, wanted, lambda headers: _fits(spec, headers), named)
+        return workbooks.layout(
+            source,
+            path,
+            spec,
+            wanted | {headers.SHEET for _ in by_sheet},
+            lambda names: _fits(spec, names),
+            list(spec.sheets),
+        )
     if kind == "parquet":
         from funnel.inbox import spreadsheets
 
@@ -60,37 +68,42 @@ def _checked_encoding(source: IO[bytes], path: str, dialect: separated.Dialect) 
                 return dialect
 
 
-def _fits(spec: StreamSpec, headers: tuple[str, ...]) -> bool:
+def _fits(spec: StreamSpec, names: tuple[str, ...]) -> bool:
     """Whether these headers have what the stream needs."""
     try:
-        mapping_of(spec, headers)
+        mapping_of(spec, names)
     except Refused:
         return False
     return True
 
 
-def mapping_of(spec: StreamSpec, headers: tuple[str, ...]) -> dict[str, str]:
+def used_of(spec: StreamSpec, mapping: dict[str, str]) -> set[str]:
+    """The headers of all columns that are read."""
+    parts = (header for made in spec.templates.values() for header in made.headers)
+    return {*mapping.values(), *headers.clean_headers(list(parts))}
+
+
+def mapping_of(spec: StreamSpec, names: tuple[str, ...]) -> dict[str, str]:
     """Our names → the file's headers. Raises Refused when a column that the manifest names is missing."""
     if spec.columns is None:
-        ours = {re.sub(r"[^a-z0-9]+", "_", header.lower()).strip("_"): header for header in reversed(headers)}
+        ours = {re.sub(r"[^a-z0-9]+", "_", header.lower()).strip("_"): header for header in reversed(names)}
         mapping = {name: ours[name] for name in spec.entity.names if name in ours and name not in spec.constants}
-        known = {*mapping, *spec.constants}
+        known = {*mapping, *spec.constants, *spec.defaults}
         known |= {name for name, other in spec.entity.fallbacks if other in known}
         lacking = [each.name for each in spec.entity.fields if each.required and each.name not in known]
         lacking += [" or ".join(group) for group in spec.entity.any_of if not known & set(group)]
         if lacking:
             raise Refused(
-                f"the header has no column {', '.join(lacking)}; it reads {', '.join(headers[:30])}. Say in the "
+                f"the header has no column {', '.join(lacking)}; it reads {', '.join(names[:30])}. Say in the "
                 "manifest's columns which column is which"
             )
         if lacks_currency(spec.entity, known, spec.currency):
             raise Refused("nobody says in which currency the amounts are; state currency: USD in the manifest")
     else:
-        cleaned = {name: clean_headers([header])[0] for name, header in spec.columns.items()}
-        lacking = sorted({header for header in cleaned.values() if header not in headers})
+        cleaned = {name: headers.clean_headers([header])[0] for name, header in spec.columns.items()}
+        wanted = {*cleaned.values(), *used_of(spec, {})}
+        lacking = sorted(header for header in wanted if header not in names)
         if lacking:
-            raise Refused(
-                f"the header has no column {', '.join(map(repr, lacking))}; it reads {', '.join(headers[:30])}"
-            )
-        mapping = cleaned
-    return mapping
+            raise Refused(f"the header has no column {', '.join(map(repr, lacking))}; it reads {', '.join(names[:30])}")
+        mapping = cleaned | {name: headers.at(names, place) for name, place in spec.positions.items()}
+    return mapping | {name: headers.SHEET for name, origin in spec.origins.items() if origin == "sheet"}

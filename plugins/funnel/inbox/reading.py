@@ -9,8 +9,7 @@ import pyarrow.compute as pc
 
 from funnel.inbox import values
 from funnel.inbox.blocks import TYPED, Block, Refused
-from funnel.inbox.cell_bytes import is_all_digits
-from funnel.inbox.layout import Layout
+from funnel.inbox.cell_bytes import is_all_digits, may_have_words
 from funnel.inbox.manifest import StreamSpec
 
 DISTINCT_DATES = 200_000
@@ -24,25 +23,37 @@ class Reading:
 
     decimal: str
     thousands: str | None
-    formats: dict[str, str | None]
+    formats: dict[str, tuple[str, ...]]
     percents: frozenset[str]
+    # Shares of which some cells are fractions and some are not; moments of which a row has a time; numbers that may be
+    # read in two ways beside typed ones; amounts that name a currency.
+    mixed: frozenset[str] = frozenset()
+    timed: frozenset[str] = frozenset()
+    quarantines_unclear: bool = False
+    has_marks: bool = False
 
 
 class Evidence:
     """What the cells seen so far prove about how numbers and dates are written, where the manifest does not say."""
 
-    def __init__(self, spec: StreamSpec, layout: Layout, mapping: dict[str, str]) -> None:
-        self.spec, self.mapping, self.has_types = spec, mapping, layout.has_types
+    def __init__(self, spec: StreamSpec, has_types: bool, mapping: dict[str, str], parts: tuple[str, ...] = ()) -> None:
+        self.spec, self.mapping, self.has_types = spec, mapping, has_types
         fields = {name: spec.entity.field(name) for name in mapping}
         self.months = {name for name, each in fields.items() if each.kind == "month"}
         self.dates = [name for name, each in fields.items() if each.kind in DATES and name not in spec.date_formats]
         self.numbers = [name for name, each in fields.items() if each.kind in NUMBERS]
         self.shares = [name for name in self.numbers if fields[name].kind == "share"]
-        self.asks_sign = bool(self.numbers) and spec.decimal is None
+        self.parts = parts
+        self.asks_sign = bool(self.numbers or parts) and spec.decimal is None
         self.seen: dict[str, set[str]] = {name: set() for name in self.dates}
         self.points = self.commas = self.unclear = 0
         self.example = ""
-        self.largest: dict[str, float] = dict.fromkeys(self.shares, 0.0)
+        # Of each share how many cells are fractions, and how many are more than 1.
+        self.fractions: dict[str, int] = dict.fromkeys(self.shares, 0)
+        self.percentages: dict[str, int] = dict.fromkeys(self.shares, 0)
+        self.moments = [name for name in self.dates if fields[name].kind == "moment"]
+        self.typed = 0
+        self.has_marks = False
 
     def watched(self, blocks: Iterator[Block]) -> Iterator[Block]:
         """The same blocks, each looked at before it is passed on."""
@@ -54,19 +65,30 @@ class Evidence:
         for name in self.dates:
             if len(self.seen[name]) < DISTINCT_DATES:
                 self.seen[name] |= _distinct(block.columns[self.mapping[name]], self.spec, name)
-        for name in self.numbers if self.asks_sign else ():
-            self._look_for_signs(block.columns[self.mapping[name]])
+        for name in self.numbers:
+            plain = block.columns[self.mapping[name]]
+            plain = pc.replace_substring(plain, TYPED, "") if self.has_types else plain
+            self.has_marks = self.has_marks or may_have_words(plain)
+            if self.asks_sign:
+                self._look_for_signs(block.columns[self.mapping[name]])
+        for header in self.parts if self.asks_sign else ():
+            self._look_for_signs(block.columns[header])
         for name in self.shares:
             plain = pc.replace_substring(block.columns[self.mapping[name]], TYPED, "")
             plain = pc.utf8_trim_whitespace(plain)
             plain = plain.filter(pc.match_substring_regex(plain, r"^[0-9]{1,3}([.,][0-9]+)?$"))
             if len(plain):
-                highest = pc.max(pc.cast(pc.replace_substring(plain, ",", "."), pa.float64())).as_py()
-                self.largest[name] = max(self.largest[name], highest)
+                numbers = pc.cast(pc.replace_substring(plain, ",", "."), pa.float64())
+                more = pc.sum(pc.greater(numbers, 1)).as_py()
+                self.percentages[name] += more
+                self.fractions[name] += pc.sum(pc.greater(numbers, 0)).as_py() - more
+                self.fractions[name] -= pc.sum(pc.equal(numbers, 1)).as_py()
 
     def _look_for_signs(self, column: Any) -> None:
         if self.has_types:
-            column = column.filter(pc.invert(pc.ends_with(column, TYPED)))
+            is_typed = pc.fill_null(pc.ends_with(column, TYPED), False)
+            self.typed += pc.sum(is_typed).as_py() or 0
+            column = column.filter(pc.invert(is_typed))
         if is_all_digits(column):
             return
         odd = column.filter(pc.or_(pc.match_substring(column, "."), pc.match_substring(column, ",")))
@@ -84,16 +106,27 @@ class Evidence:
     def reading(self) -> Reading:
         """What it comes to. Raises Refused where it may be read in two ways."""
         decimal = self.spec.decimal or "."
-        formats: dict[str, str | None] = dict(self.spec.date_formats)
+        formats = dict(self.spec.date_formats)
+        # Numbers beside typed ones are few: what is unclear of them is quarantined, not the file refused.
+        leaves_unclear = bool(self.typed and self.unclear and not self.points and not self.commas)
         try:
-            if self.asks_sign:
+            if self.asks_sign and not leaves_unclear:
                 decimal = values.decimal_sign(self.points, self.commas, self.unclear, self.example)
             for name in self.dates:
-                formats[name] = values.date_format(self.seen[name], name, months=name in self.months)
+                found = values.date_format(self.seen[name], name, months=name in self.months)
+                formats[name] = (found,) if found else ()
         except values.Unclear as unclear:
             raise Refused(str(unclear)) from None
-        percents = frozenset(name for name, highest in self.largest.items() if highest > 1)
-        return Reading(decimal, self.spec.thousands, formats, percents)
+        return Reading(
+            decimal,
+            self.spec.thousands,
+            formats,
+            frozenset(name for name in self.shares if self.percentages[name] > self.fractions[name]),
+            frozenset(name for name in self.shares if self.percentages[name] and self.fractions[name]),
+            frozenset(name for name in self.moments if any(map(values.has_time, self.seen[name]))),
+            leaves_unclear,
+            self.has_marks,
+        )
 
 
 def describe(reading: Reading, spec: StreamSpec, mapping: dict[str, str]) -> dict[str, Any]:
@@ -101,7 +134,7 @@ def describe(reading: Reading, spec: StreamSpec, mapping: dict[str, str]) -> dic
     settings: dict[str, Any] = {}
     if any(spec.entity.field(name).kind in NUMBERS for name in mapping):
         settings["decimal"] = reading.decimal
-    formats = {name: stated for name, stated in reading.formats.items() if name in mapping and stated}
+    formats = {name: " or ".join(stated) for name, stated in reading.formats.items() if name in mapping and stated}
     if formats:
         settings["date_format"] = formats
     if reading.percents:

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from funnel.inbox import values
+from funnel.inbox import totals
 
 MOST_VALUES = 100_000
 # Sheets whose sums are looked for with the others'.
@@ -30,7 +30,7 @@ class Facts:
 
     def add(self, cells: list[Any]) -> None:
         """Take in a row; a total below the rows is none of them."""
-        if any(isinstance(cell, str) and values.TOTALS.fullmatch(cell.strip().lower()) for cell in cells):
+        if any(isinstance(cell, str) and totals.is_total(cell) for cell in cells):
             return
         if all(cell is None for cell in cells):
             return

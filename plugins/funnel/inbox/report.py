@@ -62,6 +62,7 @@ def _check_manifest(folder: inbox.Folder, manifest: Manifest, tell: Tell) -> boo
 def _tell_file(outcome: intake.Outcome, tell: Tell) -> None:
     counts = (
         f"{outcome.rows_read:,} read = {outcome.rows_loaded:,} to load + {outcome.rows_quarantined:,} to quarantine"
+        + (f" + {outcome.rows_merged:,} merged" if outcome.rows_merged else "")
     )
     tell(f"  {outcome.entity}: {outcome.path}: {counts}")
     if outcome.first_day:

@@ -107,7 +107,7 @@ def json_lines(source: IO[bytes], path: str, spec: StreamSpec) -> Layout:
             if isinstance(found, dict):
                 headers |= dict.fromkeys(_flat(found))
     # A field that comes only in later rows is one all the same.
-    headers |= dict.fromkeys((spec.columns or {}).values()) if headers else {}
+    headers |= dict.fromkeys(sorted(spec.headers)) if headers else {}
     if not headers:
         raise Refused("no line is a JSON object")
     names = tuple(headers)

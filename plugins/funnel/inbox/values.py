@@ -7,17 +7,15 @@ column itself does not say, and the manifest neither, the file is refused.
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from datetime import time as time_of_day
 from decimal import Decimal, InvalidOperation
 from zoneinfo import ZoneInfo
 
+from funnel.inbox import currencies
+
 SPREADSHEET_ERRORS = re.compile(
     r"#(REF!|DIV/0!|N/A|VALUE!|NAME\?|NUM!|NULL!|SPILL!|CALC!|FIELD!|BLOCKED!|GETTING_DATA)"
-)
-# The last line of many exports. What it says in a column of the key names no record.
-TOTALS = re.compile(
-    r"(grand |sub|sub-|sub )?totals?( geral| general| générale?)?:?|sums?:?|summe:?|gesamt(summe)?:?|totaal:?"
 )
 
 
@@ -31,22 +29,67 @@ class BadCell(Exception):
 
 # Numbers ------------------------------------------------------------------------------------------------------------
 
-_MONEY_SIGN = r"(?:[A-Za-z]{0,3}\s?[$€£¥₹₽₺₩₪฿₫₴₦]|[A-Z]{3}|kr\.?|zł|Kč|Ft|lei|CHF|Rs\.?)"
+_LETTER = "[^\\W\\d_]|[$€£¥₹₽₺₩₪฿₫₴₦₱₸₡%]"
+_WORD = f"(?:{_LETTER})(?:{_LETTER}|[.](?![0-9]))*"
+_WORDS = rf"{_WORD}(?:\s+{_WORD})?"
 _AMOUNT = re.compile(
-    rf"(?P<open>\()?\s*(?P<sign>[-+\u2212\u2013])?\s*(?:{_MONEY_SIGN})?\s*(?P<sign2>[-+\u2212\u2013])?\s*"
+    rf"(?P<open>\()?\s*(?P<sign>[-+\u2212\u2013])?\s*(?P<before>{_WORDS})?\s*"
+    rf"(?P<sign2>[-+\u2212\u2013])?\s*"
     rf"(?P<digits>[0-9.,'\u2019 \u00a0\u202f\u2009]*[0-9][.,]?(?:[eE][-+]?[0-9]+)?)"
-    rf"\s*(?:{_MONEY_SIGN})?\s*(?P<sign3>[-\u2212\u2013])?\s*(?P<close>\))?"
+    rf"\s*(?P<behind>{_WORDS})?\s*(?P<sign3>[-\u2212\u2013])?\s*(?P<close>\))?"
 )
 _SPACES = str.maketrans("", "", " '\u2019\u00a0\u202f\u2009")
 PLAIN_NUMBER = r"^-?[0-9]{1,18}(\.[0-9]{1,18})?$"
 PLAIN_INTEGER = r"^-?[0-9]{1,18}$"
 
 
+@dataclass(frozen=True)
+class Amount:
+    """A number as PostgreSQL writes it, and the currency's sign or code beside it."""
+
+    value: str
+    mark: str | None
+    is_percent: bool = False
+
+
 def number(text: str, decimal: str, thousands: str | None) -> str:
-    """A number as PostgreSQL writes it. Raises BadCell."""
+    """A number without a currency or a per cent sign. Raises BadCell."""
+    read = amount(text, decimal, thousands)
+    if read.is_percent:
+        raise BadCell("is a percentage, which only rates and probabilities can be")
+    if read.mark:
+        raise BadCell(f"names a currency ({read.mark}), but the column does not hold money")
+    return read.value
+
+
+def _words(text: str) -> tuple[str | None, Decimal, bool]:
+    """(mark of a currency, factor of a unit, whether it is a percentage) of the words beside a number."""
+    mark, factor, is_percent = None, Decimal(1), False
+    for word in text.split():
+        plain = word.lower().rstrip(".")
+        if currencies.candidates(word):
+            if mark and mark != word:
+                raise BadCell(f"names two currencies, {mark} and {word}")
+            mark = word
+        elif plain in currencies.PERCENT:
+            is_percent = True
+        elif plain in currencies.UNITS:
+            factor *= currencies.UNITS[plain]
+        elif plain in currencies.AMBIGUOUS:
+            raise BadCell(
+                f"has the unit {word!r}, which means a thousand to some and a million or more to others; state scale"
+            )
+        else:
+            raise BadCell(f"is no number: {word[:20]!r} is neither a currency (ISO 4217 code or sign) nor a unit")
+    return mark, factor, is_percent
+
+
+def amount(text: str, decimal: str, thousands: str | None) -> Amount:
+    """A number with what stands beside it. Raises BadCell."""
     found = _AMOUNT.fullmatch(text.strip())
     if found is None:
         raise BadCell("is no number")
+    mark, factor, is_percent = _words(f"{found['before'] or ''} {found['behind'] or ''}")
     if bool(found["open"]) != bool(found["close"]):
         raise BadCell("is no number: it has one bracket only")
     digits = found["digits"]
@@ -70,7 +113,8 @@ def number(text: str, decimal: str, thousands: str | None) -> str:
         raise BadCell("is no number") from None
     if value.adjusted() > 60 or -value.as_tuple().exponent > 60:  # type: ignore[operator]
         raise BadCell("is a number beyond all use")
-    return format(-value if negative and value else value, "f")
+    value *= factor
+    return Amount(format(-value if negative and value else value, "f"), mark, is_percent)
 
 
 # How often a column's cells prove a sign of decimals: regular expressions for Arrow.
@@ -140,13 +184,20 @@ def split_time(text: str) -> tuple[str, re.Match[str] | None]:
     return (found["date"].strip().rstrip(","), found) if found else (text, None)
 
 
+def has_time(text: str) -> bool:
+    """Whether a time other than midnight stands behind a date."""
+    found = split_time(text)[1]
+    if found is None:
+        return False
+    return any(int(found[part] or 0) for part in ("minute", "second", "fraction")) or int(found["hour"]) % 12 != 0
+
+
 def date_format(texts: Iterable[str], column: str, *, months: bool = False) -> str | None:
     """The format that a column's dates are written in; None for an empty column. Raises Unclear.
 
     What no format reads does not count here; it becomes a bad row later.
     """
     formats: tuple[str, ...] = (*_MONTH_FORMATS, *_DATE_FORMATS) if months else _DATE_FORMATS
-    first = formats[0]
     days = {split_time(text)[0] for text in texts}
     # ISO dates are read in any column.
     others = {text for text in days if not _ISO_DAY.fullmatch(text)}
@@ -160,7 +211,7 @@ def date_format(texts: Iterable[str], column: str, *, months: bool = False) -> s
         if parsed:
             read[stated] = parsed
     if not read:
-        return None if not days else first
+        return None
     best = max(len(parsed) for parsed in read.values())
     winners = [stated for stated, parsed in read.items() if len(parsed) == best]
     for other in winners[1:]:
@@ -199,7 +250,7 @@ def _parse(text: str, stated: str) -> date | None:
     return moment.date() if EARLIEST <= moment.year < LATEST else None
 
 
-def moment(text: str, stated: str | None, zone: ZoneInfo) -> tuple[str | None, str | None]:
+def moment(text: str, stated: str | None, zone: ZoneInfo, *, has_times: bool = False) -> tuple[str | None, str | None]:
     """(time in UTC, day): one of them. Times without an offset are in `zone`. Raises BadCell."""
     if stated and "%" in stated and re.search(r"%[HIMSpTRXcfzZ]", stated):
         try:
@@ -209,6 +260,9 @@ def moment(text: str, stated: str | None, zone: ZoneInfo) -> tuple[str | None, s
         else:
             _check_year(found.year)
             return _in_utc(found, zone), None
+    if stated == "serial" and not split_time(text)[1] and not _ISO_DAY.fullmatch(text):
+        found = _serial(text)
+        return (_in_utc(found, zone), None) if found.time() != time_of_day() else (None, found.date().isoformat())
     day_text, time = split_time(text)
     day = _day(day_text, stated)
     if time is None:
@@ -232,8 +286,8 @@ def moment(text: str, stated: str | None, zone: ZoneInfo) -> tuple[str | None, s
     except ValueError:
         raise BadCell("is no time of the day") from None
     offset = time["zone"]
-    # Exports of dates write midnight behind each: that is a day.
-    if not offset and found.time() == time_of_day():
+    # Exports of dates write midnight behind each: that is a day, where no row of the column has another time.
+    if not offset and not has_times and found.time() == time_of_day():
         return None, day.isoformat()
     if offset:
         sign = offset.replace("UTC", "Z").replace("GMT", "Z")
@@ -250,7 +304,20 @@ def _in_utc(found: datetime, zone: ZoneInfo) -> str:
     return (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC).isoformat()
 
 
+def _serial(text: str) -> datetime:
+    """A day and time as spreadsheets keep them: days since 1899-12-30. Raises BadCell."""
+    try:
+        days = Decimal(text)
+    except InvalidOperation:
+        raise BadCell("is no date of the form serial") from None
+    if not 1 <= days < 200_000:
+        raise BadCell("is no date of the form serial")
+    return datetime(1899, 12, 30) + timedelta(seconds=int((days * 86_400).to_integral_value()))  # noqa: DTZ001
+
+
 def _day(text: str, stated: str | None) -> date:
+    if stated == "serial" and not _ISO_DAY.fullmatch(text):
+        return _serial(text).date()
     # An ISO date is nothing else, unless the stated format begins like one and means another order.
     if _ISO_DAY.fullmatch(text) and not (stated and stated.startswith("%Y-") and stated != "%Y-%m-%d"):
         try:
@@ -279,7 +346,7 @@ def day(text: str, stated: str | None) -> str:
 def month(text: str, stated: str | None) -> str:
     """The first day of the month named. Raises BadCell."""
     if re.fullmatch(r"\d{4}-\d{2}", text):
-        text = f"{text}-01"
+        return _day(f"{text}-01", None).isoformat()
     return _day(split_time(text)[0], stated).replace(day=1).isoformat()
 
 
@@ -296,16 +363,20 @@ def stage(text: str, known: tuple[str, ...]) -> str:
 
 def currency(text: str) -> str:
     """An ISO 4217 code. Raises BadCell."""
-    if not re.fullmatch("[A-Za-z]{3}", text):
+    if text.upper() not in currencies.CODES:
         raise BadCell("is no ISO 4217 code of a currency; name it in the manifest's map")
     return text.upper()
 
 
-def share(text: str, decimal: str, thousands: str | None, is_percent: bool) -> str:
+def share(text: str, decimal: str, thousands: str | None, is_percent: bool, is_mixed: bool = False) -> str:
     """A share between 0 and 1. Raises BadCell."""
-    has_sign = text.rstrip().endswith("%")
-    value = Decimal(number(text.rstrip().removesuffix("%"), decimal, thousands))
-    if has_sign or is_percent:
+    read = amount(text, decimal, thousands)
+    if read.mark:
+        raise BadCell(f"names a currency ({read.mark}), but is a share")
+    value = Decimal(read.value)
+    if is_mixed and is_percent and not read.is_percent and 0 < value < 1:
+        raise BadCell("may be a share or a percentage: most cells of the column are percentages; write % behind it")
+    if read.is_percent or is_percent:
         value /= 100
     if not 0 <= value <= 1:
         raise BadCell("is no share between 0 and 1, nor a percentage")

@@ -1,0 +1,68 @@
+"""The reader of one field: from the text of a cell to the text that PostgreSQL reads, or a reason."""
+
+import re
+from collections.abc import Callable
+from zoneinfo import ZoneInfo
+
+from funnel.inbox import values
+from funnel.inbox.entities import Field
+from funnel.inbox.reading import Reading
+
+
+def reader_of(each: Field, reading: Reading, zone: ZoneInfo, *, is_money: bool, stated: bool) -> values.Remembered:
+    """A reader that remembers. Of money that names a currency, its mark stands behind a NUL."""
+    decimal, thousands = reading.decimal, reading.thousands
+    formats = reading.formats.get(each.name) or ()
+    is_percent, is_mixed = each.name in reading.percents, each.name in reading.mixed
+    has_times = each.name in reading.timed
+
+    def number(text: str) -> str:
+        if reading.quarantines_unclear and re.search(values.UNCLEAR_NUMBER, text):
+            raise values.BadCell('may be a thousand times more or less; state decimal: "." or decimal: ","')
+        if not is_money:
+            return values.number(text, decimal, thousands)
+        read = values.amount(text, decimal, thousands)
+        if read.is_percent:
+            raise values.BadCell("is a percentage, which only rates and probabilities can be")
+        return f"{read.value}\0{read.mark}" if read.mark else read.value
+
+    def integer(text: str) -> str:
+        plain = values.number(text, decimal, thousands)
+        whole, _, fraction = plain.partition(".")
+        if fraction.strip("0"):
+            raise values.BadCell("is no whole number")
+        if len(whole.lstrip("-")) > 18:
+            raise values.BadCell("is outside the range of whole numbers")
+        return whole
+
+    def dated(read: Callable[[str, str | None], str]) -> Callable[[str], str]:
+        def by_any(text: str) -> str:
+            for one in formats:
+                try:
+                    return read(text, one)
+                except values.BadCell as error:
+                    failed = error
+            if not formats:
+                return read(text, None)
+            if "is no date of the form" not in str(failed):
+                raise failed
+            origin = "stated in the manifest" if stated else "found in the file; state date_format if it is another"
+            raise values.BadCell(f"is no date of the form {' or '.join(formats)} ({origin})")
+
+        return by_any
+
+    def moment(text: str, one: str | None) -> str:
+        time, day = values.moment(text, one, zone, has_times=has_times)
+        return f"{time or ''}\0{day or ''}"
+
+    readers: dict[str, Callable[[str], str]] = {
+        "number": number,
+        "integer": integer,
+        "share": lambda text: values.share(text, decimal, thousands, is_percent, is_mixed),
+        "date": dated(values.day),
+        "month": dated(values.month),
+        "moment": dated(moment),
+        "stage": lambda text: values.stage(text, each.values),
+        "currency": values.currency,
+    }
+    return values.Remembered(readers.get(each.kind, lambda text: text))

@@ -1,0 +1,107 @@
+"""Columns that a file does not hold as such: keys from rows, sums, joined texts, values from elsewhere.
+
+All work on Arrow columns of texts; only sums are computed row by row, exactly.
+"""
+
+import hashlib
+from collections.abc import Callable
+from decimal import Decimal, DecimalException
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from funnel.inbox.stated import Template, calculation
+from funnel.inbox.values import BadCell
+
+TEXT = pa.string()
+# What tells the channel of a row, the most certain first.
+CHANNEL_BY = ("platform", "lead_source", "utm_source", "campaign_name", "utm_campaign")
+CAMPAIGNS = ("campaign_id", "campaign_name", "utm_campaign")
+_DECIMALS = Decimal("1e-12")
+
+
+def joined(made: Template, columns: list[Any]) -> Any:
+    """The joined text of each row; null where all parts are empty."""
+    rows = zip(*(column.to_pylist() for column in columns), strict=True)
+    return pa.array([made.filled(cells) for cells in rows], TEXT)
+
+
+def computed(made: Template, columns: list[Any], number: Callable[[str], str]) -> tuple[Any, dict[int, str]]:
+    """The sum of each row, null where a part is empty, and why the others cannot be computed."""
+    calculate = calculation(made)
+    values: list[str | None] = []
+    wrong: dict[int, str] = {}
+    for place, cells in enumerate(zip(*(column.to_pylist() for column in columns), strict=True)):
+        value = None
+        try:
+            if all(cell is not None for cell in cells):
+                given = {header: Decimal(number(cell)) for header, cell in zip(made.headers, cells, strict=True)}
+                value = plain(calculate(given))
+        except (DecimalException, ZeroDivisionError):
+            wrong[place] = f"cannot be computed as {made.text!r}: a division by zero, or beyond all sizes"
+        except BadCell as error:
+            wrong[place] = f"cannot be computed as {made.text!r}: a part {error}"
+        values.append(value)
+    return pa.array(values, TEXT), wrong
+
+
+def plain(value: Decimal) -> str:
+    """A result as PostgreSQL writes it, with at most twelve decimals."""
+    exponent = value.as_tuple().exponent
+    if isinstance(exponent, int) and exponent < -12:
+        value = value.quantize(_DECIMALS)
+    return format(value, "f")
+
+
+def scaled(column: Any, factor: Decimal) -> Any:
+    """Numbers times a factor, exactly."""
+    coded = column.dictionary_encode()
+    made = [None if text is None else plain(Decimal(text) * factor) for text in coded.dictionary.to_pylist()]
+    return pa.array(made, TEXT).take(coded.indices)
+
+
+def carried(column: Any, above: str | None) -> tuple[Any, str | None]:
+    """Empty cells take the value above; `above` is that of the block before. Also what the next block takes."""
+    if not len(column):
+        return column, above
+    filled = pc.fill_null_forward(column)
+    if above is not None:
+        filled = pc.fill_null(filled, above)
+    return filled, filled[-1].as_py()
+
+
+def looked_up(column: Any, answers: dict[str, str]) -> Any:
+    """What the manifest says for each text, whatever its capitals; null where it says nothing."""
+    texts = pa.array([text.lower() for text in answers], TEXT)
+    places = pc.index_in(pc.utf8_lower(column), value_set=texts)
+    return pa.array(list(answers.values()), TEXT).take(places)
+
+
+def channel(columns: dict[str, Any], channels: dict[str, str], length: int) -> Any:
+    """The channel of each row: as its file states it, else by what the manifest maps."""
+    found = [columns["channel"]] if "channel" in columns else []
+    found += [looked_up(columns[name], channels) for name in CHANNEL_BY if name in columns]
+    return pc.coalesce(*found) if found else pa.nulls(length, TEXT)
+
+
+def row_keys(path: str, lines: Any) -> Any:
+    """File and line of each row."""
+    return pc.binary_join_element_wise(pa.repeat(pa.scalar(path), len(lines)), pc.cast(lines, TEXT), ":")
+
+
+class ContentKeys:
+    """Keys of rows by what they say: equal rows are numbered in the order of the file."""
+
+    def __init__(self) -> None:
+        self.times: dict[bytes, int] = {}
+
+    def __call__(self, columns: list[Any], length: int) -> Any:
+        keys = []
+        cells = zip(*(column.to_pylist() for column in columns), strict=True) if columns else [()] * length
+        for row in cells:
+            text = "\x1f".join("" if cell is None else f"={cell}" for cell in row)
+            digest = hashlib.sha256(text.encode()).digest()[:16]
+            number = self.times[digest] = self.times.get(digest, 0) + 1
+            keys.append(f"{digest.hex()}-{number}")
+        return pa.array(keys, TEXT)

@@ -1,0 +1,77 @@
+"""Totals: lines of an export that sum the others and are no records."""
+
+import re
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from funnel.inbox.cell_bytes import beginning_with
+from funnel.inbox.entities import Entity
+from funnel.inbox.repeats import ADDITIVE
+from funnel.inbox.spool import Spool
+
+REASON = "is a total, not a record; state totals: keep if it is one"
+_WORD = (
+    r"(?:grand|sub|overall|report|account|campaign)?[ -]?totals?|sum|summe|gesamt(?:summe|ergebnis|e?s)?|zwischensumme|"
+    r"insgesamt|endsumme|total (?:g[ée]n[ée]rale?|geral|general|generale|compte)|totaux|sous-total|ensemble|"
+    r"totale|totali|subtotale?|totaal|subtotaal|eindtotaal|totalt|summa|yhteensä|i alt|razem|suma|ogółem|celkem|"
+    r"součet|összesen|toplam|genel toplam|итого|всего|合计|总计|合計|総計|小計"
+)
+_TAIL = r"(?:\s*:.*|\s*[-\u2013]\s*\d+.*|\s*\(\d[\d.,]*\)|\s+\d[\d.,]*(?:\s+\w+)?)?"
+_RESULTS = r"(?:results|resultados|résultats|ergebnisse|ergebnis)\s+(?:from|of|de|aus|von)\s+\d[\d.,]*(?:\s+\w+)?"
+_TOTAL = re.compile(rf"(?:{_WORD}){_TAIL}|{_RESULTS}", re.IGNORECASE)
+# What such a text begins with, as bytes in UTF-8: a column without them is passed over.
+_FIRST = b"gGsSoOrRaAcCtTzZiIeEyY" + bytes({word.encode()[0] for word in "\u0438\u0432\u0418\u0412ö合总総小"})
+
+
+def is_total(text: str) -> bool:
+    """Whether a text names a total and nothing else. "Total Wine" is a name."""
+    return _TOTAL.fullmatch(text.strip()) is not None
+
+
+def by_words(columns: dict[str, Any], entity: Entity, key: tuple[str, ...], stated: set[str]) -> list[tuple[int, str]]:
+    """(row, column) of totals by their words: the other columns of the key are empty, constant or days."""
+    days = {each.name for each in entity.fields if each.kind in ("date", "moment", "month")}
+    texts = [each.name for each in entity.fields if each.kind == "text" and each.name in columns]
+    found = []
+    for name in texts:
+        if name in stated:
+            continue
+        places = pa.array(beginning_with(columns[name], _FIRST))
+        begun = columns[name].take(places)
+        coded = begun.dictionary_encode()
+        wanted = [number for number, text in enumerate(coded.dictionary.to_pylist()) if text and is_total(text)]
+        if not wanted:
+            continue
+        for place in places.filter(pc.is_in(coded.indices, value_set=pa.array(wanted, coded.indices.type))).to_pylist():
+            others = [one for one in key if one in columns and one not in (name, *days, *stated)]
+            if not any(columns[one][place].is_valid for one in others):
+                found.append((place, name))
+    return found
+
+
+def last_line(spool: Spool, entity: Entity, key: tuple[str, ...], stated: set[str]) -> int | None:
+    """The line of a last row that names nothing and whose measures all equal the sums of the rows above."""
+    days = {each.name for each in entity.fields if each.kind in ("date", "moment", "month")}
+    last: dict[str, Any] = {}
+    for batch in spool.batches():
+        place = pc.index(batch.column("_line"), pc.max(batch.column("_line"))).as_py()
+        row = batch.slice(place, 1).to_pylist()[0]
+        last = row if not last or row["_line"] > last["_line"] else last
+    measured = [name for name in ADDITIVE.get(entity.name, ()) if last.get(name) is not None]
+    named = [last[name] for name in key if name in last and name not in days and name not in stated]
+    if not measured or any(name is not None and not is_total(name) for name in named):
+        return None
+    sums = dict.fromkeys(measured, Decimal(0))
+    above = 0
+    for batch in spool.batches():
+        others = batch.filter(pc.not_equal(batch.column("_line"), last["_line"]))
+        above += others.num_rows
+        for name in measured:
+            sums[name] += sum(
+                (Decimal(text) for text in others.column(name).to_pylist() if text is not None), Decimal(0)
+            )
+    is_sum = above >= 2 and any(sums.values()) and all(sums[name] == Decimal(last[name]) for name in measured)
+    return int(last["_line"]) if is_sum else None
