@@ -67,3 +67,11 @@ def test_a_window_needs_a_main_date_and_a_complete_export_a_source_of_its_own() 
     )
     with pytest.raises(ManifestError, match="source of its own"):
         manifest.parse(text.encode(), "m.yml")
+
+
+def test_orders_may_name_deals_of_another_source() -> None:
+    text = "source: acme\ncurrency: USD\nopportunities_of: salesforce\nstreams:\n"
+    text += "  - {entity: orders, path: o.csv}\n  - {entity: accounts, path: a.csv}\n"
+    orders, accounts = manifest.parse(text.encode(), "a.yml").streams
+    assert orders.defaults == {"opportunities_of": "salesforce"}
+    assert accounts.defaults == {}

@@ -65,6 +65,7 @@ class _ManifestText(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     currency: str | None = None
     bad_rows: float | None = None
     owner: str | None = None
+    opportunities_of: str | None = None
     default: dict[str, str | int | float | bool] = {}
     channels: dict[str, str] = {}
     campaigns: dict[str, str] = {}
@@ -325,7 +326,8 @@ def _defaults(entity: Entity, one: _StreamText, manifest: _ManifestText, place: 
     for name in manifest.default:
         if not any(name in each.names for each in ENTITIES.values()):
             raise ManifestError(f"{place}, default: no entity has a column {name!r}.")
-    chosen = {**manifest.default, **one.default}
+    named = {"opportunities_of": manifest.opportunities_of} if manifest.opportunities_of else {}
+    chosen = {**named, **manifest.default, **one.default}
     return {name: _text(value) for name, value in chosen.items() if name in entity.names}
 
 
