@@ -533,6 +533,6 @@ FOLDERS: dict[str, Callable[[Path], Expected]] = {
     make.__name__: make
     for make in (
         *(hubspot, salesforce, pipedrive, google_ads, meta_ads, linkedin_ads),
-        *(retailer, costs, german, french, two_tables),
+        *(shop, retailer, costs, german, french, two_tables),
     )
 }

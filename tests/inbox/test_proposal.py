@@ -269,6 +269,33 @@ def test_the_file_that_does_not_name_its_currency_is_named(tmp_path: Path) -> No
     assert "# unsure: deals.csv does not name its currency" in told
 
 
+def test_labels_that_are_written_once_per_group_are_carried_down(tmp_path: Path) -> None:
+    (tmp_path / "costs.csv").write_text(
+        "Month,Department,Cost type,Amount (EUR)\n"
+        "2026-01-01,Sales,Tools,1.5\n,,Salaries,2.5\n2026-02-01,Ads,Tools,3\n,,Agency,4\n"
+    )
+    made, told = make(tmp_path)
+    rows = loaded(tmp_path, made)["costs"]
+    assert [(row["month"][:7], row["team"]) for row in rows] == [("2026-01", "Sales")] * 2 + [("2026-02", "Ads")] * 2
+    assert "# empty cells of Month take the value above" in told
+
+
+def test_a_header_that_stands_twice_is_taken_by_its_place(tmp_path: Path) -> None:
+    (tmp_path / "ads.csv").write_text("Date,Campaign,Clicks,Spend (EUR),Clicks,Spend (EUR)\n2026-01-31,A,1,10,2,20\n")
+    made, told = make(tmp_path)
+    assert total(loaded(tmp_path, made)["ad_stats"], "spend") == 10
+    assert "spend: {position: 4}" in told
+    assert "# unsure: 'Spend (EUR)' stands more than once; this is the first" in told
+
+
+def test_platforms_by_other_names_are_the_known_ones(tmp_path: Path) -> None:
+    (tmp_path / "ads.csv").write_text(
+        "Date,Platform,Campaign,Clicks,Cost (EUR)\n2026-01-31,Google,A,1,1.5\n2026-01-31,Radio,B,1,2\n"
+    )
+    made, _ = make(tmp_path)
+    assert [row["platform"] for row in loaded(tmp_path, made)["ad_stats"]] == ["google_ads", "Radio"]
+
+
 def test_a_kind_of_campaigns_is_its_channel(tmp_path: Path) -> None:
     text = "Day,Campaign,Campaign type,Cost (EUR),Clicks\n"
     for kind in ("Search", "Performance Max", "Something"):

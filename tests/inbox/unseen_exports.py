@@ -112,6 +112,7 @@ def marketplace(folder: Path) -> Expected:
     )
     (folder / "102938475.txt").write_text(text_of(header.split(), rows, "\t"))
     return {
+        "products": {"rows": 2, "needs": {"product_name"}},
         "orders": {"rows": 45, "needs": {"email", "currency_code"}, "currency": {"GBP"}},
         "order_lines": {
             "rows": len(rows),
@@ -192,5 +193,6 @@ def american_retailer(folder: Path) -> Expected:
 
 
 FOLDERS: dict[str, Callable[[Path], Expected]] = {
-    make.__name__: make for make in (spanish_crm, microsoft_ads, dutch_costs, american_retailer)
+    make.__name__: make
+    for make in (spanish_crm, microsoft_ads, marketplace, dutch_costs, portuguese_leads, american_retailer)
 }

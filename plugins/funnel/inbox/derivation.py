@@ -222,6 +222,9 @@ def _ads(stream: Proposed, table: Table, one: Recognised) -> None:
                 word: Noted(channel) if channel else Noted("Paid Other", "an unknown kind of campaigns")
                 for word, channel in channels.items()
             }
+    if columns["platform"].value == {"value": "google_ads"} and "channel" not in columns:
+        search = Noted("Paid Search", "the kind of campaigns is not in the file; without this they are Paid Other")
+        stream.settings["channels"] = Noted({"google_ads": search})
     by = columns.get("channel") or columns.get("platform")
     if by and not {"campaign_id", "campaign_name"} & set(columns):
         columns["campaign_name"] = Noted(by.value, "no column names a campaign")

@@ -132,7 +132,8 @@ def _convert_all(source: IO[bytes], spec: StreamSpec, outcome: Outcome) -> _Conv
         layout = layout_of(source, spec, outcome.path)
         mapping = mapping_of(spec, layout.headers)
         used = used_of(spec, mapping)
-        read, notes = headers.agreeing(layout.read, layout.headers, mapping)
+        named = {ours: theirs for ours, theirs in mapping.items() if ours not in spec.positions}
+        read, notes = headers.agreeing(layout.read, layout.headers, named)
         layout = replace(layout, read=read)
         outcome.notes += [*layout.notes, *notes]
         outcome.unmapped = [header for header in layout.headers if header not in used]

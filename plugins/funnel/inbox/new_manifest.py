@@ -146,6 +146,7 @@ def _show(folder: Folder, made: manifest.Manifest, tell: Tell) -> bool:
 def _show_file(outcome: intake.Outcome, taken: intake.Taken, tell: Tell, with_rows: bool) -> None:
     days = f", days {outcome.first_day} to {outcome.last_day}" if outcome.first_day else ""
     quarantined = f", {outcome.rows_quarantined:,} quarantined" if outcome.rows_quarantined else ""
+    quarantined += f", {outcome.rows_merged:,} merged" if outcome.rows_merged else ""
     tell(
         f"  {outcome.entity}: {outcome.path}: {outcome.rows_loaded:,} of {outcome.rows_read:,} rows{quarantined}{days}"
     )

@@ -16,6 +16,7 @@ from typing import Any
 from funnel.inbox import derivation, links, notation, recognition, vocabulary
 from funnel.inbox.contents import NOTHING, Column
 from funnel.inbox.derivation import Noted, Proposed
+from funnel.inbox.entities import Entity
 from funnel.inbox.exploration import INTERCHANGES, Table
 from funnel.inbox.recognition import Recognised
 
@@ -195,6 +196,12 @@ def _finished(proposed: Proposed, merged: Table, order: str | None) -> Proposed:
         if kind == "stage":
             of_lead = entity.name == "leads" or (entity.name == "stage_events" and "lead_id" in proposed.columns)
             proposed.maps[name] = _stages(column, entity.field(name).values, of_lead)
+        if name == "platform":
+            named = {word: vocabulary.platform_of(word) for word in column.distinct[:60]}
+            proposed.maps[name] = {word: Noted(ours) for word, ours in named.items() if ours and ours != word}
+        if _is_filled_down(column, entity, name):
+            proposed.settings.setdefault("fill_down", Noted([])).value.append(name)
+            proposed.notes.append(f"empty cells of {noted.value} take the value above")
         if kind in ("date", "moment", "month"):
             stated = notation.date_format(column, kind == "month", order)
             if stated:
@@ -209,7 +216,22 @@ def _finished(proposed: Proposed, merged: Table, order: str | None) -> Proposed:
         own = list(dict.fromkeys(table.sheet for table in members))
         proposed.settings["sheet" if len(own) == 1 else "sheets"] = Noted(own[0] if len(own) == 1 else own)
     proposed.left = [header for header in merged.headers if header not in used]
+    for noted in proposed.columns.values():
+        if isinstance(noted.value, str) and any(
+            header.startswith(f"{noted.value} (column ") for header in merged.headers
+        ):
+            noted.note = f"{noted.value!r} stands more than once; this is the first"
+            noted.value = {"position": merged.headers.index(noted.value) + 1}
     return proposed
+
+
+def _is_filled_down(column: Column, entity: Entity, name: str) -> bool:
+    """Whether a label that each row needs is written once per group, as merged cells leave it."""
+    field = entity.field(name)
+    is_needed = field.required or any(name in group for group in entity.any_of)
+    is_label = field.kind in ("text", "date", "month", "moment") and not (entity.is_fixed and name == entity.key[0])
+    share = len(column.filled) / len(column.cells) if column.cells else 1
+    return is_needed and is_label and bool(column.cells[0]) and 0.01 < share < 0.8
 
 
 def _stages(column: Column, ours: tuple[str, ...], of_lead: bool) -> dict[str, Noted]:

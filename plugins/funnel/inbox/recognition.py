@@ -16,6 +16,8 @@ from funnel.inbox.vocabulary import EntityWords, Meaning
 
 SURE = 0.9
 LIKELY = 0.4
+# An id is that of the row; only with a noun beside it it is another thing's.
+_ID = frozenset({"id"})
 # How sure a column is that only its cells speak for.
 _BY_CELLS = 0.6
 # What repeated keys cost an entity's score.
@@ -58,7 +60,7 @@ def match(header: Meaning, patterns: tuple[Meaning, ...], noun: Meaning) -> floa
             continue
         if header == pattern:
             found = 1.0
-        elif header - noun and header - noun == pattern - noun:
+        elif header - noun and header - noun == pattern - noun and (pattern - noun != _ID or header & noun):
             found = 0.97
         elif pattern < header and not any(vocabulary.is_known(word) for word in header - pattern - noun):
             found = SURE * len(pattern) / len(header)
@@ -133,7 +135,8 @@ def _assigned(entity: Entity, words: EntityWords, columns: tuple[Column, ...]) -
         for name, patterns in words.fields.items():
             field = _field(entity, name)
             sure = match(means, patterns, words.noun) or _by_cells(field, column)
-            if sure < LIKELY or column.is_empty or not fits(field, column):
+            is_gappy = field.required and name in entity.key and len(column.filled) < 0.9 * len(column.cells)
+            if sure < LIKELY or column.is_empty or not fits(field, column) or (is_gappy and field.kind == "text"):
                 continue
             pairs.append((sure + _stage_bonus(field, column), -place, name, column.header, sure))
     found: dict[str, tuple[str, float]] = {}
