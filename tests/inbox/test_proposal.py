@@ -305,3 +305,17 @@ def test_a_kind_of_campaigns_is_its_channel(tmp_path: Path) -> None:
     channels = [row["channel"] for row in loaded(tmp_path, made)["ad_stats"]]
     assert channels == ["Paid Search", "Cross-network", "Paid Other"]
     assert "# unsure: an unknown kind of campaigns" in told
+
+
+def test_an_order_of_one_product_on_two_rows_has_the_sum_of_both(tmp_path: Path) -> None:
+    (tmp_path / "order_lines.csv").write_text(
+        "Order ID,Order Date,SKU,Quantity,Unit price (EUR)\n"
+        "1,2026-01-31,A,1,1.50\n1,2026-01-31,A,2,1.50\n1,2026-01-31,B,1,4\n"
+    )
+    made, told = make(tmp_path)
+    rows = loaded(tmp_path, made)["order_lines"]
+    assert {row["order_line"]: (Decimal(row["units"]), Decimal(row["amount"])) for row in rows} == {
+        "A": (Decimal(3), Decimal("4.5")),
+        "B": (Decimal(1), Decimal(4)),
+    }
+    assert "order_lines: order_lines.csv: 2 of 3 rows, 1 merged" in told

@@ -13,4 +13,15 @@ conversion    blocks of cells → typed rows and bad rows
 repeats       rows of one key
 intake        one file from its bytes to blocks of rows, or its refusal
 report        what would load, for `make inbox-check`
+
+For `make new-manifest`, which proposes a manifest where none exists:
+
+synonyms.yml  what headers and cells are called in seven languages; read by `vocabulary`
+contents      what the cells of a column look like
+exploration   the tables of a folder
+recognition   which entity a table holds, and which column is which field
+derivation    keys, constants and amounts that follow from a table; `notation`: how it writes numbers and dates
+links         columns that join two files
+proposal      the streams of a manifest, with what is unsure; `manifest_text` writes them
+new_manifest  the command
 """

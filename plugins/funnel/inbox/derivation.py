@@ -179,6 +179,7 @@ def _order_line(stream: Proposed, table: Table, one: Recognised) -> None:
     elif product and len(table.column(product.value).filled) == table.rows:
         columns["order_line"] = Noted(product.value)
         stream.notes.append("an order's rows of one product are added up: the file numbers no lines")
+        stream.settings["repeats"] = Noted("add")
     else:
         columns["order_line"] = Noted(
             {"from": "hash"}, "the file numbers no lines; a line that changes becomes a second one"
