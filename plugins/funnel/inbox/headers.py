@@ -59,7 +59,7 @@ def clean_headers(cells: list[str] | tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name or f"column {place}" for place, name in enumerate(names, start=1))
 
 
-def _own(names: tuple[str, ...]) -> tuple[str, ...]:
+def own(names: tuple[str, ...]) -> tuple[str, ...]:
     """The names, each once: what stands again is named with its place."""
     seen: set[str] = set()
     own = []
@@ -110,11 +110,11 @@ def _candidates(lines: list[Line], stated: int | list[int] | None) -> Iterator[H
 
 
 def _of_one(line: Line) -> Header:
-    return Header(_own(clean_headers(line.cells)), (line.first,), line.last)
+    return Header(own(clean_headers(line.cells)), (line.first,), line.last)
 
 
 def _of_two(upper: Line, lower: Line) -> Header:
-    return Header(_own(clean_headers(merged(upper.cells, lower.cells))), (upper.first, lower.first), lower.last)
+    return Header(own(clean_headers(merged(upper.cells, lower.cells))), (upper.first, lower.first), lower.last)
 
 
 def closest(lines: list[Line], stated: int | list[int] | None, wanted: set[str]) -> Header:

@@ -3,6 +3,7 @@
 import gzip
 import io
 import os
+import tempfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from funnel.inbox.limits import Unpacked
 
 # Lines of a workbook's second sheet begin here, those of its third at twice that.
 LINES_OF_A_SHEET = 10_000_000
+SPOOLED_BYTES = 8 << 20
 
 
 class Vanished(Exception):
@@ -62,3 +64,14 @@ def opened(source: IO[bytes], path: str) -> Iterator[IO[bytes]]:
         yield file
     except (EOFError, gzip.BadGzipFile, zlib.error):
         raise Refused("the compressed file is cut short or damaged; send it again") from None
+
+
+def seekable(file: IO[bytes]) -> IO[bytes]:
+    """The same content, to be read in any order."""
+    import shutil
+
+    if file.seekable():
+        return file
+    copy = tempfile.SpooledTemporaryFile(SPOOLED_BYTES)  # noqa: SIM115 - lives as long as its reader
+    shutil.copyfileobj(file, copy, 1 << 20)
+    return copy  # type: ignore[return-value]

@@ -5,6 +5,7 @@ Whoever sends a file that a limit refuses can send it in parts; none of the limi
 
 import gzip
 import io
+import os
 import re
 import zipfile
 from collections.abc import Iterator
@@ -21,6 +22,8 @@ MOST_SHEETS, MOST_MEMBERS = 1_000, 20_000
 # What is read whole before the first row: the texts of a workbook, its styles.
 MOST_TEXTS, MOST_STYLES = 80 * MILLION, 8 * MILLION
 DEEPEST = 32
+# Of a Parquet file: rows, columns with those within, and bytes of a column in a group of rows.
+MOST_ROWS, MOST_LEAVES, MOST_COLUMN = 100_000_000, 16_384, 128 * MILLION
 
 
 class Unpacked(io.RawIOBase):
@@ -67,12 +70,16 @@ class Guarded(io.RawIOBase):
         super().__init__()
         self._file, self._sheet = file, sheet
         self._since_tag = self._since_row = 0
+        self._is_first = True
 
     def readable(self) -> bool:
         return True
 
     def read(self, size: int = -1) -> bytes:
         data = self._file.read(64 << 10 if size < 0 else min(size, 64 << 10))
+        if self._is_first:
+            _refuse_doctype(data, self._sheet)
+            self._is_first = False
         tag = data.rfind(b"<")
         self._since_tag = self._since_tag + len(data) if tag < 0 else len(data) - tag
         row = max((found.start() for found in _ROW.finditer(data)), default=-1)
@@ -82,6 +89,12 @@ class Guarded(io.RawIOBase):
         if self._since_row > LONGEST_ROW:
             raise Refused(f"sheet {self._sheet!r} has a row of more than {LONGEST_ROW // MILLION} MB")
         return data
+
+
+def _refuse_doctype(data: bytes, part: str) -> None:
+    """No program writes one into a workbook; its entities may stand for any number of texts."""
+    if b"<!DOCTYPE" in data.replace(b"\0", b""):
+        raise Refused(f"{part!r} has a DOCTYPE, which no workbook needs; save it as .xlsx again")
 
 
 def check_workbook(archive: zipfile.ZipFile, size: int) -> None:
@@ -99,9 +112,31 @@ def check_workbook(archive: zipfile.ZipFile, size: int) -> None:
                     f"the workbook's {what} ({member.filename}) take {member.file_size // MILLION:,} MB, more than "
                     f"{most // MILLION}; save the table as CSV"
                 )
+        if is_texts or is_whole:
+            with archive.open(member) as file:
+                _refuse_doctype(file.read(4096), member.filename)
     whole = sum(member.file_size for member in members if "/worksheets/" in member.filename.lower())
     if whole > max(FREE_GROWTH, MOST_GROWTH * size):
         raise Refused(
             f"the workbook's sheets take {whole // MILLION:,} MB, over {MOST_GROWTH} times the file's size; save the "
             "table as CSV"
         )
+
+
+def check_parquet(metadata: Any, source: IO[bytes]) -> None:
+    """Raises Refused for a Parquet file whose columns are held whole and grow too much, by what it says of them."""
+    size = source.seek(0, os.SEEK_END)
+    if metadata.num_rows > MOST_ROWS:
+        raise Refused(f"the file says that it has {metadata.num_rows:,} rows, more than {MOST_ROWS:,}")
+    if metadata.num_columns > MOST_LEAVES or metadata.num_row_groups > MOST_MEMBERS:
+        raise Refused(f"the file has {metadata.num_columns:,} columns in {metadata.num_row_groups:,} groups")
+    for group in range(metadata.num_row_groups):
+        found = metadata.row_group(group)
+        for place in range(found.num_columns):
+            column = found.column(place)
+            if column.total_uncompressed_size > MOST_COLUMN or column.total_compressed_size > size:
+                raise Refused(
+                    f"column {column.path_in_schema!r} says that it takes "
+                    f"{column.total_uncompressed_size // MILLION:,} MB in group {group + 1}, more than "
+                    f"{MOST_COLUMN // MILLION} MB or than the file holds"
+                )

@@ -1,9 +1,11 @@
 """Files whose cells have types: Parquet and JSON lines, as the same blocks of text that separated values give.
 
 A number that was a number carries a mark, so that nobody asks it which sign its decimals have; what was typed as text
-in a spreadsheet is read like any other text.
+in a spreadsheet is read like any other text. Numbers keep all their digits.
 """
 
+import json
+import re
 from collections.abc import Iterator
 from datetime import date, datetime
 from datetime import time as time_of_day
@@ -13,17 +15,24 @@ from typing import IO, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from funnel.inbox import headers, limits
 from funnel.inbox.blocks import TYPED, BadRow, Block, Refused
-from funnel.inbox.headers import clean_headers
-from funnel.inbox.layout import Layout, opened
+from funnel.inbox.layout import Layout, opened, seekable
 from funnel.inbox.manifest import StreamSpec
 
 ROWS = 10_000
+CELLS_OF_A_BLOCK = 200_000
 JSON_HEADERS_WITHIN = 2_000
+
+
+class Number(str):
+    """A number as it is written, for those that a float does not hold."""
 
 
 def cell_text(value: Any) -> str | None:
     """A typed cell as text; numbers with their mark."""
+    if isinstance(value, Number):
+        return value + TYPED
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, bool):
@@ -32,20 +41,9 @@ def cell_text(value: Any) -> str | None:
         return (format(Decimal(repr(value)), "f").removesuffix(".0") if value == value else "NaN") + TYPED
     if isinstance(value, (int, Decimal)):
         return f"{value}{TYPED}"
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, (date, time_of_day)):
+    if isinstance(value, (datetime, date, time_of_day)):
         return value.isoformat()
     return str(value)
-
-
-def _block(headers: tuple[str, ...], rows: list[list[Any]], numbers: list[int], only: set[str] | None) -> Block:
-    columns = {
-        name: pa.array([cell_text(row[place]) if place < len(row) else None for row in rows], pa.string())
-        for place, name in enumerate(headers)
-        if (only is None or name in only) and headers.index(name) == place
-    }
-    return Block(columns, pa.array(numbers, pa.int64()), [])
 
 
 # Parquet ------------------------------------------------------------------------------------------------------------
@@ -57,22 +55,33 @@ def parquet(source: IO[bytes], path: str, spec: StreamSpec) -> Layout:
 
     with opened(source, path) as file:
         try:
-            names = pq.ParquetFile(file).schema_arrow.names
-        except pa.ArrowException as error:
-            raise Refused(f"this is no Parquet file that can be read ({' '.join(str(error).split())[:100]})") from None
-    headers = clean_headers(names)
-    originals = dict(zip(headers, names, strict=True))
+            found = pq.ParquetFile(seekable(file))
+            limits.check_parquet(found.metadata, source)
+            written = found.schema_arrow.names
+        except (pa.ArrowException, OSError) as error:
+            raise Refused(
+                f"this is not a Parquet file that can be read ({' '.join(str(error).split())[:100]})"
+            ) from None
+    headers.check_width(written)
+    names = headers.own(headers.clean_headers(written))
 
     def read(file: IO[bytes], only: set[str] | None) -> Iterator[Block]:
-        chosen = {name: theirs for name, theirs in originals.items() if only is None or name in only}
+        places = {name: place for place, name in enumerate(names) if only is None or name in only}
+        # Of columns of one name the n-th in the file is the n-th in a batch.
+        which = {name: (written[place], written[:place].count(written[place])) for name, place in places.items()}
         number = 1
-        for batch in pq.ParquetFile(file).iter_batches(batch_size=ROWS, columns=list(chosen.values())):
-            columns = {name: _column_text(batch.column(theirs)) for name, theirs in chosen.items()}
+        for batch in pq.ParquetFile(seekable(file)).iter_batches(
+            batch_size=ROWS, columns=list(dict.fromkeys(theirs for theirs, _ in which.values()))
+        ):
+            columns = {
+                name: _column_text(batch.column(batch.schema.get_all_field_indices(theirs)[again]))
+                for name, (theirs, again) in which.items()
+            }
             lines = pa.array(range(number, number + batch.num_rows), pa.int64())
             number += batch.num_rows
             yield Block(columns, lines, [])
 
-    return Layout(headers, read, {"format": "parquet"}, has_types=True)
+    return Layout(names, read, {"format": "parquet"}, has_types=True)
 
 
 def _column_text(column: Any) -> Any:
@@ -83,9 +92,18 @@ def _column_text(column: Any) -> Any:
         return column
     if pa.types.is_integer(kind) or pa.types.is_decimal(kind):
         return pc.binary_join_element_wise(pc.cast(column, pa.string()), TYPED, "")
+    if pa.types.is_timestamp(kind):
+        return _times_text(column)
     if pa.types.is_large_string(kind) or pa.types.is_date(kind) or pa.types.is_boolean(kind):
         return pc.cast(column, pa.string())
     return pa.array([cell_text(value) for value in column.to_pylist()], pa.string())
+
+
+def _times_text(column: Any) -> Any:
+    """Times by Arrow, which writes down those that Python has no years for; they are a bad cell, not a bad file."""
+    zone = column.type.tz
+    texts = pc.cast(pc.cast(column, pa.timestamp(column.type.unit)), pa.string())
+    return pc.binary_join_element_wise(texts, "+00:00", "") if zone else texts
 
 
 # JSON lines ---------------------------------------------------------------------------------------------------------
@@ -93,62 +111,101 @@ def _column_text(column: Any) -> Any:
 
 def json_lines(source: IO[bytes], path: str, spec: StreamSpec) -> Layout:
     """One JSON object a line; fields of objects within are named with a dot."""
-    import orjson
-
-    headers: dict[str, None] = {}
+    found: dict[str, None] = {}
     with opened(source, path) as file:
-        for number, line in enumerate(file, start=1):
+        for number, line in enumerate(limits.lines(file), start=1):
             if number > JSON_HEADERS_WITHIN:
                 break
-            try:
-                found = orjson.loads(line.removeprefix(b"\xef\xbb\xbf"))
-            except orjson.JSONDecodeError:
-                continue
-            if isinstance(found, dict):
-                headers |= dict.fromkeys(_flat(found))
+            fields, _ = _fields(line)
+            found |= dict.fromkeys(fields or ())
+            headers.check_width(list(found))
     # A field that comes only in later rows is one all the same.
-    headers |= dict.fromkeys(sorted(spec.headers)) if headers else {}
-    if not headers:
+    found |= dict.fromkeys(sorted(spec.headers)) if found else {}
+    if not found:
         raise Refused("no line is a JSON object")
-    names = tuple(headers)
+    names = tuple(found)
 
     def read(file: IO[bytes], only: set[str] | None) -> Iterator[Block]:
-        rows: list[list[Any]] = []
+        kept = [name for name in names if only is None or name in only]
+        cells: dict[str, list[str | None]] = {name: [] for name in kept}
         numbers: list[int] = []
         bad: list[BadRow] = []
-        for number, line in enumerate(file, start=1):
-            text = line.removeprefix(b"\xef\xbb\xbf").strip()
-            if not text:
-                continue
-            try:
-                found = orjson.loads(text)
-            except orjson.JSONDecodeError:
-                bad.append(BadRow(number, None, "is no JSON", text.decode(errors="replace")))
-                continue
-            if not isinstance(found, dict):
-                bad.append(BadRow(number, None, "is no JSON object", text.decode(errors="replace")))
-                continue
-            flat = _flat(found)
-            rows.append([flat.get(name) for name in names])
-            numbers.append(number)
-            if len(rows) == ROWS:
-                block = _block(names, rows, numbers, only)
-                yield Block(block.columns, block.lines, bad)
-                rows, numbers, bad = [], [], []
-        if rows or bad:
-            block = _block(names, rows, numbers, only)
-            yield Block(block.columns, block.lines, bad)
+
+        def block() -> Block:
+            columns = {name: pa.array(column, pa.string()) for name, column in cells.items()}
+            return Block(columns, pa.array(numbers, pa.int64()), bad)
+
+        for number, line in enumerate(limits.lines(file), start=1):
+            fields, reason = _fields(line)
+            if reason:
+                bad.append(BadRow(number, None, reason, line.decode(errors="replace")[:10_000].strip()))
+            if fields is not None:
+                for name in kept:
+                    cells[name].append(cell_text(fields.get(name)))
+                numbers.append(number)
+            if (len(numbers) + len(bad)) * max(len(kept), 1) >= CELLS_OF_A_BLOCK:
+                yield block()
+                cells, numbers, bad = {name: [] for name in kept}, [], []
+        if numbers or bad:
+            yield block()
 
     return Layout(names, read, {"format": "jsonl"}, has_types=True)
 
 
-def _flat(found: dict[str, Any], before: str = "") -> dict[str, Any]:
+class _Unreadable(ValueError):
+    """A line that is JSON and cannot be a row; the reason."""
+
+
+# Numbers that a float may not hold, or not as they are written.
+_LONG = re.compile(rb"[0-9.]{16}|[0-9][eE]")
+
+
+def _fields(line: bytes) -> tuple[dict[str, Any] | None, str | None]:
+    """(fields of a line's object by name, None), (None, why it has none), or neither for an empty line."""
     import orjson
 
-    flat: dict[str, Any] = {}
+    text = line.removeprefix(b"\xef\xbb\xbf").strip()
+    if not text:
+        return None, None
+    try:
+        found = _exact(text) if _LONG.search(text) else orjson.loads(text)
+        if not isinstance(found, dict):
+            return None, "is no JSON object"
+        flat: dict[str, Any] = {}
+        _flatten(found, "", 1, flat)
+        # Each colon is a key's or stands in a text; where they are more than the keys, one may stand twice.
+        if text.count(b":") > len(flat):
+            _exact(text)
+    except RecursionError:
+        return None, f"is nested more than {limits.DEEPEST} deep"
+    except _Unreadable as error:
+        return None, str(error)
+    except ValueError:
+        return None, "is no JSON"
+    return flat, None
+
+
+def _exact(text: bytes) -> Any:
+    """JSON with all digits of its numbers. Raises _Unreadable for an object that has a key twice with two values."""
+
+    def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
+        once = dict(found)
+        if len(once) < len(found) and any(once[name] != value for name, value in found):
+            name = next(name for name, value in found if once[name] != value)
+            raise _Unreadable(f"has the key {name[:100]!r} twice with two values")
+        return once
+
+    def never(constant: str) -> Any:
+        raise ValueError(constant)
+
+    return json.loads(text, parse_float=Number, parse_int=Number, parse_constant=never, object_pairs_hook=pairs)
+
+
+def _flatten(found: dict[str, Any], before: str, depth: int, flat: dict[str, Any]) -> None:
+    if depth > limits.DEEPEST:
+        raise _Unreadable(f"is nested more than {limits.DEEPEST} deep")
     for name, value in found.items():
         if isinstance(value, dict):
-            flat |= _flat(value, f"{before}{name}.")
+            _flatten(value, f"{before}{name}.", depth + 1, flat)
         else:
-            flat[before + name] = orjson.dumps(value).decode() if isinstance(value, list) else value
-    return flat
+            flat[before + name] = json.dumps(value, ensure_ascii=False) if isinstance(value, list) else value

@@ -6,7 +6,6 @@ them is left out, and a note says so. A formula without a stored value is an err
 
 import itertools
 import os
-import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,12 +16,11 @@ import pyarrow as pa
 from funnel.inbox import headers, limits, repeated_sheets
 from funnel.inbox.blocks import NO_VALUE, TYPED, Block, Refused
 from funnel.inbox.headers import SHEET, Header
-from funnel.inbox.layout import LINES_OF_A_SHEET, Layout, opened
+from funnel.inbox.layout import LINES_OF_A_SHEET, Layout, opened, seekable
 from funnel.inbox.manifest import StreamSpec
 from funnel.inbox.spreadsheets import cell_text
 
 CELLS_OF_A_BLOCK = 200_000
-SPOOLED_BYTES = 8 << 20
 Fits = Callable[[tuple[str, ...]], bool]
 
 
@@ -114,7 +112,7 @@ def open_book(file: IO[bytes]) -> Book:
     from openpyxl.utils.exceptions import InvalidFileException
 
     try:
-        file = _seekable(file)
+        file = seekable(file)
         size = file.seek(0, os.SEEK_END)
         file.seek(0)
         reader = ExcelReader(file, read_only=True, data_only=True)
@@ -136,16 +134,6 @@ def open_book(file: IO[bytes]) -> Book:
     if len(sheets) > limits.MOST_SHEETS:
         raise Refused(f"the workbook has {len(sheets):,} sheets, more than {limits.MOST_SHEETS:,}")
     return Book(reader.archive, reader.shared_strings, reader.wb, sheets)
-
-
-def _seekable(file: IO[bytes]) -> IO[bytes]:
-    import shutil
-
-    if file.seekable():
-        return file
-    copy = tempfile.SpooledTemporaryFile(SPOOLED_BYTES)  # noqa: SIM115 - lives as long as the workbook
-    shutil.copyfileobj(file, copy, 1 << 20)
-    return copy  # type: ignore[return-value]
 
 
 # Which sheets -------------------------------------------------------------------------------------------------------

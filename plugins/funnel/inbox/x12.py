@@ -6,6 +6,7 @@ the interchange are passed over.
 """
 
 from collections.abc import Iterator
+from decimal import Decimal, InvalidOperation
 from typing import IO, Any
 
 import pyarrow as pa
@@ -27,10 +28,13 @@ HEADERS = (
 # Activity codes of ZA01.
 SOLD, ON_HAND = {"QS", "QU", "QT"}, {"QA", "QE"}
 RETURNED = {"QR", "QW"}
-# Qualifiers of LIN, the retailer's own number last: the manufacturer knows the others.
-PRODUCT_IDS = ("VN", "VP", "VA", "UP", "UK", "EN", "UI", "UA", "SK", "IN", "BP")
-RETAILERS, STORES = ("RT", "RL", "BY", "FR", "SU", "VN"), ("ST", "SN", "BS", "Z7", "SL")
+# Qualifiers of LIN: numbers that all trade knows, then the manufacturer's, then the retailer's own. A manifest prefers
+# another by its name: `columns: {product_id: VN}`.
+PRODUCT_IDS = ("UP", "UK", "EN", "UI", "UA", "VN", "VP", "VA", "SK", "IN", "BP")
+# Who reports: the retailer, else the buyer, else the sender of the message.
+RETAILERS, STORES = ("RT", "RL", "BY", "FR"), ("ST", "SN", "BS", "Z7", "SL")
 ISA_LENGTH = 106
+LONGEST = 32 << 20
 
 
 def layout(source: IO[bytes], path: str, spec: StreamSpec) -> Layout:
@@ -38,19 +42,39 @@ def layout(source: IO[bytes], path: str, spec: StreamSpec) -> Layout:
     if spec.entity.name != "sell_through":
         raise Refused("X12 852 holds sell_through, no other entity")
     with opened(source, path) as file:
-        segments = _segments(file.read())
+        data = file.read(LONGEST + 1)
+    if len(data) > LONGEST:
+        raise Refused(f"the interchange is longer than {LONGEST >> 20} MB; ask the retailer to send it in parts")
+    segments = _segments(data)
     _check_totals(segments)
+    headers = (*HEADERS, *_qualifiers(segments))
 
     def read(file: IO[bytes], only: set[str] | None) -> Iterator[Block]:
         rows, bad = _activities(segments)
         columns = {
-            name: pa.array([row[name] for _, row in rows], pa.string())
-            for name in HEADERS
+            name: pa.array([row.get(name) for _, row in rows], pa.string())
+            for name in headers
             if only is None or name in only
         }
         yield Block(columns, pa.array([number for number, _ in rows], pa.int64()), bad)
 
-    return Layout(HEADERS, read, {"format": "x12", "transactions": _count(segments)}, has_types=True)
+    return Layout(
+        headers, read, {"format": "x12", "transactions": _count(segments)}, has_types=True, notes=_notes(segments)
+    )
+
+
+def _notes(segments: list[list[str]]) -> tuple[str, ...]:
+    """What is left unread."""
+    codes = {_at(segment, 1) for segment in segments if segment[0] == "ZA"} - SOLD - ON_HAND - RETURNED
+    others = sum(segment[0] == "ST" for segment in segments) - _count(segments)
+    notes = [f"activities (ZA01) that are not read: {', '.join(sorted(codes))}"] if codes else []
+    return tuple(notes + ([f"{others} transactions that are not 852 are not read"] if others else []))
+
+
+def _qualifiers(segments: list[list[str]]) -> list[str]:
+    """The kinds of product numbers that the interchange gives."""
+    found = {segment[place] for segment in segments if segment[0] == "LIN" for place in range(2, len(segment), 2)}
+    return [kind for kind in PRODUCT_IDS if kind in found]
 
 
 def _count(segments: list[list[str]]) -> int:
@@ -79,11 +103,12 @@ def _integer(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() else None
 
 
-def _amount(text: str) -> float | None:
+def _amount(text: str) -> Decimal | None:
     try:
-        return float(text) if text else None
-    except ValueError:
+        amount = Decimal(text) if text and len(text) < 40 else None
+    except InvalidOperation:
         return None
+    return amount if amount is not None and amount.is_finite() and abs(amount.adjusted()) < 30 else None
 
 
 def _check_totals(segments: list[list[str]]) -> None:
@@ -98,23 +123,23 @@ def _check_totals(segments: list[list[str]]) -> None:
     if names[-1] != "IEA":
         raise Refused("the interchange is cut short: it does not end with an IEA segment")
     groups = transactions = lines = 0
-    start, hash_total = 0, 0.0
+    start, hash_total = 0, Decimal(0)
     for number, segment in enumerate(segments, start=1):
         name = segment[0]
         if name == "GS":
             groups, transactions = groups + 1, 0
         elif name == "ST":
-            transactions, start, lines, hash_total = transactions + 1, number, 0, 0.0
+            transactions, start, lines, hash_total = transactions + 1, number, 0, Decimal(0)
             opened_as = _at(segment, 2)
         elif name == "LIN":
             lines += 1
         elif name == "ZA":
-            hash_total += _amount(_at(segment, 2)) or 0.0
+            hash_total += _amount(_at(segment, 2)) or Decimal(0)
         elif name == "CTT":
             compare(f"segment {number}, line items (CTT01)", _at(segment, 1), lines)
             stated = _amount(_at(segment, 2))
-            if stated is not None and abs(stated - hash_total) > 0.005:
-                wrong.append(f"segment {number}, sum of quantities (CTT02): {stated:g} stated, {hash_total:g} found")
+            if stated is not None and stated != hash_total:
+                wrong.append(f"segment {number}, sum of quantities (CTT02): {stated:f} stated, {hash_total:f} found")
         elif name == "SE":
             compare(f"segment {number}, segments (SE01)", _at(segment, 1), number - start + 1)
             if _at(segment, 2) != opened_as:
@@ -129,89 +154,93 @@ def _check_totals(segments: list[list[str]]) -> None:
         raise Refused("control totals disagree; ask the retailer to send the file again", tuple(wrong))
 
 
-def _activities(segments: list[list[str]]) -> tuple[list[tuple[int, dict[str, str | None]]], list[BadRow]]:
-    """Rows by (store, product) of each transaction, with the segment that began them."""
-    rows: dict[tuple[int, str, str], tuple[int, dict[str, str | None]]] = {}
+Activity = tuple[int, dict[str, Any]]
+
+
+def _activities(segments: list[list[str]]) -> tuple[list[Activity], list[BadRow]]:
+    """Rows by store and product, with the segment that began each."""
+    found: list[Activity] = []
     bad: list[BadRow] = []
-    is_852, transaction = False, 0
-    sender = first_day = last_day = retailer = store = product = price = code = ""
-    product_line = 0
+    is_852 = False
+    sender = first_day = last_day = retailer = role = store = product = price = code = ""
+    numbers: dict[str, str] = {}
+    product_line, summed = 0, -1
     for number, segment in enumerate(segments, start=1):
-        name = segment[0]
+        name, kind = segment[0], _at(segment, 1)
         if name == "ISA":
             sender = _at(segment, 6)
         elif name == "ST":
-            is_852, transaction = _at(segment, 1) == "852", transaction + 1
-            first_day = last_day = retailer = store = product = price = code = ""
+            is_852 = kind == "852"
+            first_day = last_day = retailer = role = store = product = price = code = ""
         elif not is_852:
             continue
         elif name == "XQ":
             first_day, last_day = _at(segment, 2), _at(segment, 3) or _at(segment, 2)
-        elif name == "N1" and _at(segment, 1) in RETAILERS and _at(segment, 1) not in STORES:
-            if _at(segment, 1) not in ("SU", "VN", "FR"):
-                retailer = _at(segment, 2) or _at(segment, 4)
-        elif name == "N1" and _at(segment, 1) in STORES:
+        elif name == "N1" and kind in RETAILERS:
+            if not role or RETAILERS.index(kind) <= RETAILERS.index(role):
+                retailer, role = _at(segment, 2) or _at(segment, 4), kind
+        elif name == "N1" and kind in STORES:
             store = _at(segment, 4) or _at(segment, 2)
         elif name == "LIN":
             numbers = {_at(segment, place): _at(segment, place + 1) for place in range(2, len(segment), 2)}
             product = next((numbers[kind] for kind in PRODUCT_IDS if numbers.get(kind)), "")
-            price, product_line, code = "", number, ""
+            price, product_line, code, summed = "", number, "", -1
             if not product:
                 bad.append(BadRow(number, "product_id", "names no product (LIN)", "*".join(segment)))
         elif name == "CTP":
             price = _at(segment, 3)
         elif name in ("ZA", "SDQ") and product:
             if name == "ZA":
-                code = _at(segment, 1)
+                code, summed = kind, -1
                 amounts = [(store, _at(segment, 2))] if _at(segment, 2) else []
             else:
                 amounts = [(_at(segment, place), _at(segment, place + 1)) for place in range(3, len(segment), 2)]
-                # What stores sold is said store by store now; the sum before it is no store of its own.
-                rows.pop((transaction, store, f"{product}|{code}|sum"), None)
+                if summed >= 0:
+                    # What stores sold is said store by store now; the sum before it is no store of its own.
+                    del found[summed]
+                    summed = -1
             for where, quantity in amounts:
                 if _amount(quantity) is None:
-                    bad.append(BadRow(number, "units_sold", "is no quantity", "*".join(segment)))
+                    bad.append(BadRow(number, "units_sold", "is not a quantity", "*".join(segment)))
                     continue
-                key = (transaction, where, f"{product}|{code}|{'sum' if name == 'ZA' else where}")
-                rows[key] = (
-                    product_line,
-                    {
-                        "week_start": first_day,
-                        "week_end": last_day,
-                        "retailer": retailer or sender,
-                        "store_id": where or None,
-                        "product_id": product,
-                        "code": code,
-                        "quantity": quantity,
-                        "price": price,
-                    },
-                )
-    return _combined(list(rows.values())), bad
+                summed = len(found) if name == "ZA" else -1
+                activity = {
+                    "week_start": first_day,
+                    "week_end": last_day,
+                    "retailer": retailer or sender,
+                    "store_id": where or None,
+                    "product_id": product,
+                    **{kind: numbers.get(kind) for kind in PRODUCT_IDS},
+                    "code": code,
+                    "quantity": _amount(quantity),
+                    "price": _amount(price),
+                }
+                found.append((product_line, activity))
+    return _combined(found), bad
 
 
-def _combined(
-    activities: list[tuple[int, dict[str, str | None]]],
-) -> list[tuple[int, dict[str, str | None]]]:
-    """Sold and on hand of one product in one store side by side."""
-    rows: dict[tuple[Any, ...], tuple[int, dict[str, Any]]] = {}
+def _combined(activities: list[Activity]) -> list[Activity]:
+    """Sold and on hand of one product in one store side by side; what stands twice is added up."""
+    rows: dict[tuple[Any, ...], Activity] = {}
     for number, activity in activities:
-        code, quantity = activity["code"] or "", float(activity["quantity"] or 0)
+        code, quantity = activity["code"], activity["quantity"]
         if code not in SOLD | ON_HAND | RETURNED:
             continue
         key = (activity["week_start"], activity["retailer"], activity["store_id"], activity["product_id"])
         _, row = rows.setdefault(key, (number, {**dict.fromkeys(HEADERS), **activity}))
         if code in ON_HAND:
-            row["units_on_hand"] = _told((_amount((row["units_on_hand"] or "").rstrip(TYPED)) or 0.0) + quantity)
+            row["units_on_hand"] = (row["units_on_hand"] or 0) + quantity
             continue
         signed = -quantity if code in RETURNED else quantity
-        row["units_sold"] = _told((_amount((row["units_sold"] or "").rstrip(TYPED)) or 0.0) + signed)
-        price = _amount(activity["price"] or "")
-        if price is not None:
-            row["sales_amount"] = _told(
-                round((_amount((row["sales_amount"] or "").rstrip(TYPED)) or 0.0) + signed * price, 4)
-            )
-    return [(number, {name: row[name] for name in HEADERS}) for number, row in rows.values()]
+        row["units_sold"] = (row["units_sold"] or 0) + signed
+        if activity["price"] is not None:
+            row["sales_amount"] = (row["sales_amount"] or 0) + signed * activity["price"]
+    return [(number, {name: _told(value) for name, value in row.items()}) for number, row in rows.values()]
 
 
-def _told(number: float) -> str:
-    return f"{number:f}".rstrip("0").rstrip(".") + TYPED
+def _told(value: Any) -> str | None:
+    """A quantity as text, with the mark of a number and without zeros at its end."""
+    if not isinstance(value, Decimal):
+        return value  # type: ignore[no-any-return]
+    text = f"{value:f}"
+    return (text.rstrip("0").rstrip(".") if "." in text else text) + TYPED
