@@ -191,6 +191,13 @@ def test_columns_of_one_name_that_are_equal_in_every_row_are_one_and_noted() -> 
     assert "differ in line 3" in (changed.refusal or "")
 
 
+def test_columns_are_addressed_by_their_places() -> None:
+    columns = ADS | {"impressions": {"position": 6}, "clicks": {"position": 4}, "spend": {"position": 8}}
+    read = read_file(TWICE, entity="ad_stats", columns=columns)
+    assert (read.refusal, read.counts) == (None, (1, 1, 0))
+    assert [read.column(name) for name in ("impressions", "clicks", "spend")] == [["200"], ["1"], ["20.00"]]
+
+
 GROUPED = ",,Google,,Bing,\nDate,Campaign,Clicks,Spend,Clicks,Spend\n2024-01-05,Alpha,1,10,2,20\n"
 
 
@@ -292,6 +299,15 @@ def test_one_key_in_two_sheets_is_refused_with_both_places() -> None:
         "state repeats: add where both count"
     )
     assert spends({"Jan": JAN, "Feb": other}, sheet="Jan").counts == (2, 2, 0)
+
+
+def test_named_sheets_are_read_and_a_sheets_name_may_be_a_column() -> None:
+    other = [HEADER, [datetime(2024, 1, 6), "Beta", 5]]
+    columns = SPEND | {"ad_account_id": {"from": "sheet"}}
+    sheets = {"DE": JAN, "FR": other, "XX": FEB}
+    read = read_file(workbook(sheets), "ads.xlsx", entity="ad_stats", columns=columns, sheets=["DE", "FR"])
+    assert (read.refusal, read.counts) == (None, (3, 3, 0))
+    assert read.column("ad_account_id") == ["DE", "DE", "FR"]
 
 
 def test_a_bad_row_is_placed_in_its_sheet() -> None:
