@@ -15,6 +15,7 @@ from funnel.inbox.cell_readers import reader_of
 from funnel.inbox.entities import Field, day_name, money_of
 from funnel.inbox.headers import clean_headers
 from funnel.inbox.manifest import StreamSpec
+from funnel.inbox.mapping import used_of
 from funnel.inbox.reading import DATES, NUMBERS, Reading
 
 
@@ -39,6 +40,7 @@ class Converter:
         self.marks: dict[str, list[tuple[int, str]]] = {}
         self.has_types = has_types
         self.mapping = mapping
+        self.used = used_of(spec, mapping)
         self.reading = reading
         self.zone = ZoneInfo(spec.timezone)
         self.first_day: str | None = None
@@ -87,8 +89,13 @@ class Converter:
             if name in columns:
                 columns[name] = pc.coalesce(supplied.looked_up(columns[name], self.spec.campaigns), columns[name])
         if self.marks:
-            self._settle_currencies(columns, problems, length)
+            self._settle_currencies(columns, problems, cells.get("currency_code"), length)
         self._require(columns, problems)
+        if self.spec.totals == "drop":
+            for place, name in totals.by_words(
+                columns, self._labels(cells, block), self.spec.entity, self.spec.key, self.filled
+            ):
+                problems[place] = (name, totals.REASON)
         key = [column for name in self.spec.key if (column := self._key_column(columns, name)) is not None]
         columns["row_key"] = (
             pc.fill_null(key[0], "")
@@ -137,6 +144,12 @@ class Converter:
             else:
                 cells[name] = supplied.joined(made, parts)
 
+    def _labels(self, cells: dict[str, Any], block: Block) -> dict[str, Any]:
+        """Cells as written, where a line of totals may have its word: in place of a day, or in a column not mapped."""
+        days = {name: column for name, column in cells.items() if self.spec.entity.field(name).kind in DATES}
+        others = {name: self._cells(None, block.columns[name]) for name in block.columns if name not in self.used}
+        return {**days, **others}
+
     def _plain_number(self, text: str) -> str:
         return values.number(text, self.reading.decimal, self.reading.thousands)
 
@@ -163,14 +176,15 @@ class Converter:
         return {name: pc.fill_null(read[name], (value or "").partition("\0")[0])}
 
     def _settle_currencies(
-        self, columns: dict[str, Any], problems: dict[int, tuple[str | None, str]], length: int
+        self, columns: dict[str, Any], problems: dict[int, tuple[str | None, str]], written: Any, length: int
     ) -> None:
         """Amounts that name a currency: the row is in it, or in quarantine where that contradicts."""
         marked: dict[int, dict[str, str]] = {}
         for name, found in self.marks.items():
             for place, mark in found:
                 marked.setdefault(place, {})[name] = mark
-        is_stated = "currency_code" in {*self.mapping, *self.spec.templates, *self.stated}
+        # A cell of the currency's own column goes before a sign beside the amount; an empty one says nothing.
+        stated = [None] * length if written is None else written.to_pylist()
         has_currency = "currency_code" in columns
         money = [name for name in columns if name in money_of(self.spec.entity)]
         codes = columns["currency_code"].to_pylist() if has_currency else [self.spec.currency] * length
@@ -186,7 +200,11 @@ class Converter:
                 problems.setdefault(
                     place, (name, f"names {mark}, but other amounts of the row are in another currency")
                 )
-            elif said != {expected} and (is_stated or not has_currency) and expected is not None:
+            elif (
+                said != {expected}
+                and expected is not None
+                and (stated[place] is not None or "currency_code" in self.stated or not has_currency)
+            ):
                 problems.setdefault(place, (name, f"names {mark}, but the amounts are in {expected}"))
             elif has_currency:
                 codes[place] = meant[name]
@@ -313,9 +331,6 @@ class Converter:
             if present is not None and not pc.all(present).as_py():
                 for place in pc.indices_nonzero(pc.invert(present)).to_pylist():
                     problems.setdefault(place, (group[0], f"is empty, and so is all of {', '.join(group)}"))
-        if self.spec.totals == "drop":
-            for place, name in totals.by_words(columns, self.spec.entity, self.spec.key, self.filled):
-                problems[place] = (name, totals.REASON)
 
     @property
     def filled(self) -> set[str]:

@@ -55,9 +55,13 @@ def candidates(mark: str) -> tuple[str, ...]:
     return SIGNS.get(mark.lower().rstrip("."), ())
 
 
+# A sign that others use, too, and that stands for this one wherever nothing else is stated.
+_FIRST_MEANT = {"£": "GBP"}
+
+
 def meant(mark: str, stated: str | None) -> str | None:
     """The currency of a cell with this mark where `stated` is expected; None where the sign is shared by others."""
     possible = candidates(mark)
     if stated in possible:
         return stated
-    return possible[0] if len(possible) == 1 else None
+    return possible[0] if len(possible) == 1 else _FIRST_MEANT.get(mark)

@@ -211,7 +211,8 @@ def _converted(
         {headers.clean_headers([one])[0] for made in spec.templates.values() if made.is_sum for one in made.headers}
     )
     evidence = Evidence(spec, layout.has_types, mapping, parts)
-    used = used_of(spec, mapping)
+    # The first column is where a line of totals has its word.
+    used = {*used_of(spec, mapping), *layout.headers[:1]}
     believed: _Converted | None = None
     with opened(source, outcome.path) as file:
         blocks = evidence.watched(ahead(layout.read(file, used)))

@@ -31,25 +31,36 @@ def is_total(text: str) -> bool:
     return _TOTAL.fullmatch(text.strip()) is not None
 
 
-def by_words(columns: dict[str, Any], entity: Entity, key: tuple[str, ...], stated: set[str]) -> list[tuple[int, str]]:
-    """(row, column) of totals by their words: the other columns of the key are empty, constant or days."""
+def by_words(
+    columns: dict[str, Any], texts: dict[str, Any], entity: Entity, key: tuple[str, ...], stated: set[str]
+) -> list[tuple[int, str]]:
+    """(row, column) of totals by their words: the other columns of the key are empty, constant or days.
+
+    `texts` are cells as the file writes them: of columns of days, where a total has its word instead of a day, and of
+    the first column where the manifest does not map it.
+    """
     days = {each.name for each in entity.fields if each.kind in ("date", "moment", "month")}
-    texts = [each.name for each in entity.fields if each.kind == "text" and each.name in columns]
+    ours = {each.name: columns[each.name] for each in entity.fields if each.kind == "text" and each.name in columns}
     found = []
-    for name in texts:
+    for name, column in (*ours.items(), *texts.items()):
         if name in stated:
             continue
-        places = pa.array(beginning_with(columns[name], _FIRST))
-        begun = columns[name].take(places)
+        places = pa.array(beginning_with(column, _FIRST))
+        begun = column.take(places)
         coded = begun.dictionary_encode()
         wanted = [number for number, text in enumerate(coded.dictionary.to_pylist()) if text and is_total(text)]
         if not wanted:
             continue
+        others = [one for one in key if one in columns and one not in (name, *days, *stated)]
         for place in places.filter(pc.is_in(coded.indices, value_set=pa.array(wanted, coded.indices.type))).to_pylist():
-            others = [one for one in key if one in columns and one not in (name, *days, *stated)]
-            if not any(columns[one][place].is_valid for one in others):
+            if all(_is_nothing(columns[one][place].as_py()) for one in others):
                 found.append((place, name))
     return found
+
+
+def _is_nothing(text: str | None) -> bool:
+    """Whether a cell names no record: it is empty, holds dashes, or a word for a total."""
+    return text is None or not text.strip(" -\u2013\u2014") or is_total(text)
 
 
 def last_line(spool: Spool, entity: Entity, key: tuple[str, ...], stated: set[str]) -> int | None:
@@ -62,7 +73,7 @@ def last_line(spool: Spool, entity: Entity, key: tuple[str, ...], stated: set[st
         last = row if not last or row["_line"] > last["_line"] else last
     measured = [name for name in ADDITIVE.get(entity.name, ()) if last.get(name) is not None]
     named = [last[name] for name in key if name in last and name not in days and name not in stated]
-    if not measured or any(name is not None and not is_total(name) for name in named):
+    if not measured or not all(map(_is_nothing, named)):
         return None
     sums = dict.fromkeys(measured, Decimal(0))
     above = 0
