@@ -94,7 +94,7 @@ metrics: $(VENV)/.runtime ## validate the metrics of dbt_project/models/semantic
 # A file's tests stay in one process, since they share what is slow to start.
 PYTEST := $(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: test test-all lint bench-load bench-files bench-daily bench-backfill bench-mart bench-dashboards pictures
+.PHONY: test test-all lint bench-load bench-files bench-hostile bench-daily bench-backfill bench-mart bench-dashboards pictures
 test: $(VENV)/.development $(SUPERSET)/.wanted ## every test, on its own throw-away PostgreSQL, beside a running demo
 	$(PYTEST) -m "not soak" $(TESTS)
 
@@ -113,6 +113,9 @@ bench-load: $(VENV)/.development ## 500,000 ad records against COPY
 
 bench-files: $(VENV)/.development ## a million rows of CSV against COPY
 	@$(PYTHON) -m bench.files
+
+bench-hostile: $(VENV)/.development ## files that hold more than they seem to: time, memory and message of each
+	@$(PYTHON) -m bench.hostile
 
 bench-daily: $(VENV)/.development ## a day with 3 years of history against one with 60 days
 	@$(PYTHON) -m bench.daily

@@ -25,7 +25,9 @@ def main(arguments: list[str] | None = None) -> int:
         if os.environ.get("DEBUG") or not (_is_ours(error) or _is_database_gone(error)):
             raise
         text = f"{type(error).__name__}: {error}" if _is_ours(error) else DATABASE_GONE
-        print(f"\n{text}", file=sys.stderr)
+        from funnel.inbox.printable import printable
+
+        print(f"\n{printable(text)}", file=sys.stderr)
         return 1
 
 

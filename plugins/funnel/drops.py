@@ -13,6 +13,7 @@ import httpx
 
 from funnel import config, demo, ledger, orchestrator, services
 from funnel.inbox.filling import FILLED_BY
+from funnel.inbox.printable import printable
 from funnel.orchestrator import RunFailed
 
 FIRST_REASONS = 3
@@ -34,7 +35,7 @@ def run(inbox: str) -> int:
             f"There is no manifest in {inbox}: no .yml file with `source:` and `streams:`. docs/files.md shows one."
         )
     for reason in refused_manifests:
-        print(f"REFUSED: {reason}", flush=True)
+        print(printable(f"REFUSED: {reason}"), flush=True)
     _keep_inbox(url)
     started = time.monotonic()
 
@@ -46,7 +47,7 @@ def run(inbox: str) -> int:
         run_id = _take_in(airflow, sources, url, tell)
         demo.publish_loads(airflow, tell)
     for reason in refused_manifests:
-        print(f"\nREFUSED: {reason}")
+        print(printable(f"\nREFUSED: {reason}"))
     _print(run_id)
     held_back = ledger.held_back("files", run_id)
     for source, reason in held_back.items():
@@ -150,12 +151,16 @@ def _print(run_id: str) -> None:
     )
     for source, stream, path, status, reason, reasons, read, loaded, quarantined, first, last in rows:
         if status == "refused":
-            print(f"  {source} {stream}: {path} REFUSED: {reason}")
+            print(printable(f"  {source} {stream}: {path} REFUSED: {reason}"))
             for each in reasons[:FIRST_REASONS]:
-                print(f"      {each}")
+                print(printable(f"      {each}"))
             continue
         span = f", {first} to {last}" if first else ""
-        print(f"  {source} {stream}: {path}: {read:,} read = {loaded:,} loaded + {quarantined:,} quarantined{span}")
+        print(
+            printable(
+                f"  {source} {stream}: {path}: {read:,} read = {loaded:,} loaded + {quarantined:,} quarantined{span}"
+            )
+        )
     bad = _ask(
         """
         select file, line_no, column_name, reason
@@ -164,7 +169,7 @@ def _print(run_id: str) -> None:
         """
     )
     for path, line, column, reason in bad:
-        print(f"      {path} line {line}{f', {column}' if column else ''}: {reason}")
+        print(printable(f"      {path} line {line}{f', {column}' if column else ''}: {reason}"))
     changed = _ask(
         """
         select coalesce(sum(rows_read), 0)

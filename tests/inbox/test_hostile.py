@@ -5,6 +5,7 @@ import io
 import json
 import zipfile
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import openpyxl
@@ -12,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from funnel.inbox import limits, records
+from funnel.inbox import limits, records, report
 from tests.inbox.conftest import Read, read_file
 
 HEADER = "id,stage,amount,created\n"
@@ -162,3 +163,18 @@ def test_a_binary_file_that_calls_itself_a_table_is_refused_plainly() -> None:
         (b"\x7fELF" + bytes(range(256)), "a program"),
     ):
         assert reason in refusal(content, "deals.csv")
+
+
+def test_what_files_say_never_steers_a_terminal(tmp_path: Path) -> None:
+    (tmp_path / "m.yml").write_text(
+        "source: acme\ncurrency: USD\nstreams: [{entity: opportunities, path: '*.csv', bad_rows: 1}]\n"
+    )
+    rows = "\x1b[2J,won,\x1b]0;owned\x07,\x9b31m\n"
+    (tmp_path / "a\x1b[31m.csv").write_text("opportunity_id,stage,amount,\x1b[5mnew\u202e\n" + rows)
+    told: list[str] = []
+    report.check(str(tmp_path), frozenset(), told.append)
+    text = "\n".join(told)
+    assert "a\\x1b[31m.csv: 1 read" in text
+    assert "\\x1b]0;owned\\x07" in text
+    assert "not taken: \\x1b[5mnew\\u202e" in text
+    assert not any((ord(sign) < 32 and sign != "\n") or 127 <= ord(sign) < 160 for sign in text)

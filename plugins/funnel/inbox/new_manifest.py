@@ -19,6 +19,7 @@ from funnel.inbox.blocks import Refused
 from funnel.inbox.derivation import Noted
 from funnel.inbox.folder import Folder
 from funnel.inbox.manifest import ManifestError
+from funnel.inbox.printable import safely
 
 FIRST_ROWS = 3
 # Footers of a file are fewer than its records.
@@ -33,6 +34,7 @@ def make(directory: str, reserved: frozenset[str], reporting_currency: str, tell
 
     Raises ManifestError when there is nothing to describe.
     """
+    tell = safely(tell)
     path = Path(directory).expanduser()
     folder = inbox.open_folder(str(path))
     found, wrong = inbox.find_manifests(folder, reserved)

@@ -11,6 +11,7 @@ from funnel.inbox import folder as inbox
 from funnel.inbox import intake
 from funnel.inbox.blocks import Refused
 from funnel.inbox.manifest import Manifest, ManifestError
+from funnel.inbox.printable import safely
 
 FIRST_BAD_ROWS = 10
 Tell = Callable[[str], None]
@@ -18,6 +19,7 @@ Tell = Callable[[str], None]
 
 def check(url: str, reserved: frozenset[str], tell: Tell = print) -> bool:
     """Tell what each manifest of an inbox would load; whether nothing would be refused."""
+    tell = safely(tell)
     folder = inbox.open_folder(url)
     found, wrong = inbox.find_manifests(folder, reserved)
     for error in wrong:

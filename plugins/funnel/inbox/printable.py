@@ -1,0 +1,17 @@
+"""Texts of files on their way to a terminal: what is not a letter to be shown is written as its code."""
+
+import re
+from collections.abc import Callable
+
+# Controls of terminals (C0, C1), marks that turn the direction of writing, halves of letters.
+_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def printable(text: object) -> str:
+    """The text with control characters as codes, `\\x1b`; its lines stay lines."""
+    return _UNSAFE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), str(text))
+
+
+def safely(tell: Callable[[str], None]) -> Callable[[str], None]:
+    """The same way to a terminal, for texts that hold what files say."""
+    return lambda text: tell(printable(text))
