@@ -13,6 +13,7 @@ from decimal import Decimal, InvalidOperation
 from zoneinfo import ZoneInfo
 
 from funnel.inbox import currencies
+from funnel.inbox.month_names import in_english
 
 SPREADSHEET_ERRORS = re.compile(
     r"#(REF!|DIV/0!|N/A|VALUE!|NAME\?|NUM!|NULL!|SPILL!|CALC!|FIELD!|BLOCKED!|GETTING_DATA)"
@@ -246,7 +247,12 @@ def _parse(text: str, stated: str) -> date | None:
     try:
         moment = datetime.strptime(text, stated)  # noqa: DTZ007 - a day has no zone
     except ValueError:
-        return None
+        if "%b" not in stated and "%B" not in stated:
+            return None
+        try:
+            moment = datetime.strptime(in_english(text), stated.replace("%B", "%b"))  # noqa: DTZ007
+        except ValueError:
+            return None
     return moment.date() if EARLIEST <= moment.year < LATEST else None
 
 
