@@ -137,6 +137,20 @@ def test_a_copy_under_a_later_name_counts_before_a_version_that_arrives_between(
     assert amount(warehouse) == [(100,)]
 
 
+def test_a_file_that_comes_later_under_an_earlier_name_is_noted(warehouse: str, tmp_path: Path, take: Take) -> None:
+    case = CASES / "11_back_to_an_earlier_version"
+    shutil.copy(case / "manifest.yml", tmp_path)
+    for number in (2, 3, 1):
+        shutil.copy(case / f"deals_{number}.csv", tmp_path)
+        take(tmp_path, "back_again", "opportunities")
+    notes = dict(ask(warehouse, "select path, notes from ops.files"))
+    assert (notes["deals_2.csv"], notes["deals_3.csv"]) == ([], [])
+    assert notes["deals_1.csv"] == [
+        "came after deals_3.csv, whose name is later: rows that both hold are passed over here; state newest_by: "
+        "time if the later file is the newer one"
+    ]
+
+
 def test_newest_by_time_replaces_what_names_had_settled(warehouse: str, tmp_path: Path, take: Take) -> None:
     case = CASES / "11_back_to_an_earlier_version"
     shutil.copy(case / "manifest.yml", tmp_path)

@@ -31,6 +31,8 @@ from funnel.inbox.spool import Spool
 # Part of a file's fingerprint: files are read again when the way of reading them changes.
 READING_VERSION = 2
 FIRST_REASONS = 10
+# Bad rows are held in memory until the file is accepted.
+MOST_BAD = 200_000
 
 
 @dataclass
@@ -122,6 +124,10 @@ class _Converted:
     def add(self, blocks: Iterator[Block]) -> None:
         for batch, bad in ahead(map(self.convert, blocks)):
             self.bad += bad
+            if len(self.bad) > MOST_BAD:
+                raise Refused(
+                    f"more than {MOST_BAD:,} rows are bad", tuple(told(row) for row in self.bad[:FIRST_REASONS])
+                )
             if batch.num_rows:
                 self.keys.append(hashes(batch.column("row_key")))
                 self.spool.add(batch)

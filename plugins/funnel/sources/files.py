@@ -59,7 +59,8 @@ def _bodies(connection: Connection, stream: Stream) -> Iterator[bytes]:
             if known.get(info.path) == fingerprint:
                 continue
             for stream_no, spec in enumerate(specs, start=1):
-                yield from _file(source, info, spec, stream_no, fingerprint, size)
+                notes = _passed_over(info.path, spec, known)
+                yield from _file(source, info, spec, stream_no, fingerprint, size, notes)
 
 
 def _files(folder: Any, manifest: Any, entity: str) -> Iterator[tuple[Any, list[Any]]]:
@@ -89,12 +90,32 @@ def _fingerprint(source: IO[bytes], info: Any, specs: list[Any]) -> tuple[str, i
     return digest, prints[0][1]
 
 
-def _file(source: IO[bytes], info: Any, spec: Any, stream_no: int, fingerprint: str, size: int) -> Iterator[bytes]:
+def _passed_over(path: str, spec: Any, known: dict[str, str]) -> list[str]:
+    """A warning where a file comes after one that was read before and whose name is later."""
+    from funnel.inbox import intake
+
+    if spec.newest_by != "name":
+        return []
+    later = max(
+        (other for other in known if other != path), key=lambda one: intake.file_order(one, None, "name"), default=""
+    )
+    if not later or intake.file_order(later, None, "name") < intake.file_order(path, None, "name"):
+        return []
+    return [
+        f"came after {later}, whose name is later: rows that both hold are passed over here; state newest_by: time if "
+        "the later file is the newer one"
+    ]
+
+
+def _file(
+    source: IO[bytes], info: Any, spec: Any, stream_no: int, fingerprint: str, size: int, notes: list[str]
+) -> Iterator[bytes]:
     """One file by one stream: its metadata, then its rows."""
     from funnel.inbox import intake
     from funnel.inbox.blocks import Refused
 
     outcome = intake.Outcome(info.path, spec.entity.name, fingerprint, size, info.modified_at)
+    outcome.notes += notes
     order = intake.file_order(info.path, info.modified_at, spec.newest_by)
     try:
         with intake.take(source, spec, outcome) as taken:
