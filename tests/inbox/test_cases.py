@@ -9,7 +9,7 @@ import pytest
 from funnel.inbox import folder as inbox
 from funnel.inbox import intake
 from funnel.inbox import manifest as manifests
-from funnel.inbox.blocks import BadRow
+from funnel.inbox.blocks import BadRow, Refused
 from funnel.inbox.manifest import ManifestError
 
 CASES = Path(__file__).parents[1] / "cases" / "files"
@@ -311,3 +311,16 @@ def test_a_last_line_that_names_nothing_and_sums_the_others_is_a_total(tmp_path:
     assert bad[0].line == 4
     rows, _, _ = one(tmp_path, text.replace(",,3", ",,4"), stream)
     assert len(rows) == 3
+
+
+def test_days_and_months_that_a_spreadsheet_exchanged_are_refused() -> None:
+    with pytest.raises(Refused, match="has exchanged days and months") as error:
+        read(CASES / "06_days_and_months_swapped")
+    assert "state date_format" in str(error.value)
+
+
+def test_a_header_repeated_amid_a_file_is_no_record(tmp_path: Path) -> None:
+    text = "lead_id,created_at,region\nA,2024-01-05,X\nlead_id,created_at,region\nB,2024-01-06,Y\n"
+    rows, bad, _ = one(tmp_path, text.replace("created_at", "lead_source"), "entity: leads")
+    assert column(rows, "lead_id") == ["A", "B"]
+    assert [(row.line, row.reason) for row in bad] == [(3, "repeats the header")]

@@ -66,6 +66,8 @@ class Converter:
                 cells = {name: column.filter(filled) for name, column in cells.items()}
                 length = len(block.lines)
         problems: dict[int, tuple[str | None, str]] = {}
+        for place in self._headers_again(cells, length):
+            problems[place] = (None, "repeats the header")
         self.marks = {}
         self._supply(cells, block, problems)
         columns: dict[str, Any] = {}
@@ -117,6 +119,20 @@ class Converter:
             batch = batch.filter(pa.array(good))
         self._note_days(batch)
         return self._without_constants(batch), bad
+
+    def _headers_again(self, cells: dict[str, Any], length: int) -> list[int]:
+        """Rows that are the header once more, as where exports were put one below the other."""
+        if not length or len(self.mapping) < 2:
+            return []
+        same = None
+        for name, header in self.mapping.items():
+            if name in self.spec.maps:
+                continue
+            is_header = pc.fill_null(pc.equal(cells[name], header), False)
+            same = is_header if same is None else pc.and_(same, is_header)
+            if not pc.any(same).as_py():
+                return []
+        return [] if same is None else pc.indices_nonzero(same).to_pylist()
 
     def _supply(self, cells: dict[str, Any], block: Block, problems: dict[int, tuple[str | None, str]]) -> None:
         """Put the columns into `cells` that the file does not hold as such."""

@@ -113,6 +113,8 @@ class Evidence:
             if self.asks_sign and not leaves_unclear:
                 decimal = values.decimal_sign(self.points, self.commas, self.unclear, self.example)
             for name in self.dates:
+                if self.has_types:
+                    values.refuse_swapped(self.seen[name], name)
                 found = values.date_format(self.seen[name], name, months=name in self.months)
                 formats[name] = (found,) if found else ()
         except values.Unclear as unclear:

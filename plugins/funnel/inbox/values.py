@@ -231,6 +231,28 @@ def date_format(texts: Iterable[str], column: str, *, months: bool = False) -> s
     return chosen
 
 
+def refuse_swapped(texts: Iterable[str], column: str) -> None:
+    """Raises Unclear for dates of a spreadsheet of which a part was read with days and months exchanged.
+
+    A program that expects the month first makes real dates of what has a day up to 12, and leaves the rest as texts.
+    """
+    dates, days = set(), set()
+    for text in texts:
+        day = split_time(text)[0]
+        if _ISO_DAY.fullmatch(day):
+            dates.add(day)
+        elif found := re.fullmatch(r"(\d{1,2})[./-](\d{1,2})[./-](\d{4}|\d{2})", day):
+            days.add((max(int(found[1]), int(found[2])), day))
+    if len(dates) < 2 or not days or not all(largest > 12 for largest, _ in days):
+        return
+    if all(int(day[8:]) <= 12 for day in dates):
+        raise Unclear(
+            f"{column} mixes real dates, none of a day after the 12th ({min(dates)}), with texts that all have one "
+            f"({min(days)[1]}): the program that saved the workbook has exchanged days and months of the real ones. "
+            f"Export it again with the dates as text or as YYYY-MM-DD, or state date_format if they are right"
+        )
+
+
 def _ambiguous(column: str, one: str, other: str, read: dict[str, dict[str, date]]) -> str:
     text = next(text for text in sorted(read[one]) if read[one][text] != read[other].get(text))
     return (
