@@ -144,23 +144,23 @@ def _print(run_id: str) -> None:
         """
         select distinct on (files.connection_id, files.stream, files.path)
             files.connection_id, files.stream, files.path, files.status, files.reason, files.reasons, files.rows_read,
-            files.rows_loaded, files.rows_quarantined, files.first_day, files.last_day
+            files.rows_loaded, files.rows_quarantined, files.rows_merged, files.first_day, files.last_day, files.notes
         from ops.files as files
         order by files.connection_id, files.stream, files.path, files.load_id desc
         """
     )
-    for source, stream, path, status, reason, reasons, read, loaded, quarantined, first, last in rows:
+    for source, stream, path, status, reason, reasons, read, loaded, quarantined, merged, first, last, notes in rows:
         if status == "refused":
             print(printable(f"  {source} {stream}: {path} REFUSED: {reason}"))
             for each in reasons[:FIRST_REASONS]:
                 print(printable(f"      {each}"))
             continue
         span = f", {first} to {last}" if first else ""
-        print(
-            printable(
-                f"  {source} {stream}: {path}: {read:,} read = {loaded:,} loaded + {quarantined:,} quarantined{span}"
-            )
-        )
+        counts = f"{read:,} read = {loaded:,} loaded + {quarantined:,} quarantined"
+        counts += f" + {merged:,} merged" if merged else ""
+        print(printable(f"  {source} {stream}: {path}: {counts}{span}"))
+        for note in notes:
+            print(printable(f"      note: {note}"))
     bad = _ask(
         """
         select file, line_no, column_name, reason

@@ -234,11 +234,16 @@ def test_of_two_rows_with_one_key_the_last_counts_and_the_first_is_told() -> Non
     read = read_file(HEADER + "1,W,10,2026-01-02\n2,W,5,2026-01-02\n1,W,11,2026-01-02\n", bad_rows=0.5)
     assert read.counts == (3, 2, 1)
     assert sorted(read.column("amount")) == ["11", "5"]
-    assert read.bad == ["line 2, key: line 4 has the same key and other values; the last one counts"]
+    assert read.bad == [
+        "line 2, key: line 4 has the same opportunity_id (the key of opportunities) and other values; the last one "
+        "counts (repeats: add counts both)"
+    ]
 
 
-def test_the_same_row_twice_is_no_problem() -> None:
-    assert read_file(HEADER + "1,W,10,2026-01-02\n1,W,10,2026-01-02\n").counts == (2, 2, 0)
+def test_the_same_row_twice_is_taken_once_and_counted() -> None:
+    read = read_file(HEADER + "1,W,10,2026-01-02\n1,W,10,2026-01-02\n")
+    assert read.counts == (2, 1, 0)
+    assert read.outcome.rows_merged == 1
 
 
 @pytest.mark.parametrize("error", ["#REF!", "#DIV/0!", "#N/A", "#NAME?", "#VALUE!"])

@@ -51,7 +51,8 @@ class Evidence:
         # Of each share how many cells are fractions, and how many are more than 1.
         self.fractions: dict[str, int] = dict.fromkeys(self.shares, 0)
         self.percentages: dict[str, int] = dict.fromkeys(self.shares, 0)
-        self.moments = [name for name in self.dates if fields[name].kind == "moment"]
+        # A typed cell at midnight is a day, whatever the others of its column hold.
+        self.moments = [] if has_types else [name for name in self.dates if fields[name].kind == "moment"]
         self.typed = 0
         self.has_marks = False
 

@@ -12,7 +12,7 @@ from funnel.inbox.entities import Entity
 from funnel.inbox.repeats import ADDITIVE
 from funnel.inbox.spool import Spool
 
-REASON = "is a total, not a record; state totals: keep if it is one"
+REASON = "is a total, not a record"
 _WORD = (
     r"(?:grand|sub|overall|report|account|campaign)?[ -]?totals?|sum|summe|gesamt(?:summe|ergebnis|e?s)?|zwischensumme|"
     r"insgesamt|endsumme|total (?:g[ée]n[ée]rale?|geral|general|generale|compte)|totaux|sous-total|ensemble|"
