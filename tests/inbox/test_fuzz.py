@@ -39,7 +39,7 @@ def accounts_for_every_row(read: Read) -> None:
         assert (outcome.status, outcome.rows_loaded, read.rows) == ("refused", 0, [])
         assert len(outcome.reasons) <= 10
     else:
-        assert outcome.rows_read == outcome.rows_loaded + outcome.rows_quarantined
+        assert outcome.rows_read == outcome.rows_loaded + outcome.rows_quarantined + outcome.rows_merged
         assert (outcome.rows_loaded, outcome.rows_quarantined) == (len(read.rows), len(read.bad))
 
 
