@@ -32,6 +32,7 @@ def test_a_good_manifest_is_read() -> None:
         ("stage: s, ", "", "opportunities need stage; map it to a column of the file"),
         ("path: a.csv", "path: ../a.csv", "it must lie in the manifest's own folder"),
         ("path: a.csv", "paht: a.csv", "there is no setting `paht`"),
+        ("path: a.csv", "path: a.csv\n    quote: '\"\"'", "must be one sign"),
         ("path: a.csv", "path: a.csv\n    delimiter: ';;'", "delimiter is ';;', but must be one character"),
         ("path: a.csv", "path: a.csv\n    decimal: ';'", "decimal is ';', but must be . or ,"),
         ("path: a.csv", "path: a.csv\n    date_format: dd/mm/yyyy", "write it as strptime does, such as %d/%m/%Y"),

@@ -35,11 +35,13 @@ class Folder:
 
 @dataclass(frozen=True)
 class FileInfo:
-    """One file as the inbox lists it. `path` is relative to the inbox."""
+    """One file as the inbox lists it. `path` is relative to the inbox and valid text; `place` is what opens it, since
+    file systems take names that are not UTF-8."""
 
     path: str
     size: int
     modified_at: datetime | None
+    place: str
 
 
 def open_folder(url: str, filesystem: Any = None) -> Folder:
@@ -73,7 +75,8 @@ def listed(folder: Folder) -> Iterator[FileInfo]:
         hidden = any(part.startswith((".", "~$", "__MACOSX")) for part in path.split("/"))
         if info.get("type") != "file" or hidden or name.endswith(_UNFINISHED):
             continue
-        yield FileInfo(path, int(info.get("size") or 0), _moment(info))
+        text = path.encode("utf-8", "backslashreplace").decode()
+        yield FileInfo(text, int(info.get("size") or 0), _moment(info), path)
 
 
 def _moment(info: dict[str, Any]) -> datetime | None:
@@ -99,7 +102,7 @@ def find_manifests(folder: Folder, reserved: frozenset[str]) -> tuple[list[Manif
     for info in listed(folder):
         if not info.path.endswith(_MANIFESTS):
             continue
-        text = folder.read(info.path)
+        text = folder.read(info.place)
         if not manifests.is_manifest(text):
             continue
         try:
@@ -135,7 +138,7 @@ def fetched(folder: Folder, info: FileInfo) -> Iterator[IO[bytes]]:
     import shutil
     import tempfile
 
-    full = f"{folder.root}/{info.path}"
+    full = f"{folder.root}/{info.place}"
     try:
         with folder.filesystem.open(full, "rb") as source:
             if "file" in _protocols(folder.filesystem):

@@ -213,6 +213,8 @@ def _stream(one: _StreamText, manifest: _ManifestText, currency: str | None, pla
         raise ManifestError(f"{place}: the key of {entity.name} is always [{', '.join(entity.key)}].")
     if one.delimiter is not None and len(one.delimiter.replace("\\t", "\t")) != 1:
         raise ManifestError(f"{place}: delimiter is {one.delimiter!r}, but must be one character.")
+    if one.quote is not None and (len(one.quote) != 1 or not one.quote.isascii() or one.quote.isalnum()):
+        raise ManifestError(f"{place}: quote is {one.quote!r}, but must be one sign such as '\"'.")
     for name, mark in (("decimal", one.decimal), ("thousands", one.thousands)):
         if mark is not None and (len(mark) > 1 or mark.isdigit()):
             raise ManifestError(f"{place}: {name} is {mark!r}, but must be one sign such as . or ,.")
