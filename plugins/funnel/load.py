@@ -22,9 +22,6 @@ from funnel.inbox.blocks import ahead
 from funnel.landing import LandedRead
 from funnel.sources import SOURCES
 
-# Two processes that find a table missing must not both create it.
-TABLES_LOCK = ledger.BUILD_LOCK + 2
-
 _SYSTEM_COLUMNS = (
     ("_extra", "jsonb"),
     ("_connection_id", "text"),
@@ -106,7 +103,7 @@ def load_into(connection: psycopg.Connection[Any], landed: LandedRead) -> LoadRe
     # Builds wait for loads and loads for builds; one stream is loaded by one at a time. In this order: a transaction of
     # several streams must not wait for a load that waits behind a build.
     connection.execute("select pg_advisory_xact_lock_shared(%s)", (ledger.BUILD_LOCK,))
-    connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", (raw_table(source, stream),))
+    _lock_stream(connection, source, stream)
     connection.execute("set local temp_buffers = '128MB'; set local work_mem = '64MB'")
     if done := _loaded_before(connection, landed):
         return done
@@ -161,30 +158,37 @@ def load_into(connection: psycopg.Connection[Any], landed: LandedRead) -> LoadRe
     return result
 
 
-def prepare() -> None:
+def prepare(source: Source) -> None:
     """Commit what transactions of several streams would wait for from one another: the person key, the tables.
 
     Raises LoadError when the person key is not the one this warehouse was loaded with.
     """
     with ledger.connect("loader") as connection, connection.transaction():
         _refuse_other_key(connection, privacy.person_key_secret())
-    create_tables()
+    create_tables([source])
 
 
-def create_tables() -> None:
+def create_tables(sources: Iterable[Source] = tuple(SOURCES.values())) -> None:
     """Create tables and columns that were declared and never loaded: the marts are built without them, not refused."""
-    with ledger.connect("loader") as connection, connection.transaction():
-        connection.execute("select pg_advisory_xact_lock(%s)", (TABLES_LOCK,))
+    with ledger.connect("loader") as connection:
         stored: dict[str, set[str]] = {}
-        for table, column in connection.execute(
-            "select table_name, column_name from information_schema.columns where table_schema = 'raw'"
-        ):
-            stored.setdefault(table, set()).add(column)
-        for source in SOURCES.values():
-            for stream in source.streams:
-                declared = {name for name, _ in (*rows.raw_columns(stream), *_SYSTEM_COLUMNS)}
-                if declared - stored.get(raw_table(source, stream), set()):
+        with connection.transaction():
+            for table, column in connection.execute(
+                "select table_name, column_name from information_schema.columns where table_schema = 'raw'"
+            ):
+                stored.setdefault(table, set()).add(column)
+        for source, stream in ((each, stream) for each in sources for stream in each.streams):
+            declared = {name for name, _ in (*rows.raw_columns(stream), *_SYSTEM_COLUMNS)}
+            if declared - stored.get(raw_table(source, stream), set()):
+                # A load may be creating it: it holds this lock, and what it made is found then.
+                with connection.transaction():
+                    _lock_stream(connection, source, stream)
                     _ensure_table(connection, source, stream)
+
+
+def _lock_stream(connection: psycopg.Connection[Any], source: Source, stream: Stream) -> None:
+    """One stream is loaded, or has its table made, by one at a time; until the transaction ends."""
+    connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", (raw_table(source, stream),))
 
 
 def _scalar(connection: psycopg.Connection[Any], query: Any, parameters: Any = None) -> Any:

@@ -1,12 +1,14 @@
 """The loader on a real server: nothing is lost, and the result depends on the reads, not on their order or number."""
 
 import itertools
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import psycopg
 import pytest
 
 from funnel import landing, ledger, load
+from funnel.sources import SOURCES
 from tests.warehouse.conftest import Land, ad_row
 
 CONTENT = (
@@ -149,6 +151,22 @@ def test_column_declared_since_is_added_before_a_build(land: Land) -> None:
         connection.execute("alter table raw.google_ads__campaign_stats drop column clicks")
     load.create_tables()
     assert query("select campaign_id, clicks from raw.google_ads__campaign_stats") == [("11", None)]
+
+
+def test_a_table_that_a_load_is_creating_is_not_created_beside_it(land: Land) -> None:
+    """The first loads of all sources run side by side, and each sees no table of the others until they have ended."""
+    read = land("google_ads", "campaign_stats", [[ad_row("2026-01-05")]])
+    load.prepare(SOURCES["exchange_rates"])
+    with ThreadPoolExecutor(1) as pool:
+        with ledger.connect("loader") as connection, connection.transaction():
+            load.load_into(connection, read)
+            made = pool.submit(load.create_tables)
+            with pytest.raises(TimeoutError):
+                made.result(1)
+            # Who needs the tables of another source does not wait.
+            load.prepare(SOURCES["files"])
+        made.result(60)
+    assert query("select campaign_id from raw.google_ads__campaign_stats") == [("11",)]
 
 
 def test_replaying_what_was_landed_gives_the_same_rows_in_a_new_warehouse(land: Land) -> None:

@@ -32,9 +32,9 @@ def accept(reads: Sequence[LandedRead]) -> list[LoadResult]:
     """
     if not reads:
         return []
-    loading.prepare()
     first = reads[0]
     source, connection_id, run_id = SOURCES[first.source], first.connection_id, first.run_id
+    loading.prepare(source)
     report: CheckReport | None = None
     results: list[LoadResult] = []
     try:
