@@ -10,6 +10,11 @@ CRITICAL = {
             description="prices have a currency",
             notes="A price without one is no price.",
         ),
+    ],
+}
+
+WARNING = {
+    "rows": [
         gxe.ExpectColumnPairValuesAToBeGreaterThanB(
             column_A="valid_to",
             column_B="valid_from",
@@ -17,11 +22,6 @@ CRITICAL = {
             description="a price ends after it begins",
             notes="A deal would find two prices or none.",
         ),
-    ],
-}
-
-WARNING = {
-    "rows": [
         gxe.ExpectColumnValuesToBeBetween(
             column="list_price", min_value=0, description="no price is negative", notes="Discounts are no products."
         ),

@@ -11,7 +11,6 @@ CRITICAL = {
             description="every channel is in dim_channels",
             notes="It would be in no team's sum. Correct seeds/channel_rules.csv.",
         ),
-        gxe.ExpectColumnValuesToBeBetween(column="spend", min_value=0, description="spend is never negative"),
         gxe.ExpectColumnValuesToBeBetween(
             column="leads", min_value=0, description="counts of leads are never negative"
         ),
@@ -122,6 +121,9 @@ CRITICAL = {
 }
 
 WARNING = {
+    "rows": [
+        gxe.ExpectColumnValuesToBeBetween(column="spend", min_value=0, description="spend is never negative"),
+    ],
     # The last 28 complete days together.
     "recent": [
         gxe.ExpectColumnValuesToBeBetween(

@@ -17,12 +17,6 @@ CRITICAL = {
             description="attainment is actual over target",
             notes="The three figures stand side by side.",
         ),
-        gxe.ExpectColumnValuesToBeBetween(
-            column="upstream_yield",
-            min_value=0,
-            description="no stage gives less than nothing",
-            notes="A negative yield would ask the stage before for negative leads.",
-        ),
     ],
     # Fault 10: targets that no model reads.
     "stated": [
@@ -36,6 +30,12 @@ CRITICAL = {
 
 WARNING = {
     "rows": [
+        gxe.ExpectColumnValuesToBeBetween(
+            column="upstream_yield",
+            min_value=0,
+            description="no stage gives less than nothing",
+            notes="A negative yield would ask the stage before for negative leads.",
+        ),
         gxe.ExpectColumnValuesToNotBeNull(
             column="actual",
             row_condition=Column("is_begun") == True,  # noqa: E712 builds a condition, compares nothing

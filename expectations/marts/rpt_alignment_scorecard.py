@@ -31,6 +31,11 @@ CRITICAL = {
             description="an interval has its bounds in order",
             notes="Look at funnel.scorecard.",
         ),
+    ],
+}
+
+WARNING = {
+    "rows": [
         gxe.ExpectColumnValuesToBeBetween(
             column="value",
             min_value=0,
@@ -39,11 +44,6 @@ CRITICAL = {
             description="a share lies between nothing and all",
             notes="An opportunity counts twice, or a negative amount was won.",
         ),
-    ],
-}
-
-WARNING = {
-    "rows": [
         gxe.ExpectColumnValuesToBeInSet(
             column="is_reversed",
             value_set=[False],

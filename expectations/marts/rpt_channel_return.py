@@ -4,7 +4,6 @@ import great_expectations.expectations as gxe
 
 CRITICAL = {
     "rows": [
-        gxe.ExpectColumnValuesToBeBetween(column="spend", min_value=0, description="spend is never negative"),
         gxe.ExpectColumnPairValuesAToBeGreaterThanB(
             column_A="roas_high",
             column_B="roas_low",
@@ -42,6 +41,7 @@ CRITICAL = {
 
 WARNING = {
     "rows": [
+        gxe.ExpectColumnValuesToBeBetween(column="spend", min_value=0, description="spend is never negative"),
         gxe.ExpectColumnValuesToBeBetween(
             column="overclaim_ratio",
             max_value=10,

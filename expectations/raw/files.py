@@ -18,42 +18,6 @@ _CREDITS = "Single credit notes are legitimate. One row in ten is a column of an
 _WRONG_COLUMN = "Nearly all empty: the manifest names a column that the export no longer fills."
 
 CRITICAL = {
-    "leads": [
-        gxe.ExpectColumnValuesToBeBetween(
-            column="created_on",
-            min_value="1990-01-01",
-            mostly=0.9,
-            description="leads are of this age",
-            notes="Years such as 1900 come from empty cells that a spreadsheet took for dates.",
-        ),
-    ],
-    "opportunities": [
-        _never_negative("amount", "amounts", _CREDITS),
-        gxe.ExpectColumnValuesToNotBeNull(
-            column="amount",
-            mostly=0.1,
-            row_condition=Column("stage") == "won",
-            description="won deals have amounts",
-            notes=_WRONG_COLUMN,
-        ),
-    ],
-    "opportunity_lines": [_never_negative("amount", "amounts", _CREDITS)],
-    "order_lines": [_never_negative("amount", "amounts", _CREDITS)],
-    "payments": [_never_negative("amount", "amounts", "Refunds are payments back, but never one in ten.")],
-    "ad_stats": [
-        _never_negative("spend", "spends", "Platforms correct invalid clicks now and then, not every day."),
-        gxe.ExpectColumnPairValuesAToBeGreaterThanB(
-            column_A="impressions",
-            column_B="clicks",
-            or_equal=True,
-            mostly=0.9,
-            ignore_row_if="either_value_is_missing",
-            description="nobody clicks what was not shown",
-            notes="Impressions and clicks are mapped the wrong way round.",
-        ),
-    ],
-    "sell_through": [_never_negative("units_sold", "sales", "Returns exceed sales in single stores only.")],
-    "costs": [_never_negative("amount", "costs", _CREDITS)],
     "alignment_baselines": [
         gxe.ExpectColumnValuesToBeBetween(
             column="baseline",
@@ -66,7 +30,41 @@ CRITICAL = {
 }
 
 WARNING = {
+    "costs": [
+        _never_negative("amount", "costs", _CREDITS),
+    ],
+    "sell_through": [
+        _never_negative("units_sold", "sales", "Returns exceed sales in single stores only."),
+    ],
+    "ad_stats": [
+        _never_negative("spend", "spends", "Platforms correct invalid clicks now and then, not every day."),
+        gxe.ExpectColumnPairValuesAToBeGreaterThanB(
+            column_A="impressions",
+            column_B="clicks",
+            or_equal=True,
+            mostly=0.9,
+            ignore_row_if="either_value_is_missing",
+            description="nobody clicks what was not shown",
+            notes="Impressions and clicks are mapped the wrong way round.",
+        ),
+    ],
+    "payments": [
+        _never_negative("amount", "amounts", "Refunds are payments back, but never one in ten."),
+    ],
+    "order_lines": [
+        _never_negative("amount", "amounts", _CREDITS),
+    ],
+    "opportunity_lines": [
+        _never_negative("amount", "amounts", _CREDITS),
+    ],
     "leads": [
+        gxe.ExpectColumnValuesToBeBetween(
+            column="created_on",
+            min_value="1990-01-01",
+            mostly=0.9,
+            description="leads are of this age",
+            notes="Years such as 1900 come from empty cells that a spreadsheet took for dates.",
+        ),
         gxe.ExpectColumnPairValuesAToBeGreaterThanB(
             column_A="_fetched_at",
             column_B="created_at",
@@ -77,6 +75,14 @@ WARNING = {
         ),
     ],
     "opportunities": [
+        _never_negative("amount", "amounts", _CREDITS),
+        gxe.ExpectColumnValuesToNotBeNull(
+            column="amount",
+            mostly=0.1,
+            row_condition=Column("stage") == "won",
+            description="won deals have amounts",
+            notes=_WRONG_COLUMN,
+        ),
         gxe.ExpectColumnPairValuesAToBeGreaterThanB(
             column_A="closed_on",
             column_B="created_on",

@@ -10,6 +10,9 @@
             where person_key in (select person_key from marts_changes.fct_touchpoints)",
             "select opportunity_key
             from marts.fct_opportunities
+            where person_key in (select person_key from marts_changes.fct_touchpoints)",
+            "select opportunity_key
+            from marts.fct_opportunities
             where lead_key in (select lead_key from marts_changes.fct_leads)",
             "select order_key from marts_changes.fct_orders",
             "select order_key
@@ -49,12 +52,21 @@ leads as (
     select * from {{ ref('fct_leads') }}
 ),
 
+-- A file names no contacts: the person of its deal is that of the lead or person it states.
 contacts as (
-    select distinct
+    select
         opportunity_key as converted_key,
         person_key
     from {{ ref('int_opportunity_contacts') }}
     where person_key is not null and {{ in_scope('opportunity_key') }}
+
+    union
+
+    select
+        opportunity_key as converted_key,
+        person_key
+    from opportunities
+    where person_key is not null
 
     union all
 

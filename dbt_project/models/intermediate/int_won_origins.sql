@@ -7,6 +7,9 @@
             "select opportunity_key
             from intermediate.int_opportunity_contacts
             where person_key in (select person_key from marts_changes.int_touches)",
+            "select opportunity_key
+            from marts.fct_opportunities
+            where person_key in (select person_key from marts_changes.int_touches)",
         ],
         track=['quarter_start'],
         indexes=[{'columns': ['quarter_start']}],
@@ -21,11 +24,19 @@ won as (
 ),
 
 contacts as (
-    select distinct
+    select
         opportunity_key,
         person_key
     from {{ ref('int_opportunity_contacts') }}
     where person_key is not null and {{ in_scope('opportunity_key') }}
+
+    union
+
+    select
+        opportunity_key,
+        person_key
+    from won
+    where person_key is not null
 ),
 
 touches as (
