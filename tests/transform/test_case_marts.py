@@ -44,6 +44,7 @@ def test_deals_of_files_are_credited_to_the_touches_of_their_leads(marts: str) -
         where deals.source_system = 'plain_co' and deals.is_won
             and attribution.model = 'first' and attribution.conversion_type = 'won'
         group by attribution.channel
+        having sum(attribution.credit) > 0
         """,
     )
     assert credited == [{"channel": "Paid Search", "amount": Decimal(35_000)}]
