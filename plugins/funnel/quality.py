@@ -81,7 +81,8 @@ class Check:
         if "raised" in self.observed:
             lines.append(f"could not be evaluated, which counts as failed: {self.observed['raised']}")
         if self.unexpected_count is not None:
-            rows = f"{self.unexpected_count} of {self.observed.get('rows', '?')} rows"
+            of_all = f" of {self.observed['rows']}" if "rows" in self.observed else ""
+            rows = f"{self.unexpected_count}{of_all} rows"
             keys = f" · hashed keys {', '.join(self.sample_keys)}" if self.sample_keys else ""
             days = f" · days {', '.join(self.observed['days'])}" if self.observed.get("days") else ""
             lines.append(rows + keys + days)
