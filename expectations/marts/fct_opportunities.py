@@ -86,7 +86,7 @@ CRITICAL = {
             min_value=0,
             max_value=0,
             description="won landed = won shown",
-            notes="What the CRM calls won is won here, and nothing else is.",
+            notes="What the CRM calls won is won here, unless its close lies after as_of, and nothing else is.",
         ),
     ],
 }
@@ -140,7 +140,8 @@ BATCHES = {
                 when shown.opportunity_key is not null
                     then coalesce(landed.amount, 0) - coalesce(shown.amount_local, 0)
             end as amount_lost,
-            cast(landed.is_won as integer) - cast(shown.is_won as integer) as won_lost
+            cast(landed.is_won and not coalesce(shown.has_future_close, false) as integer)
+            - cast(shown.is_won as integer) as won_lost
         from (
             select
                 'salesforce' as source_system,
@@ -207,6 +208,7 @@ BELIEVABLE = [
         "list_amount": 1375,
         "discount_rate": 0.2,
         "has_sequence_anomaly": False,
+        "has_future_close": False,
         "source_system": "salesforce",
     }
 ]

@@ -121,11 +121,11 @@ def test_orders_of_a_file_alone_fill_the_funnel(write: Write) -> None:
     assert rows("select month::text, team, cost_type, amount_local from staging.stg_files__costs") == [
         ("2026-01-01", "sales", "tools", 9)
     ]
-    # Nobody was reached by a channel that cost anything, and no customer is known to be a new one: every model says so.
+    # Nobody was reached by a channel that cost anything. A deal without a type is a new customer's: it bears the cost.
     assert rows(
         "select channel, region, costs, cac, count(*) from marts.rpt_channel_return "
         "where costs <> 0 group by 1, 2, 3, 4"
-    ) == [("(unattributed)", "(all)", 9, None, 11)]
+    ) == [("(unattributed)", "Unknown", 9, 9, 11)]
 
 
 def test_rates_are_carried_and_converted_on_both_sides(
@@ -332,7 +332,7 @@ def test_an_incremental_build_equals_a_full_one(write: Write) -> None:
     write("salesforce__accounts", {"account_id": "A1", "modified_at": "2026-01-05T10:00:00Z", "country": "France"})
     write("salesforce__opportunities", deal | {"opportunity_id": "O1", "primary_contact_id": "C1", "amount": 100})
     stamp = {"updated_at": "2026-01-05T10:00:00Z"}
-    own_deal = stamp | {"created_at": "2026-01-05T18:00:00Z", "closed_at": "2026-01-06T10:00:00Z", "amount": 50}
+    own_deal = stamp | {"created_at": "2026-01-05T18:00:00Z", "closed_at": "2026-01-05T20:00:00Z", "amount": 50}
     own_deal |= {"pipeline": "p", "stage": "s1"}
     entered = [{"value": "s1", "timestamp": "2026-01-05T18:00:00Z"}]
     write(

@@ -46,7 +46,22 @@
             "select stored.opportunity_key
             from marts_changes.int_person_records as changes
             inner join intermediate.int_opportunities as stored on changes.person_key = stored.person_key
-            where stored.stated_lead_id is not null",
+            where stored.stated_lead_id is not null or stored.stated_person_key is not null",
+            "select md5(deals.connection_id || '|' || deals.connection_id || '|' || deals.opportunity_id)
+            from staging.stg_files__opportunities as deals
+            where (deals.connection_id, deals.person_id_key) in (
+                select leads.connection_id, leads.person_id_key
+                from staging.stg_files__leads as leads
+                where leads.load_id > {since_load_id}
+                union all
+                select touches.connection_id, touches.person_id_key
+                from staging.stg_files__touches as touches
+                where touches.load_id > {since_load_id}
+            )",
+            "select md5(events.connection_id || '|' || events.connection_id || '|' || events.opportunity_id)
+            from staging.stg_files__stage_events as events
+            where events.load_id > {since_load_id}",
+            "select opportunity_key from intermediate.int_opportunities where has_future_close",
             "select contacts.opportunity_key
             from intermediate.int_opportunity_contacts as contacts
             where contacts.person_key in (select person_key from marts_changes.int_person_records)",
@@ -57,10 +72,12 @@
             {'columns': ['rate_date']},
             {'columns': ['account_record']},
             {'columns': ['opportunity_id']},
+            {'columns': ['has_future_close']},
         ],
     )
 }}
 -- depends_on: {{ ref('stg_files__leads') }}
+-- depends_on: {{ ref('stg_files__touches') }}
 
 with
 
@@ -182,6 +199,30 @@ filed_ids as (
     where leads.load_id > {{ since_load_id() }}
     union
     select
+        deals.connection_id,
+        deals.opportunity_id
+    from {{ ref('stg_files__opportunities') }} as deals
+    where (deals.connection_id, deals.person_id_key) in (
+        select
+            leads.connection_id,
+            leads.person_id_key
+        from {{ ref('stg_files__leads') }} as leads
+        where leads.load_id > {{ since_load_id() }}
+        union all
+        select
+            touches.connection_id,
+            touches.person_id_key
+        from {{ ref('stg_files__touches') }} as touches
+        where touches.load_id > {{ since_load_id() }}
+    )
+    union
+    select
+        events.connection_id,
+        events.opportunity_id
+    from {{ ref('stg_files__stage_events') }} as events
+    where events.load_id > {{ since_load_id() }} and events.opportunity_id is not null
+    union
+    select
         connection_id,
         opportunity_id
     from {{ this }}
@@ -226,7 +267,8 @@ last_entries as (
             stage_changes.stage = salesforce_in_scope.stage
             and stage_changes.stage is distinct from stage_changes.previous_stage
         ) as entered_at,
-        min(stage_changes.created_at) as first_changed_at
+        min(stage_changes.created_at) as first_changed_at,
+        max(stage_changes.created_at) as last_changed_at
     from salesforce_in_scope
     inner join stage_changes
         on
@@ -256,14 +298,20 @@ salesforce_opportunities as (
         opportunities.created_at is null as is_created_inferred,
         coalesce(opportunities.created_at, last_entries.first_changed_at, opportunities.fetched_at) as created_at,
         opportunities.close_date,
+        coalesce(opportunities.is_closed, false) and opportunities.close_date is null as is_closed_inferred,
         -- CloseDate is a day that people type. The history knows the moment, and counts where it agrees with that day.
         case
             when not coalesce(opportunities.is_closed, false) then null
-            when opportunities.close_date is null then last_entries.entered_at
+            when opportunities.close_date is null
+                then coalesce(
+                    last_entries.entered_at, last_entries.last_changed_at, opportunities.modified_at, opportunities.fetched_at
+                )
             when {{ reporting_date('last_entries.entered_at') }} = opportunities.close_date then last_entries.entered_at
             else {{ start_of_day('opportunities.close_date') }}
         end as closed_at,
         null::text as stated_lead_id,
+        null::text as stated_person_key,
+        null::text as stated_campaign_id,
         null::text as stated_region,
         null::text as product_id
     from salesforce_in_scope as opportunities
@@ -306,8 +354,22 @@ hubspot_opportunities as (
         deals.created_at is null as is_created_inferred,
         coalesce(deals.created_at, deals.fetched_at) as created_at,
         {{ reporting_date('deals.closed_at') }} as close_date,
-        case when coalesce(deals.is_closed, deals.is_won, stages.is_closed, false) then deals.closed_at end as closed_at,
+        coalesce(deals.is_closed, deals.is_won, stages.is_closed, false) and deals.closed_at is null as is_closed_inferred,
+        case
+            when coalesce(deals.is_closed, deals.is_won, stages.is_closed, false)
+                then coalesce(
+                    deals.closed_at,
+                    (
+                        select max((entries.entry ->> 'timestamp')::timestamptz)
+                        from jsonb_array_elements(deals.stage_history) as entries (entry)
+                    ),
+                    deals.updated_at,
+                    deals.fetched_at
+                )
+        end as closed_at,
         null::text as stated_lead_id,
+        null::text as stated_person_key,
+        null::text as stated_campaign_id,
         null::text as stated_region,
         null::text as product_id
     from hubspot_in_scope as deals
@@ -351,21 +413,39 @@ file_opportunities as (
         coalesce(deals.created_at, {{ start_of_day('deals.created_on') }}) is null as is_created_inferred,
         coalesce(
             deals.created_at,
-            {{ start_of_day('deals.created_on') }},
+            case when deals.created_on = {{ reporting_date('deals.closed_at') }} then deals.closed_at end,
+            {{ end_of_day('deals.created_on') }},
             deals.closed_at,
             {{ start_of_day('deals.closed_on') }},
-            deals.first_seen_at
+            changes.first_entered_at,
+            {{ as_of_load('deals.first_seen_at') }}
         ) as created_at,
         coalesce({{ reporting_date('deals.closed_at') }}, deals.closed_on, deals.expected_close_date) as close_date,
+        deals.stage in ('won', 'lost') and coalesce(deals.closed_at::date, deals.closed_on) is null as is_closed_inferred,
         case
-            when deals.stage in ('won', 'lost') then coalesce(deals.closed_at, {{ start_of_day('deals.closed_on') }})
+            when deals.stage in ('won', 'lost')
+                then coalesce(
+                    deals.closed_at,
+                    {{ end_of_day('deals.closed_on') }},
+                    changes.last_entered_at,
+                    {{ as_of_load('deals.first_seen_at') }}
+                )
         end as closed_at,
         deals.lead_id as stated_lead_id,
+        deals.person_id_key as stated_person_key,
+        deals.campaign_id as stated_campaign_id,
         coalesce(deals.region, reps.region) as stated_region,
         deals.product_id
     from filed_in_scope as deals
     left join {{ ref('stg_files__reps') }} as reps
         on deals.connection_id = reps.connection_id and deals.rep_id = reps.rep_id
+    left join lateral (
+        select
+            min(coalesce(events.entered_at, {{ start_of_day('events.entered_on') }})) as first_entered_at,
+            max(coalesce(events.entered_at, {{ end_of_day('events.entered_on') }})) as last_entered_at
+        from {{ ref('stg_files__stage_events') }} as events
+        where events.connection_id = deals.connection_id and events.opportunity_id = deals.opportunity_id
+    ) as changes on true
 ),
 
 unioned as (
@@ -376,24 +456,58 @@ unioned as (
     select * from file_opportunities
 ),
 
+-- A close after as_of has not happened yet: the deal is open, and its close date is what is expected.
+known as (
+    select
+        *,
+        coalesce(is_closed and closed_at > {{ as_of() }}, false) as has_future_close
+    from unioned
+),
+
 keyed as (
     select
-        {{ surrogate_key(['unioned.source_system', 'unioned.connection_id', 'unioned.opportunity_id']) }} as opportunity_key,
-        unioned.*,
+        {{ surrogate_key(['known.source_system', 'known.connection_id', 'known.opportunity_id']) }} as opportunity_key,
+        known.connection_id,
+        known.opportunity_id,
+        known.source_system,
+        known.account_record,
+        known.owner_id,
+        known.lead_source,
+        known.stage,
+        known.currency_code,
+        known.amount_local,
+        known.list_amount_local,
+        known.discount_amount_local,
+        known.cost_amount_local,
+        known.probability,
+        known.is_closed and not known.has_future_close as is_closed,
+        known.is_won and not known.has_future_close as is_won,
+        known.is_created_inferred,
+        known.is_closed_inferred and not known.has_future_close as is_closed_inferred,
+        known.has_future_close,
+        known.created_at,
+        case when not known.has_future_close then known.closed_at end as closed_at,
+        known.close_date,
+        known.stated_lead_id,
+        known.stated_person_key,
+        known.stated_campaign_id,
+        known.stated_region,
+        known.product_id,
+        nullif(trim(known.type_value), '') is null as is_type_inferred,
         case
+            when nullif(trim(known.type_value), '') is null then 'new_business'
             when opportunity_types.opportunity_type is not null then opportunity_types.opportunity_type
-            when
-                unioned.source_system not in ('hubspot', 'salesforce')
-                and lower(unioned.type_value) in ('new_business', 'expansion', 'renewal')
-                then lower(unioned.type_value)
+            when known.type_value ~* '{{ var("renewal_words") }}' then 'renewal'
             else 'unknown'
         end as opportunity_type,
-        {{ reporting_date('coalesce(unioned.closed_at, unioned.created_at)') }} as rate_date
-    from unioned
+        {{ reporting_date('case when known.has_future_close then known.created_at else coalesce(known.closed_at, known.created_at) end') }}
+            as rate_date
+    from known
     left join {{ ref('opportunity_types') }} as opportunity_types
         on
-            unioned.source_system = opportunity_types.source_system
-            and lower(unioned.type_value) = opportunity_types.type_value
+            case when known.source_system in ('hubspot', 'salesforce') then known.source_system else 'files' end
+            = opportunity_types.source_system
+            and lower(trim(known.type_value)) = opportunity_types.type_value
 ),
 
 -- The primary contact's person, else that of another contact, if it was known before the opportunity.
@@ -425,10 +539,25 @@ stated_leads as (
             and records.record_type = 'lead'
 ),
 
+-- Or the person: the oldest record of that source under this id speaks.
+stated_persons as (
+    select distinct on (keyed.opportunity_key)
+        keyed.opportunity_key,
+        records.person_key
+    from keyed
+    inner join {{ ref('int_person_records') }} as records
+        on
+            keyed.source_system = records.source_system
+            and keyed.connection_id = records.connection_id
+            and records.identifiers @> array['files:person:' || keyed.stated_person_key]
+    where keyed.stated_person_key is not null
+    order by keyed.opportunity_key, records.created_at, records.record_type, records.record_id
+),
+
 final as (
     select
         keyed.opportunity_key,
-        coalesce(stated_leads.person_key, candidates.person_key) as person_key,
+        coalesce(stated_leads.person_key, stated_persons.person_key, candidates.person_key) as person_key,
         keyed.connection_id,
         keyed.opportunity_id,
         keyed.account_record,
@@ -447,16 +576,22 @@ final as (
         keyed.is_won,
         keyed.is_closed and not keyed.is_won as is_lost,
         keyed.is_created_inferred,
+        keyed.is_closed_inferred,
+        keyed.is_type_inferred,
+        keyed.has_future_close,
         keyed.created_at,
         keyed.closed_at,
         keyed.close_date,
         keyed.rate_date,
         keyed.stated_lead_id,
+        keyed.stated_person_key,
+        keyed.stated_campaign_id,
         keyed.stated_region,
         keyed.product_id
     from keyed
     left join candidates on keyed.opportunity_key = candidates.opportunity_key
     left join stated_leads on keyed.opportunity_key = stated_leads.opportunity_key
+    left join stated_persons on keyed.opportunity_key = stated_persons.opportunity_key
 )
 
 select * from final

@@ -20,6 +20,14 @@
                 and records.source_system = events.connection_id
                 and records.record_type = 'lead'
             where events.load_id > {since_load_id}",
+            "select records.person_key
+            from staging.stg_files__leads as leads
+            inner join intermediate.int_person_records as records
+                on records.record_id = leads.lead_id
+                and records.connection_id = leads.connection_id
+                and records.source_system = leads.connection_id
+                and records.record_type = 'lead'
+            where leads.load_id > {since_load_id}",
         ],
         track=['person_key'],
         indexes=[{'columns': ['person_key', 'occurred_at']}],
@@ -206,10 +214,10 @@ file_stages as (
     cross join
         lateral (
             values
-            ('mql', coalesce(leads.mql_at, {{ start_of_day('leads.mql_on') }})),
-            ('sal', coalesce(leads.sal_at, {{ start_of_day('leads.sal_on') }})),
-            ('sql', coalesce(leads.sql_at, {{ start_of_day('leads.sql_on') }})),
-            ('disqualified', coalesce(leads.disqualified_at, {{ start_of_day('leads.disqualified_on') }}))
+            ('mql', coalesce(leads.mql_at, {{ end_of_day('leads.mql_on') }})),
+            ('sal', coalesce(leads.sal_at, {{ end_of_day('leads.sal_on') }})),
+            ('sql', coalesce(leads.sql_at, {{ end_of_day('leads.sql_on') }})),
+            ('disqualified', coalesce(leads.disqualified_at, {{ end_of_day('leads.disqualified_on') }}))
         ) as steps (stage, reached_at)
     where records.record_type = 'lead' and steps.reached_at is not null
 
@@ -226,7 +234,7 @@ file_stages as (
         events.stage,
         events.reason,
         false as is_created_inferred,
-        coalesce(events.entered_at, {{ start_of_day('events.entered_on') }}) as occurred_at
+        coalesce(events.entered_at, {{ end_of_day('events.entered_on') }}) as occurred_at
     from records
     inner join {{ ref('stg_files__stage_events') }} as events
         on
@@ -234,6 +242,45 @@ file_stages as (
             and records.connection_id = events.connection_id
             and records.record_id = events.lead_id
     where records.record_type = 'lead' and events.stage in ('mql', 'sal', 'sql', 'disqualified', 'recycled')
+),
+
+-- An ending that a file states by its status alone was known when the file was first loaded.
+stated_endings as (
+    select
+        records.source_system || ':' || records.connection_id || ':status:' || records.record_id as event_id,
+        records.person_key,
+        null::text as touch_id,
+        records.source_system,
+        records.connection_id,
+        records.record_id,
+        'stage' as event_kind,
+        leads.status as stage,
+        case when leads.status = 'disqualified' then leads.disqualify_reason end as reason,
+        true as is_created_inferred,
+        {{ as_of_load('leads.first_seen_at') }} as occurred_at
+    from records
+    inner join {{ ref('stg_files__leads') }} as leads
+        on
+            records.source_system = leads.connection_id
+            and records.connection_id = leads.connection_id
+            and records.record_id = leads.lead_id
+    where
+        records.record_type = 'lead'
+        and leads.status in ('won', 'lost', 'disqualified', 'recycled')
+        and not exists (
+            select 1 from file_stages
+            where
+                file_stages.connection_id = records.connection_id
+                and file_stages.record_id = records.record_id
+                and file_stages.stage = leads.status
+        )
+        and not exists (
+            select 1 from opportunities
+            where
+                opportunities.connection_id = records.connection_id
+                and opportunities.source_system = records.source_system
+                and opportunities.stated_lead_id = records.record_id
+        )
 ),
 
 closings as (
@@ -264,6 +311,8 @@ unioned as (
     union all
     select distinct on (event_id) * from file_stages
     union all
+    select * from stated_endings
+    union all
     select * from closings
 ),
 
@@ -271,7 +320,11 @@ classified as (
     select
         *,
         coalesce(stage in ('won', 'lost', 'disqualified', 'recycled'), false) as is_closer,
-        case event_kind when 'touch' then 1 when 'record_creation' then 2 else 3 end as kind_order
+        case event_kind when 'touch' then 1 when 'record_creation' then 2 else 3 end as kind_order,
+        -- What is dated before the person's first response belongs to the cycle that this response opens.
+        greatest(
+            occurred_at, min(occurred_at) filter (where event_kind <> 'stage') over (partition by person_key)
+        ) as ordered_at
     from unioned
 ),
 
@@ -280,10 +333,10 @@ ordered as (
     select
         *,
         row_number() over (
-            partition by person_key order by occurred_at, is_closer, kind_order, source_system, event_id
+            partition by person_key order by ordered_at, is_closer, kind_order, occurred_at, source_system, event_id
         ) as event_no,
         lag(is_closer, 1, true) over (
-            partition by person_key order by occurred_at, is_closer, kind_order, source_system, event_id
+            partition by person_key order by ordered_at, is_closer, kind_order, occurred_at, source_system, event_id
         ) as was_closed
     from classified
 ),

@@ -121,9 +121,10 @@ select
     coalesce(
         least(
             mql_at, {{ start_of_day('mql_on') }}, sal_at, {{ start_of_day('sal_on') }},
-            sql_at, {{ start_of_day('sql_on') }}, disqualified_at, {{ start_of_day('disqualified_on') }}
+            sql_at, {{ start_of_day('sql_on') }}, disqualified_at, {{ start_of_day('disqualified_on') }},
+            first_response_at, {{ start_of_day('first_response_on') }}
         ),
-        first_seen_at
+        {{ as_of_load('first_seen_at') }}
     ) as fallback_created_at
 from {{ ref('stg_files__leads') }}
 

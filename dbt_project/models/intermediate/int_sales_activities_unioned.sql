@@ -33,3 +33,15 @@ select
     activity_type,
     occurred_at
 from {{ ref('int_engagement_contacts') }}
+
+union all
+
+select
+    connection_id,
+    'first_response' as activity_id,
+    lead_id as record_id,
+    connection_id as source_system,
+    'first_response' as activity_type,
+    coalesce(first_response_at, {{ end_of_day('first_response_on') }}) as occurred_at
+from {{ ref('stg_files__leads') }}
+where coalesce(first_response_at, {{ end_of_day('first_response_on') }}) is not null

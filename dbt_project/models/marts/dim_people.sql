@@ -4,6 +4,13 @@
         scope_column='person_key',
         scope_from=['int_person_records'],
         scope_sql=[
+            "select records.person_key
+            from staging.stg_files__leads as leads
+            inner join intermediate.int_person_records as records
+                on records.record_id = leads.lead_id
+                and records.connection_id = leads.connection_id
+                and records.source_system = leads.connection_id
+            where leads.load_id > {since_load_id}",
             "select person_key
             from intermediate.int_person_records
             where account_record in (select account_record from marts_changes.int_account_records)",
@@ -57,16 +64,32 @@ people as (
     group by person_key
 ),
 
+-- A region that a file states for its lead is the customer's; the oldest record decides.
+stated_regions as (
+    select distinct on (records.person_key)
+        records.person_key,
+        leads.region
+    from records
+    inner join {{ ref('stg_files__leads') }} as leads
+        on
+            records.source_system = leads.connection_id
+            and records.connection_id = leads.connection_id
+            and records.record_id = leads.lead_id
+    where records.record_type = 'lead' and leads.region is not null
+    order by records.person_key, records.created_at, records.record_id
+),
+
 final as (
     select
         people.person_key,
         accounts.account_key,
         people.email_domain,
-        coalesce(dim_accounts.region, 'Unknown') as region,
+        coalesce(stated_regions.region, dim_accounts.region, 'Unknown') as region,
         people.n_records_merged::integer as n_records_merged,
         people.first_seen_at
     from people
     left join accounts on people.person_key = accounts.person_key
+    left join stated_regions on people.person_key = stated_regions.person_key
     left join {{ ref('dim_accounts') }} as dim_accounts on accounts.account_key = dim_accounts.account_key
 )
 

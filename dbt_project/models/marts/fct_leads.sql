@@ -24,6 +24,13 @@
                 on records.record_id = engagements.contact_id
                 and records.connection_id = engagements.connection_id
                 and records.source_system = 'hubspot'",
+            "select records.person_key
+            from staging.stg_files__leads as leads
+            inner join intermediate.int_person_records as records
+                on records.record_id = leads.lead_id
+                and records.connection_id = leads.connection_id
+                and records.source_system = leads.connection_id
+            where leads.load_id > {since_load_id}",
             "select person_key from marts.fct_leads where is_sla_pending",
         ],
         track=['person_key', 'created_date', 'mql_date', 'sal_date', 'sql_date'],
@@ -77,6 +84,9 @@ stages as (
         min(occurred_at) filter (where stage = 'sql') as sql_at,
         min(occurred_at) filter (where stage = 'disqualified') as disqualified_at,
         min(occurred_at) filter (where stage = 'recycled') as recycled_at,
+        min(occurred_at) filter (where stage = 'won' and ends_cycle) as won_at,
+        min(occurred_at) filter (where stage = 'lost' and ends_cycle) as lost_at,
+        coalesce(bool_or(is_created_inferred) filter (where ends_cycle), false) as is_ending_inferred,
         min(occurred_at) filter (where ends_cycle) as ended_at,
         min(stage) filter (where ends_cycle) as ended_by
     from events
@@ -136,13 +146,21 @@ crm_leads as (
     select distinct on (cycles.lead_key)
         cycles.lead_key,
         records.record_id,
-        records.lead_source
+        records.lead_source,
+        filed.status,
+        -- What stands behind the path may hold addresses of persons.
+        split_part(split_part(filed.landing_page, '?', 1), '#', 1) as landing_page
     from cycles
     inner join records
         on
             cycles.person_key = records.person_key
             and records.record_type = 'lead'
             and (cycles.next_created_at > records.created_at or cycles.next_created_at is null)
+    left join {{ ref('stg_files__leads') }} as filed
+        on
+            records.source_system = filed.connection_id
+            and records.connection_id = filed.connection_id
+            and records.record_id = filed.lead_id
     order by
         cycles.lead_key,
         records.created_at >= cycles.created_at desc,
@@ -186,6 +204,8 @@ described as (
         cycles.*,
         coalesce(crm_leads.record_id, cycles.record_id) as lead_id,
         coalesce(crm_leads.lead_source, sources.lead_source) as lead_source,
+        crm_leads.status,
+        crm_leads.landing_page,
         touches.channel as touch_channel,
         coalesce(touches.campaign_key, '(no campaign)') as campaign_key,
         owners.rep_key
@@ -223,11 +243,13 @@ staged as (
         stages.sal_at,
         stages.sql_at,
         deals.opportunity_at,
-        deals.won_at,
-        deals.lost_at,
+        coalesce(deals.won_at, case when stages.is_ending_inferred then stages.won_at end) as won_at,
+        coalesce(deals.lost_at, case when stages.is_ending_inferred then stages.lost_at end) as lost_at,
+        coalesce(stages.is_ending_inferred, false) as is_ending_inferred,
         stages.disqualified_at,
         stages.recycled_at,
-        stages.ended_at,
+        -- A deal may be closed before its lead came; the cycle then ends as it begins.
+        case when stages.ended_at is not null then greatest(stages.ended_at, described.created_at) end as ended_at,
         least(stages.sal_at, responses.responded_at) as first_response_at,
         coalesce(least(stages.sal_at, responses.responded_at), stages.ended_at, {{ as_of() }}) as stopped_at,
         coalesce(stages.ended_by, 'open') as outcome
@@ -298,6 +320,8 @@ final as (
         channels.owner_team,
         people.region,
         staged.outcome,
+        staged.status,
+        staged.landing_page,
         staged.source_system,
         staged.cycle_no,
         case
@@ -305,6 +329,7 @@ final as (
         end as response_business_minutes,
         ({{ reporting_date('staged.won_at') }} - {{ reporting_date('staged.created_at') }})::integer as days_to_won,
         staged.is_created_inferred,
+        staged.is_ending_inferred,
         case
             when agreed.seconds_waited > agreed.seconds_promised then true
             when agreed.seconds_promised is not null and (staged.first_response_at is not null or staged.ended_at is not null)
@@ -317,11 +342,18 @@ final as (
             false
         ) as is_sla_pending,
         coalesce(
-            staged.mql_at < staged.created_at
-            or staged.sal_at < staged.mql_at
-            or staged.sql_at < greatest(staged.mql_at, staged.sal_at)
-            or staged.opportunity_at < greatest(staged.mql_at, staged.sal_at, staged.sql_at)
-            or {{ reporting_date('least(staged.won_at, staged.lost_at)') }} < {{ reporting_date('staged.opportunity_at') }},
+            {{
+                comes_before(
+                    'least(staged.mql_at, staged.sal_at, staged.sql_at, staged.disqualified_at, staged.recycled_at)',
+                    'staged.created_at'
+                )
+            }}
+            or {{ comes_before('staged.sal_at', 'staged.mql_at') }}
+            or {{ comes_before('staged.sql_at', 'greatest(staged.mql_at, staged.sal_at)') }}
+            or {{ comes_before('staged.opportunity_at', 'greatest(staged.mql_at, staged.sal_at, staged.sql_at)') }}
+            or {{ reporting_date('staged.opportunity_at') }} < {{ reporting_date('staged.created_at') }}
+            or {{ reporting_date('least(staged.won_at, staged.lost_at)') }}
+            < {{ reporting_date('coalesce(staged.opportunity_at, staged.created_at)') }},
             false
         ) as has_sequence_anomaly,
         staged.created_at,

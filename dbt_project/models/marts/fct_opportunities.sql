@@ -13,6 +13,17 @@
             )",
             "select opportunity_key
             from intermediate.int_opportunities
+            where lower(stated_campaign_id) in (
+                select unnest(array[lower(campaign_id), lower(campaign_name)])
+                from marts.dim_campaigns
+                where campaign_key in (select campaign_key from marts_changes.dim_campaigns)
+            )",
+            "select opportunity_key
+            from marts.fct_opportunities
+            where stated_campaign_id is not null
+                and campaign_key in (select campaign_key from marts_changes.dim_campaigns)",
+            "select opportunity_key
+            from intermediate.int_opportunities
             where rate_date in (select date_day from marts_changes.int_currency_rates_daily)",
             "select opportunity_key
             from intermediate.int_opportunities
@@ -91,18 +102,38 @@ source_channels as (
     ) as matched
 ),
 
+-- A campaign that a file states by id or name, its own source's first.
+stated_campaigns as (
+    select distinct on (opportunities.opportunity_key)
+        opportunities.opportunity_key,
+        campaigns.campaign_key,
+        campaigns.channel
+    from opportunities
+    inner join {{ ref('dim_campaigns') }} as campaigns
+        on lower(opportunities.stated_campaign_id) in (lower(campaigns.campaign_id), lower(campaigns.campaign_name))
+    where opportunities.stated_campaign_id is not null
+    order by
+        opportunities.opportunity_key,
+        lower(opportunities.stated_campaign_id) = lower(campaigns.campaign_id) desc,
+        campaigns.campaign_key
+),
+
 described as (
     select
         opportunities.*,
         opportunity_leads.lead_key,
+        leads.created_at as lead_created_at,
         coalesce(accounts.account_key, leads.account_key) as account_key,
         coalesce(opportunities.stated_region, accounts.region, leads.region, 'Unknown') as region,
         reps.rep_key,
         case
             when opportunity_leads.lead_key is not null then leads.channel
-            else coalesce(source_channels.channel, 'Unknown')
+            else coalesce(stated_campaigns.channel, source_channels.channel, 'Unknown')
         end as channel,
-        coalesce(leads.campaign_key, '(no campaign)') as campaign_key,
+        case
+            when opportunity_leads.lead_key is not null then coalesce(leads.campaign_key, '(no campaign)')
+            else coalesce(stated_campaigns.campaign_key, '(no campaign)')
+        end as campaign_key,
         rates.rate,
         opportunities.amount_local * rates.rate as amount,
         opportunities.list_amount_local * rates.rate as list_amount,
@@ -112,6 +143,7 @@ described as (
     left join leads on opportunity_leads.lead_key = leads.lead_key
     left join accounts on opportunities.account_record = accounts.account_record
     left join source_channels on opportunities.lead_source = source_channels.lead_source
+    left join stated_campaigns on opportunities.opportunity_key = stated_campaigns.opportunity_key
     left join {{ ref('int_sales_rep_records') }} as reps
         on
             opportunities.source_system = reps.source_system
@@ -153,6 +185,7 @@ final as (
         valued.opportunity_type,
         channels.owner_team as source_type,
         valued.lead_source,
+        valued.stated_campaign_id,
         valued.channel,
         valued.stage,
         valued.currency_code,
@@ -182,8 +215,15 @@ final as (
         valued.is_won,
         valued.is_lost,
         valued.is_created_inferred,
-        coalesce({{ reporting_date('valued.closed_at') }} < {{ reporting_date('valued.created_at') }}, false)
-            as has_sequence_anomaly,
+        valued.is_closed_inferred,
+        valued.is_type_inferred,
+        valued.has_future_close,
+        coalesce(
+            {{ reporting_date('valued.closed_at') }} < {{ reporting_date('valued.created_at') }}
+            or {{ reporting_date('valued.created_at') }} < {{ reporting_date('valued.lead_created_at') }}
+            or {{ reporting_date('valued.closed_at') }} < {{ reporting_date('valued.lead_created_at') }},
+            false
+        ) as has_sequence_anomaly,
         valued.created_at,
         valued.closed_at,
         valued.close_date as expected_close_date,

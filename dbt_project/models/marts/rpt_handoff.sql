@@ -80,7 +80,8 @@ moments as (
 
     select
         bounced.lead_key,
-        steps.changed_at
+        -- What is dated before the lead came counts from its coming.
+        greatest(steps.changed_at, bounced.created_at) as changed_at
     from bounced
     cross join
         lateral (values (bounced.handed_over_at), (bounced.accepted_at), (bounced.opportunity_at)) as steps (changed_at)
@@ -184,8 +185,9 @@ final as (
         case
             when
                 owned.is_with_sales
-                and owned.mql_at >= owned.held_from
-                and (owned.mql_at < owned.held_to or owned.held_to is null)
+                and owned.mql_at is not null
+                and greatest(owned.mql_at, owned.created_at) >= owned.held_from
+                and (greatest(owned.mql_at, owned.created_at) < owned.held_to or owned.held_to is null)
                 then owned.is_sla_breached
         end as is_sla_breached,
         owned.held_from,
