@@ -81,7 +81,7 @@ def test_good_rows_load_and_bad_ones_stand_in_quarantine_with_file_line_column_a
     assert counts(take()["opportunities"]) == (3, 2, 1)
     assert deals(warehouse) == {"1": 10, "3": 5}
     assert ask(warehouse, "select file, line_no, column_name, reason from ops.quarantine") == [
-        ("deals.csv", 3, "amount", "is no number")
+        ("deals.csv", 3, "amount", "is not a number")
     ]
     [(payload,)] = ask(warehouse, "select payload from raw.quarantine")
     assert payload["row"]["amount"] == "ten"

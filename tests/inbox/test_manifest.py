@@ -25,7 +25,7 @@ def test_a_good_manifest_is_read() -> None:
     [
         ("acme_crm", "Acme CRM", "source is 'Acme CRM'; write a name of lower-case letters"),
         ("acme_crm", "hubspot", "source 'hubspot' is a vendor's name"),
-        ("BRL", "Reais", "currency is 'Reais', which is no ISO 4217 code"),
+        ("BRL", "Reais", "currency is 'Reais', which is not an ISO 4217 code"),
         ("currency: BRL", "", "in which currency are the amounts?"),
         ("entity: opportunities", "entity: deals", "there is no entity 'deals'; there are leads, opportunities"),
         ("amount: a", "amuont: a", "opportunities has no column 'amuont'; perhaps amount"),
@@ -42,7 +42,7 @@ def test_a_good_manifest_is_read() -> None:
         ("path: a.csv", "path: a.csv\n    encoding: utf-9", "there is no encoding 'utf-9'"),
         ("path: a.csv", "path: [a.csv", "m.yml, line"),
         ("path: a.csv", "path: a.csv\n    path: b.csv", "'path' stands twice in one mapping"),
-        ("source: acme_crm", "source: acme_crm\ntimezone: Brazil", "which is no IANA time zone"),
+        ("source: acme_crm", "source: acme_crm\ntimezone: Brazil", "which is not an IANA time zone"),
     ],
 )
 def test_a_mistake_is_told(old: str, new: str, told: str) -> None:

@@ -38,7 +38,7 @@ def test_it_tells_counts_settings_days_and_bad_rows(inbox: Path) -> None:
     assert "days 2026-01-25 to 2026-01-25" in text
     assert "created_at %d/%m/%Y" in text
     assert "not taken: phone" in text
-    assert "line 3, amount: is no number" in text
+    assert "line 3, amount: is not a number" in text
     assert "ten" in text, "whoever has the file may see what it says"
     assert "reps: no file matches reps.csv (nothing to load)" in text
     assert told[-1] == "everything would load"

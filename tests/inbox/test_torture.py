@@ -148,7 +148,7 @@ def test_percentages_are_shares_by_the_column() -> None:
 def test_any_line_end_ends_a_line(ending: str) -> None:
     read = read_file((HEADER + rows_of(3) + "4,W,x,2026-01-02\n").replace("\n", ending), bad_rows=0.5)
     assert read.counts == (4, 3, 1)
-    assert read.bad == ["line 5, amount: is no number"]
+    assert read.bad == ["line 5, amount: is not a number"]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252", "utf-8"])
@@ -185,7 +185,7 @@ def test_lines_above_the_header_are_no_rows() -> None:
 def test_a_line_break_in_quotes_is_part_of_its_cell() -> None:
     read = read_file(HEADER + '"a\nb",W,10,2026-01-02\n2,W,x,2026-01-02\n', bad_rows=0.5)
     assert read.column("opportunity_id") == ["a\nb"]
-    assert read.bad == ["line 4, amount: is no number"]
+    assert read.bad == ["line 4, amount: is not a number"]
 
 
 def test_a_quote_that_is_never_closed_costs_its_own_line_only() -> None:
@@ -259,7 +259,7 @@ def test_a_formulas_error_is_a_bad_row(error: str) -> None:
 def test_a_stage_that_is_not_ours_is_a_bad_row() -> None:
     read = read_file(HEADER + "1,Closed Won,10,2026-01-02\n2,W,1,2026-01-02\n", bad_rows=0.5)
     assert read.bad == [
-        "line 2, stage: is no stage of ours (opportunity, won, lost); name it in the manifest's map",
+        "line 2, stage: is not one of our stages (opportunity, won, lost); name it in the manifest's map",
     ]
 
 
@@ -270,7 +270,7 @@ def test_ten_percent_of_bad_rows_refuse_the_file_with_the_first_ten_reasons() ->
     assert refused.refusal == (
         "100 of 1000 rows are bad, more than the share of 0.05 that the manifest allows (bad_rows)"
     )
-    assert refused.bad == [f"line {number}, amount: is no number" for number in range(902, 912)]
+    assert refused.bad == [f"line {number}, amount: is not a number" for number in range(902, 912)]
     assert (refused.outcome.rows_loaded, refused.outcome.status) == (0, "refused")
     accepted = read_file(content, bad_rows=0.1)
     assert accepted.counts == (1000, 900, 100)
@@ -361,7 +361,7 @@ def test_json_lines_are_read_and_broken_ones_are_bad_rows() -> None:
     ]
     read = read_file("\n".join(lines), name="deals.jsonl", bad_rows=0.5)
     assert read.counts == (4, 2, 2)
-    assert read.bad == ["line 2: is no JSON", "line 4: is no JSON object"]
+    assert read.bad == ["line 2: is not JSON", "line 4: is not a JSON object"]
     assert read.column("amount") == ["1.5", None]
 
 

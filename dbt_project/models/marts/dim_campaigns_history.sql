@@ -119,7 +119,7 @@ channelled as (
             placed.stated_channel,
             exact_rules.channel,
             platform_rules.channel,
-            -- Nobody reports spend of it: it may be an e-mail as well as an advertisement.
+            -- No platform reports spend for it, so it may be an e-mail as well as an advertisement.
             case when placed.is_only_stated then 'Unknown' else 'Paid Other' end
         ) as channel
     from placed

@@ -54,7 +54,7 @@ final as (
         coalesce(ordered.region, 'Unknown') as region,
         ordered.known_currency_code as currency_code,
         ordered.connection_id as source_system,
-        -- Without an order there is no day, and without a day no rate but that of the reporting currency.
+        -- A payment without an order has no day, so only the reporting currency can be converted (at 1).
         trim_scale(
             ordered.amount_local
             * case when ordered.known_currency_code = {{ reporting_currency() }} then 1 else rates.rate end

@@ -30,7 +30,7 @@ def reader_of(each: Field, reading: Reading, zone: ZoneInfo, *, is_money: bool, 
         plain = values.number(text, decimal, thousands)
         whole, _, fraction = plain.partition(".")
         if fraction.strip("0"):
-            raise values.BadCell("is no whole number")
+            raise values.BadCell("is not a whole number")
         if len(whole.lstrip("-")) > 18:
             raise values.BadCell("is outside the range of whole numbers")
         return whole
@@ -40,14 +40,12 @@ def reader_of(each: Field, reading: Reading, zone: ZoneInfo, *, is_money: bool, 
             for one in formats:
                 try:
                     return read(text, one)
-                except values.BadCell as error:
-                    failed = error
+                except values.OtherForm:
+                    continue
             if not formats:
                 return read(text, None)
-            if "is no date of the form" not in str(failed):
-                raise failed
             origin = "stated in the manifest" if stated else "found in the file; state date_format if it is another"
-            raise values.BadCell(f"is no date of the form {' or '.join(formats)} ({origin})")
+            raise values.BadCell(f"is not a date of the form {' or '.join(formats)} ({origin})")
 
         return by_any
 

@@ -153,11 +153,11 @@ def parse(text: bytes, path: str, reserved: frozenset[str] = frozenset()) -> Man
         ZoneInfo(written.timezone)
     except (KeyError, ValueError, OSError):
         raise ManifestError(
-            f"{path}: timezone is {written.timezone!r}, which is no IANA time zone such as America/Sao_Paulo."
+            f"{path}: timezone is {written.timezone!r}, which is not an IANA time zone such as America/Sao_Paulo."
         ) from None
     currency = written.currency.upper() if written.currency else None
     if currency and not re.fullmatch("[A-Z]{3}", currency):
-        raise ManifestError(f"{path}: currency is {written.currency!r}, which is no ISO 4217 code such as BRL.")
+        raise ManifestError(f"{path}: currency is {written.currency!r}, which is not an ISO 4217 code such as BRL.")
     if not written.streams:
         raise ManifestError(f"{path}: streams is empty; list at least one with an entity and a path.")
     streams = tuple(

@@ -98,7 +98,9 @@ def mapping_of(spec: StreamSpec, names: tuple[str, ...]) -> dict[str, str]:
                 "manifest's columns which column is which"
             )
         if lacks_currency(spec.entity, known, spec.currency):
-            raise Refused("nobody says in which currency the amounts are; state currency: USD in the manifest")
+            raise Refused(
+                "the currency of the amounts is not stated; write currency: USD in the manifest, or map currency_code"
+            )
     else:
         cleaned = {name: headers.clean_headers([header])[0] for name, header in spec.columns.items()}
         wanted = {*cleaned.values(), *used_of(spec, {})}

@@ -170,7 +170,7 @@ def _fields(line: bytes) -> tuple[dict[str, Any] | None, str | None]:
     try:
         found = _exact(text) if _LONG.search(text) else orjson.loads(text)
         if not isinstance(found, dict):
-            return None, "is no JSON object"
+            return None, "is not a JSON object"
         flat: dict[str, Any] = {}
         _flatten(found, "", 1, flat)
         # Each colon is a key's or stands in a text; where they are more than the keys, one may stand twice.
@@ -181,7 +181,7 @@ def _fields(line: bytes) -> tuple[dict[str, Any] | None, str | None]:
     except _Unreadable as error:
         return None, str(error)
     except ValueError:
-        return None, "is no JSON"
+        return None, "is not JSON"
     return flat, None
 
 

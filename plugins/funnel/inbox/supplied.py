@@ -15,7 +15,7 @@ from funnel.inbox.stated import Template, calculation
 from funnel.inbox.values import BadCell
 
 TEXT = pa.string()
-# What tells the channel of a row, the most certain first.
+# Columns that decide the channel of a row, the most certain first.
 CHANNEL_BY = ("platform", "lead_source", "utm_source", "campaign_name", "utm_campaign")
 CAMPAIGNS = ("campaign_id", "campaign_name", "utm_campaign")
 _DECIMALS = Decimal("1e-12")

@@ -28,6 +28,10 @@ class BadCell(Exception):
     """A cell that its column cannot take; the reason."""
 
 
+class OtherForm(BadCell):
+    """A date that is not written in the expected format."""
+
+
 # Numbers ------------------------------------------------------------------------------------------------------------
 
 _LETTER = "[^\\W\\d_]|[$€£¥₹₽₺₩₪฿₫₴₦₱₸₡%]"
@@ -81,7 +85,7 @@ def _words(text: str) -> tuple[str | None, Decimal, bool]:
                 f"has the unit {word!r}, which means a thousand to some and a million or more to others; state scale"
             )
         else:
-            raise BadCell(f"is no number: {word[:20]!r} is neither a currency (ISO 4217 code or sign) nor a unit")
+            raise BadCell(f"is not a number: {word[:20]!r} is neither a currency (ISO 4217 code or sign) nor a unit")
     return mark, factor, is_percent
 
 
@@ -89,29 +93,29 @@ def amount(text: str, decimal: str, thousands: str | None) -> Amount:
     """A number with what stands beside it. Raises BadCell."""
     found = _AMOUNT.fullmatch(text.strip())
     if found is None:
-        raise BadCell("is no number")
+        raise BadCell("is not a number")
     mark, factor, is_percent = _words(f"{found['before'] or ''} {found['behind'] or ''}")
     if bool(found["open"]) != bool(found["close"]):
-        raise BadCell("is no number: it has one bracket only")
+        raise BadCell("is not a number: it has one bracket only")
     digits = found["digits"]
     signs = [sign for sign in (found["sign"], found["sign2"], found["sign3"]) if sign and sign != "+"]
     negative = bool(found["open"]) or len(signs) % 2 == 1
     grouping = thousands if thousands else ("," if decimal == "." else ".")
     whole, point, fraction = digits.partition(decimal)
     if decimal in fraction or grouping in fraction:
-        raise BadCell(f"is no number with {decimal!r} before the decimals")
+        raise BadCell(f"is not a number with {decimal!r} before the decimals")
     signs_between = rf"[{re.escape(grouping)} '\u2019\u00a0\u202f\u2009]"
     if re.search(signs_between, whole) and not re.fullmatch(
         rf"[0-9]{{1,3}}(?:(?P<group>{signs_between})[0-9]{{3}})(?:(?P=group)[0-9]{{3}})*"
         rf"|[0-9]{{1,2}}(?:{re.escape(grouping)}[0-9]{{2}})+{re.escape(grouping)}[0-9]{{3}}",
         whole.strip(),
     ):
-        raise BadCell(f"is no number: its digits are not in groups of three before {decimal!r}")
+        raise BadCell(f"is not a number: its digits are not in groups of three before {decimal!r}")
     plain = whole.replace(grouping, "").translate(_SPACES) + ("." + fraction.translate(_SPACES) if point else "")
     try:
         value = Decimal(plain.rstrip("."))
     except InvalidOperation:
-        raise BadCell("is no number") from None
+        raise BadCell("is not a number") from None
     if value.adjusted() > 60 or -value.as_tuple().exponent > 60:  # type: ignore[operator]
         raise BadCell("is a number beyond all use")
     value *= factor
@@ -312,7 +316,7 @@ def moment(text: str, stated: str | None, zone: ZoneInfo, *, has_times: bool = F
             ),
         )
     except ValueError:
-        raise BadCell("is no time of the day") from None
+        raise BadCell("is not a time of the day") from None
     offset = time["zone"]
     # Exports of dates write midnight behind each: that is a day, where no row of the column has another time.
     if not offset and not has_times and found.time() == time_of_day():
@@ -337,9 +341,9 @@ def _serial(text: str) -> datetime:
     try:
         days = Decimal(text)
     except InvalidOperation:
-        raise BadCell("is no date of the form serial") from None
+        raise OtherForm("is not a spreadsheet's serial number") from None
     if not 1 <= days < 200_000:
-        raise BadCell("is no date of the form serial")
+        raise OtherForm("is not a spreadsheet's serial number")
     return datetime(1899, 12, 30) + timedelta(seconds=int((days * 86_400).to_integral_value()))  # noqa: DTZ001
 
 
@@ -351,13 +355,13 @@ def _day(text: str, stated: str | None) -> date:
         try:
             day = date.fromisoformat(text)
         except ValueError:
-            raise BadCell("is no day of the calendar") from None
+            raise BadCell("is not a day of the calendar") from None
         _check_year(day.year)
         return day
     day_format = re.split(r"[T ,]*%[HI]", stated)[0] if stated else None
     found = _parse(text, day_format) if day_format else None
     if found is None:
-        raise BadCell(f"is no date of the form {stated}" if stated else "is no date")
+        raise OtherForm(f"is not a date of the form {stated}" if stated else "is not a date")
     return found
 
 
@@ -385,14 +389,14 @@ def stage(text: str, known: tuple[str, ...]) -> str:
     """One of our stages. Raises BadCell."""
     lowered = text.lower().replace(" ", "_")
     if lowered not in known:
-        raise BadCell(f"is no stage of ours ({', '.join(known)}); name it in the manifest's map")
+        raise BadCell(f"is not one of our stages ({', '.join(known)}); name it in the manifest's map")
     return lowered
 
 
 def currency(text: str) -> str:
     """An ISO 4217 code. Raises BadCell."""
     if text.upper() not in currencies.CODES:
-        raise BadCell("is no ISO 4217 code of a currency; name it in the manifest's map")
+        raise BadCell("is not an ISO 4217 code of a currency; name it in the manifest's map")
     return text.upper()
 
 
@@ -407,7 +411,7 @@ def share(text: str, decimal: str, thousands: str | None, is_percent: bool, is_m
     if read.is_percent or is_percent:
         value /= 100
     if not 0 <= value <= 1:
-        raise BadCell("is no share between 0 and 1, nor a percentage")
+        raise BadCell("is not a share between 0 and 1, nor a percentage")
     return format(value, "f")
 
 

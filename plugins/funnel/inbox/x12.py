@@ -84,7 +84,7 @@ def _count(segments: list[list[str]]) -> int:
 def _segments(data: bytes) -> list[list[str]]:
     text = data.decode("utf-8", errors="replace").lstrip("\ufeff\r\n ")
     if not text.startswith("ISA") or len(text) < ISA_LENGTH:
-        raise Refused("this is no X12 interchange: it does not begin with an ISA segment")
+        raise Refused("this is not an X12 interchange: it does not begin with an ISA segment")
     separator, terminator = text[3], text[ISA_LENGTH - 1]
     if separator.isalnum() or text[:ISA_LENGTH].count(separator) != 16:
         raise Refused("the ISA segment has not its fixed length of 106 characters; its separators cannot be known")
@@ -196,7 +196,7 @@ def _activities(segments: list[list[str]]) -> tuple[list[Activity], list[BadRow]
             else:
                 amounts = [(_at(segment, place), _at(segment, place + 1)) for place in range(3, len(segment), 2)]
                 if summed >= 0:
-                    # What stores sold is said store by store now; the sum before it is no store of its own.
+                    # Sales follow by store (SDQ); drop the sum that came before them, which is not a store.
                     del found[summed]
                     summed = -1
             for where, quantity in amounts:
