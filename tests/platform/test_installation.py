@@ -259,8 +259,8 @@ def test_the_scheduled_run_reads_its_day_and_what_google_restates(installation: 
         "select distinct window_from, window_to, run_id from ops.loads "
         "where run_id like 'scheduled%%' and source = 'google_ads'"
     )
-    # Its day is in its name, and stays when midnight passes meanwhile.
-    day = datetime.fromisoformat(run_id.removeprefix("scheduled__")).date()
+    # A run is named after the midnight that ends its day; the name stays when the next midnight passes meanwhile.
+    day = datetime.fromisoformat(run_id.removeprefix("scheduled__")).date() - timedelta(days=1)
     assert (first, after) == (day - timedelta(days=30), day + timedelta(days=1))
     assert datetime.now(UTC).date() - day <= timedelta(days=2)
 

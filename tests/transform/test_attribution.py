@@ -118,7 +118,7 @@ def write_tables(connection: psycopg.Connection[Any]) -> None:
         );
         create table marts.fct_opportunities (
             opportunity_key text, lead_key text, opportunity_type text, region text, amount numeric, is_won boolean,
-            created_at timestamptz, closed_at timestamptz
+            created_at timestamptz, closed_at timestamptz, person_key text
         );
         create table intermediate.int_opportunity_contacts (opportunity_key text, person_key text);
         create table marts.fct_leads (
@@ -127,7 +127,7 @@ def write_tables(connection: psycopg.Connection[Any]) -> None:
         );
         create table marts.fct_orders (
             order_key text, person_key text, region text, net_amount numeric, is_counted boolean, opportunity_key text,
-            ordered_at timestamptz
+            ordered_at timestamptz, is_revenue boolean
         );
         """
     )
@@ -138,7 +138,8 @@ def write_tables(connection: psycopg.Connection[Any]) -> None:
             for place, (time, channel) in enumerate(each.touches)
         ],
         "marts.fct_opportunities": [
-            (key(each), key(each), "new_business", "EMEA", 100, True, each.opportunity_at, CLOSE) for each in WON
+            (key(each), key(each), "new_business", "EMEA", 100, True, each.opportunity_at, CLOSE, key(each))
+            for each in WON
         ],
         "intermediate.int_opportunity_contacts": [(key(each), key(each)) for each in WON],
         "marts.fct_leads": [

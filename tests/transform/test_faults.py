@@ -377,8 +377,8 @@ FAULTS = [
     Fault(
         "a_person_named_twice_on_a_deal_is_credited_twice",
         "intermediate/int_conversion_touches",
-        "select distinct\n        opportunity_key as converted_key",
-        "select\n        opportunity_key as converted_key",
+        "    union\n\n    select\n        opportunity_key as converted_key",
+        "    union all\n\n    select\n        opportunity_key as converted_key",
         "a_path_is_what_came_before_and_inside_the_window",
     ),
     Fault(
