@@ -43,6 +43,8 @@ class Converter:
         self.used = used_of(spec, mapping)
         self.reading = reading
         self.zone = ZoneInfo(spec.timezone)
+        # The last row that was read without a fault: the one that may be a total.
+        self.last: dict[str, Any] = {}
         self.first_day: str | None = None
         self.last_day: str | None = None
         # Of columns that say the same in all rows of the file; null where they say nothing.
@@ -118,7 +120,10 @@ class Converter:
             good = [place not in problems for place in range(length)]
             batch = batch.filter(pa.array(good))
         self._note_days(batch)
-        return self._without_constants(batch), bad
+        batch = self._without_constants(batch)
+        if batch.num_rows:
+            (self.last,) = batch.slice(batch.num_rows - 1).to_pylist()
+        return batch, bad
 
     def _headers_again(self, cells: dict[str, Any], length: int) -> list[int]:
         """Rows that are the header once more, as where exports were put one below the other."""

@@ -184,7 +184,7 @@ def _convert_all(source: IO[bytes], spec: StreamSpec, outcome: Outcome) -> _Conv
 
 def _without_last_total(converted: _Converted, spec: StreamSpec) -> int:
     """Put a last row that sums all others into quarantine; how many rows that were."""
-    line = totals.last_line(converted.spool, spec.entity, spec.key, converted.convert.filled)
+    line = totals.last_line(converted.convert.last, converted.spool, spec.entity, spec.key, converted.convert.filled)
     if line is None:
         return 0
     kept = Spool()

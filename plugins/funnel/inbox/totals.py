@@ -2,6 +2,7 @@
 
 import re
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
@@ -26,6 +27,7 @@ _TOTAL = re.compile(rf"(?:{_WORD}){_TAIL}|{_RESULTS}", re.IGNORECASE)
 _FIRST = b"gGsSoOrRaAcCtTzZiIeEyY" + bytes({word.encode()[0] for word in "\u0438\u0432\u0418\u0412ö合总総小"})
 
 
+@lru_cache(100_000)
 def is_total(text: str) -> bool:
     """Whether a text names a total and nothing else. "Total Wine" is a name."""
     return _TOTAL.fullmatch(text.strip()) is not None
@@ -63,14 +65,9 @@ def _is_nothing(text: str | None) -> bool:
     return text is None or not text.strip(" -\u2013\u2014") or is_total(text)
 
 
-def last_line(spool: Spool, entity: Entity, key: tuple[str, ...], stated: set[str]) -> int | None:
-    """The line of a last row that names nothing and whose measures all equal the sums of the rows above."""
+def last_line(last: dict[str, Any], spool: Spool, entity: Entity, key: tuple[str, ...], stated: set[str]) -> int | None:
+    """The line of the `last` row if it names nothing and its measures all equal the sums of the rows above."""
     days = {each.name for each in entity.fields if each.kind in ("date", "moment", "month")}
-    last: dict[str, Any] = {}
-    for batch in spool.batches():
-        place = pc.index(batch.column("_line"), pc.max(batch.column("_line"))).as_py()
-        row = batch.slice(place, 1).to_pylist()[0]
-        last = row if not last or row["_line"] > last["_line"] else last
     measured = [name for name in ADDITIVE.get(entity.name, ()) if last.get(name) is not None]
     named = [last[name] for name in key if name in last and name not in days and name not in stated]
     if not measured or not all(map(_is_nothing, named)):
