@@ -239,7 +239,8 @@ def test_rows_below_the_key_are_added_up() -> None:
     assert not bad
     assert column(rows, "spend", "impressions") == [("10.00", "4")]
     assert (outcome.rows_read, outcome.rows_loaded, outcome.rows_merged) == (4, 1, 3)
-    assert "3 rows are added to another row" in outcome.notes[0]
+    assert "rows added to another row of the same" in outcome.notes[0]
+    assert ": 3 (repeats" in outcome.notes[0]
     rows, _, _ = read(CASES / "04_equal_costs")["costs.csv"]
     assert column(rows, "amount") == ["20000"]
 
@@ -281,7 +282,7 @@ def test_totals_by_other_words() -> None:
         rows, bad, outcome = found[name]
         assert column(rows, "campaign_name") == names
         assert "is a total" in bad[0].reason
-        assert "1 totals are not loaded" in outcome.notes[0]
+        assert "totals left out: 1" in outcome.notes[0]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ def test_a_total_may_have_its_word_in_place_of_a_day(tmp_path: Path) -> None:
     rows, bad, outcome = one(tmp_path, "Day,Campaign,Spend\n2026-01-05,A,10\n2026-01-06,B,5\nGesamt,,15\n", ADS)
     assert column(rows, "spend") == ["10", "5"]
     assert [(row.line, row.reason.partition(";")[0]) for row in bad] == [(4, "is a total, not a record")]
-    assert "1 totals are not loaded (totals: keep loads them)" in outcome.notes
+    assert "totals left out: 1 (totals: keep loads them)" in outcome.notes
 
 
 @pytest.mark.parametrize("nothing", ["", "--", "\u2014"])

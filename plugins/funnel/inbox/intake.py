@@ -172,7 +172,7 @@ def _convert_all(source: IO[bytes], spec: StreamSpec, outcome: Outcome) -> _Conv
     # Totals are expected at the end of an export.
     faults = [row for row in bad if not row.reason.startswith(totals.REASON)]
     if len(bad) > len(faults):
-        outcome.notes.append(f"{len(bad) - len(faults)} totals are not loaded (totals: keep loads them)")
+        outcome.notes.append(f"totals left out: {len(bad) - len(faults):,} (totals: keep loads them)")
     if faults and len(faults) > spec.bad_share * outcome.rows_read:
         raise Refused(
             f"{len(faults)} of {outcome.rows_read} rows are bad, more than the share of {spec.bad_share:g} that the "
@@ -203,10 +203,10 @@ def _note_repeats(settled: Settled, spec: StreamSpec, outcome: Outcome) -> None:
     key = ", ".join(spec.key)
     if settled.added:
         outcome.notes.append(
-            f"{settled.added} rows are added to another row of the same {key} (repeats: once keeps one of them)"
+            f"rows added to another row of the same {key}: {settled.added:,} (repeats: once keeps one of them)"
         )
     if settled.equal:
-        outcome.notes.append(f"{settled.equal} rows repeat another row of the same {key}; one of them is kept")
+        outcome.notes.append(f"rows equal to another row of the same {key}, of which one is kept: {settled.equal:,}")
 
 
 def _converted(

@@ -68,7 +68,7 @@ def _notes(segments: list[list[str]]) -> tuple[str, ...]:
     codes = {_at(segment, 1) for segment in segments if segment[0] == "ZA"} - SOLD - ON_HAND - RETURNED
     others = sum(segment[0] == "ST" for segment in segments) - _count(segments)
     notes = [f"activities (ZA01) that are not read: {', '.join(sorted(codes))}"] if codes else []
-    return tuple(notes + ([f"{others} transactions that are not 852 are not read"] if others else []))
+    return tuple(notes + ([f"transactions other than 852, not read: {others}"] if others else []))
 
 
 def _qualifiers(segments: list[list[str]]) -> list[str]:
