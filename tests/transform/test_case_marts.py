@@ -1,6 +1,7 @@
 """Each small input of `tests/cases` that failed once, with its right outcome in the published marts."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -163,3 +164,13 @@ def test_what_a_lead_states_of_itself_is_shown(marts: str) -> None:
 def test_the_campaign_and_region_that_a_deal_states_are_shown(marts: str) -> None:
     found = deal(marts, "O17")
     assert (found["stated_campaign_id"], found["region"], found["lead_key"]) == ("C2", "EMEA", None)
+
+
+def test_a_lead_is_won_by_its_stage_event_unless_a_deal_says_when(marts: str) -> None:
+    by_event, by_deal = lead(marts, "E1"), lead(marts, "E2")
+    assert by_event["won_at"] == datetime(2026, 3, 20, 10, tzinfo=UTC)
+    assert not by_event["is_ending_inferred"]
+    assert by_deal["won_at"] == datetime(2026, 3, 25, 9, tzinfo=UTC)
+    # Counts of won are those of deals.
+    deals = "select count(*) as deals from bi.fct_opportunities where source_system like 'won_by_stage%'"
+    assert one(marts, deals) == {"deals": 1}

@@ -241,7 +241,22 @@ file_stages as (
             records.source_system = events.connection_id
             and records.connection_id = events.connection_id
             and records.record_id = events.lead_id
-    where records.record_type = 'lead' and events.stage in ('mql', 'sal', 'sql', 'disqualified', 'recycled')
+    where
+        records.record_type = 'lead'
+        and (
+            events.stage in ('mql', 'sal', 'sql', 'disqualified', 'recycled')
+            -- When a lead was won or lost is said by its deal, if there is one.
+            or (
+                events.stage in ('won', 'lost')
+                and not exists (
+                    select 1 from opportunities
+                    where
+                        opportunities.connection_id = records.connection_id
+                        and opportunities.source_system = records.source_system
+                        and opportunities.stated_lead_id = records.record_id
+                )
+            )
+        )
 ),
 
 -- An ending that a file states by its status alone was known when the file was first loaded.

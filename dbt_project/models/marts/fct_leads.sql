@@ -84,8 +84,9 @@ stages as (
         min(occurred_at) filter (where stage = 'sql') as sql_at,
         min(occurred_at) filter (where stage = 'disqualified') as disqualified_at,
         min(occurred_at) filter (where stage = 'recycled') as recycled_at,
-        min(occurred_at) filter (where stage = 'won' and ends_cycle) as won_at,
-        min(occurred_at) filter (where stage = 'lost' and ends_cycle) as lost_at,
+        -- Endings that a file states for the lead itself; those of deals are the deals'.
+        min(occurred_at) filter (where stage = 'won' and ends_cycle and event_id not like 'opportunity:%') as won_at,
+        min(occurred_at) filter (where stage = 'lost' and ends_cycle and event_id not like 'opportunity:%') as lost_at,
         coalesce(bool_or(is_created_inferred) filter (where ends_cycle), false) as is_ending_inferred,
         min(occurred_at) filter (where ends_cycle) as ended_at,
         min(stage) filter (where ends_cycle) as ended_by
@@ -243,8 +244,8 @@ staged as (
         stages.sal_at,
         stages.sql_at,
         deals.opportunity_at,
-        coalesce(deals.won_at, case when stages.is_ending_inferred then stages.won_at end) as won_at,
-        coalesce(deals.lost_at, case when stages.is_ending_inferred then stages.lost_at end) as lost_at,
+        coalesce(deals.won_at, stages.won_at) as won_at,
+        coalesce(deals.lost_at, stages.lost_at) as lost_at,
         coalesce(stages.is_ending_inferred, false) as is_ending_inferred,
         stages.disqualified_at,
         stages.recycled_at,
