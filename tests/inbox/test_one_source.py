@@ -251,7 +251,7 @@ def test_a_source_is_withdrawn_only_when_its_manifest_is_gone_and_its_owner_agre
 
 # Five sources, one of them broken ------------------------------------------------------------------------------------
 
-FIVE = ("one", "two", "three", "four", "five")
+FIVE = ("north", "south", "east", "west", "five")
 
 
 def run_of(inbox: Inbox, run_id: str) -> list[str]:
