@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -130,13 +130,39 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: places.get(item.path, len(LONG)))
 
 
+@pytest.fixture
+def outcome(record_property: Callable[[str, object], None]) -> Callable[[str, str, str], None]:
+    """Report what was seen of a vendor case: `outcome("01 half an emoji", "meta_ads", "replaced and noted")`."""
+
+    def report(case: str, source: str, outcome: str) -> None:
+        record_property("vendor_case", [case, source, outcome])
+
+    return report
+
+
+# What tests recorded under a property becomes a table at the end of the test run.
+TABLES = {
+    "outcome": "misbehaviour: vendor, fault, what happened, rows lost",
+    "vendor_case": "vendor cases: case x source -> outcome",
+}
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Tables of what was seen: the lists that tests recorded under the property `outcome`."""
+    """Tables of what was seen: the lists that tests recorded under the properties of TABLES."""
     reports = [report for kind in ("passed", "failed") for report in terminalreporter.stats.get(kind, ())]
-    rows = [value for report in reports for name, value in report.user_properties if name == "outcome"]
-    if rows:
-        terminalreporter.section("misbehaviour: vendor, fault, what happened, rows lost")
-        widths = [max(len(str(row[place])) for row in rows) for place in range(len(rows[0]))]
-        for row in sorted(rows):
-            line = "  ".join(str(value).ljust(width) for value, width in zip(row, widths, strict=True))
-            terminalreporter.line(line.rstrip())
+    for recorded, title in TABLES.items():
+        rows = [
+            [f"{value}" for value in row] + ["FAILED"] * report.failed
+            for report in reports
+            for name, row in report.user_properties
+            if name == recorded
+        ]
+        if rows:
+            terminalreporter.section(title)
+            _write_table(terminalreporter, sorted(rows))
+
+
+def _write_table(terminalreporter: pytest.TerminalReporter, rows: list[list[str]]) -> None:
+    widths = [max(len(row[place]) for row in rows if place < len(row)) for place in range(max(map(len, rows)))]
+    for row in rows:
+        terminalreporter.line("  ".join(value.ljust(width) for value, width in zip(row, widths, strict=False)).rstrip())
