@@ -177,18 +177,29 @@ def _replay(_: argparse.Namespace) -> None:
     from funnel.sources import SOURCES
 
     runs: dict[tuple[str, str], int] = {}
-    for read in landing.reads():
-        result = load.load(read)
+    damaged: dict[str, landing.LandingError] = {}
+    for read in landing.reads(damaged=damaged):
+        try:
+            result = load.load(read)
+        except landing.LandingError as error:
+            damaged[read.path] = error
+            continue
         if result.is_new:
             print(f"{read.path}: {result.rows_loaded} rows loaded, {result.rows_quarantined} quarantined")
             runs[read.source, read.run_id] = result.load_id
+    incomplete = {landing.run_of(path) for path in damaged}
     # Checked in the order in which they were read, as they were at first.
     for source_name, run_id in sorted(runs, key=lambda run: runs[run]):
+        if (source_name, landing.safe(run_id)) in incomplete:
+            continue
         report = quality.check_raw(source_name, run_id)
         print(report.text())
         if report.passed:
             ledger.complete(SOURCES[source_name], run_id)
     print(f"{len(runs)} runs replayed; `make build` builds from them")
+    if damaged:
+        told = "\n".join(str(error) for error in damaged.values())
+        raise landing.LandingError(f"{len(damaged)} reads are damaged; their runs do not count as complete.\n{told}")
 
 
 def _docs(_: argparse.Namespace) -> None:

@@ -750,10 +750,10 @@ def _record(connection: psycopg.Connection[Any], landed: LandedRead, result: Loa
         insert into ops.loads (
             load_id, source, connection_id, stream, window_from, window_to, rows_read, rows_loaded, rows_quarantined,
             rows_retracted, rows_superseded, rows_duplicated, bytes, new_fields, fetched_at, started_at, finished_at,
-            run_id, landing, code_version, rows_merged
+            run_id, landing, code_version, rows_merged, body_hashes
         )
         overriding system value
-        values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, clock_timestamp(), %s, %s, %s, %s)
+        values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, clock_timestamp(), %s, %s, %s, %s, %s)
         """,
         (
             result.load_id,
@@ -776,5 +776,6 @@ def _record(connection: psycopg.Connection[Any], landed: LandedRead, result: Loa
             landed.path,
             config.settings().code_version,
             result.rows_merged,
+            landed.hashes,
         ),
     )

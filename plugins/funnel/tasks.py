@@ -139,7 +139,10 @@ def _land(
     run_id, started_at = context["run_id"], context["dag_run"].start_date
     try:
         read = landing.newest_read(source.name, connection.connection_id, stream.name, window, run_id)
-    except landing.LandingError:
+    except landing.NothingLanded:
+        read = None
+    except landing.LandingError as damaged:
+        log.warning("%s It is not used again; the vendor is asked.", damaged)
         read = None
     if read is None or started_at is None or read.fetched_at < started_at:
         try:
@@ -487,7 +490,7 @@ def __getattr__(name: str) -> Any:
 # --- failures ------------------------------------------------------------------------------------------------------
 
 
-SAME_AGAIN = ("GateClosed", "BuildFailed", "ManifestError", "FilesRefused", "LoadError")
+SAME_AGAIN = ("GateClosed", "BuildFailed", "ManifestError", "FilesRefused", "LoadError", "LandingError")
 
 
 def _errors_of_rows() -> tuple[type[Exception], ...]:

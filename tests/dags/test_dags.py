@@ -5,7 +5,8 @@ import json
 import os
 import subprocess
 import sys
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -239,9 +240,10 @@ def window_of(params: dict[str, str], run_type: str, complete: str | None = None
 
 
 def test_failures_that_only_a_person_can_mend_are_not_retried() -> None:
-    from funnel import quality, rest, transform
+    from funnel import landing, quality, rest, transform
 
     for error in (
+        landing.LandingError("000001.json.zst is altered"),
         rest.DeadToken("revoked"),
         rest.Refused("no permission"),
         config.ConfigurationError("no connection"),
@@ -249,6 +251,32 @@ def test_failures_that_only_a_person_can_mend_are_not_retried() -> None:
         transform.BuildFailed("model x"),
     ):
         assert decide(error) == ("fail", None), error
+
+
+def test_a_damaged_read_is_not_used_again_and_the_vendor_is_asked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from dataclasses import replace
+    from types import SimpleNamespace
+
+    from funnel import landing, tasks
+    from funnel.contract import Connection, Window
+
+    monkeypatch.setenv("FUNNEL_HOME", str(tmp_path))
+    source = replace(SOURCES["google_ads"], fetch=lambda *_: iter([b'{"results": []}']))
+    context: Any = {"run_id": "r1", "dag_run": SimpleNamespace(start_date=datetime(2026, 1, 1, tzinfo=UTC))}
+
+    def land() -> str:
+        window = Window(date(2026, 1, 1), date(2026, 1, 2))
+        return tasks._land(source, Connection("google_ads", ""), source.stream("campaigns"), window, context)
+
+    first = land()
+    assert land() == first
+    body = landing.root() / first / "000001.json.zst"
+    body.write_bytes(body.read_bytes()[:-1])
+    second = land()
+    assert second != first
+    assert land() == second
 
 
 def test_a_throttle_is_retried_when_the_vendor_says() -> None:
