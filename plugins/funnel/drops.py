@@ -53,6 +53,7 @@ def run(inbox: str) -> int:
     for source, reason in held_back.items():
         print(f"\nHELD BACK: {source}. What was accepted of it before stays, the others are published.\n{reason}")
     demo.print_funnel()
+    _print_won_without_deals()
     _print_missing()
     demo.print_doors()
     return 1 if refused_manifests or held_back or ledger.refused_files("files", run_id) else 0
@@ -179,6 +180,27 @@ def _print(run_id: str) -> None:
     )[0][0]
     if not changed:
         print("  nothing is new: every file is as it was when it was loaded")
+
+
+def _print_won_without_deals() -> None:
+    """Leads that are won by their own status: the funnel counts won deals, so it lacks them."""
+    rows = _ask(
+        """
+        select leads.source_system, count(*)
+        from bi.fct_leads as leads
+        where leads.outcome = 'won'
+            and not exists (
+                select from bi.fct_opportunities as deals where deals.lead_key = leads.lead_key and deals.is_won
+            )
+        group by leads.source_system
+        order by leads.source_system
+        """
+    )
+    for source, leads in rows:
+        print(
+            f"\nNot in the funnel's won: {leads:,} leads of {source} whose status is won and that have no won deal. "
+            "The funnel counts deals: map opportunities with their lead_id to count them."
+        )
 
 
 def _print_missing() -> None:

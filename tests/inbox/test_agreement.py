@@ -200,6 +200,7 @@ def test_two_hundred_folders_load_as_they_are_checked(agree: Callable[[int], Non
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(3600)
 def test_five_thousand_folders_load_as_they_are_checked(agree: Callable[[int], None]) -> None:
     for seed in range(200, 5_200):
         agree(seed)

@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from funnel import drops
 from tests.transform import cases
 
 
@@ -153,6 +154,20 @@ def test_a_status_without_dates_ends_its_lead(marts: str) -> None:
     assert leads["A"]["channel"] == "Unknown"
     assert (leads["B"]["response_business_minutes"], leads["B"]["is_sla_breached"]) == (60, False)
     assert not leads["B"]["is_ending_inferred"]
+
+
+def test_a_lead_that_is_won_without_a_deal_is_not_won_in_the_funnel_and_that_is_said(
+    marts: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    deals = one(marts, "select count(*) as deals from bi.fct_opportunities where is_won")
+    assert one(marts, "select sum(won) as deals from bi.fct_funnel_daily") == deals
+    assert one(marts, "select count(*) as deals from bi.fct_opportunities where source_system = 'statuses'") == {
+        "deals": 0
+    }
+    drops._print_won_without_deals()
+    said = capsys.readouterr().out
+    assert "Not in the funnel's won: 1 leads of statuses whose status is won" in said
+    assert "map opportunities with their lead_id" in said
 
 
 def test_what_a_lead_states_of_itself_is_shown(marts: str) -> None:
