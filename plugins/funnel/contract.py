@@ -48,6 +48,8 @@ class Stream:
     their content: a row that differs in it alone has not changed. `person` streams also get `_record_key`, the HMAC of
     their vendor id.
     `lookups` are columns by which the marts find the rows of one person or deal: each gets an index.
+    `account` is the column that names the ad account, property or customer of a row, where one connection reads several
+    of them: a read of some accounts says nothing about the others.
     """
 
     name: str
@@ -61,10 +63,32 @@ class Stream:
     person: bool = False
     lookups: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
+    account: str | None = None
 
     def __post_init__(self) -> None:
         if self.kind == "dated" and self.day not in self.key:
             raise ValueError(f"Dated stream {self.name}: its day must be part of its key, since a read replaces days.")
+
+
+@dataclass(frozen=True)
+class AccountRead:
+    """Said by `fetch` after the bodies of one account: all of it was read. Rows write `account` as it stands here."""
+
+    account: str
+
+
+@dataclass(frozen=True)
+class AccountRefused:
+    """Said by `fetch` instead, when the vendor refuses one account of several: what came of it does not count.
+
+    `reason` holds the vendor's words and what to do.
+    """
+
+    account: str
+    reason: str
+
+
+Fetched = bytes | AccountRead | AccountRefused
 
 
 @dataclass(frozen=True)
@@ -106,7 +130,8 @@ class Connection:
 class Source:
     """One vendor.
 
-    `fetch(connection, stream, window)` yields the vendor's bodies, page by page, as received.
+    `fetch(connection, stream, window)` yields the vendor's bodies, page by page, as received. Of a stream with an
+    `account` it yields those of one account after the other, and after each whether it was read or refused.
     `records(stream, body)` yields the records of one landed body, as parsed JSON objects.
     `envelope` names the array in a body that holds the records, so that the loader may decode it without building
     dictionaries. `restatement_days` is how long the vendor says it still changes a day, `longest_restatement_days` how
@@ -118,7 +143,7 @@ class Source:
     name: str
     streams: tuple[Stream, ...]
     restatement_days: int
-    fetch: Callable[[Connection, Stream, Window], Iterator[bytes]]
+    fetch: Callable[[Connection, Stream, Window], Iterator[Fetched]]
     records: Callable[[Stream, bytes], Iterator[dict[str, Any]]]
     envelope: str | None = None
     longest_restatement_days: int = 90

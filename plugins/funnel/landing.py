@@ -25,7 +25,7 @@ from typing import Any
 import zstandard
 
 from funnel import config
-from funnel.contract import Connection, Source, Stream, Window
+from funnel.contract import AccountRead, AccountRefused, Connection, Fetched, Source, Stream, Window
 from funnel.rest import RestartWindow
 
 MANIFEST = "manifest.json"
@@ -79,6 +79,9 @@ class LandedRead:
     path: str
     files: tuple[LandedFile, ...]
     size: int
+    # The accounts that were read and, with the reason, those that refused. None: the read does not say which.
+    accounts: tuple[str, ...] | None = None
+    refused: tuple[tuple[str, str], ...] = ()
 
     @property
     def hashes(self) -> list[str] | None:
@@ -208,15 +211,13 @@ def land(
         folder = root() / path
         folder.mkdir(parents=True)
         try:
-            files, size = _write(folder, source.fetch(connection, stream, window))
+            written = _write(folder, source.fetch(connection, stream, window))
         except BaseException as error:
             shutil.rmtree(folder, ignore_errors=True)
             if isinstance(error, RestartWindow) and restarts < MAX_RESTARTS:
                 continue
             raise
-        landed = LandedRead(
-            source.name, connection.connection_id, stream.name, window, run_id, moment, path, files, size
-        )
+        landed = LandedRead(source.name, connection.connection_id, stream.name, window, run_id, moment, path, **written)
         _write_manifest(landed)
         return landed
     raise AssertionError("unreachable")
@@ -227,18 +228,37 @@ def _attempt(moment: datetime) -> str:
     return f"{moment:%Y%m%dT%H%M%S%f}-"
 
 
-def _write(folder: Path, bodies: Iterator[bytes]) -> tuple[tuple[LandedFile, ...], int]:
+def _write(folder: Path, fetched: Iterator[Fetched]) -> dict[str, Any]:
+    """Write each body into a file of its own. Returns what a LandedRead says of files and accounts."""
     compressor = zstandard.ZstdCompressor(level=1, write_checksum=True)
     files: list[LandedFile] = []
-    size = 0
-    for body in bodies:
-        is_table = body.startswith(ARROW)
-        name = f"{len(files) + 1:06d}.{'arrow' if is_table else 'json.zst'}"
-        stored = body if is_table else compressor.compress(body)
-        _write_through(folder / name, stored)
-        files.append(LandedFile(name, len(stored), hashlib.sha256(stored).hexdigest()))
-        size += len(body)
-    return tuple(files), size
+    sizes: list[int] = []
+    accounts: list[str] = []
+    refused: dict[str, str] = {}
+    # Files before this one belong to accounts that are settled, or to none.
+    settled = 0
+    for one in fetched:
+        if isinstance(one, AccountRefused):
+            for file in files[settled:]:
+                (folder / file.name).unlink()
+            del files[settled:], sizes[settled:]
+            refused[one.account] = one.reason
+        elif isinstance(one, AccountRead):
+            accounts.append(one.account)
+            settled = len(files)
+        else:
+            is_table = one.startswith(ARROW)
+            name = f"{len(files) + 1:06d}.{'arrow' if is_table else 'json.zst'}"
+            stored = one if is_table else compressor.compress(one)
+            _write_through(folder / name, stored)
+            files.append(LandedFile(name, len(stored), hashlib.sha256(stored).hexdigest()))
+            sizes.append(len(one))
+    return {
+        "files": tuple(files),
+        "size": sum(sizes),
+        "accounts": tuple(accounts) if accounts or refused else None,
+        "refused": tuple(refused.items()),
+    }
 
 
 def _write_through(path: Path, content: bytes) -> None:
@@ -276,6 +296,8 @@ def _write_manifest(landed: LandedRead) -> None:
             "fetched_at": landed.fetched_at.isoformat(),
             "files": [asdict(file) for file in landed.files],
             "bytes": landed.size,
+            "accounts": landed.accounts,
+            "refused": dict(landed.refused),
         }
     )
     for each in (folder, *folder.parents):
@@ -330,6 +352,9 @@ def _landed(path: str, stored: dict[str, Any]) -> LandedRead:
         path=path,
         files=tuple(LandedFile(file) if isinstance(file, str) else LandedFile(**file) for file in stored["files"]),
         size=stored["bytes"],
+        # Reads that were landed before accounts were noted lack both.
+        accounts=None if stored.get("accounts") is None else tuple(stored["accounts"]),
+        refused=tuple(stored.get("refused", {}).items()),
     )
 
 

@@ -20,6 +20,7 @@ import orjson
 
 from funnel import privacy, rest
 from funnel.contract import Connection, Source, Stream, Window
+from funnel.ingest.asking import bodies
 from funnel.scrubbing import VENDOR, Scrubber
 
 log = logging.getLogger(__name__)
@@ -112,7 +113,7 @@ def replay(source: Source, fixture: dict[str, Any], connection: Connection) -> I
     stand_in = replace(connection, base_url=VENDOR, extra={**settings, **fixture["settings"]})
     answers = [_answer(exchange["response"]) for exchange in fixture["exchanges"]]
     with _replaying(answers):
-        yield from source.fetch(stand_in, source.stream(fixture["stream"]), window_of(fixture))
+        yield from bodies(source.fetch(stand_in, source.stream(fixture["stream"]), window_of(fixture)))
 
 
 def _listen(source: Source, connection: Connection, stream: Stream, window: Window) -> list[Exchange]:

@@ -148,6 +148,15 @@ class Refused(VendorError):
     advice = "Correct the connection or the vendor's permissions; docs/connections.md lists what is needed."
 
 
+class AccountDenied(Refused):
+    """The vendor refuses one account; others of the same connection may answer."""
+
+    advice = (
+        "Give the login access to this account again, or take the account out of the connection: its days stay as they "
+        "were read."
+    )
+
+
 class UnknownField(Refused):
     """The vendor does not know a field by name; a connector may ask again without it."""
 
@@ -278,7 +287,11 @@ class Client:
 
     def ask_for_token(self, request: Request) -> dict[str, Any]:
         """What a token endpoint answers: asked without a token, and sure to hold one."""
-        parsed = self._ask_patiently(request, signed=False).parsed
+        try:
+            parsed = self._ask_patiently(request, signed=False).parsed
+        except AccountDenied as denied:
+            # A login is the whole connection's.
+            raise self._as(Refused, denied) from None
         if not isinstance(value_at(parsed, "access_token"), str):
             raise self.fail(Unavailable, "the token endpoint answered without an access_token", request)
         return dict(parsed)
@@ -453,15 +466,21 @@ def refuse(source: str, connection: Connection, message: str, advice: str) -> Re
     )
 
 
-def listed(source: str, connection: Connection, setting: str) -> list[str]:
-    """The accounts a connection names in its extra, as a list or as text with commas."""
-    accounts = connection.extra.get(setting) or []
-    if isinstance(accounts, str):
-        accounts = accounts.split(",")
+def listed(
+    source: str, connection: Connection, setting: str, tidy: Callable[[str], str] = lambda account: account
+) -> list[str]:
+    """The accounts a connection names in its extra, as a list or as text with commas; each once.
+
+    `tidy` writes an account as the vendor's rows write it.
+    """
+    named = connection.extra.get(setting) or []
+    if not isinstance(named, list):
+        named = str(named).split(",")
+    accounts = [tidy(stripped) for one in named if (stripped := str(one).strip())]
     if not accounts:
         advice = f'Write the accounts into the connection\'s extra: {{"{setting}": ["1234567890"]}}.'
         raise refuse(source, connection, "no ad account is named", advice)
-    return [str(account).strip() for account in accounts]
+    return list(dict.fromkeys(accounts))
 
 
 @cache
@@ -751,6 +770,12 @@ def await_job(client: Client, request: Request, is_done: Callable[[Any], bool], 
 def one_page(request: Request, parsed: Any) -> Request | None:
     """The answer is complete in itself."""
     return None
+
+
+def with_fields(body: bytes, **fields: str) -> bytes:
+    """A JSON object as received, with what was asked and is not said in it written before its own fields."""
+    rest = body.lstrip()[1:].lstrip()
+    return orjson.dumps(fields)[:-1] + (rest if rest.startswith(b"}") else b"," + rest)
 
 
 def value_at(parsed: Any, path: str) -> Any:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from funnel import landing, rest
-from funnel.contract import Connection, Source, Stream, Window
+from funnel.contract import Connection, Fetched, Source, Stream, Window
 from funnel.sources import SOURCES
 from sandbox.faults import TOKEN_ERRORS, known_faults
 
@@ -59,6 +59,7 @@ class Case:
     @property
     def name(self) -> str:
         chosen = "_".join(f"{name}={value}" for name, value in self.parameters.items() if name not in ("path", "times"))
+        chosen = "every_account" if self.parameters is EVERY_ACCOUNT else chosen
         return f"{self.vendor}-{self.fault}" + (f"-{chosen}" if chosen else "")
 
 
@@ -66,7 +67,8 @@ WAITS, AGAIN, RENEWS, HALVES = "waits", "asks again", "renews the token", "halve
 FAILS, RESCHEDULES, RESTARTS, PASSES = "fails at once", "reschedules", "restarts the window", "lands what was sent"
 SHRINKS = "halves the page"
 GONE, UNTOUCHED, FORM = "lands what is left", "is never met", "asks in a form"
-ADDRESS = "asks for another address"
+ADDRESS, OTHERS = "asks for another address", "reads the other accounts"
+EVERY_ACCOUNT: dict[str, Any] = {"times": None}
 
 
 def on_path(vendor: str, path: str) -> dict[str, Any]:
@@ -140,14 +142,18 @@ CASES = [
     Case("meta_ads", "session_expired", FAILS, rest.DeadToken),
     Case("meta_ads", "password_changed", FAILS, rest.DeadToken),
     Case("meta_ads", "app_not_authorized", FAILS, rest.DeadToken),
-    Case("meta_ads", "missing_permissions", FAILS, rest.Refused),
-    Case("meta_ads", "requires_permission", FAILS, rest.Refused),
-    Case("meta_ads", "unsupported_get", FAILS, rest.Refused),
+    Case("meta_ads", "missing_permissions", OTHERS),
+    Case("meta_ads", "missing_permissions", FAILS, rest.AccountDenied, parameters=EVERY_ACCOUNT),
+    Case("meta_ads", "requires_permission", OTHERS),
+    Case("meta_ads", "requires_permission", FAILS, rest.AccountDenied, parameters=EVERY_ACCOUNT),
+    Case("meta_ads", "unsupported_get", OTHERS),
+    Case("meta_ads", "unsupported_get", FAILS, rest.AccountDenied, parameters=EVERY_ACCOUNT),
     Case("linkedin_ads", "token_expiry_mid_pagination", RENEWS, lands="campaigns"),
     Case("linkedin_ads", "expired_access_token", RENEWS),
     Case("linkedin_ads", "revoked_access_token", FAILS, rest.DeadToken),
     Case("linkedin_ads", "refresh_token_revoked", FAILS, rest.DeadToken),
-    Case("linkedin_ads", "missing_permissions", FAILS, rest.Refused),
+    Case("linkedin_ads", "missing_permissions", OTHERS),
+    Case("linkedin_ads", "missing_permissions", FAILS, rest.AccountDenied, parameters=EVERY_ACCOUNT),
     Case("linkedin_ads", "sunset_version", FAILS, rest.Refused),
     Case("linkedin_ads", "internal_error", AGAIN),
     # Until midnight UTC, whenever that is.
@@ -161,7 +167,8 @@ CASES = [
     Case("microsoft_ads", "token_expired", RENEWS),
     Case("microsoft_ads", "refresh_token_revoked", FAILS, rest.DeadToken),
     Case("microsoft_ads", "invalid_credentials", FAILS, rest.Refused),
-    Case("microsoft_ads", "not_authorized", FAILS, rest.Refused),
+    Case("microsoft_ads", "not_authorized", OTHERS),
+    Case("microsoft_ads", "not_authorized", FAILS, rest.AccountDenied, parameters=EVERY_ACCOUNT),
     Case("microsoft_ads", "concurrent_reports", WAITS, waits=60),
     Case("microsoft_ads", "call_rate_exceeded", WAITS, waits=60),
     Case("microsoft_ads", "data_incomplete", RESCHEDULES, rest.QuotaExhausted, waits=3600),
@@ -201,7 +208,8 @@ CASES = [
     Case("ga4", "concurrent_requests", WAITS, waits=10),
     Case("ga4", "internal_error", AGAIN),
     Case("ga4", "service_unavailable", AGAIN),
-    Case("ga4", "property_not_shared", FAILS, rest.Refused),
+    Case("ga4", "property_not_shared", OTHERS),
+    Case("ga4", "property_not_shared", FAILS, rest.AccountDenied, parameters=EVERY_ACCOUNT),
     Case("ga4", "invalid_dimension", FAILS, rest.Refused),
     Case("ga4", "service_account_deleted", FAILS, rest.DeadToken, extra={"grant_type": "jwt-bearer"}),
     Case("shopify", "token_expiry_mid_pagination", RENEWS),
@@ -250,6 +258,7 @@ class Seen:
     slept: list[float]
     log: str
     logins: int
+    refused: dict[str, str]
 
     @property
     def did(self) -> str:
@@ -257,6 +266,8 @@ class Seen:
             return RESCHEDULES if not self.slept else "waited before giving up"
         if self.error:
             return FAILS if not self.slept else "tried again before failing"
+        if self.refused:
+            return OTHERS if not self.slept else "tried again before reading the others"
         if self.fetches > 1:
             return RESTARTS
         if "the address of a report is dead" in self.log:
@@ -304,7 +315,7 @@ def land(
         connection = connection_in_pages(company, vendor, extra)
         source, fetches = SOURCES[vendor], []
 
-        def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[bytes]:
+        def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[Fetched]:
             fetches.append(window)
             yield from source.fetch(connection, stream, window)
 
@@ -312,15 +323,16 @@ def land(
         stream = source.stream(lands or STREAM[vendor])
         caplog.clear()
         slept.clear()
-        error, records = None, []
+        error, records, refused = None, [], {}
         with caplog.at_level(logging.INFO):
             try:
                 landed = landing.land(counted, connection, stream, WINDOW, "run")
                 records = [record for body in landed.bodies() for record in source.records(stream, body)]
+                refused = dict(landed.refused)
             except rest.VendorError as raised:
                 error = raised
         logins = [asked for asked in company.handle.requests() if asked["path"].endswith(("/token", "/accessToken"))]
-        return Seen(records, error, len(fetches), list(slept), caplog.text, len(logins))
+        return Seen(records, error, len(fetches), list(slept), caplog.text, len(logins), refused)
 
     return act
 
@@ -329,6 +341,20 @@ def identities(vendor: str, name: str, records: list[dict[str, Any]]) -> Counter
     stream = SOURCES[vendor].stream(name)
     paths = {column.name: column.path for column in stream.columns}
     return Counter(tuple(str(rest.value_at(record, paths[name])) for name in stream.key) for record in records)
+
+
+def assert_one_account_is_missing(
+    case: Case, calm: Counter[tuple[str, ...]], found: Counter[tuple[str, ...]], refused: dict[str, str]
+) -> None:
+    """All rows of the account that was refused are missing, and no row of another."""
+    (account,) = refused
+    assert all(len(reason) > 20 for reason in refused.values())
+    stream = SOURCES[case.vendor].stream(case.stream)
+    if stream.account not in stream.key:
+        assert found < calm
+        return
+    place = stream.key.index(stream.account)
+    assert found == Counter({key: count for key, count in calm.items() if key[place] != account}) != calm
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -363,14 +389,17 @@ def test_misbehaviour_is_met_as_the_vendor_asks(
     lost = 0
     if not seen.error:
         lost = len(calm - found)
-        assert lost == (struck * case.parameters["count"] if case.does == GONE else 0)
+        if case.does == OTHERS:
+            assert_one_account_is_missing(case, calm, found, seen.refused)
+        else:
+            assert lost == (struck * case.parameters["count"] if case.does == GONE else 0)
         assert sum((found - calm).values()) == (1 if case.repeats else 0)
     # After a failure nothing half read stays behind, and the next attempt reads everything.
     company.handle.control("DELETE", "requests")
     company.handle.reset()
     company.handle.set_now("2026-11-23T03:00:00Z")
     assert identities(case.vendor, case.stream, land(case.vendor, {}, case.lands).records) == calm
-    gone = f"{lost} gone at the vendor" if case.does == GONE else str(lost)
+    gone = {GONE: f"{lost} gone at the vendor", OTHERS: f"{lost} of the account"}.get(case.does, str(lost))
     said = case.does if case.does == UNTOUCHED else seen.said
     record_property("outcome", [case.vendor, case.name.removeprefix(f"{case.vendor}-"), said, gone])
 

@@ -9,6 +9,7 @@ import pytest
 
 from funnel import recording
 from funnel.contract import Connection, Window
+from funnel.ingest.asking import bodies as bodies_of
 from funnel.recording import RecordingError
 from funnel.scrubbing import Scrubber
 from funnel.sources import SOURCES
@@ -89,7 +90,7 @@ def test_a_recording_names_nobody_and_replays_to_the_same_rows(
     count = 0
     for path in paths:
         stream = source.stream(path.stem)
-        original = rows_of(source, stream, source.fetch(connection, stream, WINDOW))
+        original = rows_of(source, stream, bodies_of(source.fetch(connection, stream, WINDOW)))
         replayed = rows_of(source, stream, recording.replay(source, recording.read(path), connection))
         if recording.read(path)["left_out"] == 0:
             assert [shape(row) for row in replayed] == [shape(row) for row in original]
@@ -117,7 +118,7 @@ def test_of_a_long_list_the_first_two_pages_and_the_last_are_kept(company: Compa
     fixture = recording.read(stats)
     assert fixture["left_out"] > 0
     stream = source.stream("campaign_stats")
-    original = rows_of(source, stream, source.fetch(connection, stream, WINDOW))
+    original = rows_of(source, stream, bodies_of(source.fetch(connection, stream, WINDOW)))
     kept = rows_of(source, stream, recording.replay(source, fixture, connection))
     assert kept[0] == original[0]
     assert kept[-1] == original[-1]

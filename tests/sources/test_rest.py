@@ -15,6 +15,7 @@ import pytest
 
 from funnel import rest
 from funnel.contract import Window
+from funnel.ingest.asking import bodies as bodies_of
 from funnel.sources import SOURCES
 
 WINDOW = Window(date(2026, 11, 1), date(2026, 11, 9))
@@ -25,7 +26,7 @@ def read(source: str, stream: str, connection: Any, window: Window = WINDOW) -> 
     if source == "hubspot":
         # A service key: with a client id it would be an app, which fetches a token first.
         connection = replace(connection, login=None)
-    return list(SOURCES[source].fetch(connection, SOURCES[source].stream(stream), window))
+    return list(bodies_of(SOURCES[source].fetch(connection, SOURCES[source].stream(stream), window)))
 
 
 def ids(source: str, stream: str, bodies: list[bytes]) -> list[str]:
@@ -435,7 +436,7 @@ def test_memory_does_not_grow_with_the_volume(vendor: Any) -> None:
     for pages in (10, 200):
         tracemalloc.start()
         fetched = SOURCES["meta_ads"].fetch(vendor.connection(), SOURCES["meta_ads"].stream("insights"), WINDOW)
-        assert sum(1 for _ in fetched) == pages
+        assert sum(1 for _ in bodies_of(fetched)) == pages
         peaks[pages] = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
     for pages, peak in peaks.items():
@@ -453,9 +454,9 @@ SETTLED = {
     "session_expired": rest.DeadToken,
     "password_changed": rest.DeadToken,
     "app_not_authorized": rest.DeadToken,
-    "missing_permissions": rest.Refused,
-    "requires_permission": rest.Refused,
-    "unsupported_get": rest.Refused,
+    "missing_permissions": rest.AccountDenied,
+    "requires_permission": rest.AccountDenied,
+    "unsupported_get": rest.AccountDenied,
     "developer_token_quota": rest.Throttled,  # of 11 hours, which rest hands back
     "searchStream_error_envelope": rest.Throttled,
     "listAccessibleCustomers_ok": None,

@@ -11,6 +11,7 @@ import pytest
 
 from funnel import rest
 from funnel.contract import Connection, Stream, Window
+from funnel.ingest.asking import bodies as bodies_of
 from funnel.sources import SOURCES
 from sandbox import credentials
 from sandbox.clock import day_of, iso, moment
@@ -77,7 +78,7 @@ def in_small_pages(company: Any, source: str) -> Connection:
 def read(source: str, stream: str, connection: Connection, window: Window) -> list[list[dict[str, Any]]]:
     """Records, body by body."""
     declared = SOURCES[source].stream(stream)
-    bodies = SOURCES[source].fetch(connection, declared, window)
+    bodies = bodies_of(SOURCES[source].fetch(connection, declared, window))
     return [list(SOURCES[source].records(declared, body)) for body in bodies]
 
 
@@ -448,7 +449,7 @@ def test_a_report_of_many_rows_is_loaded_a_few_at_a_time(company: Any, monkeypat
     monkeypatch.setattr(rows, "LINES_AT_ONCE", 10)
     source = SOURCES["microsoft_ads"]
     stream = source.stream("campaign_stats")
-    bodies = list(source.fetch(company.connection("microsoft_ads"), stream, WEEK))
+    bodies = list(bodies_of(source.fetch(company.connection("microsoft_ads"), stream, WEEK)))
     tally = rows.Tally()
     texts = list(rows.lines(source, stream, "microsoft_ads", WEEK, bodies, b"secret", "\n", tally))
     assert max(text.count("\n") for text in texts) == 10

@@ -14,7 +14,8 @@ from typing import Any
 import orjson
 
 from funnel import rest
-from funnel.contract import Column, Connection, Source, Stream, Window
+from funnel.contract import Column, Connection, Fetched, Source, Stream, Window
+from funnel.ingest.asking import read_each
 
 DEFAULT_VERSION = "v1beta"
 DEFAULT_TOKEN_URL = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
@@ -26,6 +27,7 @@ LARGEST_PAGE_SIZE = 250_000
 TOKENS_PER_HOUR = 14_000
 RESERVE = 0.1
 RESERVE_WAIT = 1_800.0
+OTHER = "(other)"
 
 DIMENSIONS = (
     "date",
@@ -53,6 +55,7 @@ STREAMS = (
             "country_id",
         ),
         day="date",
+        account="property_id",
         columns=(
             Column("date", "date", "date", required=True),
             Column("property_id", "text", "property", required=True),
@@ -83,6 +86,7 @@ STREAMS = (
         name="properties",
         kind="changed",
         key=("property_id",),
+        account="property_id",
         columns=(
             Column("property_id", "text", "property", required=True),
             Column("time_zone", "text", "metadata.timeZone"),
@@ -93,22 +97,26 @@ STREAMS = (
 )
 
 
-def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[bytes]:
-    """Each property of the connection, day by day. Its number, which answers leave out, is written into the body."""
-    properties = rest.listed("ga4", connection, "property_ids")
+def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[Fetched]:
+    """Each property of the connection, day by day. What answers leave out, its number and the day, is written into
+    the body."""
+    properties = rest.listed("ga4", connection, "property_ids", lambda one: one.removeprefix("properties/"))
     days = window.days if stream.name == "sessions" else window.days[-1:]
     dimensions = DIMENSIONS if stream.name == "sessions" else ()
-    reports = [(one.removeprefix("properties/"), day) for one in properties for day in days]
     with rest.connect(DIALECT, connection) as client:
-        for number, (property_id, day) in enumerate(reports, start=1):
-            request, received = _report(client, property_id, day, dimensions), 0
-            for page in rest.read_pages(client, request, _NEXT):
-                yield b'{"property":' + orjson.dumps(property_id) + b"," + page.body.lstrip()[1:]
-                received += len(page.parsed.get("rows", ()))
-                is_last = number == len(reports) and received >= _row_count(page.parsed)
-                if _is_running_out(client.connection, page.parsed) and not is_last:
-                    message = "the hour's tokens for this property run out; the last tenth is left to others"
-                    raise client.fail(rest.QuotaExhausted, message, request, wait_seconds=RESERVE_WAIT)
+
+        def read(property_id: str) -> Iterator[bytes]:
+            for day in days:
+                request, received = _report(client, property_id, day, dimensions), 0
+                for page in rest.read_pages(client, request, _NEXT):
+                    yield rest.with_fields(page.body, property=property_id, day=day.isoformat())
+                    received += len(page.parsed.get("rows", ()))
+                    is_last = (property_id, day) == (properties[-1], days[-1]) and received >= _row_count(page.parsed)
+                    if _is_running_out(client.connection, page.parsed) and not is_last:
+                        message = "the hour's tokens for this property run out; the last tenth is left to others"
+                        raise client.fail(rest.QuotaExhausted, message, request, wait_seconds=RESERVE_WAIT)
+
+        yield from read_each(properties, read)
 
 
 def records(stream: Stream, body: bytes) -> Iterator[dict[str, Any]]:
@@ -120,13 +128,16 @@ def records(stream: Stream, body: bytes) -> Iterator[dict[str, Any]]:
     if stream.name == "properties":
         yield about
         return
+    report_day = report.get("day") or _other_day(dimensions, report.get("rows", ()))
     for row in report.get("rows", ()):
         if not isinstance(row, dict):
             yield row
             continue
         others = {name: value for name, value in row.items() if name not in ("dimensionValues", "metricValues")}
         named = {**_named(dimensions, row.get("dimensionValues")), **_named(metrics, row.get("metricValues"))}
-        yield {**others, **about, **named, "date": _iso(named.get("date"))}
+        day = _iso(named.get("date"))
+        # Google writes (other) into every dimension of what it has put together, the day included.
+        yield {**others, **about, **named, "date": report_day if day == OTHER else day}
 
 
 def _named(names: list[Any], values: Any) -> dict[str, Any]:
@@ -136,6 +147,12 @@ def _named(names: list[Any], values: Any) -> dict[str, Any]:
         name: value.get("value") if isinstance(value, dict) else value
         for name, value in zip(names, values, strict=False)
     }
+
+
+def _other_day(dimensions: list[Any], rows: Any) -> Any:
+    """The day of a body that was landed before its day was written into it: that of any other row."""
+    days = (_iso(_named(dimensions, row.get("dimensionValues")).get("date")) for row in rows if isinstance(row, dict))
+    return next((day for day in days if day != OTHER), OTHER)
 
 
 def _iso(day: Any) -> Any:
@@ -273,7 +290,10 @@ def _diagnose(answer: rest.Answer) -> rest.Diagnosis | None:
         return rest.Diagnosis(rest.Unavailable, message)
     if answer.status < 300:
         return rest.Diagnosis(rest.Unavailable, message)
-    return rest.Diagnosis(rest.Refused, message, advice=_ADVICE.get(state))
+    is_property = "SERVICE_DISABLED" not in str(error.get("details")) and (
+        state in ("PERMISSION_DENIED", "NOT_FOUND") or "property" in message.lower()
+    )
+    return rest.Diagnosis(rest.AccountDenied if is_property else rest.Refused, message, advice=_ADVICE.get(state))
 
 
 def _diagnose_quota(answer: rest.Answer, message: str) -> rest.Diagnosis:

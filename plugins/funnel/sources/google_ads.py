@@ -11,7 +11,8 @@ from typing import Any
 import orjson
 
 from funnel import rest
-from funnel.contract import Column, Connection, Source, Stream, Window
+from funnel.contract import Column, Connection, Fetched, Source, Stream, Window
+from funnel.ingest.asking import read_each
 
 DEFAULT_VERSION = "v26"  # v23 to v26 answer, November 2026
 DEFAULT_TOKEN_URL = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
@@ -22,6 +23,7 @@ STREAMS = (
         kind="dated",
         key=("customer_id", "campaign_id", "date"),
         day="date",
+        account="customer_id",
         columns=(
             Column("date", "date", "segments.date", required=True),
             Column("customer_id", "text", "customer.id", required=True),
@@ -40,6 +42,7 @@ STREAMS = (
         kind="changed",
         key=("customer_id", "campaign_id"),
         keep_versions=True,
+        account="customer_id",
         columns=(
             Column("customer_id", "text", "customer.id", required=True),
             Column("time_zone", "text", "customer.timeZone"),
@@ -53,19 +56,28 @@ STREAMS = (
 )
 
 
-def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[bytes]:
+def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[Fetched]:
     """Each ad account of the connection in turn. Campaigns have no time filter and are read whole."""
     version = connection.extra.get("version", DEFAULT_VERSION)
+    accounts = rest.listed("google_ads", connection, "customer_ids", _digits)
     with rest.connect(DIALECT, connection) as client:
-        for customer_id in rest.listed("google_ads", connection, "customer_ids"):
+
+        def read(customer_id: str) -> Iterator[bytes]:
             request = rest.Request(
                 "POST",
-                f"/{version}/customers/{customer_id.replace('-', '')}/googleAds:search",
+                f"/{version}/customers/{customer_id}/googleAds:search",
                 json={"query": _query(stream, window)},
             )
             # Pages hold 10,000 rows; a page size is refused since v17.
             for page in rest.read_pages(client, request, rest.by_token_in_body("nextPageToken", "pageToken")):
                 yield page.body
+
+        yield from read_each(accounts, read)
+
+
+def _digits(customer_id: str) -> str:
+    """123-456-7890, as Google's pages write it, without its dashes."""
+    return customer_id.removeprefix("customers/").replace("-", "").replace(" ", "")
 
 
 def records(stream: Stream, body: bytes) -> Iterator[dict[str, Any]]:
@@ -121,7 +133,26 @@ _DEAD = {
     "TWO_STEP_VERIFICATION_NOT_ENROLLED",
     "ADVANCED_PROTECTION_NOT_ENROLLED",
 }
+# One account does not answer, whatever the others do. Reported among authorization and authentication errors alike.
+_ONE_ACCOUNT = {
+    "CUSTOMER_NOT_ENABLED",
+    "CUSTOMER_NOT_FOUND",
+    "USER_PERMISSION_DENIED",
+    "INVALID_LOGIN_CUSTOMER_ID_SERVING_CUSTOMER_ID_COMBINATION",
+    "ACTION_NOT_PERMITTED_FOR_SUSPENDED_ACCOUNT",
+    "ACCESS_DENIED_FOR_ACCOUNT_TYPE",
+    "INCOMPLETE_SIGNUP",
+    "CLIENT_CUSTOMER_ID_INVALID",
+    "INVALID_CUSTOMER_ID",
+    "REQUESTED_METRICS_FOR_MANAGER",
+}
 _ADVICE = {
+    "CUSTOMER_NOT_ENABLED": (
+        "Take this account out of customer_ids if it is closed for good: its days stay. Else reactivate it at Google."
+    ),
+    "REQUESTED_METRICS_FOR_MANAGER": (
+        "Write the ad accounts below this manager account into customer_ids, and the manager into login_customer_id."
+    ),
     "CLOUD_PROJECT_NOT_APPROVED_FOR_PRODUCTION": (
         "Apply for Basic access for the Cloud project of the OAuth client: since 2026-09-09 the access level belongs "
         "to the project, not to a developer token."
@@ -168,6 +199,8 @@ def _diagnose_failure(answer: rest.Answer, error: dict[str, Any], failure: dict[
         if code == "ACCESS_PROHIBITED":
             return rest.Diagnosis(rest.Refused, message)
         return rest.Diagnosis(rest.Throttled, message, wait_seconds=wait)
+    if code in _ONE_ACCOUNT:
+        return rest.Diagnosis(rest.AccountDenied, message, advice=_ADVICE.get(code))
     if family == "authenticationError":
         renewable = code in ("OAUTH_TOKEN_EXPIRED", "OAUTH_TOKEN_INVALID", "AUTHENTICATION_ERROR")
         if renewable:

@@ -1,6 +1,7 @@
 """LinkedIn Ads: campaign statistics per day, campaign attributes and ad accounts, over the versioned REST interface.
 
-Days are UTC, as LinkedIn aggregates them. Statistics name the campaign only: account and currency are joined in dbt.
+Days are UTC, as LinkedIn aggregates them. Statistics name the campaign only: the account that was asked for is written
+into the body, its currency is joined in dbt.
 """
 
 from collections.abc import Iterator
@@ -11,7 +12,8 @@ from urllib.parse import quote
 import orjson
 
 from funnel import rest
-from funnel.contract import Column, Connection, Source, Stream, Window
+from funnel.contract import Column, Connection, Fetched, Source, Stream, Window
+from funnel.ingest.asking import read_each
 
 # Monthly versions live for twelve months; there is no default at LinkedIn, and a sunset one answers 426.
 DEFAULT_VERSION = "202607"
@@ -28,8 +30,10 @@ STREAMS = (
         kind="dated",
         key=("campaign_id", "date"),
         day="date",
+        account="account_id",
         columns=(
             Column("date", "date", "date", required=True),
+            Column("account_id", "text", "account_id"),
             Column("campaign_id", "text", "campaign_id", required=True),
             Column("impressions", "bigint", "impressions"),
             Column("clicks", "bigint", "clicks"),
@@ -45,6 +49,7 @@ STREAMS = (
         kind="changed",
         key=("account_id", "campaign_id"),
         keep_versions=True,
+        account="account_id",
         columns=(
             Column("account_id", "text", "account_id", required=True),
             Column("campaign_id", "text", "id", required=True),
@@ -59,6 +64,7 @@ STREAMS = (
         name="accounts",
         kind="changed",
         key=("account_id",),
+        account="account_id",
         columns=(
             Column("account_id", "text", "id", required=True),
             Column("account_name", "text", "name"),
@@ -67,14 +73,17 @@ STREAMS = (
         ),
     ),
 )
-_METRICS = ",".join(column.path for column in STREAMS[0].columns if column.path not in ("date", "campaign_id"))
+_METRICS = ",".join(
+    column.path for column in STREAMS[0].columns if column.path not in ("date", "account_id", "campaign_id")
+)
 
 
-def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[bytes]:
+def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[Fetched]:
     """Each ad account of the connection in turn. Campaigns and accounts have no time filter and are read whole."""
+    accounts = rest.listed("linkedin_ads", connection, "account_ids", lambda account: account.rpartition(":")[2])
     with rest.connect(DIALECT, connection) as client:
-        for account_id in rest.listed("linkedin_ads", connection, "account_ids"):
-            account_id = account_id.removeprefix("urn:li:sponsoredAccount:")
+
+        def read(account_id: str) -> Iterator[bytes]:
             if stream.name == "accounts":
                 request = rest.Request("GET", f"/rest/adAccounts/{account_id}", query="fields=id,name,currency,status")
                 pages = rest.read_pages(client, request, rest.one_page)
@@ -83,7 +92,10 @@ def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[by
             else:
                 pages = _statistics(client, account_id, window)
             for page in pages:
-                yield page.body
+                is_named = stream.name != "campaign_stats"
+                yield page.body if is_named else rest.with_fields(page.body, account=account_id)
+
+        yield from read_each(accounts, read)
 
 
 def records(stream: Stream, body: bytes) -> Iterator[dict[str, Any]]:
@@ -97,7 +109,12 @@ def records(stream: Stream, body: bytes) -> Iterator[dict[str, Any]]:
     else:
         for element in parsed["elements"]:
             pivots = element.get("pivotValues") or [None]
-            yield {**element, "campaign_id": _id_of(pivots[0]), "date": _date_of(element.get("dateRange"))}
+            yield {
+                **element,
+                "account_id": parsed.get("account"),
+                "campaign_id": _id_of(pivots[0]),
+                "date": _date_of(element.get("dateRange")),
+            }
 
 
 def _campaigns(client: rest.Client, account_id: str, fields: str) -> Iterator[rest.Page]:
@@ -213,11 +230,12 @@ def _diagnose(answer: rest.Answer) -> rest.Diagnosis | None:
     if status == 401:
         # A token that a person took back stays dead; any other may be renewed.
         return rest.Diagnosis(rest.DeadToken if "REVOKED" in message else rest.TokenExpired, message)
-    if status == 403:
+    if status in (403, 404):
         advice = (
-            "Give the member of the token a role in this ad account, and the app the scopes r_ads, r_ads_reporting."
+            "Give the member of the token a role in this ad account, and the app the scopes r_ads, r_ads_reporting; or "
+            "take the account out of account_ids: its days stay."
         )
-        return rest.Diagnosis(rest.Refused, message, advice=advice)
+        return rest.Diagnosis(rest.AccountDenied, message, advice=advice)
     if status == 426 or "VERSION" in message:
         advice = f'Set a live version in the connection\'s extra, for example {{"version": "{DEFAULT_VERSION}"}}.'
         return rest.Diagnosis(rest.Refused, message, advice=advice)

@@ -12,7 +12,8 @@ from typing import Any
 import orjson
 
 from funnel import rest
-from funnel.contract import Column, Connection, Source, Stream, Window
+from funnel.contract import Column, Connection, Fetched, Source, Stream, Window
+from funnel.ingest.asking import read_each
 
 DEFAULT_VERSION = "v26.0"
 DEFAULT_PAGE_SIZE = 500
@@ -27,6 +28,7 @@ STREAMS = (
         kind="dated",
         key=("account_id", "campaign_id", "date_start"),
         day="date_start",
+        account="account_id",
         columns=(
             Column("date_start", "date", "date_start", required=True),
             Column("account_id", "text", "account_id", required=True),
@@ -45,6 +47,7 @@ STREAMS = (
         kind="changed",
         key=("account_id", "campaign_id"),
         keep_versions=True,
+        account="account_id",
         columns=(
             Column("account_id", "text", "account_id", required=True),
             Column("campaign_id", "text", "id", required=True),
@@ -57,6 +60,7 @@ STREAMS = (
         name="accounts",
         kind="changed",
         key=("account_id",),
+        account="account_id",
         columns=(
             Column("account_id", "text", "account_id", required=True),
             Column("account_name", "text", "name"),
@@ -68,12 +72,13 @@ STREAMS = (
 )
 
 
-def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[bytes]:
+def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[Fetched]:
     """Each ad account of the connection in turn. Campaigns and accounts have no time filter and are read whole."""
+    accounts = rest.listed("meta_ads", connection, "account_ids", lambda account: account.removeprefix("act_"))
     with rest.connect(DIALECT, connection) as client:
-        for account_id in rest.listed("meta_ads", connection, "account_ids"):
-            for page in _pages(client, account_id.removeprefix("act_"), stream, window):
-                yield page.body
+        yield from read_each(
+            accounts, lambda account_id: (page.body for page in _pages(client, account_id, stream, window))
+        )
 
 
 def records(stream: Stream, body: bytes) -> Iterator[dict[str, Any]]:
@@ -163,11 +168,15 @@ def _diagnose(answer: rest.Answer) -> rest.Diagnosis | None:
         return rest.Diagnosis(rest.Throttled, named, wait_seconds=_wait(answer))
     if code in (1, 2) or error.get("is_transient") or answer.status >= 500:
         return rest.Diagnosis(rest.Unavailable, named)
-    if code == 10 or (isinstance(code, int) and 200 <= code < 300) or "permission" in message.lower():
+    is_unknown = subcode == 33 or code == 803 or message.startswith("Unsupported get request")
+    if is_unknown or code == 10 or (isinstance(code, int) and 200 <= code < 300) or "permission" in message.lower():
         return rest.Diagnosis(
-            rest.Refused,
+            rest.AccountDenied,
             named,
-            advice="Give the system user ads_read and access to this ad account in Business settings.",
+            advice=(
+                "Give the system user ads_read and access to this ad account in Business settings, or take the account "
+                "out of account_ids: its days stay."
+            ),
         )
     if code == 2635 or "version" in message.lower():
         return rest.Diagnosis(

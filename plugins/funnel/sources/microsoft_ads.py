@@ -13,7 +13,8 @@ from datetime import date
 from typing import Any
 
 from funnel import rest
-from funnel.contract import Column, Connection, Source, Stream, Window
+from funnel.contract import Column, Connection, Fetched, Source, Stream, Window
+from funnel.ingest.asking import read_each
 
 DEFAULT_VERSION = "v13"  # of the REST interface; SOAP of the same number ends 2027-01-31
 DEFAULT_TOKEN_URL = "https://login.microsoftonline.com/common/oauth2/v2.0/token"  # noqa: S105 - an address
@@ -27,6 +28,7 @@ STREAMS = (
         kind="dated",
         key=("account_id", "campaign_id", "date"),
         day="date",
+        account="account_id",
         columns=(
             Column("date", "date", "TimePeriod", required=True),
             Column("account_id", "text", "AccountId", required=True),
@@ -45,6 +47,7 @@ STREAMS = (
         kind="changed",
         key=("account_id", "campaign_id"),
         keep_versions=True,
+        account="account_id",
         columns=(
             Column("account_id", "text", "AccountId", required=True),
             Column("campaign_id", "text", "CampaignId", required=True),
@@ -57,15 +60,22 @@ STREAMS = (
 )
 
 
-def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[bytes]:
-    """One report for each ad account of the connection. Campaigns are those that were shown in the window."""
+def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[Fetched]:
+    """One report for each ad account of the connection. Campaigns are those that were shown in the window.
+
+    A report over several accounts is refused whole when one of them is not accessible.
+    """
+    accounts = rest.listed("microsoft_ads", connection, "account_ids")
     with rest.connect(DIALECT, connection) as client:
-        for account_id in rest.listed("microsoft_ads", connection, "account_ids"):
+
+        def read(account_id: str) -> Iterator[bytes]:
             # A report needs a figure beside its attributes.
             columns = [column.path for column in stream.columns if " " not in column.path]
             columns += ["Impressions"] if stream.name == "campaigns" else []
             for page in rest.read_report(client, _submission(connection, account_id, columns, stream, window), _REPORT):
                 yield page.body
+
+        yield from read_each(accounts, read)
 
 
 def records(stream: Stream, body: bytes) -> Iterator[dict[str, Any]]:
@@ -164,7 +174,10 @@ def _log_in(client: rest.Client) -> rest.Token:
 
 _RATE_SECONDS = 60.0  # calls per minute and customer: 117
 _BOOKS_SECONDS = 3_600.0  # books close three hours after the day: 2004
+# 106 UserIsNotAuthorized, 2003 AccountNotAuthorized; other codes of accounts say so in their names.
+_ONE_ACCOUNT = {106, 2003}
 _ADVICE = {
+    2003: "Give the user of the refresh token access to this ad account, or take it out of account_ids: its days stay.",
     105: "Check developer_token and customer_id; a developer token is of one environment.",
     106: "Give the user of the refresh token access to this ad account, and name its customer_id.",
     207: "Nothing: other reports of this user are being made.",
@@ -192,6 +205,8 @@ def _diagnose(answer: rest.Answer) -> rest.Diagnosis | None:
         return rest.Diagnosis(rest.Throttled, message, wait_seconds=_RATE_SECONDS, advice=advice)
     if code == 2004:
         return rest.Diagnosis(rest.QuotaExhausted, message, wait_seconds=_BOOKS_SECONDS)
+    if code in _ONE_ACCOUNT or "Account" in str(first.get("ErrorCode")):
+        return rest.Diagnosis(rest.AccountDenied, message, advice=advice)
     if code == 0 or answer.status >= 500:
         return rest.Diagnosis(rest.Unavailable, message)
     return rest.Diagnosis(rest.Refused, message, advice=advice)
