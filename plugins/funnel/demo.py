@@ -193,26 +193,43 @@ def print_funnel() -> None:
         """
     )
     currency = config.settings().reporting_currency
-    print(f"\nFunnel, {first} to {last}")
-    rows = [
-        ("spend", "-" if spend is None else f"{_rounded(spend, 2):,} {currency}", None),
-        ("sessions", sessions, None),
-        ("leads", leads, sessions),
-        ("MQLs", mqls, leads),
-        ("SALs", sals, mqls),
-        ("SQLs", sqls, sals),
-        # Some opportunities have no lead: they are no share of the SQLs.
-        ("opportunities", opportunities, None),
-        ("won", won, opportunities),
+    print(f"\nFunnel, {first} to {last}: what happened in this time")
+    rows = {
+        "spend": "-" if spend is None else f"{_rounded(spend, 2):,} {currency}",
+        "sessions": sessions,
+        "leads": leads,
+        "MQLs": mqls,
+        "SALs": sals,
+        "SQLs": sqls,
+        "opportunities": opportunities,
+        "won": won,
         # What bills a deal is counted as won.
-        ("orders", orders, None),
-        ("revenue", "-" if revenue is None else f"{_rounded(revenue, 2):,} {currency}", None),
-    ]
-    for name, value, before in rows:
+        "orders": orders,
+        "revenue": "-" if revenue is None else f"{_rounded(revenue, 2):,} {currency}",
+    }
+    for name, value in rows.items():
         shown = "-" if value is None else value if isinstance(value, str) else f"{value:,}"
-        known = before and value is not None
-        share = f"  {_rounded(100 * Decimal(value) / before, 1):>5}% of the stage before" if known else ""
-        print(f"  {name:14} {shown:>20}{share}")
+        print(f"  {name:14} {shown:>20}")
+    _print_rates()
+
+
+def _print_rates() -> None:
+    """Shares of one population each: what became of the leads, and how many deals that ended were won."""
+    [(leads, *reached)] = _ask(
+        """
+        select count(*), count(mql_at), count(sal_at), count(sql_at), count(opportunity_at), count(won_at)
+        from bi.fct_leads
+        """
+    )
+    if leads:
+        print(f"\nOf the {leads:,} leads, what became of them until now")
+        for name, became in zip(("MQL", "SAL", "SQL", "opportunity", "won"), reached, strict=True):
+            print(f"  became {name:13} {became:>14,}  {_rounded(100 * Decimal(became) / leads, 1):>5}%")
+    # The numerator and the denominator of the metric win_rate.
+    [(won, closed)] = _ask("select sum(won), sum(won + lost) from bi.rpt_sales_velocity")
+    if closed:
+        share = _rounded(100 * Decimal(won) / closed, 1)
+        print(f"  Of {closed:,} deals of new business that ended, {won:,} were won: {share}%")
 
 
 def _rounded(number: Decimal, digits: int) -> Decimal:
