@@ -148,6 +148,7 @@ class World:
     fixed_now: int | None = None
     ticks: bool = False
     tokens: dict[str, Token] = field(default_factory=dict)
+    refresh_tokens: dict[str, str] = field(default_factory=dict)
     revoked: set[str] = field(default_factory=set)
     cursors: dict[str, Any] = field(default_factory=dict)
     counters: dict[str, itertools.count[int]] = field(default_factory=dict)
@@ -201,6 +202,7 @@ class World:
         """Back to a freshly started server; the scenario stays."""
         self.settings = Settings(rate_limits=self.settings.rate_limits)
         self.tokens.clear()
+        self.refresh_tokens.clear()
         self.revoked.clear()
         self.cursors.clear()
         self.windows.clear()

@@ -18,6 +18,7 @@ import orjson
 
 from sandbox import exchange_rates, ga4, google_ads, hubspot, linkedin_ads, meta_ads, microsoft_ads, salesforce, shopify
 from sandbox.exchange import Answer, Call, World
+from sandbox.rotation import rotate
 
 Route = Callable[[World, Call], Answer]
 Parameters = dict[str, Any]
@@ -421,7 +422,13 @@ ERRORS = {
     "shopify": SHOPIFY_ERRORS,
     "exchange_rates": EXCHANGE_RATES_ERRORS,
 }
-TOKEN_ERRORS = {"refresh_token_revoked", "authentication_failure", "service_account_deleted", "app_uninstalled"}
+TOKEN_ERRORS = {
+    "refresh_token_revoked",
+    "authentication_failure",
+    "service_account_deleted",
+    "app_uninstalled",
+    "rotating_refresh_token",
+}
 BULK_ERRORS = {"bulk_not_supported", "bulk_compound", "bulk_query_unsupported"}
 IN_200 = {
     "google_ads": _google_internal,
@@ -455,8 +462,10 @@ SPOILERS = (
 )
 # Ways in which one vendor alone spoils a good answer.
 OWN_SPOILERS: dict[str, tuple[str, ...]] = {
-    "linkedin_ads": ("element_cap",),
-    "microsoft_ads": ("report_failed", "dead_address", "no_data"),
+    "linkedin_ads": ("element_cap", "rotating_refresh_token"),
+    "microsoft_ads": ("report_failed", "dead_address", "no_data", "rotating_refresh_token"),
+    "hubspot": ("rotating_refresh_token",),
+    "salesforce": ("rotating_refresh_token",),
     "ga4": ("quota_running_out",),
     "shopify": ("bulk_file_cut_short",),
 }
@@ -533,7 +542,7 @@ class Fault:
             raise ValueError(f"there is no vendor {vendor!r}; there are {', '.join(ERRORS)}")
         if name not in known_faults()[vendor]:
             raise ValueError(f"{vendor} has no fault {name!r}; it has {', '.join(known_faults()[vendor])}")
-        default = None if name in ("too_much_data", "element_cap") else 1
+        default = None if name in ("too_much_data", "element_cap", "rotating_refresh_token") else 1
         times = rest.pop("times", default)
         return cls(
             vendor, name, times, int(rest.pop("after", 0)), rest.pop("stream", None), rest.pop("path", None), rest
@@ -640,6 +649,8 @@ class Faults:
         self, world: World, vendor: ModuleType, stream: str | None, call: Call, fault: Fault, route: Route
     ) -> Answer:
         name, parameters = fault.name, fault.parameters
+        if name == "rotating_refresh_token":
+            return rotate(world, fault.vendor, call, lambda world, call, _: route(world, call))
         if name == "token_expiry_mid_pagination":
             token = world.tokens.get(call.bearer or call.headers.get("x-shopify-access-token", ""))
             if token is None:

@@ -304,9 +304,19 @@ def restatement(source: str) -> int | Literal["measured"] | None:
     return chosen
 
 
+def connection_variable(connection_id: str) -> str:
+    """Name of the environment variable that may hold a connection."""
+    return f"AIRFLOW_CONN_{connection_id.upper()}"
+
+
+def has_connection_variable(connection_id: str) -> bool:
+    """True if the environment holds this connection, which goes before one saved in Airflow."""
+    return bool(os.environ.get(connection_variable(connection_id)))
+
+
 def connection(connection_id: str) -> Connection:
     """The vendor connection in AIRFLOW_CONN_<ID> (JSON form). Raises ConfigurationError when absent or unreadable."""
-    name = f"AIRFLOW_CONN_{connection_id.upper()}"
+    name = connection_variable(connection_id)
     text = os.environ.get(name)
     if not text:
         raise ConfigurationError(f"No connection {connection_id!r}: set {name}, see docs/connections.md.")
@@ -319,6 +329,7 @@ def connection(connection_id: str) -> Connection:
             login=fields.get("login"),
             password=fields.get("password"),
             extra=json.loads(extra) if isinstance(extra, str) else extra,
+            origin=f"from the environment variable {name}",
         )
     except (ValueError, KeyError, AttributeError):
         raise ConfigurationError(

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any, Literal
 
+from funnel.tokens import TokenStore
+
 ColumnType = Literal["text", "bigint", "numeric", "boolean", "date", "timestamptz", "jsonb", "email", "hashed"]
 
 
@@ -117,13 +119,18 @@ class Window:
 
 @dataclass(frozen=True)
 class Connection:
-    """Where and as whom one account of a source is read. Mirrors an Airflow Connection; never logged."""
+    """Where and as whom one account of a source is read. Mirrors an Airflow Connection; never logged.
+
+    `origin` says where the connection was found, for messages; `tokens` keeps its login between clients and runs.
+    """
 
     connection_id: str
     base_url: str
     login: str | None = None
     password: str | None = field(default=None, repr=False)
     extra: dict[str, Any] = field(default_factory=dict, repr=False)
+    origin: str = ""
+    tokens: TokenStore | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)

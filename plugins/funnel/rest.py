@@ -6,7 +6,7 @@ happen here, because they are the same everywhere. What a failure asks for is sa
 
     Throttled        waited out here, as long as the vendor says, if that is minutes
     Unavailable      5xx, HTML, a body cut short, 200 with an error inside: asked again here, with growing pauses
-    TokenExpired     renewed once here; when that does not help it becomes DeadToken
+    TokenExpired     asked again here with a token that is new, renewed once; then it becomes DeadToken
     TooMuchData      the window is halved, down to one day, then the page size
     LongUrl          asked again here with the query in a form
     RestartWindow    what was read of this window is worthless; the caller discards it and fetches the window again
@@ -29,9 +29,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from tempfile import SpooledTemporaryFile
-from typing import IO, Any
+from typing import IO, Any, TypeGuard
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import certifi
@@ -39,9 +39,13 @@ import httpx
 import orjson
 import tenacity
 
+from funnel import tokens
 from funnel.contract import Connection, Window
+from funnel.tokens import Login
 
 log = logging.getLogger(__name__)
+
+Token = tokens.Token
 
 # httpx logs whole URLs at INFO, and Meta's carry the access token.
 logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -61,6 +65,7 @@ LONGEST_QUERY = 4_000  # bytes; LinkedIn refuses 4 KB, the shortest limit of the
 ATTEMPTS = 6  # of a request that finds the vendor unavailable: about half a minute
 SMALLEST_PAGE = 5
 LARGEST_IN_MEMORY = 8_000_000  # bytes of a downloaded file
+REFUSAL_PAUSE = 2.0  # seconds; a vendor's servers may not all know a new token yet
 LONGEST_JOB = 1_800.0  # seconds a vendor may take to prepare a file while a worker waits
 CONNECT_TIMEOUT = 10.0
 READ_TIMEOUT = 120.0  # Salesforce lets a query run for two minutes
@@ -79,6 +84,7 @@ class VendorError(Exception):
         *,
         source: str = "",
         connection_id: str = "",
+        origin: str = "",
         path: str = "",
         status: int | None = None,
         wait_seconds: float | None = None,
@@ -87,6 +93,7 @@ class VendorError(Exception):
         self.message = message
         self.source = source
         self.connection_id = connection_id
+        self.origin = origin
         self.path = path
         self.status = status
         self.wait_seconds = wait_seconds
@@ -104,8 +111,9 @@ class VendorError(Exception):
     def __str__(self) -> str:
         answered = f" answered {self.status}" if self.status else ""
         wait = f" Ask again in {self.wait_seconds:.0f} s." if self.wait_seconds else ""
+        connection = f"{self.connection_id} {self.origin}".strip()
         return (
-            f"{type(self).__name__}: {self.source} (connection {self.connection_id}){answered} at {self.path}: "
+            f"{type(self).__name__}: {self.source} (connection {connection}){answered} at {self.path}: "
             f"{self.message}{wait} What to do: {self.advice}"
         )
 
@@ -214,15 +222,6 @@ class Diagnosis:
 
 
 @dataclass(frozen=True)
-class Token:
-    """An access token, how long it holds (None: the vendor does not say) and where it is good for."""
-
-    value: str = field(repr=False)
-    expires_in: float | None = None
-    base_url: str | None = None
-
-
-@dataclass(frozen=True)
 class Page:
     """One body as received, and the same parsed."""
 
@@ -251,9 +250,14 @@ class Client:
     def __init__(self, dialect: Dialect, connection: Connection, http: httpx.Client) -> None:
         self.dialect = dialect
         self.connection = connection
+        self.refresh_token: str = connection.extra.get("refresh_token") or ""
         self._http = http
-        self._token: Token | None = None
-        self._renew_at = float("inf")
+        self._store = connection.tokens or tokens.in_memory()
+        self._key = tokens.key_of(dialect.source, connection)
+        self._login: Login | None = None
+        self._is_new = False  # the token is of a login just made, and no answer has come for it yet
+        self._is_kept = False  # the token is of a login made elsewhere, which may have been revoked since
+        self._refused: set[str] = set()
         self._secrets = _secrets(connection)
 
     def ask(self, request: Request) -> Page:
@@ -269,17 +273,41 @@ class Client:
         return self._ask_with_token(replace(request, in_form=True))
 
     def _ask_with_token(self, request: Request) -> Page:
-        try:
-            return self._ask_patiently(request)
-        except TokenExpired as expired:
-            if self.dialect.login is None:
-                raise self._as(DeadToken, expired) from None
-            log.info("%s: token of connection %s expired, renewed", self.dialect.source, self.connection.connection_id)
-            self._token = None
-        try:
-            return self._ask_patiently(request)
-        except TokenExpired as expired:
-            raise self._as(DeadToken, expired) from None
+        can_renew = self.dialect.login is not None
+        may_wait, may_renew = True, can_renew
+        while True:
+            try:
+                page = self._ask_patiently(request)
+            except (TokenExpired, DeadToken) as refusal:
+                if may_wait and isinstance(refusal, TokenExpired) and (self._is_new or not can_renew):
+                    may_wait = False
+                    self._wait_for_token(refusal)
+                elif may_renew and (isinstance(refusal, TokenExpired) or self._is_kept):
+                    may_renew = False
+                    self._renounce_token()
+                elif isinstance(refusal, DeadToken):
+                    raise
+                else:
+                    raise self._as(DeadToken, refusal) from None
+            else:
+                self._is_new = False
+                return page
+
+    def _wait_for_token(self, refusal: VendorError) -> None:
+        """A new token may be refused where a server does not know it yet; one that is never renewed, by an accident."""
+        log.info(
+            "%s: the token of connection %s was refused (%s), asked once more",
+            self.dialect.source,
+            self.connection.connection_id,
+            refusal.message,
+        )
+        sleep(REFUSAL_PAUSE)
+
+    def _renounce_token(self) -> None:
+        log.info("%s: token of connection %s expired, renewed", self.dialect.source, self.connection.connection_id)
+        if self._login:
+            self._refused.add(self._login.access_token)
+        self._login = None
 
     def download_archive(self, address: str) -> Page:
         """The ZIP file at an address that a body named, asked for without the token, which is not for strangers."""
@@ -322,6 +350,7 @@ class Client:
             self.clean(message),
             source=self.dialect.source,
             connection_id=self.connection.connection_id,
+            origin=self.connection.origin,
             path=self.clean(request.shown_path),
             **more,
         )
@@ -331,9 +360,11 @@ class Client:
             error.message,
             source=error.source,
             connection_id=error.connection_id,
+            origin=error.origin,
             path=error.path,
             status=error.status,
             wait_seconds=changed.get("wait_seconds"),
+            advice=changed.get("advice"),
         )
 
     def _ask_patiently(self, request: Request, *, signed: bool = True) -> Page:
@@ -444,25 +475,68 @@ class Client:
     def _access_token(self) -> str:
         if self.dialect.login is None:
             return self.connection.password or ""
-        if self._token is None or time.monotonic() >= self._renew_at:
-            self._token = self.dialect.login(self)
-            self._secrets = (*self._secrets, *_spellings(self._token.value))
-            # A minute early, so that a page does not leave with a token about to die.
-            holds = (self._token.expires_in or float("inf")) - 60
-            self._renew_at = time.monotonic() + max(holds, 30)
-        return self._token.value
+        if self._login is None or not self._login.is_good(self._key, self._refused):
+            first = self.connection.extra.get("refresh_token")
+            log_in = partial(self._log_in, self.dialect.login)
+            self._is_kept = True
+            self._login = tokens.current(self._store, self._key, first, self._refused, log_in)
+            self._hide(self._login.access_token, self._login.refresh_token)
+        return self._login.access_token
+
+    def _log_in(self, login: Callable[["Client"], Token], newest: Callable[[], str | None]) -> Token:
+        """Ask the vendor for a token. A refusal may pass by itself: it is asked once more, with the newest token."""
+        self._is_new, self._is_kept = True, False
+        for may_ask_again in (True, False):
+            self.refresh_token = newest() or ""
+            self._hide(self.refresh_token)
+            try:
+                token = login(self)
+            except DeadToken as dead:
+                if not may_ask_again:
+                    raise self._as(DeadToken, dead, advice=self._advice_on_login(dead)) from None
+                log.warning("%s; the login is tried once more", dead)
+                sleep(REFUSAL_PAUSE)
+            else:
+                break
+        self._hide(token.value, token.refresh_token)
+        if token.refresh_token and token.refresh_token != self.refresh_token and self.connection.tokens is None:
+            log.warning(
+                "%s: connection %s was given a new refresh token, which is lost with this process: nothing keeps it",
+                self.dialect.source,
+                self.connection.connection_id,
+            )
+        return token
+
+    def _advice_on_login(self, dead: VendorError) -> str:
+        if self.refresh_token == (self.connection.extra.get("refresh_token") or ""):
+            return dead.advice
+        return (
+            "The vendor replaced the refresh token of the connection by a new one at an earlier login and refuses that "
+            "one now. Sign in again at the vendor and save the refresh token of that in the connection; it must not be "
+            "used by another installation."
+        )
+
+    def _hide(self, *secrets: str | None) -> None:
+        """Tokens that the vendor gave are blanked like those of the connection."""
+        spelled = {spelling for secret in secrets if _is_hidden(secret) for spelling in _spellings(secret)}
+        self._secrets = tuple(sorted({*self._secrets, *spelled}, key=len, reverse=True))
 
     def _url(self, path: str) -> str:
         if path.startswith(("http://", "https://")):
             return path
-        base = self._token.base_url if self._token and self._token.base_url else self.connection.base_url
+        base = self._login.base_url if self._login and self._login.base_url else self.connection.base_url
         return base.rstrip("/") + path
 
 
 def refuse(source: str, connection: Connection, message: str, advice: str) -> Refused:
     """A connection that cannot work as it is filled in."""
     return Refused(
-        message, source=source, connection_id=connection.connection_id, path="the connection's settings", advice=advice
+        message,
+        source=source,
+        connection_id=connection.connection_id,
+        origin=connection.origin,
+        path="the connection's settings",
+        advice=advice,
     )
 
 
@@ -740,6 +814,21 @@ def by_cursor_in_variables(connection_path: str) -> Paginator:
     return paginate
 
 
+def token_of(answer: Mapping[str, Any], base_url: str | None = None) -> Token:
+    """The token that a token endpoint answers, with the refresh token for the next login where it names one."""
+    try:
+        expires_in = float(answer["expires_in"])
+    except (KeyError, TypeError, ValueError):
+        expires_in = None
+    refresh_token = answer.get("refresh_token")
+    return Token(
+        answer["access_token"],
+        expires_in,
+        base_url,
+        refresh_token if isinstance(refresh_token, str) and refresh_token else None,
+    )
+
+
 def oauth_refusal(
     answer: Answer, error: str, description: str, dead: tuple[str, ...] = ("invalid_grant",)
 ) -> Diagnosis | None:
@@ -962,9 +1051,13 @@ def _secrets(connection: Connection) -> tuple[str, ...]:
     values = [connection.password] + [
         value for name, value in connection.extra.items() if isinstance(value, str) and _SECRET_SETTING.search(name)
     ]
-    # Short values would blank out ordinary words; no vendor's secret is that short.
-    spelled = {spelling for value in values if value and len(value) >= 8 for spelling in _spellings(value)}
+    spelled = {spelling for value in values if _is_hidden(value) for spelling in _spellings(value)}
     return tuple(sorted(spelled, key=len, reverse=True))
+
+
+def _is_hidden(secret: str | None) -> TypeGuard[str]:
+    # Short values would blank out ordinary words; no vendor's secret is that short.
+    return secret is not None and len(secret) >= 8
 
 
 def _spellings(secret: str) -> tuple[str, ...]:

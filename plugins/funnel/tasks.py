@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -103,12 +104,13 @@ def extract(source_name: str, connection_id: str) -> list[str]:
 
     Streams that this run has landed since it started are kept: after a quota of hours, only what is missing is asked.
     """
+    from funnel.ingest import kept_logins
     from funnel.sources import SOURCES
 
     source = SOURCES[source_name]
     context = get_current_context()
     if not source.is_inbox:
-        connection = airflow_connection(connection_id)
+        connection = replace(airflow_connection(connection_id), tokens=kept_logins.STORE)
         window = window_of(context, source, connection_id)
         return [_land(source, connection, stream, window, context) for stream in source.streams]
     with _noted(source_name, connection_id):
@@ -342,7 +344,32 @@ def airflow_connection(connection_id: str) -> contract.Connection:
         login=found.login,
         password=found.password,
         extra=found.extra_dejson,
+        origin=connection_origin(connection_id),
     )
+
+
+def connection_origin(connection_id: str) -> str:
+    """Where Airflow found a connection, for messages: the first that has it of backend, environment and database."""
+    from airflow.sdk.execution_time.supervisor import ensure_secrets_backend_loaded
+
+    for backend in ensure_secrets_backend_loaded():
+        name = type(backend).__name__
+        if name == "EnvironmentVariablesBackend":
+            if config.has_connection_variable(connection_id):
+                return f"from the environment variable {config.connection_variable(connection_id)}"
+        elif name in ("ExecutionAPISecretsBackend", "MetastoreBackend"):
+            return "saved in Airflow"
+        elif _has_connection(backend, connection_id):
+            return f"from the secrets backend {name}"
+    return "saved in Airflow"
+
+
+def _has_connection(backend: Any, connection_id: str) -> bool:
+    try:
+        return backend.get_connection(conn_id=connection_id) is not None
+    except Exception:
+        # As Airflow does: a backend that fails is passed over.
+        return False
 
 
 def inbox_connection(connection_id: str) -> contract.Connection:

@@ -17,6 +17,12 @@ import pytest
 from funnel import landing, rest
 from funnel.contract import Connection, Fetched, Source, Stream, Window
 from funnel.sources import SOURCES
+from sandbox.credentials import (
+    HUBSPOT_CLIENT_ID,
+    HUBSPOT_CLIENT_SECRET,
+    HUBSPOT_REFRESH_TOKEN,
+    SALESFORCE_REFRESH_TOKEN,
+)
 from sandbox.faults import TOKEN_ERRORS, known_faults
 
 WINDOW = Window(date(2026, 11, 9), date(2026, 11, 13))
@@ -69,6 +75,18 @@ SHRINKS = "halves the page"
 GONE, UNTOUCHED, FORM = "lands what is left", "is never met", "asks in a form"
 ADDRESS, OTHERS = "asks for another address", "reads the other accounts"
 EVERY_ACCOUNT: dict[str, Any] = {"times": None}
+LOGIN_AGAIN, TOKEN_AGAIN, LAST_WORD = "logs in once more", "shows the token again", "fails after asking once more"
+ROTATES = "is given a new refresh token"
+OFTEN = {"times": None}
+# Connections that log in with a refresh token, where the company's own do not.
+REFRESHED = {
+    "hubspot": {
+        "login": HUBSPOT_CLIENT_ID,
+        "password": HUBSPOT_CLIENT_SECRET,
+        "refresh_token": HUBSPOT_REFRESH_TOKEN,
+    },
+    "salesforce": {"grant_type": "refresh_token", "refresh_token": SALESFORCE_REFRESH_TOKEN},
+}
 
 
 def on_path(vendor: str, path: str) -> dict[str, Any]:
@@ -127,7 +145,8 @@ CASES = [
     Case("google_ads", "searchStream_error_envelope", WAITS),
     Case("google_ads", "internal_error", AGAIN),
     Case("google_ads", "cloud_project_not_approved", FAILS, rest.Refused),
-    Case("google_ads", "refresh_token_revoked", FAILS, rest.DeadToken),
+    Case("google_ads", "refresh_token_revoked", LOGIN_AGAIN),
+    Case("google_ads", "refresh_token_revoked", LAST_WORD, rest.DeadToken, parameters=OFTEN),
     Case("meta_ads", "token_expiry_mid_pagination", FAILS, rest.DeadToken),
     Case("meta_ads", "too_many_calls_ad_account", WAITS, waits=180, parameters={"regain_minutes": 3}),
     Case("meta_ads", "application_limit", WAITS, waits=60),
@@ -150,8 +169,11 @@ CASES = [
     Case("meta_ads", "unsupported_get", FAILS, rest.AccountDenied, parameters=EVERY_ACCOUNT),
     Case("linkedin_ads", "token_expiry_mid_pagination", RENEWS, lands="campaigns"),
     Case("linkedin_ads", "expired_access_token", RENEWS),
+    Case("linkedin_ads", "expired_access_token", LAST_WORD, rest.DeadToken, parameters=OFTEN),
+    Case("linkedin_ads", "rotating_refresh_token", ROTATES, parameters=OFTEN),
     Case("linkedin_ads", "revoked_access_token", FAILS, rest.DeadToken),
-    Case("linkedin_ads", "refresh_token_revoked", FAILS, rest.DeadToken),
+    Case("linkedin_ads", "refresh_token_revoked", LOGIN_AGAIN),
+    Case("linkedin_ads", "refresh_token_revoked", LAST_WORD, rest.DeadToken, parameters=OFTEN),
     Case("linkedin_ads", "missing_permissions", OTHERS),
     Case("linkedin_ads", "missing_permissions", FAILS, rest.AccountDenied, parameters=EVERY_ACCOUNT),
     Case("linkedin_ads", "sunset_version", FAILS, rest.Refused),
@@ -164,8 +186,11 @@ CASES = [
     Case("linkedin_ads", "element_cap", HALVES, parameters={"elements": 6}, extra={"max_elements": 6}),
     # Between the submission of a report and the question whether it is ready.
     Case("microsoft_ads", "token_expiry_mid_pagination", RENEWS),
-    Case("microsoft_ads", "token_expired", RENEWS),
-    Case("microsoft_ads", "refresh_token_revoked", FAILS, rest.DeadToken),
+    Case("microsoft_ads", "token_expired", TOKEN_AGAIN),
+    Case("microsoft_ads", "token_expired", LAST_WORD, rest.DeadToken, parameters=OFTEN),
+    Case("microsoft_ads", "rotating_refresh_token", ROTATES, parameters=OFTEN),
+    Case("microsoft_ads", "refresh_token_revoked", LOGIN_AGAIN),
+    Case("microsoft_ads", "refresh_token_revoked", LAST_WORD, rest.DeadToken, parameters=OFTEN),
     Case("microsoft_ads", "invalid_credentials", FAILS, rest.Refused),
     Case("microsoft_ads", "not_authorized", OTHERS),
     Case("microsoft_ads", "not_authorized", FAILS, rest.AccountDenied, parameters=EVERY_ACCOUNT),
@@ -179,12 +204,16 @@ CASES = [
     Case("microsoft_ads", "truncated_body", AGAIN, parameters={"path": "ReportDownload"}),
     Case("microsoft_ads", "html_instead_of_json", AGAIN, parameters={"path": "ReportDownload"}),
     Case("microsoft_ads", "server_error", AGAIN, parameters={"path": "ReportDownload"}),
-    Case("hubspot", "token_expiry_mid_pagination", FAILS, rest.DeadToken),
+    # A service key is not renewed.
+    Case("hubspot", "token_expiry_mid_pagination", TOKEN_AGAIN),
+    Case("hubspot", "token_expiry_mid_pagination", LAST_WORD, rest.DeadToken, parameters=OFTEN),
+    Case("hubspot", "rotating_refresh_token", ROTATES, parameters=OFTEN, extra=REFRESHED["hubspot"]),
     Case("hubspot", "secondly_limit_2018", WAITS, waits=1),
     Case("hubspot", "ten_secondly_rolling", WAITS, waits=10),
     Case("hubspot", "search_api_limit", WAITS, waits=1, parameters={"path": "/search"}),
     Case("hubspot", "daily_limit", RESCHEDULES, rest.QuotaExhausted, waits=3600),
-    Case("hubspot", "expired_authentication", FAILS, rest.DeadToken),
+    Case("hubspot", "expired_authentication", TOKEN_AGAIN),
+    Case("hubspot", "expired_authentication", LAST_WORD, rest.DeadToken, parameters=OFTEN),
     Case("hubspot", "missing_scopes", FAILS, rest.Refused),
     Case("hubspot", "internal_error", AGAIN),
     # What deals are associated with is asked for by the ids of each page: half an answer would be half of the contacts.
@@ -192,16 +221,21 @@ CASES = [
     Case("hubspot", "internal_error", AGAIN, parameters={"path": "/associations/"}, lands="deals"),
     Case("hubspot", "missing_scopes", FAILS, rest.Refused, parameters={"path": "/associations/"}, lands="deals"),
     Case("salesforce", "token_expiry_mid_pagination", RENEWS),
-    Case("salesforce", "session_expired", RENEWS),
+    Case("salesforce", "session_expired", TOKEN_AGAIN),
+    Case("salesforce", "session_expired", LAST_WORD, rest.DeadToken, parameters=OFTEN),
+    Case("salesforce", "rotating_refresh_token", ROTATES, parameters=OFTEN, extra=REFRESHED["salesforce"]),
     Case("salesforce", "invalid_locator", RESTARTS),
     Case("salesforce", "daily_request_limit", RESCHEDULES, rest.QuotaExhausted, waits=3600),
     Case("salesforce", "server_unavailable", AGAIN),
     Case("salesforce", "txn_security", FAILS, rest.Refused),
     Case("salesforce", "aggregate_querymore", FAILS, rest.Refused),
-    Case("salesforce", "refresh_token_revoked", FAILS, rest.DeadToken),
-    Case("salesforce", "authentication_failure", FAILS, rest.DeadToken),
+    Case("salesforce", "refresh_token_revoked", LOGIN_AGAIN),
+    Case("salesforce", "refresh_token_revoked", LAST_WORD, rest.DeadToken, parameters=OFTEN),
+    Case("salesforce", "authentication_failure", LOGIN_AGAIN),
+    Case("salesforce", "authentication_failure", LAST_WORD, rest.DeadToken, parameters=OFTEN),
     Case("ga4", "token_expiry_mid_pagination", RENEWS),
-    Case("ga4", "unauthenticated", RENEWS),
+    Case("ga4", "unauthenticated", TOKEN_AGAIN),
+    Case("ga4", "unauthenticated", LAST_WORD, rest.DeadToken, parameters=OFTEN),
     Case("ga4", "exhausted_tokens", RESCHEDULES, rest.QuotaExhausted, waits=3600),
     Case("ga4", "exhausted_daily_tokens", RESCHEDULES, rest.QuotaExhausted, waits=14400),
     Case("ga4", "quota_running_out", RESCHEDULES, rest.QuotaExhausted, waits=1800),
@@ -211,9 +245,18 @@ CASES = [
     Case("ga4", "property_not_shared", OTHERS),
     Case("ga4", "property_not_shared", FAILS, rest.AccountDenied, parameters=EVERY_ACCOUNT),
     Case("ga4", "invalid_dimension", FAILS, rest.Refused),
-    Case("ga4", "service_account_deleted", FAILS, rest.DeadToken, extra={"grant_type": "jwt-bearer"}),
+    Case("ga4", "service_account_deleted", LOGIN_AGAIN, extra={"grant_type": "jwt-bearer"}),
+    Case(
+        "ga4",
+        "service_account_deleted",
+        LAST_WORD,
+        rest.DeadToken,
+        parameters=OFTEN,
+        extra={"grant_type": "jwt-bearer"},
+    ),
     Case("shopify", "token_expiry_mid_pagination", RENEWS),
-    Case("shopify", "token_revoked", RENEWS),
+    Case("shopify", "token_revoked", TOKEN_AGAIN),
+    Case("shopify", "token_revoked", LAST_WORD, rest.DeadToken, parameters=OFTEN),
     Case("shopify", "throttled", WAITS, waits=6, parameters={"asked": 642, "available": 42, "rate": 100}),
     Case("shopify", "max_cost_exceeded", SHRINKS),
     Case("shopify", "internal_error", AGAIN),
@@ -223,7 +266,8 @@ CASES = [
     Case("shopify", "undefined_field", FAILS, rest.Refused),
     Case("shopify", "unapproved_scope", FAILS, rest.Refused),
     Case("shopify", "shop_frozen", FAILS, rest.Refused),
-    Case("shopify", "app_uninstalled", FAILS, rest.DeadToken),
+    Case("shopify", "app_uninstalled", LOGIN_AGAIN),
+    Case("shopify", "app_uninstalled", LAST_WORD, rest.DeadToken, parameters=OFTEN),
     Case("shopify", "bulk_in_progress", RESCHEDULES, rest.QuotaExhausted, waits=300, extra={"bulk_days": 1}),
     Case("shopify", "bulk_failed", RESTARTS, extra={"bulk_days": 1}),
     Case("shopify", "bulk_link_expired", RESTARTS, extra={"bulk_days": 1}),
@@ -264,12 +308,20 @@ class Seen:
     def did(self) -> str:
         if isinstance(self.error, rest.QuotaExhausted):
             return RESCHEDULES if not self.slept else "waited before giving up"
+        if self.error and "once more" in self.log:
+            return LAST_WORD if self.slept == [rest.REFUSAL_PAUSE] else "tried again too often before failing"
         if self.error:
             return FAILS if not self.slept else "tried again before failing"
         if self.refused:
             return OTHERS if not self.slept else "tried again before reading the others"
         if self.fetches > 1:
             return RESTARTS
+        if "the login is tried once more" in self.log:
+            return LOGIN_AGAIN
+        if "was given a new refresh token" in self.log:
+            return ROTATES
+        if "was refused" in self.log:
+            return TOKEN_AGAIN
         if "the address of a report is dead" in self.log:
             return ADDRESS
         if "asked in a form" in self.log:
@@ -301,7 +353,8 @@ def connection_in_pages(company: Any, vendor: str, extra: dict[str, Any]) -> Con
     if vendor == "linkedin_ads":
         # Told that answers are full at 20 elements, it asks for three days of six campaigns at a time.
         return company.connection(vendor, page_size=2, **{"max_elements": 20, **extra})
-    return company.connection(vendor, page_size=20, **extra)
+    as_app = {name: extra[name] for name in ("login", "password") if name in extra}
+    return replace(company.connection(vendor, page_size=20, **extra), **as_app)
 
 
 @pytest.fixture

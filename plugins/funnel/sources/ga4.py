@@ -212,7 +212,7 @@ def _log_in(client: rest.Client) -> rest.Token:
     connection = client.connection
     grant = connection.extra.get("grant_type", "self-signed")
     if grant == "self-signed":
-        return rest.Token(_signed(connection, {"aud": AUDIENCE}), expires_in=3600)
+        return rest.Token(_signed(connection, {"aud": AUDIENCE}), expires_in=3600, is_fetched=False)
     if grant not in ("jwt-bearer", "urn:ietf:params:oauth:grant-type:jwt-bearer"):
         advice = "Write self-signed or jwt-bearer into grant_type in the connection's extra."
         raise rest.refuse("ga4", connection, f"grant_type {grant!r} is not known", advice)
@@ -220,7 +220,7 @@ def _log_in(client: rest.Client) -> rest.Token:
     assertion = _signed(connection, {"aud": token_url, "scope": SCOPE})
     form = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": assertion}
     answer = client.ask_for_token(rest.Request("POST", token_url, form=form))
-    return rest.Token(answer["access_token"], expires_in=answer.get("expires_in"))
+    return rest.token_of(answer)
 
 
 def _signed(connection: Connection, claims: dict[str, Any]) -> str:

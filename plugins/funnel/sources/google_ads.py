@@ -117,11 +117,11 @@ def _log_in(client: rest.Client) -> rest.Token:
                 "grant_type": "refresh_token",
                 "client_id": connection.login or "",
                 "client_secret": connection.password or "",
-                "refresh_token": connection.extra.get("refresh_token", ""),
+                "refresh_token": client.refresh_token,
             },
         )
     )
-    return rest.Token(answer["access_token"], expires_in=answer.get("expires_in"))
+    return rest.token_of(answer)
 
 
 # A token that Google will not take back, however often it is renewed.

@@ -474,12 +474,12 @@ def _log_in(client: rest.Client) -> rest.Token:
     )
     form = {
         "grant_type": "refresh_token",
-        "client_id": connection.login,
+        "client_id": connection.login or "",
         "client_secret": connection.password or "",
-        "refresh_token": connection.extra.get("refresh_token", ""),
+        "refresh_token": client.refresh_token,
     }
     answer = client.ask_for_token(rest.Request("POST", token_url, form=form))
-    return rest.Token(answer["access_token"], expires_in=answer.get("expires_in"))
+    return rest.token_of(answer)
 
 
 # HubSpot sends no Retry-After; the policy's name says which clock ran out.

@@ -193,20 +193,20 @@ def _log_in(client: rest.Client) -> rest.Token:
     connection = client.connection
     # Refresh tokens are given to approved partners only; everybody else has an access token of sixty days.
     if connection.extra.get("access_token"):
-        return rest.Token(connection.extra["access_token"])
+        return rest.Token(connection.extra["access_token"], is_fetched=False)
     answer = client.ask_for_token(
         rest.Request(
             "POST",
             connection.extra.get("token_url", DEFAULT_TOKEN_URL),
             form={
                 "grant_type": "refresh_token",
-                "refresh_token": connection.extra.get("refresh_token", ""),
+                "refresh_token": client.refresh_token,
                 "client_id": connection.login or "",
                 "client_secret": connection.password or "",
             },
         )
     )
-    return rest.Token(answer["access_token"], expires_in=answer.get("expires_in"))
+    return rest.token_of(answer)
 
 
 # The throttle of "45 million metric values in a 5-minute window": after five minutes the window is empty.

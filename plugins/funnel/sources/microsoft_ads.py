@@ -162,14 +162,14 @@ def _log_in(client: rest.Client) -> rest.Token:
     form = {
         "client_id": connection.login or "",
         "grant_type": "refresh_token",
-        "refresh_token": connection.extra.get("refresh_token", ""),
+        "refresh_token": client.refresh_token,
         "scope": SCOPE,
     }
     if connection.password:
         # Apps of type "web" have a secret, native ones none.
         form["client_secret"] = connection.password
     answer = client.ask_for_token(rest.Request("POST", connection.extra.get("token_url", DEFAULT_TOKEN_URL), form=form))
-    return rest.Token(answer["access_token"], expires_in=answer.get("expires_in"))
+    return rest.token_of(answer)
 
 
 _RATE_SECONDS = 60.0  # calls per minute and customer: 117

@@ -444,7 +444,7 @@ def _log_in(client: rest.Client) -> rest.Token:
         form |= {
             "client_id": connection.login or "",
             "client_secret": connection.password or "",
-            "refresh_token": connection.extra.get("refresh_token", ""),
+            "refresh_token": client.refresh_token,
         }
     elif grant in ("jwt-bearer", "urn:ietf:params:oauth:grant-type:jwt-bearer"):
         form = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": _assertion(connection)}
@@ -454,7 +454,7 @@ def _log_in(client: rest.Client) -> rest.Token:
     token_url = connection.extra.get("token_url") or connection.base_url.rstrip("/") + "/services/oauth2/token"
     answer = client.ask_for_token(rest.Request("POST", token_url, form=form))
     # Salesforce does not say how long a session holds; the org's session settings do.
-    return rest.Token(answer["access_token"], base_url=answer.get("instance_url"))
+    return rest.token_of(answer, base_url=answer.get("instance_url"))
 
 
 def _assertion(connection: Connection) -> str:

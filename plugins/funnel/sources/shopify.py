@@ -306,14 +306,14 @@ def _log_in(client: rest.Client) -> rest.Token:
         if not connection.password:
             advice = "Write client id and secret into login and password, or an old custom app's token into password."
             raise rest.refuse("shopify", connection, "the connection lacks its credentials", advice)
-        return rest.Token(connection.password)
+        return rest.Token(connection.password, is_fetched=False)
     form = {
         "grant_type": "client_credentials",
         "client_id": connection.login,
         "client_secret": connection.password or "",
     }
     answer = client.ask_for_token(rest.Request("POST", "/admin/oauth/access_token", form=form))
-    return rest.Token(answer["access_token"], expires_in=answer.get("expires_in"))
+    return rest.token_of(answer)
 
 
 _ADVICE = {

@@ -1,0 +1,81 @@
+"""The store of logins in the warehouse: encrypted, for the loader alone, the same for all workers on all machines.
+
+It keeps what `funnel.tokens` gives it and makes logins of one key take turns by an advisory lock of PostgreSQL, which
+ends with its process. The key of the cipher is Airflow's Fernet key, which every worker has.
+"""
+
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+from funnel import config, ledger
+from funnel.tokens import Key, Login, TokenStore
+
+log = logging.getLogger(__name__)
+
+# First half of the advisory lock of one login; the second half is a hash of its key.
+LOCK_CLASS = 7_205_761
+# A login waits out throttles of its vendor; whoever waits for its turn waits longer than that.
+LONGEST_TURN = "20min"
+
+
+def _cipher() -> MultiFernet:
+    # As Airflow takes it: several keys with commas between them, the newest first.
+    keys = config.secrets()["airflow_fernet_key"].split(",")
+    try:
+        return MultiFernet([Fernet(key.strip()) for key in keys])
+    except ValueError:
+        raise config.ConfigurationError(
+            "AIRFLOW_FERNET_KEY is not a Fernet key (32 bytes in URL-safe base64), so tokens cannot be kept. "
+            "Write the key that Airflow encrypts its connections with."
+        ) from None
+
+
+def read(key: Key) -> Login | None:
+    """The login kept under a key; one that this installation's key does not open counts as none."""
+    with ledger.connect("loader", autocommit=True) as connection:
+        row = connection.execute("select login from logins.kept where began_with = %s", (key.began_with,)).fetchone()
+    if row is None:
+        return None
+    try:
+        return Login(**json.loads(_cipher().decrypt(row[0].encode())))
+    except (InvalidToken, ValueError, TypeError):
+        log.warning(
+            "The kept login of connection %s cannot be decrypted with the present AIRFLOW_FERNET_KEY; the connection's "
+            "own refresh token is used. Add the old key after the new one, with a comma, to keep logins.",
+            key.connection_id,
+        )
+        return None
+
+
+def write(key: Key, login: Login) -> None:
+    """Keep a login. It is committed and on disk when this returns."""
+    text = _cipher().encrypt(json.dumps(asdict(login)).encode()).decode()
+    with ledger.connect("loader", autocommit=True) as connection:
+        connection.execute("set synchronous_commit = on")
+        connection.execute(
+            """
+            insert into logins.kept as known (began_with, source, connection_id, login)
+            values (%s, %s, %s, %s)
+            on conflict (began_with) do update
+            set connection_id = excluded.connection_id, login = excluded.login, kept_at = clock_timestamp()
+            """,
+            (key.began_with, key.source, key.connection_id, text),
+        )
+
+
+@contextmanager
+def turn(key: Key) -> Iterator[None]:
+    """A block in which no other process, on any machine, logs in under this key."""
+    # Of the session, not of a transaction: servers end transactions that idle while a vendor is waited for.
+    with ledger.connect("loader", autocommit=True) as connection:
+        connection.execute(f"set lock_timeout = '{LONGEST_TURN}'")
+        connection.execute("select pg_advisory_lock(%s, hashtext(%s))", (LOCK_CLASS, key.began_with))
+        yield
+
+
+STORE = TokenStore(read, write, turn)

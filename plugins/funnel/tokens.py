@@ -1,0 +1,165 @@
+"""Which token a connection is read with: one login for all streams and runs, kept with the refresh token's rotation.
+
+A vendor may answer a login with a new refresh token and kill the one that was used (Salesforce, Microsoft, LinkedIn and
+HubSpot can). So the answer of a login is kept before its access token is used, logins of one connection take turns, and
+whoever waited for its turn takes what was kept meanwhile. How a vendor is asked is the connector's matter, where logins
+are kept is the `TokenStore`'s; this module knows neither and writes no token into a message or a log.
+"""
+
+import hashlib
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+# A page must not leave with a token that is about to die.
+EARLY_SECONDS = 60.0
+SHORTEST_SECONDS = 30.0
+# What a login depends on besides the names that end in `secret`, `token`, `password` or `key`.
+SETTINGS = ("token_url", "grant_type", "username", "audience", "key_file", "private_key_file", "private_key_id")
+SECRET_ENDINGS = ("secret", "token", "password", "key")
+
+
+@dataclass(frozen=True)
+class Token:
+    """What a vendor answers to a login: an access token, how long it holds (None: unknown) and where it is good for.
+
+    `refresh_token` is the one for the next login, where the vendor names one. A token that was not asked for, because
+    it stands in the connection or is signed here, is not `is_fetched` and need not be kept.
+    """
+
+    value: str = field(repr=False)
+    expires_in: float | None = None
+    base_url: str | None = None
+    refresh_token: str | None = field(default=None, repr=False)
+    is_fetched: bool = True
+
+
+@dataclass(frozen=True)
+class Key:
+    """Under what a login is kept: the refresh token that it began with, or its connection where it needs none.
+
+    A new refresh token in the connection is another key, so its login begins anew; connections that share a refresh
+    token share its rotation. `settings` stands for all else that a login depends on.
+    """
+
+    source: str
+    connection_id: str
+    began_with: str
+    settings: str
+
+
+@dataclass(frozen=True)
+class Login:
+    """A login as it is kept. `good_until` is in seconds since 1970, None where the vendor does not say."""
+
+    access_token: str = field(repr=False)
+    refresh_token: str | None = field(repr=False)
+    base_url: str | None
+    good_until: float | None
+    settings: str
+
+    def is_good(self, key: Key, refused: set[str]) -> bool:
+        """True while the access token was made with the present settings, has not expired and was not refused."""
+        if self.settings != key.settings or self.access_token in refused:
+            return False
+        return self.good_until is None or time.time() < self.good_until
+
+
+@dataclass(frozen=True)
+class TokenStore:
+    """Where logins are kept.
+
+    read   the login under a key, None when there is none
+    write  keep a login; when it returns, the login survives a crash
+    turn   a block in which no other process logs in under this key
+    """
+
+    read: Callable[[Key], Login | None]
+    write: Callable[[Key, Login], None]
+    turn: Callable[[Key], AbstractContextManager[None]]
+
+
+def key_of(source: str, connection: Any) -> Key:
+    """The key of a connection's login. Its digests can be written down: no secret can be computed from them."""
+    refresh_token = connection.extra.get("refresh_token")
+    settings = {
+        name: value for name, value in connection.extra.items() if name in SETTINGS or name.endswith(SECRET_ENDINGS)
+    }
+    began_with = ["token", refresh_token] if refresh_token else ["connection", connection.connection_id]
+    return Key(
+        source,
+        connection.connection_id,
+        _digest(source, *began_with),
+        _digest(connection.base_url, connection.login, connection.password, settings),
+    )
+
+
+def current(
+    store: TokenStore,
+    key: Key,
+    first_refresh_token: str | None,
+    refused: set[str],
+    log_in: Callable[[Callable[[], str | None]], Token],
+) -> Login:
+    """The login to use now: the kept one while it is good, else a new one, which is kept before it is returned.
+
+    `refused` are access tokens that the vendor did not take. `log_in` asks the vendor; its argument reads the newest
+    refresh token.
+    """
+    kept = store.read(key)
+    if kept and kept.is_good(key, refused):
+        return kept
+    with store.turn(key):
+        kept = store.read(key)
+        if kept and kept.is_good(key, refused):
+            return kept
+
+        def newest() -> str | None:
+            stored = store.read(key)
+            return (stored and stored.refresh_token) or first_refresh_token
+
+        token = log_in(newest)
+        login = Login(
+            token.value,
+            token.refresh_token or newest(),
+            token.base_url,
+            _good_until(token.expires_in),
+            key.settings,
+        )
+        if token.is_fetched:
+            store.write(key, login)
+        return login
+
+
+def in_memory() -> TokenStore:
+    """Keeps logins for as long as this process, in turns of its threads."""
+    logins: dict[str, Login] = {}
+    locks: dict[str, threading.Lock] = {}
+    guard = threading.Lock()
+
+    @contextmanager
+    def turn(key: Key) -> Iterator[None]:
+        with guard:
+            lock = locks.setdefault(key.began_with, threading.Lock())
+        with lock:
+            yield
+
+    return TokenStore(
+        read=lambda key: logins.get(key.began_with),
+        write=lambda key, login: logins.__setitem__(key.began_with, login),
+        turn=turn,
+    )
+
+
+def _good_until(expires_in: float | None) -> float | None:
+    if expires_in is None:
+        return None
+    return time.time() + max(float(expires_in) - EARLY_SECONDS, SHORTEST_SECONDS)
+
+
+def _digest(*parts: Any) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
