@@ -53,6 +53,13 @@ WARNING = [
         notes="Nothing is lost: it is kept in _extra. Declare it in funnel.sources to use it, or list it as ignored.",
     ),
     gxe.ExpectColumnValuesToBeBetween(
+        column="notes_more",
+        max_value=0,
+        description="no more values are repaired or left out than before",
+        notes="Against the most of the stream's last 28 loads. Half letters and NUL are repaired, attributes that "
+        "cannot be read are null. ops.noted_values names column and reason; landed files hold what the vendor sent.",
+    ),
+    gxe.ExpectColumnValuesToBeBetween(
         column="volume_ratio",
         min_value=0.5,
         max_value=2.0,
@@ -70,6 +77,7 @@ BELIEVABLE = {
     "rows_loaded": 10,
     "rows_quarantined": 0,
     "rows_retracted": 0,
+    "values_noted": 0,
 }
 
 # By description: the rows of ops.loads, each laid over the believable one.
@@ -84,6 +92,11 @@ POISON = {
     "at most half of the known rows vanish": [*_ALL, {"rows_retracted": 11}],
     "no row is quarantined": [*_ALL, {"rows_read": 100, "rows_loaded": 99, "rows_quarantined": 1}],
     "no field is undeclared": [*_ALL, {"new_fields": ["metrics.surprise"]}],
+    "no more values are repaired or left out than before": [
+        {"run_id": "earlier", "values_noted": 2},
+        *_ALL,
+        {"values_noted": 3},
+    ],
     "the volume is like that of the loads before": [
         *([{"run_id": "earlier", "rows_read": 100, "rows_loaded": 100}] * 5),
         *_ALL,

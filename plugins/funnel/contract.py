@@ -22,12 +22,19 @@ class Column:
     quarantine. Type `email` is never stored: it becomes `<name>_key` (HMAC of the normalised address) and
     `<name>_domain`. Type `hashed` is never stored either, but its HMAC under the same name: ids of persons that may be
     anything, and keys made of addresses.
+
+    `costs_row` says what an unreadable value costs: the row goes to quarantine (True), or the value becomes null and is
+    noted (False). Unset, measures and flags cost the row, attributes do not: see `Stream.costs_row`. `free_text` is
+    what people type although it is part of the key or named like an id: it may be empty, odd letters in it are
+    replaced, and however long it is the index holds a hash of it.
     """
 
     name: str
     type: ColumnType
     path: str
     required: bool = False
+    costs_row: bool | None = None
+    free_text: bool = False
 
     @property
     def raw_columns(self) -> tuple[tuple[str, str], ...]:
@@ -70,6 +77,21 @@ class Stream:
     def __post_init__(self) -> None:
         if self.kind == "dated" and self.day not in self.key:
             raise ValueError(f"Dated stream {self.name}: its day must be part of its key, since a read replaces days.")
+
+    def is_id(self, column: Column) -> bool:
+        """A key, id or code: what other records are found by."""
+        is_named_so = column.name.endswith(("_id", "_code"))
+        return not column.free_text and (is_named_so or column.name in (*self.key, *self.lookups))
+
+    def costs_row(self, column: Column) -> bool:
+        """Must a row go to quarantine when this value cannot be read?
+
+        By default what is counted, what decides whether a row counts, and what the row is found by: amounts and counts,
+        flags, keys, days, what orders or removes rows, required columns. An attribute costs only itself.
+        """
+        if column.required or column.name in (*self.key, self.day, self.modified, self.removed):
+            return True
+        return column.type in ("numeric", "bigint", "boolean") if column.costs_row is None else column.costs_row
 
 
 @dataclass(frozen=True)
@@ -139,7 +161,8 @@ class Source:
 
     `fetch(connection, stream, window)` yields the vendor's bodies, page by page, as received. Of a stream with an
     `account` it yields those of one account after the other, and after each whether it was read or refused.
-    `records(stream, body)` yields the records of one landed body, as parsed JSON objects.
+    `records(stream, body)` yields the records of one landed body, as parsed by `funnel.bodies`: what is not an object
+    is left to the loader, which quarantines it.
     `envelope` names the array in a body that holds the records, so that the loader may decode it without building
     dictionaries. `restatement_days` is how long the vendor says it still changes a day, `longest_restatement_days` how
     far back a scheduled run goes at most when days were seen to change for longer; `owner` is who answers for it.
@@ -151,7 +174,7 @@ class Source:
     streams: tuple[Stream, ...]
     restatement_days: int
     fetch: Callable[[Connection, Stream, Window], Iterator[Fetched]]
-    records: Callable[[Stream, bytes], Iterator[dict[str, Any]]]
+    records: Callable[[Stream, bytes], Iterator[Any]]
     envelope: str | None = None
     longest_restatement_days: int = 90
     owner: str = "marketing operations"

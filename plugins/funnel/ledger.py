@@ -4,7 +4,7 @@ It holds SQL over `ops` only; what a load or a publication does to data is in `f
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -177,6 +177,12 @@ def days_to_read_again(source: Source, connection_id: str) -> int:
     """How many days before its own a scheduled run reads of a connection, after what its reads have shown."""
     with connect("loader") as connection:
         return restatement.days_to_read_again(source, restatement.measure(connection, source, connection_id))
+
+
+def note_values(connection: psycopg.Connection[Any], load_id: int, found: Iterable[tuple[str, str, int]]) -> None:
+    """Write down which values a load repaired or left out: (column, what was done, how many)."""
+    for column, what, values in found:
+        connection.execute("insert into ops.noted_values values (%s, %s, %s, %s)", (load_id, column, what, values))
 
 
 def note_files(

@@ -7,9 +7,11 @@ row. Unreadable rows go to quarantine. Whether the data may be believed is not d
 """
 
 import itertools
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -19,8 +21,10 @@ from psycopg.rows import dict_row
 from funnel import config, copying, ledger, merging, privacy, replacement, restatement, rows, tables
 from funnel.contract import Source, Stream, Window, raw_table
 from funnel.inbox.blocks import ahead
-from funnel.landing import LandedRead
+from funnel.landing import LandedRead, LandingError
 from funnel.sources import SOURCES
+
+log = logging.getLogger(__name__)
 
 _SYSTEM_COLUMNS = (
     ("_extra", "jsonb"),
@@ -60,6 +64,8 @@ class LoadResult:
     rows_merged: int = 0
     columns: frozenset[str] = frozenset()
     files: tuple[dict[str, Any], ...] = ()
+    # (column, what was done, how many values) of values that were repaired or left out.
+    noted: tuple[tuple[str, str, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -111,10 +117,9 @@ def load_into(connection: psycopg.Connection[Any], landed: LandedRead) -> LoadRe
     _refuse_other_key(connection, secret)
     target = _ensure_table(connection, source, stream)
     load_id = _scalar(connection, "select nextval(pg_get_serial_sequence('ops.loads', 'load_id'))")
-    tally = rows.Tally()
     filled = _fill(connection, stream, target, landed, load_id, secret) if source.is_inbox else None
     if filled is None:
-        _copy_incoming(connection, source, stream, target, landed, load_id, secret, tally)
+        tally = _copy_incoming(connection, source, stream, target, landed, load_id, secret)
         files = merging.writers(connection, landed, tally.files, target.content)
         is_merged = merging.differ(files[1])
         duplicated = 0 if is_merged else _drop_duplicates(connection, stream, target)
@@ -148,9 +153,11 @@ def load_into(connection: psycopg.Connection[Any], landed: LandedRead) -> LoadRe
         new_fields=tuple(sorted(tally.new_fields)),
         columns=frozenset(tally.columns),
         files=tuple(tally.files),
+        noted=tuple((column, what, values) for (column, what), values in sorted(tally.noted.items())),
     )
     _quarantine(connection, landed, load_id, tally)
     _record(connection, landed, result, started_at)
+    ledger.note_values(connection, load_id, result.noted)
     ledger.note_files(connection, landed, load_id, tally.files)
     merging.record(connection, load_id, tally.files)
     replacement.record(connection, load_id, tally.exports)
@@ -287,8 +294,24 @@ def _create_indexes(
     primary_key: tuple[str, ...],
     first_load: int = 0,
 ) -> None:
-    """Rows of the first load are the whole table of that day: nobody looks them up by their load."""
-    connection.execute(sql.SQL("alter table {} add primary key ({})").format(target.table, target.names(primary_key)))
+    """The index on _load_id skips the first load: it would cover every row and nothing filters on it.
+
+    Free texts of a key stand in its index as one hash: an index row holds 2,704 bytes, a text any number.
+    """
+    free = [column.name for column in stream.columns if column.free_text and column.name in primary_key]
+    if free:
+        hashes = sql.SQL(" || ").join(sql.SQL("md5({})").format(sql.Identifier(name)) for name in free)
+        connection.execute(
+            sql.SQL("create unique index on {} ({}, md5({}))").format(
+                target.table,
+                target.names(name for name in primary_key if name not in free),
+                hashes,
+            )
+        )
+    else:
+        connection.execute(
+            sql.SQL("alter table {} add primary key ({})").format(target.table, target.names(primary_key))
+        )
     connection.execute(
         sql.SQL("create index on {} (_load_id) where _load_id > {}").format(target.table, sql.Literal(first_load))
     )
@@ -391,17 +414,62 @@ def _copy_incoming(
     landed: LandedRead,
     load_id: int,
     secret: bytes,
-    tally: rows.Tally,
-) -> None:
+) -> rows.Tally:
+    """Copy a read into the table of incoming rows. Raises LandingError for a body that cannot be read."""
     if source.is_inbox:
+        tally = rows.Tally()
         _copy_tables(connection, stream, target.incoming, landed, load_id, secret, tally)
-        return
+        return tally
+    copy = partial(_copy_bodies, connection, source, stream, target, landed, load_id, secret)
+    try:
+        try:
+            with connection.transaction():
+                return copy(carefully=False)
+        except psycopg.DataError as error:
+            # Numbers of a million digits, say: rare, so the fast way does not look for them.
+            log.warning("%s: %s; read again value by value", landed.path, _refusal(error))
+            with connection.transaction():
+                return copy(carefully=True)
+    except rows.BodyError as error:
+        raise LandingError(
+            f"Landed file {landed.path}/{landed.files[error.number].name} cannot be read: {error.reason}. Nothing of this "
+            f"read is loaded. Ingest {landed.source} again for {landed.window.from_day} to {landed.window.to_day}; if "
+            "the vendor answers the same again, it changed its form and the connector must learn it."
+        ) from error
+    except psycopg.DataError as error:
+        raise LandingError(
+            f"{landed.path}: {_refusal(error)}. Nothing of this read is loaded. Report this message: "
+            "such a value must go to quarantine."
+        ) from None
+
+
+def _refusal(error: psycopg.DataError) -> str:
+    """What PostgreSQL refuses and where, without the value: it may be of a person."""
+    place = (error.diag.context or "unknown place").partition(":")[0]
+    return f"PostgreSQL refuses a value ({type(error).__name__}, {place})"
+
+
+def _copy_bodies(
+    connection: psycopg.Connection[Any],
+    source: Source,
+    stream: Stream,
+    target: _Target,
+    landed: LandedRead,
+    load_id: int,
+    secret: bytes,
+    *,
+    carefully: bool,
+) -> rows.Tally:
+    tally = rows.Tally()
     tail = f"\t{landed.connection_id}\t{load_id}\t{landed.fetched_at.isoformat()}\n"
     statement = sql.SQL("copy {} ({}) from stdin").format(target.incoming, target.names(target.columns))
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         bodies = landed.bodies()
-        for text in rows.lines(source, stream, landed.connection_id, landed.window, bodies, secret, tail, tally):
+        for text in rows.lines(
+            source, stream, landed.connection_id, landed.window, bodies, secret, tail, tally, carefully=carefully
+        ):
             copy.write(text)
+    return tally
 
 
 def _drop_duplicates(connection: psycopg.Connection[Any], stream: Stream, target: _Target) -> int:
@@ -750,10 +818,13 @@ def _record(connection: psycopg.Connection[Any], landed: LandedRead, result: Loa
         insert into ops.loads (
             load_id, source, connection_id, stream, window_from, window_to, rows_read, rows_loaded, rows_quarantined,
             rows_retracted, rows_superseded, rows_duplicated, bytes, new_fields, fetched_at, started_at, finished_at,
-            run_id, landing, code_version, rows_merged, body_hashes
+            run_id, landing, code_version, rows_merged, body_hashes, values_noted
         )
         overriding system value
-        values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, clock_timestamp(), %s, %s, %s, %s, %s)
+        values (
+            %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, clock_timestamp(),
+            %s, %s, %s, %s, %s, %s
+        )
         """,
         (
             result.load_id,
@@ -777,5 +848,6 @@ def _record(connection: psycopg.Connection[Any], landed: LandedRead, result: Loa
             config.settings().code_version,
             result.rows_merged,
             landed.hashes,
+            sum(values for _, _, values in result.noted),
         ),
     )

@@ -305,6 +305,8 @@ select
     delivery.rows_loaded + delivery.rows_retracted as rows_before,
     delivery.rows_retracted / nullif(delivery.rows_loaded + delivery.rows_retracted, 0)::float8 as retracted_share,
     cardinality(delivery.new_fields) as new_fields,
+    delivery.values_noted,
+    delivery.values_noted - usual_notes.most as notes_more,
     usual.rows_per_day * (delivery.window_to - delivery.window_from) as rows_expected,
     delivery.rows_loaded
     / nullif(usual.rows_per_day * (delivery.window_to - delivery.window_from), 0) as volume_ratio
@@ -325,6 +327,21 @@ left join lateral (
     ) as earlier
     having count(*) >= 5
 ) as usual on true
+cross join lateral (
+    select coalesce(max(earlier.values_noted), 0) as most
+    from (
+        select load.values_noted
+        from ops.loads as load
+        where
+            load.source = delivery.source
+            and load.stream = delivery.stream
+            and load.connection_id = delivery.connection_id
+            and load.load_id < delivery.load_id
+            and load.run_id <> delivery.run_id
+        order by load.load_id desc
+        limit 28
+    ) as earlier
+) as usual_notes
 where delivery.load_id = any(array[{load_ids}]::bigint[])
 """
 

@@ -13,6 +13,7 @@ happen here, because they are the same everywhere. What a failure asks for is sa
     QuotaExhausted   hours, not minutes: the caller gives its slot back and comes again after `wait_seconds`
     DeadToken        a person must make a new token: fail at once
     Refused          permission, unknown field, sunset version, bad setting: fail at once
+    UnknownForm      an answer of another form than the connector knows, met while it was read
 
 The first five never leave this module unless the vendor does not recover. It does not know any vendor, does not
 write files and never puts a secret into a message, a log line or a landed body.
@@ -36,10 +37,9 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import certifi
 import httpx
-import orjson
 import tenacity
 
-from funnel import tokens
+from funnel import bodies, tokens
 from funnel.contract import Connection, Window
 from funnel.tokens import Login
 
@@ -169,6 +169,10 @@ class UnknownField(Refused):
     """The vendor does not know a field by name; a connector may ask again without it."""
 
 
+class UnknownForm(VendorError):
+    advice = "Run again; if the vendor answers the same again, it changed its form and the connector must learn it."
+
+
 @dataclass(frozen=True)
 class Request:
     """One question. `path` is relative to the vendor's base URL, or absolute for a token endpoint.
@@ -259,6 +263,8 @@ class Client:
         self._is_kept = False  # the token is of a login made elsewhere, which may have been revoked since
         self._refused: set[str] = set()
         self._secrets = _secrets(connection)
+        # What was asked last, for an error about what it answered.
+        self.last_request = Request("GET", "/")
 
     def ask(self, request: Request) -> Page:
         """Ask until the vendor answers completely, or say why it will not."""
@@ -388,6 +394,7 @@ class Client:
             raise self._as(QuotaExhausted, throttled, wait_seconds=wait) from None
 
     def _ask_once(self, request: Request, token: str | None) -> Page:
+        self.last_request = request
         sent = _spell_out(request if token is None else self.dialect.sign(self.connection, token, request))
         failure: VendorError
         try:
@@ -596,7 +603,12 @@ def connect(dialect: Dialect, connection: Connection) -> Iterator[Client]:
     if tap is not None:
         tap(http)
     with http:
-        yield Client(dialect, connection, http)
+        client = Client(dialect, connection, http)
+        try:
+            yield client
+        except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
+            message = f"the answer has another form than the connector knows ({type(error).__name__}: {error})"
+            raise client.fail(UnknownForm, message, client.last_request) from error
 
 
 # Pages -----------------------------------------------------------------------------------------------------------
@@ -795,7 +807,8 @@ def by_highest_id(restrict: Callable[[Request, int], Request], cursor: Paginator
 
     def paginate(request: Request, parsed: Any) -> Request | None:
         following = cursor(request, parsed)
-        ids = [int(record["id"]) for record in parsed["results"] if str(record.get("id", "")).isdigit()]
+        found = [str(value_at(record, "id")) for record in parsed["results"]]
+        ids = [int(one) for one in found if re.fullmatch(r"[0-9]{1,20}", one)]
         return following if following is None or not ids else restrict(request, max(ids))
 
     return paginate
@@ -863,8 +876,9 @@ def one_page(request: Request, parsed: Any) -> Request | None:
 
 def with_fields(body: bytes, **fields: str) -> bytes:
     """A JSON object as received, with what was asked and is not said in it written before its own fields."""
-    rest = body.lstrip()[1:].lstrip()
-    return orjson.dumps(fields)[:-1] + (rest if rest.startswith(b"}") else b"," + rest)
+    # Behind a byte order mark, if there is one.
+    rest = body[body.index(b"{") + 1 :].lstrip()
+    return bodies.write_json(fields)[:-1] + (rest if rest.startswith(b"}") else b"," + rest)
 
 
 def value_at(parsed: Any, path: str) -> Any:
@@ -982,8 +996,8 @@ def _read(request: Request, headers: Mapping[str, str], body: bytes) -> Any:
 
 def _parse(body: bytes) -> Any:
     try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
+        return bodies.read_json(body)
+    except bodies.UnreadableBody:
         return None
 
 

@@ -6,20 +6,27 @@ that needs escaping, goes record by record through the second way, which keeps u
 and the reason of an unreadable row.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
+from datetime import date
+from decimal import Decimal
+from itertools import count
 from tempfile import SpooledTemporaryFile
 from typing import IO, Annotated, Any
 
 import msgspec
-import orjson
 
-from funnel.contract import Source, Stream, Window
+from funnel.bodies import Misfit, UnreadableBody, kind
+from funnel.contract import Column, Source, Stream, Window
+from funnel.ingest.values import CONVERT, LONGEST_ID, MOST_DIGITS, Unreadable, as_text, clean, identifier, text
 from funnel.privacy import keyed_hash, normalise_email
 
 NULL = "\\N"
+# Marks what only the careful way can read. No text of JSON without escapes holds it.
+ODD = "\x00"
+# What a load says of fields that are not declared: enough to see which, not a list of 100,000.
+MOST_NEW_FIELDS, LONGEST_NAME = 500, 200
 LINES_AT_ONCE = 5_000
 ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 # Between the tokens of a JSON text line ends and tabs are mere layout.
@@ -28,13 +35,13 @@ _INT64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 _FAST_TYPES: dict[str, Any] = {"text": str, "bigint": _INT64, "numeric": Decimal, "date": date, "jsonb": msgspec.Raw}
 
 
-class Unreadable(Exception):
-    """A value that its column cannot take: the reason, and the column once it is known."""
+class BodyError(Exception):
+    """A body that cannot be read, by its place in the read, and why."""
 
-    def __init__(self, reason: str, column: str | None = None) -> None:
+    def __init__(self, number: int, reason: str) -> None:
         super().__init__(reason)
+        self.number = number
         self.reason = reason
-        self.column = column
 
 
 @dataclass
@@ -48,6 +55,8 @@ class Tally:
     readable: int = 0
     quarantined: int = 0
     new_fields: set[str] = field(default_factory=set)
+    # (column, what was done to its value) of values that were repaired or left out, of readable rows.
+    noted: Counter[tuple[str, str]] = field(default_factory=Counter)
     files: list[dict[str, Any]] = field(default_factory=list)
     exports: list[Any] = field(default_factory=list)
     columns: set[str] = field(default_factory=set)
@@ -60,100 +69,6 @@ def raw_columns(stream: Stream) -> tuple[tuple[str, str], ...]:
     """(name, PostgreSQL type) of the declared columns of the raw table, in the order in which lines hold them."""
     columns = tuple(pair for column in stream.columns for pair in column.raw_columns)
     return (*columns, ("_record_key", "text")) if stream.person else columns
-
-
-# One value ----------------------------------------------------------------------------------------------------------
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, str):
-        if "\x00" in value:
-            raise Unreadable("holds a NUL character, which PostgreSQL text cannot")
-        return value
-    if isinstance(value, (bool, dict, list)):
-        raise Unreadable(f"is {_kind(value)}, not text")
-    return str(value)
-
-
-def _bigint(value: Any) -> str:
-    number = _decimal(value)
-    if number != number.to_integral_value():
-        raise Unreadable(f"is {value!r}, not a whole number")
-    if not -(2**63) <= number < 2**63:
-        raise Unreadable("is outside the range of bigint")
-    return str(int(number))
-
-
-def _decimal(value: Any) -> Decimal:
-    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        raise Unreadable(f"is {_kind(value)}, not a number")
-    try:
-        number = Decimal(str(value))
-    except InvalidOperation:
-        raise Unreadable("is text, not a number") from None
-    if not number.is_finite():
-        raise Unreadable("is not a finite number")
-    return number
-
-
-def _numeric(value: Any) -> str:
-    return str(_decimal(value))
-
-
-def _boolean(value: Any) -> str:
-    if value is True or value == "true":
-        return "t"
-    if value is False or value == "false":
-        return "f"
-    raise Unreadable(f"is {_kind(value)}, not true or false")
-
-
-def _moment(value: Any) -> datetime:
-    try:
-        if (isinstance(value, int) and not isinstance(value, bool)) or (isinstance(value, str) and value.isdigit()):
-            return datetime.fromtimestamp(int(value) / 1000, UTC)
-        moment = datetime.fromisoformat(value)
-    except (ValueError, TypeError, OverflowError):
-        raise Unreadable("is not an ISO 8601 time or milliseconds since 1970") from None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
-def _timestamptz(value: Any) -> str:
-    return _moment(value).isoformat()
-
-
-def _date(value: Any) -> str:
-    if isinstance(value, str) and len(value) == 10:
-        try:
-            return date.fromisoformat(value).isoformat()
-        except ValueError:
-            raise Unreadable("is not an ISO 8601 date") from None
-    return _moment(value).date().isoformat()
-
-
-def _jsonb(value: Any) -> str:
-    text = orjson.dumps(value).decode()
-    if "\\u0000" in text:
-        raise Unreadable("holds a NUL character, which PostgreSQL jsonb cannot")
-    return text
-
-
-_KINDS = {bool: "a boolean", dict: "an object", list: "an array", str: "text", int: "a number", float: "a number"}
-
-
-def _kind(value: Any) -> str:
-    return _KINDS.get(type(value), "null")
-
-
-_CONVERT: dict[str, Callable[[Any], str]] = {
-    "text": _text,
-    "bigint": _bigint,
-    "numeric": _numeric,
-    "boolean": _boolean,
-    "date": _date,
-    "timestamptz": _timestamptz,
-    "jsonb": _jsonb,
-}
 
 
 # Record by record ---------------------------------------------------------------------------------------------------
@@ -184,7 +99,8 @@ def _undeclared(record: dict[str, Any], tree: dict[str, Any], prefix: str, found
     for name, value in record.items():
         if name not in tree:
             extra[name] = value
-            found.add(prefix + name)
+            if len(found) < MOST_NEW_FIELDS:
+                found.add(clean(prefix + name, set(), "\ufffd")[:LONGEST_NAME])
         elif isinstance(subtree := tree[name], dict) and isinstance(value, dict):
             below = _undeclared(value, subtree, f"{prefix}{name}.", found)
             if below:
@@ -192,7 +108,34 @@ def _undeclared(record: dict[str, Any], tree: dict[str, Any], prefix: str, found
     return extra
 
 
-def convert(stream: Stream, window: Window, secret: bytes, identity: str) -> Callable[[Any, set[str]], list[str]]:
+@dataclass(frozen=True)
+class _Step:
+    """How one declared column is filled: from where, by what, and what an unreadable value costs."""
+
+    column: Column
+    path: tuple[str, ...]
+    to_text: Callable[[Any, set[str]], str] | None
+    costs_row: bool
+    keeps_empty: bool
+
+
+def _plan(stream: Stream) -> list[_Step]:
+    steps = []
+    for column in stream.columns:
+        is_id = column.type == "text" and stream.is_id(column)
+        steps.append(
+            _Step(
+                column=column,
+                path=tuple(column.path.split(".")),
+                to_text=identifier if is_id else CONVERT.get(column.type),
+                costs_row=stream.costs_row(column),
+                keeps_empty=column.free_text,
+            )
+        )
+    return steps
+
+
+def convert(stream: Stream, window: Window, secret: bytes, identity: str) -> Callable[[Any, Tally], list[str]]:
     """A function from one record to the COPY fields of its raw row, `_extra` last. It raises Unreadable.
 
     `identity` is `<source>:<connection>:<stream>`: what makes a vendor id unique before it is hashed. A dated row of a
@@ -200,48 +143,66 @@ def convert(stream: Stream, window: Window, secret: bytes, identity: str) -> Cal
     """
     asked = {day.isoformat() for day in window.days}
     tree = _declared_tree(stream)
-    plan = tuple((column, tuple(column.path.split(".")), _CONVERT.get(column.type)) for column in stream.columns)
+    plan = _plan(stream)
     key_positions = [next(i for i, column in enumerate(stream.columns) if column.name == name) for name in stream.key]
 
-    def to_fields(record: Any, new_fields: set[str]) -> list[str]:
+    def to_fields(record: Any, tally: Tally) -> list[str]:
+        if isinstance(record, Misfit):
+            raise Unreadable(record.reason)
         if not isinstance(record, dict):
-            raise Unreadable(f"the record is {_kind(record)}, not an object")
+            raise Unreadable(f"the record is {kind(record)}, not an object")
         fields: list[str] = []
         positions: list[int] = []
-        for column, steps, to_text in plan:
-            value = _lookup(record, steps)
+        odd: list[tuple[str, str]] = []
+        for step in plan:
             positions.append(len(fields))
-            if value == "" and column.type not in ("text", "jsonb"):
-                value = None
-            if value is None:
-                if column.required:
-                    raise Unreadable("is required, but missing or null", column.name)
-                fields.extend(NULL for _ in column.raw_columns)
-            elif to_text is None:
-                address = normalise_email(value) if isinstance(value, str) else None
-                if address is None:
-                    fields.extend((NULL, NULL))
-                else:
-                    fields.extend((keyed_hash(secret, address), address.rpartition("@")[2].translate(ESCAPES)))
-            else:
-                try:
-                    text = to_text(value)
-                except Unreadable as error:
-                    raise Unreadable(error.reason, column.name) from None
-                if column.name == stream.day and text not in asked:
-                    raise Unreadable(f"is {text}, outside the days asked for", column.name)
-                fields.append(text.translate(ESCAPES))
+            fields.extend(_fields_of(step, _lookup(record, step.path), secret, odd))
+            if step.column.name == stream.day and fields[-1] not in asked:
+                raise Unreadable(f"is {fields[-1]}, outside the days asked for", step.column.name)
         if stream.person:
             vendor_id = ":".join(fields[positions[i]] for i in key_positions)
             fields.append(keyed_hash(secret, f"{identity}:{vendor_id}"))
-        extra = _undeclared(record, tree, "", new_fields)
-        try:
-            fields.append(_jsonb(extra).translate(ESCAPES) if extra else NULL)
-        except Unreadable as error:
-            raise Unreadable(error.reason, "_extra") from None
+        extra = _undeclared(record, tree, "", tally.new_fields)
+        notes: set[str] = set()
+        fields.append(as_text(extra, notes).translate(ESCAPES) if extra else NULL)
+        tally.noted.update(odd)
+        tally.noted.update(("_extra", note) for note in notes)
         return fields
 
     return to_fields
+
+
+def _fields_of(step: _Step, value: Any, secret: bytes, odd: list[tuple[str, str]]) -> tuple[str, ...]:
+    """The COPY fields of one declared column. What an unreadable value costs is said by its step."""
+    column = step.column
+    if value == "" and not step.keeps_empty:
+        # Vendors empty a field that way. An empty key would be one record, an empty code would name something.
+        value = None
+    if value is None:
+        if column.required:
+            raise Unreadable("is required, but missing, null or empty", column.name)
+        return (NULL,) * len(column.raw_columns)
+    notes: set[str] = set()
+    try:
+        if step.to_text is None:
+            made = _address(value, secret, notes)
+        else:
+            made = (step.to_text(value, notes).translate(ESCAPES),)
+    except Unreadable as error:
+        if step.costs_row:
+            raise Unreadable(error.reason, column.name) from None
+        odd.append((column.name, f"left out: {error.reason}"))
+        return (NULL,) * len(column.raw_columns)
+    odd.extend((column.name, note) for note in notes)
+    return made
+
+
+def _address(value: Any, secret: bytes, notes: set[str]) -> tuple[str, ...]:
+    """Hash and domain of an e-mail address; nulls for a text that is none, as people write "n/a"."""
+    address = normalise_email(text(value, notes))
+    if address is None:
+        return (NULL, NULL)
+    return (keyed_hash(secret, address), address.rpartition("@")[2].translate(ESCAPES))
 
 
 # Whole bodies -------------------------------------------------------------------------------------------------------
@@ -302,16 +263,24 @@ def _line_maker(stream: Stream, envelope: str) -> Callable[[Any, str], str]:
     for column in stream.columns:
         value = f"record.{column.path}"
         if column.type == "jsonb":
-            parts.append(f"{{NULL if (raw := bytes({value})) == b'null' else raw.translate(SPACES).decode()}}")
+            parts.append(f"{{NULL if (raw := bytes({value})) in NOTHING else raw.translate(SPACES).decode()}}")
         elif column.type == "date":
             parts.append(f"{{DAYS[{value}]}}")
+        elif column.type == "text":
+            limit = f"len(value) < {LONGEST_ID // 4}" if stream.is_id(column) else "value"
+            empty = "ODD" if column.required else "NULL"
+            parts.append(f"{{(value if {limit} else ODD) if (value := {value}) else {empty}}}")
+        elif column.type == "numeric":
+            # A number with an exponent or of many digits is looked at on the careful way.
+            digits = f"digits if len(digits := str(value)) < {MOST_DIGITS} and 'E' not in digits else ODD"
+            parts.append(f"{{NULL if (value := {value}) is None else ({digits})}}")
         elif column.required:
             parts.append(f"{{{value}!s}}")
         else:
             parts.append(f"{{NULL if (value := {value}) is None else value!s}}")
     template = "\\t".join(parts)
     code = f'lambda body, tail: "".join([f"{template}\\t{{NULL}}{{tail}}" for record in body.{envelope}])'
-    return eval(code, {"NULL": NULL, "SPACES": _SPACES, "DAYS": _Days()})  # noqa: S307 - built from the declared names of a Stream alone
+    return eval(code, {"NULL": NULL, "ODD": ODD, "NOTHING": (b"null", b'""'), "SPACES": _SPACES, "DAYS": _Days()})  # noqa: S307 - built from the declared names of a Stream alone
 
 
 def lines(
@@ -323,62 +292,99 @@ def lines(
     secret: bytes,
     tail: str,
     tally: Tally,
+    *,
+    carefully: bool = False,
 ) -> Iterator[str]:
-    """COPY text of all readable rows, a body at a time; `tail` ends each line. `tally` counts as it goes."""
-    fast = _fast_decoder(source, stream)
+    """COPY text of all readable rows, a body at a time; `tail` ends each line. `tally` counts as it goes.
+
+    Raises BodyError for a body that cannot be read. `carefully` reads every record by itself: what PostgreSQL refuses
+    of the fast way is repaired or quarantined then.
+    """
+    fast = None if carefully else _fast_decoder(source, stream)
     asked = set(window.days)
     to_fields = convert(stream, window, secret, f"{source.name}:{connection_id}:{stream.name}")
-    for body in bodies:
-        # A JSON text holds the characters that COPY escapes only behind a backslash.
-        if fast and b"\\" not in body:
-            decoder, days_of, to_lines = fast
-            try:
-                decoded = decoder.decode(body)
-            except (msgspec.ValidationError, msgspec.DecodeError):
-                decoded = None
-            if decoded is not None and days_of(decoded) <= asked:
-                text = to_lines(decoded, tail)
-                # Numbers to Decimal and to PostgreSQL, but not to anybody's books.
-                if "NaN" not in text and "Infinity" not in text:
-                    tally.readable += len(getattr(decoded, source.envelope or ""))
-                    yield text
-                    continue
-        yield from _careful_lines(source, stream, body, to_fields, secret, tail, tally)
+    for number, body in enumerate(bodies):
+        text = _fast_lines(source, fast, body, asked, tail, tally) if fast else None
+        if text is None:
+            yield from _careful_lines(source, stream, number, body, to_fields, secret, tail, tally)
+        else:
+            yield text
+
+
+def _fast_lines(source: Source, fast: Any, body: bytes, asked: set[date], tail: str, tally: Tally) -> str | None:
+    """The lines of a body in which nothing is odd; None for any other."""
+    # A JSON text holds the characters that COPY escapes only behind a backslash.
+    if b"\\" in body:
+        return None
+    decoder, days_of, to_lines = fast
+    try:
+        decoded = decoder.decode(body)
+        if not days_of(decoded) <= asked:
+            return None
+        text: str = to_lines(decoded, tail)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+    # Decimal and PostgreSQL accept NaN and Infinity; we reject them.
+    if ODD in text or "NaN" in text or "Infinity" in text:
+        return None
+    tally.readable += len(getattr(decoded, source.envelope or ""))
+    return text
 
 
 def _careful_lines(
     source: Source,
     stream: Stream,
+    number: int,
     body: bytes,
-    to_fields: Callable[[Any, set[str]], list[str]],
+    to_fields: Callable[[Any, Tally], list[str]],
     secret: bytes,
     tail: str,
     tally: Tally,
 ) -> Iterator[str]:
     """The lines of one body, some thousand at a time: a report is one body, however long it is."""
     readable: list[str] = []
-    for record in source.records(stream, body):
+    for record in _records(source, stream, number, body):
         if len(readable) == LINES_AT_ONCE:
             tally.readable += LINES_AT_ONCE
             yield "".join(readable)
             readable.clear()
         try:
-            readable.append("\t".join(to_fields(record, tally.new_fields)) + tail)
+            readable.append("\t".join(to_fields(record, tally)) + tail)
         except Unreadable as error:
-            tally.quarantined += 1
-            payload = orjson.dumps(record).decode()
-            fields = (
-                keyed_hash(secret, _key_of(stream, record)),
-                keyed_hash(secret, payload),
-                NULL if error.column is None else error.column,
-                error.reason,
-                payload.replace("\\u0000", ""),
-            )
-            tally.unreadable.write(
-                "\t".join(text if text == NULL else text.translate(ESCAPES) for text in fields) + "\n"
-            )
+            _set_aside(stream, record, error, secret, tally)
     tally.readable += len(readable)
     yield "".join(readable)
+
+
+def _records(source: Source, stream: Stream, number: int, body: bytes) -> Iterator[Any]:
+    """The records of one body. Whatever its connector cannot make of it is a BodyError that says where."""
+    records = source.records(stream, body)
+    for read in count(1):
+        try:
+            record = next(records)
+        except StopIteration:
+            return
+        except UnreadableBody as error:
+            raise BodyError(number, f"record {read}: the body {error}") from None
+        except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
+            raise BodyError(
+                number, f"record {read}: the body has another form than the connector knows ({error})"
+            ) from error
+        yield record
+
+
+def _set_aside(stream: Stream, record: Any, error: Unreadable, secret: bytes, tally: Tally) -> None:
+    """Write down a row for quarantine: hashes of key and content, column, reason, content."""
+    tally.quarantined += 1
+    payload = as_text(record.content if isinstance(record, Misfit) else record, set())
+    fields = (
+        keyed_hash(secret, clean(_key_of(stream, record), set())),
+        keyed_hash(secret, payload),
+        NULL if error.column is None else error.column,
+        error.reason,
+        payload,
+    )
+    tally.unreadable.write("\t".join(text if text == NULL else text.translate(ESCAPES) for text in fields) + "\n")
 
 
 def _key_of(stream: Stream, record: Any) -> str:

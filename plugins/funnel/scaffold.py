@@ -62,7 +62,7 @@ def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[by
     )
 
 
-def records(stream: Stream, body: bytes) -> Iterator[dict[str, Any]]:
+def records(stream: Stream, body: bytes) -> Iterator[Any]:
     """The records of one body."""
     yield from orjson.loads(body)["data"]
 

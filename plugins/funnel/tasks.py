@@ -174,6 +174,8 @@ def load(landed: list[str]) -> dict[str, int]:
             log.warning(
                 "%s.%s: new fields, kept in _extra: %s", result.source, result.stream, ", ".join(result.new_fields)
             )
+        for column, what, values in result.noted:
+            log.warning("%s.%s: %s in %d values of %s", result.source, result.stream, what, values, column)
         rows[result.stream] = result.rows_loaded
     return rows
 

@@ -26,7 +26,9 @@ def loaded(connection: Connection, stream: str) -> list[list[str]]:
     declared = SALESFORCE.stream(stream)
     to_fields = rows.convert(declared, QUARTER, b"secret", "salesforce")
     return sorted(
-        to_fields(record, set()) for body in read(connection, stream) for record in SALESFORCE.records(declared, body)
+        to_fields(record, rows.Tally())
+        for body in read(connection, stream)
+        for record in SALESFORCE.records(declared, body)
     )
 
 

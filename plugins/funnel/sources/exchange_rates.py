@@ -6,12 +6,13 @@ quoted on weekends and holidays, and nothing here fills them: the last rate is c
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from funnel import rest
+from funnel import bodies, rest
 from funnel.contract import Column, Connection, Source, Stream, Window
 
 # What the ECB quotes in November 2026. HRK and BGN joined the euro; RUB is suspended.
@@ -62,10 +63,10 @@ def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[by
                 yield _cut(page.body, window)
 
 
-def records(stream: Stream, body: bytes) -> Iterator[dict[str, Any]]:
+def records(stream: Stream, body: bytes) -> Iterator[Any]:
     """The quotations of one table. A holiday that is stated without a value is none."""
-    for record in _table(body):
-        if record.get("OBS_VALUE", "?") not in ("", "NaN"):
+    for record in bodies.read_csv(body):
+        if not isinstance(record, dict) or record.get("OBS_VALUE", "?") not in ("", "NaN"):
             yield record
 
 
@@ -80,31 +81,42 @@ def _currencies(connection: Connection) -> list[str]:
     return [each for each in currencies if each != "EUR"]
 
 
-def _table(body: bytes) -> list[dict[str, Any]]:
-    return list(csv.DictReader(io.StringIO(body.decode(), newline="")))
-
-
-def _read(headers: Mapping[str, str], body: bytes) -> list[dict[str, Any]] | None:
+def _read(headers: Mapping[str, str], body: bytes) -> list[Any] | None:
     """The table, or None when it is not whole: all currencies are quoted on the same days, so the last row is of the
-    newest one. A currency that is not quoted any more stands between others and does no harm."""
+    newest one. A currency that is not quoted any more stands between others and does no harm, nor does one odd day."""
     try:
-        rows = _table(body)
-    except (ValueError, csv.Error):
+        rows = list(bodies.read_csv(body))
+    except bodies.UnreadableBody:
         return None
-    whole = rows and all(None not in row and None not in row.values() for row in rows)
-    if not whole or not {"CURRENCY", "TIME_PERIOD"} <= set(rows[0]):
+    quoted = [(row["CURRENCY"], day) for row in rows if isinstance(row, dict) and (day := _day(row))]
+    if not quoted or not isinstance(rows[-1], dict):
         return None
-    return rows if rows[-1]["TIME_PERIOD"] == max(row["TIME_PERIOD"] for row in rows) else None
+    currencies = {currency for currency, _ in quoted}
+    last_currency, last_day = quoted[-1]
+    later = {currency for currency, day in quoted if day > last_day} - {last_currency}
+    return rows if len(later) <= (1 if len(currencies) > 2 else 0) else None
+
+
+def _day(row: dict[str, Any]) -> str | None:
+    day = str(row.get("TIME_PERIOD", ""))
+    return day if "CURRENCY" in row and _ISO_DAY.fullmatch(day) else None
+
+
+_ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 def _cut(body: bytes, window: Window) -> bytes:
-    rows = _table(body)
-    inside = [row for row in rows if str(window.from_day) <= row["TIME_PERIOD"] < str(window.to_day)]
+    """The table without the days that were not asked for. A row without a readable day is left to the load."""
+    header, *rows = csv.reader(io.StringIO(bodies.read_text(body), newline=""))
     out = io.StringIO()
-    writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(inside)
-    return out.getvalue().encode()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(header)
+    for number, row in enumerate(rows, start=2):
+        record = bodies.record(header, row, number)
+        day = _day(record) if isinstance(record, dict) else None
+        if row and (day is None or str(window.from_day) <= day < str(window.to_day)):
+            writer.writerow(row)
+    return out.getvalue().encode("utf-8", "surrogatepass")
 
 
 def _sign(connection: Connection, token: str, request: rest.Request) -> rest.Request:

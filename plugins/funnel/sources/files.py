@@ -150,7 +150,7 @@ def _manifest(folder: Any, source_name: str) -> Any:
     raise ManifestError(f"No manifest of the inbox describes a source {source_name!r}.{told}")
 
 
-def records(stream: Stream, body: bytes) -> Iterator[dict[str, Any]]:
+def records(stream: Stream, body: bytes) -> Iterator[Any]:
     """The rows of one landed body."""
     import pyarrow as pa
 

@@ -4,6 +4,7 @@ One report per property and day: whether Google withheld rows, put them into `(o
 report, and a report of one day says it of that day alone. Days are days of the property's own time zone.
 """
 
+import re
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from funnel import rest
+from funnel import bodies, rest
 from funnel.contract import Column, Connection, Fetched, Source, Stream, Window
 from funnel.ingest.asking import read_each
 
@@ -59,12 +60,12 @@ STREAMS = (
         columns=(
             Column("date", "date", "date", required=True),
             Column("property_id", "text", "property", required=True),
-            Column("channel_group", "text", "sessionDefaultChannelGroup", required=True),
-            Column("session_source", "text", "sessionSource", required=True),
-            Column("session_medium", "text", "sessionMedium", required=True),
-            Column("campaign_id", "text", "sessionCampaignId", required=True),
-            Column("campaign_name", "text", "sessionCampaignName", required=True),
-            Column("country_id", "text", "countryId", required=True),
+            Column("channel_group", "text", "sessionDefaultChannelGroup", required=True, free_text=True),
+            Column("session_source", "text", "sessionSource", required=True, free_text=True),
+            Column("session_medium", "text", "sessionMedium", required=True, free_text=True),
+            Column("campaign_id", "text", "sessionCampaignId", required=True, free_text=True),
+            Column("campaign_name", "text", "sessionCampaignName", required=True, free_text=True),
+            Column("country_id", "text", "countryId", required=True, free_text=True),
             Column("sessions", "bigint", "sessions", required=True),
             Column("engaged_sessions", "bigint", "engagedSessions"),
             Column("users", "bigint", "totalUsers"),
@@ -111,7 +112,8 @@ def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[Fe
                 for page in rest.read_pages(client, request, _NEXT):
                     yield rest.with_fields(page.body, property=property_id, day=day.isoformat())
                     received += len(page.parsed.get("rows", ()))
-                    is_last = (property_id, day) == (properties[-1], days[-1]) and received >= _row_count(page.parsed)
+                    is_all = received >= (_row_count(page.parsed) or 0)
+                    is_last = is_all and (property_id, day) == (properties[-1], days[-1])
                     if _is_running_out(client.connection, page.parsed) and not is_last:
                         message = "the hour's tokens for this property run out; the last tenth is left to others"
                         raise client.fail(rest.QuotaExhausted, message, request, wait_seconds=RESERVE_WAIT)
@@ -119,33 +121,36 @@ def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[Fe
         yield from read_each(properties, read)
 
 
-def records(stream: Stream, body: bytes) -> Iterator[dict[str, Any]]:
+def records(stream: Stream, body: bytes) -> Iterator[Any]:
     """One object per row, its values by the names of the headers. A report without rows has no key `rows`."""
-    report = orjson.loads(body)
-    dimensions = [header.get("name") for header in report.get("dimensionHeaders", ())]
-    metrics = [header.get("name") for header in report.get("metricHeaders", ())]
+    report = bodies.read_json(body)
+    dimensions, metrics = _header(report, "dimensionHeaders"), _header(report, "metricHeaders")
     about = {"property": report.get("property"), "metadata": report.get("metadata") or {}}
     if stream.name == "properties":
         yield about
         return
-    report_day = report.get("day") or _other_day(dimensions, report.get("rows", ()))
-    for row in report.get("rows", ()):
+    rows = bodies.listed(report, "rows", may_be_absent=True)
+    report_day = report.get("day") or _other_day(dimensions, rows)
+    for row in rows:
         if not isinstance(row, dict):
             yield row
             continue
-        others = {name: value for name, value in row.items() if name not in ("dimensionValues", "metricValues")}
         named = {**_named(dimensions, row.get("dimensionValues")), **_named(metrics, row.get("metricValues"))}
+        if len(named) < len(dimensions) + len(metrics):
+            yield bodies.Misfit("the row has not one value for each header of the report", row)
+            continue
+        others = {name: value for name, value in row.items() if name not in ("dimensionValues", "metricValues")}
         day = _iso(named.get("date"))
         # Google writes (other) into every dimension of what it has put together, the day included.
         yield {**others, **about, **named, "date": report_day if day == OTHER else day}
 
 
-def _named(names: list[Any], values: Any) -> dict[str, Any]:
-    if not isinstance(values, list):
+def _named(names: list[str], cells: Any) -> dict[str, Any]:
+    """The values by the names of their headers; nothing where they are not as many."""
+    if not isinstance(cells, list) or len(cells) != len(names):
         return {}
     return {
-        name: value.get("value") if isinstance(value, dict) else value
-        for name, value in zip(names, values, strict=False)
+        name: cell.get("value") if isinstance(cell, dict) else cell for name, cell in zip(names, cells, strict=True)
     }
 
 
@@ -153,6 +158,15 @@ def _other_day(dimensions: list[Any], rows: Any) -> Any:
     """The day of a body that was landed before its day was written into it: that of any other row."""
     days = (_iso(_named(dimensions, row.get("dimensionValues")).get("date")) for row in rows if isinstance(row, dict))
     return next((day for day in days if day != OTHER), OTHER)
+
+
+def _header(report: Any, name: str) -> list[str]:
+    """The names of a report's columns, none twice; a report without them has none."""
+    names = [rest.value_at(header, "name") for header in bodies.listed(report, name, may_be_absent=True)]
+    strange = [each for each in names if not isinstance(each, str)]
+    if strange:
+        raise bodies.UnreadableBody(f"names {bodies.kind(strange[0])} where `{name}` names a column")
+    return bodies.named_once(names)
 
 
 def _iso(day: Any) -> Any:
@@ -182,16 +196,20 @@ def _report(client: rest.Client, property_id: str, day: date, dimensions: tuple[
 _NEXT = rest.by_offset("rowCount")
 
 
-def _row_count(parsed: Any) -> int:
-    return int(parsed.get("rowCount") or 0)
+def _row_count(parsed: Any) -> int | None:
+    """How many rows the whole report has; None where that is not a number."""
+    count = str(rest.value_at(parsed, "rowCount") or 0)
+    return int(count) if re.fullmatch(r"[0-9]{1,15}", count) else None
 
 
 def _lacks(request: rest.Request, parsed: Any) -> str | None:
     """rowCount counts the whole report, so every page says how many rows it must hold."""
-    asked = dict(request.json or {})
-    due = max(0, min(int(asked["limit"]), _row_count(parsed) - int(asked["offset"])))
-    found = len(parsed.get("rows", ()))
-    return f"with {found} rows where {due} of {_row_count(parsed)} were due" if found < due else None
+    asked, in_all = dict(request.json or {}), _row_count(parsed)
+    rows = parsed.get("rows", []) if isinstance(parsed, dict) else None
+    if in_all is None or not isinstance(rows, list):
+        return "without a readable rowCount or list of rows"
+    due = max(0, min(int(asked["limit"]), in_all - int(asked["offset"])))
+    return f"with {len(rows)} rows where {due} of {in_all} were due" if len(rows) < due else None
 
 
 def _is_running_out(connection: Connection, parsed: Any) -> bool:

@@ -8,9 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-import orjson
-
-from funnel import rest
+from funnel import bodies, rest
 from funnel.contract import Column, Connection, Fetched, Source, Stream, Window
 from funnel.ingest.asking import read_each
 
@@ -67,6 +65,7 @@ def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[Fe
                 "POST",
                 f"/{version}/customers/{customer_id}/googleAds:search",
                 json={"query": _query(stream, window)},
+                lacks=_lacks,
             )
             # Pages hold 10,000 rows; a page size is refused since v17.
             for page in rest.read_pages(client, request, rest.by_token_in_body("nextPageToken", "pageToken")):
@@ -80,9 +79,15 @@ def _digits(customer_id: str) -> str:
     return customer_id.removeprefix("customers/").replace("-", "").replace(" ", "")
 
 
-def records(stream: Stream, body: bytes) -> Iterator[dict[str, Any]]:
+def records(stream: Stream, body: bytes) -> Iterator[Any]:
     """The rows of one page; rows that are zero in every metric are absent, as Google sends them."""
-    yield from orjson.loads(body).get("results", ())
+    yield from bodies.listed(bodies.read_json(body), "results", may_be_absent=True)
+
+
+def _lacks(request: rest.Request, parsed: Any) -> str | None:
+    """A page without rows has no `results`; one that has something else there is not an answer."""
+    is_page = isinstance(parsed, dict) and isinstance(parsed.get("results", []), list)
+    return None if is_page else "without the list 'results'"
 
 
 def _query(stream: Stream, window: Window) -> str:

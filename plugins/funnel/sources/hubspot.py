@@ -5,14 +5,13 @@ associations, which are asked for by the ids of each page and put into the recor
 last id of the one before it; see `rest.by_highest_id`. Windows are days in UTC.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
-import orjson
-
-from funnel import rest
+from funnel import bodies, rest
 from funnel.contract import Column, Connection, Source, Stream, Window
 
 DEFAULT_VERSION = "2026-09"
@@ -258,9 +257,9 @@ def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[by
             yield from _events(client, window)
 
 
-def records(stream: Stream, body: bytes) -> Iterator[dict[str, Any]]:
+def records(stream: Stream, body: bytes) -> Iterator[Any]:
     """The records of one page, whether of a search, a batch or a list."""
-    yield from orjson.loads(body)["results"]
+    yield from bodies.listed(bodies.read_json(body), "results")
 
 
 def _changed_objects(client: rest.Client, stream: Stream, window: Window) -> Iterator[bytes]:
@@ -283,9 +282,11 @@ def _changed_objects(client: rest.Client, stream: Stream, window: Window) -> Ite
         if not (with_history or associated):
             yield page.body
             continue
-        ids = [record.get("id") for record in page.parsed["results"]]
-        if None in ids:
-            raise client.fail(rest.Unavailable, "a search found a record without an id, which cannot be read", request)
+        ids = [record["id"] for record in page.parsed["results"] if _has_id(record)]
+        strange = [record for record in page.parsed["results"] if not _has_id(record)]
+        if with_history and strange:
+            # Nothing more can be asked of them: the load quarantines them.
+            yield client.clean_body(bodies.write_json({"results": strange}))
         links = {name: _associations(client, stream, name, ids) for name in associated}
         if not with_history:
             yield _linked(client, page, links)
@@ -306,6 +307,11 @@ def _changed_objects(client: rest.Client, stream: Stream, window: Window) -> Ite
             yield _linked(client, client.ask(batch), links) if links else client.ask(batch).body
 
 
+def _has_id(record: Any) -> bool:
+    """Can more be asked of this record by its id?"""
+    return re.fullmatch(r"[\w-]{1,64}", str(rest.value_at(record, "id") or "")) is not None
+
+
 def _associations(client: rest.Client, stream: Stream, name: str, ids: list[str]) -> dict[str, list[Any]]:
     """What each of these records is associated with, with labels; records without any are missing (HTTP 207)."""
     version = _version(client)
@@ -319,7 +325,9 @@ def _associations(client: rest.Client, stream: Stream, name: str, ids: list[str]
         answer = client.ask(rest.Request("POST", path, expects="results", json={"inputs": now}))
         for result in answer.parsed["results"]:
             record_id = str(rest.value_at(result, "from.id"))
-            found.setdefault(record_id, []).extend(result.get("to") or ())
+            to = rest.value_at(result, "to") or []
+            # What is not a list is left to the load, too: it costs this record its associations.
+            found.setdefault(record_id, []).extend(to if isinstance(to, list) else [to])
             # A record with many has pages of its own, asked for beside the other records.
             if after := rest.value_at(result, "paging.next.after"):
                 waiting.append({"id": record_id, "after": after})
@@ -329,10 +337,14 @@ def _associations(client: rest.Client, stream: Stream, name: str, ids: list[str]
 def _linked(client: rest.Client, page: rest.Page, links: dict[str, dict[str, list[Any]]]) -> bytes:
     """A page whose records say what they are associated with, and with which one first."""
     for record in page.parsed["results"]:
+        if not isinstance(record, dict):
+            continue
         of = {name: found.get(str(record.get("id")), []) for name, found in links.items()}
         record["associations"] = of
-        record["associated"] = {name: str(some[0]["toObjectId"]) if some else None for name, some in of.items()}
-    return client.clean_body(orjson.dumps(page.parsed))
+        record["associated"] = {
+            name: rest.value_at(some[0], "toObjectId") if some else None for name, some in of.items()
+        }
+    return client.clean_body(bodies.write_json(page.parsed))
 
 
 def _archived_objects(client: rest.Client, stream: Stream) -> Iterator[bytes]:
@@ -391,7 +403,7 @@ def _events(client: rest.Client, window: Window) -> Iterator[bytes]:
             if len(inside) == len(page.parsed["results"]):
                 yield page.body
             else:
-                yield client.clean_body(orjson.dumps({**page.parsed, "results": inside}))
+                yield client.clean_body(bodies.write_json({**page.parsed, "results": inside}))
 
 
 def _restrict(request: rest.Request, highest_id: int) -> rest.Request:
@@ -457,7 +469,7 @@ def _is_outside(event: dict[str, Any], from_time: datetime, to_time: datetime) -
     try:
         occurred_at = datetime.fromisoformat(event["occurredAt"])
         return not from_time <= occurred_at < to_time
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         # Not for a connector to judge: the load quarantines what it cannot read.
         return False
 

@@ -9,9 +9,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
-import orjson
-
-from funnel import rest
+from funnel import bodies, rest
 from funnel.contract import Column, Connection, Fetched, Source, Stream, Window
 from funnel.ingest.asking import read_each
 
@@ -98,21 +96,24 @@ def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[Fe
         yield from read_each(accounts, read)
 
 
-def records(stream: Stream, body: bytes) -> Iterator[dict[str, Any]]:
+def records(stream: Stream, body: bytes) -> Iterator[Any]:
     """The records of one answer; what LinkedIn says in URNs and date parts is added in plain words."""
-    parsed = orjson.loads(body)
+    parsed = bodies.read_json(body)
     if stream.name == "accounts":
         yield parsed
-    elif stream.name == "campaigns":
-        for element in parsed["elements"]:
+        return
+    for element in bodies.listed(parsed, "elements"):
+        if not isinstance(element, dict):
+            yield element
+        elif stream.name == "campaigns":
             yield {**element, "account_id": _id_of(element.get("account"))}
-    else:
-        for element in parsed["elements"]:
-            pivots = element.get("pivotValues") or [None]
+        else:
+            pivots = element.get("pivotValues")
+            urn = pivots[0] if isinstance(pivots, list) and pivots else None
             yield {
                 **element,
                 "account_id": parsed.get("account"),
-                "campaign_id": _id_of(pivots[0]),
+                "campaign_id": _id_of(urn),
                 "date": _date_of(element.get("dateRange")),
             }
 
@@ -136,7 +137,10 @@ def _statistics(client: rest.Client, account_id: str, window: Window) -> Iterato
     The list of campaigns is also the proof of access: without it LinkedIn answers statistics with an empty list.
     """
     campaigns = [
-        str(element["id"]) for page in _campaigns(client, account_id, "id") for element in page.parsed["elements"]
+        str(campaign_id)
+        for page in _campaigns(client, account_id, "id")
+        for element in page.parsed["elements"]
+        if isinstance(campaign_id := rest.value_at(element, "id"), (int, str))
     ]
     most = int(client.connection.extra.get("max_elements", MAX_ELEMENTS))
 

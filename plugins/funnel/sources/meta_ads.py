@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from funnel import rest
+from funnel import bodies, rest
 from funnel.contract import Column, Connection, Fetched, Source, Stream, Window
 from funnel.ingest.asking import read_each
 
@@ -81,13 +81,13 @@ def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[Fe
         )
 
 
-def records(stream: Stream, body: bytes) -> Iterator[dict[str, Any]]:
+def records(stream: Stream, body: bytes) -> Iterator[Any]:
     """The records of one page; an ad account is a body of its own."""
-    parsed = orjson.loads(body)
+    parsed = bodies.read_json(body)
     if stream.name == "accounts":
         yield parsed
     else:
-        yield from parsed["data"]
+        yield from bodies.listed(parsed, "data")
 
 
 def _pages(client: rest.Client, account_id: str, stream: Stream, window: Window) -> Iterator[rest.Page]:

@@ -4,15 +4,12 @@ A report is submitted, asked about until it is ready and fetched as a ZIP file w
 Days are UTC by Microsoft's text of 2026-08; what the report itself says of its zone is kept beside every row.
 """
 
-import csv
-import io
-import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from funnel import rest
+from funnel import bodies, rest
 from funnel.contract import Column, Connection, Fetched, Source, Stream, Window
 from funnel.ingest.asking import read_each
 
@@ -78,22 +75,24 @@ def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[Fe
         yield from read_each(accounts, read)
 
 
-def records(stream: Stream, body: bytes) -> Iterator[dict[str, Any]]:
+def records(stream: Stream, body: bytes) -> Iterator[Any]:
     """The rows of one report, read as they come out of the archive: lines about the report come first and last."""
-    with zipfile.ZipFile(io.BytesIO(body)) as archive, archive.open(archive.namelist()[0]) as file:
-        header: list[str] | None = None
-        zone: str | None = None
-        for fields in csv.reader(io.TextIOWrapper(file, "utf-8-sig", newline="")):
-            filled = sum(field.strip() != "" for field in fields)
-            if header is None and filled > 1:
-                header = fields
-            elif header is None and filled == 1:
-                name, _, value = fields[0].partition(": ")
-                zone = value.strip() or None if name == "Time Zone" else zone
-            elif header is not None and filled > 1:
+    header: list[str] | None = None
+    zone: str | None = None
+    for number, fields in enumerate(bodies.read_zipped_rows(body), start=1):
+        filled = sum(field.strip() != "" for field in fields)
+        if header is None and filled > 1:
+            header = bodies.named_once(fields)
+        elif header is None and filled == 1:
+            name, _, value = fields[0].partition(": ")
+            zone = value.strip() or None if name == "Time Zone" else zone
+        elif header is not None and filled > 1:
+            record = bodies.record(header, fields, number)
+            if isinstance(record, dict):
                 # Two dashes stand for a figure that does not exist.
-                values = (None if field == "--" else field for field in fields)
-                yield {**dict(zip(header, values, strict=False)), "Report Time Zone": zone}
+                record = {name: None if field == "--" else field for name, field in record.items()}
+                record["Report Time Zone"] = zone
+            yield record
 
 
 def _submission(

@@ -5,8 +5,6 @@ last change, or of creation where records never change. Long windows are read by
 where it refuses an object, by REST like the short ones.
 """
 
-import csv
-import io
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -14,9 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import orjson
-
-from funnel import rest
+from funnel import bodies, rest
 from funnel.contract import Column, Connection, Source, Stream, Window
 
 log = logging.getLogger(__name__)
@@ -356,13 +352,12 @@ def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[by
             log.info("salesforce: the organisation has no %s, and so one currency or no dated rates", stream.name)
 
 
-def records(stream: Stream, body: bytes) -> Iterator[dict[str, Any]]:
+def records(stream: Stream, body: bytes) -> Iterator[Any]:
     """The records of one page: JSON of REST, or CSV of Bulk, which writes nothing for null."""
     if body.startswith(b"{"):
-        yield from orjson.loads(body)["records"]
-        return
-    for record in csv.DictReader(io.StringIO(body.decode(), newline="")):
-        yield {name: value or None for name, value in record.items()}
+        yield from bodies.listed(bodies.read_json(body), "records")
+    else:
+        yield from bodies.read_csv(body)
 
 
 # Bulk API 2.0 -------------------------------------------------------------------------------------------------------
@@ -399,11 +394,14 @@ def _read_results(headers: Mapping[str, str], body: bytes) -> dict[str, Any] | N
     """What the headers say of a page of results; None when the body holds another number of records."""
     try:
         due = int(headers["Sforce-NumberOfRecords"])
-        found = sum(1 for _ in csv.DictReader(io.StringIO(body.decode(), newline="")))
-    except (KeyError, ValueError, csv.Error):
+        found = list(bodies.read_csv(body))
+    except (KeyError, ValueError):
         return None
+    is_cut = bool(found) and isinstance(found[-1], bodies.Misfit)
     locator = headers.get("Sforce-Locator", "null")
-    return {"records": found, "locator": None if locator == "null" else locator} if found == due else None
+    if is_cut or len(found) != due:
+        return None
+    return {"records": due, "locator": None if locator == "null" else locator}
 
 
 # Queries ------------------------------------------------------------------------------------------------------------

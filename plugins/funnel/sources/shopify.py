@@ -12,9 +12,7 @@ from datetime import UTC, datetime, timedelta
 from tempfile import TemporaryFile
 from typing import IO, Any
 
-import orjson
-
-from funnel import rest
+from funnel import bodies, rest
 from funnel.contract import Column, Connection, Source, Stream, Window
 
 DEFAULT_VERSION = "2026-10"
@@ -107,13 +105,13 @@ def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[by
             yield from _in_pages(client, window)
 
 
-def records(stream: Stream, body: bytes) -> Iterator[dict[str, Any]]:
+def records(stream: Stream, body: bytes) -> Iterator[Any]:
     """The orders of one body; the shop is a body of its own."""
-    data = orjson.loads(body)["data"]
+    parsed = bodies.read_json(body)
     if stream.name == "shops":
-        yield data["shop"]
+        yield rest.value_at(parsed, "data.shop")
     else:
-        yield from data["orders"]["nodes"]
+        yield from bodies.listed(parsed, "data.orders.nodes")
 
 
 def _require_old_orders(client: rest.Client, window: Window) -> None:
@@ -150,7 +148,7 @@ refunds {{ {_REFUND} refundLineItems(first: {nested}) {{ nodes {{ {_REFUND_LINE}
         orders = page.parsed["data"]["orders"]["nodes"]
         # Every order is looked at, also after the first that was cut.
         if sum(_complete(client, order) for order in orders):
-            yield client.clean_body(orjson.dumps({"data": {"orders": {"nodes": orders}}}))
+            yield client.clean_body(bodies.write_json({"data": {"orders": {"nodes": orders}}}))
         else:
             yield page.body
 
@@ -160,14 +158,20 @@ def _complete(client: rest.Client, order: Any) -> bool:
     if not isinstance(order, dict):
         return False
     parts = [("Order", order, "lineItems", _LINE)]
-    parts += [("Refund", refund, "refundLineItems", _REFUND_LINE) for refund in order.get("refunds") or ()]
+    parts += [("Refund", refund, "refundLineItems", _REFUND_LINE) for refund in _refunds(order)]
     was_cut = False
     for kind, parent, name, fields in parts:
         if rest.value_at(parent, f"{name}.pageInfo.hasNextPage"):
             was_cut = True
             after = parent[name]["pageInfo"]["endCursor"]
-            parent[name] = {"nodes": [*parent[name]["nodes"], *_rest(client, kind, parent["id"], name, fields, after)]}
+            nodes = bodies.listed(parent, f"{name}.nodes")
+            parent[name] = {"nodes": [*nodes, *_rest(client, kind, parent["id"], name, fields, after)]}
     return was_cut
+
+
+def _refunds(order: Any) -> list[dict[str, Any]]:
+    refunds = rest.value_at(order, "refunds")
+    return [refund for refund in refunds if rest.value_at(refund, "id")] if isinstance(refunds, list) else []
 
 
 def _rest(client: rest.Client, kind: str, node_id: str, name: str, fields: str, after: str | None) -> Iterator[Any]:
@@ -215,7 +219,7 @@ lineItems {{ edges {{ node {{ {_LINE} }} }} }} refunds {{ {_REFUND} }} }} }} }} 
         for orders in _families(file):
             for chunk in rest.in_chunks(orders, ORDERS_IN_A_BODY):
                 _refunded_lines(client, chunk)
-                yield client.clean_body(orjson.dumps({"data": {"orders": {"nodes": chunk}}}))
+                yield client.clean_body(bodies.write_json({"data": {"orders": {"nodes": chunk}}}))
 
 
 def _run(client: rest.Client, query: str) -> dict[str, Any]:
@@ -251,43 +255,61 @@ def _lacks(file: IO[bytes], due: int) -> str | None:
     return f"the file has {found} lines where {due} were due" if found < due else None
 
 
-def _families(file: IO[bytes]) -> Iterator[list[dict[str, Any]]]:
-    """Orders with their lines, a part of the file at a time: lines go to buckets by their family first."""
+def _families(file: IO[bytes]) -> Iterator[list[Any]]:
+    """Orders with their lines, a part of the file at a time: lines go to buckets by their family first.
+
+    What is not an order and belongs to none stays a record by itself, which the load quarantines.
+    """
     buckets = [TemporaryFile() for _ in range(BUCKETS)]  # noqa: SIM115 - closed below
     try:
         for text in file:
             if text.strip():
-                record = orjson.loads(text)
-                family = record.get("__parentId") or record["id"]
-                buckets[zlib.crc32(family.encode()) % BUCKETS].write(text.rstrip(b"\n") + b"\n")
+                record = _read_line(text)
+                family = rest.value_at(record, "__parentId") or rest.value_at(record, "id")
+                buckets[zlib.crc32(repr(family).encode()) % BUCKETS].write(text.rstrip(b"\n") + b"\n")
         for bucket in buckets:
             bucket.seek(0)
             orders: dict[str, dict[str, Any]] = {}
             children: list[dict[str, Any]] = []
+            strange: list[Any] = []
             for text in bucket:
-                record = orjson.loads(text)
-                if "__parentId" in record:
+                record = _read_line(text)
+                if not isinstance(record, dict) or not isinstance(record.get("__parentId", record.get("id")), str):
+                    strange.append(record)
+                elif "__parentId" in record:
                     children.append(record)
                 else:
                     orders[record["id"]] = {**record, "lineItems": {"nodes": []}}
             for child in children:
-                orders[child.pop("__parentId")]["lineItems"]["nodes"].append(child)
-            yield list(orders.values())
+                order = orders.get(child["__parentId"])
+                if order is None:
+                    strange.append(child)
+                else:
+                    del child["__parentId"]
+                    order["lineItems"]["nodes"].append(child)
+            yield [*orders.values(), *strange]
     finally:
         for bucket in buckets:
             bucket.close()
 
 
+def _read_line(text: bytes) -> Any:
+    try:
+        return bodies.read_json(text)
+    except bodies.UnreadableBody:
+        return bodies.read_text(text)
+
+
 def _refunded_lines(client: rest.Client, orders: list[dict[str, Any]]) -> None:
     """A bulk operation refuses a connection inside of a list, and refunds are a list: their lines are read by id."""
-    refunds = {refund["id"]: refund for order in orders for refund in order.get("refunds") or ()}
+    refunds = {str(refund["id"]): refund for order in orders for refund in _refunds(order)}
     query = f"""query($ids: [ID!]!) {{ nodes(ids: $ids) {{ ... on Refund {{ id
 refundLineItems(first: {NESTED_PAGE_SIZE}) {{ nodes {{ {_REFUND_LINE} }} {_PAGE} }} }} }} }}"""
     for ids in rest.in_chunks(list(refunds), DEFAULT_PAGE_SIZE):
         found = client.ask(_ask(client, query, {"ids": ids}, "data.nodes")).parsed["data"]["nodes"]
         for node in found:
-            if node is not None:
-                refunds[node["id"]]["refundLineItems"] = node["refundLineItems"]
+            if isinstance(node, dict) and node.get("id") in refunds:
+                refunds[node["id"]]["refundLineItems"] = node.get("refundLineItems")
     for order in orders:
         _complete(client, order)
 

@@ -1,0 +1,181 @@
+"""One value of a vendor's record as PostgreSQL takes it, or why it cannot be.
+
+A letter that no text can hold is replaced (half an emoji) or dropped (NUL), and noted: for both PostgreSQL would refuse
+the whole load. Everything else that does not fit raises Unreadable; `funnel.rows` decides whether that costs the value
+or the row.
+"""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from funnel.bodies import kind, write_json
+
+# An index row of PostgreSQL holds 2,704 bytes: keys of three ids and a connection must fit.
+LONGEST_ID = 400  # bytes of UTF-8
+# On either side of the point. PostgreSQL could store 131,072 and 16,383, but the marts could not compute with them.
+MOST_DIGITS = 100
+
+REPLACED, DROPPED = "half a letter replaced", "NUL dropped"
+# A text with any of these is looked at once more; most texts are not.
+_ODD_JSON = re.compile(rf"\\u0000|[eE][+-]?\d{{3}}|\d{{{MOST_DIGITS}}}|NaN|Infinity")
+_HALF = re.compile("[\ud800-\udfff]")
+
+
+class Unreadable(Exception):
+    """A value that its column cannot take: the reason, and the column once it is known."""
+
+    def __init__(self, reason: str, column: str | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.column = column
+
+
+def clean(text: str, notes: set[str], nul: str = "") -> str:
+    """`text` without what PostgreSQL cannot hold; what was done goes into `notes`."""
+    if "\x00" in text:
+        notes.add(DROPPED)
+        text = text.replace("\x00", nul)
+    if not text.isascii() and _HALF.search(text):
+        notes.add(REPLACED)
+        # Halves that belong together become the letter they are.
+        text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
+
+
+def clean_tree(value: Any, notes: set[str], on_number: Callable[[Decimal], Any]) -> Any:
+    """`value` with clean texts and names; `on_number` gives what stands for a number that PostgreSQL cannot hold."""
+    if isinstance(value, str):
+        return clean(value, notes)
+    if isinstance(value, dict):
+        # A NUL in a name is replaced: without it the name might be another, declared one.
+        return {clean(name, notes, "\ufffd"): clean_tree(below, notes, on_number) for name, below in value.items()}
+    if isinstance(value, list):
+        return [clean_tree(below, notes, on_number) for below in value]
+    if isinstance(value, (Decimal, int)) and not isinstance(value, bool) and not _fits(Decimal(value)):
+        return on_number(Decimal(value))
+    return value
+
+
+def _fits(number: Decimal) -> bool:
+    """Decided by the exponent: writing out such a number may take minutes."""
+    if not number.is_finite():
+        return False
+    exponent = number.as_tuple().exponent
+    return number.adjusted() < MOST_DIGITS and isinstance(exponent, int) and exponent >= -MOST_DIGITS
+
+
+def text(value: Any, notes: set[str]) -> str:
+    if isinstance(value, str):
+        return clean(value, notes)
+    if isinstance(value, (bool, dict, list)):
+        raise Unreadable(f"is {kind(value)}, not text")
+    return str(value)
+
+
+def identifier(value: Any, notes: set[str]) -> str:
+    """A key, id or code: letters that were repaired would make it another one."""
+    odd: set[str] = set()
+    found = text(value, odd)
+    if odd:
+        raise Unreadable("holds half a letter or NUL, which no id does")
+    if len(found) > LONGEST_ID or (len(found) > LONGEST_ID / 4 and len(found.encode()) > LONGEST_ID):
+        raise Unreadable(f"is longer than an id can be ({LONGEST_ID} bytes)")
+    return found
+
+
+def numeric(value: Any, notes: set[str]) -> str:
+    return str(_decimal(value))
+
+
+def _decimal(value: Any) -> Decimal:
+    if isinstance(value, bool) or not isinstance(value, (str, int, float, Decimal)):
+        raise Unreadable(f"is {kind(value)}, not a number")
+    try:
+        number = value if isinstance(value, Decimal) else Decimal(str(value) if isinstance(value, float) else value)
+    except InvalidOperation:
+        raise Unreadable("is text, not a number") from None
+    if not number.is_finite():
+        raise Unreadable("is not a finite number")
+    if not number and number.as_tuple().exponent not in range(-MOST_DIGITS, 1):
+        return Decimal(0)
+    if not _fits(number):
+        raise Unreadable(f"has more than {MOST_DIGITS} digits before or after the point")
+    return number
+
+
+def bigint(value: Any, notes: set[str]) -> str:
+    number = _decimal(value)
+    if number != number.to_integral_value():
+        raise Unreadable("is not a whole number")
+    if not -(2**63) <= number < 2**63:
+        raise Unreadable("is outside the range of bigint")
+    return str(int(number))
+
+
+def boolean(value: Any, notes: set[str]) -> str:
+    if value is True or value == "true":
+        return "t"
+    if value is False or value == "false":
+        return "f"
+    raise Unreadable(f"is {kind(value)}, not true or false")
+
+
+def _moment(value: Any) -> datetime:
+    try:
+        is_whole = isinstance(value, int) and not isinstance(value, bool)
+        # Eight digits are a day: as milliseconds they would be one of the first hours of 1970.
+        if is_whole or (isinstance(value, str) and value.isdecimal() and len(value) != 8):
+            return datetime.fromtimestamp(int(value) / 1000, UTC)
+        moment = datetime.fromisoformat(value)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, TypeError, OverflowError, OSError):
+        raise Unreadable("is not an ISO 8601 time or milliseconds since 1970, of the years 1 to 9999") from None
+
+
+def timestamptz(value: Any, notes: set[str]) -> str:
+    return _moment(value).isoformat()
+
+
+def day(value: Any, notes: set[str]) -> str:
+    if isinstance(value, str) and len(value) == 10:
+        try:
+            return date.fromisoformat(value).isoformat()
+        except ValueError:
+            raise Unreadable("is not an ISO 8601 date") from None
+    return _moment(value).date().isoformat()
+
+
+def jsonb(value: Any, notes: set[str]) -> str:
+    return _json(value, notes, _refuse)
+
+
+def _refuse(number: Decimal) -> Any:
+    raise Unreadable(
+        f"holds a number that is not finite or has more than {MOST_DIGITS} digits before or after the point"
+    )
+
+
+def as_text(value: Any, notes: set[str]) -> str:
+    """JSON of anything, with the numbers as text that PostgreSQL cannot hold."""
+    return _json(value, notes, str)
+
+
+def _json(value: Any, notes: set[str], on_number: Callable[[Decimal], Any]) -> str:
+    written = write_json(value).decode()
+    if "\\u" not in written and not _ODD_JSON.search(written):
+        return written
+    return write_json(clean_tree(value, notes, on_number)).decode()
+
+
+CONVERT: dict[str, Callable[[Any, set[str]], str]] = {
+    "text": text,
+    "bigint": bigint,
+    "numeric": numeric,
+    "boolean": boolean,
+    "date": day,
+    "timestamptz": timestamptz,
+    "jsonb": jsonb,
+}
