@@ -433,8 +433,8 @@ def _copy_incoming(
     except rows.BodyError as error:
         raise LandingError(
             f"Landed file {landed.path}/{landed.files[error.number].name} cannot be read: {error.reason}. Nothing of "
-            f"this read is loaded. Ingest {landed.source} again for {landed.window.from_day} to {landed.window.to_day}; if "
-            "the vendor answers the same again, it changed its form and the connector must learn it."
+            f"this read is loaded. Ingest {landed.source} again for {landed.window.from_day} to {landed.window.to_day}; "
+            "if the vendor answers the same again, it changed its form and the connector must learn it."
         ) from error
     except psycopg.DataError as error:
         raise LandingError(
