@@ -431,10 +431,11 @@ def _copy_incoming(
             with connection.transaction():
                 return copy(carefully=True)
     except rows.BodyError as error:
+        days = f"{landed.window.from_day} to {landed.window.to_day}"
         raise LandingError(
             f"Landed file {landed.path}/{landed.files[error.number].name} cannot be read: {error.reason}. Nothing of "
-            f"this read is loaded. Ingest {landed.source} again for {landed.window.from_day} to {landed.window.to_day}; "
-            "if the vendor answers the same again, it changed its form and the connector must learn it."
+            f"this read is loaded. Ingest {landed.source} again for {days}; if the vendor answers the same again, it "
+            "changed its form and the connector must learn it."
         ) from error
     except psycopg.DataError as error:
         raise LandingError(
