@@ -118,7 +118,7 @@ BATCHES = {
 
                     select
                         'linkedin_ads' as platform,
-                        campaigns.account_id as ad_account_id,
+                        coalesce(stats.account_id, campaigns.account_id) as ad_account_id,
                         stats.campaign_id,
                         accounts.currency_code,
                         stats.date as date_day,
@@ -128,7 +128,10 @@ BATCHES = {
                     left join (
                         select distinct _connection_id, account_id, campaign_id from raw.linkedin_ads__campaigns
                     ) as campaigns using (_connection_id, campaign_id)
-                    left join raw.linkedin_ads__accounts as accounts using (_connection_id, account_id)
+                    left join raw.linkedin_ads__accounts as accounts
+                        on
+                            stats._connection_id = accounts._connection_id
+                            and coalesce(stats.account_id, campaigns.account_id) = accounts.account_id
                     where stats.date = any({loaded_days})
                 ) as unioned
                 order by platform, ad_account_id, campaign_id, date_day, _load_id desc

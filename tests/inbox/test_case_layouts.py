@@ -337,3 +337,19 @@ def test_a_formula_without_a_stored_value_is_an_error_of_its_cell(warehouse: str
     [(status, reasons)] = ask(warehouse, "select status, reasons from ops.files")
     assert status == "refused"
     assert "holds a formula without a stored value" in reasons[0]
+
+
+def test_the_header_is_found_below_a_title_though_the_manifest_names_no_columns() -> None:
+    text = (
+        'Campaign report\n"March 1, 2026 - March 31, 2026"\n\ndate_day,campaign_name,impressions,spend\n'
+        '2026-03-01,A,"1,000","1,234.50"\n2026-03-02,B,200,99.90\n'
+    )
+    read = read_file(text, "ads.csv", entity="ad_stats", columns=None)
+    assert read.refusal is None
+    assert read.column("spend") == ["1234.50", "99.90"]
+    book = openpyxl.Workbook()
+    for row in (["Campaign report"], [], ["date_day", "campaign_name", "spend"], ["2026-03-01", "A", 5]):
+        book.active.append(row)
+    target = io.BytesIO()
+    book.save(target)
+    assert read_file(target.getvalue(), "ads.xlsx", entity="ad_stats", columns=None).column("spend") == ["5"]

@@ -325,3 +325,38 @@ def test_a_header_repeated_amid_a_file_is_no_record(tmp_path: Path) -> None:
     rows, bad, _ = one(tmp_path, text.replace("created_at", "lead_source"), "entity: leads")
     assert column(rows, "lead_id") == ["A", "B"]
     assert [(row.line, row.reason) for row in bad] == [(3, "repeats the header")]
+
+
+@pytest.mark.parametrize(
+    ("form", "cell", "expected"),
+    [
+        ("serial", "46082", (None, "2026-03-01")),
+        ("serial", "46082.5", ("2026-03-01T12:00:00+00:00", None)),
+        ("unix", "1772359200", ("2026-03-01T10:00:00+00:00", None)),
+        ("unix_ms", "1772359200123", ("2026-03-01T10:00:00.123000+00:00", None)),
+        ("unix_us", "1772359200123456", ("2026-03-01T10:00:00.123456+00:00", None)),
+        ("unix_ms", "soon", "is not a date of the form unix_ms (stated"),
+        ("unix_us", "1e30", "is not a date of the form unix_us (stated"),
+    ],
+)
+def test_moments_that_are_counted(tmp_path: Path, form: str, cell: str, expected: Any) -> None:
+    stream = f"entity: leads\ndate_format: {form}"
+    top = "currency: USD" if form == "serial" else "timezone: Asia/Tokyo"
+    rows, bad, _ = one(tmp_path, f"lead_id,created_at\n1,{cell}\n", stream, top)
+    if isinstance(expected, str):
+        assert expected in bad[0].reason
+    else:
+        assert column(rows, "created_at", "created_on") == [expected]
+
+
+@pytest.mark.parametrize(
+    ("cell", "hint"),
+    [
+        ("46082", "a spreadsheet's serial number (2026-03-01), state date_format: serial"),
+        ("1772359200", "seconds since 1970 (2026-03-01), state date_format: unix"),
+        ("1772359200123", "milliseconds since 1970 (2026-03-01), state date_format: unix_ms"),
+    ],
+)
+def test_a_number_that_could_be_a_date_says_how_to_state_it(tmp_path: Path, cell: str, hint: str) -> None:
+    _, bad, _ = one(tmp_path, f"lead_id,created_at\n1,{cell}\n", "entity: leads")
+    assert hint in bad[0].reason

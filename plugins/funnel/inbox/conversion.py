@@ -41,6 +41,7 @@ class Converter:
         self.has_types = has_types
         self.mapping = mapping
         self.used = used_of(spec, mapping)
+        self.money = money_of(spec.entity)
         self.reading = reading
         self.zone = ZoneInfo(spec.timezone)
         # The last row that was read without a fault: the one that may be a total.
@@ -157,7 +158,7 @@ class Converter:
                 for header in made.headers
             ]
             if made.is_sum:
-                cells[name], wrong = supplied.computed(made, parts, self._plain_number)
+                cells[name], wrong = supplied.computed(made, parts, self._operand, is_money=name in self.money)
                 for place, reason in wrong.items():
                     problems.setdefault(place, (name, reason))
                 if self.reading.decimal == ",":
@@ -171,8 +172,8 @@ class Converter:
         others = {name: self._cells(None, block.columns[name]) for name in block.columns if name not in self.used}
         return {**days, **others}
 
-    def _plain_number(self, text: str) -> str:
-        return values.number(text, self.reading.decimal, self.reading.thousands)
+    def _operand(self, text: str) -> values.Amount:
+        return values.amount(text, self.reading.decimal, self.reading.thousands)
 
     def _filled(self, each: Field, read: dict[str, Any]) -> dict[str, Any]:
         """A column in its own unit, its empty cells with what the manifest states for them."""
@@ -207,7 +208,7 @@ class Converter:
         # A cell of the currency's own column goes before a sign beside the amount; an empty one says nothing.
         stated = [None] * length if written is None else written.to_pylist()
         has_currency = "currency_code" in columns
-        money = [name for name in columns if name in money_of(self.spec.entity)]
+        money = [name for name in columns if name in self.money]
         codes = columns["currency_code"].to_pylist() if has_currency else [self.spec.currency] * length
         for place, marks in marked.items():
             expected = codes[place]
@@ -236,6 +237,9 @@ class Converter:
         if self.has_types:
             is_number = pc.fill_null(pc.ends_with(column, TYPED), False)
             column = pc.replace_substring(column, TYPED, "")
+            # A whole sheet may be shown with a currency: of clicks and days it says nothing.
+            if name and name not in self.money and pc.any(pc.and_(is_number, pc.match_substring(column, " "))).as_py():
+                column = pc.if_else(is_number, pc.replace_substring_regex(column, " [^ ]+$", ""), column)
             if self.reading.decimal == "," and name and self.spec.entity.field(name).kind in NUMBERS:
                 column = pc.if_else(is_number, pc.replace_substring(column, ".", ","), column)
         ends = ends_of(column)
@@ -402,6 +406,6 @@ class Converter:
             each,
             self.reading,
             self.zone,
-            is_money=each.name in money_of(self.spec.entity),
+            is_money=each.name in self.money,
             stated=each.name in self.spec.date_formats,
         )

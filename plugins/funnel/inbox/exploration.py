@@ -26,7 +26,7 @@ FEW = 60
 HEADER_BYTES = 32 << 10
 WORKBOOKS = ("xlsx", "xlsm")
 INTERCHANGES = ("x12", "edi", "852")
-TYPED_FILES = ("parquet", "jsonl", "ndjson")
+TYPED_FILES = ("parquet", "json", "jsonl", "ndjson")
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ def _typed(source: IO[bytes], path: str, kind: str) -> Iterator[Table]:
 
     text = f"{{source: look, currency: USD, streams: [{{entity: leads, path: x, format: {kind}}}]}}"
     spec = manifest.parse(text.encode(), "look").streams[0]
-    read = spreadsheets.parquet if kind == "parquet" else spreadsheets.json_lines
+    read = spreadsheets.parquet if kind == "parquet" else spreadsheets.json_records
     layout = read(source, path, spec)
     with opened(source, path) as file:
         yield from _table(path, kind, None, 0, "", layout.headers, layout.read(file, None))

@@ -20,6 +20,8 @@ MOST_COLUMNS = 16_384
 # The column that holds the name of a row's sheet, where a manifest asks for it.
 SHEET = "\0sheet"
 Reader = Callable[[IO[bytes], set[str] | None], Iterator[Block]]
+# Whether a header has what the entity needs.
+Fits = Callable[[tuple[str, ...]], bool]
 
 
 @dataclass(frozen=True)
@@ -82,9 +84,16 @@ def merged(upper: tuple[str, ...], lower: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def find(lines: list[Line], stated: int | list[int] | None, wanted: set[str]) -> Header | None:
-    """The header among the first lines: the stated one, else the one with most wanted names; None without them all."""
+def find(
+    lines: list[Line], stated: int | list[int] | None, wanted: set[str], fits: Fits | None = None
+) -> Header | None:
+    """The header among the first lines: the stated one, else the one with all wanted names; None without them.
+
+    Where the manifest names no columns, it is the first line that `fits`, or simply the first.
+    """
     candidates = list(_candidates(lines, stated))
+    if fits and not wanted:
+        candidates = [one for one in candidates if fits(one.names)] or candidates
     for one in candidates:
         if wanted <= set(one.names):
             return one

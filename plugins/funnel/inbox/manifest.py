@@ -17,7 +17,7 @@ from funnel.inbox import stated, yaml_text
 from funnel.inbox.entities import ENTITIES, WINDOW_DATES, Entity
 
 # Names that the vendors have: a file source may not pass for one of them.
-FORMATS = ("csv", "tsv", "txt", "xlsx", "xlsm", "parquet", "jsonl", "ndjson", "x12", "edi", "852")
+FORMATS = ("csv", "tsv", "txt", "xlsx", "xlsm", "parquet", "json", "jsonl", "ndjson", "x12", "edi", "852")
 DEFAULT_BAD_SHARE = 0.05
 
 

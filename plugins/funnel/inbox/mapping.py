@@ -31,10 +31,10 @@ def layout_of(source: IO[bytes], spec: StreamSpec, path: str) -> Layout:
         from funnel.inbox import spreadsheets
 
         return spreadsheets.parquet(source, path, spec)
-    if kind in ("jsonl", "ndjson"):
+    if kind in ("json", "jsonl", "ndjson"):
         from funnel.inbox import spreadsheets
 
-        return spreadsheets.json_lines(source, path, spec)
+        return spreadsheets.json_records(source, path, spec)
     if kind in ("x12", "edi", "852"):
         from funnel.inbox import x12
 
@@ -42,7 +42,8 @@ def layout_of(source: IO[bytes], spec: StreamSpec, path: str) -> Layout:
     with opened(source, path) as file:
         sample = file.read(separated.SAMPLE_BYTES)
     delimiter = spec.delimiter or ("\t" if kind == "tsv" else None)
-    dialect = separated.sniff(sample, spec.encoding, delimiter, spec.quote, spec.header, wanted)
+    fits = None if spec.headers else lambda names: _fits(spec, names)
+    dialect = separated.sniff(sample, spec.encoding, delimiter, spec.quote, spec.header, wanted, fits)
     if dialect.encoding == "utf-8" and not spec.encoding and not dialect.mark_bytes:
         dialect = _checked_encoding(source, path, dialect)
     return Layout(

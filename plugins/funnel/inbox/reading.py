@@ -72,8 +72,11 @@ class Evidence:
             self.has_marks = self.has_marks or may_have_words(plain)
             if self.asks_sign:
                 self._look_for_signs(block.columns[self.mapping[name]])
-        for header in self.parts if self.asks_sign else ():
-            self._look_for_signs(block.columns[header])
+        for header in self.parts:
+            plain = pc.replace_substring(block.columns[header], TYPED, "")
+            self.has_marks = self.has_marks or may_have_words(plain)
+            if self.asks_sign:
+                self._look_for_signs(block.columns[header])
         for name in self.shares:
             plain = pc.replace_substring(block.columns[self.mapping[name]], TYPED, "")
             plain = pc.utf8_trim_whitespace(plain)

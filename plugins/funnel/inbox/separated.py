@@ -33,8 +33,11 @@ def sniff(
     quote: str | None,
     header: int | list[int] | None,
     wanted: set[str],
+    fits: headers.Fits | None = None,
 ) -> Dialect:
     """The dialect of a file from its first bytes; `wanted` are the headers that the manifest names.
+
+    Where it names none, `fits` says which line could be the header.
 
     Raises Refused when no line holds all wanted headers, and for what is not a text.
     """
@@ -49,13 +52,13 @@ def sniff(
     quote = quote or _sniff_quote(text.split("\n", 50))
     separators = (delimiter,) if delimiter else DELIMITERS
     candidates = {each: _first_lines(text, each, quote, headers.within(header)) for each in separators}
-    found = {each: one for each, lines in candidates.items() if (one := headers.find(lines, header, wanted))}
+    found = {each: one for each, lines in candidates.items() if (one := headers.find(lines, header, wanted, fits))}
     if not found:
         nearest = [headers.closest(lines, header, wanted) for lines in candidates.values()]
         raise Refused(
             headers.missing(max(nearest, key=lambda one: (len(wanted & {*one.names}), len(one.names))), wanted)
         )
-    separator, chosen = max(found.items(), key=lambda pair: len(pair[1].names))
+    separator, chosen = max(found.items(), key=lambda pair: (bool(fits and fits(pair[1].names)), len(pair[1].names)))
     headers.check_width(chosen.names)
     return Dialect(encoding, separator, quote, chosen.stated, chosen.last, chosen.names, len(mark))
 

@@ -1,4 +1,4 @@
-"""Files whose cells have types: Parquet and JSON lines, as the same blocks of text that separated values give.
+"""Files whose cells have types: Parquet and JSON, as the same blocks of text that separated values give.
 
 A number that was a number carries a mark, so that nobody asks it which sign its decimals have; what was typed as text
 in a spreadsheet is read like any other text. Numbers keep all their digits.
@@ -15,14 +15,16 @@ from typing import IO, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from funnel.inbox import headers, limits
+from funnel.inbox import headers, json_documents, limits
 from funnel.inbox.blocks import TYPED, BadRow, Block, Refused
 from funnel.inbox.layout import Layout, opened, seekable
 from funnel.inbox.manifest import StreamSpec
+from funnel.inbox.number_formats import Money
 
 ROWS = 10_000
 CELLS_OF_A_BLOCK = 200_000
 JSON_HEADERS_WITHIN = 2_000
+JSON_START = 256 << 10
 
 
 class Number(str):
@@ -30,9 +32,11 @@ class Number(str):
 
 
 def cell_text(value: Any) -> str | None:
-    """A typed cell as text; numbers with their mark."""
+    """A typed cell as text; numbers with their mark, and before it the currency that they are shown with."""
     if isinstance(value, Number):
         return value + TYPED
+    if isinstance(value, Money):
+        return f"{str(cell_text(value.amount)).removesuffix(TYPED)} {value.mark}{TYPED}"
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, bool):
@@ -106,14 +110,22 @@ def _times_text(column: Any) -> Any:
     return pc.binary_join_element_wise(texts, "+00:00", "") if zone else texts
 
 
-# JSON lines ---------------------------------------------------------------------------------------------------------
+# JSON ---------------------------------------------------------------------------------------------------------------
 
 
-def json_lines(source: IO[bytes], path: str, spec: StreamSpec) -> Layout:
-    """One JSON object a line; fields of objects within are named with a dot."""
+def json_records(source: IO[bytes], path: str, spec: StreamSpec) -> Layout:
+    """One JSON object a line, or a list of them in one document; fields of objects within are named with a dot.
+
+    Lines are counted in the one, records of the list in the other.
+    """
+    with opened(source, path) as file:
+        start = file.read(JSON_START)
+    named = spec.format or path.lower().removesuffix(".gz").rpartition(".")[2]
+    is_document = json_documents.is_document(start, is_named_lines=named != "json")
+    each_record = json_documents.records if is_document else limits.lines
     found: dict[str, None] = {}
     with opened(source, path) as file:
-        for number, line in enumerate(limits.lines(file), start=1):
+        for number, line in enumerate(each_record(file), start=1):
             if number > JSON_HEADERS_WITHIN:
                 break
             fields, _ = _fields(line)
@@ -122,34 +134,37 @@ def json_lines(source: IO[bytes], path: str, spec: StreamSpec) -> Layout:
     # A field that comes only in later rows is one all the same.
     found |= dict.fromkeys(sorted(spec.headers)) if found else {}
     if not found:
-        raise Refused("no line is a JSON object")
+        raise Refused("the document holds no list of JSON objects" if is_document else "no line is a JSON object")
     names = tuple(found)
 
     def read(file: IO[bytes], only: set[str] | None) -> Iterator[Block]:
-        kept = [name for name in names if only is None or name in only]
-        cells: dict[str, list[str | None]] = {name: [] for name in kept}
-        numbers: list[int] = []
-        bad: list[BadRow] = []
+        return _json_blocks(each_record(file), [name for name in names if only is None or name in only])
 
-        def block() -> Block:
-            columns = {name: pa.array(column, pa.string()) for name, column in cells.items()}
-            return Block(columns, pa.array(numbers, pa.int64()), bad)
+    return Layout(names, read, {"format": "json" if is_document else "jsonl"}, has_types=True)
 
-        for number, line in enumerate(limits.lines(file), start=1):
-            fields, reason = _fields(line)
-            if reason:
-                bad.append(BadRow(number, None, reason, line.decode(errors="replace")[:10_000].strip()))
-            if fields is not None:
-                for name in kept:
-                    cells[name].append(cell_text(fields.get(name)))
-                numbers.append(number)
-            if (len(numbers) + len(bad)) * max(len(kept), 1) >= CELLS_OF_A_BLOCK:
-                yield block()
-                cells, numbers, bad = {name: [] for name in kept}, [], []
-        if numbers or bad:
+
+def _json_blocks(records: Iterator[bytes], kept: list[str]) -> Iterator[Block]:
+    cells: dict[str, list[str | None]] = {name: [] for name in kept}
+    numbers: list[int] = []
+    bad: list[BadRow] = []
+
+    def block() -> Block:
+        columns = {name: pa.array(column, pa.string()) for name, column in cells.items()}
+        return Block(columns, pa.array(numbers, pa.int64()), bad)
+
+    for number, line in enumerate(records, start=1):
+        fields, reason = _fields(line)
+        if reason:
+            bad.append(BadRow(number, None, reason, line.decode(errors="replace")[:10_000].strip()))
+        if fields is not None:
+            for name in kept:
+                cells[name].append(cell_text(fields.get(name)))
+            numbers.append(number)
+        if (len(numbers) + len(bad)) * max(len(kept), 1) >= CELLS_OF_A_BLOCK:
             yield block()
-
-    return Layout(names, read, {"format": "jsonl"}, has_types=True)
+            cells, numbers, bad = {name: [] for name in kept}, [], []
+    if numbers or bad:
+        yield block()
 
 
 class _Unreadable(ValueError):

@@ -7,6 +7,7 @@ from decimal import Decimal, DecimalException
 from typing import Any
 
 from funnel.inbox.entities import Entity
+from funnel.inbox.values import COUNTED
 
 NUMBERS = ("number", "integer", "share")
 ORIGINS = ("sheet", "file", "row", "hash")
@@ -124,10 +125,10 @@ def date_formats(stated: Any, entity: Entity) -> dict[str, tuple[str, ...]]:
             raise Misstated(f"date_format: {name} is not a date; the dates of {entity.name} are {', '.join(dates)}")
         made[name] = (formats,) if isinstance(formats, str) else tuple(formats)
         for one in made[name]:
-            if "%" not in one and one != "serial":
+            if "%" not in one and one not in COUNTED:
                 raise Misstated(
-                    f"date_format is {one!r}; write it as strptime does, such as %d/%m/%Y, or serial for the numbers "
-                    "that spreadsheets keep dates as"
+                    f"date_format is {one!r}; write it as strptime does, such as %d/%m/%Y, or for numbers "
+                    + ", ".join(f"{name} ({called})" for name, (_, _, called) in COUNTED.items())
                 )
         if not made[name]:
             raise Misstated(f"date_format of {name} is empty; write at least one, such as %d/%m/%Y")

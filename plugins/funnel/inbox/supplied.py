@@ -4,7 +4,7 @@ All work on Arrow columns of texts; only sums are computed row by row, exactly.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Decimal, DecimalException
 from typing import Any
 
@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from funnel.inbox.stated import Template, calculation
-from funnel.inbox.values import BadCell
+from funnel.inbox.values import Amount, BadCell
 
 TEXT = pa.string()
 # Columns that decide the channel of a row, the most certain first.
@@ -27,8 +27,13 @@ def joined(made: Template, columns: list[Any]) -> Any:
     return pa.array([made.filled(cells) for cells in rows], TEXT)
 
 
-def computed(made: Template, columns: list[Any], number: Callable[[str], str]) -> tuple[Any, dict[int, str]]:
-    """The sum of each row, null where a part is empty, and why the others cannot be computed."""
+def computed(
+    made: Template, columns: list[Any], read: Callable[[str], Amount], *, is_money: bool
+) -> tuple[Any, dict[int, str]]:
+    """The sum of each row, null where a part is empty, and why the others cannot be computed.
+
+    A currency beside a part is that of the sum, where the sum is money.
+    """
     calculate = calculation(made)
     values: list[str | None] = []
     wrong: dict[int, str] = {}
@@ -36,14 +41,28 @@ def computed(made: Template, columns: list[Any], number: Callable[[str], str]) -
         value = None
         try:
             if all(cell is not None for cell in cells):
-                given = {header: Decimal(number(cell)) for header, cell in zip(made.headers, cells, strict=True)}
-                value = plain(calculate(given))
+                parts = {header: read(cell) for header, cell in zip(made.headers, cells, strict=True)}
+                value = plain(calculate({header: Decimal(part.value) for header, part in parts.items()}))
+                mark = _mark_of(parts.values(), is_money=is_money)
+                value = f"{value} {mark}" if mark else value
         except (DecimalException, ZeroDivisionError):
             wrong[place] = f"cannot be computed as {made.text!r}: a division by zero, or beyond all sizes"
         except BadCell as error:
             wrong[place] = f"cannot be computed as {made.text!r}: a part {error}"
         values.append(value)
     return pa.array(values, TEXT), wrong
+
+
+def _mark_of(parts: Iterable[Amount], *, is_money: bool) -> str | None:
+    """The currency beside the parts of a sum. Raises BadCell."""
+    if any(part.is_percent for part in parts):
+        raise BadCell("is a percentage, which only rates and probabilities can be")
+    marks = {part.mark for part in parts if part.mark}
+    if len(marks) > 1:
+        raise BadCell(f"names another currency than the next: {' and '.join(sorted(marks))}")
+    if marks and not is_money:
+        raise BadCell(f"names a currency ({min(marks)}), but the column does not hold money")
+    return marks.pop() if marks else None
 
 
 def plain(value: Decimal) -> str:

@@ -292,8 +292,10 @@ def moment(text: str, stated: str | None, zone: ZoneInfo, *, has_times: bool = F
         else:
             _check_year(found.year)
             return _in_utc(found, zone), None
-    if stated == "serial" and not split_time(text)[1] and not _ISO_DAY.fullmatch(text):
-        found = _serial(text)
+    if stated in COUNTED and not split_time(text)[1] and not _ISO_DAY.fullmatch(text):
+        found = _counted(text, stated)
+        if stated != "serial":
+            return _in_utc(found.replace(tzinfo=UTC), zone), None
         return (_in_utc(found, zone), None) if found.time() != time_of_day() else (None, found.date().isoformat())
     day_text, time = split_time(text)
     day = _day(day_text, stated)
@@ -336,20 +338,40 @@ def _in_utc(found: datetime, zone: ZoneInfo) -> str:
     return (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC).isoformat()
 
 
-def _serial(text: str) -> datetime:
-    """A day and time as spreadsheets keep them: days since 1899-12-30. Raises BadCell."""
+# Moments that are counted: how a manifest names them, since when, in which parts of a second, and what they are called.
+COUNTED = {
+    "serial": (datetime(1899, 12, 30), Decimal(86_400), "a spreadsheet's serial number"),  # noqa: DTZ001
+    "unix": (datetime(1970, 1, 1), Decimal(1), "seconds since 1970"),  # noqa: DTZ001
+    "unix_ms": (datetime(1970, 1, 1), Decimal("0.001"), "milliseconds since 1970"),  # noqa: DTZ001
+    "unix_us": (datetime(1970, 1, 1), Decimal("0.000001"), "microseconds since 1970"),  # noqa: DTZ001
+}
+
+
+def _counted(text: str, stated: str) -> datetime:
+    """A moment as spreadsheets count it (days since 1899-12-30) or programs (since 1970, in UTC). Raises BadCell."""
+    since, seconds, called = COUNTED[stated]
     try:
-        days = Decimal(text)
+        counted = Decimal(text) * seconds
+        if not 0 < counted < 200_000 * 86_400:
+            raise OtherForm(f"is not {called} between 1900 and 2447")
     except InvalidOperation:
-        raise OtherForm("is not a spreadsheet's serial number") from None
-    if not 1 <= days < 200_000:
-        raise OtherForm("is not a spreadsheet's serial number")
-    return datetime(1899, 12, 30) + timedelta(seconds=int((days * 86_400).to_integral_value()))  # noqa: DTZ001
+        raise OtherForm(f"is not {called}") from None
+    if stated == "serial":
+        counted = counted.to_integral_value()
+    return since + timedelta(microseconds=int(counted * 1_000_000))
+
+
+def _hint(text: str) -> str:
+    """Which counted moment a number could be, and how the manifest says so."""
+    if not re.fullmatch(r"[0-9]{5}([.][0-9]+)?|[0-9]{10}|[0-9]{13}|[0-9]{16}", text):
+        return ""
+    stated = {10: "unix", 13: "unix_ms", 16: "unix_us"}.get(len(text), "serial")
+    return f"; if it is {COUNTED[stated][2]} ({_counted(text, stated):%Y-%m-%d}), state date_format: {stated}"
 
 
 def _day(text: str, stated: str | None) -> date:
-    if stated == "serial" and not _ISO_DAY.fullmatch(text):
-        return _serial(text).date()
+    if stated in COUNTED and not _ISO_DAY.fullmatch(text):
+        return _counted(text, stated).date()
     # An ISO date is nothing else, unless the stated format begins like one and means another order.
     if _ISO_DAY.fullmatch(text) and not (stated and stated.startswith("%Y-") and stated != "%Y-%m-%d"):
         try:
@@ -361,7 +383,7 @@ def _day(text: str, stated: str | None) -> date:
     day_format = re.split(r"[T ,]*%[HI]", stated)[0] if stated else None
     found = _parse(text, day_format) if day_format else None
     if found is None:
-        raise OtherForm(f"is not a date of the form {stated}" if stated else "is not a date")
+        raise OtherForm(f"is not a date of the form {stated}" if stated else f"is not a date{_hint(text)}")
     return found
 
 

@@ -7,21 +7,22 @@ them is left out, and a note says so. A formula without a stored value is an err
 import itertools
 import os
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import IO, Any
 
 import pyarrow as pa
 
 from funnel.inbox import headers, limits, repeated_sheets
 from funnel.inbox.blocks import NO_VALUE, TYPED, Block, Refused
-from funnel.inbox.headers import SHEET, Header
+from funnel.inbox.headers import SHEET, Fits, Header
 from funnel.inbox.layout import LINES_OF_A_SHEET, Layout, opened, seekable
 from funnel.inbox.manifest import StreamSpec
+from funnel.inbox.number_formats import Money, currency_of
 from funnel.inbox.spreadsheets import cell_text
 
 CELLS_OF_A_BLOCK = 200_000
-Fits = Callable[[tuple[str, ...]], bool]
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class Book:
             date_formats=self.workbook._date_formats,
             timedelta_formats=self.workbook._timedelta_formats,
         )
+        money = self._money_styles
         data: Any = None
         with self.archive.open(sheet.path) as file:
             events = iterparse(limits.Guarded(file, sheet.name), events=("start", "end"))  # noqa: S314 - no DOCTYPE
@@ -70,11 +72,22 @@ class Book:
                         if data is not None:
                             data.clear()
                         if any(cell["value"] is not None for cell in cells):
-                            yield number, _spread(cells)
+                            yield number, _spread(cells, money)
             except (ParseError, ValueError, KeyError, IndexError, EOFError, zipfile.BadZipFile) as error:
                 raise Refused(
                     f"the sheet {sheet.name!r} is damaged ({str(error)[:100]}); save the workbook again"
                 ) from None
+
+    @cached_property
+    def _money_styles(self) -> dict[int, str]:
+        """The styles that show a number with a currency, and which."""
+        from openpyxl.styles.numbers import BUILTIN_FORMATS_MAX_SIZE
+
+        own = [currency_of(each) for each in self.workbook._number_formats]
+        places = (
+            (style, each.numFmtId - BUILTIN_FORMATS_MAX_SIZE) for style, each in enumerate(self.workbook._cell_styles)
+        )
+        return {style: mark for style, place in places if 0 <= place < len(own) and (mark := own[place])}
 
 
 def _cells_parser() -> Any:
@@ -92,14 +105,15 @@ def _cells_parser() -> Any:
     return Cells
 
 
-def _spread(cells: list[dict[str, Any]]) -> list[Any]:
-    """The values of a row by their columns."""
+def _spread(cells: list[dict[str, Any]], money: dict[int, str]) -> list[Any]:
+    """The values of a row by their columns; numbers that are shown with a currency as Money."""
     width = max(cell["column"] for cell in cells)
     if width > headers.MOST_COLUMNS:
         raise Refused(f"a row has a cell in column {width:,}; a sheet has at most {headers.MOST_COLUMNS:,}")
     row: list[Any] = [None] * width
     for cell in cells:
-        row[cell["column"] - 1] = cell["value"]
+        value, mark = cell["value"], money.get(cell["style_id"]) if money else None
+        row[cell["column"] - 1] = Money(value, mark) if mark and type(value) in (int, float) else value
     return row
 
 
@@ -178,7 +192,7 @@ def _chosen(book: Book, spec: StreamSpec, wanted: set[str], fits: Fits, names: A
         if not names and not sheet.is_visible:
             notes.append(f"sheet {sheet.name!r} is not read: it is hidden")
             continue
-        found, seen = _with_header(book, sheet, spec, wanted)
+        found, seen = _with_header(book, sheet, spec, wanted, fits)
         if found and _belongs(found.header, chosen, wanted, fits, bool(names)):
             chosen.append(found)
             continue
@@ -206,13 +220,15 @@ def _named(book: Book, names: Any) -> list[Sheet]:
     return found
 
 
-def _with_header(book: Book, sheet: Sheet, spec: StreamSpec, wanted: set[str]) -> tuple[Sheet | None, tuple[str, ...]]:
+def _with_header(
+    book: Book, sheet: Sheet, spec: StreamSpec, wanted: set[str], fits: Fits
+) -> tuple[Sheet | None, tuple[str, ...]]:
     """The sheet with its header, and the cells of its first line for a message."""
     lines = []
     for number, row in itertools.takewhile(lambda one: one[0] <= headers.within(spec.header), book.rows(sheet)):
         cells = tuple((cell_text(cell) or "").replace(TYPED, "") for cell in row)
         lines.append(headers.Line(number, number, cells))
-    header = headers.find(lines, spec.header, wanted)
+    header = headers.find(lines, spec.header, wanted, None if spec.headers else fits)
     found = Sheet(sheet.name, sheet.path, sheet.is_visible, header) if header else None
     return found, next((line.cells for line in lines), ())
 
@@ -239,8 +255,12 @@ def _facts(book: Book, sheet: Sheet, first: Sheet, spec: StreamSpec, wanted: set
     facts = repeated_sheets.Facts(measures)
     for number, row in book.rows(sheet):
         if number > sheet.header.last:
-            facts.add([row[place] if place < len(row) else None for place in places])
+            facts.add([_amount(row[place]) if place < len(row) else None for place in places])
     return facts
+
+
+def _amount(cell: Any) -> Any:
+    return cell.amount if isinstance(cell, Money) else cell
 
 
 # Rows ---------------------------------------------------------------------------------------------------------------
