@@ -58,7 +58,8 @@ class Stream:
     their vendor id.
     `lookups` are columns by which the marts find the rows of one person or deal: each gets an index.
     `account` is the column that names the ad account, property or customer of a row, where one connection reads several
-    of them: a read of some accounts says nothing about the others.
+    of them: a read of some accounts says nothing about the others. Where `empty_is_doubtful`, an account without a row
+    may as well be one without access.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Stream:
     lookups: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
     account: str | None = None
+    empty_is_doubtful: bool = False
 
     def __post_init__(self) -> None:
         if self.kind == "dated" and self.day not in self.key:

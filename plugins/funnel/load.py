@@ -1,12 +1,14 @@
 """Loading: one landed read into `raw`, in one transaction, with its row in the ledger.
 
-A dated stream's read replaces its days: rows that differ are replaced, rows that vanished are retracted, rows that are
-the same are left alone. A changed stream's read is upserted: the newest (modified, fetched_at) wins. Either way the
-result depends on which reads were loaded, not on their order or number, and `_load_id` says which load last changed a
-row. Unreadable rows go to quarantine. Whether the data may be believed is not decided here but by the expectations.
+A dated stream's read replaces its days, of the accounts that it read: rows that differ are replaced, rows that vanished
+are retracted, rows that are the same are left alone. A changed stream's read is upserted: the newest (modified,
+fetched_at) wins. Either way the result depends on which reads were loaded, not on their order or number, and `_load_id`
+says which load last changed a row. Unreadable rows go to quarantine. Whether the data may be believed is not decided
+here but by the expectations.
 """
 
 import itertools
+import json
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -21,6 +23,7 @@ from psycopg.rows import dict_row
 from funnel import config, copying, ledger, merging, privacy, replacement, restatement, rows, tables
 from funnel.contract import Source, Stream, Window, raw_table
 from funnel.inbox.blocks import ahead
+from funnel.ingest import accounts
 from funnel.landing import LandedRead, LandingError
 from funnel.sources import SOURCES
 
@@ -120,13 +123,15 @@ def load_into(connection: psycopg.Connection[Any], landed: LandedRead) -> LoadRe
     filled = _fill(connection, stream, target, landed, load_id, secret) if source.is_inbox else None
     if filled is None:
         tally = _copy_incoming(connection, source, stream, target, landed, load_id, secret)
+        accounts.set_aside(connection, stream, landed, target.incoming, secret, tally)
         files = merging.writers(connection, landed, tally.files, target.content)
         is_merged = merging.differ(files[1])
         duplicated = 0 if is_merged else _drop_duplicates(connection, stream, target)
+    read = accounts.of_read(connection, stream, landed, table=target.table, incoming=target.incoming)
     if filled is not None:
         tally, duplicated, superseded, retracted = filled, 0, 0, 0
     elif stream.kind == "dated":
-        superseded, retracted = _replace_days(connection, stream, target, landed, load_id)
+        superseded, retracted = _replace_days(connection, stream, target, landed, load_id, read)
     elif stream.keep_versions:
         superseded, retracted = _append_versions(connection, stream, target, landed), 0
     elif is_merged:
@@ -155,8 +160,9 @@ def load_into(connection: psycopg.Connection[Any], landed: LandedRead) -> LoadRe
         files=tuple(tally.files),
         noted=tuple((column, what, values) for (column, what), values in sorted(tally.noted.items())),
     )
-    _quarantine(connection, landed, load_id, tally)
-    _record(connection, landed, result, started_at)
+    _quarantine(connection, stream, landed, load_id, read.read, tally)
+    _record(connection, landed, result, read, started_at)
+    accounts.note(connection, stream, landed, read)
     ledger.note_values(connection, load_id, result.noted)
     ledger.note_files(connection, landed, load_id, tally.files)
     merging.record(connection, load_id, tally.files)
@@ -502,35 +508,37 @@ def _drop_duplicates(connection: psycopg.Connection[Any], stream: Stream, target
 
 
 def _replace_days(
-    connection: psycopg.Connection[Any], stream: Stream, target: _Target, landed: LandedRead, load_id: int
+    connection: psycopg.Connection[Any],
+    stream: Stream,
+    target: _Target,
+    landed: LandedRead,
+    load_id: int,
+    read: accounts.Accounts,
 ) -> tuple[int, int]:
-    """Make the window's days say what this read says, except days of which a newer read is loaded.
+    """Make the days of the accounts read say what this read says, except those of which a newer read is loaded.
 
     Returns (rows superseded, rows retracted).
     """
-    day = sql.Identifier(stream.day or "")
     window = landed.window
     scope = (landed.source, landed.connection_id, landed.stream, window.from_day, window.to_day)
-    newer = [
-        row[0]
-        for row in connection.execute(
-            """
-            select date_day from ops.loaded_days
-            where source = %s and connection_id = %s and stream = %s
-                and date_day >= %s and date_day < %s and fetched_at > %s
-            """,
-            (*scope, landed.fetched_at),
-        )
-    ]
-    superseded = 0
-    if newer:
-        superseded = connection.execute(
-            sql.SQL("delete from {incoming} where {day} = any(%s)").format(incoming=target.incoming, day=day), (newer,)
-        ).rowcount
     stored = sql.SQL(
-        "stored._connection_id = {connection} and stored.{day} >= {start} and stored.{day} < {end} "
-        "and stored.{day} <> all({newer})"
-    ).format(connection=landed.connection_id, day=day, start=window.from_day, end=window.to_day, newer=newer)
+        "stored._connection_id = {connection} and stored.{day} >= {start} and stored.{day} < {end} and {covered}"
+    ).format(
+        connection=landed.connection_id,
+        day=sql.Identifier(stream.day or ""),
+        start=window.from_day,
+        end=window.to_day,
+        covered=accounts.covered(read, stream, "stored"),
+    )
+    superseded = 0
+    if newer := accounts.newer_days(connection, landed):
+        superseded = connection.execute(
+            sql.SQL("delete from {incoming} as incoming where {is_newer}").format(
+                incoming=target.incoming, is_newer=accounts.is_of(newer, stream, "incoming")
+            )
+        ).rowcount
+        # A null account is of no day of an account, and `not` would leave it out.
+        stored = sql.SQL("{} and ({}) is not true").format(stored, accounts.is_of(newer, stream, "stored"))
     incoming, retracted = target.incoming, 0
     if _scalar(
         connection,
@@ -539,31 +547,14 @@ def _replace_days(
             "where source = {} and connection_id = {} and stream = {} and date_day >= {} and date_day < {})"
         ).format(target.table, stored, *scope),
     ):
-        incoming, retracted = _make_room(connection, stream, target, stored, landed, load_id)
+        accounts.name_rows(connection, stream, target.table, incoming, target.same_key("stored", "incoming"))
+        incoming, retracted = _make_room(connection, stream, target, stored, landed, load_id, read)
     connection.execute(
         sql.SQL("insert into {table} ({columns}) select {columns} from {incoming}").format(
             table=target.table, incoming=incoming, columns=target.names(target.columns)
         )
     )
-    connection.execute(
-        """
-        insert into ops.loaded_days (source, connection_id, stream, date_day, fetched_at, load_id)
-        select %(source)s, %(connection_id)s, %(stream)s, days.date_day::date, %(fetched_at)s, %(load_id)s
-        from generate_series(%(start)s::date, %(end)s::date - 1, interval '1 day') as days (date_day)
-        on conflict (source, connection_id, stream, date_day) do update
-        set fetched_at = excluded.fetched_at, load_id = excluded.load_id
-        where loaded_days.fetched_at <= excluded.fetched_at
-        """,
-        {
-            "source": landed.source,
-            "connection_id": landed.connection_id,
-            "stream": landed.stream,
-            "fetched_at": landed.fetched_at,
-            "load_id": load_id,
-            "start": window.from_day,
-            "end": window.to_day,
-        },
-    )
+    accounts.note_days(connection, landed, load_id, read)
     return superseded, retracted
 
 
@@ -574,6 +565,7 @@ def _make_room(
     stored: sql.Composable,
     landed: LandedRead,
     load_id: int,
+    read: accounts.Accounts,
 ) -> tuple[sql.Identifier, int]:
     """Delete the stored rows that incoming ones replace, and those that vanished.
 
@@ -607,6 +599,7 @@ def _make_room(
         stream,
         landed,
         load_id,
+        read,
         stored=sql.SQL("{table} as stored where {stored}").format(**names),
         incoming=target.incoming,
         differing=differing,
@@ -741,11 +734,19 @@ def _append_versions(connection: psycopg.Connection[Any], stream: Stream, target
     return 0
 
 
-def _quarantine(connection: psycopg.Connection[Any], landed: LandedRead, load_id: int, tally: rows.Tally) -> None:
+def _quarantine(
+    connection: psycopg.Connection[Any],
+    stream: Stream,
+    landed: LandedRead,
+    load_id: int,
+    accounts_read: tuple[str, ...] | None,
+    tally: rows.Tally,
+) -> None:
     """Write unreadable rows down: hashes, column and reason in `ops`, the payload in `raw`.
 
     Meeting the same row again changes nothing but its `load_id`. Rows that earlier reads of these days quarantined and
-    that this newer read no longer holds in that form are marked replayed; a file's rows by a newer read of that file.
+    that this newer read no longer holds in that form are marked replayed; a file's rows by a newer read of that file,
+    an account's by one of that account.
     """
     connection.execute(
         "create temporary table unreadable ("
@@ -766,6 +767,9 @@ def _quarantine(connection: psycopg.Connection[Any], landed: LandedRead, load_id
         "start": landed.window.from_day,
         "end": landed.window.to_day,
         "files": [each["path"] for each in tally.files],
+        "accounts": None if accounts_read is None else list(accounts_read),
+        "account": stream.account,
+        "account_path": next((one.path.split(".") for one in stream.columns if one.name == stream.account), None),
     }
     connection.execute(
         """
@@ -801,6 +805,15 @@ def _quarantine(connection: psycopg.Connection[Any], landed: LandedRead, load_id
         where source = %(source)s and connection_id = %(connection_id)s and stream = %(stream)s and replayed_at is null
             and hashed_payload not in (select hashed_payload from unreadable)
             and (file is null or file = any(%(files)s))
+            and (
+                %(accounts)s::text[] is null
+                or not exists (
+                    select from raw.quarantine as held
+                    where held.quarantine_id = quarantine.quarantine_id
+                        and coalesce(held.payload #>> %(account_path)s, held.payload ->> %(account)s)
+                        <> all(%(accounts)s::text[])
+                )
+            )
             and load_id in (
                 select load_id from ops.loads
                 where source = %(source)s and connection_id = %(connection_id)s and stream = %(stream)s
@@ -813,18 +826,24 @@ def _quarantine(connection: psycopg.Connection[Any], landed: LandedRead, load_id
     connection.execute("drop table unreadable")
 
 
-def _record(connection: psycopg.Connection[Any], landed: LandedRead, result: LoadResult, started_at: datetime) -> None:
+def _record(
+    connection: psycopg.Connection[Any],
+    landed: LandedRead,
+    result: LoadResult,
+    read: accounts.Accounts,
+    started_at: datetime,
+) -> None:
     connection.execute(
         """
         insert into ops.loads (
             load_id, source, connection_id, stream, window_from, window_to, rows_read, rows_loaded, rows_quarantined,
             rows_retracted, rows_superseded, rows_duplicated, bytes, new_fields, fetched_at, started_at, finished_at,
-            run_id, landing, code_version, rows_merged, body_hashes, values_noted
+            run_id, landing, code_version, rows_merged, body_hashes, values_noted, accounts, refused
         )
         overriding system value
         values (
             %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, clock_timestamp(),
-            %s, %s, %s, %s, %s, %s
+            %s, %s, %s, %s, %s, %s, %s, %s
         )
         """,
         (
@@ -850,5 +869,7 @@ def _record(connection: psycopg.Connection[Any], landed: LandedRead, result: Loa
             result.rows_merged,
             landed.hashes,
             sum(values for _, _, values in result.noted),
+            None if read.read is None else list(read.read),
+            json.dumps(read.refused),
         ),
     )

@@ -13,6 +13,7 @@ from psycopg import sql
 
 from funnel import config
 from funnel.contract import Source, Stream
+from funnel.ingest.accounts import Accounts, is_of
 from funnel.landing import LandedRead
 
 # Days read beyond the oldest age that moved. What moves at the edge of what is read is thus found a week further on.
@@ -39,6 +40,7 @@ def note(
     stream: Stream,
     landed: LandedRead,
     load_id: int,
+    read: Accounts,
     *,
     stored: sql.Composable,
     incoming: sql.Identifier,
@@ -47,8 +49,10 @@ def note(
     """Write down, by day, what a read changes in days that were read before; returns the number of vanished rows.
 
     `stored` is a query of the rows that stand in for the window now, `incoming` the table of all rows of the read,
-    `differing` that of the new (`is_new`) and different ones among them.
+    `differing` that of the new (`is_new`) and different ones among them. An account that is read for the first time
+    changes no day.
     """
+    known = _known(connection, stream, landed, read)
     summed = [one for one in stream.columns if one.type in ("bigint", "numeric") and one.name not in stream.key]
     sums = sql.SQL("").join(
         sql.SQL(", coalesce(sum({}), 0) as {}").format(sql.Identifier(one.name), sql.Identifier(f"sum_{one.name}"))
@@ -64,10 +68,12 @@ def note(
         sql.SQL(
             """
             with was as (select {day} as date_day, count(*) as rows {sums} from {stored} group by 1),
-            becomes as (select {day} as date_day, count(*) as rows {sums} from {incoming} group by 1),
+            becomes as (
+                select {day} as date_day, count(*) as rows {sums} from {incoming} as incoming where {known} group by 1
+            ),
             differs as (
                 select {day} as date_day, count(*) filter (where is_new) as added, count(*) as rows
-                from {differing} group by 1
+                from {differing} as incoming where {known} group by 1
             ),
             compared as (
                 select
@@ -81,14 +87,27 @@ def note(
                 full join becomes using (date_day)
                 left join differs using (date_day)
             ),
+            -- Of several accounts the one that was read longest ago says since when a day may have changed.
+            read_before as (
+                select date_day, min(fetched_at) as fetched_at
+                from (
+                    select asked.account, days.date_day, max(days.fetched_at) as fetched_at
+                    from unnest(%(accounts)s::text[]) as asked (account)
+                    inner join ops.loaded_days as days on days.account in ('', asked.account) or asked.account = ''
+                    where days.source = %(source)s and days.connection_id = %(connection_id)s
+                        and days.stream = %(stream)s
+                        and days.date_day >= %(start)s and days.date_day < %(end)s
+                    group by 1, 2
+                ) as by_account
+                group by date_day
+            ),
             noted as (
                 insert into ops.day_changes (
                     load_id, source, connection_id, stream, date_day, age_days, age_before, rows_before, rows_after,
                     rows_changed, measures, fetched_at
                 )
                 select
-                    %(load_id)s, read_before.source, read_before.connection_id, read_before.stream,
-                    read_before.date_day,
+                    %(load_id)s, %(source)s, %(connection_id)s, %(stream)s, read_before.date_day,
                     %(fetched_at)s::date - read_before.date_day - 1,
                     read_before.fetched_at::date - read_before.date_day - 1,
                     coalesce(compared.rows_before, 0),
@@ -96,12 +115,9 @@ def note(
                     coalesce(compared.vanished + compared.differing, 0),
                     coalesce(compared.measures, '{{}}'),
                     %(fetched_at)s
-                from ops.loaded_days as read_before
+                from read_before
                 left join compared on read_before.date_day = compared.date_day
-                where read_before.source = %(source)s and read_before.connection_id = %(connection_id)s
-                    and read_before.stream = %(stream)s
-                    and read_before.date_day >= %(start)s and read_before.date_day < %(end)s
-                    and read_before.fetched_at < %(fetched_at)s
+                where read_before.fetched_at < %(fetched_at)s
             )
             select coalesce(sum(vanished), 0)::bigint from compared
             """
@@ -112,8 +128,10 @@ def note(
             stored=stored,
             incoming=incoming,
             differing=differing,
+            known=known,
         ),
         {
+            "accounts": [""] if read.read is None else list(read.read),
             "load_id": load_id,
             "source": landed.source,
             "connection_id": landed.connection_id,
@@ -124,6 +142,26 @@ def note(
         },
     ).fetchone()
     return int(vanished[0]) if vanished else 0
+
+
+def _known(connection: psycopg.Connection[Any], stream: Stream, landed: LandedRead, read: Accounts) -> sql.Composable:
+    """Whether a row of the read is of a day of which its account was read before."""
+    if read.read is None:
+        return sql.SQL("true")
+    days = connection.execute(
+        """
+        select account, date_day from ops.loaded_days
+        where source = %s and connection_id = %s and stream = %s and date_day >= %s and date_day < %s
+        """,
+        (
+            *(landed.source, landed.connection_id, landed.stream),
+            *(landed.window.from_day, landed.window.to_day),
+        ),
+    ).fetchall()
+    seen, whole = set(days), {day for account, day in days if account == ""}
+    if all(day in whole or (account, day) in seen for account in read.read for day in landed.window.days):
+        return sql.SQL("true")
+    return is_of(days, stream, "incoming")
 
 
 def measure(connection: psycopg.Connection[Any], source: Source, connection_id: str) -> Measure:

@@ -27,7 +27,9 @@ def read_each(accounts: list[str], read: Callable[[str], Iterator[bytes]]) -> It
         except rest.AccountDenied as refusal:
             log.error("account %s is refused: %s", account, refusal)
             refusals.append(refusal)
-            yield AccountRefused(account, f"{refusal.message} What to do: {refusal.advice}")
+            # A vendor's words may hold what PostgreSQL does not take.
+            reason = f"{refusal.message} What to do: {refusal.advice}".replace("\x00", "")
+            yield AccountRefused(account, reason.encode(errors="replace").decode())
         else:
             yield AccountRead(account)
     if refusals and len(refusals) == len(accounts):

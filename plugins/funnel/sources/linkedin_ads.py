@@ -29,6 +29,7 @@ STREAMS = (
         key=("campaign_id", "date"),
         day="date",
         account="account_id",
+        empty_is_doubtful=True,
         columns=(
             Column("date", "date", "date", required=True),
             Column("account_id", "text", "account_id"),

@@ -3,6 +3,7 @@ select
     source as source_name,
     connection_id,
     stream,
+    account,
     load_id,
 
     -- dates

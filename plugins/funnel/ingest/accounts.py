@@ -1,0 +1,303 @@
+"""The accounts of a read: which days it replaces, and what is known of each account.
+
+A connection may read several ad accounts, properties or customers. A read says of which it was, and replaces their days
+alone: an account that was not asked for, or that refused, keeps what earlier reads brought. A read that does not say it
+(of a stream without accounts, or landed before they were noted and empty) stands for all that the connection holds.
+"""
+
+import json
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from funnel.contract import Source, Stream
+from funnel.landing import LandedRead
+from funnel.privacy import keyed_hash
+from funnel.rows import ESCAPES, Tally, raw_columns
+
+# How many days before its own a run reads for an account that answers again: vendors keep daily figures for 36 months.
+FURTHEST_GAP_DAYS = 1_000
+
+
+@dataclass(frozen=True)
+class Accounts:
+    """The accounts that a read counts for, None for all that the connection holds, and those that refused."""
+
+    read: tuple[str, ...] | None = None
+    refused: dict[str, str] = field(default_factory=dict)
+
+
+def of_read(
+    connection: psycopg.Connection[Any],
+    stream: Stream,
+    landed: LandedRead,
+    *,
+    table: sql.Identifier,
+    incoming: sql.Identifier,
+) -> Accounts:
+    """The accounts of a read, whose rows lie in `incoming`; `table` holds what earlier reads brought."""
+    if stream.account is None:
+        return Accounts()
+    if landed.accounts is None:
+        return Accounts(_in_rows(connection, stream, incoming) or None)
+    told = Accounts(landed.accounts, dict(landed.refused))
+    if not stream.empty_is_doubtful:
+        return told
+    silent = sorted(set(landed.accounts) - set(_in_rows(connection, stream, incoming)))
+    return _without_doubtful(connection, stream, landed, table, told, silent) if silent else told
+
+
+def _in_rows(connection: psycopg.Connection[Any], stream: Stream, incoming: sql.Identifier) -> tuple[str, ...]:
+    found = connection.execute(
+        sql.SQL("select distinct {account} from {incoming} where {account} is not null").format(
+            account=sql.Identifier(stream.account or ""), incoming=incoming
+        )
+    )
+    return tuple(account for (account,) in found)
+
+
+def set_aside(
+    connection: psycopg.Connection[Any],
+    stream: Stream,
+    landed: LandedRead,
+    incoming: sql.Identifier,
+    secret: bytes,
+    tally: Tally,
+) -> None:
+    """Take the rows of accounts that were not asked for out of a read, into quarantine: no read could replace them."""
+    if stream.account is None or landed.accounts is None:
+        return
+    columns = [name for name, _ in raw_columns(stream)]
+    strange = connection.execute(
+        sql.SQL("delete from {incoming} where {account} <> all({asked}) returning {columns}").format(
+            incoming=incoming,
+            account=sql.Identifier(stream.account),
+            asked=list(landed.accounts),
+            columns=sql.SQL(", ").join(map(sql.Identifier, columns)),
+        )
+    )
+    for row in strange:
+        record = dict(zip(columns, row, strict=True))
+        payload = json.dumps(record, default=str)
+        line = (
+            keyed_hash(secret, ":".join(str(record[name]) for name in stream.key)),
+            keyed_hash(secret, payload),
+            stream.account,
+            f"is {record[stream.account]}, an account that was not asked for",
+            payload,
+        )
+        tally.unreadable.write("\t".join(text.translate(ESCAPES) for text in line) + "\n")
+        tally.quarantined += 1
+        tally.readable -= 1
+
+
+def _without_doubtful(
+    connection: psycopg.Connection[Any],
+    stream: Stream,
+    landed: LandedRead,
+    table: sql.Identifier,
+    told: Accounts,
+    silent: list[str],
+) -> Accounts:
+    """An account without any row, of which rows are stored for these days, has not said that they are gone."""
+    stored = dict(
+        connection.execute(
+            sql.SQL(
+                "select {account}, count(*) from {table} where _connection_id = {connection} "
+                "and {account} = any({silent}) and {day} >= {start} and {day} < {end} group by 1"
+            ).format(
+                account=sql.Identifier(stream.account or ""),
+                table=table,
+                connection=landed.connection_id,
+                silent=silent,
+                day=sql.Identifier(stream.day or ""),
+                start=landed.window.from_day,
+                end=landed.window.to_day,
+            )
+        ).fetchall()
+    )
+    reasons = {
+        account: (
+            f"it answered with no row, where {count} are stored for these days: the vendor answers so, too, where "
+            "access is missing. What to do: give the login access to this account again, or take the account out of "
+            "the connection: its days stay as they were read."
+        )
+        for account, count in stored.items()
+    }
+    read = tuple(account for account in told.read or () if account not in reasons)
+    return replace(told, read=read, refused={**told.refused, **reasons})
+
+
+def covered(accounts: Accounts, stream: Stream, alias: str) -> sql.Composable:
+    """Whether a row's account is among those of a read."""
+    if accounts.read is None:
+        return sql.SQL("true")
+    return sql.SQL("{} = any({})").format(sql.Identifier(alias, stream.account or ""), list(accounts.read))
+
+
+def newer_days(connection: psycopg.Connection[Any], landed: LandedRead) -> list[tuple[str, date]]:
+    """(account, day) of which a newer read than this one is loaded; the account is empty for all that there are."""
+    return connection.execute(
+        """
+        select account, date_day from ops.loaded_days
+        where source = %s and connection_id = %s and stream = %s
+            and date_day >= %s and date_day < %s and fetched_at > %s
+        """,
+        (
+            *(landed.source, landed.connection_id, landed.stream),
+            *(landed.window.from_day, landed.window.to_day, landed.fetched_at),
+        ),
+    ).fetchall()
+
+
+def is_of(days: list[tuple[str, date]], stream: Stream, alias: str) -> sql.Composable:
+    """Whether a row is of one of these accounts and days."""
+    return sql.SQL(
+        "({day} = any({whole}::date[]) "
+        "or ({account}, {day}) in (select * from unnest({accounts}::text[], {days}::date[])))"
+    ).format(
+        day=sql.Identifier(alias, stream.day or ""),
+        account=sql.Identifier(alias, stream.account) if stream.account else sql.Literal(""),
+        whole=[day for account, day in days if account == ""],
+        accounts=[account for account, _ in days],
+        days=[day for _, day in days],
+    )
+
+
+def name_rows(
+    connection: psycopg.Connection[Any],
+    stream: Stream,
+    table: sql.Identifier,
+    incoming: sql.Identifier,
+    same_key: sql.Composable,
+) -> None:
+    """Give stored rows the account that the read names for their key, where the key does not hold it itself."""
+    if stream.account is None or stream.account in stream.key:
+        return
+    connection.execute(
+        sql.SQL(
+            "update {table} as stored set {account} = incoming.{account} from {incoming} as incoming "
+            "where {same_key} and incoming.{account} is not null "
+            "and incoming.{account} is distinct from stored.{account}"
+        ).format(table=table, account=sql.Identifier(stream.account), incoming=incoming, same_key=same_key)
+    )
+
+
+def note_days(connection: psycopg.Connection[Any], landed: LandedRead, load_id: int, accounts: Accounts) -> None:
+    """Write down which read covers each day of the window now, account by account."""
+    connection.execute(
+        """
+        insert into ops.loaded_days (source, connection_id, stream, account, date_day, fetched_at, load_id)
+        select
+            %(source)s, %(connection_id)s, %(stream)s, accounts.account, days.date_day::date, %(fetched_at)s,
+            %(load_id)s
+        from unnest(%(accounts)s::text[]) as accounts (account)
+        cross join generate_series(%(start)s::date, %(end)s::date - 1, interval '1 day') as days (date_day)
+        on conflict (source, connection_id, stream, date_day, account) do update
+        set fetched_at = excluded.fetched_at, load_id = excluded.load_id
+        where loaded_days.fetched_at <= excluded.fetched_at
+        """,
+        {
+            "source": landed.source,
+            "connection_id": landed.connection_id,
+            "stream": landed.stream,
+            "accounts": [""] if accounts.read is None else list(accounts.read),
+            "fetched_at": landed.fetched_at,
+            "load_id": load_id,
+            "start": landed.window.from_day,
+            "end": landed.window.to_day,
+        },
+    )
+
+
+def note(connection: psycopg.Connection[Any], stream: Stream, landed: LandedRead, accounts: Accounts) -> None:
+    """Write down what a read has said of each account; the result does not depend on the order of the reads."""
+    if landed.accounts is None:
+        return
+    is_dated = stream.kind == "dated"
+    last_day = landed.window.to_day - timedelta(days=1)
+    asked = [(account, None) for account in accounts.read or ()] + list(accounts.refused.items())
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            """
+            insert into ops.account_reads as known (
+                source, connection_id, stream, account, asked_at, read_at, refused_at, reason, first_day, last_day
+            )
+            values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+            on conflict (source, connection_id, stream, account) do update
+            set
+                asked_at = greatest(known.asked_at, excluded.asked_at),
+                read_at = greatest(known.read_at, excluded.read_at),
+                reason = case
+                    when excluded.refused_at >= coalesce(known.refused_at, '-infinity') then excluded.reason
+                    else known.reason
+                end,
+                refused_at = greatest(known.refused_at, excluded.refused_at),
+                first_day = least(known.first_day, excluded.first_day),
+                last_day = greatest(known.last_day, excluded.last_day)
+            """,
+            [
+                (
+                    *(landed.source, landed.connection_id, landed.stream, account, landed.fetched_at),
+                    *((landed.fetched_at, None) if reason is None else (None, landed.fetched_at)),
+                    reason,
+                    *((landed.window.from_day, last_day) if is_dated and reason is None else (None, None)),
+                )
+                for account, reason in asked
+            ],
+        )
+
+
+def refused_in(connection: psycopg.Connection[Any], source_name: str, run_id: str) -> dict[tuple[str, str], str]:
+    """The accounts that refused in a run, by (connection, account), with the reason; of a stream's reads the last."""
+    refused: dict[tuple[str, str], str] = {}
+    for connection_id, reasons in connection.execute(
+        """
+        select distinct on (connection_id, stream) connection_id, refused
+        from ops.loads
+        where source = %s and run_id = %s
+        order by connection_id, stream, fetched_at desc
+        """,
+        (source_name, run_id),
+    ):
+        for account, reason in reasons.items():
+            refused.setdefault((connection_id, account), reason)
+    return dict(sorted(refused.items()))
+
+
+def first_missed_day(connection: psycopg.Connection[Any], source: Source, connection_id: str, day: date) -> date | None:
+    """The first day that was read of other accounts while one that answers again did not; None without such a day.
+
+    An account that still refuses, or that is no longer asked for, has no say: nothing could be read of it.
+    """
+    row = connection.execute(
+        """
+        select min(days.date_day)
+        from (
+            select *, max(asked_at) over (partition by stream) as newest_at
+            from ops.account_reads
+            where source = %(source)s and connection_id = %(connection_id)s
+        ) as reads
+        inner join ops.loaded_days as days
+            on days.source = reads.source and days.connection_id = reads.connection_id and days.stream = reads.stream
+            and days.date_day > reads.first_day and days.date_day >= %(oldest)s
+        where
+            reads.asked_at = reads.newest_at
+            and reads.read_at = reads.asked_at
+            and not exists (
+                select from ops.loaded_days as loaded
+                where loaded.source = reads.source and loaded.connection_id = reads.connection_id
+                    and loaded.stream = reads.stream and loaded.date_day = days.date_day
+                    and loaded.account in ('', reads.account)
+            )
+        """,
+        {
+            "source": source.name,
+            "connection_id": connection_id,
+            "oldest": day - timedelta(days=FURTHEST_GAP_DAYS),
+        },
+    ).fetchone()
+    return row[0] if row else None
