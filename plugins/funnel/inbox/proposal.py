@@ -13,12 +13,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from funnel.inbox import derivation, links, notation, recognition, vocabulary
+from funnel.inbox import derivation, links, notation, recognition, vocabulary, wide_tables
 from funnel.inbox.contents import NOTHING, Column
 from funnel.inbox.derivation import Noted, Proposed
 from funnel.inbox.entities import Entity
 from funnel.inbox.exploration import INTERCHANGES, Table
 from funnel.inbox.recognition import Recognised
+from funnel.inbox.wide_tables import WideTable
 
 # What a file of one entity may say of another on the side: the field that both share is the key there.
 _ON_THE_SIDE = {"accounts": "account_id", "reps": "rep_name", "products": "product_id"}
@@ -46,6 +47,10 @@ def propose(tables: list[Table], reporting_currency: str, names: Iterable[str]) 
     interchanges = [groups.pop(key) for key in list(groups) if key[0] in INTERCHANGES]
     for members in groups.values():
         merged = _merged(members)
+        wide = [found for table in members if (found := _of_wide(table))]
+        if len(wide) == len(members):
+            chosen += wide
+            continue
         likely = recognition.recognise(merged.columns, _names(members))
         if likely and _is_dated(likely[0], members):
             chosen += [(part, _merged(part), likely[0]) for part in _parts(members, likely[0])]
@@ -59,10 +64,22 @@ def propose(tables: list[Table], reporting_currency: str, names: Iterable[str]) 
             made.append((_stream(members, merged, each, list(names)), merged))
     links.link(made)
     _note_orders(made)
-    streams = [_finished(stream, merged, order) for stream, merged in made]
+    streams = []
+    for stream, merged in made:
+        finished = _finished(stream, merged, order)
+        streams += wide_tables.expanded(finished, merged) if isinstance(merged, WideTable) else [finished]
     streams += [_interchange(members, list(names)) for members in interchanges]
     currency = _currency(streams, reporting_currency)
     return Proposal(streams, unknown, currency, _timezone(tables, made))
+
+
+def _of_wide(table: Table) -> tuple[list[Table], Table, Recognised] | None:
+    """What a table with a column for each month holds; None where nothing takes a month and an amount of it."""
+    for wide in wide_tables.narrowed(table):
+        for one in recognition.recognise(wide.columns, _names([table])):
+            if wide_tables.is_read(one, wide):
+                return [table], wide, one
+    return None
 
 
 def _note_orders(made: list[tuple[Proposed, Table]]) -> None:
