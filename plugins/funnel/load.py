@@ -37,6 +37,10 @@ _SYSTEM_COLUMNS = (
 )
 
 
+# Bytes of bodies from which on a first read is copied into its table without indexes, which are made at the end.
+WORTH_FILLING = 1_000_000
+
+
 class LoadError(Exception):
     """A read cannot be loaded at all; nothing of it was. The message says why and what to do."""
 
@@ -120,16 +124,19 @@ def load_into(connection: psycopg.Connection[Any], landed: LandedRead) -> LoadRe
     _refuse_other_key(connection, secret)
     target = _ensure_table(connection, source, stream)
     load_id = _scalar(connection, "select nextval(pg_get_serial_sequence('ops.loads', 'load_id'))")
-    filled = _fill(connection, stream, target, landed, load_id, secret) if source.is_inbox else None
+    filled = _fill(connection, source, stream, target, landed, load_id, secret)
     if filled is None:
-        tally = _copy_incoming(connection, source, stream, target, landed, load_id, secret)
+        tally = _copy_read(connection, source, stream, target, target.incoming, landed, load_id, secret)
         accounts.set_aside(connection, stream, landed, target.incoming, secret, tally)
         files = merging.writers(connection, landed, tally.files, target.content)
         is_merged = merging.differ(files[1])
         duplicated = 0 if is_merged else _drop_duplicates(connection, stream, target)
-    read = accounts.of_read(connection, stream, landed, table=target.table, incoming=target.incoming)
+    incoming = target.incoming if filled is None else target.table
+    read = accounts.of_read(connection, stream, landed, table=target.table, incoming=incoming)
     if filled is not None:
         tally, duplicated, superseded, retracted = filled, 0, 0, 0
+        if stream.kind == "dated":
+            accounts.note_days(connection, landed, load_id, read)
     elif stream.kind == "dated":
         superseded, retracted = _replace_days(connection, stream, target, landed, load_id, read)
     elif stream.keep_versions:
@@ -327,6 +334,7 @@ def _create_indexes(
 
 def _fill(
     connection: psycopg.Connection[Any],
+    source: Source,
     stream: Stream,
     target: _Target,
     landed: LandedRead,
@@ -335,12 +343,17 @@ def _fill(
 ) -> rows.Tally | None:
     """Copy a first read straight into its table and build the indexes over all rows: half the work of an upsert.
 
-    None when the table holds rows or the read holds one key twice; then nothing was done.
+    None when the table holds rows or the read holds one key twice; then nothing was done. Nor for what is so little
+    that an index takes it in sooner than it is made again, nor when days of the read are known to have had no rows.
     """
-    holds_rows = sql.SQL("select exists (select from {})").format(target.table)
+    if not source.is_inbox and landed.size < WORTH_FILLING:
+        return None
+    holds_rows = sql.SQL(
+        "select exists (select from {}) or exists (select from ops.loaded_days "
+        "where source = {} and connection_id = {} and stream = {} and date_day >= {} and date_day < {})"
+    ).format(target.table, *_scope(landed))
     if _scalar(connection, holds_rows):
         return None
-    tally = rows.Tally()
     connection.execute("set local maintenance_work_mem = '256MB'")
     try:
         with connection.transaction():
@@ -363,8 +376,10 @@ def _fill(
                 else:
                     drop = sql.SQL("drop index {}").format(sql.SQL(name))
                 connection.execute(drop)
-            _copy_tables(connection, stream, target.table, landed, load_id, secret, tally)
-            _create_indexes(connection, stream, target, target.key, load_id)
+            tally = _copy_read(connection, source, stream, target, target.table, landed, load_id, secret)
+            primary_key = (*target.key, "_fetched_at") if stream.keep_versions else target.key
+            accounts.set_aside(connection, stream, landed, target.table, secret, tally)
+            _create_indexes(connection, stream, target, primary_key, load_id)
     except psycopg.errors.UniqueViolation:
         return None
     return tally
@@ -412,21 +427,22 @@ def _copy_tables(
     replacement.find_days(connection, stream, table, tally.exports)
 
 
-def _copy_incoming(
+def _copy_read(
     connection: psycopg.Connection[Any],
     source: Source,
     stream: Stream,
     target: _Target,
+    table: sql.Identifier,
     landed: LandedRead,
     load_id: int,
     secret: bytes,
 ) -> rows.Tally:
-    """Copy a read into the table of incoming rows. Raises LandingError for a body that cannot be read."""
+    """Copy a read into a table. Raises LandingError for a body that cannot be read."""
     if source.is_inbox:
         tally = rows.Tally()
-        _copy_tables(connection, stream, target.incoming, landed, load_id, secret, tally)
+        _copy_tables(connection, stream, table, landed, load_id, secret, tally)
         return tally
-    copy = partial(_copy_bodies, connection, source, stream, target, landed, load_id, secret)
+    copy = partial(_copy_bodies, connection, source, stream, target, table, landed, load_id, secret)
     try:
         try:
             with connection.transaction():
@@ -461,6 +477,7 @@ def _copy_bodies(
     source: Source,
     stream: Stream,
     target: _Target,
+    table: sql.Identifier,
     landed: LandedRead,
     load_id: int,
     secret: bytes,
@@ -469,12 +486,14 @@ def _copy_bodies(
 ) -> rows.Tally:
     tally = rows.Tally()
     tail = f"\t{landed.connection_id}\t{load_id}\t{landed.fetched_at.isoformat()}\n"
-    statement = sql.SQL("copy {} ({}) from stdin").format(target.incoming, target.names(target.columns))
+    statement = sql.SQL("copy {} ({}) from stdin").format(table, target.names(target.columns))
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         bodies = landed.bodies()
-        for text in rows.lines(
+        made = rows.lines(
             source, stream, landed.connection_id, landed.window, bodies, secret, tail, tally, carefully=carefully
-        ):
+        )
+        # PostgreSQL takes lines in while the next ones are made.
+        for text in ahead(made):
             copy.write(text)
     return tally
 
@@ -520,7 +539,7 @@ def _replace_days(
     Returns (rows superseded, rows retracted).
     """
     window = landed.window
-    scope = (landed.source, landed.connection_id, landed.stream, window.from_day, window.to_day)
+    scope = _scope(landed)
     stored = sql.SQL(
         "stored._connection_id = {connection} and stored.{day} >= {start} and stored.{day} < {end} and {covered}"
     ).format(
@@ -556,6 +575,11 @@ def _replace_days(
     )
     accounts.note_days(connection, landed, load_id, read)
     return superseded, retracted
+
+
+def _scope(landed: LandedRead) -> tuple[Any, ...]:
+    window = landed.window
+    return landed.source, landed.connection_id, landed.stream, window.from_day, window.to_day
 
 
 def _make_room(

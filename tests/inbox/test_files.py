@@ -200,7 +200,7 @@ def test_a_landed_read_can_be_loaded_into_another_warehouse(warehouse: str, inbo
     take()
     with psycopg.connect(warehouse) as admin:
         admin.execute("drop table raw.files__opportunities, raw.files__leads")
-        admin.execute("truncate ops.loads, ops.files, ops.quarantine, raw.quarantine")
+        admin.execute("truncate ops.loads, ops.files, ops.quarantine, raw.quarantine cascade")
     (inbox / "deals.csv").unlink()
     for read in landing.reads("files"):
         load.load(read)
@@ -223,7 +223,7 @@ def test_a_table_lands_under_its_own_name_and_is_read_under_the_one_it_had_befor
     manifest.write_text(json.dumps({**stored, "files": ["000001.json.zst", "000002.json.zst"]}))
     with psycopg.connect(warehouse) as admin:
         admin.execute("drop table raw.files__opportunities")
-        admin.execute("truncate ops.loads, ops.files")
+        admin.execute("truncate ops.loads, ops.files cascade")
     load.load(landing.read_manifest(read.path))
     assert deals(warehouse) == {"1": 10}
 

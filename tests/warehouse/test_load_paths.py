@@ -1,0 +1,182 @@
+"""The quick ways of a load leave what the careful ones leave: rows, ledger, quarantine and what days changed by."""
+
+import itertools
+import random
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+import pytest
+
+from funnel import config, load, rows
+from funnel.landing import LandedRead
+from tests.warehouse.conftest import Land, ad_row
+
+DAYS = ("2026-01-04", "2026-01-05", "2026-01-06", "2026-01-07")
+TABLES = (
+    "raw.google_ads__campaign_stats",
+    "raw.google_ads__campaigns",
+    "raw.meta_ads__insights",
+    "raw.hubspot__contacts",
+    "ops.loaded_days",
+    "ops.day_changes",
+    "ops.noted_values",
+)
+LEDGER = """
+    select
+        stream, rows_read, rows_loaded, rows_quarantined, rows_retracted, rows_superseded, rows_duplicated, new_fields
+    from ops.loads order by load_id
+"""
+QUARANTINE = """
+    select load_id, hashed_key, hashed_payload, column_name, reason, replayed_at is null, payload
+    from ops.quarantine inner join raw.quarantine using (quarantine_id) order by 2, 3, 4
+"""
+ODD: tuple[Callable[[dict[str, Any]], Any], ...] = (
+    lambda row: row["metrics"].update(costMicros="many"),
+    lambda row: row["metrics"].update(costMicros=None),
+    lambda row: row["metrics"].update(conversions="NaN"),
+    lambda row: row["metrics"].update(conversions="-Infinity"),
+    lambda row: row["metrics"].update(conversions=1e22),
+    lambda row: row["metrics"].update(conversionsValue="12345678901234567890.12345678901234567890"),
+    lambda row: row["metrics"].update(clicks=""),
+    lambda row: row["metrics"].update(clicks=str(2**63)),
+    lambda row: row["metrics"].update(videoViews="7"),
+    lambda row: row["metrics"].pop("impressions"),
+    lambda row: row["customer"].update(currencyCode="a\tb\n\\N"),
+    lambda row: row["customer"].update(currencyCode="€ 😀"),
+    lambda row: row["campaign"].update(id="9\x009"),
+    lambda row: row["campaign"].update(id=["1"]),
+    lambda row: row["segments"].update(date="2026-01-01"),
+    lambda row: row["segments"].update(date="no day"),
+    lambda row: row.pop("segments"),
+)
+
+
+def query(text: str) -> list[tuple[Any, ...]]:
+    with psycopg.connect(config.dsn("admin")) as connection:
+        return connection.execute(text.encode()).fetchall()
+
+
+def forget() -> None:
+    with psycopg.connect(config.dsn("admin")) as connection:
+        for table in TABLES:
+            connection.execute(f"drop table if exists {table}".encode() if table.startswith("raw.") else b"select 1")
+        connection.execute(
+            "truncate ops.loads, ops.loaded_days, ops.day_changes, ops.quarantine, raw.quarantine "
+            "restart identity cascade"
+        )
+
+
+def left_by(reads: list[LandedRead], settings: dict[tuple[Any, str], Any]) -> dict[str, Any]:
+    """All that the reads leave in an empty warehouse, loaded in a way that the settings choose."""
+    forget()
+    with pytest.MonkeyPatch.context() as patch:
+        for (module, name), value in settings.items():
+            patch.setattr(module, name, value)
+        for read in reads:
+            load.load(read)
+    stored = {name for (name,) in query("select schemaname || '.' || tablename from pg_tables")}
+    left = {table: query(f"select * from {table} as one order by one::text") for table in TABLES if table in stored}
+    return {**left, "ledger": query(LEDGER), "quarantine": query(QUARANTINE)}
+
+
+CAREFUL: dict[tuple[Any, str], Any] = {
+    (load, "WORTH_FILLING"): 10**12,
+    (rows, "_fast_decoder"): lambda source, stream: None,
+}
+QUICK: dict[tuple[Any, str], Any] = {(load, "WORTH_FILLING"): 0}
+
+
+def pages(chance: random.Random, share_of_odd: float, share_changed: float, vanished: float) -> list[list[Any]]:
+    """Rows of four days, some of them twice, some odd, some gone, in pages."""
+    found: list[Any] = []
+    for day, campaign in itertools.product(DAYS, range(30)):
+        if chance.random() < vanished:
+            continue
+        cost = 1_000_000 + (campaign if chance.random() < share_changed else 0)
+        row = ad_row(day, str(campaign), cost=str(cost), metrics__conversionsValue=round(chance.random(), 2))
+        if chance.random() < share_of_odd:
+            chance.choice(ODD)(row)
+        found += [row] * (2 if chance.random() < share_of_odd else 1)
+        if chance.random() < share_of_odd:
+            found.append(ad_row(day, str(campaign), cost="5"))
+    return [found[start : start + 25] for start in range(0, len(found), 25)]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_dated_reads_leave_the_same_in_every_way(land: Land, seed: int) -> None:
+    chance = random.Random(seed)
+    odd = (0.0, 0.02, 0.2)[seed % 3]
+    reads = [
+        land(
+            "google_ads", "campaign_stats", pages(chance, odd, changed, vanished), DAYS[0], last,
+            fetched_at=f"2026-01-{day:02}T03:00:00+00:00",
+        )
+        for day, last, changed, vanished in (
+            *((10, "2026-01-08", 0.0, 0.1), (11, "2026-01-08", 0.03, 0.0), (12, "2026-01-08", 1.0, 0.0)),
+            *((9, "2026-01-07", 1.0, 0.5), (13, "2026-01-08", 1.0, 0.5), (14, "2026-01-06", 0.5, 0.2)),
+        )
+    ]  # fmt: skip
+    careful = left_by(reads, CAREFUL)
+    assert left_by(reads, QUICK) == careful
+    assert len(careful["ledger"]) == len(reads)
+    assert careful["raw.google_ads__campaign_stats"]
+
+
+def test_lists_are_kept_the_same_in_every_way(land: Land) -> None:
+    def insight(day: str, campaign: int, actions: Any) -> dict[str, Any]:
+        common = {"account_id": "1", "account_currency": "EUR", "impressions": "7", "clicks": "3", "spend": "1.50"}
+        return {**common, "date_start": day, "date_stop": day, "campaign_id": str(campaign), "actions": actions}
+
+    odd = [None, [], [{"value": "1"}], "text", {"a": "\t\n\\"}, [{"value": 1.50}], [{"a": "\x00"}], "€"]
+    reads = [
+        land("meta_ads", "insights", [[insight(DAYS[1], number, actions) for number, actions in enumerate(change)]])
+        for change in (odd, odd[:5], odd[::-1])
+    ]
+    assert left_by(reads, QUICK) == left_by(reads, CAREFUL)
+
+
+def test_records_and_versions_are_the_same_in_every_way(land: Land) -> None:
+    def contact(number: int, status: str) -> dict[str, Any]:
+        return {"id": str(number), "archived": False, "updatedAt": f"2026-01-05T0{number % 9}:00:00Z",
+                "properties": {"email": f"p{number}@example.test", "lifecyclestage": status}}  # fmt: skip
+
+    def campaign(number: int, name: str) -> dict[str, Any]:
+        return {"customer": {"id": "1"}, "campaign": {"id": str(number), "name": name, "status": "ENABLED"}}
+
+    reads = [
+        land("hubspot", "contacts", [[contact(n, "lead") for n in range(9)], [contact(2, "customer")]]),
+        land("hubspot", "contacts", [[contact(n, "lead") for n in range(5)]], fetched_at="2026-01-07T03:00:00+00:00"),
+        land("google_ads", "campaigns", [[campaign(n % 5, f"name {n % 4}") for n in range(9)]]),
+        land("google_ads", "campaigns", [[campaign(n, "x") for n in range(3)]], fetched_at="2026-01-07T03:00:00+00:00"),
+    ]
+    assert left_by(reads, QUICK) == left_by(reads, CAREFUL)
+
+
+def test_a_first_read_without_doubles_is_copied_into_its_table(land: Land, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(load, "WORTH_FILLING", 0)
+    copied: list[str] = []
+    copy = load._copy_read
+
+    def note(*arguments: Any) -> rows.Tally:
+        copied.append(arguments[4].as_string())
+        return copy(*arguments)
+
+    monkeypatch.setattr(load, "_copy_read", note)
+    load.load(land("google_ads", "campaign_stats", [[ad_row(DAYS[1], "1"), ad_row(DAYS[1], "2")]]))
+    load.load(land("google_ads", "campaign_stats", [[ad_row(DAYS[1], "1")]], connection_id="other"))
+    assert copied == [
+        '"raw"."google_ads__campaign_stats"',
+        '"pg_temp"."incoming__google_ads__campaign_stats"',
+    ]
+    assert query("select count(*) from pg_index where indrelid = 'raw.google_ads__campaign_stats'::regclass") == [(2,)]
+
+
+def test_a_first_read_of_days_that_a_newer_one_knows_as_empty_adds_nothing(
+    land: Land, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(load, "WORTH_FILLING", 0)
+    load.load(land("google_ads", "campaign_stats", [[]], fetched_at="2026-01-08T03:00:00+00:00"))
+    late = load.load(land("google_ads", "campaign_stats", [[ad_row(DAYS[1])]], fetched_at="2026-01-07T03:00:00+00:00"))
+    assert (late.rows_loaded, late.rows_superseded) == (1, 1)
+    assert query("select count(*) from raw.google_ads__campaign_stats") == [(0,)]
