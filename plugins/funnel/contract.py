@@ -27,6 +27,9 @@ class Column:
     noted (False). Unset, measures and flags cost the row, attributes do not: see `Stream.costs_row`. `free_text` is
     what people type although it is part of the key or named like an id: it may be empty, odd letters in it are
     replaced, and however long it is the index holds a hash of it.
+
+    A jsonb column with `holds` is a list of objects, and says as (path, type) what the marts read of each. An element
+    that does not hold it is left out and noted, or costs the row where the column does.
     """
 
     name: str
@@ -35,6 +38,7 @@ class Column:
     required: bool = False
     costs_row: bool | None = None
     free_text: bool = False
+    holds: tuple[tuple[str, ColumnType], ...] | None = None
 
     @property
     def raw_columns(self) -> tuple[tuple[str, str], ...]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from itertools import count
 from tempfile import SpooledTemporaryFile
 from typing import IO, Annotated, Any
@@ -19,7 +20,7 @@ import msgspec
 
 from funnel.bodies import Misfit, UnreadableBody, kind
 from funnel.contract import Column, Source, Stream, Window
-from funnel.ingest.values import CONVERT, LONGEST_ID, MOST_DIGITS, Unreadable, as_text, clean, identifier, text
+from funnel.ingest.values import CONVERT, LONGEST_ID, MOST_DIGITS, Unreadable, as_text, clean, identifier, listed, text
 from funnel.privacy import keyed_hash, normalise_email
 
 NULL = "\\N"
@@ -127,12 +128,18 @@ def _plan(stream: Stream) -> list[_Step]:
             _Step(
                 column=column,
                 path=tuple(column.path.split(".")),
-                to_text=identifier if is_id else CONVERT.get(column.type),
+                to_text=identifier if is_id else _converter(stream, column),
                 costs_row=stream.costs_row(column),
                 keeps_empty=column.free_text,
             )
         )
     return steps
+
+
+def _converter(stream: Stream, column: Column) -> Callable[[Any, set[str]], str] | None:
+    if column.holds is None:
+        return CONVERT.get(column.type)
+    return partial(listed, holds=column.holds, costs_row=stream.costs_row(column))
 
 
 def convert(stream: Stream, window: Window, secret: bytes, identity: str) -> Callable[[Any, Tally], list[str]]:
@@ -213,7 +220,7 @@ def _fast_decoder(
 ) -> tuple[msgspec.json.Decoder[Any], Callable[[Any], set[date]], Callable[[Any, str], str]] | None:
     """Decoder of a body, its days and its lines as functions; None for streams that need the second way."""
     paths = [column.path for column in stream.columns]
-    plain = all(column.type in _FAST_TYPES for column in stream.columns)
+    plain = all(column.type in _FAST_TYPES and not column.holds for column in stream.columns)
     if source.envelope is None or stream.person or not plain or len(set(paths)) < len(paths):
         return None
     leaves: dict[str, tuple[Any, Any]] = {path: (msgspec.Raw, msgspec.Raw(b"")) for path in stream.ignored}
@@ -263,7 +270,10 @@ def _line_maker(stream: Stream, envelope: str) -> Callable[[Any, str], str]:
     for column in stream.columns:
         value = f"record.{column.path}"
         if column.type == "jsonb":
-            parts.append(f"{{NULL if (raw := bytes({value})) in NOTHING else raw.translate(SPACES).decode()}}")
+            written = "raw.translate(SPACES).decode()"
+            if column.holds is not None:
+                written = f"({written} if raw.startswith(b'[') else ODD)"
+            parts.append(f"{{NULL if (raw := bytes({value})) in NOTHING else {written}}}")
         elif column.type == "date":
             parts.append(f"{{DAYS[{value}]}}")
         elif column.type == "text":

@@ -170,6 +170,38 @@ def _json(value: Any, notes: set[str], on_number: Callable[[Decimal], Any]) -> s
     return write_json(clean_tree(value, notes, on_number)).decode()
 
 
+def listed(value: Any, notes: set[str], holds: tuple[tuple[str, str], ...], costs_row: bool) -> str:
+    """JSON of a list of which every element holds what it should. Others are left out, or cost the row."""
+    if not isinstance(value, list):
+        raise Unreadable(f"is {kind(value)}, not a list")
+    steps = [(path.split("."), CONVERT[type_]) for path, type_ in holds]
+    kept = []
+    for element in value:
+        try:
+            _check(element, steps)
+        except Unreadable as error:
+            if costs_row:
+                raise
+            notes.add(f"element left out: {error.reason}")
+        else:
+            kept.append(element)
+    return jsonb(kept, notes)
+
+
+def _check(element: Any, steps: list[tuple[list[str], Callable[[Any, set[str]], str]]]) -> None:
+    if steps and not isinstance(element, dict):
+        raise Unreadable(f"holds {kind(element)} where an object is due")
+    for path, to_text in steps:
+        found = element
+        for name in path:
+            found = found.get(name) if isinstance(found, dict) else None
+        if found is not None and found != "":
+            try:
+                to_text(found, set())
+            except Unreadable as error:
+                raise Unreadable(f"holds `{'.'.join(path)}` that {error.reason}") from None
+
+
 CONVERT: dict[str, Callable[[Any, set[str]], str]] = {
     "text": text,
     "bigint": bigint,

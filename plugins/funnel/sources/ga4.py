@@ -72,8 +72,8 @@ STREAMS = (
             Column("key_events", "numeric", "keyEvents"),
             Column("is_thresholded", "boolean", "metadata.subjectToThresholding"),
             Column("has_other_row", "boolean", "metadata.dataLossFromOtherRow"),
-            Column("samplings", "jsonb", "metadata.samplingMetadatas"),
-            Column("truncation_reasons", "jsonb", "metadata.dataTruncationReasons"),
+            Column("samplings", "jsonb", "metadata.samplingMetadatas", holds=()),
+            Column("truncation_reasons", "jsonb", "metadata.dataTruncationReasons", holds=()),
         ),
         ignored=(
             "metadata.currencyCode",

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from funnel import bodies, rest
-from funnel.contract import Column, Connection, Source, Stream, Window
+from funnel.contract import Column, ColumnType, Connection, Source, Stream, Window
 
 DEFAULT_VERSION = "2026-09"
 SEARCH_PAGE_SIZE = 200
@@ -22,6 +22,9 @@ ASSOCIATION_BATCH_SIZE = 1_000
 MILLISECOND = timedelta(milliseconds=1)
 
 _OBJECT_FIELDS = ("createdAt", "archivedAt", "url", "properties.hs_object_id", "properties.hs_lastmodifieddate")
+# What the marts read of each change of a property, and of each associated record.
+_CHANGE: tuple[tuple[str, ColumnType], ...] = (("timestamp", "timestamptz"), ("value", "text"))
+_LINK: tuple[tuple[str, ColumnType], ...] = (("toObjectId", "text"),)
 
 
 def _engagement(name: str, key: str, columns: tuple[Column, ...]) -> Stream:
@@ -39,7 +42,7 @@ def _engagement(name: str, key: str, columns: tuple[Column, ...]) -> Stream:
             Column("occurred_at", "timestamptz", "properties.hs_timestamp"),
             Column("owner_id", "text", "properties.hubspot_owner_id"),
             *columns,
-            Column("contacts", "jsonb", "associations.contacts"),
+            Column("contacts", "jsonb", "associations.contacts", holds=_LINK),
         ),
         ignored=(*_OBJECT_FIELDS, "properties.hs_createdate"),
     )
@@ -74,8 +77,8 @@ STREAMS = (
             Column("merged_contact_ids", "text", "properties.hs_merged_object_ids"),
             Column("salesforce_lead_id", "text", "properties.salesforceleadid"),
             Column("salesforce_contact_id", "text", "properties.salesforcecontactid"),
-            Column("lifecycle_stage_history", "jsonb", "propertiesWithHistory.lifecyclestage"),
-            Column("lead_status_history", "jsonb", "propertiesWithHistory.hs_lead_status"),
+            Column("lifecycle_stage_history", "jsonb", "propertiesWithHistory.lifecyclestage", holds=_CHANGE),
+            Column("lead_status_history", "jsonb", "propertiesWithHistory.hs_lead_status", holds=_CHANGE),
         ),
         ignored=("createdAt", "archivedAt", "url", "properties.hs_object_id"),
     ),
@@ -114,7 +117,7 @@ STREAMS = (
             Column("domain", "text", "properties.domain"),
             Column("country", "text", "properties.country"),
             Column("industry", "text", "properties.industry"),
-            Column("employees", "bigint", "properties.numberofemployees"),
+            Column("employees", "bigint", "properties.numberofemployees", costs_row=False),
             Column("salesforce_account_id", "text", "properties.salesforceaccountid"),
             Column("created_at", "timestamptz", "properties.createdate"),
         ),
@@ -140,14 +143,14 @@ STREAMS = (
             Column("closed_at", "timestamptz", "properties.closedate"),
             Column("is_closed", "boolean", "properties.hs_is_closed"),
             Column("is_won", "boolean", "properties.hs_is_closed_won"),
-            Column("probability", "numeric", "properties.hs_deal_stage_probability"),
+            Column("probability", "numeric", "properties.hs_deal_stage_probability", costs_row=False),
             Column("owner_id", "text", "properties.hubspot_owner_id"),
             Column("company_id", "text", "properties.hs_primary_associated_company"),
             Column("salesforce_opportunity_id", "text", "properties.hs_salesforceopportunityid"),
             Column("lost_reason", "text", "properties.closed_lost_reason"),
-            Column("stage_history", "jsonb", "propertiesWithHistory.dealstage"),
-            Column("contacts", "jsonb", "associations.contacts"),
-            Column("companies", "jsonb", "associations.companies"),
+            Column("stage_history", "jsonb", "propertiesWithHistory.dealstage", holds=_CHANGE),
+            Column("contacts", "jsonb", "associations.contacts", holds=_LINK),
+            Column("companies", "jsonb", "associations.companies", holds=_LINK),
         ),
         ignored=_OBJECT_FIELDS,
     ),
@@ -210,7 +213,7 @@ STREAMS = (
             Column("updated_at", "timestamptz", "updatedAt", required=True),
             Column("is_archived", "boolean", "archived"),
             Column("pipeline_name", "text", "label"),
-            Column("stages", "jsonb", "stages"),
+            Column("stages", "jsonb", "stages", holds=(("id", "text"), ("label", "text"))),
             Column("created_at", "timestamptz", "createdAt"),
         ),
         ignored=("displayOrder", "archivedAt"),
@@ -228,7 +231,7 @@ STREAMS = (
             Column("email", "email", "email"),
             Column("first_name", "text", "firstName"),
             Column("last_name", "text", "lastName"),
-            Column("teams", "jsonb", "teams"),
+            Column("teams", "jsonb", "teams", holds=(("name", "text"),)),
         ),
         ignored=("createdAt", "userId", "userIdIncludingInactive", "type"),
     ),

@@ -13,7 +13,7 @@ from tempfile import TemporaryFile
 from typing import IO, Any
 
 from funnel import bodies, rest
-from funnel.contract import Column, Connection, Source, Stream, Window
+from funnel.contract import Column, ColumnType, Connection, Source, Stream, Window
 
 DEFAULT_VERSION = "2026-10"
 DEFAULT_PAGE_SIZE = 50
@@ -25,6 +25,19 @@ DEFAULT_BULK_DAYS = 31
 VISIBLE_DAYS = 59
 ORDERS_IN_A_BODY = 500
 BUCKETS = 64
+
+# What the marts read of each line and refund: one that does not hold it costs the order, whose sum would be wrong.
+_LINE_HOLDS: tuple[tuple[str, ColumnType], ...] = (
+    ("id", "text"),
+    ("title", "text"),
+    ("sku", "text"),
+    ("quantity", "bigint"),
+    ("originalTotalSet.shopMoney.amount", "numeric"),
+)
+_REFUND_HOLDS: tuple[tuple[str, ColumnType], ...] = (
+    ("createdAt", "timestamptz"),
+    ("totalRefundedSet.shopMoney.amount", "numeric"),
+)
 
 STREAMS = (
     Stream(
@@ -53,11 +66,11 @@ STREAMS = (
             Column("utm_medium", "text", "customerJourneySummary.lastVisit.utmParameters.medium"),
             Column("utm_campaign", "text", "customerJourneySummary.lastVisit.utmParameters.campaign"),
             Column("opportunity_id", "text", "opportunity.value"),
-            Column("tags", "jsonb", "tags"),
-            Column("attributes", "jsonb", "customAttributes"),
-            Column("discount_codes", "jsonb", "discountCodes"),
-            Column("lines", "jsonb", "lineItems.nodes", required=True),
-            Column("refunds", "jsonb", "refunds"),
+            Column("tags", "jsonb", "tags", holds=()),
+            Column("attributes", "jsonb", "customAttributes", holds=(("key", "text"), ("value", "text"))),
+            Column("discount_codes", "jsonb", "discountCodes", holds=()),
+            Column("lines", "jsonb", "lineItems.nodes", required=True, holds=_LINE_HOLDS),
+            Column("refunds", "jsonb", "refunds", costs_row=True, holds=_REFUND_HOLDS),
         ),
         ignored=("id", "lineItems.pageInfo"),
     ),
