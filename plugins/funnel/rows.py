@@ -277,7 +277,8 @@ def _line_maker(stream: Stream, envelope: str) -> Callable[[Any, str], str]:
         elif column.type == "date":
             parts.append(f"{{DAYS[{value}]}}")
         elif column.type == "text":
-            limit = f"len(value) < {LONGEST_ID // 4}" if stream.is_id(column) else "value"
+            # Blank ids begin with a space.
+            limit = f"len(value) < {LONGEST_ID // 4} and value > '!'" if stream.is_id(column) else "value"
             empty = "ODD" if column.required else "NULL"
             parts.append(f"{{(value if {limit} else ODD) if (value := {value}) else {empty}}}")
         elif column.type == "numeric":

@@ -81,6 +81,8 @@ def identifier(value: Any, notes: set[str]) -> str:
     found = text(value, odd)
     if odd:
         raise Unreadable("holds half a letter or NUL, which no id does")
+    if not found.strip(" \t\r\n"):
+        raise Unreadable("is blank")
     if len(found) > LONGEST_ID or (len(found) > LONGEST_ID / 4 and len(found.encode()) > LONGEST_ID):
         raise Unreadable(f"is longer than an id can be ({LONGEST_ID} bytes)")
     return found
