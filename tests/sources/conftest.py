@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from funnel import rest
+from funnel import landing, rest
 from funnel.contract import Connection
 from sandbox import process
 from sandbox.clock import moment
@@ -183,3 +183,9 @@ def company(sandbox_server: Company) -> Iterator[Company]:
     sandbox_server.handle.set_now(NOW)
     yield sandbox_server
     sandbox_server.handle.reset()
+
+
+@pytest.fixture
+def unsynced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thousands of landed bodies that need not outlive the machine."""
+    monkeypatch.setattr(landing.os, "fsync", lambda descriptor: None)

@@ -63,6 +63,7 @@ class Sample:
     window: Window
     records: list[Any]
     write: Callable[[list[Any]], bytes]
+    header: tuple[str, ...] = ()
 
     @property
     def body(self) -> bytes:
@@ -97,7 +98,9 @@ def _sample(company: Company, source: str, stream: Stream) -> Sample | None:
         for name in parents:
             place = place.get(name, {})
         if not isinstance(place.get(leaf), list):
-            return Sample(source, stream, window, [parsed], lambda records: b"".join(map(_tokens, records[:1])) or b"[]")
+            return Sample(
+                source, stream, window, [parsed], lambda records: b"".join(map(_tokens, records[:1])) or b"[]"
+            )
         if place[leaf]:
             records = place[leaf][:RECORDS]
             place[leaf] = Token(b"@list@")
@@ -111,7 +114,7 @@ def _between(before: bytes, after: bytes, records: list[Any]) -> bytes:
 
 def _of_csv(source: str, stream: Stream, window: Window, body: bytes) -> Sample:
     header, *rows = csv.reader(io.StringIO(body.decode(), newline=""))
-    return Sample(source, stream, window, rows[:RECORDS], lambda rows: _csv([header, *rows]))
+    return Sample(source, stream, window, rows[:RECORDS], lambda rows: _csv([header, *rows]), tuple(header))
 
 
 def _of_zip(source: str, stream: Stream, window: Window, body: bytes) -> Sample:
@@ -125,9 +128,8 @@ def _of_zip(source: str, stream: Stream, window: Window, body: bytes) -> Sample:
             archive.writestr("report.csv", _csv([*lines[: start + 1], *rows]))
         return out.getvalue()
 
-    return Sample(
-        source, stream, window, [row for row in lines[start + 1 :] if sum(map(bool, row)) > 1][:RECORDS], write
-    )
+    rows = [row for row in lines[start + 1 :] if sum(map(bool, row)) > 1][:RECORDS]
+    return Sample(source, stream, window, rows, write, tuple(lines[start]))
 
 
 def _csv(rows: list[list[str]]) -> bytes:
@@ -168,6 +170,32 @@ def struck(sample: Sample, random: Random) -> tuple[bytes, int]:
     else:
         records[victim] = _strike(record, random)
     return sample.write(records), victim
+
+
+def struck_at(sample: Sample, path: str, token: bytes, place: int = 0) -> bytes:
+    """The body with one value of one record written as `token`. `path` is dotted; a cell of CSV has its column's."""
+    records = json.loads(json.dumps(sample.records))
+    if sample.header:
+        is_text = token.startswith(b'"')
+        cell = json.loads(token.decode("utf-8", "surrogateescape"), strict=False) if is_text else token.decode()
+        records[place][sample.header.index(path)] = cell
+        return sample.write(records)
+    node = records[place]
+    *parents, leaf = path.split(".")
+    for name in parents:
+        node = node[int(name)] if isinstance(node, list) else node.setdefault(name, {})
+    node[leaf] = Token(token)
+    return sample.write(records)
+
+
+def sample_of(company: Company, source: str, stream: str, *, in_bulk: bool = False) -> Sample:
+    """A sample of one stream; of Salesforce also as its Bulk API writes it."""
+    declared = SOURCES[source].stream(stream)
+    if in_bulk:
+        return _of_csv(source, declared, QUARTER, next(_fetch(company, source, declared, QUARTER)))
+    sample = _sample(company, source, declared)
+    assert sample is not None
+    return sample
 
 
 def _strike_row(row: list[str], random: Random) -> None:

@@ -22,6 +22,7 @@ REPLACED, DROPPED = "half a letter replaced", "NUL dropped"
 # A text with any of these is looked at once more; most texts are not.
 _ODD_JSON = re.compile(rf"\\u0000|[eE][+-]?\d{{3}}|\d{{{MOST_DIGITS}}}|NaN|Infinity")
 _HALF = re.compile("[\ud800-\udfff]")
+_BYTES = re.compile("[\udc80-\udcff]+")
 
 
 class Unreadable(Exception):
@@ -40,6 +41,8 @@ def clean(text: str, notes: set[str], nul: str = "") -> str:
         text = text.replace("\x00", nul)
     if not text.isascii() and _HALF.search(text):
         notes.add(REPLACED)
+        # Bytes that are not UTF-8 were read as such halves, one each.
+        text = _BYTES.sub("\ufffd", text)
         # Halves that belong together become the letter they are.
         text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return text

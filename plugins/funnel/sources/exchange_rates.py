@@ -116,7 +116,7 @@ def _cut(body: bytes, window: Window) -> bytes:
         day = _day(record) if isinstance(record, dict) else None
         if row and (day is None or str(window.from_day) <= day < str(window.to_day)):
             writer.writerow(row)
-    return out.getvalue().encode("utf-8", "surrogatepass")
+    return out.getvalue().encode("utf-8", "surrogateescape")
 
 
 def _sign(connection: Connection, token: str, request: rest.Request) -> rest.Request:
