@@ -6,7 +6,7 @@
     )
 }}
 
-with recursive
+with
 
 salesforce_accounts as (
     select * from {{ ref('stg_salesforce__accounts') }}
@@ -56,48 +56,21 @@ named_accounts as (
     group by connection_id, account_id
 ),
 
--- Who swallowed whom, followed to the account that is left.
-takeovers as (
-    select
-        connection_id,
-        account_id,
-        merged_into_id as survivor_id,
-        1 as step
-    from salesforce_accounts
-    where merged_into_id is not null
-
-    union
-
-    select
-        takeovers.connection_id,
-        takeovers.account_id,
-        winners.merged_into_id as survivor_id,
-        takeovers.step + 1 as step
-    from takeovers
-    inner join salesforce_accounts as winners
-        on takeovers.connection_id = winners.connection_id and takeovers.survivor_id = winners.account_id
-    where winners.merged_into_id is not null and takeovers.step < 50
-),
-
-last_takeovers as (
-    select distinct on (connection_id, account_id)
-        connection_id,
-        account_id,
-        survivor_id
-    from takeovers
-    order by connection_id, account_id, step desc
+merges as (
+    select * from {{ ref('int_record_merges') }}
+    where record_type in ('account', 'company')
 ),
 
 salesforce_records as (
     select
         'salesforce:' || accounts.connection_id || ':' || accounts.account_id as account_record,
         {{ surrogate_key([
-            "'salesforce'", 'accounts.connection_id', 'coalesce(last_takeovers.survivor_id, accounts.account_id)'
+            "'salesforce'", 'accounts.connection_id', 'coalesce(merges.survivor_id, accounts.account_id)'
         ]) }} as account_key,
         'salesforce' as source_system,
         accounts.connection_id,
         accounts.account_id as record_id,
-        last_takeovers.survivor_id is not null as is_merge_loser,
+        merges.survivor_id is not null as is_merge_loser,
         accounts.account_name,
         accounts.industry,
         accounts.country,
@@ -108,9 +81,12 @@ salesforce_records as (
             split_part(regexp_replace(lower(trim(accounts.website)), '^(https?://)?(www\.)?', ''), '/', 1), ''
         ) as domain
     from salesforce_accounts as accounts
-    left join last_takeovers
-        on accounts.connection_id = last_takeovers.connection_id and accounts.account_id = last_takeovers.account_id
-    where not coalesce(accounts.is_deleted, false) or accounts.merged_into_id is not null
+    left join merges
+        on
+            merges.source_system = 'salesforce'
+            and accounts.connection_id = merges.connection_id
+            and accounts.account_id = merges.loser_id
+    where not coalesce(merges.is_survivor_gone, accounts.is_deleted, false)
 ),
 
 -- A domain names one account; where several claim it, the oldest has it. Mail providers' domains name nobody.
@@ -135,30 +111,91 @@ linked as (
     order by record_id, connection_id
 ),
 
+-- A company that was merged into another is that other, also where it was never seen before; the survivor is the account
+-- that either linked to.
+companies as (
+    select
+        companies.connection_id,
+        coalesce(merges.loser_id, companies.company_id) as company_id,
+        coalesce(merges.survivor_id, companies.company_id) as survivor_id,
+        merges.loser_id is not null as is_merge_loser,
+        companies.company_name,
+        companies.industry,
+        companies.country,
+        companies.employees,
+        companies.created_at,
+        companies.salesforce_account_id,
+        regexp_replace(lower(trim(companies.domain)), '^www\.', '') as domain
+    from hubspot_companies as companies
+    left join merges
+        on
+            merges.source_system = 'hubspot'
+            and companies.connection_id = merges.connection_id
+            and companies.company_id = merges.loser_id
+    where not coalesce(merges.is_survivor_gone, false)
+
+    union all
+
+    select
+        merges.connection_id,
+        merges.loser_id as company_id,
+        merges.survivor_id,
+        true as is_merge_loser,
+        null::text as company_name,
+        null::text as industry,
+        null::text as country,
+        null::bigint as employees,
+        null::timestamptz as created_at,
+        null::text as salesforce_account_id,
+        null::text as domain
+    from merges
+    left join hubspot_companies as companies
+        on merges.connection_id = companies.connection_id and merges.loser_id = companies.company_id
+    where merges.source_system = 'hubspot' and not merges.is_survivor_gone and companies.company_id is null
+),
+
+surviving_companies as (
+    select
+        companies.connection_id,
+        companies.survivor_id,
+        (
+            array_agg(linked.account_key order by companies.is_merge_loser, companies.company_id)
+            filter (where linked.account_key is not null)
+        )[1] as linked_account_key,
+        (
+            array_agg(accounts_by_domain.account_key order by companies.is_merge_loser, companies.company_id)
+            filter (where accounts_by_domain.account_key is not null)
+        )[1] as account_key_of_domain
+    from companies
+    left join linked
+        on companies.salesforce_account_id = linked.record_id
+    left join accounts_by_domain
+        on companies.domain = accounts_by_domain.domain
+    group by companies.connection_id, companies.survivor_id
+),
+
 hubspot_records as (
     select
         'hubspot:' || companies.connection_id || ':' || companies.company_id as account_record,
         coalesce(
-            linked.account_key,
-            accounts_by_domain.account_key,
-            {{ surrogate_key(["'hubspot'", 'companies.connection_id', 'companies.company_id']) }}
+            survivors.linked_account_key,
+            survivors.account_key_of_domain,
+            {{ surrogate_key(["'hubspot'", 'companies.connection_id', 'companies.survivor_id']) }}
         ) as account_key,
         'hubspot' as source_system,
         companies.connection_id,
         companies.company_id as record_id,
-        false as is_merge_loser,
-        companies.company_name as account_name,
+        companies.is_merge_loser,
+        companies.company_name,
         companies.industry,
         companies.country,
         companies.employees,
         companies.created_at,
         null::text as region,
-        regexp_replace(lower(trim(companies.domain)), '^www\.', '') as domain
-    from hubspot_companies as companies
-    left join linked
-        on companies.salesforce_account_id = linked.record_id
-    left join accounts_by_domain
-        on regexp_replace(lower(trim(companies.domain)), '^www\.', '') = accounts_by_domain.domain
+        companies.domain
+    from companies
+    inner join surviving_companies as survivors
+        on companies.connection_id = survivors.connection_id and companies.survivor_id = survivors.survivor_id
 ),
 
 file_records as (

@@ -23,6 +23,24 @@
             inner join staging.stg_salesforce__opportunities as opportunities
                 on deals.salesforce_opportunity_id = opportunities.opportunity_id
             where deals.load_id > {since_load_id}",
+            "select md5('hubspot' || '|' || merges.connection_id || '|' || ids.deal_id)
+            from marts_changes.int_record_merges as merges
+            cross join lateral (values (merges.loser_id), (merges.survivor_id)) as ids (deal_id)
+            where merges.source_system = 'hubspot' and merges.record_type = 'deal'",
+            "select md5('hubspot' || '|' || merges.connection_id || '|' || merges.survivor_id)
+            from staging.stg_salesforce__opportunities as opportunities
+            inner join staging.stg_hubspot__deals as losers
+                on opportunities.opportunity_id = losers.salesforce_opportunity_id
+            inner join intermediate.int_record_merges as merges
+                on losers.connection_id = merges.connection_id and losers.deal_id = merges.loser_id
+            where merges.source_system = 'hubspot' and merges.record_type = 'deal' and opportunities.load_id > {since_load_id}",
+            "select md5('salesforce' || '|' || opportunities.connection_id || '|' || opportunities.opportunity_id)
+            from marts_changes.int_record_merges as merges
+            inner join staging.stg_hubspot__deals as losers
+                on merges.connection_id = losers.connection_id and merges.loser_id = losers.deal_id
+            inner join staging.stg_salesforce__opportunities as opportunities
+                on losers.salesforce_opportunity_id = opportunities.opportunity_id
+            where merges.source_system = 'hubspot' and merges.record_type = 'deal'",
             "select md5('hubspot' || '|' || deals.connection_id || '|' || deals.deal_id)
             from intermediate.int_pipeline_stages as stages
             inner join staging.stg_hubspot__deals as deals
@@ -81,6 +99,20 @@
 
 with
 
+-- Deals that were merged into others stay as they were last seen. What they were copies of, their survivors are.
+lost_deals as (
+    select
+        merges.connection_id,
+        merges.loser_id as deal_id,
+        merges.survivor_id,
+        merges.is_survivor_gone,
+        deals.salesforce_opportunity_id
+    from {{ ref('int_record_merges') }} as merges
+    left join {{ ref('stg_hubspot__deals') }} as deals
+        on merges.connection_id = deals.connection_id and merges.loser_id = deals.deal_id
+    where merges.source_system = 'hubspot' and merges.record_type = 'deal'
+),
+
 {% if is_full_build() -%}
 salesforce_in_scope as (
     select * from {{ ref('stg_salesforce__opportunities') }}
@@ -126,6 +158,13 @@ salesforce_ids as (
     inner join {{ ref('stg_salesforce__opportunities') }} as opportunities
         on deals.salesforce_opportunity_id = opportunities.opportunity_id
     where deals.load_id > {{ since_load_id() }}
+    union
+    select
+        opportunities.connection_id,
+        opportunities.opportunity_id
+    from lost_deals
+    inner join {{ ref('stg_salesforce__opportunities') }} as opportunities
+        on lost_deals.salesforce_opportunity_id = opportunities.opportunity_id
 ),
 
 salesforce_in_scope as (
@@ -162,6 +201,11 @@ hubspot_ids as (
             and stages.pipeline_id = deals.pipeline
             and stages.stage_id = deals.stage
     where stages.load_id > {{ since_load_id() }}
+    union
+    select
+        connection_id,
+        survivor_id as deal_id
+    from lost_deals
     union
     select
         connection_id,
@@ -325,9 +369,10 @@ salesforce_opportunities as (
             {{ master_crm() }} = 'salesforce'
             or not exists (
                 select 1 from {{ ref('stg_hubspot__deals') }} as copies
+                left join lost_deals on copies.connection_id = lost_deals.connection_id and copies.deal_id = lost_deals.deal_id
                 where
                     copies.salesforce_opportunity_id = opportunities.opportunity_id
-                    and not coalesce(copies.is_archived, false)
+                    and not coalesce(lost_deals.is_survivor_gone, copies.is_archived, false)
             )
         )
 ),
@@ -380,12 +425,28 @@ hubspot_opportunities as (
             and deals.stage = stages.stage_id
     where
         not coalesce(deals.is_archived, false)
+        and not exists (
+            select 1 from lost_deals
+            where lost_deals.connection_id = deals.connection_id and lost_deals.deal_id = deals.deal_id
+        )
         and (
             {{ master_crm() }} = 'hubspot'
             or not exists (
                 select 1 from {{ ref('stg_salesforce__opportunities') }} as originals
                 where
                     originals.opportunity_id = deals.salesforce_opportunity_id
+                    and not coalesce(originals.is_deleted, false)
+            )
+        )
+        and (
+            {{ master_crm() }} = 'hubspot'
+            or not exists (
+                select 1 from lost_deals
+                inner join {{ ref('stg_salesforce__opportunities') }} as originals
+                    on lost_deals.salesforce_opportunity_id = originals.opportunity_id
+                where
+                    lost_deals.connection_id = deals.connection_id
+                    and lost_deals.survivor_id = deals.deal_id
                     and not coalesce(originals.is_deleted, false)
             )
         )

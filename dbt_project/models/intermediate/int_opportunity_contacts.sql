@@ -12,6 +12,9 @@
             "select md5('hubspot' || '|' || connection_id || '|' || deal_id)
             from staging.stg_hubspot__deals
             where load_id > {since_load_id}",
+            "select md5('hubspot' || '|' || connection_id || '|' || loser_id)
+            from marts_changes.int_record_merges
+            where source_system = 'hubspot' and record_type = 'deal'",
             "select stored.opportunity_key
             from marts_changes.int_person_records as changes
             inner join intermediate.int_opportunity_contacts as stored
@@ -38,8 +41,17 @@ roles as (
 ),
 
 deals as not materialized (
-    select * from {{ ref('stg_hubspot__deals') }}
-    where not coalesce(is_archived, false)
+    select deals.* from {{ ref('stg_hubspot__deals') }} as deals
+    where
+        not coalesce(deals.is_archived, false)
+        and not exists (
+            select 1 from {{ ref('int_record_merges') }} as merges
+            where
+                merges.source_system = 'hubspot'
+                and merges.record_type = 'deal'
+                and merges.connection_id = deals.connection_id
+                and merges.loser_id = deals.deal_id
+        )
 ),
 
 {% if is_full_build() -%}

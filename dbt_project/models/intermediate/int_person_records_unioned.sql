@@ -25,10 +25,10 @@ select
         null
     ) as identifiers,
     false as is_merge_loser,
-    not coalesce(is_archived, false) as is_live,
+    not coalesce(is_archived, false) and not {{ is_survivor_gone('hubspot', 'contact', 'contacts.contact_id') }} as is_live,
     created_at,
     coalesce(analytics_first_at, fetched_at) as fallback_created_at
-from {{ ref('stg_hubspot__contacts') }}
+from {{ ref('stg_hubspot__contacts') }} as contacts
 
 union all
 
@@ -56,10 +56,11 @@ select
         null
     ) as identifiers,
     merged_into_id is not null as is_merge_loser,
-    not coalesce(is_deleted, false) or merged_into_id is not null as is_live,
+    (not coalesce(is_deleted, false) or merged_into_id is not null)
+    and not {{ is_survivor_gone('salesforce', 'lead', 'leads.lead_id') }} as is_live,
     created_at,
     fetched_at as fallback_created_at
-from {{ ref('stg_salesforce__leads') }}
+from {{ ref('stg_salesforce__leads') }} as leads
 
 union all
 
@@ -86,10 +87,11 @@ select
         null
     ) as identifiers,
     merged_into_id is not null as is_merge_loser,
-    not coalesce(is_deleted, false) or merged_into_id is not null as is_live,
+    (not coalesce(is_deleted, false) or merged_into_id is not null)
+    and not {{ is_survivor_gone('salesforce', 'contact', 'contacts.contact_id') }} as is_live,
     created_at,
     fetched_at as fallback_created_at
-from {{ ref('stg_salesforce__contacts') }}
+from {{ ref('stg_salesforce__contacts') }} as contacts
 
 union all
 

@@ -13,6 +13,15 @@
             "select md5('hubspot' || '|' || connection_id || '|' || deal_id)
             from staging.stg_hubspot__line_items
             where load_id > {since_load_id}",
+            "select md5('hubspot' || '|' || merges.connection_id || '|' || merges.survivor_id)
+            from staging.stg_hubspot__line_items as lines
+            inner join intermediate.int_record_merges as merges
+                on lines.connection_id = merges.connection_id and lines.deal_id = merges.loser_id
+            where merges.source_system = 'hubspot' and merges.record_type = 'deal' and lines.load_id > {since_load_id}",
+            "select md5('hubspot' || '|' || merges.connection_id || '|' || ids.deal_id)
+            from marts_changes.int_record_merges as merges
+            cross join lateral (values (merges.loser_id), (merges.survivor_id)) as ids (deal_id)
+            where merges.source_system = 'hubspot' and merges.record_type = 'deal'",
             "select opportunity_key
             from marts.fct_opportunity_lines
             where line_no in (select line_item_id from staging.stg_hubspot__line_items where load_id > {since_load_id})",
@@ -75,6 +84,27 @@ salesforce_lines as (
     where opportunities.source_system = 'salesforce' and not coalesce(lines.is_deleted, false)
 ),
 
+-- A line of a deal that was merged into another is the survivor's.
+deals_of_opportunities as (
+    select
+        opportunity_key,
+        connection_id,
+        opportunity_id as deal_id
+    from opportunities
+    where source_system = 'hubspot'
+
+    union all
+
+    select
+        opportunities.opportunity_key,
+        merges.connection_id,
+        merges.loser_id as deal_id
+    from opportunities
+    inner join {{ ref('int_record_merges') }} as merges
+        on opportunities.connection_id = merges.connection_id and opportunities.opportunity_id = merges.survivor_id
+    where opportunities.source_system = 'hubspot' and merges.source_system = 'hubspot' and merges.record_type = 'deal'
+),
+
 hubspot_lines as (
     select
         opportunities.opportunity_key,
@@ -86,9 +116,10 @@ hubspot_lines as (
         lines.amount_local,
         opportunities.rate_date
     from opportunities
+    inner join deals_of_opportunities as deals on opportunities.opportunity_key = deals.opportunity_key
     inner join {{ ref('stg_hubspot__line_items') }} as lines
-        on opportunities.connection_id = lines.connection_id and opportunities.opportunity_id = lines.deal_id
-    where opportunities.source_system = 'hubspot' and not coalesce(lines.is_archived, false)
+        on deals.connection_id = lines.connection_id and deals.deal_id = lines.deal_id
+    where not coalesce(lines.is_archived, false)
 ),
 
 -- A deal that names its product itself is one line of it.

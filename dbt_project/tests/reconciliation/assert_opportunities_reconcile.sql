@@ -1,7 +1,20 @@
 -- Every living opportunity of the master CRM, and every deal of the other without a living original, is one row of
--- fct_opportunities with the amount the CRM holds.
+-- fct_opportunities with the amount the CRM holds. Deals that were merged into others count as their survivors.
 
 with
+
+lost_deals as (
+    select
+        merges.connection_id,
+        merges.loser_id as deal_id,
+        merges.survivor_id,
+        merges.is_survivor_gone,
+        deals.salesforce_opportunity_id
+    from {{ ref('int_record_merges') }} as merges
+    left join {{ ref('stg_hubspot__deals') }} as deals
+        on merges.connection_id = deals.connection_id and merges.loser_id = deals.deal_id
+    where merges.source_system = 'hubspot' and merges.record_type = 'deal'
+),
 
 landed as not materialized (
     select
@@ -17,9 +30,10 @@ landed as not materialized (
             {{ master_crm() }} = 'salesforce'
             or not exists (
                 select 1 from {{ ref('stg_hubspot__deals') }} as copies
+                left join lost_deals on copies.connection_id = lost_deals.connection_id and copies.deal_id = lost_deals.deal_id
                 where
                     copies.salesforce_opportunity_id = opportunities.opportunity_id
-                    and not coalesce(copies.is_archived, false)
+                    and not coalesce(lost_deals.is_survivor_gone, copies.is_archived, false)
             )
         )
 
@@ -34,12 +48,21 @@ landed as not materialized (
     from {{ ref('stg_hubspot__deals') }} as deals
     where
         not coalesce(is_archived, false)
+        and not exists (
+            select 1 from lost_deals
+            where lost_deals.connection_id = deals.connection_id and lost_deals.deal_id = deals.deal_id
+        )
         and (
             {{ master_crm() }} = 'hubspot'
             or not exists (
                 select 1 from {{ ref('stg_salesforce__opportunities') }} as originals
                 where
-                    originals.opportunity_id = deals.salesforce_opportunity_id
+                    originals.opportunity_id in (
+                        select deals.salesforce_opportunity_id
+                        union all
+                        select lost_deals.salesforce_opportunity_id from lost_deals
+                        where lost_deals.connection_id = deals.connection_id and lost_deals.survivor_id = deals.deal_id
+                    )
                     and not coalesce(originals.is_deleted, false)
             )
         )

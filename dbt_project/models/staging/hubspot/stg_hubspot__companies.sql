@@ -10,6 +10,7 @@ select
     domain,
     country,
     industry,
+    merged_company_ids,
 
     -- numerics
     employees,

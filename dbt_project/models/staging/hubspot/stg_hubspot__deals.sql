@@ -13,6 +13,7 @@ select
     pipeline,
     deal_type,
     lost_reason,
+    merged_deal_ids,
 
     -- numerics
     amount as amount_local,
