@@ -116,7 +116,7 @@ gone as (
         connection_id,
         {{ id }} as record_id
     from {{ ref(model) }}
-    where is_deleted
+    where is_deleted and merged_into_id is null
     {% if not loop.last %}
     union all
     {% endif %}
