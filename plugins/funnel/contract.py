@@ -11,6 +11,9 @@ from typing import Any, Literal
 
 from funnel.tokens import TokenStore
 
+# A listing of a stream's ids is landed under the stream's name with this behind it.
+LISTING = ".ids"
+
 ColumnType = Literal["text", "bigint", "numeric", "boolean", "date", "timestamptz", "jsonb", "email", "hashed"]
 
 
@@ -51,6 +54,20 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Reconcile:
+    """How records are found that a vendor deletes without a word: now and then its ids are compared with ours.
+
+    `days` pass between two listings of ids; `reconcile_days` in a connection's extra sets another number, 0 for none.
+    `since` is the column of the record's creation where a vendor lists no ids older than some moment: rows created
+    before it are not compared. A listing in which less than `at_least` of the stored records are found is refused.
+    """
+
+    days: int = 7
+    since: str | None = None
+    at_least: float = 0.5
+
+
+@dataclass(frozen=True)
 class Stream:
     """One kind of vendor record and how it is kept in `raw.<source>__<name>`.
 
@@ -64,6 +81,11 @@ class Stream:
     `account` is the column that names the ad account, property or customer of a row, where one connection reads several
     of them: a read of some accounts says nothing about the others. Where `empty_is_doubtful`, an account without a row
     may as well be one without access.
+
+    What a vendor does not report as a change: `reconcile` for deletions. `merged_ids` names the column in which a
+    survivor lists, separated by semicolons, the records merged into it: these vanish, but were not deleted.
+    `linked_days`: what was changed in so many days is read again in each run, since its associations may be newer.
+    `whole_days`: every so many days all records are read, since computed fields change without their record.
     """
 
     name: str
@@ -79,8 +101,14 @@ class Stream:
     ignored: tuple[str, ...] = ()
     account: str | None = None
     empty_is_doubtful: bool = False
+    reconcile: Reconcile | None = None
+    merged_ids: str | None = None
+    linked_days: int = 0
+    whole_days: int = 0
 
     def __post_init__(self) -> None:
+        if self.reconcile and (self.kind == "dated" or len(self.key) > 1):
+            raise ValueError(f"Stream {self.name}: only changed records with one id can be compared with a listing.")
         if self.kind == "dated" and self.day not in self.key:
             raise ValueError(f"Dated stream {self.name}: its day must be part of its key, since a read replaces days.")
 
@@ -128,11 +156,13 @@ class Window:
     A vendor finds a changed record by its last change alone. A read that ends with the newest day is therefore
     `until_now`: of changed streams it also takes what changed since, or that day would lack whatever was touched again
     this morning.
+    A read that is `whole` takes all records of a changed stream, whenever they changed; its days stay those of its run.
     """
 
     from_day: date
     to_day: date
     until_now: bool = False
+    whole: bool = False
 
     def __post_init__(self) -> None:
         if self.from_day >= self.to_day:
@@ -160,6 +190,13 @@ class Connection:
     origin: str = ""
     tokens: TokenStore | None = field(default=None, repr=False, compare=False)
 
+    def days(self, setting: str, stream: Stream, default: int) -> int:
+        """A number of days that `extra` sets for all streams, or by the name of each; else the default."""
+        chosen = self.extra.get(setting)
+        if isinstance(chosen, dict):
+            chosen = chosen.get(stream.name)
+        return default if chosen is None else int(chosen)
+
 
 @dataclass(frozen=True)
 class Source:
@@ -169,6 +206,8 @@ class Source:
     `account` it yields those of one account after the other, and after each whether it was read or refused.
     `records(stream, body)` yields the records of one landed body, as parsed by `funnel.bodies`: what is not an object
     is left to the loader, which quarantines it.
+    `list_ids(connection, stream, window)` yields the ids of all records of a stream with `reconcile`, in bodies of
+    `funnel.listing`.
     `envelope` names the array in a body that holds the records, so that the loader may decode it without building
     dictionaries. `restatement_days` is how long the vendor says it still changes a day, `longest_restatement_days` how
     far back a scheduled run goes at most when days were seen to change for longer; `owner` is who answers for it.
@@ -185,10 +224,12 @@ class Source:
     longest_restatement_days: int = 90
     owner: str = "marketing operations"
     is_inbox: bool = False
+    list_ids: Callable[[Connection, Stream, Window], Iterator[bytes]] | None = None
 
     def stream(self, name: str) -> Stream:
+        """The stream of this name, or the one whose ids a listing of this name holds."""
         for stream in self.streams:
-            if stream.name == name:
+            if stream.name == name.removesuffix(LISTING):
                 return stream
         known = ", ".join(stream.name for stream in self.streams)
         raise KeyError(f"Source {self.name} has no stream {name!r}; it has {known}.")

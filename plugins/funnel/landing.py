@@ -292,6 +292,7 @@ def _write_manifest(landed: LandedRead) -> None:
             "window_from": landed.window.from_day.isoformat(),
             "window_to": landed.window.to_day.isoformat(),
             "until_now": landed.window.until_now,
+            "whole": landed.window.whole,
             "run_id": landed.run_id,
             "fetched_at": landed.fetched_at.isoformat(),
             "files": [asdict(file) for file in landed.files],
@@ -345,7 +346,11 @@ def _landed(path: str, stored: dict[str, Any]) -> LandedRead:
         connection_id=stored["connection_id"],
         stream=stored["stream"],
         window=Window(
-            date.fromisoformat(stored["window_from"]), date.fromisoformat(stored["window_to"]), stored["until_now"]
+            date.fromisoformat(stored["window_from"]),
+            date.fromisoformat(stored["window_to"]),
+            stored["until_now"],
+            # Reads that were landed before any was whole do not say so.
+            stored.get("whole", False),
         ),
         run_id=stored["run_id"],
         fetched_at=datetime.fromisoformat(stored["fetched_at"]),

@@ -364,6 +364,7 @@ def has_unpublished_loads() -> bool:
             """
             select
                 exists (select from ops.loads where load_id > %(through_load_id)s)
+                or exists (select from ops.listings where load_id > %(through_load_id)s)
                 or exists (
                     select from ops.removals
                     where removed_at > (select started_at from ops.builds where build_id = %(build_id)s)
@@ -399,7 +400,9 @@ def open_build(connection: psycopg.Connection[Any], project_fingerprint: str, *,
     late = sorted(source for source, day in last_days.items() if day is None or day < max(complete))
     # Without any source, when the last one was withdrawn, it stays where it was published.
     as_of = max(moments)
-    through_load_id = connection.execute("select coalesce(max(load_id), 0) from ops.loads").fetchone()[0]  # type: ignore[index]
+    through_load_id = connection.execute(
+        "select coalesce(greatest((select max(load_id) from ops.loads), (select max(load_id) from ops.listings)), 0)"
+    ).fetchone()[0]  # type: ignore[index]
     configured = [*sorted(last_days), *_filed_entities(connection)]
     full = full or published is None or _needs_full_build(connection, published, project_fingerprint, configured)
     connection.execute(

@@ -21,9 +21,9 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from funnel import config, copying, ledger, merging, privacy, replacement, restatement, rows, tables
-from funnel.contract import Source, Stream, Window, raw_table
+from funnel.contract import LISTING, Source, Stream, Window, raw_table
 from funnel.inbox.blocks import ahead
-from funnel.ingest import accounts
+from funnel.ingest import accounts, reconcile
 from funnel.landing import LandedRead, LandingError
 from funnel.sources import SOURCES
 
@@ -120,6 +120,8 @@ def load_into(connection: psycopg.Connection[Any], landed: LandedRead) -> LoadRe
     connection.execute("set local temp_buffers = '128MB'; set local work_mem = '64MB'")
     if done := _loaded_before(connection, landed):
         return done
+    if landed.stream.endswith(LISTING):
+        return _load_listing(connection, source, stream, landed)
     secret = privacy.person_key_secret()
     _refuse_other_key(connection, secret)
     target = _ensure_table(connection, source, stream)
@@ -146,6 +148,8 @@ def load_into(connection: psycopg.Connection[Any], landed: LandedRead) -> LoadRe
         retracted = 0
     else:
         superseded, retracted = _upsert(connection, stream, target), 0
+        reconcile.unmark_merged(connection, source, stream, target.incoming, load_id)
+        reconcile.apply_newer(connection, source, stream, landed, load_id)
     if source.is_inbox:
         retracted = replacement.retract(connection, source, stream, landed, load_id, tally.exports)
     merged = sum(file.get("rows_merged", 0) for file in tally.files if file["status"] == "loaded")
@@ -178,6 +182,32 @@ def load_into(connection: psycopg.Connection[Any], landed: LandedRead) -> LoadRe
     return result
 
 
+def _load_listing(
+    connection: psycopg.Connection[Any], source: Source, stream: Stream, landed: LandedRead
+) -> LoadResult:
+    """Compare a listing of ids with the stored records; what it lacks is marked as removed, see `ingest.reconcile`."""
+    _ensure_table(connection, source, stream)
+    try:
+        load_id, compared, is_new = reconcile.load_into(connection, source, landed)
+    except reconcile.SuspiciousListing as error:
+        raise LoadError(str(error)) from None
+    return LoadResult(
+        load_id=load_id,
+        source=source.name,
+        connection_id=landed.connection_id,
+        stream=landed.stream,
+        window=landed.window,
+        rows_read=compared.ids_listed,
+        rows_loaded=compared.ids_listed,
+        rows_quarantined=0,
+        rows_retracted=compared.rows_removed,
+        rows_superseded=0,
+        rows_duplicated=0,
+        new_fields=(),
+        is_new=is_new,
+    )
+
+
 def prepare(source: Source) -> None:
     """Commit what transactions of several streams would wait for from one another: the person key, the tables.
 
@@ -198,12 +228,16 @@ def create_tables(sources: Iterable[Source] = tuple(SOURCES.values())) -> None:
             ):
                 stored.setdefault(table, set()).add(column)
         for source, stream in ((each, stream) for each in sources for stream in each.streams):
-            declared = {name for name, _ in (*rows.raw_columns(stream), *_SYSTEM_COLUMNS)}
+            declared = {name for name, _ in (*rows.raw_columns(stream), *_system_columns(stream))}
             if declared - stored.get(raw_table(source, stream), set()):
                 # A load may be creating it: it holds this lock, and what it made is found then.
                 with connection.transaction():
                     _lock_stream(connection, source, stream)
                     _ensure_table(connection, source, stream)
+
+
+def _system_columns(stream: Stream) -> tuple[tuple[str, str], ...]:
+    return (*_SYSTEM_COLUMNS, reconcile.REMOVED_AT) if stream.reconcile else _SYSTEM_COLUMNS
 
 
 def _lock_stream(connection: psycopg.Connection[Any], source: Source, stream: Stream) -> None:
@@ -283,6 +317,7 @@ def _ensure_table(connection: psycopg.Connection[Any], source: Source, stream: S
             "select column_name from information_schema.columns where table_schema = 'raw' and table_name = %s", (name,)
         )
     }
+    columns = (*rows.raw_columns(stream), *_system_columns(stream))
     # What indexes read stands first: to reach a column PostgreSQL walks over those before it, row by row.
     indexed = ("_load_id", *key, *stream.lookups)
     columns = tuple(sorted(columns, key=lambda one: indexed.index(one[0]) if one[0] in indexed else len(indexed)))
@@ -662,6 +697,10 @@ def _upsert(connection: psycopg.Connection[Any], stream: Stream, target: _Target
         )
     ).rowcount
     order = [stream.modified] if stream.modified and stream.modified not in target.content else []
+    # What was marked as removed and is read again is alive.
+    revived, was_removed = (sql.SQL(", _removed_at = null"), sql.SQL("stored._removed_at is not null"))
+    if not stream.reconcile:
+        revived, was_removed = sql.SQL(""), sql.SQL("false")
     assignments = sql.SQL(", ").join(
         sql.SQL("{0} = excluded.{0}").format(sql.Identifier(column))
         for column in (*target.content, *order, "_fetched_at")
@@ -672,7 +711,8 @@ def _upsert(connection: psycopg.Connection[Any], stream: Stream, target: _Target
             insert into {table} as stored ({columns})
             select {columns} from {incoming}
             on conflict ({key}) do update
-            set {assignments}, _load_id = case when {differ} then excluded._load_id else stored._load_id end
+            set {assignments}{revived},
+                _load_id = case when {differ} or {was_removed} then excluded._load_id else stored._load_id end
             """
         ).format(
             table=target.table,
@@ -680,6 +720,8 @@ def _upsert(connection: psycopg.Connection[Any], stream: Stream, target: _Target
             incoming=target.incoming,
             key=target.names(target.key),
             assignments=assignments,
+            revived=revived,
+            was_removed=was_removed,
             differ=target.differ("stored", "excluded"),
         )
     )

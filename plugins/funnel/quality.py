@@ -308,7 +308,8 @@ select
     delivery.values_noted,
     delivery.values_noted - usual_notes.most as notes_more,
     usual.rows_per_day * (delivery.window_to - delivery.window_from) as rows_expected,
-    delivery.rows_loaded
+    -- A whole read is no measure of a day.
+    case when not delivery.is_whole then delivery.rows_loaded end
     / nullif(usual.rows_per_day * (delivery.window_to - delivery.window_from), 0) as volume_ratio
 from ops.loads as delivery
 left join lateral (
@@ -322,6 +323,7 @@ left join lateral (
             and load.connection_id = delivery.connection_id
             and load.load_id < delivery.load_id
             and load.run_id <> delivery.run_id
+            and not load.is_whole
         order by load.load_id desc
         limit 28
     ) as earlier

@@ -104,15 +104,17 @@ def extract(source_name: str, connection_id: str) -> list[str]:
 
     Streams that this run has landed since it started are kept: after a quota of hours, only what is missing is asked.
     """
-    from funnel.ingest import kept_logins
+    from funnel.ingest import kept_logins, plan
     from funnel.sources import SOURCES
 
     source = SOURCES[source_name]
     context = get_current_context()
     if not source.is_inbox:
         connection = replace(airflow_connection(connection_id), tokens=kept_logins.STORE)
-        window = window_of(context, source, connection_id)
-        return [_land(source, connection, stream, window, context) for stream in source.streams]
+        planned = plan.reads(source, connection, window_of(context, source, connection_id))
+        return plan.in_order_of_load(
+            [_land(as_read, connection, stream, window, context) for as_read, stream, window in planned]
+        )
     with _noted(source_name, connection_id):
         return _land_files(source, connection_id, context)
 

@@ -12,7 +12,7 @@ import psycopg
 
 from funnel import config, landing, ledger, load, publish, quality, transform
 from funnel.contract import Connection, Window
-from funnel.ingest import acceptance
+from funnel.ingest import acceptance, plan
 from funnel.load import LoadResult
 from funnel.sources import SOURCES, files
 from sandbox import planning, process, retailing
@@ -59,9 +59,11 @@ class Pipeline:
         source = SOURCES[source_name]
         run_id = f"manual__{first}_{last}_{now:%Y%m%dT%H%M%S}"
         window = Window(first, last + timedelta(days=1), until_now=last + timedelta(days=1) >= now.date())
-        results = [
-            load.load(landing.land(source, connection, stream, window, run_id, now)) for stream in source.streams
+        landed = [
+            landing.land(as_read, connection, stream, part, run_id, now).path
+            for as_read, stream, part in plan.reads(source, connection, window, now)
         ]
+        results = [load.load(landing.read_manifest(path)) for path in plan.in_order_of_load(landed)]
         quality.require(quality.check_raw(source_name, run_id))
         ledger.complete(source, run_id)
         self.loads += results

@@ -41,7 +41,7 @@ landed as (
             ) as parts on true
         ), 0) as refunded
     from {{ ref('stg_shopify__orders') }} as orders
-    where {{ is_loaded_since('orders.load_id') }}
+    where not orders.is_removed and {{ is_loaded_since('orders.load_id') }}
 
     union all
 

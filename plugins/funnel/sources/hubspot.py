@@ -5,6 +5,7 @@ associations, which are asked for by the ids of each page and put into the recor
 last id of the one before it; see `rest.by_highest_id`. Windows are days in UTC.
 """
 
+import logging
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,13 +13,21 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from funnel import bodies, rest
-from funnel.contract import Column, ColumnType, Connection, Source, Stream, Window
+from funnel.contract import Column, ColumnType, Connection, Reconcile, Source, Stream, Window
+from funnel.listing import ids_body, ids_of
+
+log = logging.getLogger(__name__)
 
 DEFAULT_VERSION = "2026-09"
 SEARCH_PAGE_SIZE = 200
 LIST_PAGE_SIZE = 100
 HISTORY_PAGE_SIZE = 50  # what HubSpot allows when property history is asked for
 ASSOCIATION_BATCH_SIZE = 1_000
+# Nothing says when an association was made: records of so many days are read again with theirs.
+LINKED_DAYS = 30
+# Computed fields of a deal follow the settings of its pipeline, and so many deals at most are read to see them.
+WHOLE_DAYS = 7
+WHOLE_AT_MOST = 50_000
 MILLISECOND = timedelta(milliseconds=1)
 
 _OBJECT_FIELDS = ("createdAt", "archivedAt", "url", "properties.hs_object_id", "properties.hs_lastmodifieddate")
@@ -35,6 +44,8 @@ def _engagement(name: str, key: str, columns: tuple[Column, ...]) -> Stream:
         key=(key,),
         modified="updated_at",
         removed="is_archived",
+        reconcile=Reconcile(),
+        linked_days=LINKED_DAYS,
         columns=(
             Column(key, "text", "id", required=True),
             Column("updated_at", "timestamptz", "updatedAt", required=True),
@@ -55,6 +66,8 @@ STREAMS = (
         key=("contact_id",),
         modified="updated_at",
         removed="is_archived",
+        reconcile=Reconcile(),
+        merged_ids="merged_contact_ids",
         person=True,
         columns=(
             Column("contact_id", "text", "id", required=True),
@@ -109,6 +122,8 @@ STREAMS = (
         key=("company_id",),
         modified="updated_at",
         removed="is_archived",
+        reconcile=Reconcile(),
+        merged_ids="merged_company_ids",
         columns=(
             Column("company_id", "text", "id", required=True),
             Column("updated_at", "timestamptz", "updatedAt", required=True),
@@ -131,6 +146,10 @@ STREAMS = (
         lookups=("salesforce_opportunity_id",),
         modified="updated_at",
         removed="is_archived",
+        reconcile=Reconcile(),
+        merged_ids="merged_deal_ids",
+        linked_days=LINKED_DAYS,
+        whole_days=WHOLE_DAYS,
         columns=(
             Column("deal_id", "text", "id", required=True),
             Column("updated_at", "timestamptz", "updatedAt", required=True),
@@ -163,6 +182,8 @@ STREAMS = (
         lookups=("deal_id",),
         modified="updated_at",
         removed="is_archived",
+        reconcile=Reconcile(),
+        linked_days=LINKED_DAYS,
         columns=(
             Column("line_item_id", "text", "id", required=True),
             Column("updated_at", "timestamptz", "updatedAt", required=True),
@@ -251,7 +272,7 @@ def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[by
         return
     with rest.connect(APP_DIALECT if connection.login else DIALECT, connection) as client:
         if stream.name in _OBJECTS:
-            yield from _changed_objects(client, stream, window)
+            yield from _changed_objects(client, stream, _reaching_back(client, stream, window))
             yield from _archived_objects(client, stream)
         elif stream.name == "owners":
             yield from _owners(client)
@@ -262,26 +283,48 @@ def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[by
             yield from _events(client, window)
 
 
+def list_ids(connection: Connection, stream: Stream, _: Window) -> Iterator[bytes]:
+    """The ids of all live records, 100 a call: HubSpot reports neither merges nor permanent deletions of records."""
+    if not connection.extra.get(_OPTIONAL.get(stream.name, ""), True):
+        return
+    with rest.connect(APP_DIALECT if connection.login else DIALECT, connection) as client:
+        request = rest.Request(
+            "GET",
+            _object_path(client, stream),
+            expects="results",
+            params={
+                "archived": "false",
+                "limit": _page_size(client, LIST_PAGE_SIZE),
+                "properties": "hs_object_id",
+            },
+        )
+        for page in rest.read_pages(client, request, _NEXT_LISTED, page_size_parameter="limit"):
+            yield ids_body(ids_of(client, request, page.parsed["results"], "id"))
+
+
 def records(stream: Stream, body: bytes) -> Iterator[Any]:
     """The records of one page, whether of a search, a batch or a list."""
     yield from bodies.listed(bodies.read_json(body), "results")
 
 
+def _reaching_back(client: rest.Client, stream: Stream, window: Window) -> Window:
+    """The days whose records a run reads: more than changed, where associations or computed fields may be newer."""
+    if window.whole:
+        at_most = int(client.connection.extra.get("whole_at_most", WHOLE_AT_MOST))
+        first = client.ask(_search(client, stream, window, 1)).parsed
+        if first.get("total", 0) <= at_most:
+            return window
+        log.warning("hubspot: %d %s are more than %d and are not read whole", first["total"], stream.name, at_most)
+    days = client.connection.days("linked_days", stream, stream.linked_days)
+    if not (window.until_now and stream.linked_days and days):
+        return replace(window, whole=False)
+    return replace(window, whole=False, from_day=min(window.from_day, window.to_day - timedelta(days=days)))
+
+
 def _changed_objects(client: rest.Client, stream: Stream, window: Window) -> Iterator[bytes]:
     path = _object_path(client, stream)
     with_history = _names(stream, "propertiesWithHistory")
-    request = rest.Request(
-        "POST",
-        f"{path}/search",
-        expects="results",
-        json={
-            "filterGroups": [{"filters": [_modified_within(stream, window)]}],
-            "sorts": ["hs_object_id"],
-            "properties": ["hs_object_id"] if with_history else _names(stream, "properties"),
-            "limit": _page_size(client, SEARCH_PAGE_SIZE),
-            "after": "0",
-        },
-    )
+    request = _search(client, stream, window, SEARCH_PAGE_SIZE)
     associated = dict.fromkeys(_names(stream, "associations") + _names(stream, "associated"))
     for page in rest.read_pages(client, request, _NEXT_SEARCH):
         if not (with_history or associated):
@@ -315,6 +358,22 @@ def _changed_objects(client: rest.Client, stream: Stream, window: Window) -> Ite
 def _has_id(record: Any) -> bool:
     """Can more be asked of this record by its id?"""
     return re.fullmatch(r"[\w-]{1,64}", str(rest.value_at(record, "id") or "")) is not None
+
+
+def _search(client: rest.Client, stream: Stream, window: Window, page_size: int) -> rest.Request:
+    with_history = _names(stream, "propertiesWithHistory")
+    return rest.Request(
+        "POST",
+        f"{_object_path(client, stream)}/search",
+        expects="results",
+        json={
+            "filterGroups": [{"filters": [_modified_within(stream, window)]}],
+            "sorts": ["hs_object_id"],
+            "properties": ["hs_object_id"] if with_history else _names(stream, "properties"),
+            "limit": _page_size(client, page_size),
+            "after": "0",
+        },
+    )
 
 
 def _associations(client: rest.Client, stream: Stream, name: str, ids: list[str]) -> dict[str, list[Any]]:
@@ -432,6 +491,8 @@ def _modified_within(stream: Stream, window: Window) -> dict[str, str]:
         "propertyName": "lastmodifieddate" if stream.name == "contacts" else "hs_lastmodifieddate",
         "value": _milliseconds(_midnight(window.from_day)),
     }
+    if window.whole:
+        return {**modified, "operator": "GTE", "value": "0"}
     if window.until_now:
         return {**modified, "operator": "GTE"}
     # Both ends of BETWEEN belong to it.
@@ -558,4 +619,5 @@ SOURCE = Source(
     fetch=fetch,
     records=records,
     envelope="results",
+    list_ids=list_ids,
 )

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from funnel import bodies, rest
-from funnel.contract import Column, Connection, Source, Stream, Window
+from funnel.contract import Column, Connection, Reconcile, Source, Stream, Window
+from funnel.listing import ids_body, ids_of
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +24,11 @@ SMALLEST_PAGE_SIZE = 200
 # A bulk query takes seconds to begin and three calls in all; REST takes one for every 2,000 records.
 BULK_FROM_DAYS = 31
 BULK_PAGE_SIZE = 50_000
+# More records than this, or ids, are asked of Bulk when all are read.
+ALL_BY_REST = 20_000
+# Formula fields change without their record: every so many days all records are read, of objects with not more than …
+WHOLE_DAYS = 7
+WHOLE_AT_MOST = 50_000
 
 
 def _sobject(
@@ -33,8 +39,11 @@ def _sobject(
     modified: str = "SystemModstamp",
     person: bool = False,
     deletable: bool = True,
+    purgeable: bool = True,
+    whole_days: int = 0,
     lookups: tuple[str, ...] = (),
 ) -> Stream:
+    # Users and currencies are never deleted. Histories end after 18 months: their old rows are gone, but happened.
     deleted = (Column("is_deleted", "boolean", "IsDeleted"),) if deletable else ()
     return Stream(
         name=name,
@@ -44,6 +53,8 @@ def _sobject(
         removed="is_deleted" if deletable else None,
         person=person,
         lookups=lookups,
+        reconcile=Reconcile() if deletable and purgeable else None,
+        whole_days=whole_days,
         columns=(
             Column(key, "text", "Id", required=True),
             Column("modified_at", "timestamptz", modified, required=True),
@@ -90,6 +101,7 @@ STREAMS = (
     _sobject(
         "accounts",
         "account_id",
+        whole_days=WHOLE_DAYS,
         columns=(
             Column("created_at", "timestamptz", "CreatedDate"),
             Column("account_name", "text", "Name"),
@@ -103,6 +115,7 @@ STREAMS = (
     _sobject(
         "opportunities",
         "opportunity_id",
+        whole_days=WHOLE_DAYS,
         lookups=("primary_contact_id",),
         columns=(
             Column("created_at", "timestamptz", "CreatedDate"),
@@ -135,6 +148,7 @@ STREAMS = (
     _sobject(
         "opportunity_history",
         "history_id",
+        purgeable=False,
         lookups=("opportunity_id",),
         columns=(
             Column("opportunity_id", "text", "OpportunityId"),
@@ -149,6 +163,7 @@ STREAMS = (
     _sobject(
         "lead_history",
         "history_id",
+        purgeable=False,
         lookups=("lead_id",),
         modified="CreatedDate",
         columns=(
@@ -207,6 +222,7 @@ STREAMS = (
     _sobject(
         "products",
         "product_id",
+        whole_days=WHOLE_DAYS,
         columns=(
             Column("product_code", "text", "ProductCode"),
             Column("product_name", "text", "Name"),
@@ -217,6 +233,7 @@ STREAMS = (
     _sobject(
         "campaigns",
         "campaign_id",
+        whole_days=WHOLE_DAYS,
         columns=(
             Column("campaign_name", "text", "Name"),
             Column("campaign_type", "text", "Type"),
@@ -265,6 +282,7 @@ STREAMS = (
     _sobject(
         "users",
         "user_id",
+        whole_days=WHOLE_DAYS,
         deletable=False,
         columns=(
             Column("user_name", "text", "Name"),
@@ -318,6 +336,7 @@ def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[by
     path = f"/services/data/{connection.extra.get('version', DEFAULT_VERSION)}"
     with rest.connect(DIALECT, connection) as client:
         lacking: set[str] = set()
+        window, is_long = _reach(client, path, stream, window)
 
         def read(part: Window) -> Iterator[rest.Page]:
             request = rest.Request(
@@ -330,11 +349,11 @@ def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[by
             return rest.read_pages(client, request, rest.by_path_of_link("nextRecordsUrl"))
 
         def read_all() -> Iterator[rest.Page]:
-            if len(window.days) >= int(connection.extra.get("bulk_from_days", BULK_FROM_DAYS)):
+            if is_long:
                 job = _submit(client, path, _query(stream, window, lacking))
                 if job is not None:
                     return _results(client, f"{path}/jobs/query/{job}", connection)
-            return rest.read_halving(window, read)
+            return read(window) if window.whole else rest.read_halving(window, read)
 
         try:
             for page in read_all():
@@ -350,6 +369,39 @@ def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[by
             if stream.name not in _MULTI_CURRENCY or not refused.message.startswith("INVALID_TYPE"):
                 raise
             log.info("salesforce: the organisation has no %s, and so one currency or no dated rates", stream.name)
+
+
+def _reach(client: rest.Client, path: str, stream: Stream, window: Window) -> tuple[Window, bool]:
+    """What is read, and whether it is long enough for Bulk; an object of too many records is not read whole."""
+    extra = client.connection.extra
+    if window.whole:
+        query = f"SELECT COUNT() FROM {_OBJECTS[stream.name]}"  # noqa: S608 - SOQL of declared names
+        request = rest.Request("GET", f"{path}/queryAll/", expects="records", params={"q": query})
+        found, at_most = client.ask(request).parsed["totalSize"], int(extra.get("whole_at_most", WHOLE_AT_MOST))
+        if found <= at_most:
+            return window, found > ALL_BY_REST
+        log.warning("salesforce: %d %s are more than %d and are not read whole", found, stream.name, at_most)
+        window = replace(window, whole=False)
+    return window, len(window.days) >= int(extra.get("bulk_from_days", BULK_FROM_DAYS))
+
+
+def list_ids(connection: Connection, stream: Stream, _: Window) -> Iterator[bytes]:
+    """The ids of all records, those in the recycle bin included: what is deleted for good is in no other answer."""
+    if not connection.extra.get(_OPTIONAL.get(stream.name, ""), True):
+        return
+    path = f"/services/data/{connection.extra.get('version', DEFAULT_VERSION)}"
+    query = f"SELECT Id FROM {_OBJECTS[stream.name]}"  # noqa: S608 - SOQL of declared names
+    with rest.connect(DIALECT, connection) as client:
+        headers = {"Sforce-Query-Options": f"batchSize={PAGE_SIZE}"}
+        request = rest.Request("GET", f"{path}/queryAll/", expects="records", params={"q": query}, headers=headers)
+        pages = rest.read_pages(client, request, rest.by_path_of_link("nextRecordsUrl"))
+        first = next(pages)
+        if first.parsed.get("totalSize", 0) > ALL_BY_REST and (job := _submit(client, path, query)):
+            pages = _results(client, f"{path}/jobs/query/{job}", connection)
+        else:
+            yield ids_body(ids_of(client, request, records(stream, first.body), "Id"))
+        for page in pages:
+            yield ids_body(ids_of(client, request, records(stream, page.body), "Id"))
 
 
 def records(stream: Stream, body: bytes) -> Iterator[Any]:
@@ -411,13 +463,14 @@ def _query(stream: Stream, window: Window, lacking: set[str]) -> str:
     # dict: a field may fill two columns, a query names it once.
     fields = dict.fromkeys(column.path for column in stream.columns if column.path not in lacking)
     changed = next(column.path for column in stream.columns if column.name == stream.modified)
-    conditions = [f"{changed} >= {window.from_day}T00:00:00Z"]
-    if not window.until_now:
+    conditions = [] if window.whole else [f"{changed} >= {window.from_day}T00:00:00Z"]
+    if not (window.until_now or window.whole):
         conditions.append(f"{changed} < {window.to_day}T00:00:00Z")
     if stream.name in _CONDITIONS:
         conditions.append(_CONDITIONS[stream.name])
+    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     # SOQL of declared names and dates; nothing comes from outside.
-    return f"SELECT {', '.join(fields)} FROM {_OBJECTS[stream.name]} WHERE {' AND '.join(conditions)}"  # noqa: S608
+    return f"SELECT {', '.join(fields)} FROM {_OBJECTS[stream.name]}{where}"  # noqa: S608
 
 
 def _lacking_fields(client: rest.Client, path: str, stream: Stream) -> set[str]:
@@ -545,6 +598,7 @@ SOURCE = Source(
     restatement_days=1,
     fetch=fetch,
     records=records,
+    list_ids=list_ids,
     envelope="records",
     owner="sales operations",
 )

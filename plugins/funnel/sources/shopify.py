@@ -8,12 +8,13 @@ a bulk operation, which gives the same records.
 import zlib
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from tempfile import TemporaryFile
 from typing import IO, Any
 
 from funnel import bodies, rest
-from funnel.contract import Column, ColumnType, Connection, Source, Stream, Window
+from funnel.contract import Column, ColumnType, Connection, Reconcile, Source, Stream, Window
+from funnel.listing import ids_body, ids_of
 
 DEFAULT_VERSION = "2026-10"
 DEFAULT_PAGE_SIZE = 50
@@ -45,6 +46,7 @@ STREAMS = (
         kind="changed",
         key=("order_id",),
         modified="updated_at",
+        reconcile=Reconcile(since="created_at"),
         lookups=("customer_id", "email_key", "opportunity_id"),
         columns=(
             Column("order_id", "text", "legacyResourceId", required=True),
@@ -127,15 +129,40 @@ def records(stream: Stream, body: bytes) -> Iterator[Any]:
         yield from bodies.listed(parsed, "data.orders.nodes")
 
 
-def _require_old_orders(client: rest.Client, window: Window) -> None:
-    if datetime.now(UTC).date() - window.from_day <= timedelta(days=VISIBLE_DAYS):
-        return
+def list_ids(connection: Connection, _: Stream, window: Window) -> Iterator[bytes]:
+    """The ids of all orders that the app may see, 250 a call: a deleted order is in no answer of any kind.
+
+    Without the scope read_all_orders older orders are hidden, not deleted: the listing says how far back it reaches.
+    """
+    with rest.connect(DIALECT, connection) as client:
+        since = None
+        if not _sees_all_orders(client):
+            # A day less than is visible: the listing may be taken late on the day after the window.
+            since = datetime.combine(window.to_day - timedelta(days=VISIBLE_DAYS - 1), time(), UTC)
+        query = """query($query: String!, $first: Int!, $after: String) {
+orders(first: $first, after: $after, query: $query, sortKey: CREATED_AT) {
+nodes { legacyResourceId } pageInfo { hasNextPage endCursor } } }"""
+        condition = f"created_at:>='{since:%Y-%m-%dT%H:%M:%SZ}'" if since else ""
+        variables = {"query": condition, "first": LARGEST_PAGE_SIZE, "after": None}
+        request = _ask(client, query, variables, "data.orders.nodes")
+        for page in rest.read_pages(client, request, _NEXT, page_size_parameter="first"):
+            orders = page.parsed["data"]["orders"]["nodes"]
+            yield ids_body(ids_of(client, request, orders, "legacyResourceId"), since)
+
+
+def _sees_all_orders(client: rest.Client) -> bool:
     request = _ask(client, "{ currentAppInstallation { accessScopes { handle } } }", {}, "data")
     scopes = rest.value_at(client.ask(request).parsed, "data.currentAppInstallation.accessScopes") or ()
-    if "read_all_orders" not in {scope.get("handle") for scope in scopes}:
-        advice = "Ask Shopify for the scope read_all_orders for this app, or read the last 60 days only."
-        message = "the app sees orders of the last 60 days only, and older days were asked for"
-        raise client.fail(rest.Refused, message, request, advice=advice)
+    return "read_all_orders" in {scope.get("handle") for scope in scopes}
+
+
+def _require_old_orders(client: rest.Client, window: Window) -> None:
+    if datetime.now(UTC).date() - window.from_day <= timedelta(days=VISIBLE_DAYS) or _sees_all_orders(client):
+        return
+    advice = "Ask Shopify for the scope read_all_orders for this app, or read the last 60 days only."
+    message = "the app sees orders of the last 60 days only, and older days were asked for"
+    request = _ask(client, "{ currentAppInstallation { accessScopes { handle } } }", {}, "data")
+    raise client.fail(rest.Refused, message, request, advice=advice)
 
 
 # Pages ------------------------------------------------------------------------------------------------------------
@@ -426,5 +453,6 @@ SOURCE = Source(
     restatement_days=1,
     fetch=fetch,
     records=records,
+    list_ids=list_ids,
     owner="e-commerce",
 )

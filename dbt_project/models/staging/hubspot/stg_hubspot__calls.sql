@@ -10,11 +10,12 @@ select
     status,
 
     -- booleans
-    is_archived,
+    coalesce(is_archived, false) or _removed_at is not null as is_archived,
 
     -- dates
     updated_at,
     occurred_at,
+    _removed_at as removed_at,
     _fetched_at as fetched_at,
 
     -- documents

@@ -23,13 +23,14 @@ select
     merged_contact_ids,
 
     -- booleans
-    is_archived,
+    coalesce(is_archived, false) or _removed_at is not null as is_archived,
 
     -- dates
     updated_at,
     created_at,
     last_modified_at,
     analytics_first_at,
+    _removed_at as removed_at,
     _fetched_at as fetched_at,
 
     -- documents

@@ -20,7 +20,7 @@ select
     probability,
 
     -- booleans
-    is_archived,
+    coalesce(is_archived, false) or _removed_at is not null as is_archived,
     is_closed,
     is_won,
 
@@ -28,6 +28,7 @@ select
     updated_at,
     created_at,
     closed_at,
+    _removed_at as removed_at,
     _fetched_at as fetched_at,
 
     -- documents

@@ -16,10 +16,11 @@ select
     amount as amount_local,
 
     -- booleans
-    is_archived,
+    coalesce(is_archived, false) or _removed_at is not null as is_archived,
 
     -- dates
     updated_at,
     created_at,
+    _removed_at as removed_at,
     _fetched_at as fetched_at
 from {{ source('hubspot', 'hubspot__line_items') }}

@@ -11,12 +11,13 @@ select
     status,
 
     -- booleans
-    is_deleted,
+    coalesce(is_deleted, false) or _removed_at is not null as is_deleted,
     has_responded,
 
     -- dates
     modified_at,
     first_responded_on,
     created_at,
+    _removed_at as removed_at,
     _fetched_at as fetched_at
 from {{ source('salesforce', 'salesforce__campaign_members') }}

@@ -10,11 +10,12 @@ select
     status,
 
     -- booleans
-    is_deleted,
+    coalesce(is_deleted, false) or _removed_at is not null as is_deleted,
 
     -- dates
     modified_at,
     start_date,
     created_at,
+    _removed_at as removed_at,
     _fetched_at as fetched_at
 from {{ source('salesforce', 'salesforce__campaigns') }}

@@ -19,7 +19,7 @@ select
     probability,
 
     -- booleans
-    is_deleted,
+    coalesce(is_deleted, false) or _removed_at is not null as is_deleted,
     is_closed,
     is_won,
 
@@ -27,5 +27,6 @@ select
     modified_at,
     created_at,
     close_date,
+    _removed_at as removed_at,
     _fetched_at as fetched_at
 from {{ source('salesforce', 'salesforce__opportunities') }}

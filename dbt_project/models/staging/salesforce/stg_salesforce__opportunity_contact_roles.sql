@@ -7,11 +7,12 @@ select
     _load_id as load_id,
 
     -- booleans
-    is_deleted,
+    coalesce(is_deleted, false) or _removed_at is not null as is_deleted,
     is_primary,
 
     -- dates
     modified_at,
     created_at,
+    _removed_at as removed_at,
     _fetched_at as fetched_at
 from {{ source('salesforce', 'salesforce__opportunity_contact_roles') }}

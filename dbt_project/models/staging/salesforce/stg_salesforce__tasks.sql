@@ -12,12 +12,13 @@ select
     status,
 
     -- booleans
-    is_deleted,
+    coalesce(is_deleted, false) or _removed_at is not null as is_deleted,
     is_closed,
 
     -- dates
     modified_at,
     completed_at,
     created_at,
+    _removed_at as removed_at,
     _fetched_at as fetched_at
 from {{ source('salesforce', 'salesforce__tasks') }}

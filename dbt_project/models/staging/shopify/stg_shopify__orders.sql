@@ -22,6 +22,7 @@ select
     subtotal as subtotal_local,
 
     -- booleans
+    _removed_at is not null as is_removed,
     is_test,
     taxes_included,
 
@@ -30,6 +31,7 @@ select
     created_at,
     processed_at,
     cancelled_at,
+    _removed_at as removed_at,
     _fetched_at as fetched_at,
 
     -- documents

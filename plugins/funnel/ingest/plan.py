@@ -1,0 +1,54 @@
+"""What one run reads of a source: its streams, and now and then what changes without a change that the vendor reports.
+
+Listings of ids come first, so that what the run itself reads is newer than they are: a record that is created or found
+again meanwhile is never taken for deleted.
+"""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from funnel import config, ledger
+from funnel.contract import Connection, Source, Stream, Window
+from funnel.ingest import reconcile
+
+Read = tuple[Source, Stream, Window]
+
+
+def reads(source: Source, connection: Connection, window: Window, moment: datetime | None = None) -> list[Read]:
+    """The reads of a run in the order in which they are landed, each as `landing.land` takes it.
+
+    A read of days long past looks at these days alone.
+    """
+    planned = [(source, stream, window) for stream in source.streams]
+    if not window.until_now:
+        return planned
+    moment = moment or config.now()
+    whole = _whole(source, connection, moment)
+    planned = [(source, stream, replace(window, whole=stream.name in whole)) for stream in source.streams]
+    due = reconcile.due(source, connection, moment)
+    return [*((*reconcile.as_read(source, stream), window) for stream in due), *planned]
+
+
+def _whole(source: Source, connection: Connection, moment: datetime) -> set[str]:
+    """Streams that are to be read whole: the last whole read, or else the first load, is as old as the setting says."""
+    days = {
+        stream.name: chosen
+        for stream in source.streams
+        if stream.whole_days and (chosen := connection.days("whole_days", stream, stream.whole_days))
+    }
+    if not days:
+        return set()
+    with ledger.connect("loader") as warehouse:
+        known = warehouse.execute(
+            """
+            select stream, coalesce(max(fetched_at) filter (where is_whole), min(fetched_at))
+            from ops.loads where source = %s and connection_id = %s and stream = any(%s) group by stream
+            """,
+            (source.name, connection.connection_id, list(days)),
+        ).fetchall()
+    return {stream for stream, last in known if moment - last >= timedelta(days=days[stream])}
+
+
+def in_order_of_load(landed: list[str]) -> list[str]:
+    """Paths of landed reads with the listings last: a listing that is refused holds no other stream back."""
+    return sorted(landed, key=reconcile.is_listing)

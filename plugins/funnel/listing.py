@@ -1,0 +1,29 @@
+"""A listing of ids: what a connector makes of the pages in which a vendor lists all records of a stream.
+
+A record without a readable id fails the read: without it a stored record would pass for deleted.
+"""
+
+import re
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from funnel import rest
+
+READABLE = re.compile(r"[\w-]{1,64}")
+
+
+def ids_body(ids: list[str], since: datetime | None = None) -> bytes:
+    """One landed body of a listing: ids, and from when on created records are in it (None: all of them)."""
+    return orjson.dumps({"since": since.isoformat() if since else None, "ids": ids})
+
+
+def ids_of(client: rest.Client, request: rest.Request, records: Any, path: str) -> list[str]:
+    """The ids of one page of a vendor's list."""
+    ids = [rest.value_at(record, path) for record in records]
+    unreadable = [one for one in ids if isinstance(one, bool) or not READABLE.fullmatch(str(one or ""))]
+    if unreadable:
+        message = f"a list of ids holds {len(unreadable)} records of {len(ids)} without a readable {path}"
+        raise client.fail(rest.Unavailable, message, request)
+    return [str(one) for one in ids]

@@ -1,0 +1,106 @@
+"""What a vendor deleted without a word leaves every count, stays in `raw`, and counts again when it returns."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from funnel import ledger, load, transform
+from funnel.sources import SOURCES
+from tests.warehouse.test_reconcile import listing, order, read
+
+from .conftest import rows
+from .test_build import publish_build, tables
+from .test_merges import deal, lead, line, record
+
+
+def morning(day: int) -> datetime:
+    return datetime(2026, 11, day, 3, tzinfo=UTC)
+
+
+def counts() -> dict[str, Any]:
+    """What a reader sees."""
+    return {
+        "orders": rows("select order_id, net_amount from marts.fct_orders order by 1"),
+        "order amount": rows("select sum(order_amount) from marts.fct_funnel_daily"),
+        "won": rows("select opportunity_id from marts.fct_opportunities where is_won order by 1"),
+        "lines": rows("select line_no from marts.fct_opportunity_lines order by 1"),
+        "responses": rows("select count(*) from marts.fct_touchpoints where touch_type = 'campaign_response'"),
+        "people": rows("select count(*) from marts.dim_people"),
+    }
+
+
+def sold(order_id: str, amount: str) -> dict[str, Any]:
+    entry = {"id": f"gid://shopify/LineItem/{order_id}", "sku": "KIT", "title": "Kit"}
+    lines = [entry | {"originalTotalSet": {"shopMoney": {"amount": amount}}}]
+    return order(order_id) | {"currencyCode": "USD", "displayFinancialStatus": "PAID", "lineItems": {"nodes": lines}}
+
+
+def test_deleted_records_leave_the_counts(warehouse: str, outcome: Callable[[str, str, str], None]) -> None:
+    """Of each kind one is deleted, and the listing of ids a week later lacks it. One order comes back."""
+
+    def build() -> dict[str, Any]:
+        for name in ("hubspot", "salesforce", "shopify"):
+            ledger.complete(SOURCES[name], "run")
+        built = transform.build()
+        publish_build(built.build_id)
+        return counts() | {"is_full": built.is_full}
+
+    first = morning(10)
+    load.load(read("shopify", "orders", [sold("11", "20.0"), sold("12", "30.0")], first))
+    load.load(read("hubspot", "contacts", [record("71", 5), record("72", 5)], first))
+    load.load(read("hubspot", "deals", [deal("1", "10"), deal("2", "20"), deal("3", "30")], first))
+    load.load(read("hubspot", "line_items", [line("501", "1", "5"), line("502", "1", "5")], first))
+    load.load(read("salesforce", "leads", [lead("L1"), lead("L2")], first))
+    load.load(read("salesforce", "campaigns", [lead("K1", Type="Webinar")], first))
+    members = [lead(f"M{number}", CampaignId="K1", LeadId="L1", HasResponded=True) for number in (1, 2)]
+    load.load(read("salesforce", "campaign_members", members, first))
+    load.load(read("salesforce", "opportunities", [lead("O1", StageName="Demo")], first))
+    lines = [lead(f"P{number}", OpportunityId="O1", TotalPrice=5) for number in (1, 2)]
+    load.load(read("salesforce", "opportunity_line_items", lines, first))
+    assert build() == {
+        "orders": [("11", 20), ("12", 30)],
+        "order amount": [(50,)],
+        "won": [("1",), ("2",), ("3",)],
+        "lines": [("501",), ("502",), ("P1",), ("P2",)],
+        "responses": [(2,)],
+        "people": [(4,)],
+        "is_full": True,
+    }
+
+    later = morning(17)
+    for source, stream, ids in (
+        ("shopify", "orders", ["11"]),
+        ("hubspot", "contacts", ["71"]),
+        ("hubspot", "deals", ["1", "2"]),
+        ("hubspot", "line_items", ["501"]),
+        ("salesforce", "leads", ["L1"]),
+        ("salesforce", "campaign_members", ["M1"]),
+        ("salesforce", "opportunity_line_items", ["P1"]),
+    ):
+        load.load(listing(source, stream, ids, later))
+    gone = build()
+    assert gone == {
+        "orders": [("11", 20)],
+        "order amount": [(20,)],
+        "won": [("1",), ("2",)],
+        "lines": [("501",), ("P1",)],
+        "responses": [(1,)],
+        "people": [(2,)],
+        "is_full": False,
+    }
+    kept = rows("select order_id, _removed_at from raw.shopify__orders order by 1")
+    assert kept == [("11", None), ("12", later)]
+    outcome("09 deleted order", "shopify", "gone from counts, kept as removed")
+    outcome("09 deleted for good", "hubspot", "contact, deal, line item gone from counts, kept as removed")
+    outcome("09 deleted for good", "salesforce", "lead, member, line gone from counts, kept as removed")
+    incremental = tables()
+    transform.build(full=True)
+    full = tables()
+    assert {name: incremental[name] for name in full if incremental[name] != full[name]} == {}
+    publish_build(rows("select max(build_id) from ops.builds")[0][0])
+
+    load.load(read("shopify", "orders", [sold("12", "30.0")], morning(18)))
+    load.load(listing("hubspot", "deals", ["1", "2", "3"], morning(18)))
+    back = build()
+    assert (back["orders"], back["won"]) == ([("11", 20), ("12", 30)], [("1",), ("2",), ("3",)])
+    assert not back["is_full"]
