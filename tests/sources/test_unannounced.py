@@ -1,6 +1,8 @@
 """What a vendor does not report as a change: deletions, associations made later, computed fields."""
 
 import json
+import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -75,6 +77,44 @@ def test_a_shop_that_hides_old_orders_lists_what_it_shows(vendor: Stub) -> None:
     # 60 days are shown; the listing may be taken on the day after its window, and must reach no further.
     assert body == {"since": "2026-09-26T00:00:00+00:00", "ids": ["11"]}
     assert vendor.asked[-1].json["variables"]["query"] == "created_at:>='2026-09-26T00:00:00Z'"
+
+
+def test_the_documentation_says_of_every_stream_how_it_reaches_us() -> None:
+    """Each stream once; each row names tests that exist, or says why there is none."""
+    text = (config.REPOSITORY / "docs" / "connections.md").read_text()
+    section = text.partition("## How removal, merge and late change reach us")[2].partition("\n## ")[0]
+    table = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("| `")]
+    written = [
+        (source.strip(" `"), stream) for source, streams, *_ in table for stream in re.findall(r"`(\w+)`", streams)
+    ]
+    assert Counter(written) == Counter(
+        (source.name, each.name) for source in SOURCES.values() for each in source.streams
+    )
+    tests = {
+        name
+        for path in (config.REPOSITORY / "tests").rglob("test_*.py")
+        for name in re.findall(r"^def (test_\w+)", path.read_text(), re.MULTILINE)
+    }
+    for *_, shown_by in table:
+        named = re.findall(r"`(\w+)`", shown_by)
+        assert named or shown_by.strip().startswith("no test: "), shown_by
+        assert set(named) <= tests, set(named) - tests
+
+
+def test_the_documentation_says_how_long_it_takes() -> None:
+    """The days in the table are those that the streams declare."""
+    text = (config.REPOSITORY / "docs" / "connections.md").read_text()
+    for line in text.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if not (line.startswith("| `") and cells[0].strip("`") in SOURCES):
+            continue
+        for name in re.findall(r"`(\w+)`", cells[1]):
+            stream = SOURCES[cells[0].strip("`")].stream(name)
+            assert (f"listing, {stream.reconcile.days} days" in cells[2]) if stream.reconcile else "listing" not in line
+            assert bool(stream.linked_days) == (f"associations of {stream.linked_days} days: next run" in cells[4]), (
+                name
+            )
+            assert bool(stream.whole_days) == (f": {stream.whole_days} days" in cells[4]), name
 
 
 # Associations ---------------------------------------------------------------------------------------------------------

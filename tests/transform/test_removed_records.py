@@ -45,6 +45,7 @@ def test_deleted_records_leave_the_counts(warehouse: str, outcome: Callable[[str
         publish_build(built.build_id)
         return counts() | {"is_full": built.is_full}
 
+    load.create_tables()
     first = morning(10)
     load.load(read("shopify", "orders", [sold("11", "20.0"), sold("12", "30.0")], first))
     load.load(read("hubspot", "contacts", [record("71", 5), record("72", 5)], first))
