@@ -26,6 +26,7 @@ select
     lines,
     refunds
 from {{ ref('stg_shopify__orders') }}
+where not is_removed
 
 union all
 
