@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from funnel import config, landing, load
+from funnel import config, landing, load, rest
 from funnel.contract import Connection, Window
 from funnel.sources import SOURCES
 from tests.sources.conftest import Asked, Reply, Stub
@@ -115,6 +115,18 @@ def test_the_documentation_says_how_long_it_takes() -> None:
                 name
             )
             assert bool(stream.whole_days) == (f": {stream.whole_days} days" in cells[4]), name
+
+
+@pytest.mark.parametrize("unreadable", [{}, {"id": None}, {"id": ["1"]}, {"id": "x" * 9000}, "1", None, {"id": True}])
+def test_a_list_with_an_unreadable_id_is_no_listing(vendor: Stub, slept: list[float], unreadable: Any) -> None:
+    """A stored record would pass for deleted."""
+    vendor.answer = lambda asked: (
+        Reply({"access_token": "the-token"})
+        if asked.path == "/token"
+        else Reply({"results": [{"id": "1"}, unreadable]})
+    )
+    with pytest.raises(rest.Unavailable, match="holds 1 records of 2 without a readable id"):
+        listed("hubspot", "deals", vendor.connection())
 
 
 # Associations ---------------------------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ def counts() -> dict[str, Any]:
     """What a reader sees."""
     return {
         "orders": rows("select order_id, net_amount from marts.fct_orders order by 1"),
+        "orders of persons": rows("select count(*) from marts.fct_orders where person_key is not null"),
         "order amount": rows("select sum(order_amount) from marts.fct_funnel_daily"),
         "won": rows("select opportunity_id from marts.fct_opportunities where is_won order by 1"),
         "lines": rows("select line_no from marts.fct_opportunity_lines order by 1"),
@@ -47,8 +48,12 @@ def test_deleted_records_leave_the_counts(warehouse: str, outcome: Callable[[str
 
     load.create_tables()
     first = morning(10)
-    load.load(read("shopify", "orders", [sold("11", "20.0"), sold("12", "30.0")], first))
-    load.load(read("hubspot", "contacts", [record("71", 5), record("72", 5)], first))
+    # Whose the order without an address is, only the customer's other order says.
+    customer = {"customer": {"legacyResourceId": "7"}}
+    known = sold("12", "30.0") | customer | {"email": "ana@x.example"}
+    load.load(read("shopify", "orders", [sold("11", "20.0") | customer, known], first))
+    contacts = [record("71", 5, {"email": "ana@x.example"}), record("72", 5)]
+    load.load(read("hubspot", "contacts", contacts, first))
     load.load(read("hubspot", "deals", [deal("1", "10"), deal("2", "20"), deal("3", "30")], first))
     load.load(read("hubspot", "line_items", [line("501", "1", "5"), line("502", "1", "5")], first))
     load.load(read("salesforce", "leads", [lead("L1"), lead("L2")], first))
@@ -60,6 +65,7 @@ def test_deleted_records_leave_the_counts(warehouse: str, outcome: Callable[[str
     load.load(read("salesforce", "opportunity_line_items", lines, first))
     assert build() == {
         "orders": [("11", 20), ("12", 30)],
+        "orders of persons": [(2,)],
         "order amount": [(50,)],
         "won": [("1",), ("2",), ("3",)],
         "lines": [("501",), ("502",), ("P1",), ("P2",)],
@@ -82,6 +88,7 @@ def test_deleted_records_leave_the_counts(warehouse: str, outcome: Callable[[str
     gone = build()
     assert gone == {
         "orders": [("11", 20)],
+        "orders of persons": [(0,)],
         "order amount": [(20,)],
         "won": [("1",), ("2",)],
         "lines": [("501",), ("P1",)],
@@ -100,8 +107,9 @@ def test_deleted_records_leave_the_counts(warehouse: str, outcome: Callable[[str
     assert {name: incremental[name] for name in full if incremental[name] != full[name]} == {}
     publish_build(rows("select max(build_id) from ops.builds")[0][0])
 
-    load.load(read("shopify", "orders", [sold("12", "30.0")], morning(18)))
+    load.load(read("shopify", "orders", [known], morning(18)))
     load.load(listing("hubspot", "deals", ["1", "2", "3"], morning(18)))
     back = build()
+    assert back["orders of persons"] == [(2,)]
     assert (back["orders"], back["won"]) == ([("11", 20), ("12", 30)], [("1",), ("2",), ("3",)])
     assert not back["is_full"]

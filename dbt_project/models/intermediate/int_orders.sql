@@ -6,6 +6,14 @@
             "select md5(source_system || '|' || connection_id || '|' || order_id)
             from intermediate.int_orders_unioned
             where load_id > {since_load_id}",
+            "select md5('shopify' || '|' || connection_id || '|' || order_id)
+            from staging.stg_shopify__orders
+            where is_removed and load_id > {since_load_id}",
+            "select orders.order_key
+            from staging.stg_shopify__orders as removed
+            inner join intermediate.int_orders as orders
+                on removed.connection_id = orders.connection_id and removed.customer_id = orders.customer_id
+            where removed.is_removed and removed.load_id > {since_load_id}",
             "select orders.order_key
             from intermediate.int_orders_unioned as loaded
             inner join intermediate.int_orders as orders
@@ -58,6 +66,8 @@
         ],
     )
 }}
+
+-- depends_on: {{ ref('stg_shopify__orders') }}
 
 with
 
