@@ -35,7 +35,7 @@ class Converter:
             **spec.constants,
             **file,
         }
-        self.above: dict[str, str | None] = {}
+        self.above: dict[str, supplied.Above | None] = {}
         self.content_keys = supplied.ContentKeys()
         self.marks: dict[str, list[tuple[int, str]]] = {}
         self.has_types = has_types
@@ -143,9 +143,10 @@ class Converter:
     def _supply(self, cells: dict[str, Any], block: Block, problems: dict[int, tuple[str | None, str]]) -> None:
         """Put the columns into `cells` that the file does not hold as such."""
         length = len(block.lines)
-        for name in self.spec.fill_down:
+        for name, within in self.spec.fill_down.items():
             if name in cells:
-                cells[name], self.above[name] = supplied.carried(cells[name], self.above.get(name))
+                same = cells.get(within) if within else None
+                cells[name], self.above[name] = supplied.carried(cells[name], self.above.get(name), same)
         content = [cells[name] for name in sorted(cells)]
         for name, origin in self.spec.origins.items():
             if origin == "row":

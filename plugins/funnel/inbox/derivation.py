@@ -154,12 +154,24 @@ def _order(stream: Proposed, table: Table, one: Recognised) -> None:
         for order, cell in zip(orders, cells, strict=True):
             said.setdefault(order, set()).add(cell)
         if name != "order_id" and any(len(one) > 1 and "" in one for one in said.values()):
-            stream.settings.setdefault("fill_down", Noted([])).value.append(name)
+            # Never from the order above: one without an address is not that customer's.
+            stream.settings.setdefault("fill_down", Noted({})).value[name] = "order_id"
 
 
 def _order_line(stream: Proposed, table: Table, one: Recognised) -> None:
     columns = stream.columns
     quantity, price = one.columns.get("units"), one.columns.get("unit_price")
+    for name in ("amount", "freight_amount", "discount_amount"):
+        header = columns[name].value if name in columns else ""
+        if header and _is_of_order(table, columns["order_id"].value, header):
+            del columns[name]
+            stream.notes.append(
+                f"{header} repeats on each line of an order, so it is the order's and would count twice"
+            )
+    if "amount" not in columns and price is None:
+        # Shops call the price of a piece its cost.
+        item_cost = _named(table, "product cost", "line cost")
+        price = item_cost.header if item_cost else None
     if price and quantity:
         stated = columns.get("amount")
         if stated is None or not _is_product(table, stated.value, quantity, price):
@@ -184,6 +196,17 @@ def _order_line(stream: Proposed, table: Table, one: Recognised) -> None:
         columns["order_line"] = Noted(
             {"from": "hash"}, "the file numbers no lines; a line that changes becomes a second one"
         )
+
+
+def _is_of_order(table: Table, order: str, header: str) -> bool:
+    """Whether all lines of an order hold the same number, other than 0, in every order of several lines."""
+    of_order: dict[str, list[str]] = {}
+    for key, cell in zip(table.column(order).cells, table.column(header).cells, strict=True):
+        of_order.setdefault(key, []).append(cell)
+    several = [
+        cells for cells in of_order.values() if len(cells) > 1 and any(re.search("[1-9]", cell) for cell in cells)
+    ]
+    return bool(several) and all(len(set(cells)) == 1 for cells in several)
 
 
 def _is_product(table: Table, amount: str, quantity: str, price: str) -> bool:
@@ -211,7 +234,9 @@ def _ads(stream: Proposed, table: Table, one: Recognised) -> None:
     if "platform" not in columns:
         platform = platform_of(table)
         if platform:
-            columns["platform"] = Noted({"value": platform})
+            is_said = vocabulary.platform_of(_said_of(table)) == platform
+            note = None if is_said else "no text of the file names its platform; its headers look like it"
+            columns["platform"] = Noted({"value": platform}, note)
         else:
             columns["platform"] = Noted({"value": "ads"}, "no file names its platform, such as google_ads or meta_ads")
     kind = _named(table, "campaign type", "advertising channel type")
@@ -260,19 +285,22 @@ def _iso(text: str) -> str | None:
 
 def platform_of(table: Table) -> str | None:
     """The ad platform that a file's name, its first lines or its headers give away."""
-    said = f"{table.path} {table.sheet or ''} {table.above} {' '.join(table.headers)}"
-    return vocabulary.platform_of(said) or _platform_by_headers(table)
+    return vocabulary.platform_of(_said_of(table)) or _platform_by_headers(table)
+
+
+def _said_of(table: Table) -> str:
+    return f"{table.path} {table.sheet or ''} {table.above} {' '.join(table.headers)}"
 
 
 def _platform_by_headers(table: Table) -> str | None:
     headers = set(table.headers)
+    if headers & {"Gregorian date", "TimePeriod"} or "Last Completed Available Day" in table.above:
+        return "microsoft_ads"
     if headers & {"Reporting starts", "Amount spent", "Auswertungsbeginn", "Début des rapports"}:
         return "meta_ads"
-    if headers & {"Impr.", "Campaign state"} or "Conv. value" in headers:
-        return "google_ads"
     if headers & {"Campaign Group Name", "Total Spent"}:
         return "linkedin_ads"
-    return "microsoft_ads" if headers & {"Gregorian date", "TimePeriod"} else None
+    return "google_ads" if headers & {"Impr.", "Campaign state", "Conv. value"} else None
 
 
 def retailer_of(table: Table) -> str | None:

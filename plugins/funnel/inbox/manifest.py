@@ -7,6 +7,7 @@ its folder. Every mistake is told with the place where it stands and what to wri
 import difflib
 import fnmatch
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -49,7 +50,7 @@ class _StreamText(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     replace: Literal["key", "whole", "window"] = "key"
     scale: str | int | float | dict[str, str | int | float] | None = None
     default: dict[str, str | int | float | bool] = {}
-    fill_down: list[str] = []
+    fill_down: list[str] | dict[str, str | None] = []
     repeats: Literal["add", "once"] | None = None
     totals: Literal["drop", "keep"] = "drop"
     channels: dict[str, str] = {}
@@ -103,7 +104,8 @@ class StreamSpec:
     origins: dict[str, str] = field(default_factory=dict)
     scales: dict[str, str] = field(default_factory=dict)
     defaults: dict[str, str] = field(default_factory=dict)
-    fill_down: tuple[str, ...] = ()
+    # Columns whose empty cells take the value above, each with the column whose value must be the same there, if any.
+    fill_down: Mapping[str, str | None] = field(default_factory=dict)
     repeats: str | None = None
     totals: str = "drop"
     channels: dict[str, str] = field(default_factory=dict)
@@ -196,7 +198,8 @@ def _stream(one: _StreamText, manifest: _ManifestText, currency: str | None, pla
     except stated.Misstated as error:
         raise ManifestError(f"{place}: {error}.") from None
     defaults = _defaults(entity, one, manifest, place)
-    for name in one.fill_down:
+    fill_down = one.fill_down if isinstance(one.fill_down, dict) else dict.fromkeys(one.fill_down)
+    for name in (*fill_down, *filter(None, fill_down.values())):
         _known(entity, name, f"{place}, fill_down")
     mapped = {*columns.names, *defaults}
     if one.columns is not None:
@@ -267,7 +270,7 @@ def _stream(one: _StreamText, manifest: _ManifestText, currency: str | None, pla
         origins=columns.origins,
         scales=scales,
         defaults=defaults,
-        fill_down=tuple(one.fill_down),
+        fill_down=fill_down,
         repeats=one.repeats,
         totals=one.totals,
         channels={theirs.strip(): ours for theirs, ours in {**manifest.channels, **one.channels}.items()},

@@ -48,7 +48,9 @@ def _stream(stream: Proposed) -> list[str]:
     for name, noted in stream.settings.items():
         if name in _FIRST:
             continue
-        if isinstance(noted.value, dict):
+        if isinstance(noted.value, dict) and all(value is None for value in noted.value.values()):
+            lines.append(_line(4, name, Noted(list(noted.value), noted.note)))
+        elif isinstance(noted.value, dict):
             lines.append(f"    {name}:")
             lines += [
                 _line(6, key, value if isinstance(value, Noted) else Noted(value)) for key, value in noted.value.items()

@@ -64,6 +64,7 @@ def propose(tables: list[Table], reporting_currency: str, names: Iterable[str]) 
             made.append((_stream(members, merged, each, list(names)), merged))
     links.link(made)
     _note_orders(made)
+    _free_prices(made)
     streams = []
     for stream, merged in made:
         finished = _finished(stream, merged, order)
@@ -88,6 +89,21 @@ def _note_orders(made: list[tuple[Proposed, Table]]) -> None:
         for stream, _ in made:
             if stream.entity == "orders":
                 stream.notes.append("unsure: no file holds the lines of these orders, so they have no revenue")
+
+
+def _free_prices(made: list[tuple[Proposed, Table]]) -> None:
+    """What a line is paid with is not what its product costs the seller."""
+    paid = {
+        (id(table), header)
+        for stream, table in made
+        if stream.entity == "order_lines"
+        for name, header in derivation.headers_of(stream.columns)
+        if name == "amount"
+    }
+    for stream, table in made:
+        cost = stream.columns.get("unit_cost")
+        if stream.entity == "products" and cost and (id(table), cost.value) in paid:
+            del stream.columns["unit_cost"]
 
 
 def _interchange(members: list[Table], names: list[str]) -> Proposed:
@@ -217,7 +233,7 @@ def _finished(proposed: Proposed, merged: Table, order: str | None) -> Proposed:
             named = {word: vocabulary.platform_of(word) for word in column.distinct[:60]}
             proposed.maps[name] = {word: Noted(ours) for word, ours in named.items() if ours and ours != word}
         if _is_filled_down(column, entity, name):
-            proposed.settings.setdefault("fill_down", Noted([])).value.append(name)
+            proposed.settings.setdefault("fill_down", Noted({})).value[name] = None
             proposed.notes.append(f"empty cells of {noted.value} take the value above")
         if kind in ("date", "moment", "month"):
             stated = notation.date_format(column, kind == "month", order)
@@ -247,7 +263,10 @@ def _is_filled_down(column: Column, entity: Entity, name: str) -> bool:
     field = entity.field(name)
     is_needed = field.required or any(name in group for group in entity.any_of)
     is_label = field.kind in ("text", "date", "month", "moment") and not (entity.is_fixed and name == entity.key[0])
-    share = len(column.filled) / len(column.cells) if column.cells else 1
+    # What is empty below the last group only is a footer.
+    cells = column.cells[: max((place for place, cell in enumerate(column.cells) if cell), default=0) + 1]
+    cells = tuple(cell for cell in cells if cell not in NOTHING)
+    share = sum(map(bool, cells)) / len(cells) if cells else 1
     return is_needed and is_label and bool(column.cells[0]) and 0.01 < share < 0.8
 
 

@@ -112,8 +112,14 @@ def _stage_bonus(field: Field, column: Column) -> float:
     """Of several columns of stages the one that says what was won and lost."""
     if field.kind != "stage":
         return 0.0
+    said = _stages_of(field, column)
+    return 0.5 * bool(said & {"won", "lost"}) + 0.3 * bool(said)
+
+
+def _stages_of(field: Field, column: Column) -> set[str]:
+    """Our stages that the cells of a column name."""
     said = {vocabulary.stage_of(cell, of_lead="mql" in field.values) for cell in column.distinct[:60]}
-    return 0.5 * bool(said & {"won", "lost"}) + 0.3 * bool(said - {None})
+    return {stage for stage in said if stage}
 
 
 def _by_cells(field: Field, column: Column) -> float:
@@ -124,7 +130,10 @@ def _by_cells(field: Field, column: Column) -> float:
         return _BY_CELLS if column.dates >= 0.95 and column.numbers < 1 else 0.0
     if field.kind == "email":
         return _BY_CELLS if column.addresses >= 0.95 else 0.0
-    return _BY_CELLS if field.kind == "stage" and field.required and _stage_bonus(field, column) >= 0.5 else 0.0
+    if field.kind != "stage" or not field.required:
+        return 0.0
+    # A message such as "declined" is no stage: only both ends are.
+    return _BY_CELLS if {"won", "lost"} <= _stages_of(field, column) else 0.0
 
 
 def _assigned(entity: Entity, words: EntityWords, columns: tuple[Column, ...]) -> dict[str, tuple[str, float]]:
@@ -137,6 +146,9 @@ def _assigned(entity: Entity, words: EntityWords, columns: tuple[Column, ...]) -
             sure = match(means, patterns, words.noun) or _by_cells(field, column)
             is_gappy = field.required and name in entity.key and len(column.filled) < 0.9 * len(column.cells)
             if sure < LIKELY or column.is_empty or not fits(field, column) or (is_gappy and field.kind == "text"):
+                continue
+            if field.kind == "stage" and "stage" not in means and not _stages_of(field, column):
+                # A status of another thing, such as that of a payment.
                 continue
             pairs.append((sure + _stage_bonus(field, column), -place, name, column.header, sure))
     found: dict[str, tuple[str, float]] = {}

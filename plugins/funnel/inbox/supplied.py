@@ -80,14 +80,28 @@ def scaled(column: Any, factor: Decimal) -> Any:
     return pa.array(made, TEXT).take(coded.indices)
 
 
-def carried(column: Any, above: str | None) -> tuple[Any, str | None]:
-    """Empty cells take the value above; `above` is that of the block before. Also what the next block takes."""
+# The last value of a column that is filled down, and what stood beside it in the column that it is filled within.
+Above = tuple[str | None, str | None]
+
+
+def carried(column: Any, above: Above | None, within: Any = None) -> tuple[Any, Above | None]:
+    """Empty cells take the value above, where `within` says the same there; also what the next block takes.
+
+    `above` is that of the block before.
+    """
     if not len(column):
         return column, above
-    filled = pc.fill_null_forward(column)
-    if above is not None:
-        filled = pc.fill_null(filled, above)
-    return filled, filled[-1].as_py()
+    value, beside = above or (None, None)
+    if within is None:
+        filled = pc.fill_null_forward(column)
+        filled = pc.fill_null(filled, value) if value is not None else filled
+        return filled, (filled[-1].as_py(), None)
+    cells = [value, *column.to_pylist()]
+    beside_each = [beside, *within.to_pylist()]
+    for place in range(1, len(cells)):
+        if cells[place] is None and beside_each[place] is not None and beside_each[place] == beside_each[place - 1]:
+            cells[place] = cells[place - 1]
+    return pa.array(cells[1:], TEXT), (cells[-1], beside_each[-1])
 
 
 def looked_up(column: Any, answers: dict[str, str]) -> Any:
