@@ -148,8 +148,8 @@ def load_into(connection: psycopg.Connection[Any], landed: LandedRead) -> LoadRe
         retracted = 0
     else:
         superseded, retracted = _upsert(connection, stream, target), 0
-        reconcile.unmark_merged(connection, source, stream, target.incoming, load_id)
-        reconcile.apply_newer(connection, source, stream, landed, load_id)
+    reconcile.unmark_merged(connection, source, stream, incoming, load_id)
+    reconcile.apply_newer(connection, source, stream, landed, load_id)
     if source.is_inbox:
         retracted = replacement.retract(connection, source, stream, landed, load_id, tally.exports)
     merged = sum(file.get("rows_merged", 0) for file in tally.files if file["status"] == "loaded")
