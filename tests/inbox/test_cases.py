@@ -360,3 +360,27 @@ def test_moments_that_are_counted(tmp_path: Path, form: str, cell: str, expected
 def test_a_number_that_could_be_a_date_says_how_to_state_it(tmp_path: Path, cell: str, hint: str) -> None:
     _, bad, _ = one(tmp_path, f"lead_id,created_at\n1,{cell}\n", "entity: leads")
     assert hint in bad[0].reason
+
+
+@pytest.mark.parametrize(
+    ("cell", "monday"),
+    [
+        ("2026-W05", "2026-01-26"),
+        ("2026W5", "2026-01-26"),
+        ("2026-S05", "2026-01-26"),
+        ("KW 5/2026", "2026-01-26"),
+        ("Semaine 53 2026", "2026-12-28"),
+        ("2026-01-26", "2026-01-26"),
+        ("2025-W53", "2025 has no week 53"),
+        ("W5", "is not a date"),
+    ],
+)
+def test_a_week_is_its_monday(tmp_path: Path, cell: str, monday: str) -> None:
+    text = f"week_start,retailer,product_id,units_sold\n{cell},R,P,5\n"
+    rows, bad, _ = one(tmp_path, text, "entity: sell_through")
+    assert column(rows, "week_start") == [monday] if rows else monday in bad[0].reason
+
+
+def test_a_week_is_no_day(tmp_path: Path) -> None:
+    _, bad, _ = one(tmp_path, "date_day,campaign_name,spend\n2026-W05,A,5\n", "entity: ad_stats")
+    assert "is not a date" in bad[0].reason

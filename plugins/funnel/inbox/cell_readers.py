@@ -53,11 +53,14 @@ def reader_of(each: Field, reading: Reading, zone: ZoneInfo, *, is_money: bool, 
         time, day = values.moment(text, one, zone, has_times=has_times)
         return f"{time or ''}\0{day or ''}"
 
+    def dated_or_week(text: str) -> str:
+        return values.week(text) or dated(values.day)(text)
+
     readers: dict[str, Callable[[str], str]] = {
         "number": number,
         "integer": integer,
         "share": lambda text: values.share(text, decimal, thousands, is_percent, is_mixed),
-        "date": dated(values.day),
+        "date": dated_or_week if each.is_week else dated(values.day),
         "month": dated(values.month),
         "moment": dated(moment),
         "stage": lambda text: values.stage(text, each.values),

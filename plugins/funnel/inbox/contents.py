@@ -49,6 +49,12 @@ class Column:
         return max((_share_of_dates(texts, months) for months in (False, True)), default=0.0)
 
     @cached_property
+    def weeks(self) -> float:
+        """Share of the cells that name a week of the calendar."""
+        texts = self.distinct[:EXAMPLES]
+        return sum(bool(_named_week(text)) for text in texts) / len(texts) if texts else 0.0
+
+    @cached_property
     def numbers(self) -> float:
         """Share of the cells that are numbers, by one sign of decimals or the other."""
         texts = self.distinct[:EXAMPLES]
@@ -89,6 +95,13 @@ def _share_of_dates(texts: tuple[str, ...], months: bool) -> float:
         except values.BadCell:
             continue
     return read / len(texts)
+
+
+def _named_week(text: str) -> str | None:
+    try:
+        return values.week(text)
+    except values.BadCell:
+        return None
 
 
 def _is_number(text: str, decimal: str) -> bool:

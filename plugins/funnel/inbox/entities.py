@@ -18,12 +18,16 @@ DEAL_STAGES = ("opportunity", "won", "lost")
 
 @dataclass(frozen=True)
 class Field:
-    """One field of an entity. `required` fields must be mapped and filled in every row."""
+    """One field of an entity. `required` fields must be mapped and filled in every row.
+
+    A date that `is_week` may also be written as a week of the calendar: it is that week's Monday.
+    """
 
     name: str
     kind: Kind = "text"
     required: bool = False
     values: tuple[str, ...] = ()
+    is_week: bool = False
 
 
 @dataclass(frozen=True)
@@ -183,7 +187,7 @@ _ENTITIES = (
     Entity(
         "sell_through",
         (
-            Field("week_start", "date"),
+            Field("week_start", "date", is_week=True),
             Field("date_day", "date"),
             Field("retailer", required=True),
             *_text("store_id", "region", "product_id"),

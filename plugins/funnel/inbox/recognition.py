@@ -90,6 +90,8 @@ def fits(field: Field, column: Column) -> bool:
     """Whether the cells may be of the field's kind. Empty columns fit anything."""
     if column.is_empty:
         return True
+    if field.is_week and column.weeks >= _SHARE_OF_KIND:
+        return True
     if field.kind in _DATES:
         # 2026 or 20261103 is a number as well.
         return column.dates >= _SHARE_OF_KIND and not (column.numbers == 1 and len(column.filled[0]) < 6)

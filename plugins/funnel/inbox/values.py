@@ -397,6 +397,29 @@ def day(text: str, stated: str | None) -> str:
     return _day(split_time(text)[0], stated).isoformat()
 
 
+_WEEK_WORD = r"(?:W|S|KW|CW|Wk|Week|Sem|Semaine|Semana|Settimana|Woche|Uge|Vecka)"
+_WEEKS = (
+    re.compile(rf"(?P<year>\d{{4}})[-/ ]?{_WEEK_WORD}[.]? ?(?P<week>\d{{1,2}})", re.IGNORECASE),
+    re.compile(rf"{_WEEK_WORD}[.]? ?(?P<week>\d{{1,2}})[-/., ]+(?P<year>\d{{4}})", re.IGNORECASE),
+)
+
+
+def week(text: str) -> str | None:
+    """The Monday of the ISO week that a text names, such as 2026-W05 or KW 5/2026; None where it names none.
+
+    Raises BadCell for a week that its year does not have.
+    """
+    found = next((match for form in _WEEKS if (match := form.fullmatch(text.strip()))), None)
+    if found is None:
+        return None
+    try:
+        monday = date.fromisocalendar(int(found["year"]), int(found["week"]), 1)
+    except ValueError:
+        raise BadCell(f"is not a week: {found['year']} has no week {found['week']}") from None
+    _check_year(monday.year)
+    return monday.isoformat()
+
+
 def month(text: str, stated: str | None) -> str:
     """The first day of the month named. Raises BadCell."""
     if re.fullmatch(r"\d{4}-\d{2}", text):
