@@ -33,6 +33,8 @@ newest read of a day stands.
 (docs/connections.md); clear the task afterwards. `load`: nothing of the failing stream was loaded; clear the task,
 the vendor is not asked again. `check`: the delivery is not believed and no asset was emitted; the message names the
 expectation, the rows and their hashed keys. Correct it at the vendor, or change the expectation, then clear the run.
+`tell_accounts`, of sources whose connection reads several accounts: the vendor refused some of them. The others are
+loaded and built, the refused ones keep their days (`ops.accounts`); the message says what to do about each.
 """
 
 
@@ -75,6 +77,9 @@ def ingest(source: Source) -> DAG:
                     loads.append(tasks.load(tasks.extract(source.name, connection_id)))
         checked = tasks.check.override(outlets=[tasks.asset(source.name)])(source.name)
         loads >> checked
+        if any(stream.account for stream in source.streams):
+            # Behind the asset: what came of the other accounts is built.
+            checked >> tasks.tell_accounts(source.name)
     return dag
 
 

@@ -43,6 +43,7 @@ HEADLINES = {
     "extract": "Extract failed",
     "load": "Load failed",
     "check": "Raw check failed",
+    "tell_accounts": "Accounts refused",
     "accept": "Source held back",
     "announce": "Announcement failed",
     "list_inbox": "Inbox failed",
@@ -297,14 +298,37 @@ def check(source_name: str) -> None:
     ledger.complete(SOURCES[source_name], run_id)
 
 
+@task
+def tell_accounts(source_name: str) -> None:
+    """Fail when the vendor refused accounts in this run, and name them: what came of the others goes on."""
+    from funnel import ledger
+    from funnel.ingest import accounts
+
+    with ledger.connect("loader") as connection:
+        refused = accounts.refused_in(connection, source_name, get_current_context()["run_id"])
+    if refused:
+        raise AccountsRefused(
+            f"{len(refused)} of the accounts of {source_name} were refused; the others are loaded and go on.\n"
+            + "\n".join(
+                f"Account {account} of connection {connection_id} was not read, its days stay as they are: {reason}"
+                for (connection_id, account), reason in refused.items()
+            )
+        )
+
+
+class AccountsRefused(Exception):
+    """The vendor refused accounts of a connection whose other accounts were read. The message names each."""
+
+
 def window_of(context: Context, source: Source, connection_id: str) -> contract.Window:
     """The days a run reads of one connection.
 
     A scheduled run reads its day, as many before it as still change by what the vendor says and what was measured, and
-    whatever was missed while nothing ran.
+    whatever was missed while nothing ran or while an account that answers again was refused.
     A backfill or a run by hand reads exactly its day, or the days in its parameters.
     """
     from funnel import ledger
+    from funnel.ingest import accounts
 
     params = context["params"]
     first, last = params.get("from"), params.get("to")
@@ -321,7 +345,9 @@ def window_of(context: Context, source: Source, connection_id: str) -> contract.
     restated = day - timedelta(days=ledger.days_to_read_again(source, connection_id))
     complete = ledger.last_day_complete(source.name, connection_id)
     missed = complete + timedelta(days=1) if complete else restated
-    return _window(min(restated, missed), day)
+    with ledger.connect("loader") as connection:
+        refused = accounts.first_missed_day(connection, source, connection_id, day)
+    return _window(min(restated, missed, refused or restated), day)
 
 
 def _window(first: date, last: date) -> contract.Window:
@@ -521,7 +547,15 @@ def __getattr__(name: str) -> Any:
 # --- failures ------------------------------------------------------------------------------------------------------
 
 
-SAME_AGAIN = ("GateClosed", "BuildFailed", "ManifestError", "FilesRefused", "LoadError", "LandingError")
+SAME_AGAIN = (
+    "GateClosed",
+    "BuildFailed",
+    "ManifestError",
+    "FilesRefused",
+    "AccountsRefused",
+    "LoadError",
+    "LandingError",
+)
 
 
 def _errors_of_rows() -> tuple[type[Exception], ...]:

@@ -73,9 +73,11 @@ def test_ingests_run_daily_on_data_intervals_that_are_days(dags: dict[str, Any])
 
 
 def test_an_ingest_extracts_loads_and_checks_in_this_order(dags: dict[str, Any]) -> None:
+    """And names refused accounts at its end, where a connection has accounts."""
     for dag_id in VENDORS:
         order = [task.task_id for task in dags[dag_id].topological_sort()]
-        assert order == ["extract", "load", "check"]
+        has_accounts = any(stream.account for stream in SOURCES[dag_id.removeprefix("ingest__")].streams)
+        assert order == ["extract", "load", "check", *["tell_accounts"] * has_accounts]
         assert dags[dag_id].get_task("check").upstream_task_ids == {"load"}
 
 
@@ -137,6 +139,7 @@ def test_several_connections_of_a_source_are_read_apart_and_checked_together(mon
         "google_ads__emea.extract",
         "google_ads__emea.load",
         "check",
+        "tell_accounts",
     }
     assert dag.get_task("check").upstream_task_ids == {"google_ads.load", "google_ads__emea.load"}
     assert dag.get_task("google_ads__emea.extract").op_args == ("google_ads", "google_ads__emea")

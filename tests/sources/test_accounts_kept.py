@@ -110,10 +110,10 @@ def test_an_account_off_the_list_is_named_with_its_last_day(warehouse: str, comp
 
 def google_row(account: str, campaign: str, day: date, cost: int = 1) -> dict[str, Any]:
     return {
-        "customer": {"id": account, "currencyCode": "EUR", "timeZone": "Europe/Berlin"},
-        "campaign": {"id": campaign, "name": f"campaign {campaign}"},
+        "customer": {"id": account, "currencyCode": "EUR"},
+        "campaign": {"id": campaign},
         "segments": {"date": day.isoformat()},
-        "metrics": {"costMicros": str(cost)},
+        "metrics": {"costMicros": str(cost), "impressions": "100", "clicks": "5"},
     }
 
 
@@ -127,8 +127,12 @@ def serve(vendor: Stub, refuses: tuple[str, ...] = ()) -> None:
         if account in refuses:
             return vendor.reply(CLOSED, status=403)
         campaigns = ("11", "12", "13") if account == "1" else ("21",)
-        days = TEN_DAYS.days if "segments.date" in asked.json["query"] else TEN_DAYS.days[:1]
-        rows = [google_row(account, campaign, day) for campaign in campaigns for day in days]
+        rows: list[dict[str, Any]]
+        if "segments.date" in asked.json["query"]:
+            rows = [google_row(account, campaign, day) for campaign in campaigns for day in TEN_DAYS.days]
+        else:
+            named = [{"id": one, "name": f"campaign {one}", "status": "ENABLED"} for one in campaigns]
+            rows = [{"customer": {"id": account, "timeZone": "Europe/Berlin"}, "campaign": one} for one in named]
         return vendor.reply({"results": rows, "fieldMask": "x"})
 
     vendor.answer = answer
