@@ -7,6 +7,7 @@ happen here, because they are the same everywhere. What a failure asks for is sa
     Throttled        waited out here, as long as the vendor says, if that is minutes
     Unavailable      5xx, HTML, a body cut short, 200 with an error inside: asked again here, with growing pauses
     TokenExpired     asked again here with a token that is new, renewed once; then it becomes DeadToken
+    TimedOut         asked again here twice; then the window is halved, as for TooMuchData
     TooMuchData      the window is halved, down to one day, then the page size
     LongUrl          asked again here with the query in a form
     RestartWindow    what was read of this window is worthless; the caller discards it and fetches the window again
@@ -19,6 +20,7 @@ The first five never leave this module unless the vendor does not recover. It do
 write files and never puts a secret into a message, a log line or a landed body.
 """
 
+import hashlib
 import io
 import logging
 import re
@@ -63,7 +65,9 @@ LONGEST_WAITING = 900.0  # seconds one request may wait in all
 BELIEVED_WAITS = 3
 LONGEST_QUERY = 4_000  # bytes; LinkedIn refuses 4 KB, the shortest limit of these vendors
 ATTEMPTS = 6  # of a request that finds the vendor unavailable: about half a minute
+TIMEOUTS = 3  # of one request, two minutes each
 SMALLEST_PAGE = 5
+MOST_PAGES_IN_MEMORY = 1_000_000  # bytes of the pages of a question that is given out whole
 LARGEST_IN_MEMORY = 8_000_000  # bytes of a downloaded file
 REFUSAL_PAUSE = 2.0  # seconds; a vendor's servers may not all know a new token yet
 LONGEST_JOB = 1_800.0  # seconds a vendor may take to prepare a file while a worker waits
@@ -124,6 +128,15 @@ class Throttled(VendorError):
 
 class Unavailable(VendorError):
     advice = "Nothing if it passes by itself; if it stays, look at the vendor's status page and at the base URL."
+
+
+class TimedOut(Unavailable):
+    """No answer in the time that a worker waits. A question that was too heavy times out again: less is asked then."""
+
+    advice = (
+        "Nothing if it passes by itself; else ask for fewer days at once, or raise timeout_seconds in the connection's "
+        "extra."
+    )
 
 
 class TokenExpired(VendorError):
@@ -477,7 +490,8 @@ class Client:
                 request,
                 advice="Write the connection's host with its scheme, for example https://graph.facebook.com.",
             )
-        return self.fail(Unavailable, f"{type(error).__name__}: {error}", request)
+        kind = TimedOut if isinstance(error, httpx.ReadTimeout) else Unavailable
+        return self.fail(kind, f"{type(error).__name__}: {error}", request)
 
     def _access_token(self) -> str:
         if self.dialect.login is None:
@@ -626,28 +640,67 @@ def read_pages(
 ) -> Iterator[Page]:
     """Every page from `request` on. The only loop over pages there is.
 
-    The end is what the paginator says, never an empty page: vendors send those in the middle. When a page is too
-    much for the vendor, it is asked again with half the `page_size_parameter`; the first page only if
-    `may_shrink_first`, since a caller that can halve its window wants to hear of it first.
+    The end is what the paginator says, never an empty page: vendors send those in the middle. A token that leads to a
+    page which was asked for before would never end, and is an error. When a page is too much for the vendor, it is
+    asked again with half the `page_size_parameter`; the first page and one that times out only if `may_shrink_first`,
+    since a caller that can halve its window wants to hear of it first.
     """
-    is_first = True
+    first, seen = request, {_identity(request)}
     next_request: Request | None = request
     while next_request is not None:
         request = next_request
         try:
             page = client.ask(request)
-        except TooMuchData:
+        except (TooMuchData, TimedOut) as error:
             smaller = _shrink(request, page_size_parameter)
-            if smaller is None or (is_first and not may_shrink_first):
+            is_first = len(seen) == 1
+            if smaller is None or ((is_first or isinstance(error, TimedOut)) and not may_shrink_first):
                 raise
             log.warning("%s: a page is too much at once, asked for a smaller one", client.dialect.source)
             next_request = smaller
             continue
         next_request = paginator(request, page.parsed)
-        if next_request == request:
-            raise client.fail(Unavailable, "the link to the next page leads to the same page again", request)
-        is_first = False
+        if next_request is not None:
+            if _identity(next_request) in seen:
+                leads = (
+                    "the link to it leads to the same page again" if next_request == request else "they go in a circle"
+                )
+                message = f"the next page {_token(first, next_request)!r} was read before: {leads}"
+                raise client.fail(Unavailable, message, request)
+            seen.add(_identity(next_request))
         yield page
+
+
+def _identity(request: Request) -> bytes:
+    """What makes a question another one, as a hash: a read may have many pages."""
+    asked = [request.method, request.path, request.query, dict(request.params), dict(request.json or {})]
+    return hashlib.blake2b(bodies.write_json(asked), digest_size=16).digest()
+
+
+def _token(first: Request, following: Request) -> str:
+    """What a question says otherwise than the first: the token, cursor or link of its page; of a long one the end."""
+    if following.path != first.path:
+        return following.shown_path[-100:]
+    before = {**first.params, **(first.json or {}), **_variables(first)}
+    after = {**following.params, **(following.json or {}), **_variables(following)}
+    changed = [value for name, value in after.items() if before.get(name) != value and not isinstance(value, dict)]
+    return str([*changed, following.shown_path][0])[-100:]
+
+
+def _variables(request: Request) -> dict[str, Any]:
+    found = (request.json or {}).get("variables")
+    return found if isinstance(found, dict) else {}
+
+
+def _all_or_nothing(pages: Iterator[Page]) -> Iterator[Page]:
+    """The bodies of the pages, off the memory until the last is read: a question that fails on the way gave none."""
+    with SpooledTemporaryFile(MOST_PAGES_IN_MEMORY) as file:
+        for page in pages:
+            file.write(len(page.body).to_bytes(8, "big"))
+            file.write(page.body)
+        file.seek(0)
+        while size := file.read(8):
+            yield Page(file.read(int.from_bytes(size, "big")), None)
 
 
 def read_halving(
@@ -655,15 +708,15 @@ def read_halving(
     read: Callable[[Window], Iterator[Page]],
     read_day: Callable[[Window], Iterator[Page]] | None = None,
 ) -> Iterator[Page]:
-    """The pages of a window; if its first one is too much for the vendor, those of its halves, down to one day.
+    """The bodies of a window; if a page is too much for the vendor, those of its halves, down to one day.
 
-    Only the first page is answered so: halves of a window already half read would deliver its rows twice. `read_day`
+    No page of a window is given out before its last one is read: those of its halves would repeat its rows. `read_day`
     asks for less than `read` when even one day is too much.
     """
-    pages = read(window)
+    pages = _all_or_nothing(read(window))
     try:
         first = next(pages, None)
-    except TooMuchData as error:
+    except (TooMuchData, TimedOut) as error:
         if len(window.days) == 1:
             if read_day is None:
                 raise
@@ -673,7 +726,7 @@ def read_halving(
         log.warning("%s: window %s to %s is too much at once, halved", error.source, window.from_day, window.to_day)
         first = None
         pages = _chain(
-            read_halving(Window(window.from_day, middle), read, read_day),
+            read_halving(replace(window, to_day=middle, until_now=False), read, read_day),
             read_halving(replace(window, from_day=middle), read, read_day),
         )
     if first is not None:
@@ -682,11 +735,11 @@ def read_halving(
 
 
 def read_splitting(items: list[Any], read: Callable[[list[Any]], Iterator[Page]]) -> Iterator[Page]:
-    """The pages of a question about `items`; if it is too much for the vendor, of its halves, down to one of them."""
-    pages = read(items)
+    """The bodies of a question about `items`; if it is too much for the vendor, of its halves, down to one of them."""
+    pages = _all_or_nothing(read(items))
     try:
         first = next(pages, None)
-    except TooMuchData as error:
+    except (TooMuchData, TimedOut) as error:
         if len(items) == 1:
             raise
         log.warning("%s: a question about %d at once is too much, halved", error.source, len(items))
@@ -1015,6 +1068,8 @@ def _pause(state: tenacity.RetryCallState) -> float:
 def _is_enough(state: tenacity.RetryCallState) -> bool:
     if isinstance(_error_of(state), Throttled):
         return state.idle_for >= LONGEST_WAITING
+    if isinstance(_error_of(state), TimedOut):
+        return state.attempt_number >= TIMEOUTS
     return state.attempt_number >= ATTEMPTS
 
 
@@ -1024,7 +1079,7 @@ def _log_pause(state: tenacity.RetryCallState) -> None:
         "%s (connection %s) %s at %s: %s; asked again in %.1f s, attempt %d",
         error.source,
         error.connection_id,
-        type(error).__name__,
+        "Unavailable" if isinstance(error, Unavailable) else type(error).__name__,
         error.path,
         error.message,
         state.upcoming_sleep,

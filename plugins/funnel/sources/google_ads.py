@@ -61,14 +61,14 @@ def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[Fe
     with rest.connect(DIALECT, connection) as client:
 
         def read(customer_id: str) -> Iterator[bytes]:
-            request = rest.Request(
-                "POST",
-                f"/{version}/customers/{customer_id}/googleAds:search",
-                json={"query": _query(stream, window)},
-                lacks=_lacks,
-            )
-            # Pages hold 10,000 rows; a page size is refused since v17.
-            for page in rest.read_pages(client, request, rest.by_token_in_body("nextPageToken", "pageToken")):
+            path = f"/{version}/customers/{customer_id}/googleAds:search"
+
+            def pages(part: Window) -> Iterator[rest.Page]:
+                # Pages hold 10,000 rows; a page size is refused since v17.
+                request = rest.Request("POST", path, json={"query": _query(stream, part)}, lacks=_lacks)
+                return rest.read_pages(client, request, rest.by_token_in_body("nextPageToken", "pageToken"))
+
+            for page in rest.read_halving(window, pages) if stream.kind == "dated" else pages(window):
                 yield page.body
 
         yield from read_each(accounts, read)

@@ -382,11 +382,13 @@ def _associations(client: rest.Client, stream: Stream, name: str, ids: list[str]
     kind = f"/crm/{version}/associations" if version.startswith("v") else f"/crm/associations/{version}"
     found: dict[str, list[Any]] = {}
     waiting: list[dict[str, str]] = [{"id": record_id} for record_id in ids]
+    seen: set[tuple[str, str]] = set()
     while waiting:
         now, waiting = waiting[:ASSOCIATION_BATCH_SIZE], waiting[ASSOCIATION_BATCH_SIZE:]
         # Associations with labels came with v4.
         path = f"{kind.replace('/v3/', '/v4/')}/{stream.name}/{name}/batch/read"
-        answer = client.ask(rest.Request("POST", path, expects="results", json={"inputs": now}))
+        request = rest.Request("POST", path, expects="results", json={"inputs": now})
+        answer = client.ask(request)
         for result in answer.parsed["results"]:
             record_id = str(rest.value_at(result, "from.id"))
             to = rest.value_at(result, "to") or []
@@ -394,6 +396,10 @@ def _associations(client: rest.Client, stream: Stream, name: str, ids: list[str]
             found.setdefault(record_id, []).extend(to if isinstance(to, list) else [to])
             # A record with many has pages of its own, asked for beside the other records.
             if after := rest.value_at(result, "paging.next.after"):
+                if (record_id, str(after)) in seen:
+                    message = f"the next page {after!r} of record {record_id} was read before: they go in a circle"
+                    raise client.fail(rest.Unavailable, message, request)
+                seen.add((record_id, str(after)))
                 waiting.append({"id": record_id, "after": after})
     return found
 

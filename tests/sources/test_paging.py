@@ -1,0 +1,201 @@
+"""Pages that lead in a circle, questions that are too much on a later page or time out, and GA4's row (other)."""
+
+import json
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import httpx
+import pytest
+
+from funnel import rest
+from funnel.contract import Window
+from funnel.ingest.asking import bodies as bodies_of
+from funnel.sources import SOURCES
+from tests.sources.conftest import Stub
+from tests.sources.test_rest import read
+
+DAYS = Window(date(2026, 11, 1), date(2026, 11, 5))
+TOKENS = ["B", "A", "B"]
+
+
+def next_of(asked: Any) -> str:
+    """Page after page: first B, then A, then B again."""
+    said = asked.text + json.dumps(asked.params) + asked.path
+    return "A" if "tokenB" in said else "B"
+
+
+# What each vendor says of a page that leads to another: (stream, body).
+CIRCLES: dict[str, tuple[str, Callable[[Any], dict[str, Any]]]] = {
+    "google_ads": ("campaign_stats", lambda asked: {"results": [], "nextPageToken": f"token{next_of(asked)}"}),
+    "meta_ads": (
+        "insights",
+        lambda asked: {"data": [], "paging": {"next": f"https://graph.invalid/x?after=token{next_of(asked)}"}},
+    ),
+    "linkedin_ads": (
+        "campaigns",
+        lambda asked: {"elements": [{"id": 1}], "metadata": {"nextPageToken": f"token{next_of(asked)}"}},
+    ),
+    "hubspot": ("owners", lambda asked: {"results": [], "paging": {"next": {"after": f"token{next_of(asked)}"}}}),
+    "salesforce": (
+        "users",
+        lambda asked: {
+            "totalSize": 9,
+            "done": False,
+            "records": [],
+            "nextRecordsUrl": f"/services/data/v68.0/query/token{next_of(asked)}",
+        },
+    ),
+    "shopify": (
+        "orders",
+        lambda asked: {
+            "data": {
+                "orders": {"nodes": [], "pageInfo": {"hasNextPage": True, "endCursor": f"token{next_of(asked)}"}},
+            }
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("source", CIRCLES)
+def test_a_page_that_was_read_before_ends_the_read(
+    vendor: Stub, slept: list[float], outcome: Callable[..., None], source: str
+) -> None:
+    stream, body = CIRCLES[source]
+
+    def answer(asked: Any) -> Any:
+        if ("token" in asked.path.rpartition("/")[2] and "query" not in asked.path) or "oauth" in asked.path:
+            login = {
+                "access_token": "t",
+                "expires_in": 3600,
+                "instance_url": vendor.base_url,
+                "scope": "read_all_orders",
+            }
+            return vendor.reply(login)
+        assert len(vendor.asked) < 30, "it goes round and round"
+        return vendor.reply(body(asked))
+
+    vendor.answer = answer
+    with pytest.raises(rest.Unavailable, match=r"the next page .*token[AB]' was read before: they go in a circle"):
+        read(source, stream, vendor.connection(shop="x"), DAYS)
+    outcome("07 pages in a circle", source, "ends with an error that names the page token")
+
+
+def test_associations_in_a_circle_end_the_read(vendor: Stub, slept: list[float]) -> None:
+    from funnel.sources import hubspot
+
+    result = {"from": {"id": "1"}, "to": [], "paging": {"next": {"after": "tokenA"}}}
+    vendor.answer = lambda asked: vendor.reply({"results": [result]})
+    stream = SOURCES["hubspot"].stream("deals")
+    with rest.connect(hubspot.DIALECT, vendor.connection()) as client:
+        client._token = rest.Token("x")
+        with pytest.raises(rest.Unavailable, match="'tokenA' of record 1 was read before"):
+            hubspot._associations(client, stream, "contacts", ["1"])
+
+
+TOO_MUCH = {"error": {"message": "Please reduce the amount of data you're asking for", "code": 1}}
+
+
+def insights(day: str, campaign: int) -> dict[str, str]:
+    return {
+        "date_start": day,
+        "account_id": "1",
+        "account_currency": "EUR",
+        "campaign_id": str(campaign),
+        "spend": "1",
+    }
+
+
+def serve_insights(vendor: Stub, fails: Callable[[Any, int], Any]) -> None:
+    """Two pages of two campaigns for any window; `fails` may answer instead, from the window's days and the page."""
+
+    def answer(asked: Any) -> Any:
+        span = json.loads(asked.params["time_range"])
+        days = (
+            Window(date.fromisoformat(span["since"]), date.fromisoformat(span["until"])).days
+            if (span["since"] < span["until"])
+            else ()
+        )
+        days = [*days, date.fromisoformat(span["until"])]
+        page = 2 if "after" in asked.params else 1
+        if failed := fails(days, page):
+            return failed
+        rows = [insights(day.isoformat(), page) for day in days]
+        paging = {} if page == 2 else {"next": "https://graph.invalid/x?after=2"}
+        return vendor.reply({"data": rows, "paging": paging})
+
+    vendor.answer = answer
+
+
+def keys(bodies: list[bytes]) -> list[tuple[str, str]]:
+    return sorted((row["date_start"], row["campaign_id"]) for body in bodies for row in json.loads(body)["data"])
+
+
+EVERY_ROW = [(day.isoformat(), campaign) for day in DAYS.days for campaign in ("1", "2")]
+
+
+def test_too_much_on_a_later_page_halves_the_window_and_delivers_no_row_twice(
+    vendor: Stub, slept: list[float], outcome: Callable[..., None]
+) -> None:
+    serve_insights(
+        vendor, lambda days, page: vendor.reply(TOO_MUCH, status=500) if page == 2 and len(days) > 1 else None
+    )
+    assert keys(read("meta_ads", "insights", vendor.connection(), DAYS)) == EVERY_ROW
+    outcome("too much on a later page", "meta_ads", "halves the window, no row twice")
+
+
+def test_a_question_that_times_out_again_and_again_halves_the_window(
+    vendor: Stub, slept: list[float], monkeypatch: pytest.MonkeyPatch, outcome: Callable[..., None]
+) -> None:
+    """Heavy reports: Meta and Google never answer for four days at once, and do for two."""
+    tried = []
+
+    def fail(days: list[date], page: int) -> Any:
+        if len(days) > 2 and page == 2:
+            tried.append(days)
+            raise httpx.ReadTimeout("no answer")
+        return None
+
+    serve_insights(vendor, lambda days, page: None)
+    answer = vendor.answer
+
+    def stream(client: httpx.Client, method: str, url: str, **asked: Any) -> Any:
+        span = json.loads((asked.get("params") or {}).get("time_range", '{"since": "", "until": ""}'))
+        if span["since"]:
+            days = (date.fromisoformat(span["until"]) - date.fromisoformat(span["since"])).days + 1
+            fail([date.min] * days, 2 if "after" in asked["params"] else 1)
+        return plain(client, method, url, **asked)
+
+    plain = httpx.Client.stream
+    monkeypatch.setattr(httpx.Client, "stream", stream)
+    vendor.answer = answer
+    assert keys(read("meta_ads", "insights", vendor.connection(), DAYS)) == EVERY_ROW
+    assert len(tried) == rest.TIMEOUTS
+    outcome("repeated timeouts", "meta_ads", "halves the window, no row twice")
+
+
+def test_the_row_other_keeps_its_day(outcome: Callable[..., None]) -> None:
+    """Google writes (other) into every dimension of what it has put together."""
+    source = SOURCES["ga4"]
+    stream = source.stream("sessions")
+    other = {"dimensionValues": [{"value": "(other)"}] * 7, "metricValues": [{"value": "5"}] * 4}
+    plain = {"dimensionValues": [{"value": "20261101"}, *[{"value": "x"}] * 6], "metricValues": [{"value": "5"}] * 4}
+    report = {
+        "dimensionHeaders": [{"name": column} for column in ("date", "sessionDefaultChannelGroup", "sessionSource",
+                             "sessionMedium", "sessionCampaignId", "sessionCampaignName", "countryId")],
+        "metricHeaders": [{"name": name} for name in ("sessions", "engagedSessions", "totalUsers", "keyEvents")],
+        "property": "1",
+    }  # fmt: skip
+    asked = json.dumps({**report, "day": "2026-11-03", "rows": [other]}).encode()
+    assert [row["date"] for row in source.records(stream, asked)] == ["2026-11-03"]
+    # A body that was landed before its day was written into it has the day of its other rows.
+    landed = json.dumps({**report, "rows": [other, plain]}).encode()
+    assert [row["date"] for row in source.records(stream, landed)] == ["2026-11-01", "2026-11-01"]
+    outcome("GA4's row (other)", "ga4", "keeps its day")
+
+
+def test_a_day_is_written_into_a_report_of_ga4(company: Any) -> None:
+    window = Window(date(2026, 11, 9), date(2026, 11, 10))
+    stream = SOURCES["ga4"].stream("sessions")
+    bodies = list(bodies_of(SOURCES["ga4"].fetch(company.connection("ga4"), stream, window)))
+    assert {json.loads(body)["day"] for body in bodies} == {"2026-11-09"}
