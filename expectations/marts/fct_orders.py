@@ -103,6 +103,7 @@ BATCHES = {
             where
                 _load_id > {since_load_id}
                 and _load_id <= {through_load_id}
+                and _removed_at is null
                 -- Prices with tax are taken apart by the model alone.
                 and not coalesce(taxes_included, false)
         ) as landed
