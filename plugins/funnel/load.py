@@ -20,10 +20,12 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from funnel import config, copying, ledger, merging, privacy, replacement, restatement, rows, tables
+from funnel import config, copying, ledger, merging, privacy, replacement, rows, tables
 from funnel.contract import LISTING, Source, Stream, Window, raw_table
 from funnel.inbox.blocks import ahead
-from funnel.ingest import accounts, reconcile
+from funnel.ingest import accounts, reconcile, replaced_days
+from funnel.ingest.raw_tables import Target, create_indexes, drop_duplicates, drop_indexes
+from funnel.ingest.replaced_days import scope
 from funnel.landing import LandedRead, LandingError
 from funnel.sources import SOURCES
 
@@ -75,30 +77,6 @@ class LoadResult:
     noted: tuple[tuple[str, str, int], ...] = ()
 
 
-@dataclass(frozen=True)
-class _Target:
-    """Names of one stream's raw table, composed once."""
-
-    table: sql.Identifier
-    incoming: sql.Identifier
-    columns: tuple[str, ...]
-    key: tuple[str, ...]
-    content: tuple[str, ...]
-
-    def names(self, columns: Iterable[str], qualifier: str | None = None) -> sql.Composed:
-        return sql.SQL(", ").join(sql.Identifier(qualifier, c) if qualifier else sql.Identifier(c) for c in columns)
-
-    def same_key(self, left: str, right: str) -> sql.Composed:
-        return sql.SQL(" and ").join(
-            sql.SQL("{} = {}").format(sql.Identifier(left, c), sql.Identifier(right, c)) for c in self.key
-        )
-
-    def differ(self, left: str, right: str) -> sql.Composed:
-        return sql.SQL("({}) is distinct from ({})").format(
-            self.names(self.content, left), self.names(self.content, right)
-        )
-
-
 def load(landed: LandedRead) -> LoadResult:
     """Load one complete read. Loading the same read again is a no-op that returns what the first time did.
 
@@ -126,21 +104,36 @@ def load_into(connection: psycopg.Connection[Any], landed: LandedRead) -> LoadRe
     _refuse_other_key(connection, secret)
     target = _ensure_table(connection, source, stream)
     load_id = _scalar(connection, "select nextval(pg_get_serial_sequence('ops.loads', 'load_id'))")
+    copy = partial(_copy_read, connection, source, stream, target, landed, load_id, secret)
     filled = _fill(connection, source, stream, target, landed, load_id, secret)
-    if filled is None:
-        tally = _copy_read(connection, source, stream, target, target.incoming, landed, load_id, secret)
+    rewritten = None
+    if filled is None and stream.kind == "dated":
+        rewritten = replaced_days.rewrite(connection, stream, target, landed, load_id, secret, copy)
+    if filled is None and rewritten is None:
+        tally = copy(target.incoming)
         accounts.set_aside(connection, stream, landed, target.incoming, secret, tally)
         files = merging.writers(connection, landed, tally.files, target.content)
         is_merged = merging.differ(files[1])
-        duplicated = 0 if is_merged else _drop_duplicates(connection, stream, target)
+        # Of a dated stream they are found when its rows are counted.
+        is_settled = is_merged or stream.kind == "dated"
+        duplicated = 0 if is_settled else drop_duplicates(connection, stream, target)
     incoming = target.incoming if filled is None else target.table
-    read = accounts.of_read(connection, stream, landed, table=target.table, incoming=incoming)
-    if filled is not None:
+    read = (
+        rewritten[1]
+        if rewritten
+        else accounts.of_read(connection, stream, landed, table=target.table, incoming=incoming)
+    )
+    if rewritten:
+        tally, _, retracted = rewritten
+        duplicated = superseded = 0
+    elif filled is not None:
         tally, duplicated, superseded, retracted = filled, 0, 0, 0
         if stream.kind == "dated":
             accounts.note_days(connection, landed, load_id, read)
     elif stream.kind == "dated":
-        superseded, retracted = _replace_days(connection, stream, target, landed, load_id, read)
+        superseded, retracted, duplicated = replaced_days.replace_days(
+            connection, stream, target, landed, load_id, read, tally
+        )
     elif stream.keep_versions:
         superseded, retracted = _append_versions(connection, stream, target, landed), 0
     elif is_merged:
@@ -288,7 +281,7 @@ def _refuse_other_key(connection: psycopg.Connection[Any], secret: bytes) -> Non
         )
 
 
-def _ensure_table(connection: psycopg.Connection[Any], source: Source, stream: Stream) -> _Target:
+def _ensure_table(connection: psycopg.Connection[Any], source: Source, stream: Stream) -> Target:
     """Create the raw table, or add columns that were declared since; columns are never dropped or retyped."""
     name = raw_table(source, stream)
     columns = (*rows.raw_columns(stream), *_SYSTEM_COLUMNS)
@@ -299,7 +292,7 @@ def _ensure_table(connection: psycopg.Connection[Any], source: Source, stream: S
         if stream.day
         else (*stream.key, "_connection_id")
     )
-    target = _Target(
+    target = Target(
         table=sql.Identifier("raw", name),
         incoming=sql.Identifier("pg_temp", f"incoming__{name}"),
         columns=tuple(column for column, _ in columns),
@@ -325,7 +318,7 @@ def _ensure_table(connection: psycopg.Connection[Any], source: Source, stream: S
     if not stored:
         primary_key = (*key, "_fetched_at") if stream.keep_versions else key
         connection.execute(sql.SQL("create table {} ({})").format(target.table, sql.SQL(", ").join(declare)))
-        _create_indexes(connection, stream, target, primary_key)
+        create_indexes(connection, stream, target, primary_key)
     for (column, _), declaration in zip(columns, declare, strict=True):
         if stored and column not in stored:
             connection.execute(sql.SQL("alter table {} add column {}").format(target.table, declaration))
@@ -335,43 +328,11 @@ def _ensure_table(connection: psycopg.Connection[Any], source: Source, stream: S
     return target
 
 
-def _create_indexes(
-    connection: psycopg.Connection[Any],
-    stream: Stream,
-    target: _Target,
-    primary_key: tuple[str, ...],
-    first_load: int = 0,
-) -> None:
-    """The index on _load_id skips the first load: it would cover every row and nothing filters on it.
-
-    Free texts of a key stand in its index as one hash: an index row holds 2,704 bytes, a text any number.
-    """
-    free = [column.name for column in stream.columns if column.free_text and column.name in primary_key]
-    if free:
-        hashes = sql.SQL(" || ").join(sql.SQL("md5({})").format(sql.Identifier(name)) for name in free)
-        connection.execute(
-            sql.SQL("create unique index on {} ({}, md5({}))").format(
-                target.table,
-                target.names(name for name in primary_key if name not in free),
-                hashes,
-            )
-        )
-    else:
-        connection.execute(
-            sql.SQL("alter table {} add primary key ({})").format(target.table, target.names(primary_key))
-        )
-    connection.execute(
-        sql.SQL("create index on {} (_load_id) where _load_id > {}").format(target.table, sql.Literal(first_load))
-    )
-    for indexed in stream.lookups:
-        connection.execute(sql.SQL("create index on {} ({})").format(target.table, sql.Identifier(indexed)))
-
-
 def _fill(
     connection: psycopg.Connection[Any],
     source: Source,
     stream: Stream,
-    target: _Target,
+    target: Target,
     landed: LandedRead,
     load_id: int,
     secret: bytes,
@@ -386,7 +347,7 @@ def _fill(
     holds_rows = sql.SQL(
         "select exists (select from {}) or exists (select from ops.loaded_days "
         "where source = {} and connection_id = {} and stream = {} and date_day >= {} and date_day < {})"
-    ).format(target.table, *_scope(landed))
+    ).format(target.table, *scope(landed))
     if _scalar(connection, holds_rows):
         return None
     connection.execute("set local maintenance_work_mem = '256MB'")
@@ -397,24 +358,11 @@ def _fill(
                 return None
             # A table that is emptied in the transaction that fills it needs no log where nothing replicates the server.
             connection.execute(sql.SQL("truncate {}").format(target.table))
-            indexes = connection.execute(
-                """
-                select index.indexrelid::regclass::text, index.indisprimary, pg_constraint.conname
-                from pg_index as index left join pg_constraint on index.indexrelid = pg_constraint.conindid
-                where index.indrelid = %s::regclass
-                """,
-                (target.table.as_string(connection),),
-            ).fetchall()
-            for name, is_primary, constraint in indexes:
-                if is_primary:
-                    drop = sql.SQL("alter table {} drop constraint {}").format(target.table, sql.Identifier(constraint))
-                else:
-                    drop = sql.SQL("drop index {}").format(sql.SQL(name))
-                connection.execute(drop)
-            tally = _copy_read(connection, source, stream, target, target.table, landed, load_id, secret)
+            drop_indexes(connection, target)
+            tally = _copy_read(connection, source, stream, target, landed, load_id, secret, target.table)
             primary_key = (*target.key, "_fetched_at") if stream.keep_versions else target.key
             accounts.set_aside(connection, stream, landed, target.table, secret, tally)
-            _create_indexes(connection, stream, target, primary_key, load_id)
+            create_indexes(connection, stream, target, primary_key, load_id)
     except psycopg.errors.UniqueViolation:
         return None
     return tally
@@ -466,18 +414,19 @@ def _copy_read(
     connection: psycopg.Connection[Any],
     source: Source,
     stream: Stream,
-    target: _Target,
-    table: sql.Identifier,
+    target: Target,
     landed: LandedRead,
     load_id: int,
     secret: bytes,
+    table: sql.Identifier,
+    most: int | None = None,
 ) -> rows.Tally:
-    """Copy a read into a table. Raises LandingError for a body that cannot be read."""
+    """Copy a read, or its first bodies, into a table. Raises LandingError for a body that cannot be read."""
     if source.is_inbox:
         tally = rows.Tally()
         _copy_tables(connection, stream, table, landed, load_id, secret, tally)
         return tally
-    copy = partial(_copy_bodies, connection, source, stream, target, table, landed, load_id, secret)
+    copy = partial(_copy_bodies, connection, source, stream, target, table, landed, load_id, secret, most)
     try:
         try:
             with connection.transaction():
@@ -511,11 +460,12 @@ def _copy_bodies(
     connection: psycopg.Connection[Any],
     source: Source,
     stream: Stream,
-    target: _Target,
+    target: Target,
     table: sql.Identifier,
     landed: LandedRead,
     load_id: int,
     secret: bytes,
+    most: int | None,
     *,
     carefully: bool,
 ) -> rows.Tally:
@@ -523,7 +473,7 @@ def _copy_bodies(
     tail = f"\t{landed.connection_id}\t{load_id}\t{landed.fetched_at.isoformat()}\n"
     statement = sql.SQL("copy {} ({}) from stdin").format(table, target.names(target.columns))
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        bodies = landed.bodies()
+        bodies = itertools.islice(landed.bodies(), most)
         made = rows.lines(
             source, stream, landed.connection_id, landed.window, bodies, secret, tail, tally, carefully=carefully
         )
@@ -533,153 +483,7 @@ def _copy_bodies(
     return tally
 
 
-def _drop_duplicates(connection: psycopg.Connection[Any], stream: Stream, target: _Target) -> int:
-    """Keep one row per key: the newest by `modified`, then the one received last (the physical order of the copy)."""
-    has_duplicates = _scalar(
-        connection,
-        sql.SQL("select exists (select from {} group by {} having count(*) > 1)").format(
-            target.incoming, target.names(target.key)
-        ),
-    )
-    if not has_duplicates:
-        return 0
-    newest_first: list[sql.Composable] = [sql.SQL("ctid desc")]
-    if stream.modified:
-        newest_first.insert(0, sql.SQL("{} desc").format(sql.Identifier(stream.modified)))
-    return connection.execute(
-        sql.SQL(
-            """
-            delete from {incoming} where ctid in (
-                select ctid
-                from (
-                    select ctid, row_number() over (partition by {key} order by {newest_first}) as place from {incoming}
-                ) as ranked
-                where place > 1
-            )
-            """
-        ).format(incoming=target.incoming, key=target.names(target.key), newest_first=sql.SQL(", ").join(newest_first))
-    ).rowcount
-
-
-def _replace_days(
-    connection: psycopg.Connection[Any],
-    stream: Stream,
-    target: _Target,
-    landed: LandedRead,
-    load_id: int,
-    read: accounts.Accounts,
-) -> tuple[int, int]:
-    """Make the days of the accounts read say what this read says, except those of which a newer read is loaded.
-
-    Returns (rows superseded, rows retracted).
-    """
-    window = landed.window
-    scope = _scope(landed)
-    stored = sql.SQL(
-        "stored._connection_id = {connection} and stored.{day} >= {start} and stored.{day} < {end} and {covered}"
-    ).format(
-        connection=landed.connection_id,
-        day=sql.Identifier(stream.day or ""),
-        start=window.from_day,
-        end=window.to_day,
-        covered=accounts.covered(read, stream, "stored"),
-    )
-    superseded = 0
-    if newer := accounts.newer_days(connection, landed):
-        superseded = connection.execute(
-            sql.SQL("delete from {incoming} as incoming where {is_newer}").format(
-                incoming=target.incoming, is_newer=accounts.is_of(newer, stream, "incoming")
-            )
-        ).rowcount
-        # A null account is of no day of an account, and `not` would leave it out.
-        stored = sql.SQL("{} and ({}) is not true").format(stored, accounts.is_of(newer, stream, "stored"))
-    incoming, retracted = target.incoming, 0
-    if _scalar(
-        connection,
-        sql.SQL(
-            "select exists (select from {} as stored where {}) or exists (select from ops.loaded_days "
-            "where source = {} and connection_id = {} and stream = {} and date_day >= {} and date_day < {})"
-        ).format(target.table, stored, *scope),
-    ):
-        accounts.name_rows(connection, stream, target.table, incoming, target.same_key("stored", "incoming"))
-        incoming, retracted = _make_room(connection, stream, target, stored, landed, load_id, read)
-    connection.execute(
-        sql.SQL("insert into {table} ({columns}) select {columns} from {incoming}").format(
-            table=target.table, incoming=incoming, columns=target.names(target.columns)
-        )
-    )
-    accounts.note_days(connection, landed, load_id, read)
-    return superseded, retracted
-
-
-def _scope(landed: LandedRead) -> tuple[Any, ...]:
-    window = landed.window
-    return landed.source, landed.connection_id, landed.stream, window.from_day, window.to_day
-
-
-def _make_room(
-    connection: psycopg.Connection[Any],
-    stream: Stream,
-    target: _Target,
-    stored: sql.Composable,
-    landed: LandedRead,
-    load_id: int,
-    read: accounts.Accounts,
-) -> tuple[sql.Identifier, int]:
-    """Delete the stored rows that incoming ones replace, and those that vanished.
-
-    Returns the table of the rows to insert (new or different) and the number of vanished rows. One pass compares all
-    rows, another counts them by day for the record of restatement; only when rows vanished is it asked which.
-    """
-    differing = sql.Identifier("pg_temp", "differing")
-    names = {
-        "table": target.table,
-        "incoming": target.incoming,
-        "differing": differing,
-        "stored": stored,
-        "columns": target.names(target.columns, "incoming"),
-        "first_key": sql.Identifier("stored", target.key[0]),
-        "same_key": target.same_key("stored", "incoming"),
-        "differ": target.differ("stored", "incoming"),
-    }
-    connection.execute(
-        sql.SQL(
-            """
-            create temporary table {differing} on commit drop as
-            select {columns}, stored.ctid as place, {first_key} is null as is_new
-            from {incoming} as incoming
-            left join {table} as stored on {same_key} and {stored}
-            where {first_key} is null or {differ}
-            """
-        ).format(**names)
-    )
-    retracted = restatement.note(
-        connection,
-        stream,
-        landed,
-        load_id,
-        read,
-        stored=sql.SQL("{table} as stored where {stored}").format(**names),
-        incoming=target.incoming,
-        differing=differing,
-    )
-    if retracted:
-        connection.execute(
-            sql.SQL(
-                "delete from {table} as stored where {stored} "
-                "and not exists (select from {incoming} as incoming where {same_key})"
-            ).format(**names)
-        )
-    # No other transaction moves or adds rows of this stream meanwhile, so their places are as good as their keys.
-    connection.execute(
-        sql.SQL("delete from {table} where ctid = any(array(select place from {differing} where not is_new))").format(
-            **names
-        )
-    )
-    return differing, retracted
-
-
-def _upsert(connection: psycopg.Connection[Any], stream: Stream, target: _Target) -> int:
+def _upsert(connection: psycopg.Connection[Any], stream: Stream, target: Target) -> int:
     """Upsert by key; the newest (modified, fetched_at) wins. Returns how many rows an already stored one supersedes.
 
     A stored row that says the same keeps its `_load_id`, but takes the later `_fetched_at`: that orders later reads.
@@ -728,7 +532,7 @@ def _upsert(connection: psycopg.Connection[Any], stream: Stream, target: _Target
     return superseded
 
 
-def _append_versions(connection: psycopg.Connection[Any], stream: Stream, target: _Target, landed: LandedRead) -> int:
+def _append_versions(connection: psycopg.Connection[Any], stream: Stream, target: Target, landed: LandedRead) -> int:
     """Keep one row per change seen. Returns how many incoming rows say what the version before them said.
 
     A read that arrives late is put between its neighbours: what the next read had seen is written down first, so that

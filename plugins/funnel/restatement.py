@@ -42,49 +42,60 @@ def note(
     load_id: int,
     read: Accounts,
     *,
-    stored: sql.Composable,
-    incoming: sql.Identifier,
+    rows: sql.Composable,
     differing: sql.Identifier,
 ) -> int:
-    """Write down, by day, what a read changes in days that were read before; returns the number of vanished rows.
+    """Write down, by day, what a read changes in days that were read before; returns the number of rows stored before.
 
-    `stored` is a query of the rows that stand in for the window now, `incoming` the table of all rows of the read,
-    `differing` that of the new (`is_new`) and different ones among them. An account that is read for the first time
-    changes no day.
+    `rows` is a query of the rows that stand in for the window now and of all rows of the read (`is_incoming`),
+    `differing` the table of those that are new (no `place`), differ (not `is_same`) or vanished (not `arrived`). An
+    account that is read for the first time changes no day.
     """
     known = _known(connection, stream, landed, read)
     summed = [one for one in stream.columns if one.type in ("bigint", "numeric") and one.name not in stream.key]
     sums = sql.SQL("").join(
-        sql.SQL(", coalesce(sum({}), 0) as {}").format(sql.Identifier(one.name), sql.Identifier(f"sum_{one.name}"))
-        for one in summed
+        sql.SQL(", sum({}) as {}").format(sql.Identifier(one.name), sql.Identifier(f"sum_{one.name}")) for one in summed
     )
     measures = sql.SQL(", ").join(
-        sql.SQL("{}, jsonb_build_array(coalesce(was.{column}, 0), coalesce(becomes.{column}, 0))").format(
-            sql.Literal(one.name), column=sql.Identifier(f"sum_{one.name}")
-        )
+        sql.SQL(
+            "{}, jsonb_build_array(coalesce(sum({column}) filter (where not is_incoming), 0), "
+            "coalesce(sum({column}) filter (where is_incoming), 0))"
+        ).format(sql.Literal(one.name), column=sql.Identifier(f"sum_{one.name}"))
         for one in summed
     )
-    vanished = connection.execute(
+    # By itself, since a statement that also inserts is not computed in parallel.
+    connection.execute(
+        sql.SQL(
+            "create temporary table sides on commit drop as "
+            "select {day} as date_day, is_incoming, count(*) as rows {sums} "
+            "from {rows} as incoming where not is_incoming or {known} group by 1, 2"
+        ).format(day=sql.Identifier(stream.day or ""), sums=sums, rows=rows, known=known)
+    )
+    before = connection.execute(
         sql.SQL(
             """
-            with was as (select {day} as date_day, count(*) as rows {sums} from {stored} group by 1),
-            becomes as (
-                select {day} as date_day, count(*) as rows {sums} from {incoming} as incoming where {known} group by 1
+            with totals as (
+                select
+                    date_day,
+                    coalesce(sum(rows) filter (where not is_incoming), 0) as rows_before,
+                    coalesce(sum(rows) filter (where is_incoming), 0) as rows_after,
+                    jsonb_build_object({measures}) as measures
+                from pg_temp.sides
+                group by 1
             ),
             differs as (
-                select {day} as date_day, count(*) filter (where is_new) as added, count(*) as rows
-                from {differing} as incoming where {known} group by 1
+                select
+                    {day} as date_day,
+                    count(*) filter (where arrived is null) as vanished,
+                    count(*) filter (where arrived is not null and not is_same and {known}) as rows
+                from {differing} as incoming group by 1
             ),
             compared as (
                 select
-                    date_day,
-                    coalesce(was.rows, 0) as rows_before,
-                    coalesce(becomes.rows, 0) as rows_after,
-                    coalesce(was.rows, 0) - coalesce(becomes.rows, 0) + coalesce(differs.added, 0) as vanished,
-                    coalesce(differs.rows, 0) as differing,
-                    jsonb_build_object({measures}) as measures
-                from was
-                full join becomes using (date_day)
+                    totals.*,
+                    coalesce(differs.vanished, 0) as vanished,
+                    coalesce(differs.rows, 0) as differing
+                from totals
                 left join differs using (date_day)
             ),
             -- Of several accounts the one that was read longest ago says since when a day may have changed.
@@ -119,14 +130,11 @@ def note(
                 left join compared on read_before.date_day = compared.date_day
                 where read_before.fetched_at < %(fetched_at)s
             )
-            select coalesce(sum(vanished), 0)::bigint from compared
+            select coalesce(sum(rows_before), 0)::bigint from compared
             """
         ).format(
             day=sql.Identifier(stream.day or ""),
-            sums=sums,
             measures=measures,
-            stored=stored,
-            incoming=incoming,
             differing=differing,
             known=known,
         ),
@@ -141,7 +149,8 @@ def note(
             "end": landed.window.to_day,
         },
     ).fetchone()
-    return int(vanished[0]) if vanished else 0
+    connection.execute("drop table pg_temp.sides")
+    return int(before[0]) if before else 0
 
 
 def _known(connection: psycopg.Connection[Any], stream: Stream, landed: LandedRead, read: Accounts) -> sql.Composable:
