@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 from sandbox.clock import HOUR, MINUTE, SECOND, day_of
 from sandbox.decisions import Person
+from sandbox.lapses import associate_later
 from sandbox.office import Office, later, tell, working_time
 from sandbox.records import Record
 from sandbox.staff import Rep
@@ -56,9 +57,10 @@ def log_engagements(office: Office, person: Person, contact_id: str, rep: Rep, s
             return
         number = 7_000_000 + office.number("engagement")
         shared = {"hs_timestamp": at, "hubspot_owner_id": rep.owner_id, "_contacts": (contact_id,)}
-        office.scenario.hubspot[kind].add(Record(str(number), at, {**shared, **fields}))
+        record = office.scenario.hubspot[kind].add(Record(str(number), at, {**shared, **fields}))
+        linked = associate_later(office.seed, record)
         if is_response:
-            tell(person, at, "response")
+            tell(person, at, "response", known_at=linked)
 
     if rng.random() < 0.55:
         is_dialled = rng.random() < 0.85

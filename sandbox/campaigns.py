@@ -11,6 +11,7 @@ from datetime import date
 
 from sandbox.clock import MINUTE, day_of
 from sandbox.decisions import Person
+from sandbox.lapses import take_off_the_list
 from sandbox.office import Office, tell
 from sandbox.records import Record
 from sandbox.scenario import Scenario
@@ -81,6 +82,7 @@ def invite(office: Office, person: Person, lead_id: str, since: int, *, is_fair:
             },
         )
         members.append(office.scenario.salesforce["CampaignMember"].add(member))
+        take_off_the_list(office.seed, member)
         if has_responded:
-            tell(person, at, "touch", CAMPAIGNS[place][2])
+            tell(person, at, "touch", CAMPAIGNS[place][2], removed_at=member.purged)
     return members

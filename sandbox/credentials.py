@@ -38,6 +38,8 @@ SHOPIFY_CLIENT_SECRET = "shpss_sandbox_shopify_secret"
 SHOPIFY_TOKEN = "shpat_sandbox_custom_app_token"
 GA4_CLIENT_EMAIL = "reader@sandbox-project.iam.gserviceaccount.example"
 GA4_KEY_ID = "0123456789abcdef0123456789abcdef01234567"
+# A small company: its ids are listed every day, so that the truth of a morning is the warehouse's.
+LISTED_DAILY = {"reconcile_days": 1}
 
 
 @cache
@@ -124,21 +126,21 @@ def connections(scenario: Scenario, base_url: str) -> dict[str, dict[str, Any]]:
             "conn_type": "http",
             "host": base_url,
             "password": HUBSPOT_TOKEN,
-            "extra": {"version": "2026-09"},
+            "extra": {"version": "2026-09", **LISTED_DAILY},
         },
         "salesforce": {
             "conn_type": "http",
             "host": base_url,
             "login": SALESFORCE_CLIENT_ID,
             "password": SALESFORCE_CLIENT_SECRET,
-            "extra": {"grant_type": "client_credentials", "version": "v68.0"},
+            "extra": {"grant_type": "client_credentials", "version": "v68.0", **LISTED_DAILY},
         },
         "shopify": {
             "conn_type": "http",
             "host": base_url,
             "login": SHOPIFY_CLIENT_ID,
             "password": SHOPIFY_CLIENT_SECRET,
-            "extra": {"version": "2026-10"},
+            "extra": {"version": "2026-10", **LISTED_DAILY},
         },
         "ga4": {
             "conn_type": "http",

@@ -15,13 +15,24 @@ Kind = Literal["touch", "mql", "sal", "sql", "disqualified", "recycled", "respon
 
 @dataclass(slots=True, frozen=True)
 class Happening:
-    """Something that happened to a person; `channel` and `campaign_id` are said of touches only, `rep_id` of owners."""
+    """Something that happened to a person; `channel` and `campaign_id` are said of touches only, `rep_id` of owners.
+
+    The vendors know it from `known_at` on, when that is later than it happened, and until `removed_at`.
+    """
 
     at: int
     kind: Kind
     channel: str | None = None
     campaign_id: str | None = None
     rep_id: str | None = None
+    known_at: int | None = None
+    removed_at: int | None = None
+
+    def is_known(self, known: int) -> bool:
+        """Whether the vendors know of it at a moment."""
+        return (self.known_at is None or self.known_at <= known) and (
+            self.removed_at is None or self.removed_at > known
+        )
 
 
 @dataclass(slots=True)
@@ -47,6 +58,7 @@ class Deal:
 
     `moves` are its stages with the moments they were entered. `entered_at` is when the final one was; `close_date` is
     the day the rep gave as the close, which may be another one, and is absent where the vendor keeps a close time.
+    `renamed` is (when, id): from then on the vendor keeps the deal under another id, as after a merge.
     """
 
     opportunity_id: str
@@ -67,3 +79,4 @@ class Deal:
     moves: list[tuple[int, str]] = field(default_factory=list)
     lost_reason: str | None = None
     people: list[str] = field(default_factory=list)
+    renamed: tuple[int, str] | None = None

@@ -464,8 +464,8 @@ SPOILERS = (
 OWN_SPOILERS: dict[str, tuple[str, ...]] = {
     "linkedin_ads": ("element_cap", "rotating_refresh_token"),
     "microsoft_ads": ("report_failed", "dead_address", "no_data", "rotating_refresh_token"),
-    "hubspot": ("rotating_refresh_token",),
-    "salesforce": ("rotating_refresh_token",),
+    "hubspot": ("late_association", "merged_records", "rotating_refresh_token"),
+    "salesforce": ("merged_records", "rotating_refresh_token"),
     "ga4": ("quota_running_out",),
     "shopify": ("bulk_file_cut_short",),
 }
@@ -699,6 +699,11 @@ class Faults:
             self._repeat(vendor, stream, answer, rows)
         elif name == "vanished_rows":
             _remove(rows, parameters)
+        elif name == "merged_records":
+            _merge(rows, fault)
+        elif name == "late_association":
+            # Not made yet: a record without any is missing from the answer.
+            rows.clear()
         elif name == "element_cap":
             del rows[int(parameters.get("elements", 10)) :]
         else:
@@ -724,6 +729,17 @@ def _remove(rows: list[Any], parameters: Parameters) -> None:
         rows[:] = [row for row in rows if not all(str(_get(row, path)) == str(value) for path, value in wanted.items())]
     else:
         del rows[: int(parameters.get("count", 1))]
+
+
+def _merge(rows: list[Any], fault: Fault) -> None:
+    """The first records of the page were merged into its last one: HubSpot's vanish, Salesforce's say where to."""
+    losers = rows[: min(int(fault.parameters.get("count", 2)), len(rows) - 1)]
+    if fault.vendor == "salesforce":
+        for loser in losers:
+            loser.update(IsDeleted=True, MasterRecordId=rows[-1]["Id"])
+    elif losers:
+        rows[-1]["properties"]["hs_merged_object_ids"] = ";".join(loser["id"] for loser in losers)
+        del rows[: len(losers)]
 
 
 def _retouch(rows: list[Any], fault: Fault) -> None:

@@ -13,6 +13,7 @@ from sandbox.advertising import HABITS, Source
 from sandbox.campaigns import invite
 from sandbox.clock import DAY, HOUR, MINUTE, day_of
 from sandbox.decisions import Kind, Person
+from sandbox.lapses import delete_for_good
 from sandbox.office import Firm, Office, Prospect, full_name, later, tell, working_time
 from sandbox.records import Record
 from sandbox.selling import Close, Terms, open_deal
@@ -569,6 +570,7 @@ def _archive(office: Office, rng: random.Random, journey: Journey, born: int) ->
     contact = journey.known_contact
     last = max([born, *(at for at, _ in contact.changes), *(one.at for one in journey.person.happenings)])
     contact.removed = journey.person.removed_at = later(rng, last, 12, 500)
+    delete_for_good(office.seed, contact)
 
 
 def _come_twice(office: Office, rng: random.Random, journey: Journey, born: int) -> None:
@@ -641,6 +643,7 @@ def _delete_lead(rng: random.Random, journey: Journey, born: int, office: Office
     lead = journey.known_lead
     deleted = later(rng, born, 5, 300)
     lead.removed = journey.person.removed_at = deleted
+    delete_for_good(office.seed, lead)
     for member in journey.members:
         member.removed = deleted
     for row in reversed(office.scenario.salesforce["LeadHistory"].records):

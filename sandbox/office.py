@@ -6,6 +6,7 @@ import random
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import count
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from sandbox.advertising import Source
@@ -216,7 +217,8 @@ class Office:
         if firm.company is None or firm.account is None or firm.number % 3 == 0:
             return
         at = max(firm.company.created, firm.account.created) + 8 * MINUTE
-        firm.company.changes = [(at, {"salesforceaccountid": firm.account.id})]
+        others = [one for one in firm.company.changes if "salesforceaccountid" not in one[1]]
+        firm.company.changes = sorted([*others, (at, {"salesforceaccountid": firm.account.id})], key=itemgetter(0))
         self.scenario.hubspot["companies"].forget()
 
     # --- events and histories ---------------------------------------------------------------------------------------
@@ -247,9 +249,12 @@ def tell(
     channel: str | None = None,
     campaign_id: str | None = None,
     rep_id: str | None = None,
+    *,
+    known_at: int | None = None,
+    removed_at: int | None = None,
 ) -> None:
     """Note what really happened."""
-    person.happenings.append(Happening(at, kind, channel, campaign_id, rep_id))
+    person.happenings.append(Happening(at, kind, channel, campaign_id, rep_id, known_at, removed_at))
 
 
 def working_time(rng: random.Random, at: float) -> int:

@@ -17,7 +17,9 @@ from typing import Any
 class Record:
     """One vendor record. `removed` is when it was deleted or archived; `merged` when another record swallowed it.
 
-    `touched` lists moments at which the vendor counted the record as modified although no listed field changed.
+    `touched` lists moments at which the vendor counted the record as modified although no listed field changed, `quiet`
+    changes of which the vendor says nothing, as of associations. From `purged` on the record is in no answer of any
+    kind. A record that is `born` later than created takes over the history of another, as the survivor of a merge.
     """
 
     id: str
@@ -27,6 +29,9 @@ class Record:
     touched: list[int] = field(default_factory=list)
     removed: int | None = None
     merged: int | None = None
+    quiet: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
+    purged: int | None = None
+    born: int | None = None
 
     def change(self, at: int, **fields: Any) -> None:
         self.changes.append((at, fields))
@@ -34,6 +39,8 @@ class Record:
     def moments(self) -> Iterator[int]:
         """Every moment at which a reader could see something new."""
         yield self.created
+        yield from (at for at in (self.born, self.purged) if at is not None)
+        yield from (at for at, _ in self.quiet)
         for at, _ in self.changes:
             yield at
         yield from self.touched
@@ -43,8 +50,8 @@ class Record:
             yield self.merged
 
     def at(self, now: int) -> State | None:
-        """The record as it stood, or nothing when it did not exist yet."""
-        if self.created > now:
+        """The record as it stood, or nothing when it did not exist yet or was deleted for good."""
+        if max(self.created, self.born or 0) > now or (self.purged is not None and self.purged <= now):
             return None
         fields = dict(self.fields)
         modified = self.created
@@ -53,6 +60,10 @@ class Record:
                 break
             fields.update(changed)
             modified = at
+        for at, changed in self.quiet:
+            if at <= now:
+                fields.update(changed)
+        modified = max(modified, self.born or 0)
         for at in self.touched:
             if modified < at <= now:
                 modified = at

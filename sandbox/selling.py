@@ -8,6 +8,7 @@ from datetime import date, timedelta
 
 from sandbox.clock import DAY, HOUR, MINUTE, day_of, day_start
 from sandbox.decisions import Deal
+from sandbox.lapses import enter_company_twice, enter_deal_twice, replace_line
 from sandbox.office import Firm, Office, Prospect, days_after, later, working_time
 from sandbox.records import Record
 from sandbox.staff import Rep
@@ -228,6 +229,8 @@ def _itemise(office: Office, deal: Record, currency: str) -> None:
                 line.change(at, UnitPrice=total / units, TotalPrice=total)
         line.removed = deal.removed
         office.scenario.salesforce["OpportunityLineItem"].add(line)
+    if deal.removed is None and chance.random() < 0.1:
+        office.scenario.salesforce["OpportunityLineItem"].add(replace_line(office, chance, line))
 
 
 def _keep_history(office: Office, deal: Record, rep: Rep, moments: list[int]) -> None:
@@ -386,6 +389,8 @@ def open_hubspot_deal(office: Office, rng: random.Random, created: int, firm: Fi
             people=[one.person_id for one in contacts],
         )
     )
+    enter_company_twice(office, firm, record)
+    enter_deal_twice(office, record, office.scenario.deals[-1])
 
 
 def _split(places: list[int], amount: int) -> list[int]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from sandbox.clock import DAY, HOUR, SECOND, day_start
+from sandbox.lapses import delete_order
 from sandbox.office import COUNTRIES, WEIGHTS, Office
 from sandbox.records import Record, Table
 from sandbox.scenario import Shop
@@ -101,6 +102,7 @@ class Purchase:
     is_test: bool = False
     is_void: bool = False
     cancelled_at: int | None = None
+    removed_at: int | None = None
     refunds: list[Back] = field(default_factory=list)
 
 
@@ -194,6 +196,8 @@ def _order(office: Office, shop: Shop, rng: random.Random, at: int, bill: Bill |
         record.change(purchase.cancelled_at, cancelled=purchase.cancelled_at, status="VOIDED")
     elif not odd:
         _send_back(rng, purchase, record)
+    if bill is None:
+        delete_order(office.seed, purchase, record)
     shop.orders.add(record)
     office.scenario.purchases.append(purchase)
 

@@ -194,14 +194,14 @@ def _known_people(scenario: Scenario, known: int) -> list[Person]:
         if person.merged_into is None or person.merged_at is None or person.merged_at > known:
             known_people[person.person_id] = replace(
                 person,
-                happenings=list(person.happenings),
+                happenings=[one for one in person.happenings if one.is_known(known)],
                 records=list(person.records),
                 regions=list(person.regions),
             )
     for person in scenario.people.values():
         if person.merged_into is not None and person.person_id not in known_people:
             survivor = known_people[person.merged_into]
-            survivor.happenings.extend(person.happenings)
+            survivor.happenings.extend(one for one in person.happenings if one.is_known(known))
             survivor.records.extend(person.records)
             survivor.regions.extend(person.regions)
     return [
@@ -282,7 +282,7 @@ def _closed(deal: Deal, known: int, zone: str) -> int | None:
 
 def _known_deals(scenario: Scenario, cut: int, known: int) -> list[Deal]:
     return [
-        deal
+        replace(deal, opportunity_id=deal.renamed[1]) if deal.renamed and deal.renamed[0] <= known else deal
         for deal in scenario.deals
         if deal.created_at < cut and deal.created_at <= known and (deal.removed_at is None or deal.removed_at > known)
     ]
@@ -688,7 +688,11 @@ def orders(scenario: Scenario, as_of: datetime, known_at: datetime | None = None
     cycles: dict[str, list[_Cycle]] = defaultdict(list)
     for cycle in all_cycles:
         cycles[cycle.person_id].append(cycle)
-    placed = [purchase for purchase in scenario.purchases if purchase.at < cut and purchase.at <= known]
+    placed = [
+        purchase
+        for purchase in scenario.purchases
+        if purchase.at < cut and purchase.at <= known and (purchase.removed_at is None or purchase.removed_at > known)
+    ]
     customers_with_email = {purchase.customer for purchase in placed if purchase.has_email}
     found = []
     for purchase in placed:

@@ -163,7 +163,7 @@ def _opportunities(scenario, tables, groups, present, now):
             }
         )
     for deal in scenario.hubspot["deals"].snapshot(now):
-        if deal.removed or deal.fields["hs_salesforceopportunityid"]:
+        if deal.removed or deal.merged or deal.fields["hs_salesforceopportunityid"]:
             continue
         stage = deal.fields["dealstage"]
         found.append(

@@ -191,7 +191,7 @@ def contacts_of_own_deals():
     return {
         deal.id: {one: deal.fields["_labels"].get(one) for one in deal.fields["_contacts"]}
         for deal in scenario.hubspot["deals"].snapshot(now)
-        if deal.fields["hs_salesforceopportunityid"] is None and not deal.removed
+        if deal.fields["hs_salesforceopportunityid"] is None and not deal.removed and not deal.merged
     }
 
 
@@ -237,8 +237,11 @@ def test_hubspot_client_reads_associations_with_a_deal_a_list_and_one_by_one(hub
     page = hubspot_client.crm.associations.v4.basic_api.get_page("deals", deal_id, "contacts", limit=1)
     assert page.paging.next.after == str(page.results[0].to_object_id)
     calls = hubspot_client.crm.objects.calls.basic_api.get_page(limit=100, associations=["contacts"]).results
-    assert all(one.associations["contacts"].results[0].type == "call_to_contact" for one in calls)
+    # The newest are associated days after they were logged.
+    linked = [one for one in calls if one.associations]
+    assert all(one.associations["contacts"].results[0].type == "call_to_contact" for one in linked)
     assert len(calls) > 40
+    assert len(linked) > 30
 
 
 # --- HubSpot: hubspot-sdk, an alpha for the dated paths, in an environment of its own ---------------------------------

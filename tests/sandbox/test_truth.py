@@ -86,6 +86,18 @@ def test_the_company_has_everything_that_makes_life_hard(scenario):
         "deals without a contact": sum(one.fields["ContactId"] is None for one in opportunities),
         "discounted deals": sum((one.fields["List_Amount__c"] or 0) > one.fields["Amount"] for one in opportunities),
         "copies in HubSpot": sum(one.fields["hs_salesforceopportunityid"] is not None for one in deals),
+        "deals merged into a new id": sum(one.merged for one in deals),
+        "companies merged": sum(one.merged for one in scenario.hubspot["companies"].snapshot(now)),
+        "orders deleted at the shop": sum(one.purged is not None for one in scenario.shop.orders.records),
+        "members taken off a list": sum(
+            one.purged is not None for one in scenario.salesforce["CampaignMember"].records
+        ),
+        "lines replaced by a quote": sum(
+            one.purged is not None for one in scenario.salesforce["OpportunityLineItem"].records
+        ),
+        "contacts deleted for good": sum(one.purged is not None for one in scenario.hubspot["contacts"].records),
+        "leads deleted for good": sum(one.purged is not None for one in scenario.salesforce["Lead"].records),
+        "calls associated later": sum(bool(one.quiet) for one in scenario.hubspot["calls"].records),
         "deals in HubSpot alone": sum(one.fields["hs_salesforceopportunityid"] is None for one in deals),
         "HubSpot's own deals with a labelled contact": sum(bool(one.fields.get("_labels")) for one in deals),
         "labels that a smaller id would belie": sum(
