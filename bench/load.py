@@ -1,7 +1,8 @@
 """How fast a read becomes rows: 500,000 ad records from JSON pages to `raw`, against server-side COPY of the same rows.
 
 `make bench-load` runs it on a throw-away server. Timed end to end: landing the pages as compressed files, decoding,
-copying, and the transaction that replaces the window. Making the pages up is not timed, nor is PostgreSQL's start. The
+copying, and the transaction that replaces the window. PostgreSQL copies while the next lines are made, so what is left
+beside decoding is mostly its work after the copy. Making the pages up is not timed, nor is PostgreSQL's start. The
 reference is `COPY raw.… FROM` a server-side text file of the same typed rows into an empty table without index.
 """
 
@@ -130,8 +131,8 @@ def _time_inside(module: object, name: str) -> Iterator[list[float]]:
     original = getattr(module, name)
     spent = [0.0]
 
-    def timed(*arguments: object) -> Iterator[str]:
-        values = original(*arguments)
+    def timed(*arguments: object, **named: object) -> Iterator[str]:
+        values = original(*arguments, **named)
         while True:
             asked = time.perf_counter()
             value = next(values, None)
@@ -186,7 +187,7 @@ def main() -> None:
             for repeat in range(chosen.repeats):
                 with psycopg.connect(config.dsn("admin"), autocommit=True) as admin:
                     admin.execute(f"drop table if exists raw.{raw_table(source, stream)}".encode())
-                    admin.execute("truncate ops.loads, ops.loaded_days")
+                    admin.execute("truncate ops.loads, ops.loaded_days cascade")
                 for step, case in enumerate(CASES):
                     fetched_at = moment + timedelta(hours=3 * repeat + step)
                     measured.setdefault((vendor, case), []).append(run(source, stream, pages[case], window, fetched_at))

@@ -1,16 +1,21 @@
 """The quick ways of a load leave what the careful ones leave: rows, ledger, quarantine and what days changed by."""
 
 import itertools
+import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from typing import Any
 
 import psycopg
 import pytest
 
-from funnel import config, load, rows
+from funnel import config, landing, load, rows
+from funnel.contract import AccountRead, Connection, Fetched, Stream, Window
 from funnel.ingest import replaced_days
 from funnel.landing import LandedRead
+from funnel.sources import SOURCES
 from tests.warehouse.conftest import Land, ad_row
 
 DAYS = ("2026-01-04", "2026-01-05", "2026-01-06", "2026-01-07")
@@ -132,6 +137,35 @@ def test_dated_reads_leave_the_same_in_every_way(land: Land, seed: int) -> None:
     assert careful["raw.google_ads__campaign_stats"]
 
 
+def test_accounts_are_kept_the_same_in_every_way(warehouse: str) -> None:
+    def landed(day: int, pages: list[list[tuple[str, int, int]]], asked: list[str]) -> LandedRead:
+        def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[Fetched]:
+            for page in pages:
+                records = [
+                    ad_row(DAYS[1], str(number), cost=str(cost), customer__id=account) for account, number, cost in page
+                ]
+                yield json.dumps({"results": records}).encode()
+            yield from map(AccountRead, asked)
+
+        source = replace(SOURCES["google_ads"], fetch=fetch)
+        connection = Connection("google_ads", "http://vendor.invalid")
+        window = Window(date(2026, 1, 5), date(2026, 1, 6))
+        moment = datetime(2026, 1, day, 3, tzinfo=UTC)
+        return landing.land(source, connection, source.stream("campaign_stats"), window, "test", moment)
+
+    of_both = [[(account, number, 100) for number in range(5)] for account in ("1", "2")]
+    # The second read is of one account, but holds rows of the other; the third is of both, and lacks rows.
+    of_one = [[("1", number, 200) for number in range(4)], [("2", number, 300) for number in range(3)]]
+    reads = [
+        landed(8, of_both, ["1", "2"]),
+        landed(9, of_one, ["1"]),
+        landed(10, [[("1", 0, 400)], [("2", 0, 400)], [("2", 0, 500)]], ["1", "2"]),
+    ]
+    careful = left_by(reads, CAREFUL)
+    assert left_by(reads, QUICK) == left_by(reads, IN_PLACE) == careful
+    assert [row[1:6] for row in careful["ledger"]] == [(10, 10, 0, 0, 0), (7, 4, 3, 1, 0), (3, 3, 0, 7, 0)]
+
+
 def test_lists_are_kept_the_same_in_every_way(land: Land) -> None:
     def insight(day: str, campaign: int, actions: Any) -> dict[str, Any]:
         common = {"account_id": "1", "account_currency": "EUR", "impressions": "7", "clicks": "3", "spend": "1.50"}
@@ -189,3 +223,38 @@ def test_a_first_read_of_days_that_a_newer_one_knows_as_empty_adds_nothing(
     late = load.load(land("google_ads", "campaign_stats", [[ad_row(DAYS[1])]], fetched_at="2026-01-07T03:00:00+00:00"))
     assert (late.rows_loaded, late.rows_superseded) == (1, 1)
     assert query("select count(*) from raw.google_ads__campaign_stats") == [(0,)]
+
+
+def test_a_read_that_changes_most_is_exchanged_in_place_and_other_readers_see_the_rows_before(
+    land: Land, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replaced_days, "WORTH_REWRITING", 0)
+    monkeypatch.setattr(replaced_days, "BODIES_WORTH_REWRITING", 0)
+    moved: list[int] = []
+    move_in = replaced_days._move_in
+
+    def note(exchange: Any, incoming_rows: int) -> int:
+        moved.append(incoming_rows)
+        return move_in(exchange, incoming_rows)
+
+    monkeypatch.setattr(replaced_days, "_move_in", note)
+
+    def read(day: int, costs: list[int]) -> load.LoadResult:
+        rows_of_day = [ad_row(DAYS[1], str(number), cost=str(cost)) for number, cost in enumerate(costs)]
+        fetched_at = f"2026-01-{day:02}T03:00:00+00:00"
+        return load.load(land("google_ads", "campaign_stats", [rows_of_day], fetched_at=fetched_at))
+
+    read(8, [100] * 20)
+    with psycopg.connect(config.dsn("admin")) as reader:
+        reader.execute("set transaction isolation level repeatable read")
+        reader.execute("select count(*) from ops.loads")
+        changed = read(9, [200] * 19 + [100])
+        stored = "select _load_id, count(*) from raw.google_ads__campaign_stats group by 1"
+        assert reader.execute(stored).fetchall() == [(1, 20)]
+    assert moved == [20]
+    assert (changed.rows_loaded, changed.rows_retracted, changed.rows_duplicated) == (20, 0, 0)
+    assert query(f"{stored} order by 1") == [(1, 1), (2, 19)]
+    read(10, [200] * 18 + [300])
+    assert moved == [20, 19]
+    assert query(f"{stored} order by 1") == [(2, 18), (3, 1)]
+    assert query("select count(*) from pg_index where indrelid = 'raw.google_ads__campaign_stats'::regclass") == [(2,)]
