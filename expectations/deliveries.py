@@ -53,6 +53,13 @@ WARNING = [
         notes="Nothing is lost: it is kept in _extra. Declare it in funnel.sources to use it, or list it as ignored.",
     ),
     gxe.ExpectColumnValuesToBeBetween(
+        column="rows_conflicting",
+        max_value=0,
+        description="no key has two different rows in one read",
+        notes="The row received last is kept, which may be the wrong one. ops.loads.conflicts has the numbers of both: "
+        "compare them with the vendor's console. Rows that a vendor splits by more than the key need a longer key.",
+    ),
+    gxe.ExpectColumnValuesToBeBetween(
         column="notes_more",
         max_value=0,
         description="no more values are repaired or left out than before",
@@ -92,6 +99,7 @@ POISON = {
     "at most half of the known rows vanish": [*_ALL, {"rows_retracted": 11}],
     "no row is quarantined": [*_ALL, {"rows_read": 100, "rows_loaded": 99, "rows_quarantined": 1}],
     "no field is undeclared": [*_ALL, {"new_fields": ["metrics.surprise"]}],
+    "no key has two different rows in one read": [*_ALL, {"rows_conflicting": 1}],
     "no more values are repaired or left out than before": [
         {"run_id": "earlier", "values_noted": 2},
         *_ALL,

@@ -166,8 +166,13 @@ def now() -> datetime:
     Whatever depends on the day asks here: which days are loaded, how far a read goes, when the made-up company lives.
     Waiting times, tokens and moments of logging are the machine's own.
     """
-    real, stated = datetime.now(UTC), stated_day()
-    return datetime.combine(stated, real.timetz()) if stated else real
+    return on_stated_day(datetime.now(UTC))
+
+
+def on_stated_day(moment: datetime) -> datetime:
+    """A moment in UTC, on the day of FUNNEL_TODAY where one is stated."""
+    stated = stated_day()
+    return datetime.combine(stated, moment.timetz()) if stated else moment
 
 
 def stated_day() -> date | None:

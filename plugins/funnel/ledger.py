@@ -4,6 +4,7 @@ It holds SQL over `ops` only; what a load or a publication does to data is in `f
 """
 
 import json
+import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from psycopg.rows import dict_row
 from funnel import config, restatement
 from funnel.contract import Source, raw_table
 from funnel.landing import LandedRead
+
+log = logging.getLogger(__name__)
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 SUPPORTED_MAJORS = range(15, 19)
@@ -161,6 +164,31 @@ def complete_connection(connection: psycopg.Connection[Any], source: Source, con
             min(end_day, day_now) - timedelta(days=1),
         ),
     )
+
+
+def moment_of_read(source_name: str, connection_id: str, stream_name: str) -> datetime:
+    """The moment that orders a read which begins now among others, in UTC, on the day of FUNNEL_TODAY if it is stated.
+
+    It is the warehouse's clock, which all workers share, and later than every read that is loaded: a clock that was
+    ahead once must not hide what is read after it.
+    """
+    with connect("loader") as connection:
+        clock, newest = connection.execute(
+            """
+            select clock_timestamp(), max(fetched_at) from ops.loads
+            where source = %s and connection_id = %s and stream = %s
+            """,
+            (source_name, connection_id, stream_name),
+        ).fetchone()  # type: ignore[misc]
+    moment = config.on_stated_day(clock.astimezone(UTC))
+    if newest is not None and newest >= moment:
+        log.warning(
+            "%s.%s of connection %s: a read of %s is loaded, later than now (%s): a clock was ahead; this read counts "
+            "as the later one.",
+            *(source_name, stream_name, connection_id, newest, moment),
+        )
+        moment = newest.astimezone(UTC) + timedelta(microseconds=1)
+    return moment
 
 
 def last_day_complete(source_name: str, connection_id: str) -> date | None:

@@ -165,7 +165,7 @@ def load_into(connection: psycopg.Connection[Any], landed: LandedRead) -> LoadRe
         noted=tuple((column, what, values) for (column, what), values in sorted(tally.noted.items())),
     )
     _quarantine(connection, stream, landed, load_id, read.read, tally)
-    _record(connection, landed, result, read, started_at)
+    _record(connection, landed, result, read, tally.conflicts, started_at)
     accounts.note(connection, stream, landed, read)
     ledger.note_values(connection, load_id, result.noted)
     ledger.note_files(connection, landed, load_id, tally.files)
@@ -701,6 +701,7 @@ def _record(
     landed: LandedRead,
     result: LoadResult,
     read: accounts.Accounts,
+    conflicts: rows.Conflicts,
     started_at: datetime,
 ) -> None:
     connection.execute(
@@ -708,12 +709,13 @@ def _record(
         insert into ops.loads (
             load_id, source, connection_id, stream, window_from, window_to, rows_read, rows_loaded, rows_quarantined,
             rows_retracted, rows_superseded, rows_duplicated, bytes, new_fields, fetched_at, started_at, finished_at,
-            run_id, landing, code_version, rows_merged, body_hashes, values_noted, accounts, refused
+            run_id, landing, code_version, rows_merged, body_hashes, values_noted, accounts, refused,
+            rows_conflicting, conflicts
         )
         overriding system value
         values (
             %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, clock_timestamp(),
-            %s, %s, %s, %s, %s, %s, %s, %s
+            %s, %s, %s, %s, %s, %s, %s, %s, %s, %s
         )
         """,
         (
@@ -741,5 +743,7 @@ def _record(
             sum(values for _, _, values in result.noted),
             None if read.read is None else list(read.read),
             json.dumps(read.refused),
+            conflicts.keys,
+            json.dumps(conflicts.first),
         ),
     )

@@ -306,6 +306,7 @@ select
     delivery.rows_retracted / nullif(delivery.rows_loaded + delivery.rows_retracted, 0)::float8 as retracted_share,
     cardinality(delivery.new_fields) as new_fields,
     delivery.values_noted,
+    delivery.rows_conflicting,
     delivery.values_noted - usual_notes.most as notes_more,
     usual.rows_per_day * (delivery.window_to - delivery.window_from) as rows_expected,
     -- A whole read is no measure of a day.

@@ -45,6 +45,14 @@ class BodyError(Exception):
         self.reason = reason
 
 
+@dataclass(frozen=True)
+class Conflicts:
+    """How many keys of a read have different rows, and of the first: hashed key, day, the numbers of each row."""
+
+    keys: int = 0
+    first: tuple[dict[str, Any], ...] = ()
+
+
 @dataclass
 class Tally:
     """What happened to the rows of one read. `unreadable` holds COPY lines of (key, payload, column, reason).
@@ -55,6 +63,7 @@ class Tally:
 
     readable: int = 0
     quarantined: int = 0
+    conflicts: Conflicts = Conflicts()
     new_fields: set[str] = field(default_factory=set)
     # (column, what was done to its value) of values that were repaired or left out, of readable rows.
     noted: Counter[tuple[str, str]] = field(default_factory=Counter)

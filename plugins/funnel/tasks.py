@@ -139,7 +139,7 @@ def _land_files(source: Source, connection_id: str, context: Context) -> list[st
 def _land(
     source: Source, connection: contract.Connection, stream: contract.Stream, window: contract.Window, context: Context
 ) -> str:
-    from funnel import landing
+    from funnel import landing, ledger
 
     run_id, started_at = context["run_id"], context["dag_run"].start_date
     try:
@@ -151,7 +151,8 @@ def _land(
         read = None
     if read is None or started_at is None or read.fetched_at < started_at:
         try:
-            read = landing.land(source, connection, stream, window, run_id)
+            moment = ledger.moment_of_read(source.name, connection.connection_id, stream.name)
+            read = landing.land(source, connection, stream, window, run_id, moment)
         except rest.QuotaExhausted as exhausted:
             if exhausted.retry_at is None:
                 raise

@@ -4,13 +4,13 @@ import itertools
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import psycopg
 import pytest
 
-from funnel import config, landing, ledger, load
+from funnel import config, landing, ledger, load, quality
 from funnel.contract import AccountRead, AccountRefused, Connection, Fetched, Stream, Window, raw_table
 from funnel.ingest import accounts
 from funnel.sources import SOURCES
@@ -392,3 +392,50 @@ def test_an_older_warehouse_is_migrated_with_what_it_knows(warehouse: str) -> No
     assert status("google_ads") == {"1": ("no longer asked", day(1), None), "2": ("read", day(2), None)}
     spent = "select date::text, customer_id, cost_micros from raw.google_ads__campaign_stats order by 1, 2"
     assert query(spent) == [("2026-11-01", "1", 5), ("2026-11-02", "2", 6)]
+
+
+# Two rows of one key, and clocks ------------------------------------------------------------------------------------
+
+
+def test_different_rows_of_one_key_are_told_with_the_numbers_of_both(
+    warehouse: str, caplog: pytest.LogCaptureFixture, outcome: Callable[..., None]
+) -> None:
+    def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[Fetched]:
+        for costs in ((7, 1), (8, 1)):
+            rows = [google_row("1", f"1{number}", day(1), cost) for number, cost in enumerate(costs)]
+            yield json.dumps({"results": rows}).encode()
+        yield AccountRead("1")
+
+    connection = Connection("google_ads", "http://vendor.invalid")
+    stream = GOOGLE.stream("campaign_stats")
+    landed = landing.land(replace(GOOGLE, fetch=fetch), connection, stream, Window(day(1), day(2)), "run", at(2))
+    result = load.load(landed)
+    assert (result.rows_read, result.rows_loaded, result.rows_duplicated) == (4, 4, 2)
+    ((keys, conflicts),) = query("select rows_conflicting, conflicts from ops.loads")
+    assert keys == 1, "a row that is only repeated is no conflict"
+    assert [figures["cost_micros"] for figures in conflicts[0]["figures"]] == ["7", "8"]
+    assert conflicts[0]["day"] == "2026-11-01"
+    assert len(conflicts[0]["hashed_key"]) == 32
+    assert "1 keys have different rows in one read" in caplog.text
+    assert "'cost_micros': '7'" in caplog.text
+    report = quality.check_raw("google_ads", "run")
+    told = [each for each in report.warnings if "two different rows" in str(each)]
+    assert len(told) == 1
+    outcome("two rows of one key and day", "google_ads", "the last is kept, both figures are told")
+
+
+def test_a_clock_that_was_ahead_hides_no_later_read(
+    warehouse: str, caplog: pytest.LogCaptureFixture, outcome: Callable[..., None]
+) -> None:
+    window = Window(day(1), day(2))
+    name = ("google_ads", "google_ads", "campaign_stats")
+    load.load(read_of(datetime.now(UTC) + timedelta(hours=2), window, {"1": {day(1): 1}}))
+    moment = ledger.moment_of_read(*name)
+    assert "a clock was ahead" in caplog.text
+    result = load.load(read_of(moment, window, {"1": {day(1): 2}}))
+    assert (result.rows_loaded, result.rows_superseded) == (1, 0)
+    assert query("select cost_micros from raw.google_ads__campaign_stats") == [(2,)]
+    assert ledger.moment_of_read(*name) > moment
+    # Where none was ahead it is the warehouse's clock.
+    assert abs(ledger.moment_of_read("meta_ads", "meta_ads", "insights") - datetime.now(UTC)) < timedelta(minutes=1)
+    outcome("a clock two hours ahead", "google_ads", "later reads count")

@@ -14,7 +14,7 @@ from psycopg import sql
 
 from funnel import restatement
 from funnel.contract import Stream
-from funnel.ingest import accounts
+from funnel.ingest import accounts, conflicts
 from funnel.ingest.accounts import Accounts
 from funnel.ingest.raw_tables import Target, create_indexes, drop_duplicates, drop_indexes
 from funnel.landing import LandedRead
@@ -65,7 +65,7 @@ def replace_days(
     stored = _stored(stream, landed, read)
     superseded = duplicated = 0
     if newer := accounts.newer_days(connection, landed):
-        duplicated = drop_duplicates(connection, stream, target)
+        duplicated = _drop_duplicates(connection, stream, target, tally)
         superseded = connection.execute(
             sql.SQL("delete from {incoming} as incoming where {is_newer}").format(
                 incoming=target.incoming, is_newer=accounts.is_of(newer, stream, "incoming")
@@ -79,10 +79,16 @@ def replace_days(
         with connection.transaction():
             retracted = _move_in(exchange, tally.readable - duplicated - superseded)
     except (KeyTwice, psycopg.errors.UniqueViolation):
-        duplicated += drop_duplicates(connection, stream, target)
+        duplicated += _drop_duplicates(connection, stream, target, tally)
         retracted = _move_in(exchange, tally.readable - duplicated - superseded)
     accounts.note_days(connection, landed, load_id, read)
     return superseded, retracted, duplicated
+
+
+def _drop_duplicates(connection: psycopg.Connection[Any], stream: Stream, target: Target, tally: Tally) -> int:
+    """Keep one incoming row per key; what the others said otherwise is told."""
+    tally.conflicts = conflicts.find(connection, stream, target.incoming)
+    return drop_duplicates(connection, stream, target)
 
 
 @dataclass(frozen=True)

@@ -337,7 +337,7 @@ def _changed_objects(client: rest.Client, stream: Stream, window: Window) -> Ite
             yield client.clean_body(bodies.write_json({"results": strange}))
         links = {name: _associations(client, stream, name, ids) for name in associated}
         if not with_history:
-            yield _linked(client, page, links)
+            yield _linked(client, stream, page, links)
             continue
         for chunk in rest.in_chunks(ids, _page_size(client, HISTORY_PAGE_SIZE)):
             # A record merged or archived since the search is missing here (HTTP 207): the survivor, or the list of
@@ -352,7 +352,7 @@ def _changed_objects(client: rest.Client, stream: Stream, window: Window) -> Ite
                     "propertiesWithHistory": with_history,
                 },
             )
-            yield _linked(client, client.ask(batch), links) if links else client.ask(batch).body
+            yield _linked(client, stream, client.ask(batch), links) if links else client.ask(batch).body
 
 
 def _has_id(record: Any) -> bool:
@@ -404,16 +404,19 @@ def _associations(client: rest.Client, stream: Stream, name: str, ids: list[str]
     return found
 
 
-def _linked(client: rest.Client, page: rest.Page, links: dict[str, dict[str, list[Any]]]) -> bytes:
+def _linked(client: rest.Client, stream: Stream, page: rest.Page, links: dict[str, dict[str, list[Any]]]) -> bytes:
     """A page whose records say what they are associated with, and with which one first."""
     for record in page.parsed["results"]:
         if not isinstance(record, dict):
             continue
         of = {name: found.get(str(record.get("id")), []) for name, found in links.items()}
-        record["associations"] = of
-        record["associated"] = {
-            name: rest.value_at(some[0], "toObjectId") if some else None for name, some in of.items()
-        }
+        # Only what is declared: a key of our own is no new field of the vendor.
+        if declared := _names(stream, "associations"):
+            record["associations"] = {name: of[name] for name in declared}
+        if declared := _names(stream, "associated"):
+            record["associated"] = {
+                name: rest.value_at(of[name][0], "toObjectId") if of[name] else None for name in declared
+            }
     return client.clean_body(bodies.write_json(page.parsed))
 
 
