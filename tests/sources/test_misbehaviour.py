@@ -145,6 +145,8 @@ CASES = [
     Case("google_ads", "searchStream_error_envelope", WAITS),
     Case("google_ads", "internal_error", AGAIN),
     Case("google_ads", "cloud_project_not_approved", FAILS, rest.Refused),
+    Case("google_ads", "customer_not_enabled", OTHERS),
+    Case("google_ads", "customer_not_enabled", FAILS, rest.AccountDenied, parameters=EVERY_ACCOUNT),
     Case("google_ads", "refresh_token_revoked", LOGIN_AGAIN),
     Case("google_ads", "refresh_token_revoked", LAST_WORD, rest.DeadToken, parameters=OFTEN),
     Case("meta_ads", "token_expiry_mid_pagination", FAILS, rest.DeadToken),
