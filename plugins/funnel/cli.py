@@ -184,6 +184,10 @@ def _replay(_: argparse.Namespace) -> None:
         except landing.LandingError as error:
             damaged[read.path] = error
             continue
+        except load.ListingRefused as error:
+            # It was refused when it was landed, too.
+            print(f"{read.path}: left out. {error}")
+            continue
         if result.is_new:
             print(f"{read.path}: {result.rows_loaded} rows loaded, {result.rows_quarantined} quarantined")
             runs[read.source, read.run_id] = result.load_id

@@ -47,6 +47,10 @@ class LoadError(Exception):
     """A read cannot be loaded at all; nothing of it was. The message says why and what to do."""
 
 
+class ListingRefused(LoadError):
+    """A listing of ids lacks so many stored records that it is not used. The message has the figures."""
+
+
 @dataclass(frozen=True)
 class LoadResult:
     """What one load did. rows_read = rows_loaded + rows_quarantined + rows_merged.
@@ -183,7 +187,7 @@ def _load_listing(
     try:
         load_id, compared, is_new = reconcile.load_into(connection, source, landed)
     except reconcile.SuspiciousListing as error:
-        raise LoadError(str(error)) from None
+        raise ListingRefused(str(error)) from None
     return LoadResult(
         load_id=load_id,
         source=source.name,

@@ -555,6 +555,7 @@ SAME_AGAIN = (
     "FilesRefused",
     "AccountsRefused",
     "LoadError",
+    "ListingRefused",
     "LandingError",
 )
 

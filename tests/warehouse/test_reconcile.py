@@ -1,5 +1,6 @@
 """Records deleted without a word: found by a listing of ids, marked and kept, and alive again when they return."""
 
+import argparse
 import itertools
 import json
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from funnel import config, landing, ledger, load
+from funnel import cli, config, landing, ledger, load
 from funnel.contract import Connection, Stream, Window
 from funnel.ingest import plan, reconcile
 from funnel.landing import LandedRead
@@ -168,6 +169,17 @@ def test_a_listing_that_lacks_too_much_is_refused(warehouse: str) -> None:
     # The operator says that it is so.
     load.load(listing("shopify", "orders", ["11"], at(20), reconcile_at_least=0.1))
     assert query("select count(*) from raw.shopify__orders where _removed_at is not null") == [(9,)]
+
+
+def test_a_replay_leaves_out_what_was_refused(warehouse: str, capsys: pytest.CaptureFixture[str]) -> None:
+    load.load(read("shopify", "orders", [order(str(number)) for number in range(11, 21)], at(19)))
+    with pytest.raises(load.ListingRefused):
+        load.load(listing("shopify", "orders", ["11"], at(20)))
+    load.load(listing("shopify", "orders", [str(number) for number in range(11, 20)], at(21)))
+    empty("raw.shopify__orders")
+    cli._replay(argparse.Namespace())
+    assert "left out. The listing of shopify.orders" in capsys.readouterr().out
+    assert query("select count(*), count(_removed_at) from raw.shopify__orders") == [(10, 1)]
 
 
 def test_a_load_that_is_killed_marks_nothing(warehouse: str, monkeypatch: pytest.MonkeyPatch) -> None:
