@@ -644,3 +644,17 @@ def test_a_connection_that_cannot_work_says_which_setting(company: Any) -> None:
         read("shopify", "shops", replace(company.connection("shopify"), login=None, password=None), WEEK)
     with pytest.raises(rest.Refused, match="with its scheme"):
         read("hubspot", "owners", replace(company.connection("hubspot"), base_url="api.hubapi.com"), WEEK)
+
+
+@pytest.mark.parametrize("stream", ["deals", "calls", "line_items"])
+def test_what_the_connector_writes_into_records_is_no_new_field(company: Any, stream: str) -> None:
+    from funnel import rows
+
+    source, declared = SOURCES["hubspot"], SOURCES["hubspot"].stream(stream)
+    bodies = list(bodies_of(source.fetch(company.connection("hubspot"), declared, WEEK)))
+    tally = rows.Tally()
+    read = sum(
+        text.count("\n") for text in rows.lines(source, declared, "hubspot", WEEK, bodies, b"secret", "\n", tally)
+    )
+    assert read > 0
+    assert not [name for name in tally.new_fields if name.startswith("associat")]

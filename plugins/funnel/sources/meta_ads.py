@@ -5,6 +5,8 @@ Days are days of the ad account's own time zone, as Meta aggregates them; nothin
 
 import hashlib
 import hmac
+import logging
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -14,6 +16,8 @@ import orjson
 from funnel import bodies, rest
 from funnel.contract import Column, Connection, Fetched, Source, Stream, Window
 from funnel.ingest.asking import read_each
+
+log = logging.getLogger(__name__)
 
 DEFAULT_VERSION = "v26.0"
 DEFAULT_PAGE_SIZE = 500
@@ -124,11 +128,31 @@ def _pages(client: rest.Client, account_id: str, stream: Stream, window: Window)
                 "filtering": _json([{"field": "campaign.effective_status", "operator": "IN", "value": list(STATUSES)}]),
             },
         )
-        return rest.read_pages(
+        pages = rest.read_pages(
             client, request, _NEXT, page_size_parameter="limit", may_shrink_first=len(part.days) == 1
         )
+        return _telling_values(client, account_id, pages)
 
     return rest.read_halving(window, read)
+
+
+def _telling_values(client: rest.Client, account_id: str, pages: Iterator[rest.Page]) -> Iterator[rest.Page]:
+    """The pages; actions without a plain `value`, which the marts count by, are told when all are read."""
+    without: Counter[str] = Counter()
+    for page in pages:
+        rows = rest.value_at(page.parsed, "data")
+        for row in rows if isinstance(rows, list) else ():
+            actions = rest.value_at(row, "actions")
+            for action in actions if isinstance(actions, list) else ():
+                if isinstance(action, dict) and action.get("value") is None:
+                    without[str(action.get("action_type"))] += 1
+        yield page
+    if without:
+        log.warning(
+            "meta_ads (connection %s): %d actions of account %s came with attribution windows only, without a value, "
+            "and count as none: %s. Compare action_attribution_windows in the connection's extra with the ad sets.",
+            *(client.connection.connection_id, without.total(), account_id, dict(without.most_common(10))),
+        )
 
 
 # The end is a missing `paging.next`; `cursors.after` stays, and an empty page may come before the last one.
