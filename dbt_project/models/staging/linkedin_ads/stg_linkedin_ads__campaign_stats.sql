@@ -1,6 +1,7 @@
 select
     -- ids
     _connection_id as connection_id,
+    account_id as ad_account_id,
     campaign_id,
     _load_id as load_id,
 
