@@ -94,6 +94,7 @@ def up(progress: Progress = print) -> None:
     with _alone():
         _start_all(progress)
         config.keep_ports()
+        warn_of_hidden_connections(progress)
 
 
 def prepare(progress: Progress = print) -> None:
@@ -102,6 +103,7 @@ def prepare(progress: Progress = print) -> None:
         start_database(progress)
         ledger.migrate()
         _migrate_airflow(progress)
+        warn_of_hidden_connections(progress)
         if has_dashboards():
             _bootstrap_superset(progress, again=False)
 
@@ -497,6 +499,29 @@ def _start_sandbox(progress: Progress) -> None:
     sandbox = next(service for service in _services() if service.name == "sandbox")
     _spawn(sandbox, environment())
     _await("sandbox", lambda: not server.is_port_free(settings.sandbox_port))
+
+
+def warn_of_hidden_connections(progress: Progress) -> None:
+    """Name each connection saved in Airflow that has no effect, because a variable of its name goes before it."""
+    import psycopg
+
+    prefix = "AIRFLOW_CONN_"
+    given = {name.removeprefix(prefix) for name in airflow_environment() if name.startswith(prefix)}
+    with psycopg.connect(_airflow_dsn("postgresql")) as connection:
+        saved = [row[0] for row in connection.execute("select conn_id from connection order by conn_id")]
+    made = {name.upper() for name in _sandbox_connections()}
+    for connection_id in saved:
+        name = connection_id.upper()
+        if name in given:
+            cure = (
+                "it is the sandbox's: `make down`, then SANDBOX=off make up"
+                if name in made
+                else f"unset {prefix}{name}, then `make up`"
+            )
+            progress(
+                f"WARNING: connection {connection_id} is saved in Airflow, but the environment variable {prefix}{name} "
+                f"goes before it and is used. To use the saved one: {cure}."
+            )
 
 
 def _sandbox_connections() -> dict[str, str]:

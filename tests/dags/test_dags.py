@@ -7,7 +7,7 @@ import subprocess
 import sys
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -395,3 +395,30 @@ def test_an_edit_of_ours_reaches_the_next_task(monkeypatch: pytest.MonkeyPatch) 
     finally:
         sys.modules.update(before)
     assert held == []
+
+
+def test_errors_say_where_the_connection_was_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow.sdk.execution_time import supervisor
+    from airflow.sdk.execution_time.secrets.execution_api import ExecutionAPISecretsBackend
+    from airflow.secrets.environment_variables import EnvironmentVariablesBackend
+
+    from funnel import rest, tasks
+
+    class Vault:
+        known: ClassVar[set[str]] = set()
+
+        def get_connection(self, conn_id: str) -> object | None:
+            return object() if conn_id in self.known else None
+
+    backends = [Vault(), EnvironmentVariablesBackend(), ExecutionAPISecretsBackend()]
+    monkeypatch.setattr(supervisor, "ensure_secrets_backend_loaded", lambda: backends)
+    assert tasks.connection_origin("hubspot") == "saved in Airflow"
+    monkeypatch.setenv("AIRFLOW_CONN_HUBSPOT", '{"conn_type": "http", "host": "https://api.hubapi.com"}')
+    assert tasks.connection_origin("hubspot") == "from the environment variable AIRFLOW_CONN_HUBSPOT"
+    Vault.known.add("hubspot")
+    assert tasks.connection_origin("hubspot") == "from the secrets backend Vault"
+
+    monkeypatch.setattr(Vault, "known", set())
+    connection = tasks.airflow_connection("hubspot")
+    refused = rest.refuse("hubspot", connection, "the key is missing", "Write it.")
+    assert "(connection hubspot from the environment variable AIRFLOW_CONN_HUBSPOT)" in str(refused)

@@ -76,6 +76,39 @@ def test_airflow_cannot_read_the_warehouse_nor_the_warehouse_airflow(home: Path)
         psycopg.connect(config.dsn("pipeline").removesuffix("/warehouse") + "/airflow")
 
 
+def test_a_saved_connection_that_a_variable_hides_is_named(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    services.start_database(quiet)
+    script = """
+import sys
+from airflow.models import Connection
+from sqlalchemy import create_engine, text
+engine = create_engine(sys.argv[1])
+Connection.metadata.create_all(engine, [Connection.metadata.tables["team"], Connection.__table__])
+with engine.begin() as connection:
+    for name in ("salesforce", "hubspot", "aws_default"):
+        connection.execute(text("insert into connection (conn_id, conn_type, is_encrypted, is_extra_encrypted)"
+                                " values (:name, 'http', false, false)"), {"name": name})
+"""
+    database = services.airflow_environment()["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
+    subprocess.run([sys.executable, "-c", script, database], env=services.airflow_environment(), check=True)
+    said: list[str] = []
+    # The sandbox plays all vendors: its variables hide what was saved.
+    services.warn_of_hidden_connections(said.append)
+    assert [line.split()[2] for line in said] == ["hubspot", "salesforce"]
+    assert all("SANDBOX=off" in line for line in said)
+    said.clear()
+    monkeypatch.setenv("AIRFLOW_CONN_SALESFORCE", '{"host": "https://acme.my.salesforce.com"}')
+    services.warn_of_hidden_connections(said.append)
+    (line,) = said
+    assert "connection salesforce is saved in Airflow" in line
+    assert "unset AIRFLOW_CONN_SALESFORCE" in line
+    monkeypatch.delenv("AIRFLOW_CONN_SALESFORCE")
+    monkeypatch.setenv("SANDBOX", "off")
+    said.clear()
+    services.warn_of_hidden_connections(said.append)
+    assert said == []
+
+
 def test_the_sandbox_plays_all_vendors_or_none(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert services.needs_sandbox()
     vendors = {name for name, source in SOURCES.items() if not source.is_inbox}
