@@ -113,6 +113,8 @@ class Settings:
     hubspot_search_cap: int = 10_000
     hubspot_search_lag_seconds: int = 0
     hubspot_association_page_size: int = 500
+    hubspot_home_currency: str = "USD"
+    hubspot_reads_currencies: bool = True
     salesforce_page_size: int = 2_000
     salesforce_bulk_page_size: int = 50_000
     accept_sunset_versions: bool = False

@@ -471,11 +471,13 @@ SPOILERS = (
 OWN_SPOILERS: dict[str, tuple[str, ...]] = {
     "linkedin_ads": ("element_cap", "rotating_refresh_token"),
     "microsoft_ads": ("report_failed", "dead_address", "no_data", "rotating_refresh_token"),
-    "hubspot": ("late_association", "merged_records", "rotating_refresh_token"),
+    "hubspot": ("late_association", "merged_records", "rotating_refresh_token", "home_currency_unstated"),
     "salesforce": ("merged_records", "rotating_refresh_token"),
     "ga4": ("quota_running_out",),
     "shopify": ("bulk_file_cut_short",),
 }
+# In force until reset unless an order says how often.
+LASTING = {"too_much_data", "element_cap", "rotating_refresh_token", "home_currency_unstated"}
 # Errors of one step of a bulk operation, which the step is known by.
 BULK_STEPS = {
     "bulk_in_progress": r"bulkOperationRunQuery",
@@ -549,7 +551,7 @@ class Fault:
             raise ValueError(f"there is no vendor {vendor!r}; there are {', '.join(ERRORS)}")
         if name not in known_faults()[vendor]:
             raise ValueError(f"{vendor} has no fault {name!r}; it has {', '.join(known_faults()[vendor])}")
-        default = None if name in ("too_much_data", "element_cap", "rotating_refresh_token") else 1
+        default = None if name in LASTING else 1
         times = rest.pop("times", default)
         return cls(
             vendor, name, times, int(rest.pop("after", 0)), rest.pop("stream", None), rest.pop("path", None), rest
@@ -711,6 +713,8 @@ class Faults:
         elif name == "late_association":
             # Not made yet: a record without any is missing from the answer.
             rows.clear()
+        elif name == "home_currency_unstated":
+            hubspot.forget_home_currency(world, rows)
         elif name == "element_cap":
             del rows[int(parameters.get("elements", 10)) :]
         else:

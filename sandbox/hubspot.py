@@ -935,6 +935,29 @@ def list_event_types(world: World, call: Call, parts: dict[str, str]) -> Answer:
     return Answer({"eventTypes": list(EVENT_TYPES)})
 
 
+def company_currency(world: World, call: Call, parts: dict[str, str]) -> Answer:
+    """GET the portal's own currency; the key needs the scope settings.currencies.read."""
+    _authorize(world, call)
+    if not world.settings.hubspot_reads_currencies:
+        required = [
+            {
+                "message": "One or more of the following scopes are required.",
+                "context": {"requiredScopes": ["settings.currencies.read"]},
+            }
+        ]
+        message = "This app hasn't been granted all required scopes to make this call."
+        return error(403, message, "MISSING_SCOPES", world.number("hubspot request"), errors=required)
+    return Answer({"id": world.settings.hubspot_home_currency, "createdAt": iso(0), "updatedAt": iso(0)})
+
+
+def forget_home_currency(world: World, rows: list[dict[str, Any]]) -> None:
+    """Deals as a portal writes them that knows one currency only: null, or an empty text where a person cleared it."""
+    for row in rows:
+        properties = row.get("properties", {})
+        if properties.get("deal_currency_code") == world.settings.hubspot_home_currency:
+            properties["deal_currency_code"] = "" if int(row["id"]) % 2 else None
+
+
 DATED = r"(?:2026-09|2026-03)"
 OBJECTS = rf"/crm/(?:objects/{DATED}|v3/objects)/(?P<kind>[\w-]+)"
 ASSOCIATED = (
@@ -957,6 +980,7 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", rf"/crm/(?:pipelines/{DATED}|v3/pipelines)/(?P<kind>[\w-]+)/?", list_pipelines),
     ("GET", rf"/crm/(?:pipelines/{DATED}|v3/pipelines)/(?P<kind>[\w-]+)/(?P<id>[\w-]+)/?", get_pipeline),
     ("GET", rf"/crm/(?:properties/{DATED}|v3/properties)/(?P<kind>[\w-]+)/?", list_properties),
+    ("GET", rf"/settings/(?:currencies/{DATED}|v3/currencies)/company-currency/?", company_currency),
     ("GET", rf"/events/(?:event-occurrences/{DATED}|v3/events)/?", list_events),
     ("GET", rf"/events/(?:event-occurrences/{DATED}|v3/events)/event-types/?", list_event_types),
 )

@@ -6,6 +6,13 @@ from great_expectations.expectations.row_conditions import Column
 CRITICAL = {
     "rows": [
         gxe.ExpectColumnValuesToNotBeNull(
+            column="currency_code",
+            row_condition=Column("amount_local").is_not_null(),
+            description="every amount has a currency",
+            notes="Loaded before its currency was known: write currency into its connection's extra and ingest. "
+            "Deals that were loaded before get it, too.",
+        ),
+        gxe.ExpectColumnValuesToNotBeNull(
             column="amount",
             row_condition=Column("amount_local").is_not_null(),
             description="every amount has a rate into the reporting currency",
@@ -232,6 +239,7 @@ BELIEVABLE = [
 ]
 
 POISON = {
+    "every amount has a currency": [{"currency_code": None}],
     "every amount has a rate into the reporting currency": [{"amount": None}],
     "an opportunity is open, won or lost": [{"is_open": True}],
     "a won opportunity has a closing time": [{"closed_at": None}],

@@ -68,6 +68,17 @@ class Reconcile:
 
 
 @dataclass(frozen=True)
+class Money:
+    """The amounts of a stream, and the column that says in which currency they are.
+
+    Without `amounts` every row needs a currency: it is that of rows elsewhere, as an account's is of its spend.
+    """
+
+    currency: str
+    amounts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Stream:
     """One kind of vendor record and how it is kept in `raw.<source>__<name>`.
 
@@ -105,6 +116,7 @@ class Stream:
     merged_ids: str | None = None
     linked_days: int = 0
     whole_days: int = 0
+    money: Money | None = None
 
     def __post_init__(self) -> None:
         if self.reconcile and (self.kind == "dated" or len(self.key) > 1):
@@ -146,7 +158,14 @@ class AccountRefused:
     reason: str
 
 
-Fetched = bytes | AccountRead | AccountRefused
+@dataclass(frozen=True)
+class HomeCurrency:
+    """Said by `fetch` of a portal or an organisation: amounts that name no currency are in this one (ISO 4217)."""
+
+    code: str
+
+
+Fetched = bytes | AccountRead | AccountRefused | HomeCurrency
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,8 @@ from typing import Any
 import zstandard
 
 from funnel import config
-from funnel.contract import AccountRead, AccountRefused, Connection, Fetched, Source, Stream, Window
+from funnel.contract import AccountRead, AccountRefused, Connection, Fetched, HomeCurrency, Source, Stream, Window
+from funnel.ingest import home_currency
 from funnel.rest import RestartWindow
 
 MANIFEST = "manifest.json"
@@ -82,6 +83,8 @@ class LandedRead:
     # The accounts that were read and, with the reason, those that refused. None: the read does not say which.
     accounts: tuple[str, ...] | None = None
     refused: tuple[tuple[str, str], ...] = ()
+    # The currency of amounts that name none, as the vendor or the connection's setting says. None: not known.
+    currency: str | None = None
 
     @property
     def hashes(self) -> list[str] | None:
@@ -205,6 +208,7 @@ def land(
     unfinished attempt is removed. A vendor that asks to start the window again is obeyed three times.
     """
     run_folder = _run_folder(source.name, connection.connection_id, stream.name, window, run_id)
+    home_currency.stated(source.name, connection)
     for restarts in range(MAX_RESTARTS + 1):
         moment = fetched_at or config.now()
         path = f"{run_folder}/{_attempt(moment)}{uuid.uuid4().hex[:8]}"
@@ -212,6 +216,7 @@ def land(
         folder.mkdir(parents=True)
         try:
             written = _write(folder, source.fetch(connection, stream, window))
+            written["currency"] = home_currency.settled(source.name, connection, written["currency"])
         except BaseException as error:
             shutil.rmtree(folder, ignore_errors=True)
             if isinstance(error, RestartWindow) and restarts < MAX_RESTARTS:
@@ -235,6 +240,7 @@ def _write(folder: Path, fetched: Iterator[Fetched]) -> dict[str, Any]:
     sizes: list[int] = []
     accounts: list[str] = []
     refused: dict[str, str] = {}
+    currency = None
     # Files before this one belong to accounts that are settled, or to none.
     settled = 0
     for one in fetched:
@@ -246,6 +252,8 @@ def _write(folder: Path, fetched: Iterator[Fetched]) -> dict[str, Any]:
         elif isinstance(one, AccountRead):
             accounts.append(one.account)
             settled = len(files)
+        elif isinstance(one, HomeCurrency):
+            currency = one.code
         else:
             is_table = one.startswith(ARROW)
             name = f"{len(files) + 1:06d}.{'arrow' if is_table else 'json.zst'}"
@@ -258,6 +266,7 @@ def _write(folder: Path, fetched: Iterator[Fetched]) -> dict[str, Any]:
         "size": sum(sizes),
         "accounts": tuple(accounts) if accounts or refused else None,
         "refused": tuple(refused.items()),
+        "currency": currency,
     }
 
 
@@ -299,6 +308,7 @@ def _write_manifest(landed: LandedRead) -> None:
             "bytes": landed.size,
             "accounts": landed.accounts,
             "refused": dict(landed.refused),
+            "currency": landed.currency,
         }
     )
     for each in (folder, *folder.parents):
@@ -360,6 +370,7 @@ def _landed(path: str, stored: dict[str, Any]) -> LandedRead:
         # Reads that were landed before accounts were noted lack both.
         accounts=None if stored.get("accounts") is None else tuple(stored["accounts"]),
         refused=tuple(stored.get("refused", {}).items()),
+        currency=stored.get("currency"),
     )
 
 

@@ -23,7 +23,7 @@ from psycopg.rows import dict_row
 from funnel import config, copying, ledger, merging, privacy, replacement, rows, tables
 from funnel.contract import LISTING, Source, Stream, Window, raw_table
 from funnel.inbox.blocks import ahead
-from funnel.ingest import accounts, reconcile, replaced_days
+from funnel.ingest import accounts, home_currency, reconcile, replaced_days
 from funnel.ingest.raw_tables import Target, create_indexes, drop_duplicates, drop_indexes
 from funnel.ingest.replaced_days import scope
 from funnel.landing import LandedRead, LandingError
@@ -116,6 +116,7 @@ def load_into(connection: psycopg.Connection[Any], landed: LandedRead) -> LoadRe
     if filled is None and rewritten is None:
         tally = copy(target.incoming)
         accounts.set_aside(connection, stream, landed, target.incoming, secret, tally)
+        home_currency.fill(connection, stream, target.incoming, landed.currency)
         files = merging.writers(connection, landed, tally.files, target.content)
         is_merged = merging.differ(files[1])
         # Of a dated stream they are found when its rows are counted.
@@ -145,6 +146,7 @@ def load_into(connection: psycopg.Connection[Any], landed: LandedRead) -> LoadRe
         retracted = 0
     else:
         superseded, retracted = _upsert(connection, stream, target), 0
+    home_currency.fill_older(connection, stream, target.table, landed, load_id)
     reconcile.unmark_merged(connection, source, stream, incoming, load_id)
     reconcile.apply_newer(connection, source, stream, landed, load_id)
     if source.is_inbox:

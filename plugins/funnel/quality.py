@@ -28,7 +28,7 @@ from psycopg.types.json import Jsonb
 
 from funnel import config, ledger, privacy, rows
 from funnel.contract import Source, Stream, raw_table
-from funnel.gate import session
+from funnel.gate import currencies, session
 from funnel.sources import SOURCES
 
 if TYPE_CHECKING:
@@ -207,6 +207,9 @@ def check_raw(source: str, run_id: str) -> CheckReport:
     batches = _raw_batches(declared, streams, loads, suspects, {})
     with _warehouse("loader") as warehouse:
         results = tuple(check for batch in batches for check in evaluate(warehouse, batch))
+    with ledger.connect("loader") as connection:
+        found = list(currencies.lacking(connection, declared, loads, suspects))
+    results += tuple(_currency_check(each) for each in found)
     report = CheckReport(
         subject=f"Delivery of {source} in run {run_id}",
         advice=f"What to do: nothing of this run is published, and builds wait for it. Repair the cause, then run "
@@ -217,6 +220,20 @@ def check_raw(source: str, run_id: str) -> CheckReport:
     with ledger.connect("loader") as connection:
         record(connection, report, source=source, run_id=run_id)
     return report
+
+
+def _currency_check(found: currencies.Lacking) -> Check:
+    return Check(
+        suite=currencies.SUITE,
+        table=found.table,
+        column=found.column,
+        expectation=currencies.EXPECTATION,
+        severity="critical",
+        passed=not found.rows,
+        observed={"connections": list(found.rows)},
+        unexpected_count=sum(found.rows.values()) if found.rows else None,
+        notes=found.cure if found.rows else None,
+    )
 
 
 def check_delivery(

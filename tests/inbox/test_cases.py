@@ -384,3 +384,28 @@ def test_a_week_is_its_monday(tmp_path: Path, cell: str, monday: str) -> None:
 def test_a_week_is_no_day(tmp_path: Path) -> None:
     _, bad, _ = one(tmp_path, "date_day,campaign_name,spend\n2026-W05,A,5\n", "entity: ad_stats")
     assert "is not a date" in bad[0].reason
+
+
+def test_an_amount_without_a_currency_is_not_read_in_another_one(tmp_path: Path) -> None:
+    """The column is mapped, the cell is empty, and the manifest states none."""
+    rows, bad, _ = one(
+        tmp_path,
+        "id,stage,amount,currency\n1,won,100,EUR\n2,won,500,\n3,won,,\n4,won,0,\n",
+        "entity: opportunities\ncolumns: {opportunity_id: id, stage: stage, amount: amount, currency_code: currency}",
+        top="timezone: UTC",
+    )
+    assert column(rows, "opportunity_id", "currency_code") == [("1", "EUR"), ("3", None), ("4", None)]
+    (refused,) = bad
+    assert "has no currency" in intake.told(refused)
+
+
+def test_a_target_that_is_a_count_needs_no_currency(tmp_path: Path) -> None:
+    rows, bad, _ = one(
+        tmp_path,
+        "start,grain,metric,target,currency\n2026-01-01,month,leads,40,\n2026-01-01,month,spend,900,\n",
+        "entity: targets\ncolumns: {period_start: start, period_grain: grain, metric: metric, target: target, "
+        "currency_code: currency}",
+        top="timezone: UTC",
+    )
+    assert column(rows, "metric") == ["leads"]
+    assert len(bad) == 1

@@ -210,6 +210,7 @@ CASES = [
     Case("hubspot", "token_expiry_mid_pagination", TOKEN_AGAIN),
     Case("hubspot", "token_expiry_mid_pagination", LAST_WORD, rest.DeadToken, parameters=OFTEN),
     Case("hubspot", "rotating_refresh_token", ROTATES, parameters=OFTEN, extra=REFRESHED["hubspot"]),
+    Case("hubspot", "home_currency_unstated", PASSES, parameters=OFTEN, lands="deals"),
     Case("hubspot", "secondly_limit_2018", WAITS, waits=1),
     Case("hubspot", "ten_secondly_rolling", WAITS, waits=10),
     Case("hubspot", "search_api_limit", WAITS, waits=1, parameters={"path": "/search"}),

@@ -11,6 +11,7 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from funnel import config, load, transform
+from funnel.sources import SOURCES
 
 Write = Callable[..., None]
 
@@ -47,6 +48,7 @@ def writer(warehouse: str) -> Write:
 
     def insert(table: str, *rows: dict[str, Any], load_id: int = 1) -> None:
         source, _, stream = table.partition("__")
+        money = SOURCES[source].stream(stream).money
         with psycopg.connect(warehouse) as admin:
             admin.execute("set time zone 'UTC'")
             for row in rows:
@@ -54,6 +56,8 @@ def writer(warehouse: str) -> Write:
                     "_connection_id": source,
                     "_load_id": load_id,
                     "_fetched_at": "2026-01-06T03:00:00Z",
+                    # A delivery with an amount and no currency does not pass the gate.
+                    **({money.currency: "USD"} if money else {}),
                 } | row
                 names = ", ".join(stored)
                 values = ", ".join(f"%({name})s" for name in stored)

@@ -28,14 +28,14 @@ payments as (
     where {{ in_scope(surrogate_key(['connection_id', 'row_key'])) }}
 ),
 
--- A payment without a currency is in that of its order.
+-- A payment without a currency is in that of its order; without an order its currency is not known, and it has no amount.
 ordered as (
     select
         payments.*,
         orders.order_key,
         orders.region,
         orders.ordered_date,
-        coalesce(payments.currency_code, orders.currency_code, {{ reporting_currency() }}) as known_currency_code
+        coalesce(payments.currency_code, orders.currency_code) as known_currency_code
     from payments
     left join {{ ref('int_orders') }} as orders
         on

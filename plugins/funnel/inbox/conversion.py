@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from funnel.inbox import currencies, supplied, totals, values
+from funnel.inbox import currencies, known_currency, supplied, totals, values
 from funnel.inbox.blocks import NO_VALUE, TYPED, BadRow, Block, Refused
 from funnel.inbox.cell_bytes import ends_of, is_all_digits
 from funnel.inbox.cell_readers import reader_of
@@ -101,6 +101,9 @@ class Converter:
                 columns, self._labels(cells, block), self.spec.entity, self.spec.key, self.filled
             ):
                 problems[place] = (name, totals.REASON)
+        if not self.spec.currency:
+            for place, name in known_currency.unknown(columns, self.spec.entity):
+                problems.setdefault(place, (name, known_currency.REASON))
         key = [column for name in self.spec.key if (column := self._key_column(columns, name)) is not None]
         columns["row_key"] = (
             pc.fill_null(key[0], "")

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from funnel import bodies, rest
-from funnel.contract import Column, Connection, Fetched, Source, Stream, Window
+from funnel.contract import Column, Connection, Fetched, Money, Source, Stream, Window
 from funnel.ingest.asking import read_each
 
 DEFAULT_VERSION = "v26"  # v23 to v26 answer, November 2026
@@ -25,7 +25,7 @@ STREAMS = (
         columns=(
             Column("date", "date", "segments.date", required=True),
             Column("customer_id", "text", "customer.id", required=True),
-            Column("currency_code", "text", "customer.currencyCode", required=True),
+            Column("currency_code", "text", "customer.currencyCode"),
             Column("campaign_id", "text", "campaign.id", required=True),
             Column("impressions", "bigint", "metrics.impressions"),
             Column("clicks", "bigint", "metrics.clicks"),
@@ -34,6 +34,7 @@ STREAMS = (
             Column("conversions_value", "numeric", "metrics.conversionsValue"),
         ),
         ignored=("customer.resourceName", "campaign.resourceName"),
+        money=Money("currency_code", ("cost_micros", "conversions_value")),
     ),
     Stream(
         name="campaigns",

@@ -10,10 +10,22 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
+from itertools import chain
 from typing import Any
 
 from funnel import bodies, rest
-from funnel.contract import Column, ColumnType, Connection, Reconcile, Source, Stream, Window
+from funnel.contract import (
+    Column,
+    ColumnType,
+    Connection,
+    Fetched,
+    HomeCurrency,
+    Money,
+    Reconcile,
+    Source,
+    Stream,
+    Window,
+)
 from funnel.listing import ids_body, ids_of
 
 log = logging.getLogger(__name__)
@@ -174,6 +186,7 @@ STREAMS = (
             Column("companies", "jsonb", "associations.companies", holds=_LINK),
         ),
         ignored=_OBJECT_FIELDS,
+        money=Money("currency_code", ("amount",)),
     ),
     Stream(
         name="line_items",
@@ -266,14 +279,14 @@ _OBJECTS = {"contacts", "companies", "deals", "line_items", "calls", "emails", "
 _OPTIONAL = {"line_items": "line_items", "calls": "engagements", "emails": "engagements", "meetings": "engagements"}
 
 
-def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[bytes]:
+def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[Fetched]:
     """One portal. Owners and pipelines have no time filter and are read whole, and so are archived records."""
     if not connection.extra.get(_OPTIONAL.get(stream.name, ""), True):
         return
     with rest.connect(APP_DIALECT if connection.login else DIALECT, connection) as client:
         if stream.name in _OBJECTS:
-            yield from _changed_objects(client, stream, _reaching_back(client, stream, window))
-            yield from _archived_objects(client, stream)
+            changed = _changed_objects(client, stream, _reaching_back(client, stream, window))
+            yield from _with_home_currency(client, stream, chain(changed, _archived_objects(client, stream)))
         elif stream.name == "owners":
             yield from _owners(client)
         elif stream.name == "pipelines":
@@ -300,6 +313,38 @@ def list_ids(connection: Connection, stream: Stream, _: Window) -> Iterator[byte
         )
         for page in rest.read_pages(client, request, _NEXT_LISTED, page_size_parameter="limit"):
             yield ids_body(ids_of(client, request, page.parsed["results"], "id"))
+
+
+def _with_home_currency(client: rest.Client, stream: Stream, pages: Iterator[bytes]) -> Iterator[Fetched]:
+    """The bodies and, once a record with an amount names no currency, the portal's own. Without the scope: nothing."""
+    is_asked = stream.money is None
+    for body in pages:
+        yield body
+        if not is_asked and any(_lacks_currency(stream, record) for record in records(stream, body)):
+            is_asked = True
+            if code := _home_currency(client):
+                yield HomeCurrency(code)
+
+
+def _lacks_currency(stream: Stream, record: Any) -> bool:
+    paths = {column.name: column.path for column in stream.columns}
+    money = stream.money
+    if money is None or rest.value_at(record, paths[money.currency]):
+        return False
+    return any(rest.value_at(record, paths[name]) not in (None, "") for name in money.amounts)
+
+
+def _home_currency(client: rest.Client) -> str | None:
+    """The currency of deals that name none, which portals without several currencies do not write."""
+    version = _version(client)
+    folder = "v3/currencies" if version.startswith("v") else f"currencies/{version}"
+    try:
+        answer = client.ask(rest.Request("GET", f"/settings/{folder}/company-currency")).parsed
+    except rest.Refused as refused:
+        log.warning("hubspot: the portal's currency is not known, its key lacks settings.currencies.read: %s", refused)
+        return None
+    code = rest.value_at(answer, "id") or rest.value_at(answer, "currencyCode")
+    return code if isinstance(code, str) else None
 
 
 def records(stream: Stream, body: bytes) -> Iterator[Any]:

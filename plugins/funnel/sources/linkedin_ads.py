@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from funnel import bodies, rest
-from funnel.contract import Column, Connection, Fetched, Source, Stream, Window
+from funnel.contract import Column, Connection, Fetched, Money, Source, Stream, Window
 from funnel.ingest.asking import read_each
 
 # Monthly versions live for twelve months; there is no default at LinkedIn, and a sunset one answers 426.
@@ -70,6 +70,8 @@ STREAMS = (
             Column("currency_code", "text", "currency"),
             Column("status", "text", "status"),
         ),
+        # That of all spend of the account: the statistics name none.
+        money=Money("currency_code"),
     ),
 )
 _METRICS = ",".join(

@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from funnel import bodies, rest
-from funnel.contract import Column, Connection, Fetched, Source, Stream, Window
+from funnel.contract import Column, Connection, Fetched, Money, Source, Stream, Window
 from funnel.ingest.asking import read_each
 
 log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ STREAMS = (
         columns=(
             Column("date_start", "date", "date_start", required=True),
             Column("account_id", "text", "account_id", required=True),
-            Column("account_currency", "text", "account_currency", required=True),
+            Column("account_currency", "text", "account_currency"),
             Column("campaign_id", "text", "campaign_id", required=True),
             Column("impressions", "bigint", "impressions"),
             Column("clicks", "bigint", "clicks"),
@@ -45,6 +45,7 @@ STREAMS = (
             Column("action_values", "jsonb", "action_values", costs_row=True, holds=()),
         ),
         ignored=("date_stop",),
+        money=Money("account_currency", ("spend",)),
     ),
     Stream(
         name="campaigns",

@@ -10,7 +10,7 @@ from datetime import date
 from typing import Any
 
 from funnel import bodies, rest
-from funnel.contract import Column, Connection, Fetched, Source, Stream, Window
+from funnel.contract import Column, Connection, Fetched, Money, Source, Stream, Window
 from funnel.ingest.asking import read_each
 
 DEFAULT_VERSION = "v13"  # of the REST interface; SOAP of the same number ends 2027-01-31
@@ -29,7 +29,7 @@ STREAMS = (
         columns=(
             Column("date", "date", "TimePeriod", required=True),
             Column("account_id", "text", "AccountId", required=True),
-            Column("currency_code", "text", "CurrencyCode", required=True),
+            Column("currency_code", "text", "CurrencyCode"),
             Column("campaign_id", "text", "CampaignId", required=True),
             Column("impressions", "bigint", "Impressions"),
             Column("clicks", "bigint", "Clicks"),
@@ -38,6 +38,7 @@ STREAMS = (
             Column("revenue", "numeric", "Revenue"),
             Column("report_time_zone", "text", "Report Time Zone"),
         ),
+        money=Money("currency_code", ("spend", "revenue")),
     ),
     Stream(
         name="campaigns",

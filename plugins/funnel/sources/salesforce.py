@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from funnel import bodies, rest
-from funnel.contract import Column, Connection, Reconcile, Source, Stream, Window
+from funnel.contract import Column, Connection, Fetched, HomeCurrency, Money, Reconcile, Source, Stream, Window
 from funnel.listing import ids_body, ids_of
 
 log = logging.getLogger(__name__)
@@ -42,6 +42,7 @@ def _sobject(
     purgeable: bool = True,
     whole_days: int = 0,
     lookups: tuple[str, ...] = (),
+    money: Money | None = None,
 ) -> Stream:
     # Users and currencies are never deleted. Histories end after 18 months: their old rows are gone, but happened.
     deleted = (Column("is_deleted", "boolean", "IsDeleted"),) if deletable else ()
@@ -62,6 +63,7 @@ def _sobject(
             *columns,
         ),
         ignored=("attributes",),
+        money=money,
     )
 
 
@@ -117,6 +119,7 @@ STREAMS = (
         "opportunity_id",
         whole_days=WHOLE_DAYS,
         lookups=("primary_contact_id",),
+        money=Money("currency_code", ("amount", "list_amount")),
         columns=(
             Column("created_at", "timestamptz", "CreatedDate"),
             Column("account_id", "text", "AccountId"),
@@ -327,7 +330,7 @@ _OPTIONAL_FIELDS = {"CurrencyIsoCode", "List_Amount__c"}
 _CONDITIONS = {"lead_history": "Field IN ('created', 'leadConverted', 'leadMerged', 'Owner', 'Status')"}
 
 
-def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[bytes]:
+def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[Fetched]:
     """One org. Raises RestartWindow when Salesforce drops its cursor in the middle of the pages."""
     if not connection.extra.get(_OPTIONAL.get(stream.name, ""), True):
         return
@@ -358,6 +361,7 @@ def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[by
         try:
             for page in read_all():
                 yield page.body
+                yield from _corporate_currency(stream, page.body)
         except rest.UnknownField:
             # A query is refused before its first page, so nothing was yielded yet.
             lacking |= _lacking_fields(client, f"{path}/sobjects/{_OBJECTS[stream.name]}/describe", stream)
@@ -402,6 +406,18 @@ def list_ids(connection: Connection, stream: Stream, _: Window) -> Iterator[byte
             yield ids_body(ids_of(client, request, records(stream, first.body), "Id"))
         for page in pages:
             yield ids_body(ids_of(client, request, records(stream, page.body), "Id"))
+
+
+def _corporate_currency(stream: Stream, body: bytes) -> Iterator[HomeCurrency]:
+    """What an organisation with several currencies says is its own; a setting `currency` must not say otherwise.
+
+    One with a single currency says it nowhere in REST: there the setting alone counts (checked 2026-11-30).
+    """
+    if stream.name == "currency_types":
+        for record in records(stream, body):
+            code = rest.value_at(record, "IsoCode")
+            if rest.value_at(record, "IsCorporate") in (True, "true") and isinstance(code, str):
+                yield HomeCurrency(code)
 
 
 def records(stream: Stream, body: bytes) -> Iterator[Any]:

@@ -13,7 +13,7 @@ from tempfile import TemporaryFile
 from typing import IO, Any
 
 from funnel import bodies, rest
-from funnel.contract import Column, ColumnType, Connection, Reconcile, Source, Stream, Window
+from funnel.contract import Column, ColumnType, Connection, Money, Reconcile, Source, Stream, Window
 from funnel.listing import ids_body, ids_of
 
 DEFAULT_VERSION = "2026-10"
@@ -58,7 +58,7 @@ STREAMS = (
             Column("is_test", "boolean", "test"),
             Column("financial_status", "text", "displayFinancialStatus"),
             Column("sales_channel", "text", "sourceName"),
-            Column("currency_code", "text", "currencyCode", required=True),
+            Column("currency_code", "text", "currencyCode"),
             Column("taxes_included", "boolean", "taxesIncluded"),
             Column("subtotal", "numeric", "subtotalPriceSet.shopMoney.amount"),
             Column("email", "email", "email"),
@@ -75,6 +75,7 @@ STREAMS = (
             Column("refunds", "jsonb", "refunds", costs_row=True, holds=_REFUND_HOLDS),
         ),
         ignored=("id", "lineItems.pageInfo"),
+        money=Money("currency_code", ("subtotal",)),
     ),
     Stream(
         name="shops",

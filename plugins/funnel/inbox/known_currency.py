@@ -1,0 +1,39 @@
+"""Rows of a file that hold an amount and no currency: they are refused, since any other currency would be a guess."""
+
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import pyarrow.compute as pc
+
+from funnel.inbox.entities import Entity, money_of
+
+REASON = "has no currency: fill currency_code, or state currency in the manifest"
+# Targets of other metrics are counts.
+MONEY_METRICS = frozenset({"spend", "pipeline_amount", "won_amount", "order_amount"})
+# Their rows are in the currency of their order or deal where they name none.
+OF_ANOTHER = frozenset({"payments", "opportunity_lines"})
+
+
+def unknown(columns: dict[str, Any], entity: Entity) -> list[tuple[int, str]]:
+    """(place, column) of each row whose amount has no currency, and which of its amounts it is."""
+    code = columns.get("currency_code")
+    if code is None or entity.name in OF_ANOTHER:
+        return []
+    is_empty = pc.or_kleene(pc.is_null(code), pc.equal(code, ""))
+    metrics = columns.get("metric")
+    money = [name for name in money_of(entity) if name in columns]
+    found = []
+    for place in pc.indices_nonzero(is_empty).to_pylist():
+        if metrics is not None and metrics[place].as_py() not in MONEY_METRICS:
+            continue
+        name = next((name for name in sorted(money) if _is_amount(columns[name][place].as_py())), None)
+        if name:
+            found.append((place, name))
+    return found
+
+
+def _is_amount(value: Any) -> bool:
+    try:
+        return value is not None and Decimal(str(value)) != 0
+    except InvalidOperation:
+        return False
