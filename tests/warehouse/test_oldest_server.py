@@ -16,7 +16,7 @@ AGAIN = (
     "tests/transform/test_build.py::test_what_a_failed_build_left_is_repaired_by_the_next",
 )
 # The long ones: each test of a load has a database of its own.
-AND_LOADS = ("tests/warehouse/test_load.py",)
+AND_LOADS = ("tests/warehouse/test_load.py", "tests/warehouse/test_load_paths.py")
 
 
 @pytest.mark.timeout(600)
