@@ -215,7 +215,7 @@ class Request:
     @property
     def shown_path(self) -> str:
         """Path without host and query: these may hold secrets."""
-        return urlsplit(self.path).path
+        return urlsplit(str(self.path)).path
 
 
 @dataclass(frozen=True)
