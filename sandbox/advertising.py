@@ -106,7 +106,7 @@ CASTS = (
             Plan("Integrations UK", "SEARCH", 30, 230, 2.4),
             Plan("Analytics UK", "SEARCH", 40, 250, 2.2, renamed=(12, "Funnel Analytics UK")),
             Plan("Webinar Push UK", "DISPLAY", 60, 50, 1.1, starts=-75),
-            Plan("Students UK", "SEARCH", 25, 110, 0.0),
+            Plan("Students UK \U0001f393", "SEARCH", 25, 110, 0.0),
         ),
     ),
     Cast(
@@ -120,7 +120,7 @@ CASTS = (
             Plan("Lookalike US", "OUTCOME_LEADS", 110, 130, 1.8, renamed=(-20, "Lookalike US 2%")),
             Plan("Founders US", "OUTCOME_LEADS", 70, 170, 2.0),
             Plan("Retargeting US", "OUTCOME_SALES", 65, 95, 2.3),
-            Plan("Video Views US", "OUTCOME_AWARENESS", 140, 40, 0.0),
+            Plan("Video Views US \ud83c", "OUTCOME_AWARENESS", 140, 40, 0.0),
             Plan("Brazil Launch", "OUTCOME_LEADS", 50, 70, 1.5, starts=-50),
             Plan("Creative Test US", "OUTCOME_LEADS", 15, 120, 0.8, ghost=True),
         ),
@@ -137,7 +137,7 @@ CASTS = (
             Plan("Whitepaper EU", "OUTCOME_LEADS", 60, 140, 2.2),
             Plan("Retargeting EU Social", "OUTCOME_SALES", 50, 85, 2.1),
             Plan("APAC Test", "OUTCOME_TRAFFIC", 45, 60, 0.7, starts=-40, pauses=20),
-            Plan("Hiring EU", "OUTCOME_TRAFFIC", 30, 75, 0.0),
+            Plan("Hiring EU \U0001f680", "OUTCOME_TRAFFIC", 30, 75, 0.0),
         ),
     ),
     Cast(
@@ -153,7 +153,7 @@ CASTS = (
             Plan("Benchmark Report US", "SPONSORED_UPDATES", 30, 540, 3.6),
             Plan("Conversation Ads US", "SPONSORED_INMAILS", 9, 910, 3.0, starts=-55, pauses=-8),
             Plan("Text Ads US", "TEXT_AD", 25, 310, 0.8),
-            Plan("Employer Brand US", "SPONSORED_UPDATES", 14, 480, 0.0),
+            Plan("Employer Brand US \ud83d", "SPONSORED_UPDATES", 14, 480, 0.0),
         ),
     ),
     Cast(

@@ -90,7 +90,7 @@ def _write(table: Any) -> bytes:
     writer = csv.DictWriter(out, names, lineterminator="\r\n")
     writer.writeheader()
     writer.writerows(rows)
-    return out.getvalue().encode()
+    return out.getvalue().encode("utf-8", "surrogatepass")
 
 
 def error(status: int, text: str) -> Answer:

@@ -14,8 +14,6 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
-import orjson
-
 from sandbox import exchange_rates, ga4, google_ads, hubspot, linkedin_ads, meta_ads, microsoft_ads, salesforce, shopify
 from sandbox.exchange import Answer, Call, World
 from sandbox.rotation import rotate
@@ -463,6 +461,7 @@ SPOILERS = (
     "new_field",
     "missing_field",
     "retyped_field",
+    "odd_value",
     "vanished_rows",
     "slow",
     "server_error",
@@ -519,8 +518,33 @@ RETYPED_FIELD: dict[str, tuple[str, Any]] = {
     "shopify": ("createdAt", "not a date"),
     "exchange_rates": ("OBS_VALUE", "not a number"),
 }
+# Values that are text to a vendor and nothing to a database, by the parameter `kind` of `odd_value`.
+ODD_VALUES: dict[str, Any] = {
+    "half_emoji": "Winter \ud83d",
+    "nul": "x\x00",
+    "literal_nul": "a\\u0000b",
+    "empty": "",
+    "long": "z" * 9_000,
+    "huge_number": "1e400000",
+    "late_moment": "9999-12-31T23:59:59-05:00",
+    "list": ["x"],
+}
+ODD_FIELD = {
+    "google_ads": "customer.currencyCode",
+    "meta_ads": "account_currency",
+    "linkedin_ads": "costInLocalCurrency",
+    "microsoft_ads": "CurrencyCode",
+    "hubspot": "properties.country",
+    "salesforce": "LeadSource",
+    "ga4": "metricValues.3.value",
+    "shopify": "sourceName",
+    "exchange_rates": "OBS_VALUE",
+}
 # What goes wrong with a row goes wrong in the file of a report.
-FILE_FAULTS = {"dead_address", "record_on_two_pages", "new_field", "missing_field", "retyped_field", "vanished_rows"}
+FILE_FAULTS = {
+    *("dead_address", "record_on_two_pages", "new_field", "missing_field", "retyped_field", "vanished_rows"),
+    "odd_value",
+}
 HTML = "<!DOCTYPE html><html><head><title>Sorry</title></head><body>Something went wrong.</body></html>"
 
 
@@ -769,6 +793,10 @@ def _retouch(rows: list[Any], fault: Fault) -> None:
             place = _get(row, ".".join(parents)) if parents else row
             if isinstance(place, dict):
                 place.pop(leaf, None)
+    elif fault.name == "odd_value":
+        path = fault.parameters.get("field", ODD_FIELD[fault.vendor])
+        for row in chosen:
+            _put(row, path, ODD_VALUES[fault.parameters.get("kind", "half_emoji")])
     elif fault.name == "retyped_field":
         default_path, default_value = RETYPED_FIELD[fault.vendor]
         path = fault.parameters.get("field", default_path)
@@ -778,15 +806,19 @@ def _retouch(rows: list[Any], fault: Fault) -> None:
 
 
 def _get(row: Any, path: str) -> Any:
+    """The value at a dotted path; a number is a place in a list."""
     for part in path.split("."):
-        if not isinstance(row, dict):
+        if isinstance(row, list) and part.isdigit() and int(part) < len(row):
+            row = row[int(part)]
+        elif isinstance(row, dict):
+            row = row.get(part)
+        else:
             return None
-        row = row.get(part)
     return row
 
 
-def _put(row: dict[str, Any], path: str, value: Any) -> None:
+def _put(row: Any, path: str, value: Any) -> None:
     *parents, leaf = path.split(".")
     for part in parents:
-        row = row.setdefault(part, {})
-    row[leaf] = orjson.loads(orjson.dumps(value))
+        row = row[int(part)] if isinstance(row, list) else row.setdefault(part, {})
+    row[leaf] = copy.deepcopy(value)

@@ -306,10 +306,16 @@ def value_of(kind: str, state: State, name: str) -> str | None:
         if name == "hs_is_closed_won":
             return "true" if stage == "closedwon" else "false"
         return PROBABILITIES[stage]
+    if kind == "deals" and name == "hs_primary_associated_company" and state.id.endswith("7"):
+        # Cleared by a workflow; the association stays.
+        return ""
     value = state.fields.get(name)
+    if name == "country" and value is None:
+        return ""
     if isinstance(value, int):
         return iso(value)
-    return value
+    # Pasted out of a spreadsheet, with what ends a cell there.
+    return f"{value}\x00" if name == "closed_lost_reason" and value == "No budget" else value
 
 
 def _written(value: Any) -> str:

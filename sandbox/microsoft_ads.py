@@ -325,7 +325,7 @@ def _archive(report: dict[str, Any]) -> bytes:
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         entry = zipfile.ZipInfo("report.csv", date_time=instant(day_start(last)).timetuple()[:6])
         entry.compress_type = zipfile.ZIP_DEFLATED
-        archive.writestr(entry, text.getvalue().encode("utf-8-sig"))
+        archive.writestr(entry, text.getvalue().encode("utf-8-sig", "surrogatepass"))
     return buffer.getvalue()
 
 

@@ -12,11 +12,9 @@ import time
 from datetime import date
 from typing import Any
 
-import orjson
-
 from sandbox.clock import DAY, instant, moment
 from sandbox.credentials import SHOPIFY_CLIENT_ID, SHOPIFY_CLIENT_SECRET, SHOPIFY_TOKEN
-from sandbox.exchange import Answer, Call, Handler, Refusal, World, decode_cursor, encode_cursor
+from sandbox.exchange import Answer, Call, Handler, Refusal, World, decode_cursor, encode_cursor, to_json
 from sandbox.graphql import Field, GraphQLError, Nodes, Operation, parse, select
 from sandbox.records import State
 from sandbox.scenario import Shop
@@ -525,7 +523,7 @@ def bulk_file(world: World, call: Call, parts: dict[str, str]) -> Answer:
     run = world.cursors.get(f"bulk {parts['number']}")
     if run is None or call.query.get("signature") != "made-up":
         return Answer(status=403, text="<Error><Code>AccessDenied</Code></Error>", content_type="application/xml")
-    text = "".join(orjson.dumps(line).decode() + "\n" for line in run["lines"])
+    text = "".join(to_json(line).decode() + "\n" for line in run["lines"])
     return Answer(status=200, text=text, content_type="application/jsonl")
 
 

@@ -189,6 +189,8 @@ def _order(office: Office, shop: Shop, rng: random.Random, at: int, bill: Bill |
             "status": "VOIDED" if odd == "void" else "PAID",
             "cancelled": None,
             "refunds": (),
+            # What shops write into tags: six letters that look like an escape, and nothing at all.
+            "tags": ("gift a\\u0000b", "") if number % 11 == 0 else (),
         },
     )
     if odd == "cancelled":

@@ -210,7 +210,7 @@ def _paid(rng: random.Random, source: Source, day: date) -> list[Visit]:
             campaign_id, name = source.campaign.id, source.campaign.name_at(day_start(day) + DAY)
         elif source.plan.name == "Retargeting EU Social":
             campaign_id, name = NOT_SET, source.plan.name
-        elif source.plan.name == "Hiring EU":
+        elif source.plan.name == "Hiring EU \U0001f680":
             campaign_id, name, came_from = NOT_SET, slug, None
         else:
             campaign_id, name = source.campaign.id, slug

@@ -94,6 +94,21 @@ def test_spend_per_day_platform_and_campaign_to_the_cent(company: Pipeline, scen
     assert rows("select sum(spend) as spend from bi.rpt_channel_return where model = 'linear'")[0]["spend"] == total
 
 
+def test_odd_texts_of_everyday_are_repaired_and_noted(company: Pipeline) -> None:
+    noted = rows(
+        "select distinct source, stream, column_name, what from ops.noted_values join ops.loads using (load_id)"
+    )
+    found = {(row["source"], row["stream"], row["column_name"], row["what"]) for row in noted}
+    assert found == {
+        ("meta_ads", "campaigns", "campaign_name", "half a letter replaced"),
+        ("linkedin_ads", "campaigns", "campaign_name", "half a letter replaced"),
+        ("ga4", "sessions", "campaign_name", "half a letter replaced"),
+        ("hubspot", "deals", "lost_reason", "NUL dropped"),
+    }
+    names = rows("select campaign_name from bi.dim_campaigns where campaign_name like '%\ufffd%' order by 1")
+    assert [row["campaign_name"] for row in names] == ["Employer Brand US \ufffd", "Video Views US \ufffd"]
+
+
 def test_costs_beyond_media_are_charged_whole_by_every_model(company: Pipeline) -> None:
     rates = Rates()
     expected: dict[date, Decimal] = defaultdict(Decimal)
