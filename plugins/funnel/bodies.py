@@ -31,6 +31,15 @@ class UnreadableBody(ValueError):
     """A body that cannot be read at all. The message says what it is instead."""
 
 
+class BodyError(Exception):
+    """A body that cannot be read, by its place in the read, and why."""
+
+    def __init__(self, number: int, reason: str) -> None:
+        super().__init__(reason)
+        self.number = number
+        self.reason = reason
+
+
 @dataclass(frozen=True)
 class Misfit:
     """A record that was read, but does not have the form of its body: what is wrong, and what it holds."""

@@ -21,6 +21,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from funnel import config, copying, ledger, merging, privacy, replacement, rows, tables
+from funnel.bodies import BodyError
 from funnel.contract import LISTING, Source, Stream, Window, raw_table
 from funnel.inbox.blocks import ahead
 from funnel.ingest import accounts, home_currency, reconcile, replaced_days
@@ -442,7 +443,7 @@ def _copy_read(
             log.warning("%s: %s; read again value by value", landed.path, _refusal(error))
             with connection.transaction():
                 return copy(carefully=True)
-    except rows.BodyError as error:
+    except BodyError as error:
         days = f"{landed.window.from_day} to {landed.window.to_day}"
         raise LandingError(
             f"Landed file {landed.path}/{landed.files[error.number].name} cannot be read: {error.reason}. Nothing of "

@@ -355,7 +355,8 @@ class Client:
         """`text` without this connection's secrets: vendors like to repeat a bad token in their message."""
         for secret in self._secrets:
             text = text.replace(secret, "***")
-        return text
+        # Messages go to logs and into the ledger, which hold neither NUL nor half a letter.
+        return text.replace("\x00", "").encode(errors="replace").decode()
 
     def clean_body(self, body: bytes) -> bytes:
         """`body` without this connection's secrets: Meta writes the access token into every `paging.next`."""

@@ -18,7 +18,7 @@ from typing import IO, Annotated, Any
 
 import msgspec
 
-from funnel.bodies import Misfit, UnreadableBody, kind
+from funnel.bodies import BodyError, Misfit, UnreadableBody, kind
 from funnel.contract import Column, Source, Stream, Window
 from funnel.ingest.values import CONVERT, LONGEST_ID, MOST_DIGITS, Unreadable, as_text, clean, identifier, listed, text
 from funnel.privacy import keyed_hash, normalise_email
@@ -34,15 +34,6 @@ ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 _SPACES = bytes.maketrans(b"\t\n\r", b"   ")
 _INT64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 _FAST_TYPES: dict[str, Any] = {"text": str, "bigint": _INT64, "numeric": Decimal, "date": date, "jsonb": msgspec.Raw}
-
-
-class BodyError(Exception):
-    """A body that cannot be read, by its place in the read, and why."""
-
-    def __init__(self, number: int, reason: str) -> None:
-        super().__init__(reason)
-        self.number = number
-        self.reason = reason
 
 
 @dataclass(frozen=True)
@@ -280,8 +271,8 @@ def _line_maker(stream: Stream, envelope: str) -> Callable[[Any, str], str]:
         value = f"record.{column.path}"
         if column.type == "jsonb":
             written = "raw.translate(SPACES).decode()"
-            if column.holds is not None:
-                written = f"({written} if raw.startswith(b'[') else ODD)"
+            if column.holds is not None:  # 91 is [
+                written = f"({written} if raw[0] == 91 else ODD)"
             parts.append(f"{{NULL if (raw := bytes({value})) in NOTHING else {written}}}")
         elif column.type == "date":
             parts.append(f"{{DAYS[{value}]}}")

@@ -31,9 +31,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-import orjson
-
-from funnel import rest
+from funnel import bodies, rest
 from funnel.contract import Column, Connection, Source, Stream, Window
 
 DEFAULT_VERSION = "v1"
@@ -64,7 +62,7 @@ def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[by
 
 def records(stream: Stream, body: bytes) -> Iterator[Any]:
     """The records of one body."""
-    yield from orjson.loads(body)["data"]
+    yield from bodies.listed(bodies.read_json(body), "data")
 
 
 def _sign(connection: Connection, token: str, request: rest.Request) -> rest.Request:

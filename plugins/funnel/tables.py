@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from funnel.contract import Column, Stream
+from funnel.ingest.values import as_text
 from funnel.landing import LandedRead
 from funnel.privacy import keyed_hash, normalise_email
 from funnel.replacement import Export
@@ -98,14 +99,14 @@ def _note_bad(bad: list[dict[str, Any]], path: str, secret: bytes, tally: Tally)
     """One line of COPY text for each bad row: hashes, column, reason, file, line and what the row says."""
     for row in bad:
         tally.quarantined += 1
-        payload = orjson.dumps({"file": path, "line": row["line"], "row": row["payload"]}).decode()
+        payload = as_text({"file": path, "line": row["line"], "row": row["payload"]}, set())
         place = f"{path}:{row['line']}"
         fields = (
             keyed_hash(secret, place),
             keyed_hash(secret, payload),
             NULL if row["column"] is None else row["column"],
             row["reason"],
-            payload.replace("\\u0000", ""),
+            payload,
             path,
             str(row["line"]),
         )

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from funnel import config, landing, load, rows
+from funnel.bodies import BodyError
 from funnel.contract import Connection, Source, Stream, Window, raw_table
 from funnel.sources import SOURCES
 from tests.sources.conftest import Company
@@ -45,7 +46,7 @@ def check_damaged(sample: Sample, body: bytes) -> bool:
     """A body is not what it was: all of it is accounted for, or it is refused as a whole."""
     try:
         found, tally = lines(sample, [body])
-    except rows.BodyError:
+    except BodyError:
         return False
     assert len(found) == tally.readable
     assert tally.readable + tally.quarantined == len(list(SOURCES[sample.source].records(sample.stream, body)))

@@ -1,5 +1,6 @@
 """Odd values of every source: what the database then holds, what is noted, what is quarantined."""
 
+import json
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from funnel import config, landing, load
+from funnel import config, landing, load, rows, tables
 from funnel.contract import raw_table
 from funnel.sources import SOURCES
 from tests.sources.conftest import Company
@@ -321,3 +322,14 @@ def test_digits_inside_of_documents_are_kept(warehouse: str, company: Company, o
             ).fetchone()
         assert found == (1,)
         outcome("14 digits inside of documents", source, f"{stream}: {path} exact")
+
+
+def test_six_letters_in_a_bad_row_of_a_file_stay(outcome: Outcome) -> None:
+    tally = rows.Tally()
+    payload = {"note": "a\\u0000b", "nul": "x\x00", "half": "\ud83d"}
+    bad = [{"line": 2, "column": "amount", "reason": "is not a number", "payload": payload}]
+    tables._note_bad(bad, "a.csv", b"secret", tally)
+    tally.unreadable.seek(0)
+    stored = json.loads(tally.unreadable.read().split("\t")[4].replace("\\\\", "\\"))
+    assert stored["row"] == {"note": "a\\u0000b", "nul": "x", "half": "\ufffd"}
+    outcome("02 literal \\u0000", "files", "the payload of a quarantined row keeps the six letters")
