@@ -315,7 +315,7 @@ def value_of(kind: str, state: State, name: str) -> str | None:
     if isinstance(value, int):
         return iso(value)
     # Pasted out of a spreadsheet, with what ends a cell there.
-    return f"{value}\x00" if name == "closed_lost_reason" and value == "No budget" else value
+    return f"{value}\x00" if name == "closed_lost_reason" and value else value
 
 
 def _written(value: Any) -> str:
