@@ -19,6 +19,7 @@ from psycopg.rows import dict_row
 
 from funnel import config, restatement
 from funnel.contract import Source, raw_table
+from funnel.ingest import accounts
 from funnel.landing import LandedRead
 
 log = logging.getLogger(__name__)
@@ -192,13 +193,19 @@ def moment_of_read(source_name: str, connection_id: str, stream_name: str) -> da
 
 
 def last_day_complete(source_name: str, connection_id: str) -> date | None:
-    """The last day up to which a connection is loaded and checked; None when it never was."""
+    """The last day up to which a connection is loaded and checked; None when it never was.
+
+    It ends before the days that an account which answers again has missed.
+    """
     with connect("loader") as connection:
         row = connection.execute(
             "select last_day_complete from ops.sources where source = %s and connection_id = %s",
             (source_name, connection_id),
         ).fetchone()
-    return row[0] if row else None
+        if row is None or row[0] is None:
+            return None
+        missed = accounts.first_missed_day(connection, source_name, connection_id, row[0])
+    return min(row[0], missed - timedelta(days=1)) if missed else row[0]
 
 
 def days_to_read_again(source: Source, connection_id: str) -> int:

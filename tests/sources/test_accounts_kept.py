@@ -268,7 +268,7 @@ def test_an_account_that_is_read_for_the_first_time_moves_no_day(warehouse: str)
 def test_days_that_an_account_missed_are_read_again_when_it_answers(warehouse: str) -> None:
     def missed(today: int) -> date | None:
         with ledger.connect("loader") as connection:
-            return accounts.first_missed_day(connection, GOOGLE, "google_ads", day(today))
+            return accounts.first_missed_day(connection, "google_ads", "google_ads", day(today))
 
     spent = {day(number): 1 for number in range(1, 20)}
     load.load(read_of(at(4), Window(day(1), day(4)), {"1": spent, "2": spent}))
@@ -278,6 +278,9 @@ def test_days_that_an_account_missed_are_read_again_when_it_answers(warehouse: s
     assert missed(7) is None
     load.load(read_of(at(8), Window(day(7), day(8)), {"1": spent, "2": spent, "3": spent}))
     assert missed(8) == day(4)
+    load.create_tables([GOOGLE])
+    ledger.complete(GOOGLE, f"run {at(8)}")
+    assert ledger.last_day_complete("google_ads", "google_ads") == day(3), "the next scheduled run begins behind it"
     load.load(read_of(at(9), Window(day(4), day(9)), {"1": spent, "2": spent, "3": spent}))
     assert missed(9) is None
 

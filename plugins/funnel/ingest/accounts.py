@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from funnel.contract import Source, Stream
+from funnel.contract import Stream
 from funnel.landing import LandedRead
 from funnel.privacy import keyed_hash
 from funnel.rows import ESCAPES, Tally, raw_columns
@@ -268,7 +268,9 @@ def refused_in(connection: psycopg.Connection[Any], source_name: str, run_id: st
     return dict(sorted(refused.items()))
 
 
-def first_missed_day(connection: psycopg.Connection[Any], source: Source, connection_id: str, day: date) -> date | None:
+def first_missed_day(
+    connection: psycopg.Connection[Any], source_name: str, connection_id: str, day: date
+) -> date | None:
     """The first day that was read of other accounts while one that answers again did not; None without such a day.
 
     An account that still refuses, or that is no longer asked for, has no say: nothing could be read of it.
@@ -295,7 +297,7 @@ def first_missed_day(connection: psycopg.Connection[Any], source: Source, connec
             )
         """,
         {
-            "source": source.name,
+            "source": source_name,
             "connection_id": connection_id,
             "oldest": day - timedelta(days=FURTHEST_GAP_DAYS),
         },
