@@ -113,7 +113,7 @@ def main() -> None:
         for number in range(chosen.repeats):
             with psycopg.connect(config.dsn("admin"), autocommit=True) as admin:
                 admin.execute("drop table if exists raw.files__ad_stats")
-                admin.execute("truncate ops.loads, ops.files")
+                admin.execute("truncate ops.loads, ops.files, ops.noted_values cascade")
                 admin.execute("checkpoint")
             references.append(server_copy(folder / "ad_stats.csv"))
             with psycopg.connect(config.dsn("admin"), autocommit=True) as admin:
