@@ -6,6 +6,7 @@ Headers are kept only where they carry the protocol. What is personal or secret 
 """
 
 import base64
+import json
 import logging
 import re
 from collections.abc import Iterator
@@ -16,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import orjson
 
 from funnel import privacy, rest
 from funnel.contract import Connection, Source, Stream, Window
@@ -84,14 +84,14 @@ def record(source: Source, connection: Connection, window: Window, folder: Path)
     # Only now is everything known that must not be left anywhere.
     for path, fixture in fixtures.items():
         path.parent.mkdir(parents=True, exist_ok=True)
-        text = orjson.dumps(fixture, option=orjson.OPT_INDENT_2).decode()
+        text = json.dumps(fixture, indent=2)
         path.write_text(scrubber.sweep(text) + "\n")
     return list(fixtures)
 
 
 def read(path: Path) -> dict[str, Any]:
     """A fixture as it was written."""
-    fixture: dict[str, Any] = orjson.loads(path.read_bytes())
+    fixture: dict[str, Any] = json.loads(path.read_bytes())
     return fixture
 
 
@@ -170,7 +170,7 @@ def _fixture(
             for exchange in exchanges
         ],
     }
-    swept: dict[str, Any] = orjson.loads(scrubber.sweep(orjson.dumps(fixture).decode()))
+    swept: dict[str, Any] = json.loads(scrubber.sweep(json.dumps(fixture)))
     return swept
 
 
@@ -191,7 +191,7 @@ def _reply(exchange: Exchange, scrubber: Scrubber) -> dict[str, Any]:
 
 def _answer(stored: dict[str, Any]) -> httpx.Response:
     if "json" in stored:
-        body = orjson.dumps(stored["json"])
+        body = json.dumps(stored["json"]).encode()
     elif "base64" in stored:
         body = base64.b64decode(stored["base64"])
     else:

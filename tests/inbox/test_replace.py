@@ -184,7 +184,7 @@ def test_a_replay_gives_the_same_rows(warehouse: str, inbox: Path, take: Take) -
     assert before == ["1", "2", "3"]
     with psycopg.connect(warehouse) as admin:
         admin.execute("drop table raw.files__accounts")
-        admin.execute("truncate ops.loads, ops.files, ops.removals")
+        admin.execute("truncate ops.loads, ops.files, ops.removals cascade")
     for read in landing.reads("files"):
         load.load(read)
     assert ids(warehouse, "account_id", "accounts") == before

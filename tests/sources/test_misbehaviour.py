@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from funnel import landing, rest
+from funnel.bodies import Misfit
 from funnel.contract import Connection, Fetched, Source, Stream, Window
 from funnel.sources import SOURCES
 from sandbox.credentials import (
@@ -402,7 +403,8 @@ def land(
 def identities(vendor: str, name: str, records: list[dict[str, Any]]) -> Counter[tuple[str, ...]]:
     stream = SOURCES[vendor].stream(name)
     paths = {column.name: column.path for column in stream.columns}
-    return Counter(tuple(str(rest.value_at(record, paths[name])) for name in stream.key) for record in records)
+    readable = (record for record in records if not isinstance(record, Misfit))
+    return Counter(tuple(str(rest.value_at(record, paths[name])) for name in stream.key) for record in readable)
 
 
 def assert_one_account_is_missing(
@@ -454,7 +456,9 @@ def test_misbehaviour_is_met_as_the_vendor_asks(
         if case.does == OTHERS:
             assert_one_account_is_missing(case, calm, found, seen.refused)
         else:
-            assert lost == (struck * case.parameters["count"] if case.does == GONE else 0)
+            # A row of GA4 is told by the places of its values: one too few, and the load quarantines it.
+            misfits = sum(isinstance(record, Misfit) for record in seen.records)
+            assert lost == (struck * case.parameters["count"] if case.does == GONE else misfits)
         assert sum((found - calm).values()) == (1 if case.repeats else 0)
     # After a failure nothing half read stays behind, and the next attempt reads everything.
     company.handle.control("DELETE", "requests")
