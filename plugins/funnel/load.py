@@ -3,7 +3,7 @@
 A dated stream's read replaces its days, of the accounts that it read: rows that differ are replaced, rows that vanished
 are retracted, rows that are the same are left alone. A changed stream's read is upserted: the newest (modified,
 fetched_at) wins. Either way the result depends on which reads were loaded, not on their order or number, and `_load_id`
-says which load last changed a row. Unreadable rows go to quarantine. Whether the data may be believed is not decided
+says which load last changed a row. Unreadable rows go to quarantine. Whether the data may be published is not decided
 here but by the expectations.
 """
 

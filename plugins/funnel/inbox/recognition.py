@@ -134,7 +134,7 @@ def _by_cells(field: Field, column: Column) -> float:
         return _BY_CELLS if column.addresses >= 0.95 else 0.0
     if field.kind != "stage" or not field.required:
         return 0.0
-    # A message such as "declined" is no stage: only both ends are.
+    # A column is a stage only if its cells name won and lost; a message such as "declined" is not one.
     return _BY_CELLS if {"won", "lost"} <= _stages_of(field, column) else 0.0
 
 

@@ -20,7 +20,7 @@ from funnel.inbox.exploration import Table
 from funnel.inbox.recognition import Recognised
 from funnel.inbox.repeats import ADDITIVE
 
-# So many columns make a table wide; more than so many would be a manifest that nobody reads.
+# A table is wide from FEWEST such columns on. Above MOST the manifest would be too long to review.
 FEWEST, MOST = 3, 60
 MONTH, DAY, WEEK = "Month", "Date", "Week start"
 AMOUNTS = ("Amount", "Units sold")

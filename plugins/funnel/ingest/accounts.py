@@ -273,7 +273,7 @@ def first_missed_day(
 ) -> date | None:
     """The first day that was read of other accounts while one that answers again did not; None without such a day.
 
-    An account that still refuses, or that is no longer asked for, has no say: nothing could be read of it.
+    An account that still refuses, or that is no longer asked for, does not count: its days could not be read.
     """
     row = connection.execute(
         """

@@ -455,7 +455,7 @@ def _linked(client: rest.Client, stream: Stream, page: rest.Page, links: dict[st
         if not isinstance(record, dict):
             continue
         of = {name: found.get(str(record.get("id")), []) for name, found in links.items()}
-        # Only what is declared: a key of our own is no new field of the vendor.
+        # Write only declared associations: our own key must not count as an undeclared vendor field.
         if declared := _names(stream, "associations"):
             record["associations"] = {name: of[name] for name in declared}
         if declared := _names(stream, "associated"):
