@@ -10,6 +10,7 @@ from pathlib import Path
 import orjson
 
 from sandbox import planning, retailing
+from sandbox.clock import moment
 from sandbox.credentials import connections
 from sandbox.exchange import Settings, World
 from sandbox.scenario import build
@@ -37,7 +38,9 @@ def _parser() -> argparse.ArgumentParser:
         default="days",
         help="real clock by whole days (today is served tomorrow) or by the second",
     )
-    parser.add_argument("--now", default=None, help="fix the clock from the start, ISO 8601")
+    parser.add_argument(
+        "--now", default=None, help="fix the clock from the start, ISO 8601; `connections`: list accounts as of then"
+    )
     parser.add_argument(
         "--base-url", default="http://127.0.0.1:8090", help="for `connections`: where the sandbox answers"
     )
@@ -53,17 +56,15 @@ def main(arguments: list[str] | None = None) -> int:
         retailing.write(options.folder, anchor)
         return 0
     scenario = build(options.scenario, options.seed, anchor)
+    now = moment(options.now) if options.now else None
     if options.command == "connections":
-        sys.stdout.write(
-            orjson.dumps(connections(scenario, options.base_url), option=orjson.OPT_INDENT_2).decode() + "\n"
-        )
+        made = connections(scenario, options.base_url, now)
+        sys.stdout.write(orjson.dumps(made, option=orjson.OPT_INDENT_2).decode() + "\n")
         return 0
-    from sandbox.clock import moment
     from sandbox.server import PortTaken, serve
 
     world = World(scenario, Settings(rate_limits=options.rate_limits == "real"), ticks=options.clock == "seconds")
-    if options.now:
-        world.fixed_now = moment(options.now)
+    world.fixed_now = now
     try:
         serve(world, options.host, options.port, options.control_token, options.tls_port, options.tls_dir)
     except PortTaken as taken:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
 
-from sandbox.clock import DAY, day_start
+from sandbox.clock import DAY, day_of, day_start
 
 Platform = Literal["google_ads", "meta_ads", "linkedin_ads", "microsoft_ads"]
 
@@ -105,7 +105,11 @@ class Campaign:
 
 @dataclass(slots=True)
 class AdAccount:
-    """One advertising account; its days begin and end in its own time zone."""
+    """One advertising account; its days begin and end in its own time zone.
+
+    An account that closes has its last day the day before; its figures stay as they are when the closing day begins.
+    From `closed_at` on the platform refuses it.
+    """
 
     platform: Platform
     id: str
@@ -113,9 +117,18 @@ class AdAccount:
     currency: str
     time_zone: str
     campaigns: list[Campaign] = field(default_factory=list)
+    closed_at: int | None = None
+
+    def is_closed(self, now: int) -> bool:
+        return self.closed_at is not None and self.closed_at <= now
 
     def report(self, campaign: Campaign, day: date, now: int) -> Figures | None:
         """What the platform says at a moment about one campaign and day; all-zero rows do not exist."""
+        if self.closed_at is not None:
+            closing_day = day_of(self.closed_at, self.time_zone)
+            if day >= closing_day:
+                return None
+            now = min(now, day_start(closing_day, self.time_zone))
         if day < campaign.first_day or day_start(day, self.time_zone) > now:
             return None
         figures = campaign.figures(day)

@@ -14,6 +14,7 @@ from sandbox.ads import AdAccount, Campaign, Figures, Platform, Settling
 from sandbox.clock import HOUR, day_start
 
 AD_HISTORY_DAYS = 120
+CLOSING_HOUR = 9 * HOUR
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ HABITS: dict[Platform, Habits] = {
 
 @dataclass(frozen=True)
 class Cast:
-    """An ad account with its campaigns and how its visitors are tagged."""
+    """An ad account with its campaigns and how its visitors are tagged. `closes` is a day, counted from the anchor."""
 
     platform: Platform
     id: str
@@ -68,6 +69,7 @@ class Cast:
     time_zone: str
     utm: tuple[tuple[str, str], ...]
     plans: tuple[Plan, ...]
+    closes: int | None = None
 
 
 GOOGLE_UTM = (("google", "cpc"),)
@@ -108,6 +110,7 @@ CASTS = (
             Plan("Webinar Push UK", "DISPLAY", 60, 50, 1.1, starts=-75),
             Plan("Students UK \U0001f393", "SEARCH", 25, 110, 0.0),
         ),
+        closes=17,
     ),
     Cast(
         "meta_ads",
@@ -201,6 +204,7 @@ CASTS = (
             Plan("Bing Retargeting DE", "SEARCH", 17, 95, 1.6),
             Plan("Bing Partner Sites Test DE", "SEARCH", 32, 70, 0.7, ghost=True),
         ),
+        closes=11,
     ),
 )
 
@@ -224,6 +228,8 @@ def advertise(seed: int, anchor: date) -> tuple[list[AdAccount], list[Source]]:
     number = 0
     for cast in CASTS:
         account = AdAccount(cast.platform, cast.id, cast.name, cast.currency, cast.time_zone)
+        if cast.closes is not None:
+            account.closed_at = day_start(anchor + timedelta(cast.closes)) + CLOSING_HOUR
         for plan in cast.plans:
             number += 1
             figures = _figures(seed, number, plan, cast, anchor)
@@ -263,7 +269,8 @@ def _campaign(
 def _figures(seed: int, number: int, plan: Plan, cast: Cast, anchor: date) -> Callable[[date], Settling | None]:
     known: dict[date, Settling | None] = {}
     first = anchor + timedelta(plan.starts)
-    last = anchor + timedelta(plan.pauses - 1) if plan.pauses is not None else None
+    ends = [days for days in (plan.pauses, cast.closes) if days is not None]
+    last = anchor + timedelta(min(ends) - 1) if ends else None
 
     def figures(day: date) -> Settling | None:
         if day < first or (last is not None and day > last):

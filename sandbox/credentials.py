@@ -9,6 +9,7 @@ from typing import Any
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from sandbox.clock import DAY
 from sandbox.scenario import Scenario
 
 GOOGLE_CLIENT_ID = "sandbox-client.apps.googleusercontent.example"
@@ -40,9 +41,10 @@ GA4_CLIENT_EMAIL = "reader@sandbox-project.iam.gserviceaccount.example"
 GA4_KEY_ID = "0123456789abcdef0123456789abcdef01234567"
 # A small company: its ids are listed every day, so that the truth of a morning is the warehouse's.
 LISTED_DAILY = {"reconcile_days": 1}
+# So long a closed account stays on the connection's list, and its runs are red.
+DAYS_UNTIL_NOTICED = 2
 
 
-@cache
 @cache
 def service_account_key() -> rsa.RSAPrivateKey:
     """The service account's key, made from words: the same in every process, and secret to nobody."""
@@ -70,9 +72,20 @@ def service_account() -> dict[str, str]:
     }
 
 
-def connections(scenario: Scenario, base_url: str) -> dict[str, dict[str, Any]]:
-    """Connection id to Airflow Connection (JSON form) for each vendor, all at one base URL."""
+def connections(scenario: Scenario, base_url: str, now: int | None = None) -> dict[str, dict[str, Any]]:
+    """Connection id to Airflow Connection (JSON form) for each vendor, all at one base URL.
+
+    `now` is the moment as of which accounts are listed: an account that closed is taken off the list some days later.
+    """
     base_url = base_url.rstrip("/")
+
+    def listed(platform: str) -> list[str]:
+        return [
+            account.id
+            for account in scenario.accounts(platform)
+            if now is None or not account.is_closed(now - DAYS_UNTIL_NOTICED * DAY)
+        ]
+
     return {
         "google_ads": {
             "conn_type": "http",
@@ -81,7 +94,7 @@ def connections(scenario: Scenario, base_url: str) -> dict[str, dict[str, Any]]:
             "password": GOOGLE_CLIENT_SECRET,
             "extra": {
                 "refresh_token": GOOGLE_REFRESH_TOKEN,
-                "customer_ids": [account.id for account in scenario.accounts("google_ads")],
+                "customer_ids": listed("google_ads"),
                 "token_url": f"{base_url}/token",
                 "version": "v26",
             },
@@ -91,7 +104,7 @@ def connections(scenario: Scenario, base_url: str) -> dict[str, dict[str, Any]]:
             "host": base_url,
             "password": META_ACCESS_TOKEN,
             "extra": {
-                "account_ids": [account.id for account in scenario.accounts("meta_ads")],
+                "account_ids": listed("meta_ads"),
                 "app_secret": META_APP_SECRET,
                 "version": "v26.0",
             },
@@ -103,7 +116,7 @@ def connections(scenario: Scenario, base_url: str) -> dict[str, dict[str, Any]]:
             "password": LINKEDIN_CLIENT_SECRET,
             "extra": {
                 "refresh_token": LINKEDIN_REFRESH_TOKEN,
-                "account_ids": [account.id for account in scenario.accounts("linkedin_ads")],
+                "account_ids": listed("linkedin_ads"),
                 "token_url": f"{base_url}/oauth/v2/accessToken",
                 "version": "202607",
             },
@@ -117,7 +130,7 @@ def connections(scenario: Scenario, base_url: str) -> dict[str, dict[str, Any]]:
                 "refresh_token": MICROSOFT_REFRESH_TOKEN,
                 "developer_token": MICROSOFT_DEVELOPER_TOKEN,
                 "customer_id": MICROSOFT_CUSTOMER_ID,
-                "account_ids": [account.id for account in scenario.accounts("microsoft_ads")],
+                "account_ids": listed("microsoft_ads"),
                 "token_url": f"{base_url}/common/oauth2/v2.0/token",
                 "version": "v13",
             },

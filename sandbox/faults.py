@@ -190,13 +190,7 @@ GOOGLE_ERRORS: dict[str, Callable[[Call, Parameters], Answer]] = {
         "CLOUD_PROJECT_NOT_APPROVED_FOR_PRODUCTION",
         "The Cloud project of the OAuth client is not approved for production access.",
     ),
-    "customer_not_enabled": _google(
-        403,
-        "PERMISSION_DENIED",
-        "authorizationError",
-        "CUSTOMER_NOT_ENABLED",
-        "The customer account can't be accessed because it is not yet enabled or has been deactivated.",
-    ),
+    "customer_not_enabled": _google(403, *google_ads.NOT_ENABLED),
     "refresh_token_revoked": _fixed(
         400, {"error": "invalid_grant", "error_description": "Token has been expired or revoked."}
     ),

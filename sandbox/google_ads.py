@@ -20,6 +20,13 @@ from sandbox.exchange import Answer, Call, Handler, Refusal, World, decode_curso
 VENDOR = "google_ads"
 NEWEST, OLDEST = 26, 23
 MONTHS_OF_DAILY_DATA = 37
+# What a customer account answers that was closed: the state, and the error's kind, code and message.
+NOT_ENABLED = (
+    "PERMISSION_DENIED",
+    "authorizationError",
+    "CUSTOMER_NOT_ENABLED",
+    "The customer account can't be accessed because it is not yet enabled or has been deactivated.",
+)
 
 
 # --- errors ---------------------------------------------------------------------------------------------------------
@@ -109,6 +116,8 @@ def _customer(world: World, call: Call, customer_id: str) -> AdAccount:
     manager = call.headers.get("login-customer-id")
     for account in world.scenario.accounts(VENDOR):
         if account.id == customer_id and manager in (None, "", customer_id, GOOGLE_MANAGER_ID):
+            if account.is_closed(call.now):
+                raise _refuse(403, *NOT_ENABLED)
             return account
     raise _refuse(
         403,

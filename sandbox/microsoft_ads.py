@@ -157,12 +157,14 @@ def _day(parts: Any, which: str) -> date:
         raise _refuse(2011, "ReportingServiceInvalidCustomDateRangeStart", f"Invalid {which}.") from None
 
 
-def _accounts(world: World, ids: list[Any]) -> list[AdAccount]:
+def _accounts(world: World, ids: list[Any], now: int) -> list[AdAccount]:
     known = {account.id: account for account in world.scenario.accounts(VENDOR)}
     for account_id in ids:
         if str(account_id) not in known:
             message = f"The user is not authorized for the account {account_id}."
             raise Refusal(operation_error(2010, "ReportingServiceNoPermission", message, 403))
+        if known[str(account_id)].is_closed(now):
+            raise Refusal(fault(106, "UserIsNotAuthorized", "The user is not authorized to perform this action.", 403))
     return [known[str(account_id)] for account_id in ids]
 
 
@@ -192,7 +194,7 @@ def submit(world: World, call: Call, _: dict[str, str]) -> Answer:
         raise _refuse(2003, "ReportingServiceInvalidAggregation", f"Invalid aggregation: {aggregation}")
     if (aggregation == "Daily") != ("TimePeriod" in columns):
         raise _refuse(2007, "ReportingServiceTimePeriodColumn", "TimePeriod belongs to every aggregation but Summary.")
-    accounts = _accounts(world, (asked.get("Scope") or {}).get("AccountIds") or [])
+    accounts = _accounts(world, (asked.get("Scope") or {}).get("AccountIds") or [], call.now)
     if not accounts:
         raise _refuse(2009, "ReportingServiceInvalidScope", "The scope names no account.")
     time = asked.get("Time") or {}

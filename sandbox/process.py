@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import http.client
 import json
 import os
@@ -20,8 +19,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from sandbox.clock import moment
 from sandbox.credentials import connections
-from sandbox.scenario import build
+from sandbox.scenario import Scenario, build
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -42,7 +42,8 @@ class Handle:
     tls_url: str | None = None
     ca_file: Path | None = None
     scratch: Path | None = None
-    _connections: dict[str, dict[str, Any]] | None = field(default=None, repr=False)
+    now: str | None = None
+    _scenario: Scenario | None = field(default=None, repr=False)
 
     def control(self, method: str, action: str, body: Any = None) -> Any:
         status, text = _ask(self.base_url, method, f"/_control/{action}", body, self.control_token)
@@ -53,6 +54,7 @@ class Handle:
     def set_now(self, now: str | None) -> None:
         """Move the company's clock; None returns to the real one, by whole days unless started with clock="seconds"."""
         self.control("POST", "now", {"now": now})
+        self.now = now
 
     def misbehave(self, vendor: str, fault: str, times: int | None = 1, **parameters: Any) -> None:
         """Make one vendor fail in a named way for the next requests that match; times=None means until reset."""
@@ -65,6 +67,7 @@ class Handle:
     def reset(self) -> None:
         """Real clock, good behaviour, default settings, empty log, all tokens forgotten."""
         self.control("POST", "reset")
+        self.now = None
 
     def requests(self) -> list[dict[str, Any]]:
         """The log of vendor requests since start or reset."""
@@ -72,10 +75,10 @@ class Handle:
         return logged
 
     def connections(self) -> dict[str, dict[str, Any]]:
-        """Airflow Connections as `python -m sandbox connections` prints them."""
-        if self._connections is None:
-            self._connections = connections(build(self.scenario, self.seed, self.anchor), self.base_url)
-        return copy.deepcopy(self._connections)
+        """Airflow Connections as `python -m sandbox connections` prints them, as of the clock if it is set."""
+        if self._scenario is None:
+            self._scenario = build(self.scenario, self.seed, self.anchor)
+        return connections(self._scenario, self.base_url, moment(self.now) if self.now else None)
 
     def stop(self) -> None:
         self.process.terminate()
@@ -147,6 +150,7 @@ def start(
         f"https://localhost:{tls_port}" if tls_port else None,
         tls_dir / "ca.pem" if tls_port and tls_dir else None,
         scratch,
+        now,
     )
     _wait(handle)
     return handle

@@ -264,9 +264,19 @@ def needs_sandbox() -> bool:
     given = {
         name: os.environ[f"AIRFLOW_CONN_{name.upper()}"] for name in ids if f"AIRFLOW_CONN_{name.upper()}" in os.environ
     }
-    # A shell that has taken over the settings of `make env` holds the sandbox's own.
+    # A shell that has taken over the settings of `make env`, maybe days ago, holds the sandbox's own.
     kept = _kept_connections().get("connections", {})
-    return config.settings().with_sandbox and all(kept.get(name) == text for name, text in given.items())
+    return config.settings().with_sandbox and all(
+        name in kept and _host(kept[name]) == _host(text) for name, text in given.items()
+    )
+
+
+def _host(connection: str) -> Any:
+    """Where a connection in JSON form leads; one in another form is its own answer."""
+    try:
+        return json.loads(connection)["host"]
+    except (ValueError, KeyError, TypeError):
+        return connection
 
 
 def anchor() -> str:
@@ -527,8 +537,8 @@ def warn_of_hidden_connections(progress: Progress) -> None:
 def _sandbox_connections() -> dict[str, str]:
     """Airflow connections of the sandbox's vendors, each as the JSON text of AIRFLOW_CONN_…
 
-    The sandbox makes its company first, which takes a moment; the same company has the same connections, until there
-    is a source that it had not.
+    The sandbox makes its company first, which takes a moment; the same company has the same connections during one
+    day, until there is a source that it had not. An account that the company closed is listed for some days more.
     """
     from funnel.sources import SOURCES
 
@@ -536,6 +546,7 @@ def _sandbox_connections() -> dict[str, str]:
         return {}
     vendors = {name for name, source in SOURCES.items() if not source.is_inbox}
     command = [sys.executable, "-m", "sandbox", "connections", *_company(), "--base-url", sandbox_url()]
+    command += ["--now", f"{config.now():%Y-%m-%d}T00:00:00Z"]
     kept = _kept_connections()
     if kept.get("command") == command and vendors <= set(kept["connections"]):
         return dict(kept["connections"])

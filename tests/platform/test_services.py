@@ -126,6 +126,11 @@ def test_a_shell_with_this_installations_settings_still_means_the_sandbox(
     for name, value in services.airflow_environment().items():
         monkeypatch.setenv(name, value)
     assert services.needs_sandbox()
+    # Days later the company lists fewer accounts; the shell still holds the list of its day.
+    earlier = json.loads(services.airflow_environment()["AIRFLOW_CONN_GOOGLE_ADS"])
+    earlier["extra"]["customer_ids"].append("4155550199")
+    monkeypatch.setenv("AIRFLOW_CONN_GOOGLE_ADS", json.dumps(earlier))
+    assert services.needs_sandbox()
 
 
 def test_the_sandbox_can_be_turned_off(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,6 +167,18 @@ def test_a_home_of_before_a_source_gets_its_connection(home: Path) -> None:
     del stored["connections"]["exchange_rates"]
     kept.write_text(json.dumps(stored))
     assert services._sandbox_connections() == connections
+
+
+def test_an_account_that_the_company_closed_leaves_the_list(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def listed(day: str) -> list[str]:
+        monkeypatch.setenv("FUNNEL_TODAY", day)
+        accounts: list[str] = json.loads(services._sandbox_connections()["google_ads"])["extra"]["customer_ids"]
+        return accounts
+
+    first = listed("2026-03-31")
+    # It closes on the seventeenth day, and is refused for two days.
+    assert listed("2026-04-19") == first
+    assert listed("2026-04-20") == first[:1]
 
 
 def test_settings_of_the_caller_win_over_ours(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

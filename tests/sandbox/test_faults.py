@@ -324,6 +324,22 @@ def test_customers_are_listed(ask_company):
     assert listed == {"resourceNames": ["customers/4155550101", "customers/4155550102"]}
 
 
+def test_a_closed_account_is_listed_and_refused_from_its_moment_on(company, ask_company):
+    query = "SELECT campaign.id FROM campaign"
+    company.set_now("2026-12-10T08:59:59Z")
+    assert ask_company.google("4155550102", query).status_code == 200
+    company.set_now("2026-12-10T09:00:00Z")
+    refused = ask_company.google("4155550102", query)
+    assert refused.status_code == 403
+    assert refused.json()[0]["error"]["details"][0]["errors"][0]["errorCode"] == {
+        "authorizationError": "CUSTOMER_NOT_ENABLED"
+    }
+    assert ask_company.google("4155550101", query).status_code == 200
+    headers = ask_company._bearer("google_ads", ask_company.google_token)
+    listed = ask_company.http.get("/v26/customers:listAccessibleCustomers", headers=headers).json()
+    assert listed == {"resourceNames": ["customers/4155550101", "customers/4155550102"]}
+
+
 def test_a_revoked_refresh_token_strikes_the_token_endpoint(company, ask_company):
     paths = {
         "microsoft_ads": "/common/oauth2/v2.0/token",

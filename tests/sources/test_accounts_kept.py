@@ -14,6 +14,8 @@ from funnel import config, landing, ledger, load, quality
 from funnel.contract import AccountRead, AccountRefused, Connection, Fetched, Stream, Window, raw_table
 from funnel.ingest import accounts
 from funnel.sources import SOURCES
+from sandbox import truth
+from sandbox.scenario import build
 from tests.sources.conftest import Company, Stub
 
 DATED = {
@@ -102,6 +104,51 @@ def test_an_account_off_the_list_is_named_with_its_last_day(warehouse: str, comp
     assert status("google_ads") == {
         first: ("read", date(2026, 11, 14), None),
         **{other: ("no longer asked", date(2026, 11, 10), None) for other in others},
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "closing_day", "spend", "words"),
+    [
+        ("google_ads", date(2026, 12, 10), "round(cost_micros / 10000)::bigint", "CUSTOMER_NOT_ENABLED"),
+        ("microsoft_ads", date(2026, 12, 4), "round(spend * 100)::bigint", "UserIsNotAuthorized"),
+    ],
+)
+def test_an_account_that_the_company_closes_keeps_its_days_as_the_truth_has_them(
+    warehouse: str, company: Company, name: str, closing_day: date, spend: str, words: str
+) -> None:
+    """Five mornings around the day on which the company's second account closes; it is listed for two days more."""
+    source, stream = SOURCES[name], SOURCES[name].stream("campaign_stats")
+    known = build("company", company.handle.seed, company.handle.anchor)
+    remaining, closing = (account.id for account in known.accounts(name))
+    found, morning = {}, closing_day - timedelta(days=1)
+    for number in range(5):
+        now = datetime(morning.year, morning.month, morning.day, 3, tzinfo=UTC) + timedelta(days=number)
+        company.handle.set_now(now.isoformat())
+        stored = company.handle.connections()[name]
+        connection = Connection(name, stored["host"], stored["login"], stored["password"], stored["extra"])
+        window = Window(closing_day - timedelta(days=20), now.date(), until_now=True)
+        load.load(landing.land(source, connection, stream, window, f"morning {number}", now))
+        found[number] = status(name)[closing]
+    last = closing_day - timedelta(days=1)
+    assert found[0] == ("read", last - timedelta(days=1), None)
+    assert found[1] == ("read", last, None)
+    assert found[2][:2] == ("refused", last)
+    assert found[3] == found[2]
+    assert words in found[3][2]
+    assert found[4] == ("no longer asked", last, None)
+    assert status(name)[remaining] == ("read", now.date() - timedelta(days=1), None)
+    known.grow(int(now.timestamp() * 1000))
+    expected = {
+        (row.ad_account_id, row.campaign_id, row.day): row.amount * 100
+        for row in truth.spend(known, now, closing_day - timedelta(days=20), now.date() - timedelta(days=1))
+        if row.platform == name
+    }
+    id_of = "customer_id" if name == "google_ads" else "account_id"
+    kept = query(f"select {id_of}, campaign_id, date, {spend} from raw.{name}__campaign_stats")
+    assert {tuple(key): amount for *key, amount in kept} == expected
+    assert {day for account, _, day in expected if account == closing} == {
+        window.from_day + timedelta(days=number) for number in range(20)
     }
 
 

@@ -179,7 +179,10 @@ _ONE_ACCOUNT = {106, 2003}
 _ADVICE = {
     2003: "Give the user of the refresh token access to this ad account, or take it out of account_ids: its days stay.",
     105: "Check developer_token and customer_id; a developer token is of one environment.",
-    106: "Give the user of the refresh token access to this ad account, and name its customer_id.",
+    106: (
+        "Give the user of the refresh token access to this ad account, and name its customer_id. If the account is "
+        "closed for good, take it out of account_ids: its days stay."
+    ),
     207: "Nothing: other reports of this user are being made.",
 }
 
