@@ -165,6 +165,7 @@ salesforce_ids as (
     from lost_deals
     inner join {{ ref('stg_salesforce__opportunities') }} as opportunities
         on lost_deals.salesforce_opportunity_id = opportunities.opportunity_id
+    where {{ in_scope(surrogate_key(["'salesforce'", 'opportunities.connection_id', 'opportunities.opportunity_id'])) }}
 ),
 
 salesforce_in_scope as (
@@ -206,6 +207,7 @@ hubspot_ids as (
         connection_id,
         survivor_id as deal_id
     from lost_deals
+    where {{ in_scope(surrogate_key(["'hubspot'", 'connection_id', 'survivor_id'])) }}
     union
     select
         connection_id,
