@@ -19,12 +19,14 @@ WORKDIR /opt/funnel
 COPY --from=build /opt/funnel/ ./
 COPY dags/ dags/
 COPY plugins/ plugins/
+COPY installation/ installation/
+COPY authoring/ authoring/
 COPY dbt_project/ dbt_project/
 COPY expectations/ expectations/
 COPY sandbox/ sandbox/
 COPY dashboards/ dashboards/
 # Nothing below this folder is ever written: the root file system is read-only.
-RUN python -m compileall -q dags plugins expectations sandbox dashboards/*.py
+RUN python -m compileall -q dags plugins installation authoring expectations sandbox dashboards/*.py
 ARG CODE_VERSION=unknown
 ENV PATH=/opt/funnel/.venv/bin:$PATH \
     PYTHONPATH=/opt/funnel/plugins:/opt/funnel \

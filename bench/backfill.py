@@ -19,8 +19,9 @@ from typing import Any
 import httpx
 import psycopg
 
-from funnel import config, ledger, orchestrator, server, services
-from funnel.demo import VENDORS, newest_day
+from funnel import ledger, settings
+from installation import airflow_api, postgres, services
+from installation.demo import VENDORS, newest_day
 
 MONTHS = 12
 DAYS = 30
@@ -62,18 +63,18 @@ def installation(tell: services.Progress) -> Iterator[httpx.Client]:
     with tempfile.TemporaryDirectory(prefix="funnel-bench-") as folder:
         home = Path(folder) / "home"
         home.mkdir()
-        os.environ |= {"FUNNEL_HOME": str(home), **{name: str(server.free_port()) for name in PORTS}}
+        os.environ |= {"FUNNEL_HOME": str(home), **{name: str(postgres.free_port()) for name in PORTS}}
         anchor = newest_day() - timedelta(days=DAYS_SINCE_ANCHOR)
         (home / "sandbox.json").write_text(json.dumps({"anchor": anchor.isoformat()}))
         try:
             services.up(tell)
-            with orchestrator.open_airflow() as airflow:
-                orchestrator.await_dags(airflow, {*map(dag_id, VENDORS), "build_funnel"})
-                orchestrator.unpause(airflow, "build_funnel")
+            with airflow_api.open_airflow() as airflow:
+                airflow_api.await_dags(airflow, {*map(dag_id, VENDORS), "build_funnel"})
+                airflow_api.unpause(airflow, "build_funnel")
                 yield airflow
         finally:
             services.down(tell)
-            server.remove(home)
+            postgres.remove(home)
 
 
 def dag_id(source: str) -> str:
@@ -83,13 +84,13 @@ def dag_id(source: str) -> str:
 
 def timed(airflow: httpx.Client, ask_for_runs: Callable[[], None], tell: services.Progress) -> dict[str, Any]:
     """Seconds, runs and builds from asking for runs until all have succeeded and what they loaded is published."""
-    known = {run.run_id for name in map(dag_id, VENDORS) for run in orchestrator.runs(airflow, name)}
+    known = {run.run_id for name in map(dag_id, VENDORS) for run in airflow_api.runs(airflow, name)}
     [(builds_before,)] = ask("select count(*) from ops.builds")
     began = told = time.monotonic()
     ask_for_runs()
     loaded = None
     while True:
-        ingests, builds = (orchestrator.count_active(airflow, pattern) for pattern in ("ingest__%", "build_funnel"))
+        ingests, builds = (airflow_api.count_active(airflow, pattern) for pattern in ("ingest__%", "build_funnel"))
         if not ingests:
             loaded = loaded or time.monotonic()
             if not builds and not ledger.has_unpublished_loads():
@@ -101,9 +102,9 @@ def timed(airflow: httpx.Client, ask_for_runs: Callable[[], None], tell: service
             tell(f"{ingests} ingests and {builds} builds are queued or running")
         time.sleep(2)
     ended = time.monotonic()
-    made = [run for name in map(dag_id, VENDORS) for run in orchestrator.runs(airflow, name) if run.run_id not in known]
+    made = [run for name in map(dag_id, VENDORS) for run in airflow_api.runs(airflow, name) if run.run_id not in known]
     if failed := next((run for run in made if run.state != "success"), None):
-        raise orchestrator.RunFailed(orchestrator.explain_failure(airflow, failed))
+        raise airflow_api.RunFailed(airflow_api.explain_failure(airflow, failed))
     if ledger.has_unpublished_loads():
         raise SystemExit(f"Not everything was published after {LIMIT_SECONDS} s; see build_funnel.")
     [(builds_after,)] = ask("select count(*) from ops.builds")
@@ -124,10 +125,10 @@ def read_year(airflow: httpx.Client, last: date) -> None:
             # The newest month takes the place of the newest day's scheduled run.
             interval = None if number else (until, until + timedelta(days=1))
             conf = {"from": first.isoformat(), "to": until.isoformat()}
-            orchestrator.trigger(airflow, dag_id(source), conf, f"month__{first}_{until}", interval)
+            airflow_api.trigger(airflow, dag_id(source), conf, f"month__{first}_{until}", interval)
             until = first - timedelta(days=1)
     for source in VENDORS:
-        orchestrator.unpause(airflow, dag_id(source))
+        airflow_api.unpause(airflow, dag_id(source))
 
 
 def month_before(day: date) -> date:
@@ -139,7 +140,7 @@ def month_before(day: date) -> date:
 def read_days(airflow: httpx.Client, last: date) -> None:
     """Have Airflow backfill the days before the newest, for every source."""
     for source in VENDORS:
-        orchestrator.backfill(airflow, dag_id(source), last - timedelta(days=DAYS), last - timedelta(days=1))
+        airflow_api.backfill(airflow, dag_id(source), last - timedelta(days=DAYS), last - timedelta(days=1))
 
 
 def published() -> dict[str, tuple[int, int]]:
@@ -155,7 +156,7 @@ def published() -> dict[str, tuple[int, int]]:
 
 def ask(query: str) -> list[tuple[Any, ...]]:
     """Rows of a query, asked as the role of BI tools."""
-    with psycopg.connect(config.dsn("bi_reader")) as connection:
+    with psycopg.connect(settings.dsn("bi_reader")) as connection:
         return connection.execute(query.encode()).fetchall()
 
 

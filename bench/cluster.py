@@ -8,7 +8,8 @@ from pathlib import Path
 
 import psycopg
 
-from funnel import config, ledger, server
+from funnel import ledger, settings
+from installation import postgres
 
 
 @contextmanager
@@ -20,7 +21,7 @@ def throw_away_warehouse() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="funnel-bench-") as folder:
         home = Path(folder) / "home"
         os.environ["FUNNEL_HOME"] = str(home)
-        started = server.start(home, password=config.secrets()["admin_password"])
+        started = postgres.start(home, password=settings.secrets()["admin_password"])
         try:
             with psycopg.connect(started.dsn(), autocommit=True) as connection:
                 connection.execute("create database warehouse")
@@ -28,4 +29,4 @@ def throw_away_warehouse() -> Iterator[Path]:
             ledger.migrate()
             yield home
         finally:
-            server.remove(home)
+            postgres.remove(home)

@@ -12,7 +12,8 @@ from statistics import median
 from typing import Any
 
 from bench import browsing
-from funnel import config, services
+from funnel import settings
+from installation import services
 
 DASHBOARDS = ("funnel", "alignment", "money", "pipeline", "trust")
 COLD_SECONDS, WARM_SECONDS = 5.0, 2.5
@@ -43,7 +44,7 @@ def _measure() -> None:
     for slug in DASHBOARDS:
         cold, warm = [], []
         for _ in range(REPEATS):
-            shutil.rmtree(config.settings().home / "superset" / "cache" / "data", ignore_errors=True)
+            shutil.rmtree(settings.read().home / "superset" / "cache" / "data", ignore_errors=True)
             with browsing.browser() as browser:
                 page = _page(browser)
                 cold.append(_seconds(page, slug))
@@ -58,7 +59,7 @@ def _measure() -> None:
 
 def _page(browser: Any) -> Any:
     page = browser.new_page()
-    password = config.secrets()["superset_viewer_password"]
+    password = settings.secrets()["superset_viewer_password"]
     browsing.log_in(page, services.superset_url(), services.VIEWER, password)
     return page
 

@@ -21,8 +21,9 @@ from pathlib import Path
 import psycopg
 
 from bench.cluster import throw_away_warehouse
-from funnel import config, landing, load
+from funnel import settings
 from funnel.contract import Connection, Window
+from funnel.ingest import landing, load
 from funnel.sources import files
 
 WINDOW = Window(date(2026, 1, 1), date(2026, 1, 2))
@@ -74,7 +75,7 @@ def run(folder: Path, number: int) -> dict[str, float]:
 
 def server_copy(path: Path) -> float:
     """Seconds of server-side COPY of the file into an empty table without index, its commit included."""
-    with psycopg.connect(config.dsn("admin"), autocommit=True) as admin:
+    with psycopg.connect(settings.dsn("admin"), autocommit=True) as admin:
         folder = admin.execute("show data_directory").fetchone()
         own = Path(folder[0] if folder else "/tmp") / "bench.csv"
         _let_server_read(path, own)
@@ -111,12 +112,12 @@ def main() -> None:
         size = (folder / "ad_stats.csv").stat().st_size
         measured, references = [], []
         for number in range(chosen.repeats):
-            with psycopg.connect(config.dsn("admin"), autocommit=True) as admin:
+            with psycopg.connect(settings.dsn("admin"), autocommit=True) as admin:
                 admin.execute("drop table if exists raw.files__ad_stats")
                 admin.execute("truncate ops.loads, ops.files, ops.noted_values cascade")
                 admin.execute("checkpoint")
             references.append(server_copy(folder / "ad_stats.csv"))
-            with psycopg.connect(config.dsn("admin"), autocommit=True) as admin:
+            with psycopg.connect(settings.dsn("admin"), autocommit=True) as admin:
                 admin.execute("checkpoint")
             measured.append(run(folder, number))
     report(chosen.rows, size, measured, references)

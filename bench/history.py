@@ -15,8 +15,12 @@ from datetime import UTC, date, datetime, timedelta
 import orjson
 import psycopg
 
-from funnel import config, landing, ledger, load, publish, quality, transform
+from funnel import ledger, settings
+from funnel.build import dbt_run
 from funnel.contract import Connection, Stream, Window
+from funnel.gate import quality
+from funnel.ingest import completeness, landing, load
+from funnel.publication import publication
 from funnel.sources import SOURCES
 
 # Three years before it, the seed of currency rates begins.
@@ -235,10 +239,10 @@ def write_history(size: Size) -> None:
         last=number_of(LAST_DAY),
         first_day=EPOCH + timedelta(days=first),
     )
-    with psycopg.connect(config.dsn("admin")) as admin:
+    with psycopg.connect(settings.dsn("admin")) as admin:
         admin.execute("set time zone 'UTC'")
         admin.execute(statement.encode())
-    with psycopg.connect(config.dsn("admin"), autocommit=True) as admin:
+    with psycopg.connect(settings.dsn("admin"), autocommit=True) as admin:
         admin.execute("vacuum analyze")
 
 
@@ -399,15 +403,15 @@ def run_day(day: date, bodies: dict[tuple[str, str], list[bytes]]) -> dict[str, 
                 raise SystemExit(f"{stream_name}: {result.rows_quarantined} rows were quarantined.")
         for source_name in SOURCES:
             quality.require(quality.check_raw(source_name, run_id))
-            ledger.complete(SOURCES[source_name], run_id)
+            completeness.complete(SOURCES[source_name], run_id)
     with _timed(seconds, "build"):
-        built = transform.build()
+        built = dbt_run.build()
     if built.is_full:
         raise SystemExit("The daily build was a full one; the benchmark would measure the wrong thing.")
     with _timed(seconds, "audit"):
         quality.require(quality.check_marts(built.build_id))
     with _timed(seconds, "publish"):
-        publish.publish(built.build_id)
+        publication.publish(built.build_id)
     return seconds
 
 
@@ -420,7 +424,7 @@ def _timed(seconds: dict[str, float], part: str) -> Iterator[None]:
 
 def prepare(name: str, size: Size) -> dict[str, float]:
     """A warehouse of its own with that history, published once; seconds of each part."""
-    with psycopg.connect(config.dsn("admin"), autocommit=True) as admin:
+    with psycopg.connect(settings.dsn("admin"), autocommit=True) as admin:
         admin.execute(f"create database {name}".encode())
     use(name)
     ledger.migrate()
@@ -428,12 +432,12 @@ def prepare(name: str, size: Size) -> dict[str, float]:
     with _timed(seconds, "history"):
         write_history(size)
     with _timed(seconds, "build"):
-        built = transform.build()
+        built = dbt_run.build()
     with _timed(seconds, "audit"):
         quality.require(quality.check_marts(built.build_id))
     with _timed(seconds, "publish"):
-        publish.publish(built.build_id)
-    with psycopg.connect(config.dsn("admin"), autocommit=True) as admin:
+        publication.publish(built.build_id)
+    with psycopg.connect(settings.dsn("admin"), autocommit=True) as admin:
         admin.execute("vacuum analyze")
     return seconds
 

@@ -25,8 +25,9 @@ import orjson
 import psycopg
 
 from bench.cluster import throw_away_warehouse
-from funnel import config, landing, load, rows
+from funnel import settings
 from funnel.contract import Connection, Source, Stream, Window, raw_table
+from funnel.ingest import json_rows, landing, load
 from funnel.sources import SOURCES
 
 PAGE = 10_000
@@ -111,7 +112,7 @@ def run(source: Source, stream: Stream, pages: list[Path], window: Window, fetch
     connection = Connection(source.name, "http://vendor.invalid")
     landed = landing.land(replace(source, fetch=fetch), connection, stream, window, "bench", fetched_at)
     landed_at = time.perf_counter()
-    decoding = _time_inside(rows, "lines")
+    decoding = _time_inside(json_rows, "lines")
     with decoding as seconds:
         result = load.load(landed)
     ended = time.perf_counter()
@@ -150,7 +151,7 @@ def _time_inside(module: object, name: str) -> Iterator[list[float]]:
 
 def server_copy(table: str) -> float:
     """Seconds of server-side COPY of a raw table's rows into an empty table without index, its commit included."""
-    with psycopg.connect(config.dsn("admin"), autocommit=True) as admin:
+    with psycopg.connect(settings.dsn("admin"), autocommit=True) as admin:
         folder = admin.execute("show data_directory").fetchone()
         path = f"{folder[0] if folder else '/tmp'}/bench.copy"
         admin.execute(f"copy raw.{table} to '{path}'".encode())
@@ -185,7 +186,7 @@ def main() -> None:
                 for case, changed in CASES.items()
             }
             for repeat in range(chosen.repeats):
-                with psycopg.connect(config.dsn("admin"), autocommit=True) as admin:
+                with psycopg.connect(settings.dsn("admin"), autocommit=True) as admin:
                     admin.execute(f"drop table if exists raw.{raw_table(source, stream)}".encode())
                     admin.execute("truncate ops.loads, ops.loaded_days cascade")
                 for step, case in enumerate(CASES):

@@ -25,7 +25,7 @@ import psycopg
 from bench import history
 from bench.cluster import throw_away_warehouse
 from bench.history import Size
-from funnel import config
+from funnel import settings
 
 # {month}: first of a month; {day}: a day; {channel}, {region}: one that exists.
 MONTHLY = """
@@ -57,7 +57,7 @@ def ask(size: Size) -> dict[str, float]:
     """Milliseconds at the 95th percentile over all questions, and the slowest question's median."""
     chance = random.Random(11)
     taken: dict[str, list[float]] = {}
-    with psycopg.connect(config.dsn("bi_reader"), autocommit=True) as reader:
+    with psycopg.connect(settings.dsn("bi_reader"), autocommit=True) as reader:
         channels = [
             row[0] for row in reader.execute("select channel from bi.fct_funnel_stages group by channel order by 1")
         ]
@@ -100,7 +100,7 @@ def measure(name: str, size: Size, days: int) -> dict[str, Any]:
         print(f"  {day}: {', '.join(f'{part} {value:.1f} s' for part, value in seconds.items())}", flush=True)
         if offset:
             counted.append(sum(value for part, value in seconds.items() if part != "load"))
-    with psycopg.connect(config.dsn("admin"), autocommit=True) as admin:
+    with psycopg.connect(settings.dsn("admin"), autocommit=True) as admin:
         tables = ("marts.fct_leads", "marts.fct_opportunities", "marts.fct_touchpoints", "marts.fct_attribution")
         rows = {table: admin.execute(f"select count(*) from {table}".encode()).fetchone() for table in tables}
         stored = admin.execute("select pg_database_size(current_database())").fetchone()

@@ -1,13 +1,14 @@
 """The Airflow DAG that turns raw data into the published funnel: build, audit, publish.
 
-Wiring only. What the tasks do is in `funnel.tasks`.
+Wiring only. What the tasks do is in `funnel.orchestration.tasks`.
 """
 
 from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG, AssetAny
 
-from funnel import config, tasks
+from funnel import settings
+from funnel.orchestration import tasks
 from funnel.sources import SOURCES
 
 RUNBOOK = """
@@ -48,7 +49,7 @@ with DAG(
     wait = tasks.WaitForIngests(
         task_id="wait_for_ingests",
         source_names=SOURCES,
-        deadline_minutes=config.settings().build_deadline_minutes,
+        deadline_minutes=settings.read().build_deadline_minutes,
     )
     built = tasks.build()
     wait >> built

@@ -1,14 +1,15 @@
 """One Airflow DAG per source: ask the vendor, load what it answered, decide whether to believe it.
 
-Wiring only. What the tasks do is in `funnel.tasks`; which sources there are is in `funnel.sources`.
+Wiring only. What the tasks do is in `funnel.orchestration.tasks`; which sources there are is in `funnel.sources`.
 """
 
 from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG, CronDataIntervalTimetable, TaskGroup, task_group
 
-from funnel import config, tasks
+from funnel import settings
 from funnel.contract import Source
+from funnel.orchestration import tasks
 from funnel.sources import SOURCES
 
 RUNBOOK = """
@@ -68,7 +69,7 @@ def ingest(source: Source) -> DAG:
         if source.is_inbox:
             read_inbox(source)
             return dag
-        connection_ids = config.connection_ids(source.name)
+        connection_ids = settings.connection_ids(source.name)
         if len(connection_ids) == 1:
             loads.append(tasks.load(tasks.extract(source.name, connection_ids[0])))
         else:

@@ -3,7 +3,8 @@
 Run again it changes nothing. What left the folder since is deleted; what people made in Superset themselves stays. The
 password of the warehouse is nowhere: libpq takes it from the environment, and so do all others.
 
-Run by `python -m funnel.cli dashboards` in Superset's own environment, with the settings that funnel.services makes.
+Run by `python -m funnel.cli dashboards` in Superset's own environment, with the settings that
+installation.services makes.
 """
 
 import csv

@@ -25,7 +25,8 @@ in_use: list[str] = []
 @pytest.fixture(scope="session")
 def cluster_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """FUNNEL_HOME of a running throw-away cluster with a migrated template database."""
-    from funnel import config, ledger, server
+    from funnel import ledger, settings
+    from installation import postgres
 
     home = tmp_path_factory.mktemp("home")
     binaries = os.environ.get("FUNNEL_TEST_POSTGRES")
@@ -33,9 +34,9 @@ def cluster_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     logins = {} if binaries else {"scram_iterations": "1"}
     with pytest.MonkeyPatch.context() as patch:
         _isolate(patch, home)
-        started = server.start(
+        started = postgres.start(
             home,
-            password=config.secrets()["admin_password"],
+            password=settings.secrets()["admin_password"],
             settings={"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "wal_level": "minimal"}
             | {"max_wal_senders": "0", "shared_buffers": "128MB"}
             | logins,
@@ -50,7 +51,7 @@ def cluster_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             (home / "test_server.json").write_text(json.dumps({"port": started.port}))
             yield home
         finally:
-            server.remove(home)
+            postgres.remove(home)
 
 
 def _isolate(patch: pytest.MonkeyPatch, home: Path) -> None:
@@ -77,13 +78,13 @@ def fresh_warehouse(cluster_home: Path, patch: pytest.MonkeyPatch, folder: Path)
 
     Names of databases return, since dbt keeps its parse of the project, which takes seconds, for one database only.
     """
-    from funnel import config
+    from funnel import settings
 
     _isolate(patch, cluster_home)
     patch.setenv("POSTGRES_PORT", str(json.loads((cluster_home / "test_server.json").read_text())["port"]))
     name = f"test_{len(in_use) + 1}"
     patch.setenv("WAREHOUSE_DATABASE", "postgres")
-    maintenance = config.dsn("admin")
+    maintenance = settings.dsn("admin")
     with psycopg.connect(maintenance, autocommit=True) as connection:
         connection.execute(f"create database {name} template {TEMPLATE}".encode())
         connection.execute(f"revoke all on database {name} from public".encode())
@@ -102,7 +103,7 @@ def fresh_warehouse(cluster_home: Path, patch: pytest.MonkeyPatch, folder: Path)
         parsed.parent.mkdir(parents=True)
         shutil.copy(kept, parsed)
     in_use.append(name)
-    yield config.dsn("admin")
+    yield settings.dsn("admin")
     in_use.remove(name)
     # Not that of a copy of the project: seeds are found by the folder that a parse names.
     if parsed.exists() and str(REPOSITORY / "dbt_project").encode() in parsed.read_bytes():

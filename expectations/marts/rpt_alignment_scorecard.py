@@ -29,7 +29,7 @@ CRITICAL = {
             or_equal=True,
             ignore_row_if="either_value_is_missing",
             description="an interval has its bounds in order",
-            notes="Look at funnel.scorecard.",
+            notes="Look at funnel.build.computations.scorecard.",
         ),
     ],
 }

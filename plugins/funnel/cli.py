@@ -10,7 +10,7 @@ import sys
 from datetime import date, timedelta
 from pathlib import Path
 
-from funnel import config
+from funnel import settings
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -32,8 +32,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _is_ours(error: Exception) -> bool:
-    """Errors of `funnel` say what to do; a traceback would bury that. Anything else is a fault and shows where."""
-    return type(error).__module__.startswith("funnel.")
+    """Errors of our own say what to do; a traceback would bury that. Anything else is a fault and shows where."""
+    return type(error).__module__.partition(".")[0] in ("funnel", "installation", "authoring")
 
 
 DATABASE_GONE = (
@@ -50,13 +50,13 @@ def _is_database_gone(error: Exception) -> bool:
 
 
 def _demo(_: argparse.Namespace) -> None:
-    from funnel import demo
+    from installation import demo
 
     demo.run()
 
 
 def _up(_: argparse.Namespace) -> None:
-    from funnel import services
+    from installation import services
 
     services.up()
     if services.has_dashboards():
@@ -66,25 +66,26 @@ def _up(_: argparse.Namespace) -> None:
 
 
 def _prepare(_: argparse.Namespace) -> None:
-    from funnel import services
+    from installation import services
 
     services.prepare()
 
 
 def _serve(chosen: argparse.Namespace) -> None:
-    from funnel import services
+    from installation import services
 
     services.serve(chosen.name)
 
 
 def _healthy(chosen: argparse.Namespace) -> int:
-    from funnel import services
+    from installation import services
 
     return 0 if services.is_healthy(chosen.name) else 1
 
 
 def _dashboards(_: argparse.Namespace) -> None:
-    from funnel import demo, ledger, services
+    from funnel import ledger
+    from installation import demo, services
 
     services.start_database()
     ledger.migrate()
@@ -93,34 +94,34 @@ def _dashboards(_: argparse.Namespace) -> None:
 
 
 def _down(_: argparse.Namespace) -> None:
-    from funnel import services
+    from installation import services
 
     services.down()
 
 
 def _status(_: argparse.Namespace) -> None:
-    from funnel import services
+    from installation import services
 
     for row in services.status():
         since = f"since {row.since:%Y-%m-%d %H:%M} UTC" if row.since else ""
         print(f"{row.name:14} {row.state:8} {row.pid or '':>8}  {row.address:34} {since}".rstrip())
-    print(f"home           {config.settings().home}")
+    print(f"home           {settings.read().home}")
 
 
 def _dsn(chosen: argparse.Namespace) -> None:
-    print(config.dsn(chosen.role))
+    print(settings.dsn(chosen.role))
 
 
 def _ingest(chosen: argparse.Namespace) -> None:
-    from funnel import orchestrator
+    from installation import airflow_api
 
     last = chosen.last or chosen.first
-    with orchestrator.open_airflow() as airflow:
+    with airflow_api.open_airflow() as airflow:
         dag_id = f"ingest__{chosen.source}"
-        orchestrator.unpause(airflow, dag_id)
+        airflow_api.unpause(airflow, dag_id)
         conf = {"from": chosen.first.isoformat(), "to": last.isoformat()}
-        run_id = orchestrator.trigger(airflow, dag_id, conf)
-        orchestrator.follow(airflow, dag_id, run_id, print)
+        run_id = airflow_api.trigger(airflow, dag_id, conf)
+        airflow_api.follow(airflow, dag_id, run_id, print)
     print(f"loaded {chosen.source} {chosen.first} to {last}; build_funnel follows by itself, unless it is paused")
 
 
@@ -135,25 +136,26 @@ def _new_manifest(chosen: argparse.Namespace) -> None:
     from funnel.inbox import new_manifest
     from funnel.sources import files
 
-    new_manifest.make(chosen.folder, files.VENDORS, config.settings().reporting_currency)
+    new_manifest.make(chosen.folder, files.VENDORS, settings.read().reporting_currency)
 
 
 def _files(chosen: argparse.Namespace) -> int:
-    from funnel import drops
+    from installation import exports
 
-    return drops.run(chosen.folder)
+    return exports.run(chosen.folder)
 
 
 def _withdraw(chosen: argparse.Namespace) -> int:
-    from funnel import drops
+    from installation import exports
 
-    return drops.withdraw(chosen.source, is_confirmed=chosen.yes)
+    return exports.withdraw(chosen.source, is_confirmed=chosen.yes)
 
 
 def _build(chosen: argparse.Namespace) -> None:
-    from funnel import quality, transform
+    from funnel.build import dbt_run
+    from funnel.gate import quality
 
-    result = transform.build(full=chosen.full)
+    result = dbt_run.build(full=chosen.full)
     print(result)
     report = quality.check_marts(result.build_id)
     print(report.text())
@@ -161,19 +163,21 @@ def _build(chosen: argparse.Namespace) -> None:
 
 
 def _publish(chosen: argparse.Namespace) -> None:
-    from funnel import ledger, publish
+    from funnel import ledger
+    from funnel.publication import publication
 
-    print(publish.publish(chosen.build or ledger.newest_build()))
+    print(publication.publish(chosen.build or ledger.newest_build()))
 
 
 def _rollback(_: argparse.Namespace) -> None:
-    from funnel import publish
+    from funnel.publication import publication
 
-    print(publish.rollback())
+    print(publication.rollback())
 
 
 def _replay(_: argparse.Namespace) -> None:
-    from funnel import landing, ledger, load, quality
+    from funnel.gate import quality
+    from funnel.ingest import completeness, landing, load
     from funnel.sources import SOURCES
 
     runs: dict[tuple[str, str], int] = {}
@@ -199,7 +203,7 @@ def _replay(_: argparse.Namespace) -> None:
         report = quality.check_raw(source_name, run_id)
         print(report.text())
         if report.passed:
-            ledger.complete(SOURCES[source_name], run_id)
+            completeness.complete(SOURCES[source_name], run_id)
     print(f"{len(runs)} runs replayed; `make build` builds from them")
     if damaged:
         told = "\n".join(str(error) for error in damaged.values())
@@ -207,26 +211,27 @@ def _replay(_: argparse.Namespace) -> None:
 
 
 def _docs(_: argparse.Namespace) -> None:
-    from funnel import quality, transform
+    from funnel.build import dbt_run
+    from funnel.gate import quality
 
-    print(f"dbt: {transform.docs()}")
-    print(f"Great Expectations: {quality.build_data_docs(config.settings().home / 'docs' / 'expectations')}")
+    print(f"dbt: {dbt_run.docs()}")
+    print(f"Great Expectations: {quality.build_data_docs(settings.read().home / 'docs' / 'expectations')}")
 
 
 def _metrics(_: argparse.Namespace) -> None:
-    from funnel import metrics
+    from funnel.build import metrics
 
     print(metrics.Metrics().validate(with_warehouse=metrics.is_published()))
 
 
 def _airflow(chosen: argparse.Namespace) -> None:
-    from funnel import services
+    from installation import services
 
     os.execve(sys.executable, [*services.AIRFLOW, *chosen.arguments], services.airflow_environment())
 
 
 def _env(_: argparse.Namespace) -> None:
-    from funnel import services
+    from installation import services
 
     for name, value in sorted(services.airflow_environment().items()):
         if os.environ.get(name) != value:
@@ -238,12 +243,12 @@ def _day(text: str) -> date:
     try:
         day = date.fromisoformat(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a day such as {config.now():%Y-%m-%d}") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not a day such as {settings.now():%Y-%m-%d}") from None
     return day
 
 
 def _new_source(chosen: argparse.Namespace) -> None:
-    from funnel import scaffold
+    from authoring import scaffold
 
     made = scaffold.make(chosen.name)
     for title, lines in (("written", made.written), ("changed", made.changed), ("left to do", made.left)):
@@ -251,17 +256,18 @@ def _new_source(chosen: argparse.Namespace) -> None:
 
 
 def _record(chosen: argparse.Namespace) -> None:
-    from funnel import recording, services
+    from authoring import recording
     from funnel.contract import Window
     from funnel.sources import SOURCES
+    from installation import services
 
     source = SOURCES[chosen.source]
     if source.is_inbox:
-        raise config.ConfigurationError("Files are not recorded: keep a small one beside its manifest instead.")
-    last = chosen.last or chosen.first or config.now().date() - timedelta(days=1)
+        raise settings.ConfigurationError("Files are not recorded: keep a small one beside its manifest instead.")
+    last = chosen.last or chosen.first or settings.now().date() - timedelta(days=1)
     window = Window(chosen.first or last - timedelta(days=1), last + timedelta(days=1))
     os.environ |= services.airflow_environment()
-    connection = config.connection(chosen.connection or config.connection_ids(source.name)[0])
+    connection = settings.connection(chosen.connection or settings.connection_ids(source.name)[0])
     for path in recording.record(source, connection, window, Path(chosen.folder)):
         print(path)
     print("look through them before they are shared: a rule cannot know every field that names a person")
@@ -289,7 +295,7 @@ def _parser() -> argparse.ArgumentParser:
     add("down", _down, "stop everything; data stays")
     add("status", _status, "what runs where")
     dsn = add("dsn", _dsn, "print the warehouse's URL for a role")
-    dsn.add_argument("role", choices=["admin", *config.LOGINS, *config.ACTIVITIES])
+    dsn.add_argument("role", choices=["admin", *settings.LOGINS, *settings.ACTIVITIES])
     ingest = add("ingest", _ingest, "load one source for some days, in one Airflow run")
     ingest.add_argument("source", choices=sorted(SOURCES))
     ingest.add_argument("first", type=_day, help="first day")
@@ -324,7 +330,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     record.add_argument("last", type=_day, nargs="?", help="last day, included (default: yesterday)")
     record.add_argument("--connection", help="another connection of the source")
-    record.add_argument("--folder", default=str(config.REPOSITORY / "tests" / "fixtures"))
+    record.add_argument("--folder", default=str(settings.REPOSITORY / "tests" / "fixtures"))
     airflow = add("airflow", _airflow, "any command of Airflow's own, with this installation's settings")
     airflow.add_argument("arguments", nargs=argparse.REMAINDER)
     add("env", _env, "print the settings of this installation's Airflow, for a shell")

@@ -223,15 +223,15 @@ class Source:
 
     `fetch(connection, stream, window)` yields the vendor's bodies, page by page, as received. Of a stream with an
     `account` it yields those of one account after the other, and after each whether it was read or refused.
-    `records(stream, body)` yields the records of one landed body, as parsed by `funnel.bodies`: what is not an object
-    is left to the loader, which quarantines it.
+    `records(stream, body)` yields the records of one landed body, as parsed by `funnel.rest.bodies`: what is not an
+    object is left to the loader, which quarantines it.
     `list_ids(connection, stream, window)` yields the ids of all records of a stream with `reconcile`, in bodies of
-    `funnel.listing`.
+    `funnel.rest.listing`.
     `envelope` names the array in a body that holds the records, so that the loader may decode it without building
     dictionaries. `restatement_days` is how long the vendor says it still changes a day, `longest_restatement_days` how
     far back a scheduled run goes at most when days were seen to change for longer; `owner` is who answers for it.
     The connections of an inbox (`is_inbox`) are the manifests found in it, and its bodies are tables, see
-    `funnel.tables`.
+    `funnel.ingest.arrow_rows`.
     """
 
     name: str

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from funnel import scaffold
+from authoring import scaffold
 
 ROOT = Path(__file__).parents[2]
 
@@ -16,7 +16,18 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A copy of what a source touches."""
-    for name in ("plugins", "sandbox", "expectations", "dbt_project", "docs", "tests", "bench", "dags"):
+    for name in (
+        "plugins",
+        "installation",
+        "authoring",
+        "sandbox",
+        "expectations",
+        "dbt_project",
+        "docs",
+        "tests",
+        "bench",
+        "dags",
+    ):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("target", "logs", "__pycache__"))
     for name in ("pyproject.toml", "CONTRIBUTING.md"):
         shutil.copy(ROOT / name, tmp_path / name)

@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from funnel import config
+from funnel import settings
 from tests.sources.conftest import Stub
 from tests.sources.test_accounts_kept import TEN_DAYS, serve
 
@@ -40,22 +40,22 @@ def vendor() -> Iterator[Stub]:
 def run_dag(folder: Path, vendor: Stub) -> str:
     extra = {"refresh_token": "r" * 20, "token_url": f"{vendor.base_url}/token", "customer_ids": ["1", "2"]}
     entry = {"conn_type": "http", "host": vendor.base_url, "login": "id", "password": "p" * 20, "extra": extra}
-    settings = {
+    environment = {
         **os.environ,
         "AIRFLOW_HOME": str(folder),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(config.REPOSITORY / "dags"),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(settings.REPOSITORY / "dags"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{folder}/airflow.db",
         "AIRFLOW_CONN_GOOGLE_ADS": json.dumps(entry),
-        "PYTHONPATH": f"{config.REPOSITORY / 'plugins'}:{config.REPOSITORY}",
+        "PYTHONPATH": f"{settings.REPOSITORY / 'plugins'}:{settings.REPOSITORY}",
     }
     if not (folder / "airflow.db").exists():
         for command in (["db", "migrate"], ["dags", "reserialize"]):
             airflow = [sys.executable, "-m", "airflow", *command]
-            subprocess.run(airflow, env=settings, check=True, capture_output=True, timeout=180)
+            subprocess.run(airflow, env=environment, check=True, capture_output=True, timeout=180)
     days = [str(TEN_DAYS.from_day), str(TEN_DAYS.days[-1])]
-    run = [sys.executable, "-c", RUN, str(config.REPOSITORY / "dags"), *days]
-    ended = subprocess.run(run, env=settings, capture_output=True, text=True, check=False, timeout=300)
+    run = [sys.executable, "-c", RUN, str(settings.REPOSITORY / "dags"), *days]
+    ended = subprocess.run(run, env=environment, capture_output=True, text=True, check=False, timeout=300)
     return ended.stdout + ended.stderr
 
 
@@ -74,7 +74,7 @@ def test_one_refused_account_makes_the_run_red_after_the_others_are_announced(
     }, said[-4000:]
     assert "RUN failed" in said
     assert "Account 2 of connection google_ads was not read, its days stay as they are: CUSTOMER_NOT_ENABLED" in said
-    with psycopg.connect(config.dsn("admin")) as connection:
+    with psycopg.connect(settings.dsn("admin")) as connection:
         counted = connection.execute(
             "select customer_id, count(*) from raw.google_ads__campaign_stats group by 1 order by 1"
         ).fetchall()

@@ -11,10 +11,10 @@ from typing import Any, ClassVar
 
 import pytest
 
-from funnel import config
+from funnel import settings
 from funnel.sources import SOURCES
 
-DAGS = config.REPOSITORY / "dags"
+DAGS = settings.REPOSITORY / "dags"
 INGESTS = [f"ingest__{name}" for name in SOURCES]
 VENDORS = [f"ingest__{name}" for name, source in SOURCES.items() if not source.is_inbox]
 
@@ -53,9 +53,9 @@ def test_every_task_has_retries_a_timeout_a_retry_policy_and_an_alert(dags: dict
 
 
 def test_every_task_has_a_headline_that_the_runbook_explains(dags: dict[str, Any]) -> None:
-    from funnel import tasks
+    from funnel.orchestration import tasks
 
-    runbook = (config.REPOSITORY / "docs" / "runbook.md").read_text().splitlines()
+    runbook = (settings.REPOSITORY / "docs" / "runbook.md").read_text().splitlines()
     for dag in dags.values():
         for task in dag.tasks:
             assert task.task_id.rpartition(".")[2] in tasks.HEADLINES, task
@@ -123,7 +123,7 @@ def test_the_build_waits_for_every_ingest_in_the_triggerer(dags: dict[str, Any])
     wait = dags["build_funnel"].get_task("wait_for_ingests")
     assert wait.start_from_trigger
     assert wait.start_trigger_args.trigger_kwargs["dag_ids"] == INGESTS
-    assert wait.start_trigger_args.trigger_kwargs["deadline_seconds"] == config.settings().build_deadline_minutes * 60
+    assert wait.start_trigger_args.trigger_kwargs["deadline_seconds"] == settings.read().build_deadline_minutes * 60
 
 
 def test_several_connections_of_a_source_are_read_apart_and_checked_together(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,13 +171,13 @@ def test_reading_the_dags_imports_nothing_slow() -> None:
 
 
 def test_airflow_does_not_execute_our_package_as_plugins() -> None:
-    ignored = (config.REPOSITORY / "plugins" / ".airflowignore").read_text().split()
+    ignored = (settings.REPOSITORY / "plugins" / ".airflowignore").read_text().split()
     assert ignored == ["funnel/"]
-    assert [path.name for path in (config.REPOSITORY / "plugins").glob("*.py")] == []
+    assert [path.name for path in (settings.REPOSITORY / "plugins").glob("*.py")] == []
 
 
 def _environment() -> dict[str, str]:
-    paths = [str(config.REPOSITORY / "plugins"), str(config.REPOSITORY)]
+    paths = [str(settings.REPOSITORY / "plugins"), str(settings.REPOSITORY)]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
 
 
@@ -204,7 +204,7 @@ def test_a_first_scheduled_run_reads_no_further_back_than_the_restatement() -> N
 
 @pytest.mark.parametrize("params", [{"from": "2026-01-05"}, {"to": "2026-01-05"}])
 def test_half_a_window_is_refused(params: dict[str, str]) -> None:
-    with pytest.raises(config.ConfigurationError, match="both days"):
+    with pytest.raises(settings.ConfigurationError, match="both days"):
         days_of(params, "manual")
 
 
@@ -228,7 +228,8 @@ def days_of(params: dict[str, str], run_type: str, complete: str | None = None, 
 def window_of(params: dict[str, str], run_type: str, complete: str | None = None, restated: int = 30) -> Any:
     from types import SimpleNamespace
 
-    from funnel import ledger, tasks
+    from funnel import ledger
+    from funnel.orchestration import tasks
 
     context: Any = {
         "params": {"from": None, "to": None, **params},
@@ -243,15 +244,18 @@ def window_of(params: dict[str, str], run_type: str, complete: str | None = None
 
 
 def test_failures_that_only_a_person_can_mend_are_not_retried() -> None:
-    from funnel import landing, quality, rest, transform
+    from funnel import rest
+    from funnel.build import dbt_run
+    from funnel.gate import quality
+    from funnel.ingest import landing
 
     for error in (
         landing.LandingError("000001.json.zst is altered"),
         rest.DeadToken("revoked"),
         rest.Refused("no permission"),
-        config.ConfigurationError("no connection"),
+        settings.ConfigurationError("no connection"),
         quality.GateClosed("3 rows"),
-        transform.BuildFailed("model x"),
+        dbt_run.BuildFailed("model x"),
     ):
         assert decide(error) == ("fail", None), error
 
@@ -262,8 +266,9 @@ def test_a_damaged_read_is_not_used_again_and_the_vendor_is_asked(
     from dataclasses import replace
     from types import SimpleNamespace
 
-    from funnel import landing, tasks
     from funnel.contract import Connection, Window
+    from funnel.ingest import landing
+    from funnel.orchestration import tasks
 
     monkeypatch.setenv("FUNNEL_HOME", str(tmp_path))
     source = replace(SOURCES["google_ads"], fetch=lambda *_: iter([b'{"results": []}']))
@@ -293,7 +298,7 @@ def test_anything_unknown_is_retried_as_the_dag_says() -> None:
 
 
 def decide(error: Exception) -> tuple[str, timedelta | None]:
-    from funnel import tasks
+    from funnel.orchestration import tasks
 
     decision = tasks.FailureRetryPolicy().evaluate(error, 1, 4)
     return decision.action.value, decision.retry_delay
@@ -302,7 +307,8 @@ def decide(error: Exception) -> tuple[str, timedelta | None]:
 def test_the_alert_names_dag_task_and_cause(monkeypatch: pytest.MonkeyPatch) -> None:
     from types import SimpleNamespace
 
-    from funnel import alerts, tasks
+    from funnel.orchestration import tasks
+    from funnel.reporting import alerts
 
     sent: list[tuple[str, str]] = []
     monkeypatch.setattr(alerts, "send", lambda title, text: sent.append((title, text)))
@@ -328,7 +334,7 @@ def wait_through(monkeypatch: pytest.MonkeyPatch, active: list[list[str]], deadl
     """How often the trigger looked before it fired, when these DAGs were active at each look."""
     import asyncio
 
-    from funnel import tasks
+    from funnel.orchestration import tasks
 
     looks = iter(active)
     count = 0
@@ -361,14 +367,14 @@ def test_a_host_without_a_scheme_means_https(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_connection_without_a_host_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(config.ConfigurationError, match="'meta_ads' has no host"):
+    with pytest.raises(settings.ConfigurationError, match="'meta_ads' has no host"):
         base_url(monkeypatch, None)
 
 
 def base_url(monkeypatch: pytest.MonkeyPatch, host: str | None, port: int | None = None) -> str:
     from airflow.sdk import BaseHook, Connection
 
-    from funnel import tasks
+    from funnel.orchestration import tasks
 
     made = Connection(conn_id="meta_ads", conn_type="http", host=host, port=port, extra='{"version": "v26.0"}')
     monkeypatch.setattr(BaseHook, "get_connection", classmethod(lambda cls, conn_id: made))
@@ -381,7 +387,7 @@ def test_an_edit_of_ours_reaches_the_next_task(monkeypatch: pytest.MonkeyPatch) 
     """Tasks are forked from the scheduler: what it has imported of ours, they would not import anew."""
     import airflow.__main__
 
-    from funnel import tasks
+    from funnel.orchestration import tasks
 
     held: list[str] = []
     monkeypatch.setattr(tasks, "SLOW_IMPORTS", ())
@@ -402,7 +408,8 @@ def test_errors_say_where_the_connection_was_found(monkeypatch: pytest.MonkeyPat
     from airflow.sdk.execution_time.secrets.execution_api import ExecutionAPISecretsBackend
     from airflow.secrets.environment_variables import EnvironmentVariablesBackend
 
-    from funnel import rest, tasks
+    from funnel import rest
+    from funnel.orchestration import tasks
 
     class Vault:
         known: ClassVar[set[str]] = set()

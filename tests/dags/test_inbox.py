@@ -50,7 +50,7 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Bucket:
 
 
 def test_an_inbox_on_object_storage_is_opened_with_the_airflow_connection_in_its_url(bucket: Bucket) -> None:
-    from funnel import tasks
+    from funnel.orchestration import tasks
 
     bucket.pipe("/exports/in/acme.yml", MANIFEST.encode())
     bucket.pipe("/exports/in/leads.csv", b"lead_id\n1\n2\n")
@@ -63,7 +63,7 @@ def test_an_inbox_on_object_storage_is_opened_with_the_airflow_connection_in_its
 
 
 def test_object_storage_without_the_right_key_is_an_error(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
-    from funnel import tasks
+    from funnel.orchestration import tasks
 
     monkeypatch.setenv("AIRFLOW_CONN_AWS_INBOX", json.dumps({"conn_type": "aws", "login": "AKIA", "password": "old"}))
     with pytest.raises(PermissionError):
@@ -73,7 +73,7 @@ def test_object_storage_without_the_right_key_is_an_error(bucket: Bucket, monkey
 def test_a_broken_manifest_is_told_when_the_others_are_loaded(
     warehouse: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from funnel import tasks
+    from funnel.orchestration import tasks
 
     class TaskInstance:
         """What two tasks of a run tell each other."""

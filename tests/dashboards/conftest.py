@@ -14,7 +14,8 @@ import pytest
 import yaml
 
 from bench import browsing
-from funnel import config, server, services
+from funnel import settings
+from installation import postgres, services
 from tests.conftest import fresh_warehouse
 from tests.end_to_end.pipeline import Pipeline, published_company, rows
 
@@ -24,7 +25,7 @@ TODAY = date(2026, 11, 30)
 # Long enough for the last calendar month, and for thirty days with thirty before them.
 DAYS = 62
 # Kept for whoever wants to see what a test saw.
-SCREENSHOTS = config.REPOSITORY / ".local" / "screenshots"
+SCREENSHOTS = settings.REPOSITORY / ".local" / "screenshots"
 PASSWORD = "made-up-for-a-test"
 TABS = ("At a glance", "In detail")
 
@@ -58,7 +59,7 @@ class House:
 
     def chart(self, slug: str, name: str) -> int:
         """Superset's number of a chart of the files."""
-        path = config.REPOSITORY / "dashboards/assets/charts" / slug / f"{name}.yaml"
+        path = settings.REPOSITORY / "dashboards/assets/charts" / slug / f"{name}.yaml"
         return self.names[yaml.safe_load(path.read_text())["uuid"]]
 
 
@@ -76,7 +77,7 @@ def opened_house(cluster_home: Path, folder: Path, today: date, days: int = DAYS
     with pytest.MonkeyPatch.context() as patch, fresh_warehouse(cluster_home, patch, folder) as dsn:
         patch.setenv("FUNNEL_TODAY", today.isoformat())
         with published_company(SEED, today, days, folder / "inbox") as (pipeline, build_id):
-            access = yaml.safe_load((config.REPOSITORY / "dashboards/access.yaml").read_text())
+            access = yaml.safe_load((settings.REPOSITORY / "dashboards/access.yaml").read_text())
             access["users"] += [
                 {"username": name, "password_from": "TEST_PASSWORD", "roles": roles} for name, roles in USERS
             ]
@@ -86,12 +87,12 @@ def opened_house(cluster_home: Path, folder: Path, today: date, days: int = DAYS
             patch.setenv("WAREHOUSE_DSN", dsn)
             patch.setenv("TEST_PASSWORD", PASSWORD)
             patch.setenv("DASHBOARDS_ACCESS", str(written))
-            patch.setenv("SUPERSET_PORT", str(server.free_port()))
+            patch.setenv("SUPERSET_PORT", str(postgres.free_port()))
             patch.delenv("DASHBOARDS", raising=False)
             services.start_database(lambda text: None)
             try:
                 services.start_dashboards(lambda text: None)
-                secrets = config.secrets()
+                secrets = settings.secrets()
                 made = House(services.superset_url(), pipeline, today, build_id, secrets["superset_viewer_password"])
                 with psycopg.connect(
                     services.superset_environment()["SUPERSET_DATABASE_URI"].replace("+psycopg2", "")

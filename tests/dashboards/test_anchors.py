@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from funnel import config, demo
+from funnel import settings
+from installation import demo
 from tests.dashboards.conftest import opened_house, viewing
 from tests.dashboards.reading import SAYS, read
 from tests.end_to_end.pipeline import rows
@@ -43,7 +44,7 @@ def test_the_demo_ends_well_on_every_day(
 ) -> None:
     today = ANCHORS[name]
     with opened_house(cluster_home, tmp_path, today, demo.DAYS) as house, viewing(house) as viewer:
-        assert config.now().date() == today
+        assert settings.now().date() == today
         [funnel] = rows(
             "select max(date_day) as last, sum(leads) as leads, sum(mqls) as mqls, sum(won) as won "
             "from bi.fct_funnel_daily"

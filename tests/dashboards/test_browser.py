@@ -13,7 +13,9 @@ import httpx
 import psycopg
 import pytest
 
-from funnel import config, publish, quality
+from funnel import settings
+from funnel.gate import quality
+from funnel.publication import publication
 from tests.dashboards.conftest import House, Viewer, screenshot, value
 from tests.dashboards.drawn import whole
 from tests.dashboards.reading import SAYS, STRIP, last_days, read
@@ -156,7 +158,7 @@ def test_a_publication_empties_the_cache_and_a_rollback_returns_the_old_one(hous
         ask(reader)
         was_cached, shown = ask(reader)
         assert was_cached
-        with psycopg.connect(config.dsn("admin"), autocommit=True) as database:
+        with psycopg.connect(settings.dsn("admin"), autocommit=True) as database:
             copied = """
                 insert into ops.publications
                     (build_id, as_of, through_load_id, marts, rows_changed, audited_at, previous_id)
@@ -181,7 +183,7 @@ def failed_audit(house: House) -> Iterator[None]:
     day = house.today - timedelta(days=3)
 
     def change(sign: str) -> None:
-        with psycopg.connect(config.dsn("builder")) as builder:
+        with psycopg.connect(settings.dsn("builder")) as builder:
             builder.execute(damage.format(sign, day).encode())
 
     change("-")
@@ -226,4 +228,4 @@ def test_an_open_dashboard_learns_of_a_failed_audit_within_a_minute(viewer: View
 
 
 def test_publishing_needs_no_superset(house: House) -> None:
-    assert publish.publish(house.build_id).build_id == house.build_id
+    assert publication.publish(house.build_id).build_id == house.build_id

@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from funnel import config, services
+from funnel import settings
+from installation import services
 
 ASK = """
 import json, sys, warehouse_day
@@ -24,7 +25,7 @@ def ranges(*texts: str, **environment: str) -> list[list[str]]:
         pytest.skip("Superset is not installed: make dashboards")
     done = subprocess.run(
         [str(services.SUPERSET), "-c", ASK, *texts],
-        env={**os.environ, "PYTHONPATH": str(config.REPOSITORY / "dashboards"), "FUNNEL_TODAY": "", **environment},
+        env={**os.environ, "PYTHONPATH": str(settings.REPOSITORY / "dashboards"), "FUNNEL_TODAY": "", **environment},
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     found: list[list[str]] = json.loads(done.stdout.splitlines()[-1])

@@ -6,8 +6,12 @@ It prints a line once everything slow is imported and the phase's work begins.
 import sys
 from datetime import UTC, date, datetime, timedelta
 
-from funnel import config, landing, ledger, load, publish, quality, transform
+from funnel import settings, warehouse
+from funnel.build import dbt_run
 from funnel.contract import Window
+from funnel.gate import quality
+from funnel.ingest import completeness, landing, load
+from funnel.publication import publication
 from funnel.sources import SOURCES
 
 REACH_BACK = 30
@@ -25,30 +29,30 @@ def run_id(day: date) -> str:
 
 def extract(day: date, now: datetime) -> None:
     for source in VENDORS:
-        for connection in config.connections(source.name):
+        for connection in settings.connections(source.name):
             for stream in source.streams:
                 landing.land(source, connection, stream, windows(day), run_id(day), now)
 
 
 def load_and_check(day: date, now: datetime) -> None:
     for source in VENDORS:
-        for connection_id in config.connection_ids(source.name):
+        for connection_id in settings.connection_ids(source.name):
             for stream in source.streams:
                 load.load(landing.newest_read(source.name, connection_id, stream.name, windows(day), run_id(day)))
         quality.require(quality.check_raw(source.name, run_id(day)))
-        ledger.complete(source, run_id(day))
+        completeness.complete(source, run_id(day))
 
 
 def build(day: date, now: datetime) -> None:
-    transform.build()
+    dbt_run.build()
 
 
 def audit_and_publish(day: date, now: datetime) -> None:
-    with ledger.connect("builder") as connection:
+    with warehouse.connect("builder") as connection:
         row = connection.execute("select max(build_id) from ops.builds").fetchone()
     build_id = row[0] if row else 0
     quality.require(quality.check_marts(build_id))
-    publish.publish(build_id)
+    publication.publish(build_id)
 
 
 PHASES = {"extract": extract, "load": load_and_check, "build": build, "publish": audit_and_publish}

@@ -10,10 +10,13 @@ from typing import Any
 
 import psycopg
 
-from funnel import config, landing, ledger, load, publish, quality, transform
+from funnel import settings
+from funnel.build import dbt_run
 from funnel.contract import Connection, Window
-from funnel.ingest import acceptance, plan
-from funnel.load import LoadResult
+from funnel.gate import acceptance, quality
+from funnel.ingest import completeness, landing, load, plan
+from funnel.ingest.load import LoadResult
+from funnel.publication import publication
 from funnel.sources import SOURCES, files
 from sandbox import planning, process, retailing
 from sandbox.process import Handle
@@ -65,7 +68,7 @@ class Pipeline:
         ]
         results = [load.load(landing.read_manifest(path)) for path in plan.in_order_of_load(landed)]
         quality.require(quality.check_raw(source_name, run_id))
-        ledger.complete(source, run_id)
+        completeness.complete(source, run_id)
         self.loads += results
         return results
 
@@ -79,12 +82,12 @@ class Pipeline:
 
     def build(self, *, full: bool = False) -> int:
         """Build and audit; raises quality.GateClosed when the audit fails."""
-        built = transform.build(full=full, project_dir=self.project_dir)
+        built = dbt_run.build(full=full, project_dir=self.project_dir)
         quality.require(quality.check_marts(built.build_id))
         return built.build_id
 
-    def publish(self, *, full: bool = False) -> publish.Publication:
-        return publish.publish(self.build(full=full))
+    def publish(self, *, full: bool = False) -> publication.Publication:
+        return publication.publish(self.build(full=full))
 
 
 @contextmanager
@@ -109,7 +112,7 @@ def published_company(seed: int, anchor: date, days: int, inbox: Path) -> Iterat
         sandbox.stop()
 
 
-def rows(query: str, role: config.Role = "bi_reader") -> list[dict[str, Any]]:
+def rows(query: str, role: settings.Role = "bi_reader") -> list[dict[str, Any]]:
     """Rows of a query as dictionaries, asked as the role that BI tools use."""
-    with psycopg.connect(config.dsn(role), row_factory=psycopg.rows.dict_row) as connection:
+    with psycopg.connect(settings.dsn(role), row_factory=psycopg.rows.dict_row) as connection:
         return connection.execute(query.encode()).fetchall()

@@ -19,7 +19,9 @@ import psycopg
 import pytest
 import yaml
 
-from funnel import config, metrics, scorecard
+from funnel import settings
+from funnel.build import metrics
+from funnel.build.computations import scorecard
 from sandbox import planning, retailing, truth
 from sandbox.scenario import Scenario, build
 from tests.end_to_end.office_hours import business_seconds, sla_minutes
@@ -296,7 +298,7 @@ def test_survival_equals_lifelines(company: Pipeline) -> None:
         for (stage, mean), share in zip(stages.items(), (0.8, 0.5, 0.3, 0.2, 0.1), strict=True)
     }
     reached = {stage: np.where(delay >= 0, created + delay, np.datetime64("NaT")) for stage, delay in delays.items()}
-    with psycopg.connect(config.dsn("admin")) as admin:
+    with psycopg.connect(settings.dsn("admin")) as admin:
         admin.execute("set local time zone 'UTC'")
         admin.execute("truncate marts.fct_leads")
         with admin.cursor().copy(
@@ -306,7 +308,7 @@ def test_survival_equals_lifelines(company: Pipeline) -> None:
             for number in range(size):
                 days = [None if np.isnat(day) else str(day) for day in (reached[stage][number] for stage in stages)]
                 copy.write_row((str(number), channels[number], regions[number], str(created[number]), *days))
-        compiled = config.settings().home / "dbt/target/compiled/funnel/models/marts/fct_funnel_cohorts.sql"
+        compiled = settings.read().home / "dbt/target/compiled/funnel/models/marts/fct_funnel_cohorts.sql"
         admin.row_factory = psycopg.rows.dict_row
         found = admin.execute(compiled.read_bytes()).fetchall()
         admin.rollback()
@@ -675,14 +677,14 @@ def test_records_that_are_one_person_and_those_that_are_not(
 
 def test_persons_do_not_depend_on_the_order_of_arrival(company: Pipeline) -> None:
     """The model's own statement over the same records in other orders, with load ids that come in those orders."""
-    [path] = config.settings().home.glob("dbt/target/compiled/**/int_person_records.sql")
+    [path] = settings.read().home.glob("dbt/target/compiled/**/int_person_records.sql")
     statement = path.read_text()
     unioned = re.search(r'("\w+"\.)?"intermediate"\."int_person_records_unioned"', statement)
     assert unioned is not None
     stored = rows(
         "select record_id, person_key, match_reason from intermediate.int_person_records order by 1", "builder"
     )
-    with psycopg.connect(config.dsn("builder")) as connection:
+    with psycopg.connect(settings.dsn("builder")) as connection:
         for seed in ("0.1", "0.7"):
             connection.execute(f"select setseed({seed})")
             connection.execute("drop table if exists pg_temp.shuffled")
@@ -1352,7 +1354,7 @@ def test_what_dashboards_compute_is_what_the_semantic_layer_defines(company: Pip
     layer = metrics.Metrics()
     known = set(layer.names())
     compared = 0
-    for path in sorted((config.REPOSITORY / "dashboards/assets/datasets").glob("*.yaml")):
+    for path in sorted((settings.REPOSITORY / "dashboards/assets/datasets").glob("*.yaml")):
         dataset = yaml.safe_load(path.read_text())
         place = f"({dataset['sql']}) as shown" if dataset["sql"] else f"{dataset['schema']}.{dataset['table_name']}"
         for metric in dataset["metrics"]:
@@ -1371,7 +1373,7 @@ def test_what_dashboards_compute_is_what_the_semantic_layer_defines(company: Pip
 
 
 def test_the_range_of_return_on_dashboards_is_that_over_all_models(company: Pipeline) -> None:
-    path = config.REPOSITORY / "dashboards/assets/datasets/returns.yaml"
+    path = settings.REPOSITORY / "dashboards/assets/datasets/returns.yaml"
     dataset = yaml.safe_load(path.read_text())
     formulas = {each["metric_name"]: each["expression"] for each in dataset["metrics"]}
     by_model: dict[str, list[Any]] = defaultdict(list)
@@ -1387,7 +1389,7 @@ def test_the_range_of_return_on_dashboards_is_that_over_all_models(company: Pipe
 
 
 def test_the_velocity_of_a_month_on_dashboards_is_that_of_the_semantic_layer(company: Pipeline) -> None:
-    dataset = yaml.safe_load((config.REPOSITORY / "dashboards/assets/datasets/velocity.yaml").read_text())
+    dataset = yaml.safe_load((settings.REPOSITORY / "dashboards/assets/datasets/velocity.yaml").read_text())
     formulas = {each["metric_name"]: each["expression"] for each in dataset["metrics"]}
     for name, defined in BY_MONTH.items():
         shown = rows(f"select month_start, {formulas[name]} as value from bi.rpt_sales_velocity group by month_start")

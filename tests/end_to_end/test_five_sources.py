@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from funnel import drops, server, services
+from installation import exports, postgres, services
 from tests.end_to_end.pipeline import rows
 from tests.platform.test_installation import isolate
 
@@ -88,7 +88,7 @@ def inbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             yield folder
         finally:
             services.down(lambda text: None)
-            server.remove(home)
+            postgres.remove(home)
 
 
 def published() -> dict[str, tuple[int, int]]:
@@ -103,7 +103,7 @@ def red_run(inbox: Path, way: str, amount: int, capsys: pytest.CaptureFixture[st
         write(inbox, source, amount)
     break_it, message = WAYS[way]
     break_it(inbox)
-    assert drops.run(str(inbox)) == 1, "the run is red"
+    assert exports.run(str(inbox)) == 1, "the run is red"
     printed = capsys.readouterr().out
     assert re.search(message, printed, re.DOTALL), printed
     assert not re.search(rf"(REFUSED|HELD BACK): ({'|'.join(OTHERS)})", printed), printed
@@ -118,19 +118,19 @@ def test_four_are_published_and_repairing_the_fifth_ends_the_red_run(
     amount = 100 + 10 * list(WAYS).index(way)
     red_run(inbox, way, amount, capsys)
     write(inbox, "five", amount)
-    assert drops.run(str(inbox)) == 0
+    assert exports.run(str(inbox)) == 0
     assert published()["five"] == (20, 20 * amount)
 
 
 def test_withdrawing_the_fifth_ends_the_red_run(inbox: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for source in (*OTHERS, "five"):
         write(inbox, source, 1000)
-    assert drops.run(str(inbox)) == 0
+    assert exports.run(str(inbox)) == 0
     red_run(inbox, "too many bad rows", 1010, capsys)
     (inbox / "five" / "manifest.yml").unlink()
-    assert drops.withdraw("five", is_confirmed=True) == 0
-    assert drops.run(str(inbox)) == 0, "the run is green without the source"
+    assert exports.withdraw("five", is_confirmed=True) == 0
+    assert exports.run(str(inbox)) == 0, "the run is green without the source"
     write(inbox, "north", 1020)
-    assert drops.run(str(inbox)) == 0
+    assert exports.run(str(inbox)) == 0
     assert "five" not in published()
     assert published()["north"] == (20, 20 * 1020)

@@ -8,7 +8,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from funnel import config, publish, quality
+from funnel import settings
+from funnel.gate import quality
+from funnel.publication import publication
 from sandbox import process
 from tests.end_to_end.pipeline import Pipeline, rows
 
@@ -35,7 +37,7 @@ def contents() -> dict[str, list[dict[str, Any]]]:
 
 def damage(statement: str) -> None:
     """What a fault in a model would leave behind: the audit must see it."""
-    with psycopg.connect(config.dsn("builder")) as connection:
+    with psycopg.connect(settings.dsn("builder")) as connection:
         connection.execute(statement.encode())
 
 
@@ -49,8 +51,8 @@ def test_failed_audit_leaves_readers_alone_until_it_is_repaired(published: Pipel
     report = quality.check_marts(built)
     with pytest.raises(quality.GateClosed, match="fct_funnel_daily"):
         quality.require(report)
-    with pytest.raises(publish.PublishError, match="failed its audit"):
-        publish.publish(built)
+    with pytest.raises(publication.PublishError, match="failed its audit"):
+        publication.publish(built)
     assert contents() == yesterday
     (status,) = rows(
         "select distinct last_audit_passed, failed_checks, data_as_of::date::text as as_of from bi.data_status"
@@ -62,13 +64,13 @@ def test_failed_audit_leaves_readers_alone_until_it_is_repaired(published: Pipel
 
     damage("update marts.fct_funnel_daily set spend = spend + 0.01 where spend > 1 and date_day = '2026-01-05'")
     quality.require(quality.check_marts(built))
-    publish.publish(built)
+    publication.publish(built)
     (status,) = rows("select distinct last_audit_passed, data_as_of::date::text as as_of from bi.data_status")
     assert status == {"last_audit_passed": True, "as_of": "2026-01-08"}
     today = contents()
     assert today != yesterday
 
-    publish.rollback()
+    publication.rollback()
     assert contents() == yesterday
     published.publish()
     assert {

@@ -17,7 +17,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from funnel import config
+from funnel import settings
 from sandbox import process
 from sandbox.process import Handle
 from tests.conftest import fresh_warehouse
@@ -80,7 +80,7 @@ def kill(phase: str, day: date, sandbox: Handle, after: float) -> bool:
 def picture() -> dict[str, list[str]]:
     """Every row of raw, marts, bi and the ledger, less what names an attempt: ids, moments of loading, paths."""
     found: dict[str, list[str]] = {}
-    with psycopg.connect(config.dsn("admin")) as admin:
+    with psycopg.connect(settings.dsn("admin")) as admin:
         tables = admin.execute(
             "select schemaname, tablename from pg_tables where schemaname in ('raw', 'marts', 'bi') order by 1, 2"
         ).fetchall()
@@ -118,7 +118,7 @@ class Reader(threading.Thread):
 
     def __init__(self) -> None:
         super().__init__(daemon=True)
-        self.dsn = config.dsn("bi_reader")
+        self.dsn = settings.dsn("bi_reader")
         self.stopped = threading.Event()
         self.looks = 0
         self.mixtures: list[Any] = []

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from funnel import config
+from funnel import settings
 from sandbox import process, truth
 from sandbox.scenario import Scenario, build
 from tests.end_to_end.pipeline import Pipeline, rows
@@ -47,7 +47,7 @@ def scenario() -> Scenario:
 
 
 def asked(query: str) -> list[tuple[Any, ...]]:
-    with psycopg.connect(config.dsn("admin")) as connection:
+    with psycopg.connect(settings.dsn("admin")) as connection:
         return connection.execute(query.encode()).fetchall()
 
 

@@ -13,7 +13,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from funnel import config, publish
+from funnel import settings
+from funnel.publication import publication
 from sandbox import process
 from tests.end_to_end.pipeline import Pipeline, rows
 from tests.rounding import half_up
@@ -440,12 +441,12 @@ def marts_rows(mart: str) -> list[str]:
 def test_what_was_shown_of_a_day_stays_though_the_vendor_rewrites_its_past(company: Pipeline) -> None:
     """Runs last, from nothing: only what a roll-back withdrew is made again, from what is known now."""
     shown = snapshots()
-    with psycopg.connect(config.dsn("admin")) as admin:
+    with psycopg.connect(settings.dsn("admin")) as admin:
         admin.execute("update raw.salesforce__opportunity_history set amount = 7 where stage = 'Qualification'")
     company.publish(full=True)
     assert snapshots() == shown
     for _ in range(3):
-        publish.rollback()
+        publication.rollback()
     kept = [row for row in shown if row["date_day"] <= "2026-01-26"]
     assert snapshots() == kept
     company.publish()

@@ -13,8 +13,11 @@ import yaml
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from funnel import config, ledger, load, quality
+from funnel import settings
+from funnel.gate import quality
+from funnel.ingest import load
 from funnel.sources import SOURCES
+from funnel.warehouse import connect
 from tests.conftest import TEMPLATE, _isolate
 
 Row = Mapping[str, Any]
@@ -30,7 +33,7 @@ def lay(table: str, rows: Iterable[Row]) -> None:
 
 def lay_all(tables: Mapping[str, Iterable[Row]]) -> None:
     """Insert rows into many tables."""
-    with psycopg.connect(config.dsn("admin")) as connection:
+    with psycopg.connect(settings.dsn("admin")) as connection:
         for table, rows in tables.items():
             for row in rows:
                 values = [Jsonb(value) if _is_json(value) else value for value in row.values()]
@@ -57,7 +60,7 @@ def shelf(cluster_home: Path) -> Iterator[str]:
         _isolate(patch, cluster_home)
         patch.setenv("POSTGRES_PORT", str(port))
         patch.setenv("WAREHOUSE_DATABASE", "postgres")
-        maintenance = config.dsn("admin")
+        maintenance = settings.dsn("admin")
         with psycopg.connect(maintenance, autocommit=True) as connection:
             connection.execute(f"create database shelf template {TEMPLATE}")
             connection.execute("grant connect, temporary on database shelf to loader, builder, publisher, pipeline")
@@ -75,7 +78,7 @@ def warehouse(shelf: str, cluster_home: Path, monkeypatch: pytest.MonkeyPatch) -
     _isolate(monkeypatch, cluster_home)
     monkeypatch.setenv("POSTGRES_PORT", str(json.loads((cluster_home / "test_server.json").read_text())["port"]))
     monkeypatch.setenv("WAREHOUSE_DATABASE", shelf)
-    with psycopg.connect(config.dsn("admin")) as connection:
+    with psycopg.connect(settings.dsn("admin")) as connection:
         filled = connection.execute(
             """
             select format('%I.%I', schemaname, tablename)
@@ -87,7 +90,7 @@ def warehouse(shelf: str, cluster_home: Path, monkeypatch: pytest.MonkeyPatch) -
         ).fetchall()
         if filled:
             connection.execute(f"truncate {', '.join(name for (name,) in filled)} restart identity cascade")
-    return config.dsn("admin")
+    return settings.dsn("admin")
 
 
 @pytest.fixture
@@ -144,7 +147,7 @@ def deliver(warehouse: str) -> Deliver:
     return make
 
 
-MODELS = config.REPOSITORY / "dbt_project" / "models" / "marts"
+MODELS = settings.REPOSITORY / "dbt_project" / "models" / "marts"
 # What suites of marts read beside marts: only the columns they read.
 INTERMEDIATE = {
     "int_costs": "month_start date, amount numeric",
@@ -252,7 +255,7 @@ BESIDE = {
 
 def create_marts() -> None:
     """Tables of all marts as their contracts declare them, with their change lists."""
-    with ledger.connect("builder") as connection:
+    with connect("builder") as connection:
         for name, columns in INTERMEDIATE.items():
             for schema in ("intermediate", "marts_changes"):
                 connection.execute(f"create table {schema}.{name} ({columns})")
@@ -272,7 +275,7 @@ def create_marts() -> None:
 
 def add_build(*, is_full: bool = True, since: int = 0, through: int = 1) -> int:
     """A build that ended well, as of the end of 2026-01-05."""
-    with ledger.connect("builder") as connection:
+    with connect("builder") as connection:
         return connection.execute(
             """
             insert into ops.builds (

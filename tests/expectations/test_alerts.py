@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import pytest
 
-from funnel import alerts
+from funnel.reporting import alerts
 
 
 class Webhook(BaseHTTPRequestHandler):
@@ -101,7 +101,7 @@ def test_a_refusing_webhook_is_logged_without_its_address(
     assert "the original failure" in caplog.text
     assert "HTTP 500" in caplog.text
     assert "secret-path" not in "".join(
-        record.getMessage() for record in caplog.records if record.name == "funnel.alerts"
+        record.getMessage() for record in caplog.records if record.name == "funnel.reporting.alerts"
     )
 
 

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from funnel import quality
+from funnel.gate import quality
 from tests.expectations.conftest import Deliver, lay_built
 from tests.expectations.test_marts import poisoned
 

@@ -4,8 +4,9 @@ import re
 
 import pytest
 
-from funnel import ledger, quality
-from funnel.quality import Check
+from funnel.gate import quality
+from funnel.gate.quality import Check
+from funnel.warehouse import connect
 from tests.expectations.conftest import MODELS, Deliver, Row, add_build, clean_rows, lay, lay_built
 
 MARTS = [name.removeprefix("marts/") for name in quality.mart_suites()]
@@ -20,7 +21,7 @@ def stated(name: str) -> list[str]:
 
 def judge(mart: str, description: str | None = None) -> list[Check]:
     """The checks of one mart's suite; with a description, of the batch alone in which it is stated."""
-    with ledger.connect("builder") as connection:
+    with connect("builder") as connection:
         scope = quality._scope(connection, 1)
         batches = [batch for batch in quality._marts(connection, scope) if batch.suite == f"marts/{mart}"]
     if description:
@@ -72,7 +73,7 @@ def test_poison_trips_its_expectation(warehouse: str, mart: str, description: st
 
 def publish_everything() -> None:
     """Pretend that build 1 was published: from now on a build is judged by its change lists."""
-    with ledger.connect("publisher") as connection:
+    with connect("publisher") as connection:
         connection.execute(
             """
             insert into ops.publications (build_id, as_of, through_load_id, marts, rows_changed, audited_at)
@@ -128,11 +129,11 @@ def test_spend_of_days_loaded_before_is_not_added_up_again(warehouse: str) -> No
     lay_built(poisoned("fct_ad_stats_daily", "spend landed = spend shown"))
     publish_everything()
     assert quality.check_marts(add_build(is_full=False, since=1, through=2)).passed
-    with ledger.connect("loader") as connection:
+    with connect("loader") as connection:
         connection.execute("update ops.loaded_days set load_id = 2")
     report = quality.check_marts(add_build(is_full=False, since=1, through=2))
     assert [check.expectation for check in report.failures] == ["spend landed = spend shown"]
-    with ledger.connect("loader") as connection:
+    with connect("loader") as connection:
         connection.execute("update ops.loaded_days set load_id = 3")
     assert quality.check_marts(add_build(is_full=False, since=1, through=2)).passed, "a later load is a later build's"
 
@@ -143,7 +144,7 @@ def test_spend_of_days_loaded_before_is_not_added_up_again(warehouse: str) -> No
 def test_every_result_is_written_to_the_ledger(warehouse: str) -> None:
     lay_built(poisoned("fct_opportunities", "the probability lies between 0 and 1"))
     report = quality.check_marts(1)
-    with ledger.connect("pipeline") as connection:
+    with connect("pipeline") as connection:
         connection.execute("set role builder")
         stored = connection.execute("select count(*) from ops.checks where build_id = 1").fetchone()[0]
         row = connection.execute(
@@ -176,14 +177,14 @@ def test_the_query_that_shows_bad_rows_shows_them(warehouse: str) -> None:
     rows["marts.fct_opportunities"].append(rows["marts.fct_opportunities"][0] | still_open)
     lay_built(rows)
     failure = next(check for check in judge("fct_opportunities") if check.column == "closed_at, is_won")
-    with ledger.connect("builder") as connection:
+    with connect("builder") as connection:
         assert connection.execute(failure.rows_query).fetchall() == [("o1", None)]
 
 
 def test_the_query_that_shows_bad_rows_can_be_run_with_days_too(warehouse: str) -> None:
     lay_built(poisoned("fct_leads", "no lead comes from the future"))
     (warning,) = quality.check_marts(1).warnings
-    with ledger.connect("builder") as connection:
+    with connect("builder") as connection:
         assert connection.execute(warning.rows_query).fetchone()[0] == "l1"
 
 
@@ -197,7 +198,7 @@ def test_no_value_of_a_row_leaves_the_gate(warehouse: str) -> None:
     lay_built(rows)
     report = quality.check_marts(1)
     assert not report.passed
-    with ledger.connect("builder") as connection:
+    with connect("builder") as connection:
         stored = connection.execute("select string_agg(checks::text, ' ') from ops.checks as checks").fetchone()[0]
     assert "ana.silva" not in report.text() + stored
 
@@ -239,7 +240,7 @@ def test_an_address_in_a_database_error_is_not_repeated() -> None:
 
 def test_a_mart_that_is_missing_fails_its_whole_suite(warehouse: str) -> None:
     lay_built(clean_rows())
-    with ledger.connect("builder", autocommit=True) as connection:
+    with connect("builder", autocommit=True) as connection:
         connection.execute("alter table marts.dim_people set schema seeds")
         try:
             checks = judge("dim_people")
@@ -252,7 +253,7 @@ def test_a_mart_that_is_missing_fails_its_whole_suite(warehouse: str) -> None:
 
 def test_a_mart_without_a_suite_is_refused(warehouse: str) -> None:
     lay_built(clean_rows())
-    with ledger.connect("builder") as connection:
+    with connect("builder") as connection:
         connection.execute("create table marts.rpt_surprise (date_day date primary key)")
         try:
             scope = quality._scope(connection, 1)

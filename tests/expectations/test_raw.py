@@ -2,9 +2,10 @@
 
 import pytest
 
-from funnel import ledger, quality
-from funnel.quality import Check, CheckReport
+from funnel.gate import quality
+from funnel.gate.quality import Check, CheckReport
 from funnel.sources import SOURCES
+from funnel.warehouse import connect
 from tests.expectations.conftest import Deliver
 
 JUDGED = [(name, stream.name) for name, source in SOURCES.items() for stream in source.streams]
@@ -116,12 +117,12 @@ def test_bad_records_of_a_failed_run_stay_in_sight_until_they_are_repaired(deliv
     deliver("hubspot", {}, run_id="next")
     report = quality.check_raw("hubspot", "next")
     assert [check.expectation for check in report.failures] == ["the probability is a share"]
-    with ledger.connect("loader") as connection:
+    with connect("loader") as connection:
         connection.execute("update raw.hubspot__deals set probability = 0.4")
         assert {row["run_id"] for row in quality.open_failures(connection)} == {"old", "next"}
     deliver("hubspot", {}, run_id="repaired")
     assert quality.check_raw("hubspot", "repaired").passed
-    with ledger.connect("loader") as connection:
+    with connect("loader") as connection:
         assert quality.open_failures(connection) == []
 
 
@@ -131,7 +132,7 @@ def test_a_repeated_attempt_is_judged_by_its_repetition(deliver: Deliver) -> Non
     assert not quality.check_raw("google_ads", "run").passed
     deliver("google_ads", {}, loads=BOTH)
     assert quality.check_raw("google_ads", "run").passed
-    with ledger.connect("loader") as connection:
+    with connect("loader") as connection:
         assert quality.open_failures(connection) == []
 
 

@@ -14,9 +14,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from funnel import landing, ledger, load
+from funnel import ledger
 from funnel.contract import Connection, Window
 from funnel.inbox import report
+from funnel.ingest import landing, load
 from funnel.sources import files
 
 WINDOW = Window(date(2026, 11, 22), date(2026, 11, 23))

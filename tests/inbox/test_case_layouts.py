@@ -14,8 +14,8 @@ import openpyxl
 import psycopg
 import pytest
 
-from funnel import landing, ledger, load
 from funnel.contract import Connection, Window
+from funnel.ingest import landing, load, notes
 from funnel.sources import files
 from tests.inbox.conftest import read_file
 
@@ -31,7 +31,7 @@ def take(warehouse: str) -> Take:
 
     def run(folder: Path, source: str, entity: str) -> load.LoadResult:
         clock[0] += timedelta(minutes=1)
-        extra = {"known": ledger.known_files("files", source, entity)}
+        extra = {"known": notes.known_files("files", source, entity)}
         connection = Connection(source, str(folder), extra=extra)
         stream = files.SOURCE.stream(entity)
         return load.load(landing.land(files.SOURCE, connection, stream, WINDOW, f"run {clock[0]}", clock[0]))

@@ -10,12 +10,15 @@ from typing import Any
 
 import psycopg
 
-from funnel import config, landing, ledger, load, quality, transform
+from funnel import settings
+from funnel.build import dbt_run
 from funnel.contract import Connection, Window
+from funnel.gate import quality
+from funnel.ingest import completeness, landing, load
 from funnel.sources import files
 
-EXPORT = config.REPOSITORY.parent / "shared" / "data" / "maven_crm"
-MANIFEST = config.REPOSITORY / "docs" / "examples" / "crm_export.yml"
+EXPORT = settings.REPOSITORY.parent / "shared" / "data" / "maven_crm"
+MANIFEST = settings.REPOSITORY / "docs" / "examples" / "crm_export.yml"
 REGIONS = {"Ada Okafor": "East", "Bo Lindqvist": "West", "Cem Aydin": "Central", "Dee Moreau": "East"}
 PRODUCTS = {"GTX Pro": 4821, "MG Special": 55, "GTK 500": 26768}
 
@@ -118,7 +121,7 @@ def take_in(folder: Path) -> None:
         result = load.load(read)
         assert result.rows_quarantined == 0
     quality.require(quality.check_raw("files", "run"))
-    ledger.complete(files.SOURCE, "run")
+    completeness.complete(files.SOURCE, "run")
 
 
 def test_the_marts_say_what_pandas_says(warehouse: str, tmp_path: Path) -> None:
@@ -128,7 +131,7 @@ def test_the_marts_say_what_pandas_says(warehouse: str, tmp_path: Path) -> None:
     export(inbox)
     shutil.copy(MANIFEST, inbox)
     take_in(inbox)
-    quality.require(quality.check_marts(transform.build().build_id))
+    quality.require(quality.check_marts(dbt_run.build().build_id))
     expected = by_pandas(inbox)
     assert by_marts(warehouse) == expected
     with psycopg.connect(warehouse) as connection:

@@ -11,9 +11,10 @@ import psycopg
 import pytest
 import zstandard
 
-from funnel import landing, ledger, load, quality
 from funnel.contract import Connection, Window
+from funnel.gate import quality
 from funnel.inbox.manifest import ManifestError
+from funnel.ingest import landing, load, notes
 from funnel.sources import files
 
 WINDOW = Window(date(2026, 11, 22), date(2026, 11, 23))
@@ -52,7 +53,7 @@ def take(warehouse: str, inbox: Path) -> Callable[..., dict[str, load.LoadResult
         clock[0] += timedelta(minutes=1)
         results = {}
         for name in ("opportunities", "leads"):
-            known = ledger.known_files("files", "acme_crm", name)
+            known = notes.known_files("files", "acme_crm", name)
             connection = Connection("acme_crm", str(inbox), extra={"known": known})
             stream = files.SOURCE.stream(name)
             read = landing.land(files.SOURCE, connection, stream, WINDOW, f"{run_id} {clock[0]}", clock[0])
@@ -163,7 +164,7 @@ def test_a_refused_file_leaves_no_row_and_the_others_load(warehouse: str, inbox:
     result = take()["opportunities"]
     assert deals(warehouse) == {"2": 10}
     [(run_id,)] = ask(warehouse, f"select run_id from ops.loads where load_id = {result.load_id}")
-    [told] = ledger.refused_files("files", run_id)
+    [told] = notes.refused_files("files", run_id)
     assert told.startswith("deals 1.csv is refused whole: created_at is ambiguous")
     (inbox / "deals 1.csv").write_text(HEADER + "1,W,10,2026-03-04\n")
     take()

@@ -4,10 +4,10 @@ import re
 
 import msgspec
 
-from funnel import config
+from funnel import settings
 from funnel.inbox import manifest
 
-GUIDE = (config.REPOSITORY / "docs" / "files.md").read_text()
+GUIDE = (settings.REPOSITORY / "docs" / "files.md").read_text()
 
 
 def section(title: str) -> str:
@@ -28,5 +28,5 @@ def test_the_manifest_of_the_guide_is_one() -> None:
 
 
 def test_every_command_of_the_guide_exists() -> None:
-    targets = set(re.findall(r"(?m)^([a-z-]+):", (config.REPOSITORY / "Makefile").read_text()))
+    targets = set(re.findall(r"(?m)^([a-z-]+):", (settings.REPOSITORY / "Makefile").read_text()))
     assert set(re.findall(r"`make ([a-z-]+)", GUIDE)) <= targets

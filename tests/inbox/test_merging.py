@@ -9,8 +9,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from funnel import landing, ledger, load
 from funnel.contract import Connection, Window
+from funnel.ingest import landing, load, notes
 from funnel.sources import files
 
 WINDOW = Window(date(2026, 11, 22), date(2026, 11, 23))
@@ -32,7 +32,7 @@ def take(warehouse: str, inbox: Path) -> Take:
 
     def run() -> load.LoadResult:
         clock[0] += timedelta(minutes=1)
-        connection = Connection("acme", str(inbox), extra={"known": ledger.known_files("files", "acme", "accounts")})
+        connection = Connection("acme", str(inbox), extra={"known": notes.known_files("files", "acme", "accounts")})
         read = landing.land(files.SOURCE, connection, files.SOURCE.stream("accounts"), WINDOW, str(clock[0]), clock[0])
         return load.load(read)
 

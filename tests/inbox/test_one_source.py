@@ -11,17 +11,19 @@ from typing import Any
 import psycopg
 import pytest
 
-from funnel import config, drops, landing, ledger, quality
+from funnel import ledger, settings, warehouse
 from funnel.contract import Connection, Window
-from funnel.ingest import acceptance, withdrawal
+from funnel.gate import acceptance, quality
+from funnel.ingest import landing, notes, withdrawal
 from funnel.sources import SOURCES, files
+from installation import exports
 
 FILES = SOURCES["files"]
 DAY = date(2026, 11, 29)
 
 
 def ask(query: str) -> list[tuple[Any, ...]]:
-    with psycopg.connect(config.dsn("admin")) as connection:
+    with psycopg.connect(settings.dsn("admin")) as connection:
         return connection.execute(query.encode()).fetchall()
 
 
@@ -45,7 +47,7 @@ class Inbox:
         reads = []
         for stream in FILES.streams:
             if stream.name in files.entities(str(self.folder))[source]:
-                connection.extra["known"] = ledger.known_files("files", source, stream.name)
+                connection.extra["known"] = notes.known_files("files", source, stream.name)
                 window = Window(DAY, DAY + timedelta(days=1))
                 reads.append(landing.land(FILES, connection, stream, window, run_id, datetime.now(UTC)))
         return {result.stream: result.rows_loaded for result in acceptance.accept(reads)}
@@ -104,10 +106,10 @@ def test_a_source_whose_check_fails_is_held_back_and_the_other_is_loaded(inbox: 
     assert rows() == {"other": (20, 2000)}
     assert rows("leads") == {"other": (1, 0)}, "a gate that fails in one stream holds back all of its source"
     assert ask("select distinct connection_id from ops.loads") == [("other",)]
-    assert list(ledger.held_back("files", "night")) == ["acme"]
+    assert list(notes.held_back("files", "night")) == ["acme"]
     refused = dict(ask("select path, reason from ops.files where status = 'refused'"))
     assert refused == dict.fromkeys(("acme/deals.csv", "acme/leads.csv"), acceptance.HELD_BACK)
-    with ledger.connect("builder") as connection:
+    with warehouse.connect("builder") as connection:
         assert quality.open_failures(connection) == [], "no build waits for rows that are not in raw"
 
 
@@ -149,7 +151,7 @@ def test_the_same_delivery_is_accepted_once(inbox: Inbox, monkeypatch: pytest.Mo
 def test_an_error_in_the_second_stream_leaves_nothing_of_the_first(
     inbox: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from funnel import load
+    from funnel.ingest import load
 
     whole = load.load_into
 
@@ -203,7 +205,7 @@ def test_a_source_without_a_rate_is_held_back_until_the_rate_comes(
     inbox.write("rates", "streams: [{entity: exchange_rates, path: rates.csv}]\n", rates=rates)
     inbox.take("rates", "run")
     assert inbox.take("acme", "run")["opportunities"] == 1
-    assert ledger.held_back("files", "run") == {}, "what was held back and then accepted is no longer named"
+    assert notes.held_back("files", "run") == {}, "what was held back and then accepted is no longer named"
 
 
 def test_money_in_the_reporting_currency_or_of_nothing_needs_no_rate(inbox: Inbox) -> None:
@@ -238,13 +240,13 @@ def test_a_source_is_withdrawn_only_when_its_manifest_is_gone_and_its_owner_agre
     inbox.write("acme", MANIFEST, deals=GOOD, leads=LEADS)
     inbox.take("acme")
     with pytest.raises(withdrawal.WithdrawalRefused, match=r"still holds acme/manifest\.yml"):
-        drops.withdraw("acme", is_confirmed=True)
+        exports.withdraw("acme", is_confirmed=True)
     (inbox.folder / "acme" / "manifest.yml").unlink()
     monkeypatch.setattr("builtins.input", lambda question: "n")
-    assert drops.withdraw("acme") == 1
+    assert exports.withdraw("acme") == 1
     assert rows() == {"acme": (20, 2000)}, "who does not agree loses nothing"
     monkeypatch.setattr("builtins.input", lambda question: "y")
-    assert drops.withdraw("acme") == 0
+    assert exports.withdraw("acme") == 0
     assert "opportunities                  20" in capsys.readouterr().out
     assert rows() == {}
 
@@ -263,8 +265,8 @@ def run_of(inbox: Inbox, run_id: str) -> list[str]:
             inbox.take(source, run_id)
         except Exception as error:
             errors[source] = str(error)
-    held_back = {**errors, **ledger.held_back("files", run_id)}
-    return [*refused, *ledger.refused_files("files", run_id), *(f"{name}: {why}" for name, why in held_back.items())]
+    held_back = {**errors, **notes.held_back("files", run_id)}
+    return [*refused, *notes.refused_files("files", run_id), *(f"{name}: {why}" for name, why in held_back.items())]
 
 
 def replaced(name: str, old: str, new: str) -> Callable[[Path], None]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from funnel import config
+from funnel import settings
 
 TOOLS = ("sh", "cat", "mkdir", "mktemp", "rm", "chmod", "env", "touch", "dirname")
 FAKE_UV = """#!/bin/sh
@@ -54,7 +54,7 @@ class Machine:
 
     def sync(self, *options: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [self.path / "sh", config.REPOSITORY / "bin" / "uv-sync", self.home, "/made/.venv", *options],
+            [self.path / "sh", settings.REPOSITORY / "bin" / "uv-sync", self.home, "/made/.venv", *options],
             env={"PATH": str(self.path)}, capture_output=True, text=True, check=False,
         )  # fmt: skip
 
@@ -129,16 +129,16 @@ def test_a_failed_installation_fails_with_uvs_words(machine: Machine) -> None:
 
 
 def test_every_target_of_the_makefile_is_in_its_help() -> None:
-    text = (config.REPOSITORY / "Makefile").read_text()
+    text = (settings.REPOSITORY / "Makefile").read_text()
     phony = {name for line in re.findall(r"^\.PHONY: (.*)$", text, re.MULTILINE) for name in line.split()}
     # Stamps of an installation are files that nobody asks for by name.
     targets = {name for name in phony if "/" not in name}
-    done = subprocess.run(["make", "-s"], cwd=config.REPOSITORY, capture_output=True, text=True, check=True)
+    done = subprocess.run(["make", "-s"], cwd=settings.REPOSITORY, capture_output=True, text=True, check=True)
     assert {line.split()[1] for line in done.stdout.splitlines()} == targets
     assert {"demo", "up", "down", "status", "test", "dsn", "help"} <= targets
 
 
 def test_no_installed_file_names_a_place_of_one_machine() -> None:
     for name in ("Makefile", "bin/uv-sync", ".ci/run"):
-        text = (config.REPOSITORY / name).read_text()
+        text = (settings.REPOSITORY / name).read_text()
         assert not re.search(r"/(home|root|work|Users)/", text), name

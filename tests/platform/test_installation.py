@@ -20,8 +20,10 @@ import httpx
 import psycopg
 import pytest
 
-from funnel import config, ledger, lineage, orchestrator, server, services
+from funnel import ledger, settings, warehouse
+from funnel.reporting import lineage
 from funnel.sources import SOURCES
+from installation import airflow_api, postgres, services
 from sandbox import process as sandbox
 
 pytestmark = pytest.mark.timeout(420)
@@ -58,13 +60,13 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
             patch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps(fields))
         try:
             services.up(lambda text: None)
-            with orchestrator.open_airflow() as airflow:
+            with airflow_api.open_airflow() as airflow:
                 dag_ids = {"build_funnel", *(f"ingest__{name}" for name in vendors.connections())}
-                orchestrator.await_dags(airflow, dag_ids)
+                airflow_api.await_dags(airflow, dag_ids)
                 yield Installation(home, vendors, airflow, alerts, events)
         finally:
             services.down(lambda text: None)
-            server.remove(home)
+            postgres.remove(home)
 
 
 def isolate(patch: pytest.MonkeyPatch, home: Path) -> None:
@@ -76,7 +78,7 @@ def isolate(patch: pytest.MonkeyPatch, home: Path) -> None:
     # Superset has tests of its own.
     patch.setenv("DASHBOARDS", "off")
     for name in ("POSTGRES_PORT", "AIRFLOW_PORT", "SANDBOX_PORT", "SANDBOX_TLS_PORT"):
-        patch.setenv(name, str(server.free_port()))
+        patch.setenv(name, str(postgres.free_port()))
 
 
 class webhook:
@@ -103,7 +105,7 @@ class webhook:
 
 
 def ask(query: str, *parameters: Any) -> list[tuple[Any, ...]]:
-    with ledger.connect("admin") as connection:
+    with warehouse.connect("admin") as connection:
         return connection.execute(query.encode(), parameters or None).fetchall()
 
 
@@ -126,7 +128,7 @@ def backfill(dag_id: str, first: date, last: date, *more: str) -> None:
 def make(*arguments: str) -> subprocess.CompletedProcess[str]:
     # The environment is installed: the tests run in it.
     return subprocess.run(
-        ["make", "-s", "-o", ".venv/.runtime", *arguments], cwd=config.REPOSITORY, capture_output=True, text=True,
+        ["make", "-s", "-o", ".venv/.runtime", *arguments], cwd=settings.REPOSITORY, capture_output=True, text=True,
         check=False,
     )  # fmt: skip
 
@@ -142,7 +144,7 @@ def test_every_service_runs_and_up_again_changes_none(installation: Installation
 
 
 def test_the_login_takes_the_generated_password_only(installation: Installation) -> None:
-    for password, status in ((config.secrets()["airflow_admin_password"], 201), ("admin", 401)):
+    for password, status in ((settings.secrets()["airflow_admin_password"], 201), ("admin", 401)):
         answer = httpx.post(
             f"{services.airflow_url()}/auth/token", json={"username": services.ADMIN, "password": password}
         )
@@ -172,7 +174,7 @@ def test_another_home_sees_nothing_of_it(installation: Installation, tmp_path: P
 
 
 def test_a_port_of_somebody_else_is_refused_before_anything_starts(installation: Installation, tmp_path: Path) -> None:
-    taken = config.settings().airflow_port
+    taken = settings.read().airflow_port
     other = tmp_path / "other"
     with pytest.MonkeyPatch.context() as patch:
         isolate(patch, other)
@@ -182,18 +184,18 @@ def test_a_port_of_somebody_else_is_refused_before_anything_starts(installation:
         assert holder is None
         with pytest.raises(services.ServiceError, match=f"Port {taken} .*api-server is taken by .*AIRFLOW_PORT"):
             services.up(lambda text: None)
-        assert not server.is_running(other)
+        assert not postgres.is_running(other)
 
 
 def test_backfilled_days_are_read_one_by_one_and_published_by_few_builds(installation: Installation) -> None:
     airflow = installation.airflow
     for dag_id in ("ingest__google_ads", "build_funnel"):
-        orchestrator.unpause(airflow, dag_id)
+        airflow_api.unpause(airflow, dag_id)
     backfill("ingest__google_ads", FIRST, LAST)
     days = (LAST - FIRST).days + 1
 
-    def runs() -> list[orchestrator.Run]:
-        return [run for run in orchestrator.runs(airflow, "ingest__google_ads") if run.run_id.startswith("backfill")]
+    def runs() -> list[airflow_api.Run]:
+        return [run for run in airflow_api.runs(airflow, "ingest__google_ads") if run.run_id.startswith("backfill")]
 
     await_that(lambda: len(runs()) == days and {run.state for run in runs()} <= {"success", "failed"})
     assert [run for run in runs() if run.state != "success"] == []
@@ -210,7 +212,7 @@ def test_backfilled_days_are_read_one_by_one_and_published_by_few_builds(install
 
 
 def test_lineage_leads_from_the_vendor_over_raw_to_the_published_mart(installation: Installation) -> None:
-    namespace = f"postgres://127.0.0.1:{config.settings().postgres_port}"
+    namespace = f"postgres://127.0.0.1:{settings.read().postgres_port}"
     raw, staged = "warehouse.raw.google_ads__campaign_stats", "warehouse.staging.stg_google_ads__campaign_stats"
     mart, shown = "warehouse.marts.fct_ad_stats_daily", "warehouse.bi.fct_ad_stats_daily"
 
@@ -294,7 +296,7 @@ def test_lineage_tells_names_and_no_contents(installation: Installation) -> None
     for event in installation.events:
         assert not set(lineage.CONTENTS) & {*event["run"]["facets"], *event["job"]["facets"]}, event["job"]["name"]
     text = json.dumps(installation.events)
-    with ledger.connect("admin") as connection:
+    with warehouse.connect("admin") as connection:
         keys = [
             key
             for (key,) in connection.execute(
@@ -302,7 +304,7 @@ def test_lineage_tells_names_and_no_contents(installation: Installation) -> None
             )
         ]
     assert keys
-    for secret in (*keys, *(value for name, value in config.secrets().items() if not name.startswith("superset"))):
+    for secret in (*keys, *(value for name, value in settings.secrets().items() if not name.startswith("superset"))):
         assert secret not in text
     assert "@" not in text.replace("@task", "")
 
@@ -311,17 +313,17 @@ def test_a_dead_token_fails_at_once_says_what_to_do_and_sends_one_alert(installa
     installation.alerts.clear()
     installation.vendors.misbehave("meta_ads", "session_expired", times=None)
     try:
-        orchestrator.trigger(
+        airflow_api.trigger(
             installation.airflow, "ingest__meta_ads", {"from": "2026-01-05", "to": "2026-01-05"}, "dead"
         )
         # Its scheduled run would meet the same token: only this one is to be seen.
-        orchestrator.unpause(installation.airflow, "ingest__meta_ads")
-        with pytest.raises(orchestrator.RunFailed, match=r"DeadToken.*new token"):
-            orchestrator.follow(installation.airflow, "ingest__meta_ads", "dead", lambda text: None, 90)
+        airflow_api.unpause(installation.airflow, "ingest__meta_ads")
+        with pytest.raises(airflow_api.RunFailed, match=r"DeadToken.*new token"):
+            airflow_api.follow(installation.airflow, "ingest__meta_ads", "dead", lambda text: None, 90)
     finally:
         installation.vendors.reset()
-    [run] = [run for run in orchestrator.runs(installation.airflow, "ingest__meta_ads") if run.run_id == "dead"]
-    tries = {task.task_id: (task.state, task.try_number) for task in orchestrator.tasks(installation.airflow, run)}
+    [run] = [run for run in airflow_api.runs(installation.airflow, "ingest__meta_ads") if run.run_id == "dead"]
+    tries = {task.task_id: (task.state, task.try_number) for task in airflow_api.tasks(installation.airflow, run)}
     assert tries["extract"] == ("failed", 1)
     mine = [alert for alert in installation.alerts if "run dead" in alert["text"]]
     assert [alert["title"] for alert in mine] == ["Extract failed: ingest__meta_ads"]
@@ -332,13 +334,13 @@ def test_a_quota_of_hours_frees_its_slot_and_burns_no_try(installation: Installa
     installation.vendors.misbehave("google_ads", "developer_token_quota", times=None)
     try:
         days = {"from": "2026-01-05", "to": "2026-01-05"}
-        orchestrator.trigger(installation.airflow, "ingest__google_ads", days, "quota")
+        airflow_api.trigger(installation.airflow, "ingest__google_ads", days, "quota")
 
-        def extract() -> orchestrator.Task:
+        def extract() -> airflow_api.Task:
             [run] = [
-                run for run in orchestrator.runs(installation.airflow, "ingest__google_ads") if run.run_id == "quota"
+                run for run in airflow_api.runs(installation.airflow, "ingest__google_ads") if run.run_id == "quota"
             ]
-            [task] = [task for task in orchestrator.tasks(installation.airflow, run) if task.task_id == "extract"]
+            [task] = [task for task in airflow_api.tasks(installation.airflow, run) if task.task_id == "extract"]
             return task
 
         await_that(lambda: extract().state == "up_for_reschedule", 60)
@@ -384,8 +386,8 @@ def test_down_stops_everything_and_up_finds_the_data_again(installation: Install
     [(before,)] = ask("select count(*) from ops.loads")
     services.down(lambda text: None)
     assert {row.state for row in services.status()} == {"stopped"}
-    settings = config.settings()
-    assert server.is_port_free(settings.airflow_port)
-    assert server.is_port_free(settings.postgres_port)
+    chosen = settings.read()
+    assert postgres.is_port_free(chosen.airflow_port)
+    assert postgres.is_port_free(chosen.postgres_port)
     services.start_database(lambda text: None)
     assert ask("select count(*) from ops.loads") == [(before,)]

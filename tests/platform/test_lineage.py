@@ -10,7 +10,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from funnel import config, lineage, server, services
+from funnel import settings
+from funnel.reporting import lineage
+from installation import postgres, services
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +31,8 @@ def test_without_the_setting_nothing_of_it_is_configured_or_imported(monkeypatch
         assert not [name for name in services.airflow_environment() if name.startswith("AIRFLOW__OPENLINEAGE")]
     lineage.tell_models(object(), object(), {})
     script = (
-        "import sys; from funnel import lineage, services, tasks, transform; lineage.tell_models(1, 1, {});"
+        "import sys; from funnel.build import dbt_run; from funnel.orchestration import tasks; "
+        "from funnel.reporting import lineage; from installation import services; lineage.tell_models(1, 1, {});"
         "print([name for name in sys.modules if name.startswith('openlineage')])"
     )
     done = subprocess.run([sys.executable, "-c", script], env=services.environment(), capture_output=True, text=True)
@@ -50,7 +53,7 @@ def test_texts_that_may_quote_rows_are_taken_out_of_every_event() -> None:
     from openlineage.client.event_v2 import Job, Run, RunEvent, RunState
     from openlineage.client.facet_v2 import error_message_run, parent_run, sql_job
 
-    from funnel.lineage_contents import WithoutContents
+    from funnel.reporting.lineage_contents import WithoutContents
 
     run_id = str(uuid.uuid4())
     above = parent_run.ParentRunFacet(run=parent_run.Run(run_id), job=parent_run.Job("funnel", "build"))
@@ -70,9 +73,9 @@ def test_texts_that_may_quote_rows_are_taken_out_of_every_event() -> None:
 def test_a_receiver_that_does_not_answer_costs_a_warning(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setenv("OPENLINEAGE_URL", f"http://127.0.0.1:{server.free_port()}")
+    monkeypatch.setenv("OPENLINEAGE_URL", f"http://127.0.0.1:{postgres.free_port()}")
     event = SimpleNamespace(run=None, job=None)
     monkeypatch.setattr(lineage, "_model_events", lambda *arguments: [event])
-    with caplog.at_level(logging.WARNING, "funnel.lineage"):
+    with caplog.at_level(logging.WARNING, "funnel.reporting.lineage"):
         lineage.tell_models(object(), object(), {})
-    assert f"Lineage was not sent to {config.settings().lineage_url}" in caplog.text
+    assert f"Lineage was not sent to {settings.read().lineage_url}" in caplog.text

@@ -8,14 +8,16 @@ import httpx
 import psycopg
 import pytest
 
-from funnel import cli, config, ledger, orchestrator, publish, services
+from funnel import cli, ledger, settings
 from funnel.inbox.filling import FILLED_BY
+from funnel.publication import publication
+from installation import airflow_api, services
 
 
 @pytest.fixture(autouse=True)
 def _hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(orchestrator, "RETRY_PAUSE_SECONDS", 0.0)
-    monkeypatch.setattr(orchestrator, "PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(airflow_api, "RETRY_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(airflow_api, "PAUSE_SECONDS", 0.0)
 
 
 def airflow(answers: Iterator[Any]) -> httpx.Client:
@@ -31,7 +33,7 @@ def airflow(answers: Iterator[Any]) -> httpx.Client:
 def test_an_api_that_answers_500_or_is_restarted_is_asked_again() -> None:
     run = httpx.Response(200, json={"dag_runs": []})
     client = airflow(iter([httpx.Response(500), httpx.ConnectError("refused"), httpx.Response(503), run]))
-    assert orchestrator.runs(client, "ingest__files") == []
+    assert airflow_api.runs(client, "ingest__files") == []
 
 
 @pytest.mark.parametrize(
@@ -48,10 +50,10 @@ def test_an_api_that_stays_away_is_a_message_and_no_traceback(
             raise ledger.LedgerError("away")
         return Connection()
 
-    monkeypatch.setattr(orchestrator, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(airflow_api, "PATIENCE_SECONDS", 0.0)
     monkeypatch.setattr(ledger, "connect", connect)
     with pytest.raises(services.ServiceError, match="HTTP 500") as raised:
-        orchestrator.runs(airflow(iter([httpx.Response(500)] * 100)), "ingest__files")
+        airflow_api.runs(airflow(iter([httpx.Response(500)] * 100)), "ingest__files")
     assert told in str(raised.value)
     assert "make up" in str(raised.value)
 
@@ -67,7 +69,7 @@ def test_a_run_whose_answer_was_lost_is_not_made_twice() -> None:
         found = {"dag_id": "ingest__files", "dag_run_id": made[0], "state": "queued"}
         return httpx.Response(200, json={"dag_runs": [found]})
 
-    assert orchestrator.trigger(airflow(iter([lost, httpx.Response(409), runs])), "ingest__files", {}) == made[0]
+    assert airflow_api.trigger(airflow(iter([lost, httpx.Response(409), runs])), "ingest__files", {}) == made[0]
 
 
 def test_a_task_that_waits_to_be_tried_again_is_reported_with_its_reason() -> None:
@@ -81,7 +83,7 @@ def test_a_task_that_waits_to_be_tried_again_is_reported_with_its_reason() -> No
     log = httpx.Response(200, json={"content": [{"error_detail": [{"exc_value": "the server is away\nmore"}]}]})
     answers = [run("running"), instance("up_for_retry"), log, run("running"), instance("up_for_retry")]
     told: list[str] = []
-    orchestrator.follow(
+    airflow_api.follow(
         airflow(iter([*answers, run("success"), instance("success")])), "ingest__files", "r", told.append
     )
     assert told == [
@@ -97,24 +99,24 @@ def test_a_database_that_goes_away_is_a_message_and_no_traceback(
     def gone() -> None:
         raise psycopg.OperationalError("server closed the connection unexpectedly")
 
-    monkeypatch.setattr(publish, "rollback", gone)
+    monkeypatch.setattr(publication, "rollback", gone)
     assert cli.main(["rollback"]) == 1
     assert "make up" in capsys.readouterr().err
 
 
 def test_messages_name_sections_of_the_runbook() -> None:
-    runbook = (config.REPOSITORY / "docs" / "runbook.md").read_text()
+    runbook = (settings.REPOSITORY / "docs" / "runbook.md").read_text()
     for section in ("Airflow does not answer", "PostgreSQL stopped answering", "HELD BACK"):
         assert f"\n## {section}\n" in runbook
 
 
 def test_a_publication_is_printed_in_one_short_line() -> None:
     changed = {f"mart_{n}": {"shown": n, "withdrawn": 0} for n in range(37)}
-    text = str(publish.Publication(4, 5, changed))
+    text = str(publication.Publication(4, 5, changed))
     assert text.startswith("publication 4 shows build 5: 666 rows shown and 0 withdrawn in 36 of 37 marts")
     assert len(text) < 160
 
 
 def test_every_mart_says_what_would_fill_it() -> None:
-    marts = {path.stem for path in Path(config.REPOSITORY / "dbt_project" / "models" / "marts").glob("*.sql")}
+    marts = {path.stem for path in Path(settings.REPOSITORY / "dbt_project" / "models" / "marts").glob("*.sql")}
     assert set(FILLED_BY) - {"fct_payments"} == marts - {"fct_payments"}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from funnel import demo
+from installation import demo
 
 FIGURES = (Decimal("1000.125"), 1600, 100, 3, 0, None, 8, 3, 2, Decimal("20000.005"))
 

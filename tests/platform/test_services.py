@@ -11,8 +11,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from funnel import config, demo, ledger, server, services
+from funnel import ledger, settings
 from funnel.sources import SOURCES
+from installation import demo, postgres, services
 
 
 @pytest.fixture
@@ -23,9 +24,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
             monkeypatch.delenv(name)
     folder = tmp_path / "home"
     monkeypatch.setenv("FUNNEL_HOME", str(folder))
-    monkeypatch.setenv("POSTGRES_PORT", str(server.free_port()))
+    monkeypatch.setenv("POSTGRES_PORT", str(postgres.free_port()))
     yield folder
-    server.remove(folder)
+    postgres.remove(folder)
 
 
 def quiet(text: str) -> None:
@@ -37,13 +38,13 @@ def test_an_existing_server_gets_the_databases_instead_of_an_embedded_one(
 ) -> None:
     other = tmp_path / "other"
     try:
-        existing = server.start(other, settings={"fsync": "off"})
+        existing = postgres.start(other, settings={"fsync": "off"})
         monkeypatch.setenv("WAREHOUSE_DSN", existing.dsn("company"))
         services.start_database(quiet)
         services.start_database(quiet)
         ledger.migrate()
-        assert server.find(home) is None
-        with psycopg.connect(config.dsn("bi_reader")) as connection:
+        assert postgres.find(home) is None
+        with psycopg.connect(settings.dsn("bi_reader")) as connection:
             assert connection.execute("select current_database()").fetchone() == ("company",)
         airflow = services.airflow_environment()["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
         with psycopg.connect(airflow.replace("postgresql+psycopg2", "postgresql")) as connection:
@@ -52,7 +53,7 @@ def test_an_existing_server_gets_the_databases_instead_of_an_embedded_one(
             )
             assert connection.execute(owner.encode()).fetchone() == ("company_airflow", "company_airflow")
     finally:
-        server.remove(other)
+        postgres.remove(other)
 
 
 def test_a_server_that_is_too_old_is_refused_by_its_version(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,7 +61,7 @@ def test_a_server_that_is_too_old_is_refused_by_its_version(home: Path, monkeypa
     info = type("Info", (), {"server_version": 140011})
     connection = type("Connection", (), {"info": info, "__enter__": lambda self: self, "__exit__": lambda *_: None})
     monkeypatch.setattr(psycopg, "connect", lambda *_, **__: connection())
-    with pytest.raises(server.ServerError, match=r"PostgreSQL 14; versions 15 to 18"):
+    with pytest.raises(postgres.ServerError, match=r"PostgreSQL 14; versions 15 to 18"):
         services.start_database(quiet)
 
 
@@ -73,7 +74,7 @@ def test_airflow_cannot_read_the_warehouse_nor_the_warehouse_airflow(home: Path)
     with pytest.raises(psycopg.OperationalError, match="permission denied"):
         psycopg.connect(airflow.removesuffix("/airflow") + "/warehouse")
     with pytest.raises(psycopg.OperationalError, match="permission denied"):
-        psycopg.connect(config.dsn("pipeline").removesuffix("/warehouse") + "/airflow")
+        psycopg.connect(settings.dsn("pipeline").removesuffix("/warehouse") + "/airflow")
 
 
 def test_a_saved_connection_that_a_variable_hides_is_named(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,7 +156,7 @@ def test_a_stated_day_is_today_of_the_demo_and_of_its_company(home: Path, monkey
     sandbox = next(each for each in services._services() if each.name == "sandbox")
     assert " ".join(sandbox.command).endswith("--now 2028-02-29T00:00:00Z")
     monkeypatch.setenv("FUNNEL_TODAY", "29.02.2028")
-    with pytest.raises(config.ConfigurationError, match=r"FUNNEL_TODAY is '29\.02\.2028'"):
+    with pytest.raises(settings.ConfigurationError, match=r"FUNNEL_TODAY is '29\.02\.2028'"):
         demo.newest_day()
 
 
@@ -189,13 +190,13 @@ def test_settings_of_the_caller_win_over_ours(home: Path, monkeypatch: pytest.Mo
 
 def test_a_home_keeps_its_ports_until_the_environment_says_others(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home.mkdir()
-    started_with = config.settings().postgres_port
-    config.keep_ports()
+    started_with = settings.read().postgres_port
+    settings.keep_ports()
     monkeypatch.delenv("POSTGRES_PORT")
-    assert config.settings().postgres_port == started_with
-    assert f":{started_with}/" in config.dsn("bi_reader")
+    assert settings.read().postgres_port == started_with
+    assert f":{started_with}/" in settings.dsn("bi_reader")
     monkeypatch.setenv("POSTGRES_PORT", "5440")
-    assert config.settings().postgres_port == 5440
+    assert settings.read().postgres_port == 5440
 
 
 def test_two_homes_share_no_file_no_port_and_no_secret(home: Path, tmp_path: Path) -> None:
@@ -203,7 +204,7 @@ def test_two_homes_share_no_file_no_port_and_no_secret(home: Path, tmp_path: Pat
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FUNNEL_HOME", str(tmp_path / "second"))
         for name in ("POSTGRES_PORT", "AIRFLOW_PORT", "SANDBOX_PORT", "SANDBOX_TLS_PORT"):
-            patch.setenv(name, str(server.free_port()))
+            patch.setenv(name, str(postgres.free_port()))
         two = services.airflow_environment()
     shared = {name for name in one if name.startswith("AIRFLOW") and one[name] == two.get(name)}
     for name in shared:
@@ -258,7 +259,7 @@ def test_without_superset_all_else_is_as_before(home: Path, monkeypatch: pytest.
     assert not services.has_dashboards()
     assert "superset" not in {row.name for row in services.status()}
     services.start_database(quiet)
-    with psycopg.connect(config.dsn("admin")) as connection:
+    with psycopg.connect(settings.dsn("admin")) as connection:
         assert connection.execute("select 1 from pg_database where datname = 'superset'").fetchone() is None
     with pytest.raises(services.ServiceError, match="Superset is not installed"):
         services.start_dashboards(quiet)

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from funnel.config import REPOSITORY
+from funnel.settings import REPOSITORY
 
 COMPOSE_FILE = REPOSITORY / "docker-compose.yml"
 SETTINGS_FILE = REPOSITORY / ".env.example"

@@ -15,8 +15,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from funnel import server, services
-from funnel.config import REPOSITORY
+from funnel.settings import REPOSITORY
+from installation import postgres, services
 from tests.servers import compose
 
 needs_redis = pytest.mark.skipif(shutil.which("redis-server") is None, reason="redis-server is not installed")
@@ -51,7 +51,7 @@ def running(folder: Path, patch: pytest.MonkeyPatch, **settings: str) -> Iterato
     written.write_text(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     variables = compose.settings(written) | settings
     containers = compose.read(variables)["services"]
-    ports = {name: server.free_port() for name in ("postgres:5432", "redis:6379", "api-server:8080", "sandbox:8090")}
+    ports = {name: postgres.free_port() for name in ("postgres:5432", "redis:6379", "api-server:8080", "sandbox:8090")}
 
     for name in list(os.environ):
         if name.startswith(("AIRFLOW_", "FUNNEL_", "REPORTING_", "WAREHOUSE_", "ALERT_", "SANDBOX", "OPENLINEAGE_")):
@@ -68,9 +68,9 @@ def running(folder: Path, patch: pytest.MonkeyPatch, **settings: str) -> Iterato
     # Superset has tests of its own.
     patch.setenv("DASHBOARDS", "off")
 
-    postgres = folder / "postgres"
-    server.start(
-        postgres, ports["postgres:5432"], settings={"fsync": "off"}, password=variables["ADMIN_PASSWORD"]
+    database = folder / "postgres"
+    postgres.start(
+        database, ports["postgres:5432"], settings={"fsync": "off"}, password=variables["ADMIN_PASSWORD"]
     )  # fmt: skip
     queue = folder / "queue"
     queue.mkdir()
@@ -81,7 +81,7 @@ def running(folder: Path, patch: pytest.MonkeyPatch, **settings: str) -> Iterato
     finally:
         for process in [*system.started, redis]:
             end(process)
-        server.remove(postgres)
+        postgres.remove(database)
 
 
 def start_redis(container: dict[str, object], folder: Path, port: int) -> subprocess.Popen[bytes]:

@@ -13,9 +13,11 @@ import httpx
 import psutil
 import pytest
 
-from funnel import config, landing, ledger, load, orchestrator, services
+from funnel import ledger, settings, warehouse
 from funnel.contract import Window
+from funnel.ingest import landing, load
 from funnel.sources import SOURCES
+from installation import airflow_api, services
 from sandbox import process as sandbox
 from tests.servers import system
 from tests.servers.system import System, await_that
@@ -68,12 +70,12 @@ def test_a_backfill_is_complete_and_correct_though_one_of_two_workers_was_killed
             services.up(print)
             assert services.airflow_environment()["AIRFLOW__CORE__EXECUTOR"] == "CeleryExecutor"
             assert {row.name for row in services.status() if row.state == "running"} >= {"worker-1", "worker-2"}
-            with orchestrator.open_airflow() as airflow:
-                orchestrator.await_dags(airflow, {"build_funnel", *(f"ingest__{name}" for name in BACKFILLED)})
+            with airflow_api.open_airflow() as airflow:
+                airflow_api.await_dags(airflow, {"build_funnel", *(f"ingest__{name}" for name in BACKFILLED)})
                 began = time.monotonic()
                 for name in BACKFILLED:
-                    orchestrator.unpause(airflow, f"ingest__{name}")
-                    orchestrator.backfill(airflow, f"ingest__{name}", FIRST, LAST)
+                    airflow_api.unpause(airflow, f"ingest__{name}")
+                    airflow_api.backfill(airflow, f"ingest__{name}", FIRST, LAST)
                 # In the middle: some days are loaded, others are being read by the one who dies.
                 await_that(lambda: _loaded_days() >= 5, 180, "five days are loaded")
                 killed = _kill_at_work("worker-1")
@@ -86,7 +88,7 @@ def test_a_backfill_is_complete_and_correct_though_one_of_two_workers_was_killed
                     task.try_number
                     for each in runs.values()
                     for run in each
-                    for task in orchestrator.tasks(airflow, run)
+                    for task in airflow_api.tasks(airflow, run)
                 ]
             assert services.process("worker-1") is None
             assert {run.state for each in runs.values() for run in each} == {"success"}
@@ -119,7 +121,7 @@ def test_a_backfill_is_complete_and_correct_though_one_of_two_workers_was_killed
         for source, connection_id, stream, first, last in loads:
             read = landing.land(
                 SOURCES[source],
-                config.connection(connection_id),
+                settings.connection(connection_id),
                 SOURCES[source].stream(stream),
                 Window(first, last),
                 "once",
@@ -151,8 +153,8 @@ def _loaded_days() -> int:
     return int(count)
 
 
-def _backfilled(airflow: httpx.Client, name: str) -> list[orchestrator.Run]:
-    return [run for run in orchestrator.runs(airflow, f"ingest__{name}") if run.run_id.startswith("backfill")]
+def _backfilled(airflow: httpx.Client, name: str) -> list[airflow_api.Run]:
+    return [run for run in airflow_api.runs(airflow, f"ingest__{name}") if run.run_id.startswith("backfill")]
 
 
 def _are_over(airflow: httpx.Client) -> bool:
@@ -161,7 +163,7 @@ def _are_over(airflow: httpx.Client) -> bool:
 
 
 def _ask(query: str) -> list[tuple[Any, ...]]:
-    with ledger.connect("admin") as connection:
+    with warehouse.connect("admin") as connection:
         return connection.execute(query.encode()).fetchall()
 
 

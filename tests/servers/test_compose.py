@@ -14,8 +14,9 @@ import pytest
 import yaml
 from check_jsonschema.builtin_schemas import get_builtin_schema
 
-from funnel import cli, config, services
-from funnel.config import REPOSITORY
+from funnel import cli, settings
+from funnel.settings import REPOSITORY
+from installation import services
 from tests.servers import compose
 
 SCHEMA = get_builtin_schema("vendor.compose-spec")
@@ -105,7 +106,7 @@ def test_settings_file_and_compose_file_name_the_same_variables() -> None:
 def test_no_secret_has_a_default_and_none_is_written_down(filled: dict[str, str]) -> None:
     ways = compose.variables()
     secret = {name for name in ways if SECRET.search(name)}
-    assert {name.upper() for name in config._SECRET_NAMES} | {"REDIS_PASSWORD"} == secret
+    assert {name.upper() for name in settings._SECRET_NAMES} | {"REDIS_PASSWORD"} == secret
     examples = compose.settings()
     for name in secret:
         assert ways[name] == {"?"}, name
@@ -134,9 +135,9 @@ def test_the_secrets_of_the_settings_file_are_the_installations(
     for name, value in declared["init"]["environment"].items():
         monkeypatch.setenv(name, value)
     # The administrator's is part of the warehouse's URL.
-    names = set(config._SECRET_NAMES) - {"admin_password"}
-    assert {name: config.secrets()[name] for name in names} == {name: filled[name.upper()] for name in names}
-    assert config.dsn("admin") == f"postgresql://postgres:{filled['ADMIN_PASSWORD']}@postgres:5432/warehouse"
+    names = set(settings._SECRET_NAMES) - {"admin_password"}
+    assert {name: settings.secrets()[name] for name in names} == {name: filled[name.upper()] for name in names}
+    assert settings.dsn("admin") == f"postgresql://postgres:{filled['ADMIN_PASSWORD']}@postgres:5432/warehouse"
     made = services.airflow_environment()
     assert made["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] == "http://api-server:8080/execution/"
     assert made["AIRFLOW__CORE__EXECUTOR"] == "LocalExecutor"
@@ -184,7 +185,7 @@ def test_serve_becomes_the_command_with_its_environment(
     [(_, api_server, environment), (_, worker, _)] = become
     assert api_server[-1] == "api-server"
     assert environment["AIRFLOW__API__HOST"] == "0.0.0.0"
-    assert worker[1:5] == ("-m", "funnel.tasks", "celery", "worker")
+    assert worker[1:5] == ("-m", "funnel.orchestration", "celery", "worker")
     with pytest.raises(services.ServiceError, match=r"no service 'sandbox' here, but api-server"):
         services.serve("sandbox")
 
@@ -203,7 +204,16 @@ def test_the_image_is_pinned_unprivileged_and_copies_what_there_is() -> None:
         assert (REPOSITORY / path).exists(), path
         assert f"!{path.split('/')[0]}" in let_through, path
     # Whatever the commands import or read lies in a folder of these.
-    assert {"dags/", "plugins/", "dbt_project/", "expectations/", "sandbox/", "dashboards/"} <= set(copied)
+    assert {
+        "dags/",
+        "plugins/",
+        "installation/",
+        "authoring/",
+        "dbt_project/",
+        "expectations/",
+        "sandbox/",
+        "dashboards/",
+    } <= set(copied)
 
 
 def test_no_file_of_settings_with_secrets_can_be_committed() -> None:

@@ -11,8 +11,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from funnel import landing, rest
+from funnel import rest
 from funnel.contract import Connection
+from funnel.ingest import landing
 from sandbox import process
 from sandbox.clock import moment
 from sandbox.scenario import Scenario, build

@@ -16,7 +16,7 @@ from random import Random
 from typing import Any
 
 from funnel.contract import Stream, Window
-from funnel.ingest.asking import bodies as bodies_of
+from funnel.rest.accounts import bodies as bodies_of
 from funnel.sources import SOURCES
 from tests.sources.conftest import Company
 

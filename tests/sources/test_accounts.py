@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from funnel import landing, rest
+from funnel import rest
 from funnel.contract import AccountRead, Connection, Source
-from funnel.ingest.asking import read_each
+from funnel.ingest import landing
+from funnel.rest.accounts import read_each
 from funnel.sources import SOURCES
 from tests.sources.test_rest import WINDOW
 

@@ -10,9 +10,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from funnel import config, landing, ledger, load, quality
+from funnel import ledger, settings
 from funnel.contract import AccountRead, AccountRefused, Connection, Fetched, Stream, Window, raw_table
-from funnel.ingest import accounts
+from funnel.gate import quality
+from funnel.ingest import accounts, completeness, landing, load
 from funnel.sources import SOURCES
 from sandbox import truth
 from sandbox.scenario import build
@@ -42,7 +43,7 @@ CLOSED = {
 
 
 def query(text: str) -> list[tuple[Any, ...]]:
-    with psycopg.connect(config.dsn("admin")) as connection:
+    with psycopg.connect(settings.dsn("admin")) as connection:
         return connection.execute(text.encode()).fetchall()
 
 
@@ -202,7 +203,7 @@ def test_case_03(warehouse: str, vendor: Stub, outcome: Callable[..., None]) -> 
     refused = query("select status, last_day, reason from ops.accounts where account = '2'")
     assert refused[0][:2] == ("refused", date(2026, 11, 10))
     assert "CUSTOMER_NOT_ENABLED: off What to do: Take this account out of customer_ids" in refused[0][2]
-    with ledger.connect("loader") as connection:
+    with warehouse.connect("loader") as connection:
         assert list(accounts.refused_in(connection, "google_ads", f"{at(12)}")) == [("stub", "2")]
         assert accounts.refused_in(connection, "google_ads", f"{at(11)}") == {}
     assert read(at(13), ["1"]).rows_retracted == 0
@@ -258,7 +259,7 @@ def test_reads_of_different_accounts_give_the_same_rows_in_any_order(warehouse: 
             load.load(landed)
         outcomes.add(tuple(query(spent)))
         statuses.add(json.dumps(status("google_ads"), default=str))
-        with psycopg.connect(config.dsn("admin")) as connection:
+        with psycopg.connect(settings.dsn("admin")) as connection:
             connection.execute(
                 "truncate raw.google_ads__campaign_stats, ops.loads, ops.loaded_days, ops.account_reads, "
                 "ops.day_changes cascade"
@@ -290,7 +291,7 @@ def test_days_read_before_accounts_were_told_apart_stay_right(warehouse: str) ->
     """Of an older warehouse a day is covered for all that the connection holds."""
     window = Window(day(1), day(3))
     load.load(read_of(at(5), window, {"1": {day(1): 5, day(2): 5}, "2": {day(1): 5, day(2): 5}}))
-    with psycopg.connect(config.dsn("admin")) as connection:
+    with psycopg.connect(settings.dsn("admin")) as connection:
         connection.execute("delete from ops.loaded_days where account = '2'")
         connection.execute("update ops.loaded_days set account = ''")
     older = load.load(read_of(at(4), window, {"1": {day(1): 4}, "2": {day(2): 4}}))
@@ -314,7 +315,7 @@ def test_an_account_that_is_read_for_the_first_time_moves_no_day(warehouse: str)
 
 def test_days_that_an_account_missed_are_read_again_when_it_answers(warehouse: str) -> None:
     def missed(today: int) -> date | None:
-        with ledger.connect("loader") as connection:
+        with warehouse.connect("loader") as connection:
             return accounts.first_missed_day(connection, "google_ads", "google_ads", day(today))
 
     spent = {day(number): 1 for number in range(1, 20)}
@@ -326,8 +327,10 @@ def test_days_that_an_account_missed_are_read_again_when_it_answers(warehouse: s
     load.load(read_of(at(8), Window(day(7), day(8)), {"1": spent, "2": spent, "3": spent}))
     assert missed(8) == day(4)
     load.create_tables([GOOGLE])
-    ledger.complete(GOOGLE, f"run {at(8)}")
-    assert ledger.last_day_complete("google_ads", "google_ads") == day(3), "the next scheduled run begins behind it"
+    completeness.complete(GOOGLE, f"run {at(8)}")
+    assert completeness.last_day_complete("google_ads", "google_ads") == day(3), (
+        "the next scheduled run begins behind it"
+    )
     load.load(read_of(at(9), Window(day(4), day(9)), {"1": spent, "2": spent, "3": spent}))
     assert missed(9) is None
 
@@ -375,7 +378,7 @@ def test_statistics_without_a_row_of_an_account_that_had_some_are_a_refusal(
 def test_statistics_without_an_account_get_the_one_that_a_read_names(warehouse: str) -> None:
     """Rows that were loaded before LinkedIn's statistics were kept with their account."""
     test_statistics_without_a_row_of_an_account_that_had_some_are_a_refusal(warehouse, lambda *seen: None)
-    with psycopg.connect(config.dsn("admin")) as connection:
+    with psycopg.connect(settings.dsn("admin")) as connection:
         connection.execute("update raw.linkedin_ads__campaign_stats set account_id = null")
     source = SOURCES["linkedin_ads"]
     stream = source.stream("campaign_stats")
@@ -411,7 +414,7 @@ def test_an_older_warehouse_is_migrated_with_what_it_knows(warehouse: str) -> No
     window = Window(day(1), day(3))
     load.load(read_of(at(5), window, {"1": {day(1): 5}, "2": {day(1): 5, day(2): 5}}))
     load.create_tables()
-    with psycopg.connect(config.dsn("admin")) as connection:
+    with psycopg.connect(settings.dsn("admin")) as connection:
         connection.execute(
             """
             drop view ops.accounts;
@@ -480,12 +483,14 @@ def test_a_clock_that_was_ahead_hides_no_later_read(
     window = Window(day(1), day(2))
     name = ("google_ads", "google_ads", "campaign_stats")
     load.load(read_of(datetime.now(UTC) + timedelta(hours=2), window, {"1": {day(1): 1}}))
-    moment = ledger.moment_of_read(*name)
+    moment = completeness.moment_of_read(*name)
     assert "a clock was ahead" in caplog.text
     result = load.load(read_of(moment, window, {"1": {day(1): 2}}))
     assert (result.rows_loaded, result.rows_superseded) == (1, 0)
     assert query("select cost_micros from raw.google_ads__campaign_stats") == [(2,)]
-    assert ledger.moment_of_read(*name) > moment
+    assert completeness.moment_of_read(*name) > moment
     # Where none was ahead it is the warehouse's clock.
-    assert abs(ledger.moment_of_read("meta_ads", "meta_ads", "insights") - datetime.now(UTC)) < timedelta(minutes=1)
+    assert abs(completeness.moment_of_read("meta_ads", "meta_ads", "insights") - datetime.now(UTC)) < timedelta(
+        minutes=1
+    )
     outcome("a clock two hours ahead", "google_ads", "later reads count")

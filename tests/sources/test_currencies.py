@@ -13,9 +13,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from funnel import config, landing, load, quality, rest
+from funnel import rest, settings
 from funnel.contract import Connection, Window
-from funnel.ingest import home_currency
+from funnel.gate import quality
+from funnel.ingest import landing, load, stated_currency
 from funnel.sources import SOURCES
 from tests.sources.conftest import Reply, Stub
 
@@ -54,7 +55,7 @@ def deliver(source: str, stream: str, connection: Connection, run: str) -> quali
 
 def stored(source: str, left: Left, money: str = "true") -> dict[str | None, int]:
     query = f"select nullif({left.column}, ''), count(*) from raw.{source}__{left.stream} where {money} group by 1"
-    with psycopg.connect(config.dsn("loader")) as connection:
+    with psycopg.connect(settings.dsn("loader")) as connection:
         return dict(connection.execute(query.encode()).fetchall())
 
 
@@ -93,10 +94,10 @@ def test_an_amount_without_a_currency_stops_the_delivery_until_it_is_stated(
     assert None not in filled
     assert filled["CHF"] >= known[None]
     # Once more: no row changes, and none is loaded anew.
-    with psycopg.connect(config.dsn("loader")) as loader:
+    with psycopg.connect(settings.dsn("loader")) as loader:
         before = loader.execute(f"select max(_load_id) from raw.{source}__{left.stream}".encode()).fetchone()
     deliver(source, left.stream, stated, "again")
-    with psycopg.connect(config.dsn("loader")) as loader:
+    with psycopg.connect(settings.dsn("loader")) as loader:
         after = loader.execute(f"select max(_load_id) from raw.{source}__{left.stream}".encode()).fetchone()
     assert after == before
     outcome(CASE, source, f"stopped: {known[None]} rows and the connection named; stated: stored with the rows")
@@ -227,12 +228,12 @@ def test_settings_and_vendors_agree_or_are_refused() -> None:
     def connection(**extra: Any) -> Connection:
         return Connection("acme", "https://acme.example", extra=extra)
 
-    assert home_currency.settled("hubspot", connection(), None) is None
-    assert home_currency.settled("hubspot", connection(), "EUR") == "EUR"
-    assert home_currency.settled("hubspot", connection(currency="eur "), None) == "EUR"
-    assert home_currency.settled("hubspot", connection(currency="EUR"), "EUR") == "EUR"
+    assert stated_currency.settled("hubspot", connection(), None) is None
+    assert stated_currency.settled("hubspot", connection(), "EUR") == "EUR"
+    assert stated_currency.settled("hubspot", connection(currency="eur "), None) == "EUR"
+    assert stated_currency.settled("hubspot", connection(currency="EUR"), "EUR") == "EUR"
     with pytest.raises(rest.Refused, match="connection acme"):
-        home_currency.settled("hubspot", connection(currency="EUR"), "USD")
+        stated_currency.settled("hubspot", connection(currency="EUR"), "USD")
 
 
 def test_what_is_known_is_kept_with_the_landed_read(warehouse: str, company: Any) -> None:
@@ -247,7 +248,8 @@ def test_a_deal_that_names_no_currency_is_counted_in_the_portals_own(
     warehouse: str, stub: Any, monkeypatch: pytest.MonkeyPatch, outcome: Callable[[str, str, str], None]
 ) -> None:
     """The case: an empty text for the currency of 500, in a portal whose currency is not the reporting one."""
-    from funnel import ledger, transform
+    from funnel.build import dbt_run
+    from funnel.ingest import completeness
 
     monkeypatch.setenv("REPORTING_CURRENCY", "USD")
     deal = {
@@ -279,9 +281,9 @@ def test_a_deal_that_names_no_currency_is_counted_in_the_portals_own(
     hubspot = SOURCES["hubspot"]
     load.load(landing.land(hubspot, connection, hubspot.stream("deals"), january, "run"))
     assert not [each for each in quality.check_raw("hubspot", "run").failures if each.suite == "currencies"]
-    ledger.complete(hubspot, "run")
+    completeness.complete(hubspot, "run")
     monkeypatch.setenv("FUNNEL_TODAY", "2026-01-11")
-    transform.build()
+    dbt_run.build()
     query = """
         select shown.amount_local, shown.currency_code, shown.amount = round(500 * rates.rate, 10), rates.rate > 1
         from marts.fct_opportunities as shown

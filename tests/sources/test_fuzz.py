@@ -9,9 +9,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from funnel import config, landing, load, rows
-from funnel.bodies import BodyError
+from funnel import settings
 from funnel.contract import Connection, Source, Stream, Window, raw_table
+from funnel.ingest import json_rows, landing, load
+from funnel.rest.bodies import BodyError
 from funnel.sources import SOURCES
 from tests.sources.conftest import Company
 from tests.sources.odd_bodies import Sample, damaged, samples, struck
@@ -24,10 +25,10 @@ AT_ONCE = 250
 MAY_VANISH = {"microsoft_ads", "exchange_rates"}
 
 
-def lines(sample: Sample, bodies: list[bytes]) -> tuple[list[str], rows.Tally]:
-    tally = rows.Tally()
+def lines(sample: Sample, bodies: list[bytes]) -> tuple[list[str], json_rows.Tally]:
+    tally = json_rows.Tally()
     source = SOURCES[sample.source]
-    texts = rows.lines(source, sample.stream, "odd", sample.window, bodies, b"secret", "\n", tally)
+    texts = json_rows.lines(source, sample.stream, "odd", sample.window, bodies, b"secret", "\n", tally)
     return "".join(texts).split("\n")[:-1], tally
 
 
@@ -65,7 +66,7 @@ def read(sample: Sample, connection_id: str, bodies: list[bytes], hour: int) -> 
 
 def stored(sample: Sample, connection_id: str) -> dict[tuple[Any, ...], dict[str, Any]]:
     table = raw_table(SOURCES[sample.source], sample.stream)
-    with psycopg.connect(config.dsn("loader"), row_factory=psycopg.rows.dict_row) as connection:
+    with psycopg.connect(settings.dsn("loader"), row_factory=psycopg.rows.dict_row) as connection:
         found = connection.execute(
             f"select * from raw.{table} where _connection_id = %s order by _fetched_at".encode(), (connection_id,)
         ).fetchall()

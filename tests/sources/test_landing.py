@@ -19,9 +19,11 @@ import psycopg
 import pytest
 import zstandard
 
-from funnel import cli, config, landing, ledger, load, quality
+from funnel import cli, ledger, settings
 from funnel.contract import Connection, Window
-from funnel.landing import LandedRead, LandingError
+from funnel.gate import quality
+from funnel.ingest import landing, load
+from funnel.ingest.landing import LandedRead, LandingError
 from funnel.sources import SOURCES, files
 from tests.sources.conftest import Company
 
@@ -74,7 +76,7 @@ def folder_of(read: LandedRead) -> Path:
 
 
 def ask(query: str) -> Any:
-    with psycopg.connect(config.dsn("admin")) as connection:
+    with psycopg.connect(settings.dsn("admin")) as connection:
         return connection.execute(query.encode()).fetchall()
 
 
@@ -223,7 +225,7 @@ def test_bodies_and_folders_are_on_disk_before_the_manifest_is(
     assert happened == [
         *(file.name for file in read.files),
         *reversed(attempt),
-        *("landing", config.settings().home.name),
+        *("landing", settings.read().home.name),
         "manifest.json.tmp",
         "rename manifest.json",
         attempt[-1],

@@ -20,7 +20,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from funnel import config, rest, tokens
+from funnel import rest, settings, tokens
 from funnel.contract import Connection, Window
 from funnel.ingest import kept_logins
 from funnel.sources import SOURCES
@@ -89,7 +89,7 @@ class Vendor:
 
     def expire(self) -> None:
         """The access token ends, as it does between two days."""
-        with psycopg.connect(config.dsn("loader"), autocommit=True) as connection:
+        with psycopg.connect(settings.dsn("loader"), autocommit=True) as connection:
             (began_with,) = connection.execute("select began_with from logins.kept").fetchone()  # type: ignore[misc]
         key = replace(tokens.key_of(self.source, self.connection), began_with=began_with)
         login = kept_logins.read(key)
@@ -261,7 +261,7 @@ def test_no_secret_leaves_the_store(
 def test_the_loader_alone_reads_logins(warehouse: str) -> None:
     for role in ("builder", "publisher", "bi_reader"):
         with (
-            psycopg.connect(config.dsn(role)) as connection,  # type: ignore[arg-type]
+            psycopg.connect(settings.dsn(role)) as connection,  # type: ignore[arg-type]
             pytest.raises(psycopg.errors.InsufficientPrivilege),
         ):
             connection.execute("select * from logins.kept")
@@ -283,7 +283,7 @@ def test_a_login_that_the_present_key_does_not_open_counts_as_none(
     assert kept_logins.read(key) is None
     assert "AIRFLOW_FERNET_KEY" in caplog.text
     monkeypatch.setenv("AIRFLOW_FERNET_KEY", "short")
-    with pytest.raises(config.ConfigurationError, match="not a Fernet key"):
+    with pytest.raises(settings.ConfigurationError, match="not a Fernet key"):
         kept_logins.read(key)
 
 

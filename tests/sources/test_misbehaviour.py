@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 
-from funnel import landing, rest
-from funnel.bodies import Misfit
+from funnel import rest
 from funnel.contract import Connection, Fetched, Source, Stream, Window
+from funnel.ingest import landing
+from funnel.rest.bodies import Misfit
 from funnel.sources import SOURCES
 from sandbox.credentials import (
     HUBSPOT_CLIENT_ID,

@@ -7,7 +7,7 @@ import pytest
 
 from funnel import rest
 from funnel.contract import Window
-from funnel.ingest.asking import bodies as bodies_of
+from funnel.rest.accounts import bodies as bodies_of
 from funnel.sources import SOURCES
 from tests.sources.conftest import Asked, Reply, Stub
 from tests.sources.odd_bodies import LISTS, WEEK

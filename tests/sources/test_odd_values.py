@@ -8,8 +8,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from funnel import config, landing, load, rows, tables
+from funnel import settings
 from funnel.contract import raw_table
+from funnel.ingest import arrow_rows, json_rows, landing, load
 from funnel.sources import SOURCES
 from tests.sources.conftest import Company
 from tests.sources.odd_bodies import Sample, sample_of, struck_at
@@ -76,12 +77,12 @@ def loaded(sample: Sample, body: bytes, hour: int = 2) -> tuple[load.LoadResult,
     """The load's result and the rows of raw, in the order in which they were sent."""
     result = load.load(read(sample, "odd", [body], hour))
     table = raw_table(SOURCES[sample.source], sample.stream)
-    with psycopg.connect(config.dsn("loader"), row_factory=psycopg.rows.dict_row) as connection:
+    with psycopg.connect(settings.dsn("loader"), row_factory=psycopg.rows.dict_row) as connection:
         return result, connection.execute(f"select * from raw.{table} order by ctid".encode()).fetchall()
 
 
 def quarantine() -> list[tuple[str, str]]:
-    with psycopg.connect(config.dsn("loader")) as connection:
+    with psycopg.connect(settings.dsn("loader")) as connection:
         return connection.execute("select column_name, reason from ops.quarantine order by quarantine_id").fetchall()
 
 
@@ -117,7 +118,7 @@ def test_text_that_no_database_holds_is_repaired_and_noted(
     usual = lines(sample, [sample.body])[1].noted
     more = {(name, done): n - usual[name, done] for name, done, n in result.noted if n > usual[name, done]}
     assert more == ({(column, what): 1} if what else {})
-    with psycopg.connect(config.dsn("bi_reader")) as connection:
+    with psycopg.connect(settings.dsn("bi_reader")) as connection:
         noted = connection.execute("select column_name, what, values_found from ops.noted_values").fetchall()
     assert noted == list(result.noted)
     outcome(case, source, f"{stream}.{column}: {what or 'a text'}, {len(rows)} of {len(sample.records)} rows loaded")
@@ -174,7 +175,7 @@ def test_long_texts_of_a_key_are_kept_and_found_again(warehouse: str, company: C
     result, rows = loaded(sample, bodies[1], 4)
     assert sorted(len(row["campaign_name"]) for row in rows)[-1] == 300
     assert len(rows) == len(sample.records)
-    with psycopg.connect(config.dsn("loader")) as connection, pytest.raises(psycopg.errors.UniqueViolation):
+    with psycopg.connect(settings.dsn("loader")) as connection, pytest.raises(psycopg.errors.UniqueViolation):
         connection.execute("insert into raw.ga4__sessions select * from raw.ga4__sessions limit 1")
     outcome(
         "13 long texts", "ga4", f"{len(rows)} of {len(rows)} rows loaded, the text of 3,200 letters readable in raw"
@@ -316,7 +317,7 @@ def test_digits_inside_of_documents_are_kept(warehouse: str, company: Company, o
         token = f'[{{"action_type":"lead","value":{amount}}}]'.encode()
         load.load(read(sample, "odd", [struck_at(sample, path, token)], 2))
         table = raw_table(SOURCES[source], sample.stream)
-        with psycopg.connect(config.dsn("loader")) as connection:
+        with psycopg.connect(settings.dsn("loader")) as connection:
             found = connection.execute(
                 f"select count(*) from raw.{table} as stored where stored::text like '%%{amount}%%'".encode()
             ).fetchone()
@@ -325,10 +326,10 @@ def test_digits_inside_of_documents_are_kept(warehouse: str, company: Company, o
 
 
 def test_six_letters_in_a_bad_row_of_a_file_stay(outcome: Outcome) -> None:
-    tally = rows.Tally()
+    tally = json_rows.Tally()
     payload = {"note": "a\\u0000b", "nul": "x\x00", "half": "\ud83d"}
     bad = [{"line": 2, "column": "amount", "reason": "is not a number", "payload": payload}]
-    tables._note_bad(bad, "a.csv", b"secret", tally)
+    arrow_rows._note_bad(bad, "a.csv", b"secret", tally)
     tally.unreadable.seek(0)
     stored = json.loads(tally.unreadable.read().split("\t")[4].replace("\\\\", "\\"))
     assert stored["row"] == {"note": "a\\u0000b", "nul": "x", "half": "\ufffd"}

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from funnel import recording
+from authoring import recording
+from authoring.recording import RecordingError
+from authoring.scrubbing import Scrubber
 from funnel.contract import Connection, Window
-from funnel.ingest.asking import bodies as bodies_of
-from funnel.recording import RecordingError
-from funnel.scrubbing import Scrubber
+from funnel.rest.accounts import bodies as bodies_of
 from funnel.sources import SOURCES
 from sandbox import credentials
 from tests.sources.conftest import Company

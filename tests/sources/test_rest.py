@@ -15,7 +15,7 @@ import pytest
 
 from funnel import rest
 from funnel.contract import Window
-from funnel.ingest.asking import bodies as bodies_of
+from funnel.rest.accounts import bodies as bodies_of
 from funnel.sources import SOURCES
 
 WINDOW = Window(date(2026, 11, 1), date(2026, 11, 9))

@@ -4,8 +4,9 @@ from datetime import UTC, date, datetime, timedelta
 
 import psycopg
 
-from funnel import config, landing, ledger, load
+from funnel import settings
 from funnel.contract import Window
+from funnel.ingest import completeness, landing, load
 from funnel.sources import SOURCES
 from tests.sources.conftest import Company
 
@@ -24,8 +25,8 @@ def test_what_still_moves_is_measured_by_age(warehouse: str, company: Company) -
         for stream in source.streams:
             run_id = f"morning {mornings}"
             load.load(landing.land(source, company.connection(name), stream, window, run_id, read_on))
-    ledger.complete(source, "morning 2")
-    with psycopg.connect(config.dsn("bi_reader")) as connection:
+    completeness.complete(source, "morning 2")
+    with psycopg.connect(settings.dsn("bi_reader")) as connection:
         moved = {
             (measure, age): (days_moved, change)
             for measure, age, days_moved, change in connection.execute(
@@ -41,4 +42,4 @@ def test_what_still_moves_is_measured_by_age(warehouse: str, company: Company) -
     assert 24 <= measured <= 30
     assert moved["rows", measured][0] > 0
     assert all(moved["rows", age][0] == 0 for age in range(measured + 1, DAYS))
-    assert reread == max(stated, measured + 7) == ledger.days_to_read_again(source, name)
+    assert reread == max(stated, measured + 7) == completeness.days_to_read_again(source, name)

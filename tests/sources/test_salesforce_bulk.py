@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from funnel import rest, rows
+from funnel import rest
 from funnel.contract import Connection, Window
+from funnel.ingest import json_rows
 from funnel.sources import SOURCES, salesforce
 
 SALESFORCE = SOURCES["salesforce"]
@@ -24,9 +25,9 @@ def read(connection: Connection, stream: str, window: Window = QUARTER) -> list[
 def loaded(connection: Connection, stream: str) -> list[list[str]]:
     """What the loader makes of every record, in order of the key."""
     declared = SALESFORCE.stream(stream)
-    to_fields = rows.convert(declared, QUARTER, b"secret", "salesforce")
+    to_fields = json_rows.convert(declared, QUARTER, b"secret", "salesforce")
     return sorted(
-        to_fields(record, rows.Tally())
+        to_fields(record, json_rows.Tally())
         for body in read(connection, stream)
         for record in SALESFORCE.records(declared, body)
     )

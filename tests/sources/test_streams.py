@@ -11,7 +11,7 @@ import pytest
 
 from funnel import rest
 from funnel.contract import Connection, Stream, Window
-from funnel.ingest.asking import bodies as bodies_of
+from funnel.rest.accounts import bodies as bodies_of
 from funnel.sources import SOURCES
 from sandbox import credentials
 from sandbox.clock import day_of, iso, moment
@@ -444,14 +444,14 @@ def test_the_token_of_microsoft_does_not_follow_a_file_elsewhere(company: Any) -
 
 
 def test_a_report_of_many_rows_is_loaded_a_few_at_a_time(company: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from funnel import rows
+    from funnel.ingest import json_rows
 
-    monkeypatch.setattr(rows, "LINES_AT_ONCE", 10)
+    monkeypatch.setattr(json_rows, "LINES_AT_ONCE", 10)
     source = SOURCES["microsoft_ads"]
     stream = source.stream("campaign_stats")
     bodies = list(bodies_of(source.fetch(company.connection("microsoft_ads"), stream, WEEK)))
-    tally = rows.Tally()
-    texts = list(rows.lines(source, stream, "microsoft_ads", WEEK, bodies, b"secret", "\n", tally))
+    tally = json_rows.Tally()
+    texts = list(json_rows.lines(source, stream, "microsoft_ads", WEEK, bodies, b"secret", "\n", tally))
     assert max(text.count("\n") for text in texts) == 10
     assert sum(text.count("\n") for text in texts) == tally.readable > 60
     assert tally.quarantined == 0
@@ -648,13 +648,13 @@ def test_a_connection_that_cannot_work_says_which_setting(company: Any) -> None:
 
 @pytest.mark.parametrize("stream", ["deals", "calls", "line_items"])
 def test_what_the_connector_writes_into_records_is_no_new_field(company: Any, stream: str) -> None:
-    from funnel import rows
+    from funnel.ingest import json_rows
 
     source, declared = SOURCES["hubspot"], SOURCES["hubspot"].stream(stream)
     bodies = list(bodies_of(source.fetch(company.connection("hubspot"), declared, WEEK)))
-    tally = rows.Tally()
+    tally = json_rows.Tally()
     read = sum(
-        text.count("\n") for text in rows.lines(source, declared, "hubspot", WEEK, bodies, b"secret", "\n", tally)
+        text.count("\n") for text in json_rows.lines(source, declared, "hubspot", WEEK, bodies, b"secret", "\n", tally)
     )
     assert read > 0
     assert not [name for name in tally.new_fields if name.startswith("associat")]

@@ -11,8 +11,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from funnel import config, landing, load, rest
+from funnel import rest, settings
 from funnel.contract import Connection, Window
+from funnel.ingest import landing, load
 from funnel.sources import SOURCES
 from tests.sources.conftest import Asked, Reply, Stub
 from tests.sources.test_streams import TABLES, in_small_pages, read
@@ -81,7 +82,7 @@ def test_a_shop_that_hides_old_orders_lists_what_it_shows(vendor: Stub) -> None:
 
 def test_the_documentation_says_of_every_stream_how_it_reaches_us() -> None:
     """Each stream once; each row names tests that exist, or says why there is none."""
-    text = (config.REPOSITORY / "docs" / "connections.md").read_text()
+    text = (settings.REPOSITORY / "docs" / "connections.md").read_text()
     section = text.partition("## How removal, merge and late change reach us")[2].partition("\n## ")[0]
     table = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("| `")]
     written = [
@@ -92,7 +93,7 @@ def test_the_documentation_says_of_every_stream_how_it_reaches_us() -> None:
     )
     tests = {
         name
-        for path in (config.REPOSITORY / "tests").rglob("test_*.py")
+        for path in (settings.REPOSITORY / "tests").rglob("test_*.py")
         for name in re.findall(r"^def (test_\w+)", path.read_text(), re.MULTILINE)
     }
     for *_, shown_by in table:
@@ -103,7 +104,7 @@ def test_the_documentation_says_of_every_stream_how_it_reaches_us() -> None:
 
 def test_the_documentation_says_how_long_it_takes() -> None:
     """The days in the table are those that the streams declare."""
-    text = (config.REPOSITORY / "docs" / "connections.md").read_text()
+    text = (settings.REPOSITORY / "docs" / "connections.md").read_text()
     for line in text.splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         if not (line.startswith("| `") and cells[0].strip("`") in SOURCES):
@@ -174,7 +175,7 @@ def test_an_association_made_later_is_seen(
     column = "deal_id" if stream == "line_items" else "contacts #>> '{0,toObjectId}'"
 
     def stored() -> list[tuple[Any, ...]]:
-        with psycopg.connect(config.dsn("admin")) as admin:
+        with psycopg.connect(settings.dsn("admin")) as admin:
             query = f"select {column}, _load_id from raw.hubspot__{stream} order by {source.stream(stream).key[0]}"
             return admin.execute(query.encode()).fetchall()
 
@@ -245,7 +246,7 @@ def test_a_computed_field_reaches_us_though_its_record_did_not_move(vendor: Stub
         return load.load(landing.land(source, vendor.connection(), stream, window, f"run {day}", moment))
 
     def stored() -> Any:
-        with psycopg.connect(config.dsn("admin")) as admin:
+        with psycopg.connect(settings.dsn("admin")) as admin:
             return admin.execute("select is_won from raw.salesforce__opportunities").fetchall()
 
     take(1)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from funnel import config
+from funnel import settings
 from funnel.inbox.entities import ENTITIES
 from tests.conftest import fresh_warehouse
 
-CASES = config.REPOSITORY / "tests" / "cases"
+CASES = settings.REPOSITORY / "tests" / "cases"
 # The last complete day and the moment of the read: results do not depend on the clock of the machine.
 LAST_DAY = date(2026, 11, 29)
 READ_AT = datetime(2026, 11, 30, 3, tzinfo=UTC)

@@ -10,7 +10,9 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
-from funnel import config, load, transform
+from funnel import settings
+from funnel.build import dbt_run
+from funnel.ingest import load
 from funnel.sources import SOURCES
 
 Write = Callable[..., None]
@@ -26,7 +28,7 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     outcome = dbtRunner().invoke(
         [
             "parse",
-            *("--project-dir", str(transform.PROJECT), "--profiles-dir", str(transform.PROJECT)),
+            *("--project-dir", str(dbt_run.PROJECT), "--profiles-dir", str(dbt_run.PROJECT)),
             *("--target-path", folder, "--log-path", folder, "--log-level", "none"),
         ]
     )
@@ -93,17 +95,17 @@ def writer(warehouse: str) -> Write:
 def project(tmp_path: Path) -> Path:
     """A copy of the project whose files a test may change."""
     copied = tmp_path / "dbt_project"
-    shutil.copytree(transform.PROJECT, copied, ignore=shutil.ignore_patterns("target", "logs"))
+    shutil.copytree(dbt_run.PROJECT, copied, ignore=shutil.ignore_patterns("target", "logs"))
     return copied
 
 
 @contextmanager
 def template(name: str) -> Iterator[Callable[[], None]]:
     """Keep the database in use as a template; what is yielded puts it back as it was."""
-    used = config.settings().warehouse_database
+    used = settings.read().warehouse_database
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WAREHOUSE_DATABASE", "postgres")
-        maintenance = config.dsn("admin")
+        maintenance = settings.dsn("admin")
 
     def copy(source: str, copied: str) -> None:
         with psycopg.connect(maintenance, autocommit=True) as admin:
@@ -125,5 +127,5 @@ def template(name: str) -> Iterator[Callable[[], None]]:
 
 def rows(query: str) -> list[tuple[Any, ...]]:
     """What the administrator reads."""
-    with psycopg.connect(config.dsn("admin")) as admin:
+    with psycopg.connect(settings.dsn("admin")) as admin:
         return admin.execute(query.encode()).fetchall()

@@ -11,7 +11,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from funnel import config, ledger, statistics, transform
+from funnel import ledger, settings
+from funnel.build import dbt_run
+from funnel.build.computations import engine
 from tests.conftest import fresh_warehouse
 
 CHANNELS = ("Direct", "Email", "Events", "Outbound", "Paid Search", "Paid Social", "Referral")
@@ -73,10 +75,10 @@ def credits(
     with (
         pytest.MonkeyPatch.context() as patch,
         fresh_warehouse(cluster_home, patch, tmp_path_factory.mktemp("attribution")),
-        psycopg.connect(config.dsn("builder"), autocommit=True) as connection,
+        psycopg.connect(settings.dsn("builder"), autocommit=True) as connection,
     ):
         write_tables(connection)
-        with psycopg.connect(config.dsn("admin")) as admin:
+        with psycopg.connect(settings.dsn("admin")) as admin:
             admin.execute(
                 """
                 insert into ops.builds (
@@ -88,12 +90,12 @@ def credits(
                 (BUILD.as_of,),
             )
         names = ("int_conversion_touches", "int_lead_endings", "int_channel_transitions", "fct_attribution")
-        outcome = transform._invoke(transform.PROJECT, "compile", "--select", *names)
+        outcome = dbt_run._invoke(dbt_run.PROJECT, "compile", "--select", *names)
         assert outcome.success, outcome.exception
         queries = {result.node.name: result.node.compiled_code for result in outcome.result.results}
         for name in names[:3]:
             connection.execute(f"create table intermediate.{name} as {queries[name]}".encode())
-        statistics.run(connection, BUILD, [each for each in statistics.COMPUTATIONS if each.name == "removal_effects"])
+        engine.run(connection, BUILD, [each for each in engine.COMPUTATIONS if each.name == "removal_effects"])
         connection.execute("create view staging.stg_statistics__removal_effects as table statistics.removal_effects")
         found: dict[str, dict[tuple[int, int], float]] = defaultdict(dict)
         for model, number, place, credit in connection.execute(

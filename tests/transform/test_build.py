@@ -10,7 +10,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from funnel import config, ledger, publish, removals, transform
+from funnel import ledger, settings, warehouse
+from funnel.build import dbt_run
+from funnel.ingest import removals
+from funnel.publication import publication
 from funnel.sources import SOURCES
 from tests.conftest import fresh_warehouse
 
@@ -36,13 +39,13 @@ STATS: dict[str, Any] = {
 
 def publish_build(build_id: int) -> None:
     """Publish without the audit, which is not what these tests are about."""
-    with psycopg.connect(config.dsn("admin")) as admin:
+    with psycopg.connect(settings.dsn("admin")) as admin:
         admin.execute(
             "insert into ops.checks (suite, table_name, expectation, severity, passed, build_id) "
             "values ('test', 'test', 'test', 'critical', true, %s)",
             (build_id,),
         )
-    publish.publish(build_id)
+    publication.publish(build_id)
 
 
 def set_rates(project: Path, *lines: str) -> None:
@@ -55,7 +58,7 @@ def statuses() -> list[str]:
 
 def test_a_warehouse_without_loads_is_not_built(warehouse: str) -> None:
     with pytest.raises(ledger.LedgerError, match="Ingest a source first"):
-        transform.build()
+        dbt_run.build()
 
 
 def test_orders_of_a_file_alone_fill_the_funnel(write: Write) -> None:
@@ -91,7 +94,7 @@ def test_orders_of_a_file_alone_fill_the_funnel(write: Write) -> None:
         {"_file_order": "1", "row_key": "1", "month": "2026-01-01", "team": "sales", "cost_type": "tools", "amount": 9},
     )
     write("files__opportunities", deal | {"row_key": "O1", "opportunity_id": "O1", "currency_code": "USD"})
-    with psycopg.connect(config.dsn("admin")) as admin:
+    with psycopg.connect(settings.dsn("admin")) as admin:
         admin.execute(
             """
             insert into ops.files (
@@ -102,7 +105,7 @@ def test_orders_of_a_file_alone_fill_the_funnel(write: Write) -> None:
             from ops.loads
             """
         )
-    transform.build()
+    dbt_run.build()
     assert rows(
         "select sum(orders), sum(order_amount), sum(won_amount), sum(sessions) from marts.fct_funnel_daily"
     ) == [(1, 95, 500, None)]
@@ -149,7 +152,7 @@ def test_rates_are_carried_and_converted_on_both_sides(
     write("files__exchange_rates", {**in_dollars, "row_key": "1"})
     set_reference_data(write, project)
     write("google_ads__campaign_stats", STATS)
-    transform.build(project_dir=project)
+    dbt_run.build(project_dir=project)
     found = rows(
         "select date_day, currency_code, rate, is_carried from intermediate.int_currency_rates_daily "
         "where currency_code <> 'CHF' and date_day in ('2026-01-04', '2026-01-05', '2026-01-11', '2026-01-12') "
@@ -188,8 +191,8 @@ def test_rates_are_carried_and_converted_on_both_sides(
 
 def set_reference_data(write: Write, project: Path) -> None:
     """Targets, prices and plans of the seeds, and some that files know better; the German calendar."""
-    settings = project / "dbt_project.yml"
-    settings.write_text(settings.read_text().replace("business_calendar: weekends", "business_calendar: DE"))
+    rules = project / "dbt_project.yml"
+    rules.write_text(rules.read_text().replace("business_calendar: weekends", "business_calendar: DE"))
     for name, lines in {
         "targets": ["2026-01-01,month,sales,won_amount,(all),100,", "2026-01-01,quarter,sales,leads,EMEA,9,"],
         "price_list": ["p,10,EUR,2026-01-01,2026-02-01", "p,12,EUR,2026-02-01,", "q,5,USD,2026-01-01,"],
@@ -270,10 +273,10 @@ def test_rules_that_contradict_themselves_are_told_by_name(warehouse: str, proje
     for name, lines in seeds.items():
         path = project / f"seeds/{name}.csv"
         path.write_text("\n".join([path.read_text().splitlines()[0], *lines]) + "\n")
-    settings = project / "dbt_project.yml"
-    settings.write_text(settings.read_text().replace("business_calendar: weekends", "business_calendar: ZZ"))
+    rules = project / "dbt_project.yml"
+    rules.write_text(rules.read_text().replace("business_calendar: weekends", "business_calendar: ZZ"))
     wanted = [*seeds, "country_regions"]
-    outcome = transform._invoke(project, "build", "--select", *wanted, "--indirect-selection", "cautious")
+    outcome = dbt_run._invoke(project, "build", "--select", *wanted, "--indirect-selection", "cautious")
     failed = {
         result.node.name: result.failures
         for result in outcome.result.results
@@ -295,7 +298,7 @@ def test_rules_that_contradict_themselves_are_told_by_name(warehouse: str, proje
 
 def tables() -> dict[str, list[tuple[Any, ...]]]:
     """Every row of every table that a build writes. Tags that no record has any more stay until the next full build."""
-    with psycopg.connect(config.dsn("admin")) as admin:
+    with psycopg.connect(settings.dsn("admin")) as admin:
         admin.execute(
             "delete from intermediate.int_tag_channels "
             "where tag_key not in (select tag_key from intermediate.int_tags_unioned)"
@@ -400,9 +403,9 @@ def test_an_incremental_build_equals_a_full_one(write: Write) -> None:
         session | {"campaign_name": "Later", "sessions": 5},
         session | {"campaign_name": "12", "sessions": 7},
     )
-    publish_build(transform.build().build_id)
+    publish_build(dbt_run.build().build_id)
 
-    with psycopg.connect(config.dsn("admin")) as admin:
+    with psycopg.connect(settings.dsn("admin")) as admin:
         admin.execute(
             "insert into ops.loaded_days (source, connection_id, stream, date_day, fetched_at, load_id) values "
             "('hubspot', 'hubspot', 'contact_events', '2026-01-05', now(), 1), "
@@ -473,11 +476,11 @@ def test_an_incremental_build_equals_a_full_one(write: Write) -> None:
         ],
     ):
         ((load_id,),) = rows("select max(load_id) + 1 from ops.loads")
-        with psycopg.connect(config.dsn("admin")) as admin:
+        with psycopg.connect(settings.dsn("admin")) as admin:
             for change in changes:
                 admin.execute(change.format(load=load_id).encode())
         write("salesforce__users")
-        built = transform.build()
+        built = dbt_run.build()
         assert not built.is_full
         publish_build(built.build_id)
     incremental = tables()
@@ -507,7 +510,7 @@ def test_an_incremental_build_equals_a_full_one(write: Write) -> None:
         ("4", 100, False),
     ]
     assert rows("select count(*) from marts.fct_orders where opportunity_key is not null") == [(1,)]
-    transform.build(full=True)
+    dbt_run.build(full=True)
     full = tables()
     assert {name: incremental[name] for name in full if incremental[name] != full[name]} == {}
     assert incremental.keys() == full.keys()
@@ -524,7 +527,7 @@ def built(cluster_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
         fresh_warehouse(cluster_home, patch, tmp_path_factory.mktemp("built")) as dsn,
     ):
         writer(dsn)("google_ads__campaign_stats", STATS)
-        transform.build()
+        dbt_run.build()
         yield
 
 
@@ -537,7 +540,7 @@ def test_one_source_alone_can_be_built(built: None) -> None:
 
 
 def test_the_unit_tests_of_the_project_pass(built: None) -> None:
-    outcome = transform._invoke(transform.PROJECT, "test", "--select", "test_type:unit")
+    outcome = dbt_run._invoke(dbt_run.PROJECT, "test", "--select", "test_type:unit")
     failed = {result.node.name: result.message for result in outcome.result.results if str(result.status) != "pass"}
     assert failed == {}
     assert len(outcome.result.results) >= 25
@@ -545,12 +548,12 @@ def test_the_unit_tests_of_the_project_pass(built: None) -> None:
 
 def test_a_view_whose_rows_share_a_key_is_told_by_name(built: None) -> None:
     wanted = ("test", "--select", "assert_loaded_rows_have_their_keys")
-    assert transform._invoke(transform.PROJECT, *wanted).success
-    with psycopg.connect(config.dsn("admin"), autocommit=True) as admin:
+    assert dbt_run._invoke(dbt_run.PROJECT, *wanted).success
+    with psycopg.connect(settings.dsn("admin"), autocommit=True) as admin:
         admin.execute("alter table raw.google_ads__campaign_stats drop constraint google_ads__campaign_stats_pkey")
         admin.execute("insert into raw.google_ads__campaign_stats select * from raw.google_ads__campaign_stats")
         try:
-            (result,) = transform._invoke(transform.PROJECT, *wanted).result.results
+            (result,) = dbt_run._invoke(dbt_run.PROJECT, *wanted).result.results
             ((view, key, n_rows),) = admin.execute(result.node.compiled_code.encode()).fetchall()
         finally:
             admin.execute(
@@ -562,7 +565,7 @@ def test_a_view_whose_rows_share_a_key_is_told_by_name(built: None) -> None:
 
 
 def test_the_documentation_is_one_file(built: None) -> None:
-    page = transform.docs()
+    page = dbt_run.docs()
     assert page.name == "static_index.html"
     assert "rpt_restatement" in page.read_text()
 
@@ -581,7 +584,7 @@ def published(
         write("google_ads__campaign_stats", STATS, STATS | {"date": "2026-01-03"})
         write("hubspot__contacts", CONTACT | {"utm_source": "fair", "utm_medium": "booth"})
         copy = fresh_project(folder / "dbt_project")
-        publish_build(transform.build(project_dir=copy).build_id)
+        publish_build(dbt_run.build(project_dir=copy).build_id)
         with template("published") as restore:
             yield copy, restore
 
@@ -589,7 +592,7 @@ def published(
 def fresh_project(folder: Path) -> Path:
     """The project at this path, as it is, with one rate."""
     shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(transform.PROJECT, folder, ignore=shutil.ignore_patterns("target", "logs"))
+    shutil.copytree(dbt_run.PROJECT, folder, ignore=shutil.ignore_patterns("target", "logs"))
     set_rates(folder, "2026-01-01,EUR,1.10")
     return folder
 
@@ -604,7 +607,7 @@ def copied(published: tuple[Path, Callable[[], None]]) -> Path:
 
 def insert(table: str, *lines: dict[str, Any]) -> None:
     """Raw rows of the load after the two that are published."""
-    writer(config.dsn("admin"))(table, *lines, load_id=3)
+    writer(settings.dsn("admin"))(table, *lines, load_id=3)
 
 
 def test_a_source_that_is_connected_later_says_0_of_the_days_before(copied: Path) -> None:
@@ -619,13 +622,13 @@ def test_a_source_that_is_connected_later_says_0_of_the_days_before(copied: Path
         "country_id": "DE",
     }
     insert("ga4__sessions", key | {"date": "2026-01-05", "property_id": "9", "channel_group": "Direct", "sessions": 5})
-    assert transform.build(project_dir=copied).is_full
+    assert dbt_run.build(project_dir=copied).is_full
     assert rows(sessions) == [("2026-01-03", 0), ("2026-01-05", 5)]
 
 
 def test_a_currency_without_a_rate_leaves_the_amount_empty(copied: Path) -> None:
     set_rates(copied, "2026-01-04,EUR,1.10")
-    transform.build(project_dir=copied)
+    dbt_run.build(project_dir=copied)
     assert rows("select spend_local, spend from marts.fct_ad_stats_daily order by date_day") == [
         (Decimal(100), None),
         (Decimal(100), Decimal(110)),
@@ -634,7 +637,7 @@ def test_a_currency_without_a_rate_leaves_the_amount_empty(copied: Path) -> None
 
 def test_a_new_rate_reaches_the_days_it_changes_without_a_full_build(copied: Path) -> None:
     set_rates(copied, "2026-01-01,EUR,1.10", "2026-01-04,EUR,1.20")
-    built = transform.build(project_dir=copied)
+    built = dbt_run.build(project_dir=copied)
     assert not built.is_full
     assert rows("select date_day, spend from marts.fct_ad_stats_daily order by 1") == [
         (date(2026, 1, 3), Decimal(110)),
@@ -647,7 +650,7 @@ def test_removed_rows_leave_the_marts_with_the_next_build(copied: Path) -> None:
     source = SOURCES["google_ads"]
     stream = source.stream("campaign_stats")
     day = psycopg.sql.SQL("stored.date = '2026-01-03'")
-    with ledger.connect("loader") as connection:
+    with warehouse.connect("loader") as connection:
         assert removals.count_rows(connection, source, stream, "google_ads") == 2
         assert removals.count_rows(connection, source, stream, "another") == 0
         assert removals.remove_rows(connection, source, stream, "google_ads", "test", day) == 1
@@ -658,19 +661,19 @@ def test_removed_rows_leave_the_marts_with_the_next_build(copied: Path) -> None:
         ("hubspot", "contacts", "test", 1),
     ]
     assert ledger.has_unpublished_loads()
-    built = transform.build(project_dir=copied)
+    built = dbt_run.build(project_dir=copied)
     assert built.is_full
     assert rows("select date_day from marts.fct_ad_stats_daily") == [(date(2026, 1, 5),)]
     assert rows("select count(*) from marts.fct_leads") == [(0,)]
     publish_build(built.build_id)
-    assert not transform.build(project_dir=copied).is_full
+    assert not dbt_run.build(project_dir=copied).is_full
 
 
 def test_a_changed_rule_rebuilds_everything(copied: Path) -> None:
     assert rows("select channel from marts.fct_leads") == [("Unknown",)]
     with (copied / "seeds/channel_rules.csv").open("a") as seed:
         seed.write("1,utm,^fair$,,,Events\n")
-    built = transform.build(project_dir=copied)
+    built = dbt_run.build(project_dir=copied)
     assert built.is_full
     assert rows("select channel from marts.fct_leads") == [("Events",)]
 
@@ -679,8 +682,8 @@ def test_a_failed_test_names_itself_its_rows_and_what_to_do(copied: Path) -> Non
     (copied / "tests/reconciliation/assert_nobody_is_known.sql").write_text(
         "select person_key from {{ ref('dim_people') }}\n"
     )
-    with pytest.raises(transform.BuildFailed) as failure:
-        transform.build(project_dir=copied)
+    with pytest.raises(dbt_run.BuildFailed) as failure:
+        dbt_run.build(project_dir=copied)
     message = str(failure.value)
     assert "assert_nobody_is_known failed on 1 rows" in message
     assert '{"person_key": "k1"}' in message
@@ -691,14 +694,14 @@ def test_a_failed_test_names_itself_its_rows_and_what_to_do(copied: Path) -> Non
 def test_a_broken_model_names_itself_and_the_error(copied: Path) -> None:
     model = copied / "models/marts/dim_channels.sql"
     model.write_text(model.read_text().replace("owner_team", "owner_tea"))
-    with pytest.raises(transform.BuildFailed, match=r"Model dim_channels could not be built: .*owner_tea"):
-        transform.build(project_dir=copied)
+    with pytest.raises(dbt_run.BuildFailed, match=r"Model dim_channels could not be built: .*owner_tea"):
+        dbt_run.build(project_dir=copied)
 
 
 def test_an_unreadable_project_says_which_file(copied: Path) -> None:
     (copied / "models/marts/fct_leads.yml").write_text("models: [{name: fct_leads")
-    with pytest.raises(transform.BuildFailed, match=r"fct_leads\.yml"):
-        transform.build(project_dir=copied)
+    with pytest.raises(dbt_run.BuildFailed, match=r"fct_leads\.yml"):
+        dbt_run.build(project_dir=copied)
 
 
 def test_what_a_failed_build_left_is_repaired_by_the_next(copied: Path) -> None:
@@ -706,11 +709,11 @@ def test_what_a_failed_build_left_is_repaired_by_the_next(copied: Path) -> None:
     insert("hubspot__contacts", CONTACT | {"contact_id": "2", "email_key": "ben", "_record_key": "k2"})
     test = copied / "tests/reconciliation/assert_something.sql"
     test.write_text("-- depends_on: {{ ref('int_person_events') }}\nselect 1 as found\n")
-    with pytest.raises(transform.BuildFailed):
-        transform.build(project_dir=copied)
+    with pytest.raises(dbt_run.BuildFailed):
+        dbt_run.build(project_dir=copied)
     test.unlink()
     assert rows("select count(*) from marts.fct_leads") in ([(1,)], [(2,)])
-    built = transform.build(project_dir=copied)
+    built = dbt_run.build(project_dir=copied)
     assert not built.is_full
     assert rows("select person_key from marts.fct_leads order by 1") == [("k1",), ("k2",)]
     publish_build(built.build_id)

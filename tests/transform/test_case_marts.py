@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from funnel import drops
+from installation import exports
 from tests.transform import cases
 
 
@@ -164,7 +164,7 @@ def test_a_lead_that_is_won_without_a_deal_is_not_won_in_the_funnel_and_that_is_
     assert one(marts, "select count(*) as deals from bi.fct_opportunities where source_system = 'statuses'") == {
         "deals": 0
     }
-    drops._print_won_without_deals()
+    exports._print_won_without_deals()
     said = capsys.readouterr().out
     assert "Not in the funnel's won: 1 leads of statuses whose status is won" in said
     assert "map opportunities with their lead_id" in said

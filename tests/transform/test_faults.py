@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from funnel import quality, transform
+from funnel.build import dbt_run
+from funnel.gate import quality
 from sandbox import process
 from tests.conftest import fresh_warehouse
 from tests.end_to_end.pipeline import Pipeline
@@ -491,7 +492,7 @@ FAULTS = [
 
 def unit_tests() -> set[str]:
     """Names of all unit tests of the project."""
-    files = (transform.PROJECT / "models").rglob("*_unit_tests.yml")
+    files = (dbt_run.PROJECT / "models").rglob("*_unit_tests.yml")
     return {test["name"] for path in files for test in yaml.safe_load(path.read_text())["unit_tests"]}
 
 
@@ -499,7 +500,7 @@ def unit_tests() -> set[str]:
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the project that faults are written into."""
     copy = tmp_path_factory.mktemp("faults") / "dbt_project"
-    shutil.copytree(transform.PROJECT, copy, ignore=shutil.ignore_patterns("target", "logs"))
+    shutil.copytree(dbt_run.PROJECT, copy, ignore=shutil.ignore_patterns("target", "logs"))
     return copy
 
 
@@ -517,7 +518,7 @@ def example(
             Pipeline(sandbox, project).day(date(2026, 2, 27), reach_back=60)
         finally:
             sandbox.stop()
-        built = transform.build(project_dir=project)
+        built = dbt_run.build(project_dir=project)
         quality.require(quality.check_marts(built.build_id))
         with template("faultless") as restore:
             yield restore
@@ -545,12 +546,12 @@ def test_fault_is_caught(fault: Fault, project: Path, faultless: None) -> None:
 def found_by(project: Path, expected: str) -> str:
     """What the project's tests say: the unit test of that name alone, or else a build with its audit."""
     if expected in unit_tests():
-        outcome = transform._invoke(project, "test", "--select", expected)
+        outcome = dbt_run._invoke(project, "test", "--select", expected)
         failed = [result.node.name for result in outcome.result.results if str(result.status) == "fail"]
         return " ".join(failed)
     try:
-        built = transform.build(project_dir=project)
-    except transform.BuildFailed as error:
+        built = dbt_run.build(project_dir=project)
+    except dbt_run.BuildFailed as error:
         return str(error)
     return quality.check_marts(built.build_id).text()
 
@@ -559,7 +560,6 @@ def test_every_fault_can_still_be_made() -> None:
     """A fault whose model was rewritten proves nothing until its text is."""
     assert len({fault.name for fault in FAULTS}) == len(FAULTS) >= 30
     found = {
-        fault.name: (transform.PROJECT / MODELS / f"{fault.model}.sql").read_text().count(fault.right)
-        for fault in FAULTS
+        fault.name: (dbt_run.PROJECT / MODELS / f"{fault.model}.sql").read_text().count(fault.right) for fault in FAULTS
     }
     assert {name: count for name, count in found.items() if count != 1} == {}

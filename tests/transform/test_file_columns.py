@@ -5,11 +5,12 @@ from itertools import pairwise
 
 import pytest
 
-from funnel import config, transform
+from funnel import settings
+from funnel.build import dbt_run
 from funnel.inbox.entities import ENTITIES, day_name
 
-GUIDE = config.REPOSITORY / "docs/files.md"
-MODELS = transform.PROJECT / "models"
+GUIDE = settings.REPOSITORY / "docs/files.md"
+MODELS = dbt_run.PROJECT / "models"
 STAGING = MODELS / "staging/files"
 
 

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from funnel import landing, ledger, load, quality, transform
+from funnel.build import dbt_run
 from funnel.contract import Connection, Window
+from funnel.gate import quality
+from funnel.ingest import completeness, landing, load
 from funnel.sources import files
 from tests.conftest import fresh_warehouse
 
@@ -110,7 +112,7 @@ def take_in(inbox: Path, run: str, day: int) -> None:
         connection = Connection(source, str(inbox), extra={})
         read = landing.land(files.SOURCE, connection, stream, window, run, datetime(2026, 11, day, 3, tzinfo=UTC))
         assert load.load(read).rows_quarantined == 0
-    ledger.complete(files.SOURCE, run)
+    completeness.complete(files.SOURCE, run)
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +123,7 @@ def built(cluster_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     make_inbox(inbox)
     with pytest.MonkeyPatch.context() as patch, fresh_warehouse(cluster_home, patch, folder):
         take_in(inbox, "first", 29)
-        build = transform.build()
+        build = dbt_run.build()
         quality.require(quality.check_marts(build.build_id))
         publish_build(build.build_id)
         yield inbox
@@ -244,7 +246,7 @@ def test_what_files_change_later_needs_no_full_build(built: Path) -> None:
     for name, content in changes.items():
         (built / name).write_text(content)
     take_in(built, "second", 30)
-    build = transform.build()
+    build = dbt_run.build()
     assert not build.is_full
     incremental = tables()
     assert rows("select order_id, is_revenue from marts.fct_orders where order_id = 'R4'") == [("R4", False)]
@@ -253,6 +255,6 @@ def test_what_files_change_later_needs_no_full_build(built: Path) -> None:
         "join marts.dim_campaigns using (campaign_key) where lead_id = '7'"
     ) == [("7", "Cross-network", "F9")]
     assert rows("select count(*), sum(amount_local) from marts.fct_payments") == [(4, 1052)]
-    transform.build(full=True)
+    dbt_run.build(full=True)
     full = tables()
     assert {name: incremental[name] for name in full if incremental[name] != full[name]} == {}

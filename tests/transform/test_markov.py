@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from funnel.markov import CONVERSION, NULL, START, removal_effects
+from funnel.build.computations.markov import CONVERSION, NULL, START, removal_effects
 
 CHANNELS = ("Direct", "Email", "Events", "Outbound", "Paid Search", "Paid Social", "Referral")
 

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from funnel import ledger, load, transform
+from funnel.build import dbt_run
+from funnel.ingest import completeness, load
 from funnel.sources import SOURCES
 from tests.warehouse.conftest import Land, land  # noqa: F401 - a fixture
 
@@ -80,8 +81,8 @@ def test_merged_records_count_once(
 
     def build() -> None:
         for name in ("hubspot", "salesforce"):
-            ledger.complete(SOURCES[name], "test")
-        publish_build(transform.build().build_id)
+            completeness.complete(SOURCES[name], "test")
+        publish_build(dbt_run.build().build_id)
 
     contacts = [record(f"7{number}", 5, {"associatedcompanyid": "31"}) for number in (1, 2)]
     read("hubspot", "contacts", *contacts)
@@ -138,7 +139,7 @@ def test_merged_records_count_once(
     assert chained["accounts of deals"] == [("12", "41"), ("O1", "A3")]
     incremental = tables()
     assert rows("select is_full from ops.builds order by build_id desc limit 1") == [(False,)]
-    transform.build(full=True)
+    dbt_run.build(full=True)
     full = tables()
     assert {name: incremental[name] for name in full if incremental[name] != full[name]} == {}
 
@@ -152,6 +153,6 @@ def test_merged_records_count_once(
     assert (gone["won"], gone["lines"], gone["all stages"], gone["accounts"]) == ([], [], [(0,)], [])
     assert gone["people"] == [(1,), (1,), (2,)]
     incremental = tables()
-    transform.build(full=True)
+    dbt_run.build(full=True)
     full = tables()
     assert {name: incremental[name] for name in full if incremental[name] != full[name]} == {}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from funnel import transform
+from funnel.build import dbt_run
 from funnel.contract import raw_table
 from funnel.sources import SOURCES
 
@@ -85,7 +85,7 @@ def test_staging_carries_every_declared_column(manifest: dict[str, Any]) -> None
     for source in SOURCES.values():
         for stream in source.streams:
             entity = "campaign_versions" if stream.keep_versions else stream.name
-            path = transform.PROJECT / f"models/staging/{source.name}/stg_{source.name}__{entity}.sql"
+            path = dbt_run.PROJECT / f"models/staging/{source.name}/stg_{source.name}__{entity}.sql"
             words = set(re.findall(r"\w+", path.read_text()))
             # The time zone of an account with one row per campaign is the ledger's to know; the order of files has
             # settled which row is stored.
@@ -156,19 +156,19 @@ def test_no_model_reads_the_clock() -> None:
     clock = re.compile(
         r"\b(now\(\)|current_date|current_timestamp|localtimestamp|clock_timestamp|run_started_at)\b|now\("
     )
-    for path in (*transform.PROJECT.glob("models/**/*.sql"), *transform.PROJECT.glob("macros/*.sql")):
+    for path in (*dbt_run.PROJECT.glob("models/**/*.sql"), *dbt_run.PROJECT.glob("macros/*.sql")):
         assert not clock.search(path.read_text()), path
 
 
 def test_no_number_is_a_float() -> None:
-    for path in transform.PROJECT.glob("**/*.sql"):
+    for path in dbt_run.PROJECT.glob("**/*.sql"):
         assert not re.search(r"::\s*(float|real|double)", path.read_text()), path
 
 
 def test_seeds_are_described_column_by_column(manifest: dict[str, Any]) -> None:
     for node in manifest["nodes"].values():
         if node["resource_type"] == "seed":
-            header = (transform.PROJECT / node["original_file_path"]).read_text().splitlines()[0].split(",")
+            header = (dbt_run.PROJECT / node["original_file_path"]).read_text().splitlines()[0].split(",")
             assert list(node["columns"]) == header, node["name"]
             assert node["description"].startswith("One row per "), node["name"]
             assert set(node["config"]["column_types"]) == set(header), node["name"]

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from funnel import ledger, load, transform
+from funnel.build import dbt_run
+from funnel.ingest import completeness, load
 from funnel.sources import SOURCES
 from tests.warehouse.test_reconcile import listing, order, read
 
@@ -41,8 +42,8 @@ def test_deleted_records_leave_the_counts(warehouse: str, outcome: Callable[[str
 
     def build() -> dict[str, Any]:
         for name in ("hubspot", "salesforce", "shopify"):
-            ledger.complete(SOURCES[name], "run")
-        built = transform.build()
+            completeness.complete(SOURCES[name], "run")
+        built = dbt_run.build()
         publish_build(built.build_id)
         return counts() | {"is_full": built.is_full}
 
@@ -102,7 +103,7 @@ def test_deleted_records_leave_the_counts(warehouse: str, outcome: Callable[[str
     outcome("09 deleted for good", "hubspot", "contact, deal, line item gone from counts, kept as removed")
     outcome("09 deleted for good", "salesforce", "lead, member, line gone from counts, kept as removed")
     incremental = tables()
-    transform.build(full=True)
+    dbt_run.build(full=True)
     full = tables()
     assert {name: incremental[name] for name in full if incremental[name] != full[name]} == {}
     publish_build(rows("select max(build_id) from ops.builds")[0][0])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from funnel import scorecard
+from funnel.build.computations import scorecard
 
 RATIO = (84, 300, 60, 350)
 

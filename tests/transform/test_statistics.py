@@ -10,7 +10,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from funnel import config, ledger, statistics, transform
+from funnel import ledger, settings
+from funnel.build import dbt_run
+from funnel.build.computations import engine
 
 from .conftest import rows
 
@@ -19,7 +21,7 @@ FULL = replace(BUILD, build_id=1, is_full=True)
 computed: list[str] = []
 
 
-def shares(group: Sequence[statistics.Row]) -> Iterator[dict[str, Any]]:
+def shares(group: Sequence[engine.Row]) -> Iterator[dict[str, Any]]:
     """Each row's share of its group; notes which groups it was asked for."""
     computed.append(group[0]["month"])
     total = sum(row["number"] for row in group)
@@ -27,7 +29,7 @@ def shares(group: Sequence[statistics.Row]) -> Iterator[dict[str, Any]]:
         yield {"name": row["name"], "share": float(row["number"]) / float(total)}
 
 
-SHARES = statistics.Computation(
+SHARES = engine.Computation(
     name="shares",
     reads=("numbers",),
     inputs="select * from intermediate.numbers",
@@ -44,7 +46,7 @@ SHARES = statistics.Computation(
 def builder(warehouse: str) -> Iterator[psycopg.Connection[Any]]:
     """The builder's connection, beside two months of numbers."""
     computed.clear()
-    with psycopg.connect(config.dsn("builder"), autocommit=True) as connection:
+    with psycopg.connect(settings.dsn("builder"), autocommit=True) as connection:
         connection.execute("create table intermediate.numbers (month text, name text, number integer)")
         connection.execute("create table marts_changes.numbers (month text)")
         connection.execute(
@@ -55,61 +57,61 @@ def builder(warehouse: str) -> Iterator[psycopg.Connection[Any]]:
 
 def test_only_groups_whose_inputs_changed_are_computed(builder: psycopg.Connection[Any]) -> None:
     """An incremental step leaves what a full one would, and lists the keys that differ and no others."""
-    assert statistics.run(builder, FULL, [SHARES]) == {"shares": 4}
+    assert engine.run(builder, FULL, [SHARES]) == {"shares": 4}
     third = Decimal("0.333333333333")
     assert rows("select * from statistics.shares order by month, name") == [
         ("feb", "a", Decimal("0.5")), ("feb", "b", Decimal("0.5")),
         ("jan", "a", third), ("jan", "b", Decimal("0.666666666667")),
     ]  # fmt: skip
     computed.clear()
-    assert statistics.run(builder, BUILD, [SHARES]) == {"shares": 0}
+    assert engine.run(builder, BUILD, [SHARES]) == {"shares": 0}
     assert computed == []
 
     builder.execute("truncate marts_changes.shares")
     builder.execute("update intermediate.numbers set number = 3 where month = 'feb' and name = 'b'")
     builder.execute("insert into intermediate.numbers values ('mar', 'a', 7)")
     builder.execute("insert into marts_changes.numbers values ('feb'), ('feb'), ('mar'), (null)")
-    assert statistics.run(builder, BUILD, [SHARES]) == {"shares": 3}
+    assert engine.run(builder, BUILD, [SHARES]) == {"shares": 3}
     assert computed == ["feb", "mar"]
     assert rows("select month, name, build_id from marts_changes.shares order by 1, 2") == [
         ("feb", "a", 2), ("feb", "b", 2), ("mar", "a", 2),
     ]  # fmt: skip
 
     builder.execute("delete from intermediate.numbers where month = 'mar' or (month = 'feb' and name = 'a')")
-    statistics.run(builder, BUILD, [SHARES])
+    engine.run(builder, BUILD, [SHARES])
     kept = rows("select * from statistics.shares order by month, name")
     assert kept == [("feb", "b", 1), ("jan", "a", third), ("jan", "b", Decimal("0.666666666667"))]
-    assert statistics.run(builder, FULL, [SHARES]) == {"shares": 0}
+    assert engine.run(builder, FULL, [SHARES]) == {"shares": 0}
     assert rows("select * from statistics.shares order by month, name") == kept
 
 
 def test_a_table_of_another_shape_is_made_anew(builder: psycopg.Connection[Any]) -> None:
-    statistics.run(builder, FULL, [SHARES])
+    engine.run(builder, FULL, [SHARES])
     other = replace(SHARES, columns={**SHARES.columns, "reason": "text"}, compute=lambda group: [
         {"name": row["name"], "share": None, "reason": "thin"} for row in group
     ])  # fmt: skip
-    assert statistics.run(builder, BUILD, [other]) == {"shares": 4}
+    assert engine.run(builder, BUILD, [other]) == {"shares": 4}
     assert rows("select distinct share, reason from statistics.shares") == [(None, "thin")]
 
 
 def test_what_cannot_be_computed_names_the_statistic_and_the_group(builder: psycopg.Connection[Any]) -> None:
     builder.execute("update intermediate.numbers set number = 0 where month = 'jan'")
-    with pytest.raises(statistics.StatisticsFailed) as failure:
-        statistics.run(builder, FULL, [SHARES])
+    with pytest.raises(engine.StatisticsFailed) as failure:
+        engine.run(builder, FULL, [SHARES])
     told = str(failure.value)
     assert told.startswith("Statistic shares could not be computed for month jan: ZeroDivisionError")
     assert "What to do: look at its rows of this group in numbers" in told
     # Nothing of it is left.
     assert rows("select to_regclass('statistics.shares')") == [(None,)]
 
-    with pytest.raises(statistics.StatisticsFailed, match="Statistic shares could not be read or written"):
-        statistics.run(builder, FULL, [replace(SHARES, inputs="select * from intermediate.nothing")])
+    with pytest.raises(engine.StatisticsFailed, match="Statistic shares could not be read or written"):
+        engine.run(builder, FULL, [replace(SHARES, inputs="select * from intermediate.nothing")])
 
 
 def test_infinity_is_no_value(builder: psycopg.Connection[Any]) -> None:
     endless = replace(SHARES, compute=lambda group: [{"name": "a", "share": float("inf")}])
-    with pytest.raises(statistics.StatisticsFailed, match=r"shares .* month feb: ValueError: share came out as inf"):
-        statistics.run(builder, FULL, [endless])
+    with pytest.raises(engine.StatisticsFailed, match=r"shares .* month feb: ValueError: share came out as inf"):
+        engine.run(builder, FULL, [endless])
 
 
 def test_statistics_are_read_in_staging_and_read_nothing_that_waits_for_them(manifest: dict[str, Any]) -> None:
@@ -119,14 +121,14 @@ def test_statistics_are_read_in_staging_and_read_nothing_that_waits_for_them(man
         for unique_id, node in manifest["sources"].items()
         if node["source_name"] == "statistics"
     }
-    assert set(tables) == {each.name for each in statistics.COMPUTATIONS}
+    assert set(tables) == {each.name for each in engine.COMPUTATIONS}
     parents = {name: set(node["depends_on"].get("nodes", ())) for name, node in manifest["nodes"].items()}
     later = set(tables.values())
     while more := {name for name, above in parents.items() if above & later} - later:
         later |= more
     later = {name.split(".")[2] for name in later}
     built = {node["name"] for node in manifest["nodes"].values() if node["resource_type"] == "model"}
-    for each in statistics.COMPUTATIONS:
+    for each in engine.COMPUTATIONS:
         assert set(each.reads) <= built - later, each.name
         assert each.name not in built
         assert all(name in f"{each.inputs} {each.changed}" for name in each.reads), each.name
@@ -138,6 +140,6 @@ def test_a_project_that_reads_no_statistic_has_neither_the_step_nor_a_second_run
     table = SimpleNamespace(name="removal_effects", source_name="statistics", unique_id="source.funnel.statistics.x")
     nodes = {"model.funnel.a": SimpleNamespace(depends_on_nodes=["source.funnel.ops.loads"])}
     manifest = SimpleNamespace(sources={table.unique_id: table}, nodes=nodes)
-    assert transform._statistics_of(manifest) == []
+    assert dbt_run._statistics_of(manifest) == []
     nodes["model.funnel.b"] = SimpleNamespace(depends_on_nodes=[table.unique_id])
-    assert [each.name for each in transform._statistics_of(manifest)] == ["removal_effects"]
+    assert [each.name for each in dbt_run._statistics_of(manifest)] == ["removal_effects"]

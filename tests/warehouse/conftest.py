@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from funnel import landing
 from funnel.contract import Connection, Source, Stream, Window
-from funnel.landing import LandedRead
+from funnel.ingest import landing
+from funnel.ingest.landing import LandedRead
 from funnel.sources import SOURCES
 
 Land = Callable[..., LandedRead]

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg import sql
 
-from funnel import copying
+from funnel.ingest import copying
 
 TYPES = {"a": "text", "b": "bigint", "n": "numeric", "d": "date", "t": "timestamptz", "j": "jsonb"}
 NAMES = ("a", "b", "n", "d", "t")
@@ -40,9 +40,9 @@ ROWS = st.lists(
 
 @pytest.fixture(scope="module")
 def connection(cluster_home: Any) -> Iterator[psycopg.Connection[Any]]:
-    from funnel import config
+    from funnel import settings
 
-    with psycopg.connect(config.dsn("admin"), autocommit=True) as admin:
+    with psycopg.connect(settings.dsn("admin"), autocommit=True) as admin:
         admin.execute("set time zone 'UTC'")
         columns = ", ".join(f"{name} {kind}" for name, kind in TYPES.items())
         admin.execute(f"create temporary table as_binary ({columns})".encode())

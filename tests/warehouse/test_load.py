@@ -7,7 +7,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from funnel import landing, ledger, load
+from funnel import ledger, warehouse
+from funnel.ingest import landing, load
 from funnel.sources import SOURCES
 from tests.warehouse.conftest import Land, ad_row
 
@@ -18,12 +19,12 @@ CONTENT = (
 
 
 def query(sql: str) -> list[tuple[Any, ...]]:
-    with psycopg.connect(ledger.config.dsn("admin")) as connection:
+    with psycopg.connect(ledger.settings.dsn("admin")) as connection:
         return connection.execute(sql.encode()).fetchall()
 
 
 def forget(table: str) -> None:
-    with psycopg.connect(ledger.config.dsn("admin")) as connection:
+    with psycopg.connect(ledger.settings.dsn("admin")) as connection:
         connection.execute(f"drop table {table}; delete from ops.loads; delete from ops.loaded_days".encode())
 
 
@@ -147,7 +148,7 @@ def test_loading_the_same_read_again_is_a_no_op(land: Land) -> None:
 
 def test_column_declared_since_is_added_before_a_build(land: Land) -> None:
     load.load(land("google_ads", "campaign_stats", [[ad_row("2026-01-05")]]))
-    with psycopg.connect(ledger.config.dsn("admin")) as connection:
+    with psycopg.connect(ledger.settings.dsn("admin")) as connection:
         connection.execute("alter table raw.google_ads__campaign_stats drop column clicks")
     load.create_tables()
     assert query("select campaign_id, clicks from raw.google_ads__campaign_stats") == [("11", None)]
@@ -158,7 +159,7 @@ def test_a_table_that_a_load_is_creating_is_not_created_beside_it(land: Land) ->
     read = land("google_ads", "campaign_stats", [[ad_row("2026-01-05")]])
     load.prepare(SOURCES["exchange_rates"])
     with ThreadPoolExecutor(1) as pool:
-        with ledger.connect("loader") as connection, connection.transaction():
+        with warehouse.connect("loader") as connection, connection.transaction():
             load.load_into(connection, read)
             made = pool.submit(load.create_tables)
             with pytest.raises(TimeoutError):

@@ -11,10 +11,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from funnel import config, landing, load, rows
+from funnel import settings
 from funnel.contract import AccountRead, Connection, Fetched, Stream, Window
-from funnel.ingest import replaced_days
-from funnel.landing import LandedRead
+from funnel.ingest import json_rows, landing, load, replaced_days
+from funnel.ingest.landing import LandedRead
 from funnel.sources import SOURCES
 from tests.warehouse.conftest import Land, ad_row
 
@@ -59,12 +59,12 @@ ODD: tuple[Callable[[dict[str, Any]], Any], ...] = (
 
 
 def query(text: str) -> list[tuple[Any, ...]]:
-    with psycopg.connect(config.dsn("admin")) as connection:
+    with psycopg.connect(settings.dsn("admin")) as connection:
         return connection.execute(text.encode()).fetchall()
 
 
 def forget() -> None:
-    with psycopg.connect(config.dsn("admin")) as connection:
+    with psycopg.connect(settings.dsn("admin")) as connection:
         for table in TABLES:
             connection.execute(f"drop table if exists {table}".encode() if table.startswith("raw.") else b"select 1")
         connection.execute(
@@ -73,11 +73,11 @@ def forget() -> None:
         )
 
 
-def left_by(reads: list[LandedRead], settings: dict[tuple[Any, str], Any]) -> dict[str, Any]:
+def left_by(reads: list[LandedRead], chosen: dict[tuple[Any, str], Any]) -> dict[str, Any]:
     """All that the reads leave in an empty warehouse, loaded in a way that the settings choose."""
     forget()
     with pytest.MonkeyPatch.context() as patch:
-        for (module, name), value in settings.items():
+        for (module, name), value in chosen.items():
             patch.setattr(module, name, value)
         for read in reads:
             load.load(read)
@@ -89,7 +89,7 @@ def left_by(reads: list[LandedRead], settings: dict[tuple[Any, str], Any]) -> di
 CAREFUL: dict[tuple[Any, str], Any] = {
     (load, "WORTH_FILLING"): 10**12,
     (replaced_days, "WORTH_REWRITING"): 10**12,
-    (rows, "_fast_decoder"): lambda source, stream: None,
+    (json_rows, "_fast_decoder"): lambda source, stream: None,
 }
 REWRITING: dict[tuple[Any, str], Any] = {
     (replaced_days, "WORTH_REWRITING"): 0,
@@ -201,7 +201,7 @@ def test_a_first_read_without_doubles_is_copied_into_its_table(land: Land, monke
     copied: list[str] = []
     copy = load._copy_read
 
-    def note(*arguments: Any) -> rows.Tally:
+    def note(*arguments: Any) -> json_rows.Tally:
         copied.append(arguments[7].as_string())
         return copy(*arguments)
 
@@ -245,7 +245,7 @@ def test_a_read_that_changes_most_is_exchanged_in_place_and_other_readers_see_th
         return load.load(land("google_ads", "campaign_stats", [rows_of_day], fetched_at=fetched_at))
 
     read(8, [100] * 20)
-    with psycopg.connect(config.dsn("admin")) as reader:
+    with psycopg.connect(settings.dsn("admin")) as reader:
         reader.execute("set transaction isolation level repeatable read")
         reader.execute("select count(*) from ops.loads")
         changed = read(9, [200] * 19 + [100])

@@ -7,13 +7,14 @@ from typing import Any
 import psycopg
 import pytest
 
-from funnel import ledger, publish
+from funnel import ledger
+from funnel.publication import publication
 
 MARTS = ("fct_left", "fct_right")
 
 
 def run(role: str, sql: str, parameters: Any = None) -> list[tuple[Any, ...]]:
-    with psycopg.connect(ledger.config.dsn(role)) as connection:  # type: ignore[arg-type]
+    with psycopg.connect(ledger.settings.dsn(role)) as connection:  # type: ignore[arg-type]
         cursor = connection.execute(sql.encode(), parameters)
         return cursor.fetchall() if cursor.description else []
 
@@ -47,7 +48,7 @@ def build(rows: dict[tuple[str, str], int], *, full: bool = False, audit: bool |
         """,
         (full or not before,),
     )
-    with psycopg.connect(ledger.config.dsn("builder")) as connection:
+    with psycopg.connect(ledger.settings.dsn("builder")) as connection:
         for mart in MARTS:
             stored = {
                 (str(day), campaign): value
@@ -83,17 +84,17 @@ def shown(mart: str = "fct_left") -> dict[tuple[str, str], int]:
 
 def test_first_publication_shows_all_rows(marts: None) -> None:
     rows = {("2026-01-05", "11"): 1, ("2026-01-05", "12"): 2}
-    publication = publish.publish(build(rows))
+    published = publication.publish(build(rows))
     assert shown() == shown("fct_right") == rows
-    assert publication.rows_changed["fct_left"] == {"shown": 2, "withdrawn": 0}
+    assert published.rows_changed["fct_left"] == {"shown": 2, "withdrawn": 0}
     assert run("bi_reader", "select mart, publication_id from bi.data_status order by 1") == [
-        (mart, publication.publication_id) for mart in MARTS
+        (mart, published.publication_id) for mart in MARTS
     ]
 
 
 def test_only_differing_rows_are_replaced_and_kept_in_history(marts: None) -> None:
-    first = publish.publish(build({("2026-01-05", "11"): 1, ("2026-01-05", "12"): 2, ("2026-01-06", "11"): 3}))
-    second = publish.publish(build({("2026-01-05", "11"): 1, ("2026-01-05", "12"): 20, ("2026-01-07", "11"): 4}))
+    first = publication.publish(build({("2026-01-05", "11"): 1, ("2026-01-05", "12"): 2, ("2026-01-06", "11"): 3}))
+    second = publication.publish(build({("2026-01-05", "11"): 1, ("2026-01-05", "12"): 20, ("2026-01-07", "11"): 4}))
     assert second.rows_changed["fct_left"] == {"shown": 2, "withdrawn": 2}
     assert run(
         "publisher",
@@ -109,31 +110,31 @@ def test_only_differing_rows_are_replaced_and_kept_in_history(marts: None) -> No
 
 
 def test_full_build_publishes_the_same_as_an_incremental_one(marts: None) -> None:
-    publish.publish(build({("2026-01-05", "11"): 1, ("2026-01-05", "12"): 2}))
-    publication = publish.publish(build({("2026-01-05", "11"): 1, ("2026-01-06", "12"): 2}, full=True))
-    assert publication.rows_changed["fct_left"] == {"shown": 1, "withdrawn": 1}
+    publication.publish(build({("2026-01-05", "11"): 1, ("2026-01-05", "12"): 2}))
+    published = publication.publish(build({("2026-01-05", "11"): 1, ("2026-01-06", "12"): 2}, full=True))
+    assert published.rows_changed["fct_left"] == {"shown": 1, "withdrawn": 1}
     assert shown() == {("2026-01-05", "11"): 1, ("2026-01-06", "12"): 2}
 
 
 def test_change_of_an_unpublished_build_is_published_by_the_next(marts: None) -> None:
-    publish.publish(build({("2026-01-05", "11"): 1}))
+    publication.publish(build({("2026-01-05", "11"): 1}))
     build({("2026-01-05", "11"): 1, ("2026-01-06", "11"): 7}, audit=False)
-    publish.publish(build({("2026-01-05", "11"): 1, ("2026-01-06", "11"): 7, ("2026-01-07", "11"): 8}))
+    publication.publish(build({("2026-01-05", "11"): 1, ("2026-01-06", "11"): 7, ("2026-01-07", "11"): 8}))
     assert shown() == {("2026-01-05", "11"): 1, ("2026-01-06", "11"): 7, ("2026-01-07", "11"): 8}
 
 
 @pytest.mark.parametrize(("audit", "message"), [(False, "failed its audit"), (None, "never audited")])
 def test_build_without_a_passed_audit_is_refused(marts: None, audit: bool | None, message: str) -> None:
     rows = {("2026-01-05", "11"): 1}
-    publish.publish(build(rows))
+    publication.publish(build(rows))
     build_id = build({("2026-01-05", "11"): 2}, audit=audit)
-    with pytest.raises(publish.PublishError, match=message):
-        publish.publish(build_id)
+    with pytest.raises(publication.PublishError, match=message):
+        publication.publish(build_id)
     assert shown() == rows
 
 
 def test_failed_audit_shows_in_data_status(marts: None) -> None:
-    publish.publish(build({("2026-01-05", "11"): 1}))
+    publication.publish(build({("2026-01-05", "11"): 1}))
     assert run("bi_reader", "select distinct last_audit_passed from bi.data_status") == [(True,)]
     build({("2026-01-05", "11"): 2}, audit=False)
     assert run("bi_reader", "select distinct last_audit_passed, failed_checks from bi.data_status") == [
@@ -143,33 +144,33 @@ def test_failed_audit_shows_in_data_status(marts: None) -> None:
 
 def test_publishing_twice_is_a_no_op(marts: None) -> None:
     build_id = build({("2026-01-05", "11"): 1})
-    assert publish.publish(build_id) == publish.publish(build_id)
+    assert publication.publish(build_id) == publication.publish(build_id)
     assert run("bi_reader", "select count(*) from ops.publications") == [(1,)]
 
 
 def test_rollback_restores_the_exact_rows(marts: None) -> None:
-    publish.publish(build({("2026-01-05", "11"): 1, ("2026-01-05", "12"): 2, ("2026-01-06", "11"): 3}))
+    publication.publish(build({("2026-01-05", "11"): 1, ("2026-01-05", "12"): 2, ("2026-01-06", "11"): 3}))
     before = run("bi_reader", "select * from bi.fct_left order by 1, 2")
-    publish.publish(build({("2026-01-05", "11"): 9, ("2026-01-05", "13"): 2}))
-    publish.rollback()
+    publication.publish(build({("2026-01-05", "11"): 9, ("2026-01-05", "13"): 2}))
+    publication.rollback()
     assert run("bi_reader", "select * from bi.fct_left order by 1, 2") == before
-    with pytest.raises(publish.PublishError, match="no earlier publication"):
-        publish.rollback()
+    with pytest.raises(publication.PublishError, match="no earlier publication"):
+        publication.rollback()
 
 
 def test_build_after_a_rollback_publishes_what_was_rolled_back(marts: None) -> None:
-    publish.publish(build({("2026-01-05", "11"): 1}))
-    publish.publish(build({("2026-01-05", "11"): 9}))
-    publish.rollback()
-    publish.publish(build({("2026-01-05", "11"): 9}, full=True))
+    publication.publish(build({("2026-01-05", "11"): 1}))
+    publication.publish(build({("2026-01-05", "11"): 9}))
+    publication.rollback()
+    publication.publish(build({("2026-01-05", "11"): 9}, full=True))
     assert shown() == {("2026-01-05", "11"): 9}
 
 
 def test_new_and_dropped_columns_follow_the_mart(marts: None) -> None:
-    publish.publish(build({("2026-01-05", "11"): 1}))
+    publication.publish(build({("2026-01-05", "11"): 1}))
     for mart in MARTS:
         run("builder", f"alter table marts.{mart} add column region text; alter table marts.{mart} drop column note")
-    publish.publish(build({("2026-01-05", "11"): 1, ("2026-01-05", "12"): 1}, full=True))
+    publication.publish(build({("2026-01-05", "11"): 1, ("2026-01-05", "12"): 1}, full=True))
     columns = run(
         "bi_reader",
         "select column_name from information_schema.columns where table_schema = 'bi' and table_name = 'fct_left'",
@@ -180,11 +181,11 @@ def test_new_and_dropped_columns_follow_the_mart(marts: None) -> None:
 def test_reader_never_sees_a_mixture(marts: None) -> None:
     """A reader compares both marts while fifteen publications and roll-backs pass."""
     chance = random.Random(5)
-    publish.publish(build({("2026-01-05", str(n)): 0 for n in range(20)}))
+    publication.publish(build({("2026-01-05", str(n)): 0 for n in range(20)}))
     stop, mixtures, looks = threading.Event(), [], []
 
     def read() -> None:
-        with psycopg.connect(ledger.config.dsn("bi_reader"), autocommit=True) as connection:
+        with psycopg.connect(ledger.settings.dsn("bi_reader"), autocommit=True) as connection:
             while not stop.is_set():
                 looks.append(1)
                 mixtures.extend(
@@ -200,11 +201,11 @@ def test_reader_never_sees_a_mixture(marts: None) -> None:
     reader.start()
     try:
         for turn in range(1, 16):
-            publish.publish(
+            publication.publish(
                 build({("2026-01-05", str(n)): turn for n in range(20) if chance.random() < 0.8}, full=turn % 5 == 0)
             )
             if turn % 4 == 0:
-                publish.rollback()
+                publication.rollback()
     finally:
         stop.set()
         reader.join()
@@ -229,7 +230,7 @@ def test_reader_never_sees_a_mixture(marts: None) -> None:
     ],
 )
 def test_bi_reader_is_refused_beyond_bi_and_ops(marts: None, statement: str) -> None:
-    publish.publish(build({("2026-01-05", "11"): 1}))
+    publication.publish(build({("2026-01-05", "11"): 1}))
     run("bi_reader", "select * from bi.fct_left, ops.publications")
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         run("bi_reader", statement)
@@ -247,6 +248,6 @@ def test_bi_reader_is_refused_beyond_bi_and_ops(marts: None, statement: str) -> 
     ],
 )
 def test_each_role_writes_its_own_layer_only(marts: None, role: str, statement: str) -> None:
-    publish.publish(build({("2026-01-05", "11"): 1}))
+    publication.publish(build({("2026-01-05", "11"): 1}))
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         run(role, statement)

@@ -11,11 +11,11 @@ from typing import Any
 import psycopg
 import pytest
 
-from funnel import cli, config, landing, ledger, load
+from funnel import cli, ledger, settings
 from funnel.contract import Connection, Stream, Window
-from funnel.ingest import plan, reconcile
-from funnel.landing import LandedRead
-from funnel.listing import ids_body
+from funnel.ingest import landing, load, plan, reconcile
+from funnel.ingest.landing import LandedRead
+from funnel.rest.listing import ids_body
 from funnel.sources import SOURCES
 
 WINDOW = Window(date(2026, 11, 20), date(2026, 11, 21), until_now=True)
@@ -70,12 +70,12 @@ def listing(
 
 
 def query(sql: str) -> list[tuple[Any, ...]]:
-    with psycopg.connect(config.dsn("admin")) as connection:
+    with psycopg.connect(settings.dsn("admin")) as connection:
         return connection.execute(sql.encode()).fetchall()
 
 
 def empty(table: str) -> None:
-    with psycopg.connect(config.dsn("admin")) as connection:
+    with psycopg.connect(settings.dsn("admin")) as connection:
         connection.execute(f"truncate {table}; truncate ops.listings; delete from ops.loads".encode())
 
 

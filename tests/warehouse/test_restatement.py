@@ -5,9 +5,10 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from funnel import config, ledger, load, restatement
+from funnel import settings
 from funnel.contract import Source
-from funnel.restatement import Measure
+from funnel.ingest import completeness, load, restatement
+from funnel.ingest.restatement import Measure
 from funnel.sources import SOURCES
 from tests.warehouse.conftest import Land, ad_row
 from tests.warehouse.test_load import query
@@ -34,7 +35,7 @@ def read(land: Land, on: date, costs: dict[date, int], run_id: str = "test") -> 
 
 
 def window_of(source: Source = GOOGLE) -> int:
-    return ledger.days_to_read_again(source, source.name)
+    return completeness.days_to_read_again(source, source.name)
 
 
 def test_a_load_notes_which_days_moved_at_which_age_and_by_how_much(land: Land) -> None:
@@ -110,7 +111,7 @@ def test_ops_sources_says_what_the_vendor_states_what_was_measured_and_what_is_r
     read(land, FIRST + timedelta(days=41), {FIRST: 101})
     read(land, FIRST + timedelta(days=42), {FIRST: 102}, run_id="last")
     load.load(land("google_ads", "campaigns", [[]], run_id="last"))
-    ledger.complete(GOOGLE, "last")
+    completeness.complete(GOOGLE, "last")
     assert query("select restatement_days, measured_restatement_days, reread_days from ops.sources") == [(30, 40, 47)]
 
 
@@ -148,5 +149,5 @@ def test_a_vendor_that_states_more_than_the_limit_is_read_as_it_states() -> None
 )
 def test_a_setting_that_cannot_be_meant_is_refused(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setenv("FUNNEL_RESTATEMENT", text)
-    with pytest.raises(config.ConfigurationError, match="number of days"):
-        config.restatement("google_ads")
+    with pytest.raises(settings.ConfigurationError, match="number of days"):
+        settings.restatement("google_ads")

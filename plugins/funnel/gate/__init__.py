@@ -1,0 +1,1 @@
+"""Whether a delivery, or a build, may be used."""

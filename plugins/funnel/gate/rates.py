@@ -13,11 +13,11 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from funnel import config
-from funnel.quality import Check
+from funnel import settings
+from funnel.gate.quality import Check
 
 SUITE = "rates"
-SEED = config.REPOSITORY / "dbt_project" / "seeds" / "currency_rates.csv"
+SEED = settings.REPOSITORY / "dbt_project" / "seeds" / "currency_rates.csv"
 CURE = (
     "Give the rates: a file of the entity exchange_rates (rate_date, base_currency, rate) with its manifest in the "
     "inbox, or lines of dbt_project/seeds/currency_rates.csv; or state the currency in which the amounts really are."
@@ -92,7 +92,7 @@ def missing(connection: psycopg.Connection[Any], stream: str, load_id: int) -> l
             has_money=sql.SQL(has_money),
         )
     ).fetchall()
-    return _missing(needed, first_days(connection), config.settings().reporting_currency)
+    return _missing(needed, first_days(connection), settings.read().reporting_currency)
 
 
 def _missing(

@@ -1,0 +1,1 @@
+"""From a vendor's answers to typed rows in `raw`."""

@@ -7,8 +7,8 @@ import psycopg
 from psycopg import sql
 
 from funnel.contract import Stream
-from funnel.privacy import keyed_hash, person_key_secret
-from funnel.rows import Conflicts, raw_columns
+from funnel.ingest.json_rows import Conflicts, raw_columns
+from funnel.ingest.privacy import keyed_hash, person_key_secret
 
 log = logging.getLogger(__name__)
 

@@ -4,39 +4,13 @@ It is stored with the rows when they are loaded, so that nothing later has to gu
 stays empty, and the gate stops the delivery (`funnel.gate.currencies`); the reporting currency is never taken instead.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psycopg
 from psycopg import sql
 
-from funnel import rest
-from funnel.contract import Connection, Money, Stream
-from funnel.inbox.currencies import CODES
-
-if TYPE_CHECKING:
-    from funnel.landing import LandedRead
-
-
-def stated(source: str, connection: Connection) -> str | None:
-    """The setting `currency` of a connection. Raises Refused unless it is an ISO 4217 code."""
-    setting = connection.extra.get("currency")
-    if setting in (None, ""):
-        return None
-    code = str(setting).strip().upper()
-    if code not in CODES:
-        advice = 'Write an ISO 4217 code into currency in the connection\'s extra, for example {"currency": "EUR"}.'
-        raise rest.refuse(source, connection, f"currency is {setting!r}, which is not an ISO 4217 code", advice)
-    return code
-
-
-def settled(source: str, connection: Connection, found: str | None) -> str | None:
-    """The one of both that is known. Raises Refused where the vendor and the setting contradict."""
-    setting = stated(source, connection)
-    if found and setting and found != setting:
-        advice = f"Take currency out of the connection's extra, or write {found} there."
-        message = f"the setting currency is {setting}, but the vendor says that the currency is {found}"
-        raise rest.refuse(source, connection, message, advice)
-    return found or setting
+from funnel.contract import Money, Stream
+from funnel.ingest.landing import LandedRead
 
 
 def lacks_currency(money: Money) -> sql.Composed:
@@ -60,7 +34,7 @@ def fill(connection: psycopg.Connection[Any], stream: Stream, table: sql.Identif
 
 
 def fill_older(
-    connection: psycopg.Connection[Any], stream: Stream, table: sql.Identifier, landed: "LandedRead", load_id: int
+    connection: psycopg.Connection[Any], stream: Stream, table: sql.Identifier, landed: LandedRead, load_id: int
 ) -> None:
     """And into rows that were loaded before it was known: all of a connection, of a dated stream those of its days."""
     if not (stream.money and landed.currency):

@@ -12,7 +12,7 @@ from dataclasses import asdict
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
-from funnel import config, ledger
+from funnel import settings, warehouse
 from funnel.tokens import Key, Login, TokenStore
 
 log = logging.getLogger(__name__)
@@ -25,11 +25,11 @@ LONGEST_TURN = "20min"
 
 def _cipher() -> MultiFernet:
     # As Airflow takes it: several keys with commas between them, the newest first.
-    keys = config.secrets()["airflow_fernet_key"].split(",")
+    keys = settings.secrets()["airflow_fernet_key"].split(",")
     try:
         return MultiFernet([Fernet(key.strip()) for key in keys])
     except ValueError:
-        raise config.ConfigurationError(
+        raise settings.ConfigurationError(
             "AIRFLOW_FERNET_KEY is not a Fernet key (32 bytes in URL-safe base64), so tokens cannot be kept. "
             "Write the key that Airflow encrypts its connections with."
         ) from None
@@ -37,7 +37,7 @@ def _cipher() -> MultiFernet:
 
 def read(key: Key) -> Login | None:
     """The login kept under a key; one that this installation's key does not open counts as none."""
-    with ledger.connect("loader", autocommit=True) as connection:
+    with warehouse.connect("loader", autocommit=True) as connection:
         row = connection.execute("select login from logins.kept where began_with = %s", (key.began_with,)).fetchone()
     if row is None:
         return None
@@ -55,7 +55,7 @@ def read(key: Key) -> Login | None:
 def write(key: Key, login: Login) -> None:
     """Keep a login. It is committed and on disk when this returns."""
     text = _cipher().encrypt(json.dumps(asdict(login)).encode()).decode()
-    with ledger.connect("loader", autocommit=True) as connection:
+    with warehouse.connect("loader", autocommit=True) as connection:
         connection.execute("set synchronous_commit = on")
         connection.execute(
             """
@@ -72,7 +72,7 @@ def write(key: Key, login: Login) -> None:
 def turn(key: Key) -> Iterator[None]:
     """A block in which no other process, on any machine, logs in under this key."""
     # Of the session, not of a transaction: servers end transactions that idle while a vendor is waited for.
-    with ledger.connect("loader", autocommit=True) as connection:
+    with warehouse.connect("loader", autocommit=True) as connection:
         connection.execute(f"set lock_timeout = '{LONGEST_TURN}'")
         connection.execute("select pg_advisory_lock(%s, hashtext(%s))", (LOCK_CLASS, key.began_with))
         yield

@@ -7,7 +7,7 @@ again meanwhile is never taken for deleted.
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from funnel import config, ledger
+from funnel import settings, warehouse
 from funnel.contract import Connection, Source, Stream, Window
 from funnel.ingest import reconcile
 
@@ -22,7 +22,7 @@ def reads(source: Source, connection: Connection, window: Window, moment: dateti
     planned = [(source, stream, window) for stream in source.streams]
     if not window.until_now:
         return planned
-    moment = moment or config.now()
+    moment = moment or settings.now()
     whole = _whole(source, connection, moment)
     planned = [(source, stream, replace(window, whole=stream.name in whole)) for stream in source.streams]
     due = reconcile.due(source, connection, moment)
@@ -38,8 +38,8 @@ def _whole(source: Source, connection: Connection, moment: datetime) -> set[str]
     }
     if not days:
         return set()
-    with ledger.connect("loader") as warehouse:
-        known = warehouse.execute(
+    with warehouse.connect("loader") as database:
+        known = database.execute(
             """
             select stream, coalesce(max(fetched_at) filter (where is_whole), min(fetched_at))
             from ops.loads where source = %s and connection_id = %s and stream = any(%s) group by stream

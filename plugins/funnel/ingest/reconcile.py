@@ -17,9 +17,10 @@ import orjson
 import psycopg
 from psycopg import sql
 
-from funnel import landing, ledger
+from funnel import warehouse
 from funnel.contract import LISTING, Connection, Source, Stream, Window, raw_table
-from funnel.landing import LandedRead
+from funnel.ingest import landing
+from funnel.ingest.landing import LandedRead
 
 REMOVED_AT = ("_removed_at", "timestamptz")
 
@@ -42,11 +43,11 @@ class Compared:
 def due(source: Source, connection: Connection, moment: datetime) -> list[Stream]:
     """Streams whose ids are to be listed: the last listing, or else the first load, is as old as the setting says."""
     found = []
-    with ledger.connect("loader") as warehouse:
+    with warehouse.connect("loader") as database:
         for stream in source.streams:
             default = stream.reconcile.days if stream.reconcile else 0
             if stream.reconcile and (days := connection.days("reconcile_days", stream, default)):
-                last = _last_listing(warehouse, source, connection.connection_id, stream)
+                last = _last_listing(database, source, connection.connection_id, stream)
                 if last is not None and moment - last >= timedelta(days=days):
                     found.append(stream)
     return found
@@ -161,10 +162,10 @@ def next_load_id(connection: psycopg.Connection[Any]) -> int:
 
 
 def _last_listing(
-    warehouse: psycopg.Connection[Any], source: Source, connection_id: str, stream: Stream
+    database: psycopg.Connection[Any], source: Source, connection_id: str, stream: Stream
 ) -> datetime | None:
     """When a stream was listed last; else when it was first loaded, which knew of all that was there."""
-    row = warehouse.execute(
+    row = database.execute(
         """
         select coalesce(
             (

@@ -12,13 +12,12 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from funnel import restatement
 from funnel.contract import Stream
-from funnel.ingest import accounts, conflicts
+from funnel.ingest import accounts, conflicts, restatement
 from funnel.ingest.accounts import Accounts
+from funnel.ingest.json_rows import Tally
+from funnel.ingest.landing import LandedRead
 from funnel.ingest.raw_tables import Target, create_indexes, drop_duplicates, drop_indexes
-from funnel.landing import LandedRead
-from funnel.rows import Tally
 
 # A read is looked at for this when it is so long, in bytes, and has so many bodies: the first one is read once more.
 WORTH_REWRITING = 1_000_000

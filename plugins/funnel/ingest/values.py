@@ -1,8 +1,8 @@
 """One value of a vendor's record as PostgreSQL takes it, or why it cannot be.
 
 A letter that no text can hold is replaced (half an emoji) or dropped (NUL), and noted: for both PostgreSQL would refuse
-the whole load. Everything else that does not fit raises Unreadable; `funnel.rows` decides whether that costs the value
-or the row.
+the whole load. Everything else that does not fit raises Unreadable; `json_rows` decides whether that costs
+the value or the row.
 """
 
 import re
@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from funnel.bodies import kind, write_json
+from funnel.rest.bodies import kind, write_json
 
 # An index row of PostgreSQL holds 2,704 bytes: keys of three ids and a connection must fit.
 LONGEST_ID = 400  # bytes of UTF-8

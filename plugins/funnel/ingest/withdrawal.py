@@ -6,8 +6,9 @@ What was published of it stays in `bi_history`. Its files are forgotten: if the 
 import psycopg
 from psycopg import sql
 
-from funnel import ledger, removals
+from funnel import ledger, warehouse
 from funnel.contract import raw_table
+from funnel.ingest import removals
 from funnel.sources import SOURCES
 
 FILES = SOURCES["files"]
@@ -20,7 +21,7 @@ class WithdrawalRefused(Exception):
 def sources() -> list[str]:
     """The sources of the inbox that were ever accepted and not withdrawn since."""
     query = "select connection_id from ops.sources where source = %s order by connection_id"
-    with ledger.connect("loader") as connection:
+    with warehouse.connect("loader") as connection:
         return [source for (source,) in connection.execute(query, (FILES.name,))]
 
 
@@ -31,7 +32,7 @@ def count(source: str) -> dict[str, int]:
         raise WithdrawalRefused(
             f"No source {source!r} was loaded from an inbox. Loaded are: {', '.join(known) or 'none'}."
         )
-    with ledger.connect("loader") as connection:
+    with warehouse.connect("loader") as connection:
         counted = {stream.name: removals.count_rows(connection, FILES, stream, source) for stream in FILES.streams}
     return {entity: rows for entity, rows in counted.items() if rows}
 
@@ -40,7 +41,7 @@ def withdraw(source: str) -> dict[str, int]:
     """Remove a source's rows in one transaction; returns how many of each entity. The next build is a full one."""
     count(source)
     removed = {}
-    with ledger.connect("loader") as connection, connection.transaction():
+    with warehouse.connect("loader") as connection, connection.transaction():
         connection.execute("select pg_advisory_xact_lock_shared(%s)", (ledger.BUILD_LOCK,))
         for stream in FILES.streams:
             name = raw_table(FILES, stream)

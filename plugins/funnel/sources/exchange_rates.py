@@ -12,8 +12,9 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from funnel import bodies, rest
+from funnel import rest
 from funnel.contract import Column, Connection, Source, Stream, Window
+from funnel.rest import bodies
 
 # What the ECB quotes in November 2026. HRK and BGN joined the euro; RUB is suspended.
 CURRENCIES = (

@@ -14,9 +14,10 @@ from typing import Any
 
 import orjson
 
-from funnel import bodies, rest
+from funnel import rest
 from funnel.contract import Column, Connection, Fetched, Source, Stream, Window
-from funnel.ingest.asking import read_each
+from funnel.rest import bodies
+from funnel.rest.accounts import read_each
 
 DEFAULT_VERSION = "v1beta"
 DEFAULT_TOKEN_URL = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address

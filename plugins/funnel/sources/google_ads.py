@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from funnel import bodies, rest
+from funnel import rest
 from funnel.contract import Column, Connection, Fetched, Money, Source, Stream, Window
-from funnel.ingest.asking import read_each
+from funnel.rest import bodies
+from funnel.rest.accounts import read_each
 
 DEFAULT_VERSION = "v26"  # v23 to v26 answer, November 2026
 DEFAULT_TOKEN_URL = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, time, timedelta
 from itertools import chain
 from typing import Any
 
-from funnel import bodies, rest
+from funnel import rest
 from funnel.contract import (
     Column,
     ColumnType,
@@ -26,7 +26,8 @@ from funnel.contract import (
     Stream,
     Window,
 )
-from funnel.listing import ids_body, ids_of
+from funnel.rest import bodies
+from funnel.rest.listing import ids_body, ids_of
 
 log = logging.getLogger(__name__)
 

@@ -9,9 +9,10 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
-from funnel import bodies, rest
+from funnel import rest
 from funnel.contract import Column, Connection, Fetched, Money, Source, Stream, Window
-from funnel.ingest.asking import read_each
+from funnel.rest import bodies
+from funnel.rest.accounts import read_each
 
 # Monthly versions live for twelve months; there is no default at LinkedIn, and a sunset one answers 426.
 DEFAULT_VERSION = "202607"

@@ -13,9 +13,10 @@ from typing import Any
 
 import orjson
 
-from funnel import bodies, rest
+from funnel import rest
 from funnel.contract import Column, Connection, Fetched, Money, Source, Stream, Window
-from funnel.ingest.asking import read_each
+from funnel.rest import bodies
+from funnel.rest.accounts import read_each
 
 log = logging.getLogger(__name__)
 

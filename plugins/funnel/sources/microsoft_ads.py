@@ -9,9 +9,10 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from funnel import bodies, rest
+from funnel import rest
 from funnel.contract import Column, Connection, Fetched, Money, Source, Stream, Window
-from funnel.ingest.asking import read_each
+from funnel.rest import bodies
+from funnel.rest.accounts import read_each
 
 DEFAULT_VERSION = "v13"  # of the REST interface; SOAP of the same number ends 2027-01-31
 DEFAULT_TOKEN_URL = "https://login.microsoftonline.com/common/oauth2/v2.0/token"  # noqa: S105 - an address

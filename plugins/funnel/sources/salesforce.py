@@ -12,9 +12,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from funnel import bodies, rest
+from funnel import rest
 from funnel.contract import Column, Connection, Fetched, HomeCurrency, Money, Reconcile, Source, Stream, Window
-from funnel.listing import ids_body, ids_of
+from funnel.rest import bodies
+from funnel.rest.listing import ids_body, ids_of
 
 log = logging.getLogger(__name__)
 

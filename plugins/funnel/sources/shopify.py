@@ -12,9 +12,10 @@ from datetime import UTC, datetime, time, timedelta
 from tempfile import TemporaryFile
 from typing import IO, Any
 
-from funnel import bodies, rest
+from funnel import rest
 from funnel.contract import Column, ColumnType, Connection, Money, Reconcile, Source, Stream, Window
-from funnel.listing import ids_body, ids_of
+from funnel.rest import bodies
+from funnel.rest.listing import ids_body, ids_of
 
 DEFAULT_VERSION = "2026-10"
 DEFAULT_PAGE_SIZE = 50

@@ -1,0 +1,1 @@
+"""Tools of those who write sources: scaffolds and recorded answers."""

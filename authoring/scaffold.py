@@ -1,0 +1,258 @@
+"""`make new-source`: the files of a source that does not exist yet, those that CONTRIBUTING.md names, to be filled.
+
+What it writes imports, parses and passes the tests of names and layers; it reads nothing yet and says so when asked. It
+neither overwrites a file nor writes what only somebody who knows the vendor can: its errors, its numbers, its tests.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from funnel import settings
+
+
+class ScaffoldError(Exception):
+    """The files of this source cannot be made. The message says why."""
+
+
+@dataclass(frozen=True)
+class Scaffold:
+    """What was written and changed, and what is left to whoever asked."""
+
+    written: tuple[str, ...]
+    changed: tuple[str, ...]
+    left: tuple[str, ...]
+
+
+_CONNECTOR = '''"""{title}: say here what is read, over which interface, and whose days these are."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from funnel import rest
+from funnel.contract import Column, Connection, Source, Stream, Window
+from funnel.rest import bodies
+
+DEFAULT_VERSION = "v1"
+
+STREAMS = (
+    Stream(
+        name="daily_stats",
+        kind="dated",
+        key=("account_id", "date"),
+        day="date",
+        columns=(
+            Column("date", "date", "date", required=True),
+            Column("account_id", "text", "account_id", required=True),
+        ),
+    ),
+)
+
+
+def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[bytes]:
+    """The bodies of a stream as the vendor sends them, page by page."""
+    raise rest.refuse(
+        "{name}",
+        connection,
+        "its connector is a scaffold that asks nothing yet",
+        "Write fetch in plugins/funnel/sources/{name}.py: a rest.Request, a paginator of rest, read_pages.",
+    )
+
+
+def records(stream: Stream, body: bytes) -> Iterator[Any]:
+    """The records of one body."""
+    yield from bodies.listed(bodies.read_json(body), "data")
+
+
+def _sign(connection: Connection, token: str, request: rest.Request) -> rest.Request:
+    return replace(request, headers={{**request.headers, "Authorization": f"Bearer {{token}}"}})
+
+
+def _diagnose(answer: rest.Answer) -> rest.Diagnosis | None:
+    """Say in the words of rest what each of the vendor's error bodies asks for."""
+    return None
+
+
+DIALECT = rest.Dialect("{name}", sign=_sign, diagnose=_diagnose)
+
+SOURCE = Source(
+    name="{name}",
+    streams=STREAMS,
+    # Say for how many days the vendor still changes a day, and why.
+    restatement_days=1,
+    fetch=fetch,
+    records=records,
+)
+'''
+
+_STAGING_SQL = """select
+    -- ids
+    _connection_id as connection_id,
+    account_id,
+    _load_id as load_id,
+
+    -- dates
+    date as date_day,
+    _fetched_at as fetched_at
+from {{{{ source('{name}', '{name}__daily_stats') }}}}
+"""
+
+_STAGING_YML = """version: 2
+
+sources:
+  - name: {name}
+    description: Raw streams of {title} as the loader keeps them, columns as declared in funnel.sources.{name}.
+    schema: raw
+    tables:
+      - name: {name}__daily_stats
+
+models:
+  - name: stg_{name}__daily_stats
+    description: >-
+      One row per day and account of {title}.
+    data_tests:
+      - grain_of_loaded_rows:
+          arguments:
+            columns: [connection_id, account_id, date_day]
+    columns:
+      - name: connection_id
+        description: Connection that delivered the row.
+      - name: account_id
+        description: The vendor's account.
+      - name: load_id
+        description: Load that brought the row, see ops.loads.
+      - name: date_day
+        description: Day as the vendor cuts it.
+      - name: fetched_at
+        description: When the row was fetched.
+"""
+
+_EXPECTATIONS = '''"""Are the rows that {title} delivered today believable?"""
+
+import great_expectations.expectations as gxe
+
+CRITICAL = {{
+    "daily_stats": [
+        gxe.ExpectColumnValuesToNotBeNull(column="account_id", description="every row has an account"),
+    ],
+}}
+
+WARNING: dict[str, list[object]] = {{}}
+
+# One row per stream that no expectation minds.
+BELIEVABLE = {{"daily_stats": {{"date": "2026-01-05", "account_id": "1"}}}}
+
+# By description: all rows of the delivery, each laid over the believable one.
+POISON = {{"daily_stats": {{"every row has an account": [{{"account_id": None}}]}}}}
+'''
+
+_SANDBOX = '''"""{title} as it answers over HTTP: say here what is served, and what the vendor refuses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sandbox.exchange import Call, Handler, World
+
+VENDOR = "{name}"
+ROUTES: tuple[tuple[str, str, Handler], ...] = ()
+
+
+def stream_of(world: World, call: Call) -> str | None:
+    return None
+
+
+def is_later_page(call: Call) -> bool:
+    return False
+
+
+def rows_of(payload: Any) -> list[Any] | None:
+    return payload.get("data") if isinstance(payload, dict) else None
+
+
+def hollow(call: Call, payload: Any) -> Any:
+    """The answer as an empty page that is not the last."""
+    return payload
+'''
+
+_CONNECTION = """## {name}
+
+Say here, step by step, how somebody comes by the keys of {title}.
+
+| field | value |
+|---|---|
+| host | the base URL, with its scheme |
+| password | the access token |
+| extra.version | default `v1` |
+
+"""
+
+_LEFT = (
+    "plugins/funnel/sources/{name}.py: the real streams, fetch, the vendor's errors, restatement_days and why",
+    "dbt_project/models/staging/{name}/: one model per stream, named as the business speaks",
+    "dbt_project/models/intermediate/: one block in the conforming union; of an ad platform macros/ad_platforms.sql, "
+    "the seeds and a block in expectations/marts/fct_ad_stats_daily.py",
+    "expectations/raw/{name}.py: what makes its rows unbelievable, with the poison that trips each expectation",
+    "sandbox/{name}.py, server.py, faults.py, credentials.py, README.md: its wire format, errors, connection",
+    "make record SOURCE={name}: what the vendor really answers, scrubbed, in tests/fixtures/{name}/; then read on",
+    "tests/sources, tests/sandbox: its streams in full, every misbehaviour, its refusals, a client nobody here wrote",
+    "docs/connections.md, docs/decisions.md: how to fill in its connection; what its numbers mean",
+)
+
+
+def make(name: str, root: Path = settings.REPOSITORY) -> Scaffold:
+    """Write the files of the source `name` under `root`. Raises ScaffoldError before anything is written."""
+    if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name):
+        raise ScaffoldError(
+            f"{name!r} is no name of a source: small letters, digits and single underscores (acme_ads)."
+        )
+    title = name.replace("_", " ").title()
+    files = {
+        f"plugins/funnel/sources/{name}.py": _CONNECTOR,
+        f"dbt_project/models/staging/{name}/stg_{name}__daily_stats.sql": _STAGING_SQL,
+        f"dbt_project/models/staging/{name}/_{name}.yml": _STAGING_YML,
+        f"expectations/raw/{name}.py": _EXPECTATIONS,
+        f"sandbox/{name}.py": _SANDBOX,
+    }
+    taken = [path for path in files if (root / path).exists()]
+    if taken:
+        raise ScaffoldError(f"There is something of {name} already: {', '.join(taken)}. Nothing was written.")
+    changes = {path: change(root, name, title) for path, change in _CHANGES.items()}
+    for path, template in files.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(template.format(name=name, title=title))
+    for path, text in changes.items():
+        (root / path).write_text(text)
+    return Scaffold(tuple(files), tuple(changes), tuple(line.format(name=name) for line in _LEFT))
+
+
+def _insert(root: Path, path: str, pattern: str, addition: str) -> str:
+    """The text of a file with `addition` before each place that looks as it must."""
+    text = (root / path).read_text()
+    changed, places = re.subn(pattern, lambda found: addition + str(found[0]), text, count=1)
+    if not places:
+        raise ScaffoldError(f"{path} does not look as it did: {pattern!r} was not found in it. Nothing was written.")
+    return changed
+
+
+def _register(root: Path, name: str, title: str) -> str:
+    path = "plugins/funnel/sources/__init__.py"
+    text = _insert(root, path, r"        files\.SOURCE,\n", f"        {name}.SOURCE,\n")
+    imported = re.search(r"from funnel\.sources import \(\n(.*?)\)", text, re.DOTALL)
+    if imported is None:
+        raise ScaffoldError(f"{path} does not look as it did: no list of imports was found. Nothing was written.")
+    names = sorted([*re.findall(r"\w+", imported[1]), name])
+    return text.replace(imported[1], "".join(f"    {one},\n" for one in names))
+
+
+_CHANGES: dict[str, Callable[[Path, str, str], str]] = {
+    "plugins/funnel/sources/__init__.py": _register,
+    "tests/architecture/test_names.py": lambda root, name, title: _insert(
+        root, "tests/architecture/test_names.py", r'    "google_ads",\n', f'    "{name}",\n'
+    ),
+    "docs/connections.md": lambda root, name, title: _insert(
+        root, "docs/connections.md", r"## When it does not work\n", _CONNECTION.format(name=name, title=title)
+    ),
+}

@@ -1,0 +1,238 @@
+"""What a person would do in Airflow's user interface, over its REST API: trigger runs, follow them, say why one failed.
+
+It does not start Airflow (`installation.services` does) and does not look into its database.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+import httpx
+
+from funnel import settings, warehouse
+from installation import services
+
+PAUSE_SECONDS = 0.5
+# Airflow answers 500 while its database is away and nothing at all while it is restarted: it is asked again so long.
+PATIENCE_SECONDS = 120.0
+RETRY_PAUSE_SECONDS = 2.0
+
+
+class RunFailed(Exception):
+    """A run that was followed did not succeed. The message names its task and the end of that task's log."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One DAG run as Airflow tells it."""
+
+    dag_id: str
+    run_id: str
+    state: str
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class Task:
+    """One task of a run."""
+
+    task_id: str
+    state: str | None
+    try_number: int
+    seconds: float | None
+    map_index: int = -1
+    label: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The task, with what it was mapped over where there are several of it."""
+        return self.task_id if self.map_index < 0 else f"{self.task_id} [{self.label or self.map_index}]"
+
+
+def open_airflow() -> httpx.Client:
+    """A client that is logged in as the administrator. Raises ServiceError when Airflow does not answer."""
+    url = services.airflow_url()
+    login = {"username": services.ADMIN, "password": settings.secrets()["airflow_admin_password"]}
+    try:
+        token = httpx.post(f"{url}/auth/token", json=login, timeout=30).raise_for_status().json()["access_token"]
+    except httpx.HTTPError as error:
+        raise services.ServiceError(f"Airflow does not answer at {url} ({error}). `make up` starts it.") from None
+    return httpx.Client(base_url=f"{url}/api/v2", headers={"Authorization": f"Bearer {token}"}, timeout=60)
+
+
+def await_dags(airflow: httpx.Client, dag_ids: set[str], seconds: float = 90) -> None:
+    """Return when Airflow has read all these DAGs. Raises ServiceError naming those that it has not."""
+    deadline = time.monotonic() + seconds
+    while missing := dag_ids - {dag["dag_id"] for dag in _get(airflow, "/dags")["dags"]}:
+        if time.monotonic() > deadline:
+            errors = [error["stack_trace"] for error in _get(airflow, "/importErrors")["import_errors"]]
+            raise services.ServiceError(f"Airflow has not read {', '.join(sorted(missing))}.\n" + "\n".join(errors))
+        time.sleep(PAUSE_SECONDS)
+
+
+def unpause(airflow: httpx.Client, dag_id: str) -> None:
+    """Let a DAG's runs start, and its schedule make new ones."""
+    _asked(airflow, "PATCH", f"/dags/{dag_id}", json={"is_paused": False}).raise_for_status()
+
+
+def trigger(
+    airflow: httpx.Client,
+    dag_id: str,
+    conf: Mapping[str, str],
+    run_id: str | None = None,
+    interval: tuple[date, date] | None = None,
+) -> str:
+    """Make a run with these parameters; returns its id. With an interval it is the run of that interval.
+
+    It has a name before it is asked for: an answer that was lost does not make a second run.
+    """
+    run_id = run_id or f"manual__{datetime.now(UTC).isoformat()}"
+    body: dict[str, Any] = {"logical_date": None, "conf": dict(conf), "dag_run_id": run_id}
+    if interval:
+        start, end = (datetime.combine(day, datetime.min.time(), UTC).isoformat() for day in interval)
+        body |= {"logical_date": start, "data_interval_start": start, "data_interval_end": end}
+    answer = _asked(airflow, "POST", f"/dags/{dag_id}/dagRuns", json=body)
+    is_made = answer.status_code == httpx.codes.CONFLICT and any(one.run_id == run_id for one in runs(airflow, dag_id))
+    if answer.is_error and not is_made:
+        raise services.ServiceError(f"Airflow refused a run of {dag_id} ({answer.status_code}): {answer.text[:500]}")
+    return run_id
+
+
+def backfill(airflow: httpx.Client, dag_id: str, first: date, last: date) -> None:
+    """Have Airflow make a run of every day from first to last that has none; returns before they have run."""
+    body = {"dag_id": dag_id, "from_date": f"{first}T00:00:00Z", "to_date": f"{last}T00:00:00Z"}
+    answer = _asked(airflow, "POST", "/backfills", json=body)
+    if answer.is_error:
+        raise services.ServiceError(f"Airflow refused a backfill of {dag_id} ({answer.status_code}): {answer.text}")
+
+
+def runs(airflow: httpx.Client, dag_id: str, state: str | None = None) -> list[Run]:
+    """The newest hundred runs of a DAG, newest first."""
+    query = {"order_by": "-run_after", "limit": 100, **({"state": state} if state else {})}
+    return [_run(found) for found in _get(airflow, f"/dags/{dag_id}/dagRuns", query)["dag_runs"]]
+
+
+def count_active(airflow: httpx.Client, dag_id_pattern: str) -> int:
+    """How many runs of the DAGs like `ingest__%` are queued or running."""
+    query = {"state": ["queued", "running"], "dag_id_pattern": dag_id_pattern, "limit": 1}
+    counted: int = _get(airflow, "/dags/~/dagRuns", query)["total_entries"]
+    return counted
+
+
+def tasks(airflow: httpx.Client, run: Run) -> list[Task]:
+    """The tasks of a run."""
+    found = _get(airflow, f"/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances")["task_instances"]
+    return [
+        Task(
+            *(each["task_id"], each["state"], each["try_number"], each["duration"]),
+            *(each.get("map_index", -1), each.get("rendered_map_index")),
+        )
+        for each in found
+    ]
+
+
+def follow(airflow: httpx.Client, dag_id: str, run_id: str, tell: Callable[[str], None], seconds: float = 3600) -> Run:
+    """Wait until a run has ended; report each task that ends or waits. Raises RunFailed when it does not succeed."""
+    deadline = time.monotonic() + seconds
+    told: set[tuple[str, str | None, int]] = set()
+    while True:
+        run = _run(_get(airflow, f"/dags/{dag_id}/dagRuns/{run_id}"))
+        for each in tasks(airflow, run):
+            news = (each.name, each.state, each.try_number)
+            if each.state in (*ENDED, *WAITING) and news not in told:
+                told.add(news)
+                tell(f"{dag_id} {each.name}: {_news(airflow, run, each)}")
+        if run.state == "success":
+            return run
+        if run.state == "failed":
+            raise RunFailed(explain_failure(airflow, run))
+        if time.monotonic() > deadline:
+            raise RunFailed(
+                f"Run {run_id} of {dag_id} is still {run.state} after {seconds:.0f} s; see {services.airflow_url()}."
+            )
+        time.sleep(PAUSE_SECONDS)
+
+
+ENDED = ("success", "failed", "upstream_failed", "skipped")
+WAITING = {
+    "up_for_retry": "failed, and is tried again by Airflow in a while",
+    "up_for_reschedule": "waits, for a quota for example, and goes on by itself",
+}
+
+
+def _news(airflow: httpx.Client, run: Run, task: Task) -> str:
+    if task.state in WAITING:
+        return f"{WAITING[task.state]} (try {task.try_number}): {_short(_said(airflow, run, task))}"
+    return f"{task.state} ({task.seconds or 0:.1f} s)"
+
+
+def _short(text: str, most: int = 300) -> str:
+    first = text.strip().partition("\n")[0]
+    return first if len(first) <= most else f"{first[:most]} …"
+
+
+def explain_failure(airflow: httpx.Client, run: Run) -> str:
+    """Which task of a run failed, with what its log says about it; of an inbox, all that was held back."""
+    failed = [each for each in tasks(airflow, run) if each.state == "failed"]
+    if not failed:
+        return f"Run {run.run_id} of {run.dag_id} failed without a failed task; see {services.airflow_url()}."
+    # It names what every other task has found.
+    first = next((each for each in failed if each.task_id == "tell_refusals"), failed[0])
+    return f"Task {first.name} of {run.dag_id} (run {run.run_id}) failed.\n{_said(airflow, run, first)}"
+
+
+def _said(airflow: httpx.Client, run: Run, task: Task) -> str:
+    """What the log of a task says of its failure."""
+    path = f"/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/{task.task_id}/logs/{max(1, task.try_number)}"
+    events = [
+        event for event in _get(airflow, path, {"map_index": task.map_index})["content"] if isinstance(event, dict)
+    ]
+    raised = [detail["exc_value"] for event in events for detail in event.get("error_detail") or []]
+    errors = [event["event"] for event in events if event.get("level") in ("error", "critical")]
+    return str((raised[:1] or errors[-1:] or ["Its log holds no error."])[0])
+
+
+def _run(found: Mapping[str, Any]) -> Run:
+    return Run(found["dag_id"], found["dag_run_id"], found["state"], found.get("duration"))
+
+
+def _get(airflow: httpx.Client, path: str, query: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    answer = _asked(airflow, "GET", path, params=query)
+    if answer.is_error:
+        raise services.ServiceError(f"Airflow refused {path} ({answer.status_code}): {answer.text[:500]}")
+    parsed: dict[str, Any] = answer.json()
+    return parsed
+
+
+def _asked(airflow: httpx.Client, method: str, path: str, **arguments: Any) -> httpx.Response:
+    """Airflow's answer, unless it has none for longer than a restart takes. Raises ServiceError then."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            answer = airflow.request(method, path, **arguments)
+        except httpx.TransportError as error:
+            trouble = type(error).__name__
+        else:
+            if not answer.is_server_error:
+                return answer
+            trouble = f"HTTP {answer.status_code}"
+        if time.monotonic() > deadline:
+            raise services.ServiceError(_no_answer(trouble))
+        time.sleep(RETRY_PAUSE_SECONDS)
+
+
+def _no_answer(trouble: str) -> str:
+    """Airflow keeps its state in PostgreSQL: when that is away, this is what to say first."""
+    try:
+        warehouse.connect("bi_reader").close()
+    except warehouse.WarehouseError:
+        cause = "PostgreSQL does not answer either, and Airflow cannot work without it. Start both"
+    else:
+        cause = "PostgreSQL answers. Start Airflow again"
+    return (
+        f"Airflow does not answer at {services.airflow_url()} ({trouble} for {PATIENCE_SECONDS:.0f} s). {cause} by "
+        "`make up`, then repeat the command: it waits for the run that is under way, and what was loaded is not read "
+        "again. The logs are in FUNNEL_HOME/logs; docs/runbook.md, section `Airflow does not answer`."
+    )

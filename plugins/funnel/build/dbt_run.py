@@ -1,0 +1,292 @@
+"""Building: dbt turns `raw` into `marts`, in this process, under the build lock.
+
+It decides what dbt is asked to run, and turns a dbt failure into a message that names the model or test, the rows and
+what to do. What the numbers mean is said in `dbt_project/` alone; whether they may be believed is for `funnel.gate`.
+"""
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
+
+from funnel import ledger, settings
+from funnel.build.computations import engine
+from funnel.ingest import load
+from funnel.reporting import lineage
+
+PROJECT = settings.REPOSITORY / "dbt_project"
+THREADS = "2"
+SAMPLE_ROWS = 5
+# Rates are quoted weekly and reach the marts by the days they change; unit tests and metrics touch no row. Any other
+# change of the project changes what old rows mean, so that everything is built again.
+HARMLESS = ("currency_rates.csv", "_unit_tests.yml", "_metrics.yml")
+# What depends on a statistic, and is built after it.
+STATISTICS = "source:statistics+"
+
+
+class BuildFailed(Exception):
+    """dbt could not build the marts. The message names the model or test, rows, and what to do."""
+
+
+@dataclass(frozen=True)
+class BuildResult:
+    """A finished build: `rows_changed` counts the rows each mart gained, lost or changed since the last publication."""
+
+    build_id: int
+    as_of: datetime
+    is_full: bool
+    seconds: float
+    rows_changed: dict[str, int]
+
+    def __str__(self) -> str:
+        kind = "full" if self.is_full else "incremental"
+        changed = [count for count in self.rows_changed.values() if count]
+        return (
+            f"build {self.build_id} ({kind}) as of {self.as_of:%Y-%m-%d %H:%M}Z in {self.seconds:.1f} s; "
+            f"{sum(changed):,} rows changed in {len(changed)} of {len(self.rows_changed)} marts"
+        )
+
+
+def build(full: bool = False, project_dir: Path | None = None) -> BuildResult:
+    """Build and test the marts from everything loaded since the publication in effect, or from all of raw when `full`.
+
+    Raises BuildFailed when dbt fails; what was published stays as it is, and the next build starts from it again.
+    """
+    started = time.monotonic()
+    project = Path(project_dir or PROJECT)
+    load.create_tables()
+    with ledger.build_lock() as connection:
+        opened = ledger.open_build(connection, fingerprint(project), full=full)
+        try:
+            _build_models(connection, project, opened)
+        except BaseException as error:
+            ledger.close_build(connection, opened.build_id, "failed", str(error)[:10_000])
+            raise
+        ledger.close_build(connection, opened.build_id, "built")
+        rows_changed = _count_changes(connection, opened)
+    return BuildResult(opened.build_id, opened.as_of, opened.is_full, time.monotonic() - started, rows_changed)
+
+
+def docs(project_dir: Path | None = None) -> Path:
+    """Write the documentation of the dbt project as one file that needs no network; returns its path."""
+    project = Path(project_dir or PROJECT)
+    outcome = _invoke(project, "docs", "generate", "--static")
+    if not outcome.success:
+        raise BuildFailed(f"dbt could not write its documentation: {outcome.exception or outcome.result}")
+    return _folder() / "target" / "static_index.html"
+
+
+def semantic_manifest(project_dir: Path | None = None) -> str:
+    """What the project says of metrics, as the text that MetricFlow reads. Asks no database."""
+    from dbt.contracts.graph.semantic_manifest import SemanticManifest
+
+    read = _invoke(Path(project_dir or PROJECT), "parse")
+    if not read.success:
+        raise BuildFailed(f"dbt could not read the project: {read.exception}\nWhat to do: correct the file it names.")
+    path = _folder() / "semantic_manifest.json"
+    SemanticManifest(read.result).write_json_to_file(str(path))
+    return path.read_text()
+
+
+def fingerprint(project: Path) -> str:
+    """Changes whenever a file of the project, or the code of a statistic, gives old rows another meaning."""
+    models = _hash_files(
+        project, (path for path in _files(project, "models", "macros", "seeds") if not path.name.endswith(HARMLESS))
+    )
+    return hashlib.sha256(f"{models}{engine.fingerprint()}".encode()).hexdigest()[:16]
+
+
+def _files(project: Path, *folders: str) -> Iterator[Path]:
+    yield project / "dbt_project.yml"
+    for folder in folders:
+        yield from sorted(path for path in (project / folder).rglob("*") if path.suffix in (".sql", ".csv", ".yml"))
+
+
+def _hash_files(project: Path, paths: Iterator[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(f"{path.relative_to(project)}\0".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _build_models(connection: psycopg.Connection[Any], project: Path, opened: ledger.Build) -> None:
+    """Run dbt on what the build needs: what depends on no statistic, then the statistics, then what does.
+
+    Views hold no rows and change with the project alone, and a changed project is built in full; tests tagged
+    `full_build` look at what the database enforces or what only a full build can break. Seeds are loaded when their
+    files differ from what the database holds. The project is read once for both runs.
+    """
+    wanted = _hash_files(project, _files(project, "seeds"))
+    stored = connection.execute(
+        "select obj_description(oid, 'pg_namespace') from pg_namespace where nspname = 'seeds'"
+    ).fetchone()
+    has_seeds = stored is not None and stored[0] == wanted
+    options = ["--exclude-resource-type", "unit_test"]
+    # Keys of tables are the database's to hold, and one query asks for those of all views of raw rows; asking for each
+    # costs as much as building it.
+    excluded = ["test_name:grain", "test_name:grain_of_loaded_rows"]
+    if has_seeds and not opened.is_full:
+        options += ["--exclude-resource-type", "seed"]
+    else:
+        connection.execute("comment on schema seeds is null")
+    if not opened.is_full:
+        excluded += ["path:models/staging", "config.materialized:view", "tag:full_build"]
+        if has_seeds:
+            excluded += ["path:seeds"]
+    read = _invoke(project, "parse")
+    if not read.success:
+        raise BuildFailed(_explain(connection, read))
+    wanted_statistics = _statistics_of(read.result)
+    after = [STATISTICS] if wanted_statistics else []
+    _run_dbt(connection, project, read.result, "build", *options, *_exclude(*excluded, *after))
+    if wanted_statistics:
+        try:
+            engine.run(connection, opened, wanted_statistics)
+        except engine.StatisticsFailed as error:
+            raise BuildFailed(str(error)) from error
+        _run_dbt(connection, project, read.result, "build", *options, "--select", STATISTICS, *_exclude(*excluded))
+    if not has_seeds or opened.is_full:
+        connection.execute(sql.SQL("comment on schema seeds is {}").format(sql.Literal(wanted)))
+
+
+def _statistics_of(manifest: Any) -> list[engine.Computation]:
+    """The computations whose tables the project reads."""
+    above = {parent for node in manifest.nodes.values() for parent in node.depends_on_nodes}
+    read = {
+        each.name for each in manifest.sources.values() if each.source_name == "statistics" and each.unique_id in above
+    }
+    return [each for each in engine.COMPUTATIONS if each.name in read]
+
+
+def _exclude(*selectors: str) -> list[str]:
+    return ["--exclude", *selectors] if selectors else []
+
+
+def _run_dbt(connection: psycopg.Connection[Any], project: Path, manifest: Any, *command: str) -> None:
+    outcome = _invoke(project, *command, manifest=manifest)
+    profile = _profile()
+    lineage.tell_models(manifest, outcome.result, {"host": profile["DBT_HOST"], "port": profile["DBT_PORT"]})
+    if not outcome.success:
+        raise BuildFailed(_explain(connection, outcome))
+
+
+def _folder() -> Path:
+    return settings.read().home / "dbt"
+
+
+def _invoke(project: Path, *command: str, manifest: Any = None) -> Any:
+    """Run a dbt command in this process, on a project already read when its manifest is given.
+
+    Imported here: dbt takes seconds to import.
+    """
+    from dbt.cli.main import dbtRunner
+
+    folder = _folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    arguments = [
+        *command,
+        *("--project-dir", str(project)),
+        *("--profiles-dir", str(project)),
+        *("--target-path", str(folder / "target")),
+        *("--log-path", str(folder / "logs")),
+        *("--log-level", "none"),
+        *("--log-level-file", "info"),
+    ]
+    if command[0] in ("build", "parse"):
+        arguments += ["--threads", THREADS, "--no-write-json"]
+    with _environment(_profile()):
+        return dbtRunner(manifest=manifest).invoke(arguments)
+
+
+def _profile() -> dict[str, str]:
+    """What profiles.yml asks of the environment: the pipeline's login; dbt takes the role builder itself."""
+    parts = conninfo_to_dict(settings.dsn("pipeline"))
+    return {
+        "DBT_HOST": str(parts.get("host") or "127.0.0.1"),
+        "DBT_PORT": str(parts.get("port") or 5432),
+        "DBT_USER": str(parts["user"]),
+        "DBT_PASSWORD": str(parts.get("password") or ""),
+        "DBT_DATABASE": str(parts["dbname"]),
+        "DBT_SSLMODE": str(parts.get("sslmode") or "prefer"),
+        "DO_NOT_TRACK": "1",
+    }
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _explain(connection: psycopg.Connection[Any], outcome: Any) -> str:
+    """What failed, on which rows, and what to do."""
+    if outcome.exception is not None or outcome.result is None:
+        return (
+            f"dbt could not read the project: {outcome.exception}\n"
+            f"What to do: correct the file it names; the whole log is {_folder() / 'logs' / 'dbt.log'}."
+        )
+    failed = [result for result in outcome.result.results if str(result.status) in ("error", "fail", "runtime error")]
+    told = [_explain_node(connection, result) for result in failed[:5]]
+    if len(failed) > 5:
+        told.append(f"… and {len(failed) - 5} more.")
+    told.append(f"Nothing was published. The whole log is {_folder() / 'logs' / 'dbt.log'}.")
+    return "\n".join(told)
+
+
+def _explain_node(connection: psycopg.Connection[Any], result: Any) -> str:
+    node = result.node
+    kind = node.resource_type.value if hasattr(node.resource_type, "value") else str(node.resource_type)
+    if kind == "test" and str(result.status) == "fail":
+        return (
+            f"Test {node.name} failed on {result.failures} rows ({node.original_file_path}).\n"
+            f"{_sample(connection, node.compiled_code)}"
+            "What to do: look the rows up in raw by these keys; repair the rule in dbt_project, or the delivery and "
+            "ingest its days again."
+        )
+    message = " ".join(str(result.message).split())
+    return (
+        f"{kind.capitalize()} {node.name} could not be built: {message[:2000]}\n"
+        f"What to do: see {node.original_file_path}; the statement is in {_folder() / 'target' / 'run'}."
+    )
+
+
+def _sample(connection: psycopg.Connection[Any], query: str | None) -> str:
+    """A few of the rows a test found. Keys in the warehouse are hashes and vendor ids, never addresses."""
+    if not query:
+        return ""
+    try:
+        with connection.cursor(row_factory=psycopg.rows.dict_row) as cursor:
+            rows = cursor.execute(query.encode()).fetchmany(SAMPLE_ROWS)
+    except psycopg.Error:
+        return ""
+    return "".join(f"  {json.dumps(row, default=str)}\n" for row in rows)
+
+
+def _count_changes(connection: psycopg.Connection[Any], opened: ledger.Build) -> dict[str, int]:
+    marts = connection.execute(
+        "select tablename from pg_tables where schemaname = 'marts' order by tablename"
+    ).fetchall()
+    schema = "marts" if opened.is_full else "marts_changes"
+    return {
+        name: connection.execute(sql.SQL("select count(*) from {}").format(sql.Identifier(schema, name))).fetchone()[0]  # type: ignore[index]
+        for (name,) in marts
+    }

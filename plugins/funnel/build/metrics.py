@@ -1,0 +1,161 @@
+"""Metrics: what `dbt_project/models/semantic` defines once, validated, and asked of what is published.
+
+MetricFlow writes the statement, PostgreSQL answers it, as the role of readers and from schema `bi`, so that a metric
+says what a dashboard shows. No formula is here. MetricFlow and dbt are imported inside functions: they take seconds.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg.rows import dict_row
+
+from funnel import settings
+from funnel.build import dbt_run
+
+if TYPE_CHECKING:
+    from metricflow.engine.metricflow_engine import MetricFlowEngine
+    from metricflow_semantic_interfaces.implementations.semantic_manifest import PydanticSemanticManifest
+
+READER: settings.Role = "bi_reader"
+
+
+class MetricsError(Exception):
+    """A metric is not defined as MetricFlow needs it, or asks for what is not published. The message names each."""
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What was looked at; `answered` counts the metrics that the warehouse was asked for."""
+
+    metrics: int
+    semantic_models: int
+    answered: int
+
+    def __str__(self) -> str:
+        asked = f"{self.answered} of them answered by the warehouse" if self.answered else "no warehouse was asked"
+        return f"{self.metrics} metrics over {self.semantic_models} semantic models are valid; {asked}"
+
+
+class Metrics:
+    """The metrics of a project, read once: reading takes seconds, asking milliseconds."""
+
+    def __init__(self, project_dir: Path | None = None) -> None:
+        self.project = Path(project_dir or dbt_run.PROJECT)
+
+    @cached_property
+    def manifest(self) -> "PydanticSemanticManifest":
+        """The definitions as MetricFlow reads them, over schema `bi`."""
+        from metricflow_semantics.model.dbt_manifest_parser import parse_manifest_from_dbt_generated_manifest
+
+        written = json.loads(dbt_run.semantic_manifest(self.project))
+        places = [one["node_relation"] for one in written["semantic_models"]]
+        places += [one["node_relation"] for one in written["project_configuration"]["time_spines"]]
+        for place in places:
+            place["schema_name"] = "bi"
+            place["relation_name"] = f'"bi"."{place["alias"]}"'
+        return parse_manifest_from_dbt_generated_manifest(json.dumps(written))
+
+    @cached_property
+    def engine(self) -> "MetricFlowEngine":
+        from metricflow.engine.metricflow_engine import MetricFlowEngine
+        from metricflow.sql.render.postgres import PostgresSQLSqlPlanRenderer
+        from metricflow_semantics.model.semantic_manifest_lookup import SemanticManifestLookup
+
+        return MetricFlowEngine(SemanticManifestLookup(self.manifest), _Writer(PostgresSQLSqlPlanRenderer()))
+
+    def names(self) -> list[str]:
+        """All metrics, in the order of their names."""
+        return sorted(metric.name for metric in self.manifest.metrics)
+
+    def statement(self, names: Sequence[str], by: Sequence[str] = (), where: Sequence[str] = ()) -> str:
+        """The SQL that answers these metrics, grouped `by` names such as metric_time__month or funnel_cell__channel."""
+        from metricflow.engine.metricflow_engine import MetricFlowQueryRequest
+
+        request = MetricFlowQueryRequest.create(
+            metric_names=list(names), group_by_names=list(by), where_constraints=list(where) or None
+        )
+        try:
+            return str(self.engine.explain(request).sql_statement.without_descriptions.sql)
+        except Exception as error:
+            raise MetricsError(
+                f"MetricFlow cannot answer {', '.join(names)} by {', '.join(by) or 'nothing'}: {error}"
+            ) from error
+
+    def ask(self, names: Sequence[str], by: Sequence[str] = (), where: Sequence[str] = ()) -> list[dict[str, Any]]:
+        """Their values, one dictionary per group, from what is published."""
+        text = self.statement(names, by, where)
+        with psycopg.connect(settings.dsn(READER), row_factory=dict_row) as connection:
+            return connection.execute(text.encode()).fetchall()
+
+    def validate(self, *, with_warehouse: bool) -> Validation:
+        """Check every definition, and with a warehouse that every metric can be answered.
+
+        Raises MetricsError with everything that is wrong.
+        """
+        from metricflow_semantic_interfaces.validations.semantic_manifest_validator import SemanticManifestValidator
+
+        issues = SemanticManifestValidator[Any]().validate_semantic_manifest(self.manifest)
+        wrong = [issue.as_readable_str() for issue in issues.errors]
+        wrong += [
+            f"Metric {one.name} has no label or no description." for one in self.manifest.metrics if not _said(one)
+        ]
+        answered = 0
+        if with_warehouse and not wrong:
+            with psycopg.connect(settings.dsn(READER)) as connection:
+                for name in self.names():
+                    try:
+                        connection.execute(f"explain {self.statement([name])}".encode())
+                        answered += 1
+                    except (psycopg.Error, MetricsError) as error:
+                        connection.rollback()
+                        wrong.append(f"Metric {name} is not answered: {' '.join(str(error).split())[:500]}")
+        if wrong:
+            raise MetricsError(
+                f"{len(wrong)} faults of metrics:\n" + "\n".join(f"  {text}" for text in wrong) + "\n"
+                "What to do: correct them in dbt_project/models/semantic; a column that is missing may wait for "
+                "the next publication."
+            )
+        return Validation(len(self.manifest.metrics), len(self.manifest.semantic_models), answered)
+
+
+def is_published() -> bool:
+    """Whether a warehouse runs and shows something that a metric could be asked of."""
+    try:
+        with psycopg.connect(settings.dsn(READER), connect_timeout=5) as connection:
+            return connection.execute("select to_regclass('bi.fct_funnel_daily')").fetchone() != (None,)
+    except psycopg.OperationalError:
+        return False
+
+
+def _said(metric: Any) -> bool:
+    """A number that nobody explains is a number everybody explains differently."""
+    return bool(metric.label and metric.description and "Limits: " in metric.description)
+
+
+@dataclass(frozen=True)
+class _Writer:
+    """What MetricFlow asks of a database to write statements for it. It is never asked to run one."""
+
+    sql_plan_renderer: Any
+
+    @property
+    def sql_engine_type(self) -> Any:
+        from metricflow.protocols.sql_client import SqlEngine
+
+        return SqlEngine.POSTGRES
+
+    def render_bind_parameter_key(self, bind_parameter_key: str) -> str:
+        return f"%({bind_parameter_key})s"
+
+    def query(self, *_: Any, **__: Any) -> Any:
+        raise NotImplementedError("Statements are run by `ask`, as the role of readers.")
+
+    execute = dry_run = query
+
+    def close(self) -> None:
+        """Nothing is open."""

@@ -1,0 +1,102 @@
+"""One source of an inbox: loaded, checked and kept in one transaction, or held back as a whole.
+
+What fails its gate never reaches `raw`: neither builds nor other sources see it, and what was accepted before stays.
+The next run reads the same files again, since none of them counts as loaded. A crash leaves nothing behind.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+
+from funnel import warehouse
+from funnel.gate import quality, rates
+from funnel.gate.quality import Check, CheckReport, GateClosed
+from funnel.ingest import completeness, notes
+from funnel.ingest import load as loading
+from funnel.ingest.landing import LandedRead
+from funnel.ingest.load import LoadResult
+from funnel.sources import SOURCES
+
+HELD_BACK = "held back: a check of this delivery failed"
+
+
+class RateMissing(GateClosed):
+    """The only checks that failed ask for exchange rates: another source of the inbox may bring them in this run."""
+
+
+def accept(reads: Sequence[LandedRead]) -> list[LoadResult]:
+    """Load all reads of one source of one run, if its checks pass. Accepting them again changes nothing.
+
+    Raises GateClosed when a critical check failed; then nothing is loaded, and ops.checks, ops.files and ops.held_back
+    say why.
+    """
+    if not reads:
+        return []
+    first = reads[0]
+    source, connection_id, run_id = SOURCES[first.source], first.connection_id, first.run_id
+    loading.prepare(source)
+    report: CheckReport | None = None
+    results: list[LoadResult] = []
+    try:
+        with warehouse.connect("loader") as connection, connection.transaction():
+            results = [loading.load_into(connection, read) for read in reads]
+            if any(result.is_new for result in results):
+                filled = {result.stream: result.columns for result in results}
+                report = quality.check_delivery(connection, source.name, connection_id, run_id, filled)
+                report = quality.extended(report, _rate_checks(connection, results))
+                quality.require(report)
+                quality.record(connection, report, source=source.name, connection_id=connection_id, run_id=run_id)
+                completeness.complete_connection(connection, source, connection_id, run_id)
+            notes.forget_held_back(connection, source.name, connection_id, run_id)
+    except GateClosed as closed:
+        reason = f"{closed}\n{_files(results)}"
+        _hold_back(reads, results, report, reason)
+        if report and all(check.suite == rates.SUITE for check in report.failures):
+            raise RateMissing(reason) from None
+        raise GateClosed(reason) from None
+    return results
+
+
+def _files(results: Sequence[LoadResult]) -> str:
+    """Which files a delivery that was held back came from."""
+    named = [
+        f"{result.stream}: {', '.join(each['path'] for each in result.files)}" for result in results if result.files
+    ]
+    return f"Files of this delivery: {'; '.join(named)}"
+
+
+def _rate_checks(connection: psycopg.Connection[Any], results: Sequence[LoadResult]) -> list[Check]:
+    return [
+        check
+        for result in results
+        if result.rows_loaded
+        for check in rates.checks(connection, result.source, result.stream, result.load_id)
+    ]
+
+
+def _hold_back(
+    reads: Sequence[LandedRead], results: Sequence[LoadResult], report: CheckReport | None, reason: str
+) -> None:
+    """Write down what was rolled back and why: its checks, its files, the source of this run."""
+    first = reads[0]
+    with warehouse.connect("loader") as connection, connection.transaction():
+        if report:
+            quality.record(
+                connection, report, source=first.source, connection_id=first.connection_id, run_id=first.run_id
+            )
+        for read, result in zip(reads, results, strict=True):
+            found = [
+                check.text
+                for check in (report.failures if report else ())
+                if check.table.endswith(f"__{result.stream}")
+            ]
+            refused = [each if each["status"] == "refused" else _refused(each, found) for each in result.files]
+            notes.note_files(connection, read, result.load_id, refused)
+        notes.note_held_back(connection, first.source, first.connection_id, first.run_id, reason)
+
+
+def _refused(file: dict[str, Any], reasons: list[str]) -> dict[str, Any]:
+    """A file of a delivery that was held back: as it was read, and nothing of it loaded."""
+    nothing = {name: 0 for name in file if name.startswith("rows_") and name != "rows_read"}
+    return {**file, **nothing, "status": "refused", "reason": HELD_BACK, "reasons": reasons}

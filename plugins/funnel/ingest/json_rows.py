@@ -1,0 +1,405 @@
+"""From a vendor's bodies to lines of PostgreSQL's COPY text format, with a reason for every row that cannot be read.
+
+Two ways give the same lines. Bodies of plain streams are decoded straight into typed objects (msgspec), which neither
+builds dictionaries nor looks at a field twice. Whatever that refuses, be it an undeclared field, a wrong type or a text
+that needs escaping, goes record by record through the second way, which keeps undeclared fields and names the column
+and the reason of an unreadable row.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from functools import partial
+from itertools import count
+from tempfile import SpooledTemporaryFile
+from typing import IO, Annotated, Any
+
+import msgspec
+
+from funnel.contract import Column, Source, Stream, Window
+from funnel.ingest.privacy import keyed_hash, normalise_email
+from funnel.ingest.values import CONVERT, LONGEST_ID, MOST_DIGITS, Unreadable, as_text, clean, identifier, listed, text
+from funnel.rest.bodies import BodyError, Misfit, UnreadableBody, kind
+
+NULL = "\\N"
+# Marks what only the careful way can read. No text of JSON without escapes holds it.
+ODD = "\x00"
+# What a load says of fields that are not declared: enough to see which, not a list of 100,000.
+MOST_NEW_FIELDS, LONGEST_NAME = 500, 200
+LINES_AT_ONCE = 5_000
+ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+# Between the tokens of a JSON text line ends and tabs are mere layout.
+_SPACES = bytes.maketrans(b"\t\n\r", b"   ")
+_INT64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+_FAST_TYPES: dict[str, Any] = {"text": str, "bigint": _INT64, "numeric": Decimal, "date": date, "jsonb": msgspec.Raw}
+
+
+@dataclass(frozen=True)
+class Conflicts:
+    """How many keys of a read have different rows, and of the first: hashed key, day, the numbers of each row."""
+
+    keys: int = 0
+    first: tuple[dict[str, Any], ...] = ()
+
+
+@dataclass
+class Tally:
+    """What happened to the rows of one read. `unreadable` holds COPY lines of (key, payload, column, reason).
+
+    Of an inbox, `files` says what became of each file, `columns` which raw columns they fill, `exports` holds the
+    complete ones (`funnel.ingest.replacement`), and unreadable rows also say their file and line.
+    """
+
+    readable: int = 0
+    quarantined: int = 0
+    conflicts: Conflicts = Conflicts()
+    new_fields: set[str] = field(default_factory=set)
+    # (column, what was done to its value) of values that were repaired or left out, of readable rows.
+    noted: Counter[tuple[str, str]] = field(default_factory=Counter)
+    files: list[dict[str, Any]] = field(default_factory=list)
+    exports: list[Any] = field(default_factory=list)
+    columns: set[str] = field(default_factory=set)
+    unreadable: IO[str] = field(
+        default_factory=lambda: SpooledTemporaryFile(8_000_000, "w+", encoding="utf-8")  # noqa: SIM115 - ends with the tally
+    )
+
+
+def raw_columns(stream: Stream) -> tuple[tuple[str, str], ...]:
+    """(name, PostgreSQL type) of the declared columns of the raw table, in the order in which lines hold them."""
+    columns = tuple(pair for column in stream.columns for pair in column.raw_columns)
+    return (*columns, ("_record_key", "text")) if stream.person else columns
+
+
+# Record by record ---------------------------------------------------------------------------------------------------
+
+
+def _lookup(record: dict[str, Any], steps: tuple[str, ...]) -> Any:
+    value: Any = record
+    for step in steps:
+        if not isinstance(value, dict):
+            return None
+        value = value.get(step)
+    return value
+
+
+def _declared_tree(stream: Stream) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for path in (*(column.path for column in stream.columns), *stream.ignored):
+        *parents, leaf = path.split(".")
+        node = tree
+        for parent in parents:
+            node = node.setdefault(parent, {})
+        node.setdefault(leaf, None)
+    return tree
+
+
+def _undeclared(record: dict[str, Any], tree: dict[str, Any], prefix: str, found: set[str]) -> dict[str, Any]:
+    extra: dict[str, Any] = {}
+    for name, value in record.items():
+        if name not in tree:
+            extra[name] = value
+            if len(found) < MOST_NEW_FIELDS:
+                found.add(clean(prefix + name, set(), "\ufffd")[:LONGEST_NAME])
+        elif isinstance(subtree := tree[name], dict) and isinstance(value, dict):
+            below = _undeclared(value, subtree, f"{prefix}{name}.", found)
+            if below:
+                extra[name] = below
+    return extra
+
+
+@dataclass(frozen=True)
+class _Step:
+    """How one declared column is filled: from where, by what, and what an unreadable value costs."""
+
+    column: Column
+    path: tuple[str, ...]
+    to_text: Callable[[Any, set[str]], str] | None
+    costs_row: bool
+    keeps_empty: bool
+
+
+def _plan(stream: Stream) -> list[_Step]:
+    steps = []
+    for column in stream.columns:
+        is_id = column.type == "text" and stream.is_id(column)
+        steps.append(
+            _Step(
+                column=column,
+                path=tuple(column.path.split(".")),
+                to_text=identifier if is_id else _converter(stream, column),
+                costs_row=stream.costs_row(column),
+                keeps_empty=column.free_text,
+            )
+        )
+    return steps
+
+
+def _converter(stream: Stream, column: Column) -> Callable[[Any, set[str]], str] | None:
+    if column.holds is None:
+        return CONVERT.get(column.type)
+    return partial(listed, holds=column.holds, costs_row=stream.costs_row(column))
+
+
+def convert(stream: Stream, window: Window, secret: bytes, identity: str) -> Callable[[Any, Tally], list[str]]:
+    """A function from one record to the COPY fields of its raw row, `_extra` last. It raises Unreadable.
+
+    `identity` is `<source>:<connection>:<stream>`: what makes a vendor id unique before it is hashed. A dated row of a
+    day that was not asked for is unreadable: a read replaces its own days, so nothing could take that row back.
+    """
+    asked = {day.isoformat() for day in window.days}
+    tree = _declared_tree(stream)
+    plan = _plan(stream)
+    key_positions = [next(i for i, column in enumerate(stream.columns) if column.name == name) for name in stream.key]
+
+    def to_fields(record: Any, tally: Tally) -> list[str]:
+        if isinstance(record, Misfit):
+            raise Unreadable(record.reason)
+        if not isinstance(record, dict):
+            raise Unreadable(f"the record is {kind(record)}, not an object")
+        fields: list[str] = []
+        positions: list[int] = []
+        odd: list[tuple[str, str]] = []
+        for step in plan:
+            positions.append(len(fields))
+            fields.extend(_fields_of(step, _lookup(record, step.path), secret, odd))
+            if step.column.name == stream.day and fields[-1] not in asked:
+                raise Unreadable(f"is {fields[-1]}, outside the days asked for", step.column.name)
+        if stream.person:
+            vendor_id = ":".join(fields[positions[i]] for i in key_positions)
+            fields.append(keyed_hash(secret, f"{identity}:{vendor_id}"))
+        extra = _undeclared(record, tree, "", tally.new_fields)
+        notes: set[str] = set()
+        fields.append(as_text(extra, notes).translate(ESCAPES) if extra else NULL)
+        tally.noted.update(odd)
+        tally.noted.update(("_extra", note) for note in notes)
+        return fields
+
+    return to_fields
+
+
+def _fields_of(step: _Step, value: Any, secret: bytes, odd: list[tuple[str, str]]) -> tuple[str, ...]:
+    """The COPY fields of one declared column. What an unreadable value costs is said by its step."""
+    column = step.column
+    if value == "" and not step.keeps_empty:
+        # Vendors empty a field that way. An empty key would be one record, an empty code would name something.
+        value = None
+    if value is None:
+        if column.required:
+            raise Unreadable("is required, but missing, null or empty", column.name)
+        return (NULL,) * len(column.raw_columns)
+    notes: set[str] = set()
+    try:
+        if step.to_text is None:
+            made = _address(value, secret, notes)
+        else:
+            made = (step.to_text(value, notes).translate(ESCAPES),)
+    except Unreadable as error:
+        if step.costs_row:
+            raise Unreadable(error.reason, column.name) from None
+        odd.append((column.name, f"left out: {error.reason}"))
+        return (NULL,) * len(column.raw_columns)
+    odd.extend((column.name, note) for note in notes)
+    return made
+
+
+def _address(value: Any, secret: bytes, notes: set[str]) -> tuple[str, ...]:
+    """Hash and domain of an e-mail address; nulls for a text that is none, as people write "n/a"."""
+    address = normalise_email(text(value, notes))
+    if address is None:
+        return (NULL, NULL)
+    return (keyed_hash(secret, address), address.rpartition("@")[2].translate(ESCAPES))
+
+
+# Whole bodies -------------------------------------------------------------------------------------------------------
+
+
+def _fast_decoder(
+    source: Source, stream: Stream
+) -> tuple[msgspec.json.Decoder[Any], Callable[[Any], set[date]], Callable[[Any, str], str]] | None:
+    """Decoder of a body, its days and its lines as functions; None for streams that need the second way."""
+    paths = [column.path for column in stream.columns]
+    plain = all(column.type in _FAST_TYPES and not column.holds for column in stream.columns)
+    if source.envelope is None or stream.person or not plain or len(set(paths)) < len(paths):
+        return None
+    leaves: dict[str, tuple[Any, Any]] = {path: (msgspec.Raw, msgspec.Raw(b"")) for path in stream.ignored}
+    for column in stream.columns:
+        kind = _FAST_TYPES[column.type]
+        if column.required:
+            leaves[column.path] = (kind, msgspec.NODEFAULT)
+        else:
+            leaves[column.path] = (kind, msgspec.Raw(b"null")) if column.type == "jsonb" else (kind | None, None)
+    record: Any = _struct("Record", leaves)
+    # A body without the array is no empty page: Meta answers an ad account as an object of its own.
+    body = msgspec.defstruct("Body", [(source.envelope, list.__class_getitem__(record))])
+    day = next((column.path for column in stream.columns if column.name == stream.day), None)
+    days = f"{{record.{day} for record in body.{source.envelope}}}" if day else "set()"
+    return (
+        msgspec.json.Decoder(body, strict=False),
+        eval(f"lambda body: {days}"),  # noqa: S307 - built from the declared names of a Stream alone
+        _line_maker(stream, source.envelope),
+    )
+
+
+def _struct(name: str, leaves: dict[str, tuple[Any, Any]]) -> Any:
+    groups: dict[str, dict[str, tuple[Any, Any]]] = {}
+    fields: list[Any] = []
+    for path, leaf in leaves.items():
+        head, dot, rest = path.partition(".")
+        if dot:
+            groups.setdefault(head, {})[rest] = leaf
+        else:
+            fields.append((head, leaf[0], msgspec.field(default=leaf[1])))
+    for head, below in groups.items():
+        fields.append((head, _struct(f"{name}_{head}", below), msgspec.field(default=msgspec.NODEFAULT)))
+    return msgspec.defstruct(name, fields, kw_only=True, forbid_unknown_fields=True, gc=False)
+
+
+class _Days(dict[date | None, str]):
+    """A day's text, made once: rows repeat their days."""
+
+    def __missing__(self, day: date | None) -> str:
+        text = self[day] = NULL if day is None else day.isoformat()
+        return text
+
+
+def _line_maker(stream: Stream, envelope: str) -> Callable[[Any, str], str]:
+    """Compile one expression that formats a whole body: attribute access and formatting without a call per field."""
+    parts: list[str] = []
+    for column in stream.columns:
+        value = f"record.{column.path}"
+        if column.type == "jsonb":
+            written = "raw.translate(SPACES).decode()"
+            if column.holds is not None:  # 91 is [
+                written = f"({written} if raw[0] == 91 else ODD)"
+            parts.append(f"{{NULL if (raw := bytes({value})) in NOTHING else {written}}}")
+        elif column.type == "date":
+            parts.append(f"{{DAYS[{value}]}}")
+        elif column.type == "text":
+            # Blank ids begin with a space.
+            limit = f"len(value) < {LONGEST_ID // 4} and value > '!'" if stream.is_id(column) else "value"
+            empty = "ODD" if column.required else "NULL"
+            parts.append(f"{{(value if {limit} else ODD) if (value := {value}) else {empty}}}")
+        elif column.type == "numeric":
+            # A number with an exponent or of many digits is looked at on the careful way.
+            digits = f"digits if len(digits := str(value)) < {MOST_DIGITS} and 'E' not in digits else ODD"
+            parts.append(f"{{NULL if (value := {value}) is None else ({digits})}}")
+        elif column.required:
+            parts.append(f"{{{value}!s}}")
+        else:
+            parts.append(f"{{NULL if (value := {value}) is None else value!s}}")
+    template = "\\t".join(parts)
+    code = f'lambda body, tail: "".join([f"{template}\\t{{NULL}}{{tail}}" for record in body.{envelope}])'
+    return eval(code, {"NULL": NULL, "ODD": ODD, "NOTHING": (b"null", b'""'), "SPACES": _SPACES, "DAYS": _Days()})  # noqa: S307 - built from the declared names of a Stream alone
+
+
+def lines(
+    source: Source,
+    stream: Stream,
+    connection_id: str,
+    window: Window,
+    bodies: Iterable[bytes],
+    secret: bytes,
+    tail: str,
+    tally: Tally,
+    *,
+    carefully: bool = False,
+) -> Iterator[str]:
+    """COPY text of all readable rows, a body at a time; `tail` ends each line. `tally` counts as it goes.
+
+    Raises BodyError for a body that cannot be read. `carefully` reads every record by itself: what PostgreSQL refuses
+    of the fast way is repaired or quarantined then.
+    """
+    fast = None if carefully else _fast_decoder(source, stream)
+    asked = set(window.days)
+    to_fields = convert(stream, window, secret, f"{source.name}:{connection_id}:{stream.name}")
+    for number, body in enumerate(bodies):
+        text = _fast_lines(source, fast, body, asked, tail, tally) if fast else None
+        if text is None:
+            yield from _careful_lines(source, stream, number, body, to_fields, secret, tail, tally)
+        else:
+            yield text
+
+
+def _fast_lines(source: Source, fast: Any, body: bytes, asked: set[date], tail: str, tally: Tally) -> str | None:
+    """The lines of a body in which nothing is odd; None for any other."""
+    # A JSON text holds the characters that COPY escapes only behind a backslash.
+    if b"\\" in body:
+        return None
+    decoder, days_of, to_lines = fast
+    try:
+        decoded = decoder.decode(body)
+        if not days_of(decoded) <= asked:
+            return None
+        text: str = to_lines(decoded, tail)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+    # Decimal and PostgreSQL accept NaN and Infinity; we reject them.
+    if ODD in text or "NaN" in text or "Infinity" in text:
+        return None
+    tally.readable += len(getattr(decoded, source.envelope or ""))
+    return text
+
+
+def _careful_lines(
+    source: Source,
+    stream: Stream,
+    number: int,
+    body: bytes,
+    to_fields: Callable[[Any, Tally], list[str]],
+    secret: bytes,
+    tail: str,
+    tally: Tally,
+) -> Iterator[str]:
+    """The lines of one body, some thousand at a time: a report is one body, however long it is."""
+    readable: list[str] = []
+    for record in _records(source, stream, number, body):
+        if len(readable) == LINES_AT_ONCE:
+            tally.readable += LINES_AT_ONCE
+            yield "".join(readable)
+            readable.clear()
+        try:
+            readable.append("\t".join(to_fields(record, tally)) + tail)
+        except Unreadable as error:
+            _set_aside(stream, record, error, secret, tally)
+    tally.readable += len(readable)
+    yield "".join(readable)
+
+
+def _records(source: Source, stream: Stream, number: int, body: bytes) -> Iterator[Any]:
+    """The records of one body. Whatever its connector cannot make of it is a BodyError that says where."""
+    records = source.records(stream, body)
+    for read in count(1):
+        try:
+            record = next(records)
+        except StopIteration:
+            return
+        except UnreadableBody as error:
+            raise BodyError(number, f"record {read}: the body {error}") from None
+        except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
+            raise BodyError(
+                number, f"record {read}: the body has another form than the connector knows ({error})"
+            ) from error
+        yield record
+
+
+def _set_aside(stream: Stream, record: Any, error: Unreadable, secret: bytes, tally: Tally) -> None:
+    """Write down a row for quarantine: hashes of key and content, column, reason, content."""
+    tally.quarantined += 1
+    payload = as_text(record.content if isinstance(record, Misfit) else record, set())
+    fields = (
+        keyed_hash(secret, clean(_key_of(stream, record), set())),
+        keyed_hash(secret, payload),
+        NULL if error.column is None else error.column,
+        error.reason,
+        payload,
+    )
+    tally.unreadable.write("\t".join(text if text == NULL else text.translate(ESCAPES) for text in fields) + "\n")
+
+
+def _key_of(stream: Stream, record: Any) -> str:
+    paths = {column.name: column.path for column in stream.columns}
+    if not isinstance(record, dict):
+        return "?"
+    return ":".join(str(_lookup(record, tuple(paths[name].split(".")))) for name in stream.key)

@@ -1,0 +1,405 @@
+"""Landing: what a vendor answered, kept as immutable compressed files that can be loaded again without the vendor.
+
+One read is a folder `<source>/<connection>/<stream>/<from>_<to>/<run>/<attempt>/` with one file per body and a
+`manifest.json` that is written last: a folder without one is an attempt that did not finish and is never loaded.
+Bodies are kept as zstd, `000001.json.zst`; tables of Arrow, which are compressed inside, as they are, `000001.arrow`.
+The manifest holds size and SHA-256 of each, and a digest over itself. All is on disk before the manifest gets its name,
+and compared before a body is given out: what was cut, altered, lost or added since is refused by name, never loaded.
+Landing neither parses the bodies nor checks what they say.
+"""
+
+import errno
+import hashlib
+import json
+import logging
+import os
+import re
+import shutil
+import uuid
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import zstandard
+
+from funnel import settings
+from funnel.contract import AccountRead, AccountRefused, Connection, Fetched, HomeCurrency, Source, Stream, Window
+from funnel.ingest import stated_currency
+from funnel.rest import RestartWindow
+
+MANIFEST = "manifest.json"
+MAX_RESTARTS = 3
+# A stream of Arrow's messages begins with it, and no text does.
+ARROW = b"\xff\xff\xff\xff"
+# What the manifests of the release before this one held, which wrote no hashes.
+OLD_MANIFEST = {
+    *("source", "connection_id", "stream", "window_from", "window_to", "until_now", "run_id", "fetched_at"),
+    *("files", "bytes"),
+}
+
+
+log = logging.getLogger(__name__)
+
+
+class LandingError(Exception):
+    """A landed read is missing or damaged. The message says which file and what to do; trying again changes nothing."""
+
+
+class NothingLanded(LandingError):
+    """A run has landed nothing of a stream yet."""
+
+
+class LandingUnreachable(LandingError):
+    """The disk with a landed read did not answer: that may pass."""
+
+
+@dataclass(frozen=True)
+class LandedFile:
+    """One body on disk. The release before this one noted neither size nor hash: they are None for what it landed."""
+
+    name: str
+    size: int | None = None
+    sha256: str | None = None
+
+
+@dataclass(frozen=True)
+class LandedRead:
+    """One complete read of one stream and window. `path` is relative to the landing folder and identifies the read.
+
+    `size` is the length of all bodies before they were compressed.
+    """
+
+    source: str
+    connection_id: str
+    stream: str
+    window: Window
+    run_id: str
+    fetched_at: datetime
+    path: str
+    files: tuple[LandedFile, ...]
+    size: int
+    # The accounts that were read and, with the reason, those that refused. None: the read does not say which.
+    accounts: tuple[str, ...] | None = None
+    refused: tuple[tuple[str, str], ...] = ()
+    # The currency of amounts that name none, as the vendor or the connection's setting says. None: not known.
+    currency: str | None = None
+
+    @property
+    def hashes(self) -> list[str] | None:
+        """SHA-256 of each file as `bodies` compares it; None for a read of the release that noted none."""
+        known = [file.sha256 for file in self.files if file.sha256]
+        return known if len(known) == len(self.files) else None
+
+    def bodies(self) -> Iterator[bytes]:
+        """The vendor's bodies in the order received, one at a time, each compared with the manifest before.
+
+        Raises LandingError, by name, for a file that is cut, altered, missing or that the manifest does not hold.
+        """
+        if self.hashes is None:
+            log.warning("%s was landed without checksums: only its lengths are compared.", self.path)
+        self._check_folder()
+        left = self.size
+        for file in self.files:
+            body = self._body(file, left)
+            left -= len(body)
+            yield body
+            # The next one is read when this one is gone.
+            del body
+        if left:
+            raise _damaged(self.path, MANIFEST, f"says that the bodies are {self.size:,} bytes; they are {left:,} less")
+
+    def verify(self) -> None:
+        """Compare all files with the manifest. Raises LandingError as `bodies` does."""
+        for _ in self.bodies():
+            pass
+
+    def _check_folder(self) -> None:
+        """All files are there in full length, and no other: what is seen at once is refused before any row is read."""
+        try:
+            with os.scandir(root() / self.path) as entries:
+                found = {entry.name: entry.stat().st_size for entry in entries if not entry.name.startswith(".")}
+        except OSError as error:
+            raise _unreadable(self.path, MANIFEST, error) from error
+        for file in self.files:
+            if file.name not in found:
+                raise _damaged(self.path, file.name, "is missing")
+            size = found.pop(file.name)
+            if file.size is not None and size != file.size:
+                raise _damaged(self.path, file.name, f"is {size:,} bytes long; {file.size:,} bytes were landed")
+        if extra := sorted(found.keys() - {MANIFEST}):
+            raise _damaged(self.path, extra[0], "is not part of this read: its manifest does not hold it")
+
+    def _body(self, file: LandedFile, most: int) -> bytes:
+        """One body, which is at most so long. Its file is read once."""
+        try:
+            stored = (root() / self.path / file.name).read_bytes()
+        except OSError as error:
+            raise _unreadable(self.path, file.name, error) from error
+        if file.sha256 is not None and hashlib.sha256(stored).hexdigest() != file.sha256:
+            raise _damaged(self.path, file.name, "is altered: its SHA-256 is not the one it was landed with")
+        if not file.name.endswith(".zst"):
+            return stored
+        try:
+            if zstandard.frame_content_size(stored) > most:
+                raise zstandard.ZstdError("it is longer than the manifest says")
+            return zstandard.ZstdDecompressor().decompress(stored)
+        except zstandard.ZstdError as error:
+            raise _damaged(self.path, file.name, f"cannot be unpacked ({error})") from error
+
+
+def _damaged(path: str, name: str, what: str) -> LandingError:
+    return LandingError(f"Landed file {path}/{name} {what}. Nothing of it is loaded. {_remedy(path)}")
+
+
+def _unreadable(path: str, name: str, error: OSError) -> LandingError:
+    if isinstance(error, (FileNotFoundError, NotADirectoryError)):
+        return _damaged(path, name, "is missing")
+    return LandingUnreachable(f"Landed file {path}/{name} cannot be read: {error.strerror}. {_remedy(path)}")
+
+
+def _remedy(path: str) -> str:
+    """What to do about a read that cannot be loaded. Its path says what it was, even without its manifest."""
+    source, _, _, days, *_ = [*path.split("/"), "", "", ""]
+    first, _, end = days.partition("_")
+    try:
+        last = str(date.fromisoformat(end) - timedelta(days=1))
+    except ValueError:
+        return "Ingest that source again; what is loaded stays as it is."
+    return (
+        f"Ingest {source} again for {first} to {last}; what is loaded stays as it is "
+        "(docs/runbook.md, `A landed file is damaged`)."
+    )
+
+
+def root() -> Path:
+    """The landing folder."""
+    return settings.read().home / "landing"
+
+
+def safe(text: str) -> str:
+    """A name as folders hold it."""
+    return re.sub(r"[^A-Za-z0-9._+-]", "_", text)
+
+
+def _run_folder(source: str, connection_id: str, stream: str, window: Window, run_id: str) -> str:
+    days = f"{window.from_day}_{window.to_day}"
+    return "/".join((source, safe(connection_id), stream, days, safe(run_id)))
+
+
+def run_of(path: str) -> tuple[str, str]:
+    """(source, run) of the read in `path`, the run as folders hold it: all that is known without a manifest."""
+    source, _, _, _, run_id, _ = path.split("/")
+    return source, run_id
+
+
+def land(
+    source: Source,
+    connection: Connection,
+    stream: Stream,
+    window: Window,
+    run_id: str,
+    fetched_at: datetime | None = None,
+) -> LandedRead:
+    """Read one stream and window from the vendor into a new folder and return it complete.
+
+    `fetched_at` (UTC; default now) orders this read among others. Vendor errors pass through; what was written of an
+    unfinished attempt is removed. A vendor that asks to start the window again is obeyed three times.
+    """
+    run_folder = _run_folder(source.name, connection.connection_id, stream.name, window, run_id)
+    stated_currency.stated(source.name, connection)
+    for restarts in range(MAX_RESTARTS + 1):
+        moment = fetched_at or settings.now()
+        path = f"{run_folder}/{_attempt(moment)}{uuid.uuid4().hex[:8]}"
+        folder = root() / path
+        folder.mkdir(parents=True)
+        try:
+            written = _write(folder, source.fetch(connection, stream, window))
+            written["currency"] = stated_currency.settled(source.name, connection, written["currency"])
+        except BaseException as error:
+            shutil.rmtree(folder, ignore_errors=True)
+            if isinstance(error, RestartWindow) and restarts < MAX_RESTARTS:
+                continue
+            raise
+        landed = LandedRead(source.name, connection.connection_id, stream.name, window, run_id, moment, path, **written)
+        _write_manifest(landed)
+        return landed
+    raise AssertionError("unreachable")
+
+
+def _attempt(moment: datetime) -> str:
+    """How the folder of a read that began then is named, up to the random end."""
+    return f"{moment:%Y%m%dT%H%M%S%f}-"
+
+
+def _write(folder: Path, fetched: Iterator[Fetched]) -> dict[str, Any]:
+    """Write each body into a file of its own. Returns what a LandedRead says of files and accounts."""
+    compressor = zstandard.ZstdCompressor(level=1, write_checksum=True)
+    files: list[LandedFile] = []
+    sizes: list[int] = []
+    accounts: list[str] = []
+    refused: dict[str, str] = {}
+    currency = None
+    # Files before this one belong to accounts that are settled, or to none.
+    settled = 0
+    for one in fetched:
+        if isinstance(one, AccountRefused):
+            for file in files[settled:]:
+                (folder / file.name).unlink()
+            del files[settled:], sizes[settled:]
+            refused[one.account] = one.reason
+        elif isinstance(one, AccountRead):
+            accounts.append(one.account)
+            settled = len(files)
+        elif isinstance(one, HomeCurrency):
+            currency = one.code
+        else:
+            is_table = one.startswith(ARROW)
+            name = f"{len(files) + 1:06d}.{'arrow' if is_table else 'json.zst'}"
+            stored = one if is_table else compressor.compress(one)
+            _write_through(folder / name, stored)
+            files.append(LandedFile(name, len(stored), hashlib.sha256(stored).hexdigest()))
+            sizes.append(len(one))
+    return {
+        "files": tuple(files),
+        "size": sum(sizes),
+        "accounts": tuple(accounts) if accounts or refused else None,
+        "refused": tuple(refused.items()),
+        "currency": currency,
+    }
+
+
+def _write_through(path: Path, content: bytes) -> None:
+    """Write a file that is on disk when this returns."""
+    with open(path, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    """Have the names in a folder on disk. Some network file systems cannot, and say so: they keep names themselves."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.EBADF, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def _write_manifest(landed: LandedRead) -> None:
+    """Everything the manifest names is on disk before the manifest is."""
+    folder = root() / landed.path
+    text = _manifest_text(
+        {
+            "source": landed.source,
+            "connection_id": landed.connection_id,
+            "stream": landed.stream,
+            "window_from": landed.window.from_day.isoformat(),
+            "window_to": landed.window.to_day.isoformat(),
+            "until_now": landed.window.until_now,
+            "whole": landed.window.whole,
+            "run_id": landed.run_id,
+            "fetched_at": landed.fetched_at.isoformat(),
+            "files": [asdict(file) for file in landed.files],
+            "bytes": landed.size,
+            "accounts": landed.accounts,
+            "refused": dict(landed.refused),
+            "currency": landed.currency,
+        }
+    )
+    for each in (folder, *folder.parents):
+        _sync_folder(each)
+        if each == root().parent:
+            break
+    temporary = folder / f"{MANIFEST}.tmp"
+    _write_through(temporary, text)
+    os.replace(temporary, folder / MANIFEST)
+    _sync_folder(folder)
+
+
+def _manifest_text(content: dict[str, Any]) -> bytes:
+    """The manifest as it is written, to the byte; its digest is over all the rest."""
+    digest = hashlib.sha256(json.dumps(content, indent=1).encode()).hexdigest()
+    return json.dumps({**content, "digest": digest}, indent=1).encode()
+
+
+def read_manifest(path: str) -> LandedRead:
+    """The landed read in `path` (relative to the landing folder). Raises LandingError when it is not complete."""
+    try:
+        text = (root() / path / MANIFEST).read_bytes()
+    except FileNotFoundError as error:
+        raise LandingError(f"{path} holds no complete read: it has no {MANIFEST}. {_remedy(path)}") from error
+    except OSError as error:
+        raise _unreadable(path, MANIFEST, error) from error
+    try:
+        stored = json.loads(text)
+        if stored.keys() != OLD_MANIFEST:
+            del stored["digest"]
+            if text != _manifest_text(stored):
+                raise ValueError
+        landed = _landed(path, stored)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise _damaged(path, MANIFEST, "is damaged or altered: it is not as it was written") from error
+    ours = _run_folder(landed.source, landed.connection_id, landed.stream, landed.window, landed.run_id)
+    if not path.startswith(f"{ours}/{_attempt(landed.fetched_at)}"):
+        raise _damaged(path, MANIFEST, f"belongs to another read, {ours} of {landed.fetched_at}")
+    return landed
+
+
+def _landed(path: str, stored: dict[str, Any]) -> LandedRead:
+    return LandedRead(
+        source=stored["source"],
+        connection_id=stored["connection_id"],
+        stream=stored["stream"],
+        window=Window(
+            date.fromisoformat(stored["window_from"]),
+            date.fromisoformat(stored["window_to"]),
+            stored["until_now"],
+            # Reads that were landed before any was whole do not say so.
+            stored.get("whole", False),
+        ),
+        run_id=stored["run_id"],
+        fetched_at=datetime.fromisoformat(stored["fetched_at"]),
+        path=path,
+        files=tuple(LandedFile(file) if isinstance(file, str) else LandedFile(**file) for file in stored["files"]),
+        size=stored["bytes"],
+        # Reads that were landed before accounts were noted lack both.
+        accounts=None if stored.get("accounts") is None else tuple(stored["accounts"]),
+        refused=tuple(stored.get("refused", {}).items()),
+        currency=stored.get("currency"),
+    )
+
+
+def newest_read(source: str, connection_id: str, stream: str, window: Window, run_id: str) -> LandedRead:
+    """The newest complete read that a run landed. Raises LandingError when the run landed none, or it is damaged."""
+    run_folder = _run_folder(source, connection_id, stream, window, run_id)
+    attempts = sorted((root() / run_folder).glob(f"*/{MANIFEST}"))
+    if not attempts:
+        raise NothingLanded(
+            f"Run {run_id} landed nothing complete of {source}.{stream} for {window.from_day} to {window.to_day}. "
+            "Clear the task `extract` of that run."
+        )
+    newest = read_manifest(f"{run_folder}/{attempts[-1].parent.name}")
+    newest.verify()
+    return newest
+
+
+def reads(source: str | None = None, damaged: dict[str, LandingError] | None = None) -> Iterator[LandedRead]:
+    """All complete reads, oldest first: replaying them in this order rebuilds `raw`.
+
+    A read whose manifest is damaged goes to `damaged`, by its path; without that it is raised.
+    """
+    found = []
+    for manifest in root().glob(f"{source or '*'}/*/*/*/*/*/{MANIFEST}"):
+        path = str(manifest.parent.relative_to(root()))
+        try:
+            found.append(read_manifest(path))
+        except LandingError as error:
+            if damaged is None:
+                raise
+            damaged[path] = error
+    yield from sorted(found, key=lambda read: (read.fetched_at, read.path))

@@ -1,0 +1,227 @@
+"""How long a vendor really changes a day: noted by each load that reads days again, and the window that follows.
+
+A load of a dated stream compares what it brings with what is stored; here that is written down by day, with the day's
+age. Ages come from the moments of the reads and never from the clock, so a replay notes the same. A changed stream has
+nothing to measure: its vendor is asked for changes, not for days.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from funnel import settings
+from funnel.contract import Source, Stream
+from funnel.ingest.accounts import Accounts, is_of
+from funnel.ingest.landing import LandedRead
+
+# Days read beyond the oldest age that moved. What moves at the edge of what is read is thus found a week further on.
+MARGIN_DAYS = 7
+# A vendor that has stopped changing old days is believed after so many days of reads.
+MEMORY_DAYS = 90
+# One read alone may be a vendor's correction, or a column of ours that is new: it was taken in and does not recur.
+READS_THAT_PROVE = 2
+# A window below the vendor's statement takes reads on so many days that went as far and found nothing there.
+READS_THAT_DISPROVE = 14
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What the reads of a connection have shown: the oldest age that moved, and on how many days reads went as far as
+    the vendor's statement."""
+
+    oldest_moving_age: int | None
+    days_of_full_reads: int
+
+
+def note(
+    connection: psycopg.Connection[Any],
+    stream: Stream,
+    landed: LandedRead,
+    load_id: int,
+    read: Accounts,
+    *,
+    rows: sql.Composable,
+    differing: sql.Identifier,
+) -> int:
+    """Write down, by day, what a read changes in days that were read before; returns the number of rows stored before.
+
+    `rows` is a query of the rows that stand in for the window now and of all rows of the read (`is_incoming`),
+    `differing` the table of those that are new (no `place`), differ (not `is_same`) or vanished (not `arrived`). An
+    account that is read for the first time changes no day.
+    """
+    known = _known(connection, stream, landed, read)
+    summed = [one for one in stream.columns if one.type in ("bigint", "numeric") and one.name not in stream.key]
+    sums = sql.SQL("").join(
+        sql.SQL(", sum({}) as {}").format(sql.Identifier(one.name), sql.Identifier(f"sum_{one.name}")) for one in summed
+    )
+    measures = sql.SQL(", ").join(
+        sql.SQL(
+            "{}, jsonb_build_array(coalesce(sum({column}) filter (where not is_incoming), 0), "
+            "coalesce(sum({column}) filter (where is_incoming), 0))"
+        ).format(sql.Literal(one.name), column=sql.Identifier(f"sum_{one.name}"))
+        for one in summed
+    )
+    # By itself, since a statement that also inserts is not computed in parallel.
+    connection.execute(
+        sql.SQL(
+            "create temporary table sides on commit drop as "
+            "select {day} as date_day, is_incoming, count(*) as rows {sums} "
+            "from {rows} as incoming where not is_incoming or {known} group by 1, 2"
+        ).format(day=sql.Identifier(stream.day or ""), sums=sums, rows=rows, known=known)
+    )
+    before = connection.execute(
+        sql.SQL(
+            """
+            with totals as (
+                select
+                    date_day,
+                    coalesce(sum(rows) filter (where not is_incoming), 0) as rows_before,
+                    coalesce(sum(rows) filter (where is_incoming), 0) as rows_after,
+                    jsonb_build_object({measures}) as measures
+                from pg_temp.sides
+                group by 1
+            ),
+            differs as (
+                select
+                    {day} as date_day,
+                    count(*) filter (where arrived is null) as vanished,
+                    count(*) filter (where arrived is not null and not is_same and {known}) as rows
+                from {differing} as incoming group by 1
+            ),
+            compared as (
+                select
+                    totals.*,
+                    coalesce(differs.vanished, 0) as vanished,
+                    coalesce(differs.rows, 0) as differing
+                from totals
+                left join differs using (date_day)
+            ),
+            -- Of several accounts the one that was read longest ago says since when a day may have changed.
+            read_before as (
+                select date_day, min(fetched_at) as fetched_at
+                from (
+                    select asked.account, days.date_day, max(days.fetched_at) as fetched_at
+                    from unnest(%(accounts)s::text[]) as asked (account)
+                    inner join ops.loaded_days as days on days.account in ('', asked.account) or asked.account = ''
+                    where days.source = %(source)s and days.connection_id = %(connection_id)s
+                        and days.stream = %(stream)s
+                        and days.date_day >= %(start)s and days.date_day < %(end)s
+                    group by 1, 2
+                ) as by_account
+                group by date_day
+            ),
+            noted as (
+                insert into ops.day_changes (
+                    load_id, source, connection_id, stream, date_day, age_days, age_before, rows_before, rows_after,
+                    rows_changed, measures, fetched_at
+                )
+                select
+                    %(load_id)s, %(source)s, %(connection_id)s, %(stream)s, read_before.date_day,
+                    %(fetched_at)s::date - read_before.date_day - 1,
+                    read_before.fetched_at::date - read_before.date_day - 1,
+                    coalesce(compared.rows_before, 0),
+                    coalesce(compared.rows_after, 0),
+                    coalesce(compared.vanished + compared.differing, 0),
+                    coalesce(compared.measures, '{{}}'),
+                    %(fetched_at)s
+                from read_before
+                left join compared on read_before.date_day = compared.date_day
+                where read_before.fetched_at < %(fetched_at)s
+            )
+            select coalesce(sum(rows_before), 0)::bigint from compared
+            """
+        ).format(
+            day=sql.Identifier(stream.day or ""),
+            measures=measures,
+            differing=differing,
+            known=known,
+        ),
+        {
+            "accounts": [""] if read.read is None else list(read.read),
+            "load_id": load_id,
+            "source": landed.source,
+            "connection_id": landed.connection_id,
+            "stream": landed.stream,
+            "fetched_at": landed.fetched_at,
+            "start": landed.window.from_day,
+            "end": landed.window.to_day,
+        },
+    ).fetchone()
+    connection.execute("drop table pg_temp.sides")
+    return int(before[0]) if before else 0
+
+
+def _known(connection: psycopg.Connection[Any], stream: Stream, landed: LandedRead, read: Accounts) -> sql.Composable:
+    """Whether a row of the read is of a day of which its account was read before."""
+    if read.read is None:
+        return sql.SQL("true")
+    days = connection.execute(
+        """
+        select account, date_day from ops.loaded_days
+        where source = %s and connection_id = %s and stream = %s and date_day >= %s and date_day < %s
+        """,
+        (
+            *(landed.source, landed.connection_id, landed.stream),
+            *(landed.window.from_day, landed.window.to_day),
+        ),
+    ).fetchall()
+    seen, whole = set(days), {day for account, day in days if account == ""}
+    if all(day in whole or (account, day) in seen for account in read.read for day in landed.window.days):
+        return sql.SQL("true")
+    return is_of(days, stream, "incoming")
+
+
+def measure(connection: psycopg.Connection[Any], source: Source, connection_id: str) -> Measure:
+    """What the reads of the last 90 days, counted back from the newest, have shown of a connection.
+
+    A day that was read at age 3 and at age 40 may have changed at any age from 4 on: only that is taken as shown, and
+    the margin finds the rest.
+    """
+    row = connection.execute(
+        """
+        with reads as (
+            select
+                fetched_at::date as read_on,
+                max(least(age_before + 1, age_days)) filter (where rows_changed > 0 and age_before >= 0) as moved_age,
+                max(age_days) as oldest_age
+            from ops.day_changes
+            where source = %(source)s and connection_id = %(connection_id)s
+                and fetched_at > (
+                    select max(fetched_at) - %(memory)s * interval '1 day'
+                    from ops.day_changes where source = %(source)s and connection_id = %(connection_id)s
+                )
+            group by 1
+        )
+        select
+            (array_agg(moved_age order by moved_age desc nulls last))[%(proof)s],
+            count(*) filter (where oldest_age >= %(stated)s)
+        from reads
+        """,
+        {
+            "source": source.name,
+            "connection_id": connection_id,
+            "memory": MEMORY_DAYS,
+            "proof": READS_THAT_PROVE,
+            "stated": source.restatement_days,
+        },
+    ).fetchone()
+    return Measure(row[0], row[1]) if row else Measure(None, 0)
+
+
+def days_to_read_again(source: Source, measured: Measure) -> int:
+    """How many days before its own a scheduled run reads.
+
+    What the vendor states, or further when days were seen to change beyond it, at most as far as the vendor gives or
+    credits anything. Less than the vendor states only when FUNNEL_RESTATEMENT asks for it.
+    """
+    chosen = settings.restatement(source.name)
+    if isinstance(chosen, int):
+        return chosen
+    age = measured.oldest_moving_age
+    furthest = max(source.restatement_days, source.longest_restatement_days)
+    needed = 0 if age is None else min(age + MARGIN_DAYS, furthest)
+    if chosen == "measured" and measured.days_of_full_reads >= READS_THAT_DISPROVE:
+        return needed
+    return max(source.restatement_days, needed)

@@ -1,0 +1,1 @@
+"""Airflow's side of the pipeline: the only wing that imports Airflow."""

@@ -1,0 +1,347 @@
+"""Settings, generated secrets, connection URLs and vendor connections. The only reader of the environment in `funnel`.
+
+It does not open connections and knows nothing of Airflow: in a task, `orchestration` passes Airflow's own connections.
+"""
+
+import json
+import os
+import secrets as random_secrets
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import cache
+from pathlib import Path
+from typing import Literal
+from urllib.parse import quote, urlencode, urlsplit, urlunsplit
+from zoneinfo import ZoneInfo
+
+from funnel.contract import Connection
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+Role = Literal["admin", "pipeline", "loader", "builder", "publisher", "bi_reader"]
+# The activities of the pipeline are roles without a login: `pipeline` logs in and takes exactly one of them.
+ACTIVITIES: tuple[Role, ...] = ("loader", "builder", "publisher")
+LOGINS: tuple[Role, ...] = ("pipeline", "bi_reader")
+
+
+class ConfigurationError(Exception):
+    """A setting is missing or wrong. The message names it and says what to write."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything a person may set, from the environment. Ports are TCP on `bind_address`.
+
+    The URLs are where this installation's own processes meet each other. With `redis_url` tasks go to Celery's workers,
+    `workers` of them on this machine.
+    """
+
+    home: Path
+    warehouse_dsn: str | None
+    warehouse_database: str
+    postgres_port: int
+    bind_address: str
+    with_sandbox: bool
+    sandbox_port: int
+    sandbox_tls_port: int
+    sandbox_url: str
+    airflow_port: int
+    airflow_url: str
+    redis_url: str | None
+    workers: int
+    with_dashboards: bool
+    superset_port: int
+    reporting_currency: str
+    reporting_timezone: str
+    master_crm: str
+    build_deadline_minutes: int
+    quarantine_limit: float
+    inbox: str
+    alert_webhook: str | None
+    alert_email: str | None
+    smtp_url: str | None
+    lineage_url: str | None
+    code_version: str
+
+
+def _integer(name: str, default: int) -> int:
+    text = os.environ.get(name, str(default))
+    try:
+        return int(text)
+    except ValueError:
+        raise ConfigurationError(f"{name} is {text!r}, but must be a whole number such as {default}.") from None
+
+
+def _home() -> Path:
+    return Path(os.environ.get("FUNNEL_HOME") or REPOSITORY / ".local").expanduser().resolve()
+
+
+def _inbox() -> str:
+    """Where file drops arrive: a folder of this machine, or any URL that Airflow's ObjectStoragePath reads."""
+    given = os.environ.get("FUNNEL_INBOX")
+    if not given:
+        # The one that `make files` took in.
+        noted = _home() / "inbox.txt"
+        given = noted.read_text() if noted.exists() else str(_home() / "inbox")
+    return given if "://" in given else str(Path(given).expanduser().resolve())
+
+
+def keep_inbox(url: str) -> bool:
+    """Make this a home of file drops: note its inbox, and that no sandbox plays vendors. Whether that is news."""
+    noted = _home() / "inbox.txt"
+    noted.parent.mkdir(parents=True, exist_ok=True)
+    is_new = not noted.exists() or noted.read_text() != url
+    noted.write_text(url)
+    os.environ |= {"FUNNEL_INBOX": url, "SANDBOX": "off"}
+    return is_new
+
+
+def _port(name: str, default: int) -> int:
+    """From the environment, else the one that this home was started with, else the usual one."""
+    try:
+        kept = json.loads((_home() / "ports.json").read_text())
+    except (OSError, ValueError):
+        kept = {}
+    return _integer(name, kept.get(name, default))
+
+
+def keep_ports() -> None:
+    """Note this home's ports, so that later commands find it without its environment."""
+    chosen = read()
+    ports = {
+        "POSTGRES_PORT": chosen.postgres_port,
+        "SANDBOX_PORT": chosen.sandbox_port,
+        "SANDBOX_TLS_PORT": chosen.sandbox_tls_port,
+        "AIRFLOW_PORT": chosen.airflow_port,
+        "SUPERSET_PORT": chosen.superset_port,
+    }
+    (chosen.home / "ports.json").write_text(json.dumps(ports))
+
+
+def read() -> Settings:
+    """Read the environment. Raises ConfigurationError naming the variable that cannot be used."""
+    timezone = os.environ.get("REPORTING_TIMEZONE", "UTC")
+    try:
+        ZoneInfo(timezone)
+    except (KeyError, ValueError):
+        raise ConfigurationError(
+            f"REPORTING_TIMEZONE is {timezone!r}, which is no IANA time zone such as Europe/Berlin."
+        ) from None
+    currency = os.environ.get("REPORTING_CURRENCY", "USD").upper()
+    if len(currency) != 3 or not currency.isalpha():
+        raise ConfigurationError(f"REPORTING_CURRENCY is {currency!r}, which is no ISO 4217 code such as USD.")
+    return Settings(
+        home=_home(),
+        warehouse_dsn=os.environ.get("WAREHOUSE_DSN") or None,
+        warehouse_database=os.environ.get("WAREHOUSE_DATABASE", "warehouse"),
+        postgres_port=_port("POSTGRES_PORT", 5439),
+        with_sandbox=os.environ.get("SANDBOX", "off" if (_home() / "inbox.txt").exists() else "on").lower() != "off",
+        bind_address=os.environ.get("BIND_ADDRESS", "127.0.0.1"),
+        sandbox_port=_port("SANDBOX_PORT", 8090),
+        sandbox_tls_port=_port("SANDBOX_TLS_PORT", 8443),
+        sandbox_url=os.environ.get("SANDBOX_URL") or f"http://127.0.0.1:{_port('SANDBOX_PORT', 8090)}",
+        airflow_port=_port("AIRFLOW_PORT", 8080),
+        airflow_url=os.environ.get("AIRFLOW_URL") or f"http://127.0.0.1:{_port('AIRFLOW_PORT', 8080)}",
+        redis_url=os.environ.get("REDIS_URL") or None,
+        workers=_integer("WORKERS", 2),
+        with_dashboards=os.environ.get("DASHBOARDS", "on").lower() != "off",
+        superset_port=_port("SUPERSET_PORT", 8088),
+        reporting_currency=currency,
+        reporting_timezone=timezone,
+        master_crm=os.environ.get("MASTER_CRM", "salesforce"),
+        build_deadline_minutes=_integer("BUILD_DEADLINE_MINUTES", 30),
+        quarantine_limit=float(os.environ.get("QUARANTINE_LIMIT", "0.05")),
+        inbox=_inbox(),
+        alert_webhook=os.environ.get("ALERT_WEBHOOK") or None,
+        alert_email=os.environ.get("ALERT_EMAIL") or None,
+        smtp_url=os.environ.get("SMTP_URL") or None,
+        lineage_url=os.environ.get("OPENLINEAGE_URL") or None,
+        code_version=os.environ.get("CODE_VERSION") or _git_revision(),
+    )
+
+
+def now() -> datetime:
+    """The moment that counts as now, in UTC: the machine's clock, on the day of FUNNEL_TODAY where one is stated.
+
+    Whatever depends on the day asks here: which days are loaded, how far a read goes, when the made-up company lives.
+    Waiting times, tokens and moments of logging are the machine's own.
+    """
+    return on_stated_day(datetime.now(UTC))
+
+
+def on_stated_day(moment: datetime) -> datetime:
+    """A moment in UTC, on the day of FUNNEL_TODAY where one is stated."""
+    stated = stated_day()
+    return datetime.combine(stated, moment.timetz()) if stated else moment
+
+
+def stated_day() -> date | None:
+    """The day that FUNNEL_TODAY states, None where the machine's clock counts."""
+    text = os.environ.get("FUNNEL_TODAY")
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        raise ConfigurationError(f"FUNNEL_TODAY is {text!r}, but must be a day such as 2026-03-31.") from None
+
+
+@cache
+def _git_revision() -> str:
+    """Commit of the checkout, read from .git without running git; `unknown` in an installation without one."""
+    git = REPOSITORY / ".git"
+    try:
+        head = (git / "HEAD").read_text().strip()
+        if not head.startswith("ref: "):
+            return head[:12]
+        return (git / head[5:]).read_text().strip()[:12]
+    except OSError:
+        return "unknown"
+
+
+_SECRET_NAMES = (
+    "admin_password",
+    "pipeline_password",
+    "bi_reader_password",
+    "person_key_secret",
+    "airflow_database_password",
+    "airflow_admin_password",
+    "airflow_fernet_key",
+    "airflow_jwt_secret",
+    "airflow_api_secret",
+    "superset_database_password",
+    "superset_secret_key",
+    "superset_admin_password",
+    "superset_viewer_password",
+    "sandbox_control_token",
+)
+
+
+def secrets() -> dict[str, str]:
+    """Secrets of this installation: generated once into `<home>/secrets.json` (mode 0600).
+
+    `PERSON_KEY_SECRET`, or any other name in capitals, overrides a generated one: for those who keep theirs in a vault.
+    """
+    path = read().home / "secrets.json"
+    stored: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+    missing = [name for name in _SECRET_NAMES if name not in stored]
+    if missing:
+        import base64
+
+        for name in missing:
+            stored[name] = (
+                base64.urlsafe_b64encode(os.urandom(32)).decode()
+                if name == "airflow_fernet_key"
+                else random_secrets.token_hex(24)
+            )
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f"secrets.{os.getpid()}.tmp")
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            json.dump(stored, file, indent=1)
+        try:
+            # link, not rename: of two processes that both generate, the first one's secrets stand.
+            if path.exists():
+                os.replace(temporary, path)
+            else:
+                os.link(temporary, path)
+        except FileExistsError:
+            stored = json.loads(path.read_text())
+        finally:
+            temporary.unlink(missing_ok=True)
+    return {name: os.environ.get(name.upper()) or value for name, value in stored.items()}
+
+
+def lineage_key() -> str | None:
+    """What the receiver of lineage knows us by, when it asks."""
+    return os.environ.get("OPENLINEAGE_API_KEY") or None
+
+
+def dsn(role: Role) -> str:
+    """libpq URL of the warehouse for a role: admin, pipeline, loader, builder, publisher or bi_reader."""
+    chosen = read()
+    base = chosen.warehouse_dsn or (
+        f"postgresql://postgres:{secrets()['admin_password']}@127.0.0.1:{chosen.postgres_port}/{chosen.warehouse_database}"
+    )
+    if role == "admin":
+        return base
+    if role not in ACTIVITIES and role not in LOGINS:
+        known = ", ".join(("admin", *LOGINS, *ACTIVITIES))
+        raise ConfigurationError(f"There is no role {role!r}; there are {known}.")
+    login = role if role in LOGINS else "pipeline"
+    parts = urlsplit(base)
+    address = parts.netloc.rpartition("@")[2]
+    query = parts.query
+    if role in ACTIVITIES:
+        option = urlencode({"options": f"-c role={role}"}, quote_via=quote)
+        query = f"{query}&{option}" if query else option
+    netloc = f"{login}:{quote(secrets()[f'{login}_password'], safe='')}@{address}"
+    return urlunsplit((parts.scheme, netloc, parts.path, query, ""))
+
+
+def connection_ids(source: str) -> tuple[str, ...]:
+    """Connection ids of a source: its own name, or those listed for it in FUNNEL_CONNECTIONS (a JSON object)."""
+    text = os.environ.get("FUNNEL_CONNECTIONS") or "{}"
+    try:
+        listed = json.loads(text)
+        chosen = listed.get(source, [source])
+        if not isinstance(chosen, list) or not all(isinstance(item, str) for item in chosen):
+            raise TypeError
+    except (ValueError, AttributeError, TypeError):
+        raise ConfigurationError(
+            f'FUNNEL_CONNECTIONS is {text!r}; write JSON such as {{"{source}": ["{source}", "{source}__emea"]}}.'
+        ) from None
+    return tuple(chosen)
+
+
+def restatement(source: str) -> int | Literal["measured"] | None:
+    """What FUNNEL_RESTATEMENT (a JSON object) says of a source: days to read again, `measured`, or nothing."""
+    text = os.environ.get("FUNNEL_RESTATEMENT") or "{}"
+    try:
+        chosen = json.loads(text).get(source)
+    except (ValueError, AttributeError):
+        chosen = False
+    if chosen is None or chosen == "measured":
+        return chosen
+    if isinstance(chosen, bool) or not isinstance(chosen, int) or chosen < 0:
+        raise ConfigurationError(
+            f'FUNNEL_RESTATEMENT is {text!r}; write JSON with a number of days or "measured" for each source, '
+            f'such as {{"{source}": 14}}.'
+        )
+    return chosen
+
+
+def connection_variable(connection_id: str) -> str:
+    """Name of the environment variable that may hold a connection."""
+    return f"AIRFLOW_CONN_{connection_id.upper()}"
+
+
+def has_connection_variable(connection_id: str) -> bool:
+    """True if the environment holds this connection, which goes before one saved in Airflow."""
+    return bool(os.environ.get(connection_variable(connection_id)))
+
+
+def connection(connection_id: str) -> Connection:
+    """The vendor connection in AIRFLOW_CONN_<ID> (JSON form). Raises ConfigurationError when absent or unreadable."""
+    name = connection_variable(connection_id)
+    text = os.environ.get(name)
+    if not text:
+        raise ConfigurationError(f"No connection {connection_id!r}: set {name}, see docs/connections.md.")
+    try:
+        fields = json.loads(text)
+        extra = fields.get("extra") or {}
+        return Connection(
+            connection_id=connection_id,
+            base_url=fields["host"].rstrip("/"),
+            login=fields.get("login"),
+            password=fields.get("password"),
+            extra=json.loads(extra) if isinstance(extra, str) else extra,
+            origin=f"from the environment variable {name}",
+        )
+    except (ValueError, KeyError, AttributeError):
+        raise ConfigurationError(
+            f"{name} is not the JSON form of a connection with a host; see docs/connections.md."
+        ) from None
+
+
+def connections(source: str) -> tuple[Connection, ...]:
+    """All connections of a source, read from the environment."""
+    return tuple(connection(connection_id) for connection_id in connection_ids(source))
