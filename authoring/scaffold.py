@@ -129,7 +129,7 @@ models:
         description: When the row was fetched.
 """
 
-_EXPECTATIONS = '''"""Are the rows that {title} delivered today believable?"""
+_EXPECTATIONS = '''"""Can the rows that {title} delivered today be used?"""
 
 import great_expectations.expectations as gxe
 
@@ -141,7 +141,7 @@ CRITICAL = {{
 
 WARNING: dict[str, list[object]] = {{}}
 
-# One row per stream that no expectation minds.
+# One row per stream that passes every expectation.
 BELIEVABLE = {{"daily_stats": {{"date": "2026-01-05", "account_id": "1"}}}}
 
 # By description: all rows of the delivery, each laid over the believable one.
@@ -179,7 +179,7 @@ def hollow(call: Call, payload: Any) -> Any:
 
 _CONNECTION = """## {name}
 
-Say here, step by step, how somebody comes by the keys of {title}.
+Say here, step by step, how to get the keys of {title}.
 
 | field | value |
 |---|---|
@@ -197,7 +197,7 @@ _LEFT = (
     "expectations/raw/{name}.py: what makes its rows unbelievable, with the poison that trips each expectation",
     "sandbox/{name}.py, server.py, faults.py, credentials.py, README.md: its wire format, errors, connection",
     "make record SOURCE={name}: what the vendor really answers, scrubbed, in tests/fixtures/{name}/; then read on",
-    "tests/sources, tests/sandbox: its streams in full, every misbehaviour, its refusals, a client nobody here wrote",
+    "tests/sources, tests/sandbox: its streams in full, every misbehaviour, its refusals, a client of other authors",
     "docs/connections.md, docs/decisions.md: how to fill in its connection; what its numbers mean",
 )
 
@@ -206,7 +206,7 @@ def make(name: str, root: Path = settings.REPOSITORY) -> Scaffold:
     """Write the files of the source `name` under `root`. Raises ScaffoldError before anything is written."""
     if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name):
         raise ScaffoldError(
-            f"{name!r} is no name of a source: small letters, digits and single underscores (acme_ads)."
+            f"{name!r} is not a valid name of a source: use small letters, digits and single underscores (acme_ads)."
         )
     title = name.replace("_", " ").title()
     files = {

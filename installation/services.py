@@ -532,7 +532,7 @@ def warn_of_hidden_connections(progress: Progress) -> None:
             )
             progress(
                 f"WARNING: connection {connection_id} is saved in Airflow, but the environment variable {prefix}{name} "
-                f"goes before it and is used. To use the saved one: {cure}."
+                f"takes precedence over it. To use the saved one: {cure}."
             )
 
 
