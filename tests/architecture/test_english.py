@@ -30,6 +30,7 @@ YAML_TEXTS = {
 
 # Not rewritten yet; a place leaves this list when its texts are.
 LEFT = (
+    "authoring/scaffold.py",
     "README",
     "CONTRIBUTING",
     "CHANGELOG",
