@@ -79,7 +79,7 @@ def record(source: Source, connection: Connection, window: Window, folder: Path)
                     f"What {source.name}.{stream.name} answered does not replay after scrubbing: {error} Nothing was "
                     "written. See which field the connector needs, and let authoring.scrubbing keep it."
                 ) from error
-            log.info("%s: %d questions kept of %d, %d rows", stream.name, len(kept), len(exchanges), rows)
+            log.info("%s: %d requests kept of %d, %d rows", stream.name, len(kept), len(exchanges), rows)
             break
         fixtures[folder / source.name / f"{stream.name}.json"] = fixture
     # Only now is everything known that must not be left anywhere.

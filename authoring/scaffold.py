@@ -218,7 +218,7 @@ def make(name: str, root: Path = settings.REPOSITORY) -> Scaffold:
     }
     taken = [path for path in files if (root / path).exists()]
     if taken:
-        raise ScaffoldError(f"There is something of {name} already: {', '.join(taken)}. Nothing was written.")
+        raise ScaffoldError(f"There are files of {name} already: {', '.join(taken)}. Nothing was written.")
     changes = {path: change(root, name, title) for path, change in _CHANGES.items()}
     for path, template in files.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
@@ -233,7 +233,7 @@ def _insert(root: Path, path: str, pattern: str, addition: str) -> str:
     text = (root / path).read_text()
     changed, places = re.subn(pattern, lambda found: addition + str(found[0]), text, count=1)
     if not places:
-        raise ScaffoldError(f"{path} does not look as it did: {pattern!r} was not found in it. Nothing was written.")
+        raise ScaffoldError(f"{path} has changed: {pattern!r} was not found in it. Nothing was written.")
     return changed
 
 
@@ -242,7 +242,7 @@ def _register(root: Path, name: str, title: str) -> str:
     text = _insert(root, path, r"        files\.SOURCE,\n", f"        {name}.SOURCE,\n")
     imported = re.search(r"from funnel\.sources import \(\n(.*?)\)", text, re.DOTALL)
     if imported is None:
-        raise ScaffoldError(f"{path} does not look as it did: no list of imports was found. Nothing was written.")
+        raise ScaffoldError(f"{path} has changed: no list of imports was found. Nothing was written.")
     names = sorted([*re.findall(r"\w+", imported[1]), name])
     return text.replace(imported[1], "".join(f"    {one},\n" for one in names))
 

@@ -157,8 +157,8 @@ def follow(airflow: httpx.Client, dag_id: str, run_id: str, tell: Callable[[str]
 
 ENDED = ("success", "failed", "upstream_failed", "skipped")
 WAITING = {
-    "up_for_retry": "failed, and is tried again by Airflow in a while",
-    "up_for_reschedule": "waits, for a quota for example, and goes on by itself",
+    "up_for_retry": "failed; Airflow will retry it",
+    "up_for_reschedule": "is waiting, for example for a quota, and will continue automatically",
 }
 
 

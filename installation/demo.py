@@ -230,7 +230,7 @@ def _print_rates() -> None:
     [(won, closed)] = _ask("select sum(won), sum(won + lost) from bi.rpt_sales_velocity")
     if closed:
         share = _rounded(100 * Decimal(won) / closed, 1)
-        print(f"  Of {closed:,} deals of new business that ended, {won:,} were won: {share}%")
+        print(f"  Of {closed:,} new-business deals that closed, {won:,} were won: {share}%")
 
 
 def _rounded(number: Decimal, digits: int) -> Decimal:

@@ -71,7 +71,7 @@ def _take_in(airflow: httpx.Client, sources: Sequence[str], url: str, tell: demo
     earlier = airflow_api.runs(airflow, DAG_ID)
     for run in earlier:
         if run.state in demo.ACTIVE:
-            tell(f"waiting for run {run.run_id}, which reads the inbox already")
+            tell(f"waiting for run {run.run_id}, which is already reading the inbox")
     tell(f"taking in {', '.join(sources)} from {url}")
     day = demo.newest_day()
     # The first one takes the place of the day's scheduled run, which would read the same files again.
@@ -101,7 +101,7 @@ def withdraw(source: str, *, is_confirmed: bool = False) -> int:
     for entity, rows in counted.items():
         print(f"  {entity:20} {rows:>12,}")
     if not is_confirmed and not _agrees(f"Remove these rows of {source}? [y/N] "):
-        print("Nothing was removed. Without a question: make withdraw SOURCE=… YES=1")
+        print("Nothing was removed. To skip the question: make withdraw SOURCE=… YES=1")
         return 1
     removed = withdrawal.withdraw(source)
     print(
@@ -181,7 +181,7 @@ def _print(run_id: str) -> None:
         {"run_id": run_id},
     )[0][0]
     if not changed:
-        print("  nothing is new: every file is as it was when it was loaded")
+        print("  nothing new: no file has changed since it was loaded")
 
 
 def _print_won_without_deals() -> None:
@@ -209,7 +209,7 @@ def _print_missing() -> None:
     """Marts that stay empty, and what would fill each."""
     empty = [name for name in _marts() if not _ask(f'select exists (select from bi."{name}")')[0][0]]  # noqa: S608
     if empty:
-        print("\nEmpty, and what would fill them")
+        print("\nEmpty marts, and what would fill them")
         for name in empty:
             print(f"  {name:26} {FILLED_BY.get(name, 'see docs/files.md')}")
 

@@ -206,7 +206,7 @@ def check_version(dsn: str) -> int:
         with psycopg.connect(dsn, connect_timeout=10) as connection:
             version = connection.info.server_version
     except psycopg.OperationalError as error:
-        raise ServerError(f"The server in WAREHOUSE_DSN does not let us in: {str(error).strip()}") from None
+        raise ServerError(f"The server in WAREHOUSE_DSN refused the login: {str(error).strip()}") from None
     major = version // 10000
     if not OLDEST_MAJOR <= major <= NEWEST_MAJOR:
         raise ServerError(
@@ -535,7 +535,7 @@ def _remove_stale_pid_file(server: Server) -> None:
             return
         elif time.monotonic() > deadline:
             raise ServerError(
-                f"The server in {server.data_dir} neither answers nor ends (processes {sorted(processes)}). See "
+                f"The server in {server.data_dir} neither answers nor exits (processes {sorted(processes)}). See "
                 f"{server.log_file}; end these processes, then start again."
             )
         else:

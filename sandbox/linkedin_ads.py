@@ -434,7 +434,7 @@ def _elements(world: World, call: Call, parameters: dict[str, str]) -> Iterator[
 
 
 def read_analytics(world: World, call: Call, _: dict[str, str]) -> Answer:
-    """GET /rest/adAnalytics?q=analytics: one answer, cut without a word where it is too long."""
+    """GET /rest/adAnalytics?q=analytics: one answer, cut silently where it is too long."""
     parameters = _authorize(world, call)
     if parameters.get("q") != "analytics":
         raise _illegal("No such finder here; adAnalytics has q=analytics")

@@ -19,7 +19,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return chosen.run(chosen) or 0
     except KeyboardInterrupt:
-        print("\ninterrupted; what runs in the background goes on, `make down` stops it", file=sys.stderr)
+        print("\ninterrupted; background processes keep running, `make down` stops them", file=sys.stderr)
         return 130
     except Exception as error:
         if os.environ.get("DEBUG") or not (_is_ours(error) or _is_database_gone(error)):
@@ -37,7 +37,7 @@ def _is_ours(error: Exception) -> bool:
 
 
 DATABASE_GONE = (
-    "PostgreSQL stopped answering while it was asked. What was under way is as it was before; nothing is half done. "
+    "PostgreSQL stopped answering during this command. "
     "Start it by `make up` (`make status` shows what runs), then repeat the command. docs/runbook.md, section "
     "`PostgreSQL stopped answering`."
 )
@@ -62,7 +62,7 @@ def _up(_: argparse.Namespace) -> None:
     if services.has_dashboards():
         services.start_dashboards()
         print(f"dashboards are at {services.superset_url()}")
-    print(f"everything runs; Airflow is at {services.airflow_url()}, `make status` says more")
+    print(f"everything is running; Airflow is at {services.airflow_url()}, `make status` shows details")
 
 
 def _prepare(_: argparse.Namespace) -> None:
@@ -270,7 +270,7 @@ def _record(chosen: argparse.Namespace) -> None:
     connection = settings.connection(chosen.connection or settings.connection_ids(source.name)[0])
     for path in recording.record(source, connection, window, Path(chosen.folder)):
         print(path)
-    print("look through them before they are shared: a rule cannot know every field that names a person")
+    print("review them before you share them: no rule knows every field that can identify a person")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -286,10 +286,14 @@ def _parser() -> argparse.ArgumentParser:
 
     add("demo", _demo, "start everything, load 90 days, build, audit and publish the funnel, print it")
     add("up", _up, "start everything that does not run")
-    add("prepare", _prepare, "databases, roles, schemas and dashboards, and no process: what servers run once")
-    serve = add("serve", _serve, "be one service in the foreground: what a container runs")
+    add(
+        "prepare",
+        _prepare,
+        "create databases, roles, schemas and dashboards; starts nothing",
+    )
+    serve = add("serve", _serve, "run one service in the foreground (the command of a container)")
     serve.add_argument("name", help="api-server, scheduler, dag-processor, triggerer, worker, superset or sandbox")
-    healthy = add("healthy", _healthy, "whether the service of this container does its work, as exit code")
+    healthy = add("healthy", _healthy, "exit with 0 if the service of this container is healthy")
     healthy.add_argument("name", help="the service's name")
     add("dashboards", _dashboards, "bring Superset in line with dashboards/ and start it")
     add("down", _down, "stop everything; data stays")
@@ -300,30 +304,28 @@ def _parser() -> argparse.ArgumentParser:
     ingest.add_argument("source", choices=sorted(SOURCES))
     ingest.add_argument("first", type=_day, help="first day")
     ingest.add_argument("last", type=_day, nargs="?", help="last day, included (default: the first)")
-    inbox_check = add("inbox-check", _inbox_check, "tell what the manifests of a folder would load, and load nothing")
+    inbox_check = add("inbox-check", _inbox_check, "show what the manifests of a folder would load, without loading it")
     inbox_check.add_argument("folder", help="local folder or URL")
     proposing = add(
         "new-manifest", _new_manifest, "propose a manifest for the exports of a folder, and show the first rows"
     )
     proposing.add_argument("folder", help="local folder")
-    files = add(
-        "files", _files, "take in all manifests of a folder through Airflow, build, publish and print the funnel"
-    )
+    files = add("files", _files, "load all manifests of a folder through Airflow, build, publish and print the funnel")
     files.add_argument("folder", help="local folder or URL")
     withdraw = add("withdraw", _withdraw, "remove the rows of a source whose folder was taken out of the inbox")
     withdraw.add_argument("source", help="the manifest's `source`")
-    withdraw.add_argument("--yes", action="store_true", help="without being asked")
+    withdraw.add_argument("--yes", action="store_true", help="do not ask for confirmation")
     build = add("build", _build, "build and audit the marts, without publishing them")
     build.add_argument("--full", action="store_true", help="from all of raw, not only from what was loaded since")
     publish = add("publish", _publish, "publish an audited build")
     publish.add_argument("build", type=int, nargs="?", help="its id (default: the newest)")
     add("rollback", _rollback, "return to the publication before")
-    add("replay", _replay, "load what was landed and never loaded, oldest first, without asking a vendor")
+    add("replay", _replay, "load landed reads that were never loaded, oldest first, without calling a vendor")
     add("docs", _docs, "write the documentation of dbt and the Data Docs of Great Expectations")
-    add("metrics", _metrics, "validate the metrics, against the warehouse where one runs")
+    add("metrics", _metrics, "validate the metrics, and run them if a warehouse is running")
     new_source = add("new-source", _new_source, "write the files of a source that does not exist yet")
-    new_source.add_argument("name", help="small letters and underscores, for instance acme_ads")
-    record = add("record", _record, "write what a vendor answers as scrubbed fixtures that replay")
+    new_source.add_argument("name", help="lower-case letters and underscores, for example acme_ads")
+    record = add("record", _record, "record a vendor's responses as scrubbed fixtures that can be replayed")
     record.add_argument("source", choices=[name for name, one in SOURCES.items() if not one.is_inbox])
     record.add_argument(
         "first", type=_day, nargs="?", help="first day, as 2026-08-01 (default: the day before the last)"

@@ -127,7 +127,7 @@ def newest_build() -> int:
     with warehouse.connect("builder") as connection:
         row = connection.execute("select max(build_id) from ops.builds").fetchone()
     if row is None or row[0] is None:
-        raise LedgerError("Nothing was built yet: `make build` first.")
+        raise LedgerError("Nothing has been built yet: run `make build` first.")
     return int(row[0])
 
 

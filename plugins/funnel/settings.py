@@ -125,11 +125,11 @@ def read() -> Settings:
         ZoneInfo(timezone)
     except (KeyError, ValueError):
         raise ConfigurationError(
-            f"REPORTING_TIMEZONE is {timezone!r}, which is no IANA time zone such as Europe/Berlin."
+            f"REPORTING_TIMEZONE is {timezone!r}, which is not an IANA time zone such as Europe/Berlin."
         ) from None
     currency = os.environ.get("REPORTING_CURRENCY", "USD").upper()
     if len(currency) != 3 or not currency.isalpha():
-        raise ConfigurationError(f"REPORTING_CURRENCY is {currency!r}, which is no ISO 4217 code such as USD.")
+        raise ConfigurationError(f"REPORTING_CURRENCY is {currency!r}, which is not an ISO 4217 code such as USD.")
     return Settings(
         home=_home(),
         warehouse_dsn=os.environ.get("WAREHOUSE_DSN") or None,

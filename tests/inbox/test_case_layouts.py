@@ -146,7 +146,7 @@ def test_a_file_that_comes_later_under_an_earlier_name_is_noted(warehouse: str, 
     notes = dict(ask(warehouse, "select path, notes from ops.files"))
     assert (notes["deals_2.csv"], notes["deals_3.csv"]) == ([], [])
     assert notes["deals_1.csv"] == [
-        "came after deals_3.csv, whose name is later: rows that both hold are passed over here; state newest_by: "
+        "arrived after deals_3.csv, whose name sorts later: its rows count where both have them; state newest_by: "
         "time if the later file is the newer one"
     ]
 
@@ -280,9 +280,9 @@ def test_a_hidden_sheet_is_never_read_unless_it_is_named() -> None:
 @pytest.mark.parametrize(
     ("sheet", "reason"),
     [
-        ([HEADER, *JAN[1:], *FEB[1:]], "its rows stand in 'Jan', 'Feb', too"),
-        ([HEADER, *JAN[1:]], "its rows stand in 'Jan', 'Feb', too"),
-        ([HEADER, *JAN[1:], *FEB[1:], ["Total", None, 41]], "its rows stand in 'Jan', 'Feb', too"),
+        ([HEADER, *JAN[1:], *FEB[1:]], "its rows are also in 'Jan', 'Feb'"),
+        ([HEADER, *JAN[1:]], "its rows are also in 'Jan', 'Feb'"),
+        ([HEADER, *JAN[1:], *FEB[1:], ["Total", None, 41]], "its rows are also in 'Jan', 'Feb'"),
         ([HEADER, [datetime(2024, 1, 31), "Alpha", 30], [datetime(2024, 1, 31), "Beta", 11]],
          "its numbers are the sums of 'Jan', 'Feb'"),
         ([HEADER, [None, "Alpha", 30], [None, "Beta", 11]], "its numbers are the sums of 'Jan', 'Feb'"),

@@ -315,7 +315,7 @@ def test_a_last_line_that_names_nothing_and_sums_the_others_is_a_total(tmp_path:
 
 
 def test_days_and_months_that_a_spreadsheet_exchanged_are_refused() -> None:
-    with pytest.raises(Refused, match="has exchanged days and months") as error:
+    with pytest.raises(Refused, match="has swapped days and months") as error:
         read(CASES / "06_days_and_months_swapped")
     assert "state date_format" in str(error.value)
 

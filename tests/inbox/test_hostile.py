@@ -156,7 +156,7 @@ def test_a_workbook_that_holds_too_much_is_refused(
 def test_a_binary_file_that_calls_itself_a_table_is_refused_plainly() -> None:
     workbook = bomb("", b"")
     for content, reason in (
-        (workbook, "the file is not a text but a ZIP file or a workbook"),
+        (workbook, "the file is not text but a ZIP file or a workbook"),
         (bytes(range(256)) * 100, "control characters"),
         (b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "a picture"),
         (b"SQLite format 3\0" + bytes(1000), "an SQLite database"),

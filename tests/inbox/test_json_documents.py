@@ -66,7 +66,7 @@ def test_what_is_no_record_costs_itself() -> None:
         ('{"a": 1,\n "b": {"c": [1, 2]}}', "holds no list of JSON objects"),
         ("[" * 100_000, "nested|cut short"),
         ('[{"id": "' + "x" * (17 << 20) + '"}]', "a record is longer than 16 MB"),
-        ('[{"id": 1} {"id": 2}]', "the document is damaged: ',' is due"),
+        ('[{"id": 1} {"id": 2}]', "the document is damaged: ',' is expected"),
     ],
 )
 def test_a_document_that_cannot_be_read_is_refused_with_the_reason(text: str, reason: str) -> None:

@@ -30,7 +30,7 @@ def test_a_good_manifest_is_read() -> None:
         ("entity: opportunities", "entity: deals", "there is no entity 'deals'; there are leads, opportunities"),
         ("amount: a", "amuont: a", "opportunities has no column 'amuont'; perhaps amount"),
         ("stage: s, ", "", "opportunities need stage; map it to a column of the file"),
-        ("path: a.csv", "path: ../a.csv", "it must lie in the manifest's own folder"),
+        ("path: a.csv", "path: ../a.csv", "it must be in the manifest's own folder"),
         ("path: a.csv", "paht: a.csv", "there is no setting `paht`"),
         ("path: a.csv", "path: a.csv\n    quote: '\"\"'", "must be one sign"),
         ("path: a.csv", "path: a.csv\n    delimiter: ';;'", "delimiter is ';;', but must be one character"),

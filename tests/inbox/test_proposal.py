@@ -192,7 +192,7 @@ def test_statistics_without_a_day_take_the_period_of_their_title(tmp_path: Path)
     rows = loaded(tmp_path, made)["ad_stats"]
     assert {row["date_day"] for row in rows} == {"2026-11-30"}
     assert total(rows, "spend") == Decimal("3.5")
-    assert "# unsure: no column holds a day; all of the file counts on this one" in told
+    assert "# unsure: no column holds a day; the whole file counts on this one" in told
 
 
 def test_what_a_file_lacks_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -208,7 +208,7 @@ def test_deals_that_only_say_when_they_were_won_are_won(tmp_path: Path) -> None:
     (tmp_path / "deals.csv").write_text("id,won_on\nA,2026-01-15\nB,2026-01-06\n")
     made, told = make(tmp_path)
     assert {row["stage"] for row in loaded(tmp_path, made)["opportunities"]} == {"won"}
-    assert "speaks of a stage: all are taken to be won" in told
+    assert "indicates a stage: all are taken as won" in told
 
 
 def test_columns_that_join_two_files_are_found_by_their_ids(tmp_path: Path) -> None:
@@ -285,7 +285,7 @@ def test_a_header_that_stands_twice_is_taken_by_its_place(tmp_path: Path) -> Non
     made, told = make(tmp_path)
     assert total(loaded(tmp_path, made)["ad_stats"], "spend") == 10
     assert "spend: {position: 4}" in told
-    assert "# unsure: 'Spend (EUR)' stands more than once; this is the first" in told
+    assert "# unsure: 'Spend (EUR)' occurs more than once; this is the first" in told
 
 
 def test_platforms_by_other_names_are_the_known_ones(tmp_path: Path) -> None:

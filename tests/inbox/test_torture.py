@@ -117,7 +117,7 @@ def test_the_last_row_may_say_how_the_first_ones_are_written(
 def test_a_number_that_may_be_a_thousand_times_more_is_refused() -> None:
     read = read_file("id;stage;amount;created\n1;W;435.000;2026-01-02\n")
     assert read.refusal == (
-        "'435.000' may be a thousand times more or less, and no number of the file says which; "
+        "'435.000' may be a thousand times more or less, and no number in the file decides it; "
         'state decimal: "." or decimal: ","'
     )
     assert read_file("id;stage;amount;created\n1;W;435.000;2026-01-02\n", decimal=",").column("amount") == ["435000"]
@@ -217,7 +217,7 @@ def test_a_compressed_file_that_was_cut_short_is_refused() -> None:
 
 
 def test_an_empty_file_is_refused_and_a_header_alone_is_no_rows() -> None:
-    assert read_file("").refusal == "the file is empty: it has not even a header"
+    assert read_file("").refusal == "the file is empty: it has no header"
     assert read_file(HEADER).counts == (0, 0, 0)
 
 

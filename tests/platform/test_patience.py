@@ -87,8 +87,7 @@ def test_a_task_that_waits_to_be_tried_again_is_reported_with_its_reason() -> No
         airflow(iter([*answers, run("success"), instance("success")])), "ingest__files", "r", told.append
     )
     assert told == [
-        "ingest__files take_in.accept [acme]: failed, and is tried again by Airflow in a while (try 1): "
-        "the server is away",
+        "ingest__files take_in.accept [acme]: failed; Airflow will retry it (try 1): the server is away",
         "ingest__files take_in.accept [acme]: success (1.0 s)",
     ]
 

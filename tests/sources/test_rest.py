@@ -531,6 +531,6 @@ def test_a_table_whose_last_series_ends_early_is_asked_for_again(vendor: Any, sl
 
 
 def test_a_currency_that_is_none_is_refused_before_anything_is_asked(vendor: Any) -> None:
-    with pytest.raises(rest.Refused, match="'DOLLAR' is no currency"):
+    with pytest.raises(rest.Refused, match="'DOLLAR' is not a currency"):
         rates(vendor.connection(currencies=["dollar"]))
     assert vendor.asked == []

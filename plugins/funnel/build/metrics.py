@@ -37,7 +37,7 @@ class Validation:
     answered: int
 
     def __str__(self) -> str:
-        asked = f"{self.answered} of them answered by the warehouse" if self.answered else "no warehouse was asked"
+        asked = f"{self.answered} of them answered by the warehouse" if self.answered else "not run against a warehouse"
         return f"{self.metrics} metrics over {self.semantic_models} semantic models are valid; {asked}"
 
 

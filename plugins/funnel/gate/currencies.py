@@ -33,7 +33,7 @@ class Lacking:
         return (
             f"Stream {self.stream}: {found} hold an amount and no currency. Write the currency of that account into "
             'the connection\'s extra, for example {"currency": "EUR"}, and run '
-            f"ingest__{self.source} for the same days again; rows that were loaded before get it, too."
+            f"ingest__{self.source} for the same days again; rows that were loaded earlier get it as well."
         )
 
 

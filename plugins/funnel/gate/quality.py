@@ -124,7 +124,7 @@ class CheckReport:
         """The report for a log or an alert: critical failures first, then warnings, then what to do."""
         asked = [check for check in self.results if check.passed is not None]
         critical = sum(check.severity == "critical" for check in asked)
-        skipped = f" {len(self.skipped)} ask for columns that nothing fills, and were skipped." if self.skipped else ""
+        skipped = f" {len(self.skipped)} use columns that no file fills and were skipped." if self.skipped else ""
         head = (
             f"{self.subject}: {len(self.failures)} of {critical} critical expectations failed, "
             f"{len(self.warnings)} of {len(asked) - critical} warnings.{skipped}"
@@ -179,7 +179,7 @@ def suite(name: str) -> ModuleType:
     path = SUITES / f"{name}.py"
     spec = importlib.util.spec_from_file_location(f"expectations.{name.replace('/', '.')}", path)
     if not path.exists() or spec is None or spec.loader is None:
-        raise SuiteError(f"{path} is missing: nothing says when {name} may be believed. Write its suite.")
+        raise SuiteError(f"{path} is missing: there is no suite for {name}. Write it.")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -804,7 +804,7 @@ def _skipped(batch: Batch, severity: Severity, expectation: "Expectation") -> Ch
         expectation=expectation.description or expectation.expectation_type,
         severity=severity,
         passed=None,
-        observed={"type": expectation.expectation_type, "skipped": "the files fill no such column"},
+        observed={"type": expectation.expectation_type, "skipped": "no file fills this column"},
     )
 
 
@@ -1050,7 +1050,7 @@ def _judgements(site: Path) -> str:
         f'<tr><td class="{verdict}">{verdict}</td><td>{link}</td><td>{escape(run)}</td></tr>'
         for verdict, _, run, link in sorted(rows)
     )
-    return f"<h2>Latest judgements</h2><table><tr><th>verdict</th><th>table</th><th>run</th></tr>{cells}</table>"
+    return f"<h2>Latest results</h2><table><tr><th>result</th><th>table</th><th>run</th></tr>{cells}</table>"
 
 
 def _suites(site: Path) -> str:

@@ -37,7 +37,7 @@ class Missing:
     rows: int
 
     def __str__(self) -> str:
-        known = f"the first rate known is of {self.known_from}" if self.known_from else "no rate is known"
+        known = f"the first known rate is from {self.known_from}" if self.known_from else "no rate is known"
         return f"{self.currency} is needed from {self.needed_from} on, and {known}"
 
 

@@ -106,20 +106,20 @@ def _deal(stream: Proposed, table: Table, one: Recognised) -> None:
     columns = stream.columns
     own = _own_key(table, columns)
     if "opportunity_id" not in columns and own:
-        columns["opportunity_id"] = Noted(own, f"{own!r} has no two equal cells, so it is taken for the id")
+        columns["opportunity_id"] = Noted(own, f"{own!r} has a different value in every row, so it is used as the id")
     elif "opportunity_id" not in columns:
         name = _named(table, "deal name", "name")
         if name and name.is_unique:
             columns["opportunity_id"] = Noted(
-                name.header, "the file has no id of its deals; a name that changes makes a second deal"
+                name.header, "the file has no deal id; a deal whose name changes becomes a second deal"
             )
         else:
             columns["opportunity_id"] = Noted(
-                {"from": "hash"}, "the file has no id of its deals; a deal that changes becomes a second one"
+                {"from": "hash"}, "the file has no deal id; a deal whose row changes becomes a second deal"
             )
     closed = columns.get("closed_at")
     if "stage" not in columns and closed:
-        columns["stage"] = Noted({"value": "won"}, f"only {closed.value!r} speaks of a stage: all are taken to be won")
+        columns["stage"] = Noted({"value": "won"}, f"only {closed.value!r} indicates a stage: all are taken as won")
     elif closed and "expected_close_date" not in columns:
         stages = table.column(columns["stage"].value).cells
         dates = table.column(closed.value).cells
@@ -136,9 +136,9 @@ def _lead(stream: Proposed, table: Table, one: Recognised) -> None:
     columns = stream.columns
     own = _own_key(table, columns)
     if "lead_id" not in columns and own:
-        columns["lead_id"] = Noted(own, f"{own!r} has no two equal cells, so it is taken for the id")
+        columns["lead_id"] = Noted(own, f"{own!r} has a different value in every row, so it is used as the id")
     columns.setdefault(
-        "lead_id", Noted({"from": "hash"}, "the file has no id of its leads; a lead that changes becomes a second one")
+        "lead_id", Noted({"from": "hash"}, "the file has no lead id; a lead whose row changes becomes a second lead")
     )
 
 
@@ -166,7 +166,7 @@ def _order_line(stream: Proposed, table: Table, one: Recognised) -> None:
         if header and _is_of_order(table, columns["order_id"].value, header):
             del columns[name]
             stream.notes.append(
-                f"{header} repeats on each line of an order, so it is the order's and would count twice"
+                f"{header} repeats on each line of an order, so it belongs to the order and would count twice"
             )
     if "amount" not in columns and price is None:
         # Shops call the price of a piece its cost.
@@ -176,12 +176,12 @@ def _order_line(stream: Proposed, table: Table, one: Recognised) -> None:
         stated = columns.get("amount")
         if stated is None or not _is_product(table, stated.value, quantity, price):
             columns["amount"] = Noted(
-                Formula(f"{{{quantity}}} * {{{price}}}"), f"{price!r} may be that of all pieces together"
+                Formula(f"{{{quantity}}} * {{{price}}}"), f"{price!r} may be the price of all units together"
             )
             if "unit" in vocabulary.meaning(price) or "line" in vocabulary.meaning(price):
                 columns["amount"].note = None
     elif price and "amount" not in columns:
-        columns["amount"] = Noted(price, "a price without a quantity, taken for the line's amount")
+        columns["amount"] = Noted(price, "a price without a quantity, taken as the line's amount")
     if "order_line" in columns:
         return
     orders = table.column(columns["order_id"].value)
@@ -190,11 +190,11 @@ def _order_line(stream: Proposed, table: Table, one: Recognised) -> None:
         columns["order_line"] = Noted({"value": "1"})
     elif product and len(table.column(product.value).filled) == table.rows:
         columns["order_line"] = Noted(product.value)
-        stream.notes.append("an order's rows of one product are added up: the file numbers no lines")
+        stream.notes.append("rows of one order and product are added up: the file has no line numbers")
         stream.settings["repeats"] = Noted("add")
     else:
         columns["order_line"] = Noted(
-            {"from": "hash"}, "the file numbers no lines; a line that changes becomes a second one"
+            {"from": "hash"}, "the file has no line numbers; a line that changes becomes a second line"
         )
 
 
@@ -226,7 +226,7 @@ def _is_product(table: Table, amount: str, quantity: str, price: str) -> bool:
 
 def _deal_line(stream: Proposed, table: Table, one: Recognised) -> None:
     columns = stream.columns
-    columns.setdefault("line_no", columns.get("product_id") or Noted({"from": "hash"}, "the file numbers no lines"))
+    columns.setdefault("line_no", columns.get("product_id") or Noted({"from": "hash"}, "the file has no line numbers"))
 
 
 def _ads(stream: Proposed, table: Table, one: Recognised) -> None:
@@ -235,7 +235,7 @@ def _ads(stream: Proposed, table: Table, one: Recognised) -> None:
         platform = platform_of(table)
         if platform:
             is_said = vocabulary.platform_of(_said_of(table)) == platform
-            note = None if is_said else "no text of the file names its platform; its headers look like it"
+            note = None if is_said else "the file does not name its platform; its headers look like this one"
             columns["platform"] = Noted({"value": platform}, note)
         else:
             columns["platform"] = Noted({"value": "ads"}, "no file names its platform, such as google_ads or meta_ads")
@@ -249,21 +249,23 @@ def _ads(stream: Proposed, table: Table, one: Recognised) -> None:
                 for word, channel in channels.items()
             }
     if columns["platform"].value == {"value": "google_ads"} and "channel" not in columns:
-        search = Noted("Paid Search", "the kind of campaigns is not in the file; without this they are Paid Other")
+        search = Noted(
+            "Paid Search", "the file does not say the kind of these campaigns; without it they are Paid Other"
+        )
         stream.settings["channels"] = Noted({"google_ads": search})
     by = columns.get("channel") or columns.get("platform")
     if by and not {"campaign_id", "campaign_name"} & set(columns):
         columns["campaign_name"] = Noted(by.value, "no column names a campaign")
     if "date_day" not in columns:
         day = day_of(table)
-        columns["date_day"] = Noted({"value": day}, "no column holds a day; all of the file counts on this one")
+        columns["date_day"] = Noted({"value": day}, "no column holds a day; the whole file counts on this one")
         return
     start, end = _named(table, "reporting starts", "start date"), _named(table, "reporting ends", "end date")
     day = columns["date_day"].value
     if start and end and day == start.header and start.cells != end.cells:
-        columns["date_day"].note = "rows span several days; all they say counts on the first. Export by day"
+        columns["date_day"].note = "rows span several days and count on the first of them. Export by day"
     if vocabulary.meaning(day) & {"week", "month"}:
-        columns["date_day"].note = "rows span several days; all they say counts on the first. Export by day"
+        columns["date_day"].note = "rows span several days and count on the first of them. Export by day"
 
 
 def day_of(table: Table) -> str | None:

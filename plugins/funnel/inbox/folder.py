@@ -148,7 +148,7 @@ def fetched(folder: Folder, info: FileInfo) -> Iterator[IO[bytes]]:
                     shutil.copyfileobj(source, copy, 1 << 20)
                     yield copy  # type: ignore[misc]
     except FileNotFoundError:
-        raise Vanished(f"{info.path} was listed and is gone; the next run takes what is there then.") from None
+        raise Vanished(f"{info.path} was listed but no longer exists; the next run reads what is there then.") from None
 
 
 def _protocols(filesystem: Any) -> tuple[str, ...]:

@@ -160,7 +160,7 @@ def _convert_all(source: IO[bytes], spec: StreamSpec, outcome: Outcome) -> _Conv
     except (Refused, Vanished):
         raise
     except FileNotFoundError:
-        raise Vanished(f"{outcome.path} was listed and is gone.") from None
+        raise Vanished(f"{outcome.path} was listed but no longer exists.") from None
     except Exception as error:
         # Readers of workbooks and the like fail in many ways on a damaged file. Their messages may quote cells.
         raise Refused(f"the file is damaged or of another format than its name says ({type(error).__name__})") from None

@@ -110,7 +110,7 @@ class _Document:
     def _take(self, expected: str) -> None:
         found = self.peek()
         if found != expected:
-            raise Refused(f"the document is damaged: {expected!r} is due where {found or 'its end'!r} stands")
+            raise Refused(f"the document is damaged: {expected!r} is expected, not {found or 'its end'!r}")
         self._place += 1
 
     def value(self) -> str:
@@ -148,7 +148,7 @@ class _Document:
         self._take("{")
         while self.peek() != "}":
             if self.peek() != '"':
-                raise Refused("the document is damaged: a key is due")
+                raise Refused("the document is damaged: a key is expected")
             name = str(json.loads(self.value()))
             self._take(":")
             yield name

@@ -238,7 +238,7 @@ def _stream(one: _StreamText, manifest: _ManifestText, currency: str | None, pla
     if not 0 <= bad_share <= 1:
         raise ManifestError(f"{place}: bad_rows is {bad_share}, but is a share between 0 and 1.")
     if one.path.startswith("/") or "://" in one.path or ".." in one.path.split("/"):
-        raise ManifestError(f"{place}: path is {one.path!r}; it must lie in the manifest's own folder.")
+        raise ManifestError(f"{place}: path is {one.path!r}; it must be in the manifest's own folder.")
     return StreamSpec(
         entity=entity,
         path=one.path,

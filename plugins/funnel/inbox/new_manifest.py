@@ -110,7 +110,7 @@ def _nothing(directory: str, has_files: bool, manifests: list[str]) -> str:
     if has_files:
         return (
             f"Every file of {directory} is described already, by {', '.join(manifests)}; `make inbox-check` shows how "
-            "they would load. To have a manifest proposed anew, move that one away."
+            "they would load. To propose a new one, move that manifest away."
         )
     return f"There is no file in {directory}. Put the exports there: {', '.join(manifest.FORMATS)}, compressed or not."
 

@@ -73,10 +73,10 @@ def reading(table: Table, columns: dict[str, Noted], entity: Entity) -> dict[str
         if named:
             found["currency"] = Noted(named[1].upper())
         elif any("$" in cell for _, header in numbers for cell in table.column(header).distinct[:200]):
-            found["currency"] = Noted("USD", "the cells say $, which other dollars are written with, too")
+            found["currency"] = Noted("USD", "the cells have a $, which other dollar currencies also use")
     signs = {table.column(header).decimal for _, header in numbers} - {None}
     if numbers and not signs:
         texts = [cell for _, header in numbers for cell in table.column(header).distinct[:2000]]
         if any(re.search(values.UNCLEAR_NUMBER, cell) for cell in texts):
-            found["decimal"] = Noted(".", "1,234 may be a thousand times less: no number of the file says which")
+            found["decimal"] = Noted(".", "1,234 may be a thousand times less: no number in the file decides it")
     return found

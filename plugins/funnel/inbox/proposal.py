@@ -253,7 +253,7 @@ def _finished(proposed: Proposed, merged: Table, order: str | None) -> Proposed:
         if isinstance(noted.value, str) and any(
             header.startswith(f"{noted.value} (column ") for header in merged.headers
         ):
-            noted.note = f"{noted.value!r} stands more than once; this is the first"
+            noted.note = f"{noted.value!r} occurs more than once; this is the first"
             noted.value = {"position": merged.headers.index(noted.value) + 1}
     return proposed
 

@@ -69,7 +69,7 @@ def left_out(sheets: dict[str, Facts], by_sheet: bool) -> dict[str, str]:
         if not others or not sheets[name].rows:
             continue
         if _repeats(sheets[name], list(others.values()), by_sheet):
-            left[name] = f"its rows stand in {_listed(others)}, too"
+            left[name] = f"its rows are also in {_listed(others)}"
     for name, facts in sheets.items():
         others = {other: found for other, found in sheets.items() if other != name and other not in left}
         if name not in left and others and _sums(name, facts, others):

@@ -48,7 +48,7 @@ def sniff(
     if len(sample) >= SAMPLE_BYTES:
         text = text[: text.rfind("\n") + 1] or text
     if not text.strip():
-        raise Refused("the file is empty: it has not even a header")
+        raise Refused("the file is empty: it has no header")
     quote = quote or _sniff_quote(text.split("\n", 50))
     separators = (delimiter,) if delimiter else DELIMITERS
     candidates = {each: _first_lines(text, each, quote, headers.within(header)) for each in separators}
@@ -98,11 +98,11 @@ def _refuse_binary(sample: bytes, text: str) -> None:
     """Raises Refused for what no program wrote as a text: by its first bytes, or where control characters abound."""
     for start, kind in _KINDS:
         if sample.startswith(start) and (len(start) > 2 or re.search(r"[\x00-\x08]", text)):
-            raise Refused(f"the file is not a text but {kind}")
+            raise Refused(f"the file is not text but {kind}")
     controls = len(re.findall(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]", text))
     if controls > 8 and controls * 50 > len(text):
         raise Refused(
-            f"the file is not a text: {controls:,} of its first {len(text):,} characters are control characters"
+            f"the file is not text: {controls:,} of its first {len(text):,} characters are control characters"
         )
 
 

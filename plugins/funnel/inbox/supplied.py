@@ -46,7 +46,7 @@ def computed(
                 mark = _mark_of(parts.values(), is_money=is_money)
                 value = f"{value} {mark}" if mark else value
         except (DecimalException, ZeroDivisionError):
-            wrong[place] = f"cannot be computed as {made.text!r}: a division by zero, or beyond all sizes"
+            wrong[place] = f"cannot be computed as {made.text!r}: a division by zero, or a number out of range"
         except BadCell as error:
             wrong[place] = f"cannot be computed as {made.text!r}: a part {error}"
         values.append(value)

@@ -81,9 +81,7 @@ def _words(text: str) -> tuple[str | None, Decimal, bool]:
         elif plain in currencies.UNITS:
             factor *= currencies.UNITS[plain]
         elif plain in currencies.AMBIGUOUS:
-            raise BadCell(
-                f"has the unit {word!r}, which means a thousand to some and a million or more to others; state scale"
-            )
+            raise BadCell(f"has the unit {word!r}, which can mean thousand or million; state scale")
         else:
             raise BadCell(f"is not a number: {word[:20]!r} is neither a currency (ISO 4217 code or sign) nor a unit")
     return mark, factor, is_percent
@@ -96,7 +94,7 @@ def amount(text: str, decimal: str, thousands: str | None) -> Amount:
         raise BadCell("is not a number")
     mark, factor, is_percent = _words(f"{found['before'] or ''} {found['behind'] or ''}")
     if bool(found["open"]) != bool(found["close"]):
-        raise BadCell("is not a number: it has one bracket only")
+        raise BadCell("is not a number: it has only one bracket")
     digits = found["digits"]
     signs = [sign for sign in (found["sign"], found["sign2"], found["sign3"]) if sign and sign != "+"]
     negative = bool(found["open"]) or len(signs) % 2 == 1
@@ -117,7 +115,7 @@ def amount(text: str, decimal: str, thousands: str | None) -> Amount:
     except InvalidOperation:
         raise BadCell("is not a number") from None
     if value.adjusted() > 60 or -value.as_tuple().exponent > 60:  # type: ignore[operator]
-        raise BadCell("is a number beyond all use")
+        raise BadCell("is a number out of range")
     value *= factor
     return Amount(format(-value if negative and value else value, "f"), mark, is_percent)
 
@@ -158,7 +156,7 @@ def decimal_sign(points: int, commas: int, unclear: int, example: str) -> str:
         )
     if unclear:
         raise Unclear(
-            f"{example!r} may be a thousand times more or less, and no number of the file says which; "
+            f"{example!r} may be a thousand times more or less, and no number in the file decides it; "
             'state decimal: "." or decimal: ","'
         )
     return "."
@@ -252,7 +250,7 @@ def refuse_swapped(texts: Iterable[str], column: str) -> None:
     if all(int(day[8:]) <= 12 for day in dates):
         raise Unclear(
             f"{column} mixes real dates, none of a day after the 12th ({min(dates)}), with texts that all have one "
-            f"({min(days)[1]}): the program that saved the workbook has exchanged days and months of the real ones. "
+            f"({min(days)[1]}): the program that saved the workbook has swapped days and months of the real ones. "
             f"Export it again with the dates as text or as YYYY-MM-DD, or state date_format if they are right"
         )
 

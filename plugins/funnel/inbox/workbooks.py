@@ -199,7 +199,7 @@ def _chosen(book: Book, spec: StreamSpec, wanted: set[str], fits: Fits, names: A
         notes.append(f"sheet {sheet.name!r} is not read: {'its header is another' if seen else 'it is empty'}")
         tried.append(f"{sheet.name}: {', '.join(seen[:15])}")
         if names:
-            raise Refused(f"the sheet {sheet.name!r} has not the wanted header; found {tried[-1]}")
+            raise Refused(f"the sheet {sheet.name!r} does not have the expected header; found {tried[-1]}")
     if not chosen:
         # Nothing fits: the first sheet's header is what the refusal is about.
         missing = ", ".join(sorted(map(repr, wanted))) or f"the columns of {spec.entity.name}"

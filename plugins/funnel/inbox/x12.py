@@ -40,7 +40,7 @@ LONGEST = 32 << 20
 def layout(source: IO[bytes], path: str, spec: StreamSpec) -> Layout:
     """An interchange of 852s; lines are its segments. Raises Refused when a control total disagrees."""
     if spec.entity.name != "sell_through":
-        raise Refused("X12 852 holds sell_through, no other entity")
+        raise Refused("X12 852 holds only sell_through")
     with opened(source, path) as file:
         data = file.read(LONGEST + 1)
     if len(data) > LONGEST:
@@ -87,7 +87,7 @@ def _segments(data: bytes) -> list[list[str]]:
         raise Refused("this is not an X12 interchange: it does not begin with an ISA segment")
     separator, terminator = text[3], text[ISA_LENGTH - 1]
     if separator.isalnum() or text[:ISA_LENGTH].count(separator) != 16:
-        raise Refused("the ISA segment has not its fixed length of 106 characters; its separators cannot be known")
+        raise Refused("the ISA segment does not have its fixed length of 106 characters, so its separators are unknown")
     return [
         [element.strip() for element in segment.strip("\r\n ").split(separator)]
         for segment in text.split(terminator)
@@ -143,13 +143,13 @@ def _check_totals(segments: list[list[str]]) -> None:
         elif name == "SE":
             compare(f"segment {number}, segments (SE01)", _at(segment, 1), number - start + 1)
             if _at(segment, 2) != opened_as:
-                wrong.append(f"segment {number}, control number (SE02): {_at(segment, 2)}, begun as {opened_as}")
+                wrong.append(f"segment {number}, control number (SE02): {_at(segment, 2)}, started as {opened_as}")
         elif name == "GE":
             compare(f"segment {number}, transactions (GE01)", _at(segment, 1), transactions)
         elif name == "IEA":
             compare(f"segment {number}, groups (IEA01)", _at(segment, 1), groups)
     if names.count("ST") != names.count("SE") or names.count("GS") != names.count("GE"):
-        wrong.append("a transaction or group is begun and not ended")
+        wrong.append("a transaction or group starts but does not end")
     if wrong:
         raise Refused("control totals disagree; ask the retailer to send the file again", tuple(wrong))
 

@@ -121,7 +121,7 @@ def _without_doubtful(
     )
     reasons = {
         account: (
-            f"it answered with no row, where {count} are stored for these days: the vendor answers so, too, where "
+            f"it answered with no row, where {count} are stored for these days: the vendor gives the same answer where "
             "access is missing. What to do: give the login access to this account again, or take the account out of "
             "the connection: its days stay as they were read."
         )

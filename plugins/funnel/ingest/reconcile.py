@@ -282,7 +282,7 @@ def _refuse_suspicious(
     raise SuspiciousListing(
         f"The listing of {source.name}.{stream.name} for {landed.connection_id}, taken at "
         f"{landed.fetched_at:%Y-%m-%d %H:%M} UTC, holds {compared - absent} of {compared} stored records, less than "
-        f"{share:.0%}. Nothing was marked as removed. Look at the vendor whether {absent} records are gone. If they "
+        f"{share:.0%}. Nothing was marked as removed. Check at the vendor whether {absent} records are gone. If they "
         f"are not, check what the login may see and run ingest__{source.name} again. If they are, put a smaller "
         f"share into `reconcile_at_least` in the extra of connection {landed.connection_id} and run it again. "
         f"Landed: {landed.path}."

@@ -83,7 +83,7 @@ def identifier(value: Any, notes: set[str]) -> str:
     odd: set[str] = set()
     found = text(value, odd)
     if odd:
-        raise Unreadable("holds half a letter or NUL, which no id does")
+        raise Unreadable("holds half a letter or NUL, which an id must not")
     if not found.strip(" \t\r\n"):
         raise Unreadable("is blank")
     if len(found) > LONGEST_ID or (len(found) > LONGEST_ID / 4 and len(found.encode()) > LONGEST_ID):
@@ -195,7 +195,7 @@ def listed(value: Any, notes: set[str], holds: tuple[tuple[str, str], ...], cost
 
 def _check(element: Any, steps: list[tuple[list[str], Callable[[Any, set[str]], str]]]) -> None:
     if steps and not isinstance(element, dict):
-        raise Unreadable(f"holds {kind(element)} where an object is due")
+        raise Unreadable(f"holds {kind(element)} where an object is expected")
     for path, to_text in steps:
         found = element
         for name in path:

@@ -227,7 +227,7 @@ def _noted(source_name: str, connection_id: str) -> Iterator[None]:
                 with warehouse.connect("loader") as connection:
                     notes.note_held_back(connection, source_name, connection_id, run_id, reason)
             except Exception as unreachable:
-                log.warning("The reason could not be written down: %s", unreachable)
+                log.warning("The reason could not be recorded: %s", unreachable)
         raise
 
 
@@ -577,5 +577,5 @@ def alert(context: Context) -> None:
     # With several connections, tasks stand in a group named after theirs.
     headline = HEADLINES.get(ti.task_id.rpartition(".")[2], "Task failed")
     exception = context.get("exception")
-    text = str(exception) if exception else "The task's process ended without a word; see its log."
+    text = str(exception) if exception else "The task's process ended without an error message; see its log."
     alerts.send(f"{headline}: {ti.dag_id}", f"run {ti.run_id}, task {ti.task_id}\n{text}\nLog: {ti.log_url}")

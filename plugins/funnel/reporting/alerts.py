@@ -46,7 +46,7 @@ def send(title: str, text: str, *, severity: Literal["critical", "warning"] = "c
             except Exception as error:
                 # The error's own text may hold the webhook's address, which is a secret.
                 log.error(
-                    "The alert %r could not be sent through %s (%s). The failure it reports stands above.",
+                    "The alert %r could not be sent through %s (%s). The failure that it reports is logged above.",
                     title,
                     name,
                     _safely(error),

@@ -124,24 +124,23 @@ class VendorError(Exception):
 
 
 class Throttled(VendorError):
-    advice = "Nothing: it is waited out."
+    advice = "Nothing: the client waits and tries again."
 
 
 class Unavailable(VendorError):
-    advice = "Nothing if it passes by itself; if it stays, look at the vendor's status page and at the base URL."
+    advice = "Nothing if it passes; if it does not, check the vendor's status page and the base URL."
 
 
 class TimedOut(Unavailable):
     """No answer in the time that a worker waits. A question that was too heavy times out again: less is asked then."""
 
     advice = (
-        "Nothing if it passes by itself; else ask for fewer days at once, or raise timeout_seconds in the connection's "
-        "extra."
+        "Nothing if it passes; else ask for fewer days at once, or raise timeout_seconds in the connection's extra."
     )
 
 
 class TokenExpired(VendorError):
-    advice = "Nothing: it is renewed."
+    advice = "Nothing: the token is renewed."
 
 
 class TooMuchData(VendorError):
@@ -149,7 +148,7 @@ class TooMuchData(VendorError):
 
 
 class LongUrl(VendorError):
-    advice = "Nothing: it is asked again with the query in a form."
+    advice = "Nothing: the request is repeated with the query in its body."
 
 
 class RestartWindow(VendorError):
@@ -158,7 +157,7 @@ class RestartWindow(VendorError):
 
 class QuotaExhausted(VendorError):
     advice = (
-        "Run again after the wait; every call until then burns quota. Ask the vendor for a higher limit if it recurs."
+        "Run again after the wait; every call until then uses up quota. Ask the vendor for a higher limit if it recurs."
     )
 
 
@@ -184,7 +183,7 @@ class UnknownField(Refused):
 
 
 class UnknownForm(VendorError):
-    advice = "Run again; if the vendor answers the same again, it changed its form and the connector must learn it."
+    advice = "Run again; if the vendor answers the same again, it changed its format and the connector must be adapted."
 
 
 @dataclass(frozen=True)
@@ -623,7 +622,7 @@ def connect(dialect: Dialect, connection: Connection) -> Iterator[Client]:
         try:
             yield client
         except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
-            message = f"the answer has another form than the connector knows ({type(error).__name__}: {error})"
+            message = f"the response has a format that the connector does not know ({type(error).__name__}: {error})"
             raise client.fail(UnknownForm, message, client.last_request) from error
 
 
@@ -917,7 +916,7 @@ def await_job(client: Client, request: Request, is_done: Callable[[Any], bool], 
         if is_done(page.parsed):
             return page
         if waited >= LONGEST_JOB:
-            message = f"the vendor has prepared its answer for {waited:.0f} s and is not done"
+            message = f"the vendor has been preparing its answer for {waited:.0f} s and has not finished"
             raise client.fail(QuotaExhausted, message, request, wait_seconds=LONGEST_JOB)
         sleep(pause)
         waited += pause
@@ -970,7 +969,7 @@ def _diagnose_by_status(answer: Answer) -> Diagnosis | None:
     what = f"HTTP {status} with {len(answer.body)} bytes of {kind}"
     if 200 <= status < 300:
         if answer.parsed is None:
-            return Diagnosis(Unavailable, f"{what} that is not complete: cut short, or a page for people")
+            return Diagnosis(Unavailable, f"{what} that is not complete: cut short, or an HTML page")
         return None
     if status == 401:
         return Diagnosis(TokenExpired, what)
@@ -987,14 +986,14 @@ def _diagnose_by_status(answer: Answer) -> Diagnosis | None:
     if status >= 500 or status == 408:
         return Diagnosis(Unavailable, what, wait_seconds=retry_after(answer))
     if answer.parsed is None:
-        return Diagnosis(Unavailable, f"{what}, where JSON was due")
+        return Diagnosis(Unavailable, f"{what}, where JSON was expected")
     return Diagnosis(Refused, what)
 
 
 def _diagnose_archive(answer: Answer) -> Diagnosis | None:
     """Storage refuses in HTML or XML what a vendor would refuse in JSON: the address is dead."""
     if answer.status in (400, 401, 403, 404, 410):
-        return Diagnosis(Refused, f"HTTP {answer.status} for a file", advice="Nothing if it passes: addresses die.")
+        return Diagnosis(Refused, f"HTTP {answer.status} for a file", advice="Nothing if it passes: addresses expire.")
     return None
 
 
@@ -1003,7 +1002,7 @@ def _diagnose_shape(request: Request, answer: Answer) -> Diagnosis | None:
     if request.expects and not isinstance(found, list):
         return Diagnosis(Unavailable, f"HTTP {answer.status} without the list {request.expects!r} that was asked for")
     if request.full_at is not None and isinstance(found, list) and len(found) >= request.full_at:
-        return Diagnosis(TooMuchData, f"a full answer of {len(found)} elements, cut without a word")
+        return Diagnosis(TooMuchData, f"a full answer of {len(found)} elements, cut by the vendor without an error")
     if request.lacks and (missing := request.lacks(request, answer.parsed)):
         return Diagnosis(Unavailable, f"HTTP {answer.status} {missing}")
     return None

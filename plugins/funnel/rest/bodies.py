@@ -119,7 +119,7 @@ def listed(parsed: Any, path: str, *, may_be_absent: bool = False) -> list[Any]:
     if value is None and may_be_absent and isinstance(parsed, dict) and path not in parsed:
         return []
     if not isinstance(value, list):
-        raise UnreadableBody(f"holds {kind(value)} where the list `{path}` is due")
+        raise UnreadableBody(f"holds {kind(value)} where the list `{path}` is expected")
     return value
 
 
@@ -136,7 +136,7 @@ def table(rows: Iterable[list[str]]) -> Iterator[dict[str, Any] | Misfit]:
 def record(header: list[str], row: list[str], number: int) -> dict[str, Any] | Misfit:
     """One row by the names of the header."""
     if len(row) != len(header):
-        return Misfit(f"row {number} of the table has {len(row)} cells where {len(header)} are due", row)
+        return Misfit(f"row {number} of the table has {len(row)} cells where {len(header)} are expected", row)
     return dict(zip(header, row, strict=True))
 
 

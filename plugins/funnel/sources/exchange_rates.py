@@ -78,7 +78,7 @@ def _currencies(connection: Connection) -> list[str]:
     strange = [each for each in currencies if len(each) != 3 or not each.isalpha()]
     if strange:
         advice = 'Write ISO 4217 codes into the connection\'s extra: {"currencies": ["USD", "GBP"]}.'
-        raise rest.refuse("exchange_rates", connection, f"{strange[0]!r} is no currency", advice)
+        raise rest.refuse("exchange_rates", connection, f"{strange[0]!r} is not a currency", advice)
     return [each for each in currencies if each != "EUR"]
 
 

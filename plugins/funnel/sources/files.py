@@ -102,7 +102,7 @@ def _passed_over(path: str, spec: Any, known: dict[str, str]) -> list[str]:
     if not later or intake.file_order(later, None, "name") < intake.file_order(path, None, "name"):
         return []
     return [
-        f"came after {later}, whose name is later: rows that both hold are passed over here; state newest_by: time if "
+        f"arrived after {later}, whose name sorts later: its rows count where both have them; state newest_by: time if "
         "the later file is the newer one"
     ]
 

@@ -116,7 +116,9 @@ def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[Fe
                     is_all = received >= (_row_count(page.parsed) or 0)
                     is_last = is_all and (property_id, day) == (properties[-1], days[-1])
                     if _is_running_out(client.connection, page.parsed) and not is_last:
-                        message = "the hour's tokens for this property run out; the last tenth is left to others"
+                        message = (
+                            "the hour's tokens for this property are nearly used up; the last tenth is left to others"
+                        )
                         raise client.fail(rest.QuotaExhausted, message, request, wait_seconds=RESERVE_WAIT)
 
         yield from read_each(properties, read)
@@ -297,7 +299,7 @@ def _diagnose(answer: rest.Answer) -> rest.Diagnosis | None:
     if not isinstance(error, dict):
         is_answer = "access_token" in body or body.get("kind") == "analyticsData#runReport"
         if answer.status < 300 and not is_answer:
-            return rest.Diagnosis(rest.Unavailable, f"HTTP {answer.status} that is no report")
+            return rest.Diagnosis(rest.Unavailable, f"HTTP {answer.status} that is not a report")
         return None
     state = str(error.get("status", ""))
     message = f"{state}: {error.get('message', 'no message')}".removeprefix(": ")

@@ -637,7 +637,7 @@ def _diagnose(answer: rest.Answer) -> rest.Diagnosis | None:
         return rest.Diagnosis(rest.Throttled, message, wait_seconds=rest.retry_after(answer) or _WAITS.get(policy, 2.0))
     if str(body.get("status", "")).startswith("BAD_"):
         message = f"{body['status']}: {body.get('message', 'no message')}"
-        advice = "Check the app's client id, secret and refresh token; whoever removed the app must install it again."
+        advice = "Check the app's client id, secret and refresh token; if the app was removed, install it again."
         return rest.Diagnosis(rest.DeadToken, message, advice=advice)
     if answer.status == 401:
         is_expired = category == "EXPIRED_AUTHENTICATION"

@@ -294,7 +294,7 @@ def _lacks(file: IO[bytes], due: int) -> str | None:
         found += 1
         if not line.endswith(b"\n") and found < due:
             break
-    return f"the file has {found} lines where {due} were due" if found < due else None
+    return f"the file has {found} lines where {due} were expected" if found < due else None
 
 
 def _families(file: IO[bytes]) -> Iterator[list[Any]]:

@@ -346,7 +346,7 @@ def _stored(name: str, value: Any, kind: str) -> Any:
         return value
     number = float(value)
     if not math.isfinite(number):
-        raise ValueError(f"{name} came out as {number}; where there is no value it must be null")
+        raise ValueError(f"{name} came out as {number}; a missing value must be null")
     return Decimal(f"{number:.{DECIMALS}f}").normalize()
 
 
