@@ -189,7 +189,7 @@ def test_a_column_that_is_mapped_and_empty_is_still_asked_for(inbox: Inbox) -> N
     ("currency", "created", "told"),
     [
         ("XAF", "2026-01-05", "XAF is needed from 2026-01-05 on, and no rate is known"),
-        ("EUR", "2019-06-01", "EUR is needed from 2019-06-01 on, and the first rate known is of 2024-01-01"),
+        ("EUR", "2019-06-01", "EUR is needed from 2019-06-01 on, and the first known rate is from 2024-01-01"),
     ],
 )
 def test_a_source_without_a_rate_is_held_back_until_the_rate_comes(

@@ -42,7 +42,7 @@ def test_a_share_is_of_one_population(monkeypatch: pytest.MonkeyPatch, capsys: p
     assert "SQLs -\n" in text
     assert "Of the 100 leads, what became of them until now" in text
     assert "became won 5 5.0%" in text
-    assert "Of 197 deals of new business that ended, 70 were won: 35.5%" in text
+    assert "Of 197 new-business deals that closed, 70 were won: 35.5%" in text
 
 
 def test_without_leads_or_closed_deals_no_share_is_printed(
