@@ -1,5 +1,5 @@
-# The two commands that matter: `make demo` and `make test`. Everything else is listed by `make help`.
-# Needs a Python from 3.11 on and a package index; what it installs goes to .venv and to FUNNEL_HOME (default .local).
+# The two main commands are `make demo` and `make test`; `make help` lists the others.
+# Needs Python 3.11 or later and a package index; installs into .venv and FUNNEL_HOME (default .local).
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
@@ -8,7 +8,7 @@ MAKEFLAGS += --no-builtin-rules
 
 export FUNNEL_HOME ?= $(CURDIR)/.local
 export PYTHONPATH := $(CURDIR)/plugins:$(CURDIR)
-# Great Expectations and dbt would report their use to their makers.
+# No usage reports from Great Expectations and dbt.
 export GX_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
 
@@ -19,7 +19,7 @@ SUPERSET := dashboards/.venv
 FUNNEL := @$(PYTHON) -m funnel.cli
 
 .PHONY: help
-help: ## this list
+help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # --- running -----------------------------------------------------------------------------------------------------
@@ -31,35 +31,35 @@ demo: $(VENV)/.runtime $(SUPERSET)/.wanted ## install, start, load 90 days, buil
 dashboards: $(VENV)/.runtime $(SUPERSET)/.installed ## bring Superset in line with dashboards/ and start it
 	$(FUNNEL) dashboards
 
-files: $(VENV)/.runtime $(SUPERSET)/.wanted ## your own exports instead of vendors: make files INBOX=folder (FUNNEL_HOME= for a warehouse of its own)
+files: $(VENV)/.runtime $(SUPERSET)/.wanted ## load your own exports instead of vendors: make files INBOX=folder (FUNNEL_HOME= for a separate warehouse)
 	$(FUNNEL) files $(or $(INBOX),$(error INBOX= is missing, for example INBOX=$(HOME)/exports))
 
-new-manifest: $(VENV)/.runtime ## a manifest for a folder of exports, guessed from headers and cells: make new-manifest DIR=folder
+new-manifest: $(VENV)/.runtime ## propose a manifest for a folder of exports, from headers and cells: make new-manifest DIR=folder
 	$(FUNNEL) new-manifest $(or $(DIR),$(error DIR= is missing, for example DIR=$(HOME)/exports))
 
-inbox-check: $(VENV)/.runtime ## what manifests and files would load, without loading: make inbox-check DIR=folder
+inbox-check: $(VENV)/.runtime ## show what manifests and files would load, without loading: make inbox-check DIR=folder
 	$(FUNNEL) inbox-check $(or $(DIR),$(error DIR= is missing, for example DIR=$(HOME)/exports))
 
-up: $(VENV)/.runtime ## start everything that does not run (ports: POSTGRES_PORT AIRFLOW_PORT SUPERSET_PORT SANDBOX_PORT SANDBOX_TLS_PORT)
+up: $(VENV)/.runtime ## start all stopped processes (ports: POSTGRES_PORT AIRFLOW_PORT SUPERSET_PORT SANDBOX_PORT SANDBOX_TLS_PORT)
 	$(FUNNEL) up
 
 down: $(VENV)/.runtime ## stop everything; data stays
 	$(FUNNEL) down
 
-status: $(VENV)/.runtime ## what runs where
+status: $(VENV)/.runtime ## show the processes and their addresses
 	$(FUNNEL) status
 
-dsn: $(VENV)/.runtime ## the warehouse's URL: make -s dsn ROLE=bi_reader (or pipeline, admin)
+dsn: $(VENV)/.runtime ## print the warehouse's URL: make -s dsn ROLE=bi_reader (or pipeline, admin)
 	$(FUNNEL) dsn $(or $(ROLE),bi_reader)
 
 ingest: $(VENV)/.runtime ## load days of a source: make ingest SOURCE=google_ads FROM=2026-08-01 TO=2026-08-31
 	$(FUNNEL) ingest $(or $(SOURCE),$(error SOURCE= is missing, for example SOURCE=google_ads)) \
 		$(or $(FROM),$(error FROM= is missing, for example FROM=2026-08-01)) $(TO)
 
-withdraw: $(VENV)/.runtime ## remove the rows of a source whose folder was taken out of the inbox: make withdraw SOURCE=acme_crm (YES=1: without a question)
+withdraw: $(VENV)/.runtime ## remove the rows of a source whose folder was removed from the inbox: make withdraw SOURCE=acme_crm (YES=1: no confirmation)
 	$(FUNNEL) withdraw $(or $(SOURCE),$(error SOURCE= is missing, for example SOURCE=acme_crm)) $(if $(YES),--yes)
 
-build: $(VENV)/.runtime ## build and audit the marts, unpublished; FULL=1 from all of raw
+build: $(VENV)/.runtime ## build and audit the marts without publishing; FULL=1 from all of raw
 	$(FUNNEL) build $(if $(FULL),--full)
 
 publish: $(VENV)/.runtime ## publish the newest audited build, or BUILD=
@@ -68,25 +68,25 @@ publish: $(VENV)/.runtime ## publish the newest audited build, or BUILD=
 rollback: $(VENV)/.runtime ## return to the publication before
 	$(FUNNEL) rollback
 
-airflow: $(VENV)/.runtime ## Airflow's own commands: make airflow DO="backfill create --dag-id ingest__google_ads …"
+airflow: $(VENV)/.runtime ## run an Airflow command: make airflow DO="backfill create --dag-id ingest__google_ads …"
 	$(FUNNEL) airflow $(DO)
 
-env: $(VENV)/.runtime ## settings of this Airflow for a shell: eval "$(make -s env)"
+env: $(VENV)/.runtime ## print the settings of this Airflow for a shell: eval "$(make -s env)"
 	$(FUNNEL) env
 
-new-source: $(VENV)/.runtime ## write the files of a source that does not exist yet: make new-source NAME=acme_ads
+new-source: $(VENV)/.runtime ## write the files of a new source: make new-source NAME=acme_ads
 	$(FUNNEL) new-source $(or $(NAME),$(error NAME= is missing, for example NAME=acme_ads))
 
-record: $(VENV)/.runtime ## scrubbed fixtures of what a vendor (or the running sandbox) answers: make record SOURCE=hubspot FROM= TO=
+record: $(VENV)/.runtime ## record responses of a vendor (or the sandbox) as scrubbed fixtures: make record SOURCE=hubspot FROM= TO=
 	$(FUNNEL) record $(or $(SOURCE),$(error SOURCE= is missing, for example SOURCE=hubspot)) $(FROM) $(TO)
 
-replay: $(VENV)/.runtime ## load what was landed and never loaded, without the vendors: into a new warehouse, everything
+replay: $(VENV)/.runtime ## load landed reads that were never loaded, without the vendors (into a new warehouse: all)
 	$(FUNNEL) replay
 
-docs: $(VENV)/.runtime ## Data Docs of Great Expectations and the documentation of dbt
+docs: $(VENV)/.runtime ## write the documentation of dbt and the check results as pages
 	$(FUNNEL) docs
 
-metrics: $(VENV)/.runtime ## validate the metrics of dbt_project/models/semantic, against the warehouse where one runs
+metrics: $(VENV)/.runtime ## validate the metrics of dbt_project/models/semantic, and run them if a warehouse is running
 	$(FUNNEL) metrics
 
 # --- proving -----------------------------------------------------------------------------------------------------
@@ -95,13 +95,13 @@ metrics: $(VENV)/.runtime ## validate the metrics of dbt_project/models/semantic
 PYTEST := $(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: test test-all lint bench-load bench-files bench-hostile bench-daily bench-backfill bench-mart bench-dashboards pictures
-test: $(VENV)/.development $(SUPERSET)/.wanted ## every test, on its own throw-away PostgreSQL, beside a running demo
+test: $(VENV)/.development $(SUPERSET)/.wanted ## run every test but the long ones, on a temporary PostgreSQL; a running demo is not affected
 	$(PYTEST) -m "not soak" $(TESTS)
 
-test-all: $(VENV)/.development $(SUPERSET)/.wanted ## and the long ones: killed at 50 random moments
+test-all: $(VENV)/.development $(SUPERSET)/.wanted ## run every test, also the long ones
 	$(PYTEST) $(TESTS)
 
-lint: $(VENV)/.development ## ruff, types, layers, SQL
+lint: $(VENV)/.development ## check style, types, layers and SQL
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
@@ -114,7 +114,7 @@ bench-load: $(VENV)/.development ## 500,000 ad records against COPY
 bench-files: $(VENV)/.development ## a million rows of CSV against COPY
 	@$(PYTHON) -m bench.files
 
-bench-hostile: $(VENV)/.development ## files that hold more than they seem to: time, memory and message of each
+bench-hostile: $(VENV)/.development ## files that unpack to much more than their size: time, memory and message of each
 	@$(PYTHON) -m bench.hostile
 
 bench-daily: $(VENV)/.development ## a day with 3 years of history against one with 60 days

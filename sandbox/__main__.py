@@ -29,7 +29,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--tls-port", type=int, default=None)
     parser.add_argument("--tls-dir", type=Path, default=Path(".local/sandbox_tls"))
     parser.add_argument(
-        "--control-token", default=None, help="secret of the control endpoint; without it anyone may control"
+        "--control-token", default=None, help="secret of the control endpoint; without it every client may control"
     )
     parser.add_argument("--rate-limits", choices=("off", "real"), default="off")
     parser.add_argument(
