@@ -122,7 +122,7 @@ def _ingest(chosen: argparse.Namespace) -> None:
         conf = {"from": chosen.first.isoformat(), "to": last.isoformat()}
         run_id = airflow_api.trigger(airflow, dag_id, conf)
         airflow_api.follow(airflow, dag_id, run_id, print)
-    print(f"loaded {chosen.source} {chosen.first} to {last}; build_funnel follows by itself, unless it is paused")
+    print(f"loaded {chosen.source} {chosen.first} to {last}; build_funnel starts automatically unless it is paused")
 
 
 def _inbox_check(chosen: argparse.Namespace) -> int:

@@ -30,18 +30,14 @@ YAML_TEXTS = {
 
 # Not rewritten yet; a place leaves this list when its texts are.
 LEFT = (
-    "authoring/scaffold.py",
-    "README",
     "CONTRIBUTING",
-    "CHANGELOG",
-    ".env",
-    "docs/",
-    "dbt_project/",
+    "docs/decisions.md",
     "dashboards/",
     "expectations/",
     "plugins/",
     "dags/",
-    "sandbox/",
+    "authoring/",
+    "installation/",
 )
 
 Text = tuple[str, str]

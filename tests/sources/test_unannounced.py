@@ -83,7 +83,7 @@ def test_a_shop_that_hides_old_orders_lists_what_it_shows(vendor: Stub) -> None:
 def test_the_documentation_says_of_every_stream_how_it_reaches_us() -> None:
     """Each stream once; each row names tests that exist, or says why there is none."""
     text = (settings.REPOSITORY / "docs" / "connections.md").read_text()
-    section = text.partition("## How removal, merge and late change reach us")[2].partition("\n## ")[0]
+    section = text.partition("## How deletions, merges and late changes are found")[2].partition("\n## ")[0]
     table = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("| `")]
     written = [
         (source.strip(" `"), stream) for source, streams, *_ in table for stream in re.findall(r"`(\w+)`", streams)

@@ -134,7 +134,7 @@ def _land(
             try:
                 moment = completeness.moment_of_read(source.name, connection.connection_id, stream.name)
             except warehouse.WarehouseError as away:
-                log.warning("This worker's clock orders the read, since the warehouse's is out of reach: %s", away)
+                log.warning("This worker's clock orders the read, since the warehouse cannot be reached: %s", away)
             read = landing.land(source, connection, stream, window, run_id, moment)
         except rest.QuotaExhausted as exhausted:
             if exhausted.retry_at is None:

@@ -253,7 +253,7 @@ def run(
         except psycopg.Error as error:
             raise StatisticsFailed(
                 f"Statistic {each.name} could not be read or written: {str(error).strip()}\n"
-                f"What to do: its queries stand in plugins/funnel/build/computations/engine.py and read "
+                f"What to do: its queries are in plugins/funnel/build/computations/engine.py and read "
                 f"{', '.join(each.reads)}; "
                 "correct them and run `build_funnel` again. Nothing was published."
             ) from error
