@@ -43,10 +43,10 @@ def alignment_says(today: date) -> Expected:
         ("Leads answered too late", share(value(f"select {late} {recent}"))),
         ("Working minutes until sales answers (median)", whole(value(f"select ({median})::numeric {recent}"))),
         (
-            "Do marketing and sales work as one?",
+            "Do marketing and sales work together?",
             friction,
         ),
-        ("Do marketing and sales work as one?", "+209 % (unverified)"),
+        ("Do marketing and sales work together?", "+209 % (unverified)"),
     ]
 
 
@@ -58,9 +58,9 @@ def money_says(today: date) -> Expected:
     return [
         ("Advertising spend", short(value(f"select sum(spend) {month}"))),
         ("Revenue", short(value(f"select {revenue} {month}"))),
-        ("Revenue for each 1 of spend", fixed(value(f"select ({revenue}) / sum(spend) {month}"), 2)),
+        ("Revenue per unit of spend", fixed(value(f"select ({revenue}) / sum(spend) {month}"), 2)),
         (
-            "What each channel brings for its spend, and how much that depends on the way of counting",
+            "Revenue and spend of each channel, and how much the return depends on the model",
             "$ " + whole(value(f"select sum(revenue) {returned} and channel = 'Paid Search'")),
         ),
     ]
@@ -82,10 +82,10 @@ def pipeline_says(today: date) -> Expected:
 
 def trust_says(today: date) -> Expected:
     return [
-        ("Rows set aside", whole(value("select count(*) from ops.quarantine where replayed_at is null"))),
+        ("Rows in quarantine", whole(value("select count(*) from ops.quarantine where replayed_at is null"))),
         ("Days missing", whole(value("select count(*) from ops.incomplete_days"))),
         (
-            "What the sources delivered",
+            "Deliveries of the sources",
             whole(value("select sum(rows_read) from ops.loads where stream = 'contact_events'")),
         ),
         (STRIP, f"{today - timedelta(days=1):%-d %b %Y}"),
