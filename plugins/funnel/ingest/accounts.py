@@ -37,20 +37,25 @@ def of_read(
     *,
     table: sql.Identifier,
     incoming: sql.Identifier,
+    tally: Tally,
 ) -> Accounts:
     """The accounts of a read, whose rows lie in `incoming`; `table` holds what earlier reads brought."""
     if stream.account is None:
         return Accounts()
     if landed.accounts is None:
-        return Accounts(_in_rows(connection, stream, incoming) or None)
+        return Accounts(_in_rows(connection, stream, incoming, tally) or None)
     told = Accounts(landed.accounts, dict(landed.refused))
     if not stream.empty_is_doubtful:
         return told
-    silent = sorted(set(landed.accounts) - set(_in_rows(connection, stream, incoming)))
+    silent = sorted(set(landed.accounts) - set(_in_rows(connection, stream, incoming, tally)))
     return _without_doubtful(connection, stream, landed, table, told, silent) if silent else told
 
 
-def _in_rows(connection: psycopg.Connection[Any], stream: Stream, incoming: sql.Identifier) -> tuple[str, ...]:
+def _in_rows(
+    connection: psycopg.Connection[Any], stream: Stream, incoming: sql.Identifier, tally: Tally
+) -> tuple[str, ...]:
+    if tally.accounts is not None:
+        return tuple(sorted(account for account in tally.accounts if account is not None))
     found = connection.execute(
         sql.SQL("select distinct {account} from {incoming} where {account} is not null").format(
             account=sql.Identifier(stream.account or ""), incoming=incoming

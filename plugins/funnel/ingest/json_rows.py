@@ -33,6 +33,7 @@ ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 # Between the tokens of a JSON text line ends and tabs are mere layout.
 _SPACES = bytes.maketrans(b"\t\n\r", b"   ")
 _INT64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+_Values = Callable[[Any], set[Any]]
 _FAST_TYPES: dict[str, Any] = {"text": str, "bigint": _INT64, "numeric": Decimal, "date": date, "jsonb": msgspec.Raw}
 
 
@@ -61,6 +62,8 @@ class Tally:
     files: list[dict[str, Any]] = field(default_factory=list)
     exports: list[Any] = field(default_factory=list)
     columns: set[str] = field(default_factory=set)
+    # Those that the rows name; None where only the copied rows tell.
+    accounts: set[str | None] | None = field(default_factory=set)
     unreadable: IO[str] = field(
         default_factory=lambda: SpooledTemporaryFile(8_000_000, "w+", encoding="utf-8")  # noqa: SIM115 - ends with the tally
     )
@@ -217,8 +220,8 @@ def _address(value: Any, secret: bytes, notes: set[str]) -> tuple[str, ...]:
 
 def _fast_decoder(
     source: Source, stream: Stream
-) -> tuple[msgspec.json.Decoder[Any], Callable[[Any], set[date]], Callable[[Any, str], str]] | None:
-    """Decoder of a body, its days and its lines as functions; None for streams that need the second way."""
+) -> tuple[msgspec.json.Decoder[Any], _Values, _Values, Callable[[Any, str], str]] | None:
+    """Decoder of a body, its days, accounts and lines as functions; None for streams that need the second way."""
     paths = [column.path for column in stream.columns]
     plain = all(column.type in _FAST_TYPES and not column.holds for column in stream.columns)
     if source.envelope is None or stream.person or not plain or len(set(paths)) < len(paths):
@@ -233,13 +236,20 @@ def _fast_decoder(
     record: Any = _struct("Record", leaves)
     # A body without the array is no empty page: Meta answers an ad account as an object of its own.
     body = msgspec.defstruct("Body", [(source.envelope, list.__class_getitem__(record))])
-    day = next((column.path for column in stream.columns if column.name == stream.day), None)
-    days = f"{{record.{day} for record in body.{source.envelope}}}" if day else "set()"
     return (
         msgspec.json.Decoder(body, strict=False),
-        eval(f"lambda body: {days}"),  # noqa: S307 - built from the declared names of a Stream alone
+        _values_of(stream, source.envelope, stream.day),
+        _values_of(stream, source.envelope, stream.account),
         _line_maker(stream, source.envelope),
     )
+
+
+def _values_of(stream: Stream, envelope: str, name: str | None) -> _Values:
+    """A function from a decoded body to the values of one column."""
+    path = next((column.path for column in stream.columns if column.name == name), None)
+    values = f"{{record.{path} for record in body.{envelope}}}" if path else "set()"
+    found: _Values = eval(f"lambda body: {values}")  # noqa: S307 - built from the declared names of a Stream alone
+    return found
 
 
 def _struct(name: str, leaves: dict[str, tuple[Any, Any]]) -> Any:
@@ -327,7 +337,7 @@ def _fast_lines(source: Source, fast: Any, body: bytes, asked: set[date], tail: 
     # A JSON text holds the characters that COPY escapes only behind a backslash.
     if b"\\" in body:
         return None
-    decoder, days_of, to_lines = fast
+    decoder, days_of, accounts_of, to_lines = fast
     try:
         decoded = decoder.decode(body)
         if not days_of(decoded) <= asked:
@@ -339,6 +349,8 @@ def _fast_lines(source: Source, fast: Any, body: bytes, asked: set[date], tail: 
     if ODD in text or "NaN" in text or "Infinity" in text:
         return None
     tally.readable += len(getattr(decoded, source.envelope or ""))
+    if tally.accounts is not None:
+        tally.accounts |= accounts_of(decoded)
     return text
 
 
@@ -353,6 +365,7 @@ def _careful_lines(
     tally: Tally,
 ) -> Iterator[str]:
     """The lines of one body, some thousand at a time: a report is one body, however long it is."""
+    tally.accounts = None
     readable: list[str] = []
     for record in _records(source, stream, number, body):
         if len(readable) == LINES_AT_ONCE:

@@ -136,16 +136,16 @@ def load_into(connection: psycopg.Connection[Any], landed: LandedRead) -> LoadRe
         is_settled = is_merged or stream.kind == "dated"
         duplicated = 0 if is_settled else drop_duplicates(connection, stream, target)
     incoming = target.incoming if filled is None else target.table
-    read = (
-        rewritten[1]
-        if rewritten
-        else accounts.of_read(connection, stream, landed, table=target.table, incoming=incoming)
-    )
     if rewritten:
-        tally, _, retracted = rewritten
+        tally, read, retracted = rewritten
         duplicated = superseded = 0
+    else:
+        tally = filled or tally
+        read = accounts.of_read(connection, stream, landed, table=target.table, incoming=incoming, tally=tally)
+    if rewritten:
+        pass
     elif filled is not None:
-        tally, duplicated, superseded, retracted = filled, 0, 0, 0
+        duplicated, superseded, retracted = 0, 0, 0
         if stream.kind == "dated":
             accounts.note_days(connection, landed, load_id, read)
     elif stream.kind == "dated":
@@ -304,13 +304,11 @@ def _ensure_table(connection: psycopg.Connection[Any], source: Source, stream: S
     """Create the raw table, or add columns that were declared since; columns are never dropped or retyped."""
     name = raw_table(source, stream)
     columns = (*json_rows.raw_columns(stream), *_SYSTEM_COLUMNS)
-    # Days come in order: a key that begins with the day is appended to, not scattered over the index. Without a day it
-    # begins with the record: rows of one connection all begin alike, and sorting them would compare each in full.
-    key = (
-        (stream.day, "_connection_id", *(one for one in stream.key if one != stream.day))
-        if stream.day
-        else (*stream.key, "_connection_id")
-    )
+    # Days come in order: a key that begins with the day is appended to, not scattered over the index. What the rows of
+    # a read say alike comes last: where it comes first, sorting them compares it again for each two rows.
+    shared = (*([stream.account] if stream.account in stream.key else []), "_connection_id")
+    first = [stream.day] if stream.day else []
+    key = (*first, *(one for one in stream.key if one not in (*first, *shared)), *shared)
     target = Target(
         table=sql.Identifier("raw", name),
         incoming=sql.Identifier("pg_temp", f"incoming__{name}"),

@@ -25,7 +25,7 @@ BODIES_WORTH_REWRITING = 4
 SAMPLE = 1_000
 MOSTLY = 0.75
 
-DIFFERING = sql.Identifier("pg_temp", "differing")
+COMPARED = sql.Identifier("pg_temp", "compared")
 IN_PLACE = sql.Identifier("pg_temp", "read_in_place")
 
 
@@ -104,7 +104,7 @@ class _Exchange:
 
     def run(self, statement: str, **names: Any) -> psycopg.Cursor[Any]:
         target = self.target
-        known = {"table": target.table, "incoming": target.incoming, "differing": DIFFERING, "stored": self.stored}
+        known = {"table": target.table, "incoming": target.incoming, "compared": COMPARED, "stored": self.stored}
         known["columns"] = target.names(target.columns)
         return self.connection.execute(sql.SQL(statement).format(**known, **names))
 
@@ -135,73 +135,89 @@ def _move_in(exchange: _Exchange, rows: int) -> int:
         return 0
     same_key = target.same_key("stored", "incoming")
     accounts.name_rows(exchange.connection, exchange.stream, target.table, target.incoming, same_key)
-    both = sql.SQL(
-        "(select {columns}, false as is_incoming from {table} as stored where {stored} "
-        "union all select {columns}, true from {incoming})"
-    ).format(columns=target.names(target.columns), table=target.table, stored=exchange.stored, incoming=target.incoming)
-    found = _compare(exchange, target.incoming, both, rows)
+    found = _compare(exchange, target.incoming, rows)
     # No other transaction moves or adds rows of this stream meanwhile, so their places are as good as their keys.
-    run("delete from {table} where ctid = any(array(select place from {differing} where place is not null))")
+    run("delete from {table} where ctid = any(array(select unnest(gone) from {compared}))")
     if found.new + found.changed == rows:
         run("insert into {table} ({columns}) select {columns} from {incoming}")
     else:
         run(
             "insert into {table} ({columns}) select {columns} from {incoming} "
-            "where ctid = any(array(select arrived from {differing} where arrived is not null))"
+            "where ctid = any(array(select unnest(differing) from {compared}))"
         )
-    run("drop table {differing}")
+    run("drop table {compared}")
     return found.vanished
 
 
-def _compare(
-    exchange: _Exchange, incoming: sql.Identifier, both: sql.Composable, rows: int, *, lists_same: bool = False
-) -> Difference:
-    """List what differs by its place, `arrived` of an incoming row and `place` of a stored one; note which days moved.
+def _compare(exchange: _Exchange, incoming: sql.Identifier, rows: int) -> Difference:
+    """Compare the incoming rows, which are so many, with the stored ones; note which days moved.
 
-    `both` holds the stored and the incoming rows (`is_incoming`). Raises KeyTwice when one key stands twice among the
-    incoming rows, which are so many.
+    `compared` then holds by day and account the places of incoming rows that differ or say the same, and of stored
+    rows that are `gone`. Raises KeyTwice when one key stands twice among the incoming rows.
     """
     stream, target = exchange.stream, exchange.target
     of_row = [stream.day or "", *([stream.account] if stream.account and stream.account != stream.day else [])]
     exchange.run(
         """
-        create temporary table {differing} on commit drop as
+        create temporary table {compared} on commit drop as
         select
             {of_row},
-            incoming.ctid as arrived,
-            stored.place,
-            incoming.ctid is not null and stored.place is not null and not ({differ}) as is_same
-        from {read} as incoming
-        full join (select {columns}, ctid as place from {table} as stored where {stored}) as stored on {same_key}
-        where {lists_same} or incoming.ctid is null or stored.place is null or {differ}
+            count(place) as rows_before,
+            count(arrived) as rows_after,
+            count(*) filter (where place is null) as new,
+            count(*) filter (where arrived is not null and place is not null and differs) as changed,
+            count(*) filter (where arrived is null) as vanished,
+            array_agg(place) filter (where place is not null and differs) as gone,
+            array_agg(arrived) filter (where arrived is not null and differs) as differing,
+            array_agg(arrived) filter (where not differs) as same
+            {sums}
+        from (
+            select
+                {of_pair},
+                incoming.ctid as arrived,
+                stored.place,
+                incoming.ctid is null or stored.place is null or {differ} as differs
+                {measures}
+            from {read} as incoming
+            full join (select {columns}, ctid as place from {table} as stored where {stored}) as stored on {same_key}
+            -- Kept apart, so that two rows are compared once and not for each aggregate.
+            offset 0
+        ) as pairs
+        group by {of_row}
         """,
-        of_row=sql.SQL(", ").join(
+        of_row=target.names(of_row),
+        of_pair=sql.SQL(", ").join(
             sql.SQL("coalesce(incoming.{0}, stored.{0}) as {0}").format(sql.Identifier(name)) for name in of_row
         ),
-        lists_same=sql.Literal(lists_same),
+        measures=_both_sides(stream, ", stored.{column} as {before}, incoming.{column} as {after}"),
+        sums=_both_sides(stream, ", sum({before}) as {before}, sum({after}) as {after}"),
         read=incoming,
-        same_key=target.same_key("stored", "incoming"),
+        # All are of one connection.
+        same_key=sql.SQL(" and ").join(
+            sql.SQL("stored.{0} = incoming.{0}").format(sql.Identifier(name)) for name in stream.key
+        ),
         differ=target.differ("stored", "incoming"),
     )
     counts = exchange.run(
-        "select count(*) filter (where place is null), "
-        "count(*) filter (where arrived is not null and place is not null and not is_same), "
-        "count(*) filter (where arrived is null) from {differing}"
+        "select coalesce(sum(new), 0)::bigint, coalesce(sum(changed), 0)::bigint, coalesce(sum(vanished), 0)::bigint, "
+        "coalesce(sum(rows_before), 0)::bigint from {compared}"
     ).fetchone()
-    found = Difference(*(counts or (0, 0, 0)))
-    before = restatement.note(
-        exchange.connection,
-        stream,
-        exchange.landed,
-        exchange.load_id,
-        exchange.read,
-        rows=both,
-        differing=DIFFERING,
-    )
-    # Each incoming row that is not new meets one stored row, and each stored row that has not vanished is met once.
-    if rows - found.new != before - found.vanished:
+    *different, paired = counts or (0, 0, 0, 0)
+    # A stored row that meets two incoming rows of its key was counted twice.
+    if exchange.run("select count(*) from {table} as stored where {stored}").fetchone() != (paired,):
         raise KeyTwice
-    return found
+    restatement.note(exchange.connection, stream, exchange.landed, exchange.load_id, exchange.read, COMPARED)
+    return Difference(*different)
+
+
+def _both_sides(stream: Stream, statement: str) -> sql.Composed:
+    """A part of a statement for each column that counts something."""
+    return sql.SQL("").join(
+        sql.SQL(statement).format(
+            column=sql.Identifier(name), before=sql.Identifier(f"before_{name}"), after=sql.Identifier(f"after_{name}")
+        )
+        for name in restatement.measured(stream)
+    )
 
 
 def rewrite(
@@ -232,19 +248,12 @@ def rewrite(
                 )
             )
             accounts.set_aside(connection, stream, landed, IN_PLACE, secret, tally)
-            read = accounts.of_read(connection, stream, landed, table=target.table, incoming=IN_PLACE)
-            of_days = _stored(stream, landed, read)
-            stored = sql.SQL("{} and stored._load_id <> {}").format(of_days, sql.Literal(load_id))
-            both = sql.SQL("(select *, _load_id = {} as is_incoming from {} as stored where {})").format(
-                sql.Literal(load_id), target.table, of_days
-            )
+            read = accounts.of_read(connection, stream, landed, table=target.table, incoming=IN_PLACE, tally=tally)
+            stored = sql.SQL("{} and stored._load_id <> {}").format(_stored(stream, landed, read), sql.Literal(load_id))
             exchange = _Exchange(connection, stream, target, landed, load_id, read, stored)
-            found = _compare(exchange, IN_PLACE, both, tally.readable, lists_same=True)
-            exchange.run(
-                "delete from {table} where ctid = any(array("
-                "select case when is_same then arrived else place end from {differing} where place is not null))"
-            )
-            exchange.run("drop table {differing}")
+            found = _compare(exchange, IN_PLACE, tally.readable)
+            exchange.run("delete from {table} where ctid = any(array(select unnest(gone || same) from {compared}))")
+            exchange.run("drop table {compared}")
             connection.execute(sql.SQL("drop view {}").format(IN_PLACE))
             create_indexes(connection, stream, target, target.key, load_id)
             accounts.note_days(connection, landed, load_id, read)

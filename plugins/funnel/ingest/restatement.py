@@ -35,68 +35,44 @@ class Measure:
     days_of_full_reads: int
 
 
+def measured(stream: Stream) -> list[str]:
+    """The columns of a stream that count something."""
+    return [one.name for one in stream.columns if one.type in ("bigint", "numeric") and one.name not in stream.key]
+
+
 def note(
     connection: psycopg.Connection[Any],
     stream: Stream,
     landed: LandedRead,
     load_id: int,
     read: Accounts,
-    *,
-    rows: sql.Composable,
-    differing: sql.Identifier,
-) -> int:
-    """Write down, by day, what a read changes in days that were read before; returns the number of rows stored before.
+    compared: sql.Identifier,
+) -> None:
+    """Write down, by day, what a read changes in days that were read before.
 
-    `rows` is a query of the rows that stand in for the window now and of all rows of the read (`is_incoming`),
-    `differing` the table of those that are new (no `place`), differ (not `is_same`) or vanished (not `arrived`). An
-    account that is read for the first time changes no day.
+    `compared` holds for each day and account how many rows were stored and came in, how many of them are new, changed
+    and vanished, and each number's sum before and after. An account that is read for the first time changes no day.
     """
     known = _known(connection, stream, landed, read)
-    summed = [one for one in stream.columns if one.type in ("bigint", "numeric") and one.name not in stream.key]
-    sums = sql.SQL("").join(
-        sql.SQL(", sum({}) as {}").format(sql.Identifier(one.name), sql.Identifier(f"sum_{one.name}")) for one in summed
-    )
     measures = sql.SQL(", ").join(
-        sql.SQL(
-            "{}, jsonb_build_array(coalesce(sum({column}) filter (where not is_incoming), 0), "
-            "coalesce(sum({column}) filter (where is_incoming), 0))"
-        ).format(sql.Literal(one.name), column=sql.Identifier(f"sum_{one.name}"))
-        for one in summed
+        sql.SQL("{}, jsonb_build_array(coalesce(sum({}), 0), coalesce(sum({}) filter (where {}), 0))").format(
+            sql.Literal(name), sql.Identifier(f"before_{name}"), sql.Identifier(f"after_{name}"), known
+        )
+        for name in measured(stream)
     )
-    # By itself, since a statement that also inserts is not computed in parallel.
     connection.execute(
-        sql.SQL(
-            "create temporary table sides on commit drop as "
-            "select {day} as date_day, is_incoming, count(*) as rows {sums} "
-            "from {rows} as incoming where not is_incoming or {known} group by 1, 2"
-        ).format(day=sql.Identifier(stream.day or ""), sums=sums, rows=rows, known=known)
-    )
-    before = connection.execute(
         sql.SQL(
             """
             with totals as (
                 select
-                    date_day,
-                    coalesce(sum(rows) filter (where not is_incoming), 0) as rows_before,
-                    coalesce(sum(rows) filter (where is_incoming), 0) as rows_after,
-                    jsonb_build_object({measures}) as measures
-                from pg_temp.sides
-                group by 1
-            ),
-            differs as (
-                select
                     {day} as date_day,
-                    count(*) filter (where arrived is null) as vanished,
-                    count(*) filter (where arrived is not null and not is_same and {known}) as rows
-                from {differing} as incoming group by 1
-            ),
-            compared as (
-                select
-                    totals.*,
-                    coalesce(differs.vanished, 0) as vanished,
-                    coalesce(differs.rows, 0) as differing
-                from totals
-                left join differs using (date_day)
+                    sum(rows_before) as rows_before,
+                    coalesce(sum(rows_after) filter (where {known}), 0) as rows_after,
+                    sum(vanished) + coalesce(sum(new + changed) filter (where {known}), 0) as rows_changed,
+                    jsonb_build_object({measures}) as measures
+                from {compared} as incoming
+                where rows_before > 0 or {known}
+                group by 1
             ),
             -- Of several accounts the one that was read longest ago says since when a day may have changed.
             read_before as (
@@ -111,31 +87,28 @@ def note(
                     group by 1, 2
                 ) as by_account
                 group by date_day
-            ),
-            noted as (
-                insert into ops.day_changes (
-                    load_id, source, connection_id, stream, date_day, age_days, age_before, rows_before, rows_after,
-                    rows_changed, measures, fetched_at
-                )
-                select
-                    %(load_id)s, %(source)s, %(connection_id)s, %(stream)s, read_before.date_day,
-                    %(fetched_at)s::date - read_before.date_day - 1,
-                    read_before.fetched_at::date - read_before.date_day - 1,
-                    coalesce(compared.rows_before, 0),
-                    coalesce(compared.rows_after, 0),
-                    coalesce(compared.vanished + compared.differing, 0),
-                    coalesce(compared.measures, '{{}}'),
-                    %(fetched_at)s
-                from read_before
-                left join compared on read_before.date_day = compared.date_day
-                where read_before.fetched_at < %(fetched_at)s
             )
-            select coalesce(sum(rows_before), 0)::bigint from compared
+            insert into ops.day_changes (
+                load_id, source, connection_id, stream, date_day, age_days, age_before, rows_before, rows_after,
+                rows_changed, measures, fetched_at
+            )
+            select
+                %(load_id)s, %(source)s, %(connection_id)s, %(stream)s, read_before.date_day,
+                %(fetched_at)s::date - read_before.date_day - 1,
+                read_before.fetched_at::date - read_before.date_day - 1,
+                coalesce(totals.rows_before, 0),
+                coalesce(totals.rows_after, 0),
+                coalesce(totals.rows_changed, 0),
+                coalesce(totals.measures, '{{}}'),
+                %(fetched_at)s
+            from read_before
+            left join totals on read_before.date_day = totals.date_day
+            where read_before.fetched_at < %(fetched_at)s
             """
         ).format(
             day=sql.Identifier(stream.day or ""),
             measures=measures,
-            differing=differing,
+            compared=compared,
             known=known,
         ),
         {
@@ -148,9 +121,7 @@ def note(
             "start": landed.window.from_day,
             "end": landed.window.to_day,
         },
-    ).fetchone()
-    connection.execute("drop table pg_temp.sides")
-    return int(before[0]) if before else 0
+    )
 
 
 def _known(connection: psycopg.Connection[Any], stream: Stream, landed: LandedRead, read: Accounts) -> sql.Composable:
