@@ -19,9 +19,9 @@ from typing import Any
 import httpx
 
 from authoring.scrubbing import VENDOR, Scrubber
-from funnel import rest
 from funnel.contract import Connection, Source, Stream, Window
 from funnel.ingest import privacy
+from funnel.rest import network, patience
 from funnel.rest.accounts import bodies
 
 log = logging.getLogger(__name__)
@@ -128,12 +128,12 @@ def _listen(source: Source, connection: Connection, stream: Stream, window: Wind
     def tap(http: httpx.Client) -> None:
         http.event_hooks = {"response": [hear]}
 
-    before, rest.tap = rest.tap, tap
+    before, network.tap = network.tap, tap
     try:
         for _ in source.fetch(connection, stream, window):
             pass
     finally:
-        rest.tap = before
+        network.tap = before
     return exchanges
 
 
@@ -209,12 +209,12 @@ def _replaying(answers: list[httpx.Response]) -> Iterator[None]:
             raise RecordingError(f"The connector asks {request.method} {request.url.path}, which was not recorded.")
         return waiting.pop(0)
 
-    before = rest.transport, rest.sleep
-    rest.transport, rest.sleep = httpx.MockTransport(answer), lambda seconds: None
+    before = network.transport, patience.sleep
+    network.transport, patience.sleep = httpx.MockTransport(answer), lambda seconds: None
     try:
         yield
     finally:
-        rest.transport, rest.sleep = before
+        network.transport, patience.sleep = before
 
 
 def _rows(source: Source, stream: Stream, bodies: Iterator[bytes]) -> int:

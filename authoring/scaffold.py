@@ -31,9 +31,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from funnel import rest
 from funnel.contract import Column, Connection, Source, Stream, Window
 from funnel.rest import bodies
+from funnel.rest.client import Dialect
+from funnel.rest.errors import refuse
+from funnel.rest.messages import Answer, Diagnosis, Request
 
 DEFAULT_VERSION = "v1"
 
@@ -53,11 +55,11 @@ STREAMS = (
 
 def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[bytes]:
     """The bodies of a stream as the vendor sends them, page by page."""
-    raise rest.refuse(
+    raise refuse(
         "{name}",
         connection,
         "its connector is a scaffold that asks nothing yet",
-        "Write fetch in plugins/funnel/sources/{name}.py: a rest.Request, a paginator of rest, read_pages.",
+        "Write fetch in plugins/funnel/sources/{name}.py: a Request, a paginator of rest.pages, read_pages.",
     )
 
 
@@ -66,16 +68,16 @@ def records(stream: Stream, body: bytes) -> Iterator[Any]:
     yield from bodies.listed(bodies.read_json(body), "data")
 
 
-def _sign(connection: Connection, token: str, request: rest.Request) -> rest.Request:
+def _sign(connection: Connection, token: str, request: Request) -> Request:
     return replace(request, headers={{**request.headers, "Authorization": f"Bearer {{token}}"}})
 
 
-def _diagnose(answer: rest.Answer) -> rest.Diagnosis | None:
-    """Say in the words of rest what each of the vendor's error bodies asks for."""
+def _diagnose(answer: Answer) -> Diagnosis | None:
+    """Say in the words of rest.errors what each of the vendor's error bodies asks for."""
     return None
 
 
-DIALECT = rest.Dialect("{name}", sign=_sign, diagnose=_diagnose)
+DIALECT = Dialect("{name}", sign=_sign, diagnose=_diagnose)
 
 SOURCE = Source(
     name="{name}",

@@ -20,7 +20,7 @@ import httpx
 import psycopg
 
 from funnel import ledger, settings
-from installation import airflow_api, postgres, services
+from installation import airflow_api, ports, postgres, processes, services
 from installation.demo import VENDORS, newest_day
 
 MONTHS = 12
@@ -55,7 +55,7 @@ def main() -> None:
 
 
 @contextmanager
-def installation(tell: services.Progress) -> Iterator[httpx.Client]:
+def installation(tell: processes.Progress) -> Iterator[httpx.Client]:
     """A throw-away installation on free ports; yields a client of its Airflow."""
     for name in list(os.environ):
         if name.startswith(("AIRFLOW_", "FUNNEL_", "REPORTING_", "WAREHOUSE_", "ALERT_")):
@@ -63,7 +63,7 @@ def installation(tell: services.Progress) -> Iterator[httpx.Client]:
     with tempfile.TemporaryDirectory(prefix="funnel-bench-") as folder:
         home = Path(folder) / "home"
         home.mkdir()
-        os.environ |= {"FUNNEL_HOME": str(home), **{name: str(postgres.free_port()) for name in PORTS}}
+        os.environ |= {"FUNNEL_HOME": str(home), **{name: str(ports.free_port()) for name in PORTS}}
         anchor = newest_day() - timedelta(days=DAYS_SINCE_ANCHOR)
         (home / "sandbox.json").write_text(json.dumps({"anchor": anchor.isoformat()}))
         try:
@@ -82,7 +82,7 @@ def dag_id(source: str) -> str:
     return f"ingest__{source}"
 
 
-def timed(airflow: httpx.Client, ask_for_runs: Callable[[], None], tell: services.Progress) -> dict[str, Any]:
+def timed(airflow: httpx.Client, ask_for_runs: Callable[[], None], tell: processes.Progress) -> dict[str, Any]:
     """Seconds, runs and builds from asking for runs until all have succeeded and what they loaded is published."""
     known = {run.run_id for name in map(dag_id, VENDORS) for run in airflow_api.runs(airflow, name)}
     [(builds_before,)] = ask("select count(*) from ops.builds")

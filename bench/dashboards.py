@@ -13,7 +13,7 @@ from typing import Any
 
 from bench import browsing
 from funnel import settings
-from installation import services
+from installation import dashboards, environments, processes
 
 DASHBOARDS = ("funnel", "alignment", "money", "pipeline", "trust")
 COLD_SECONDS, WARM_SECONDS = 5.0, 2.5
@@ -30,7 +30,7 @@ def main() -> None:
     chosen = parser.parse_args()
     if browsing.CHROMIUM is None:
         raise SystemExit("There is no Chromium on this machine: apt install chromium.")
-    if not services.process("superset"):
+    if not processes.process("superset"):
         raise SystemExit("Superset does not run: make demo.")
     if chosen.pictures:
         _take_pictures(chosen.pictures)
@@ -60,13 +60,13 @@ def _measure() -> None:
 def _page(browser: Any) -> Any:
     page = browser.new_page()
     password = settings.secrets()["superset_viewer_password"]
-    browsing.log_in(page, services.superset_url(), services.VIEWER, password)
+    browsing.log_in(page, environments.superset_url(), dashboards.VIEWER, password)
     return page
 
 
 def _seconds(page: Any, slug: str) -> float:
     began = time.monotonic()
-    browsing.open_dashboard(page, services.superset_url(), slug)
+    browsing.open_dashboard(page, environments.superset_url(), slug)
     return time.monotonic() - began
 
 
@@ -76,7 +76,7 @@ def _take_pictures(folder: Path) -> None:
     with browsing.browser(device_scale_factor=0.7) as browser:
         page = _page(browser)
         for slug in DASHBOARDS:
-            browsing.open_dashboard(page, services.superset_url(), slug)
+            browsing.open_dashboard(page, environments.superset_url(), slug)
             page.wait_for_timeout(1000)
             path = folder / f"{slug}.png"
             bottom = page.evaluate(BOTTOM)

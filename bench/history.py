@@ -18,7 +18,7 @@ import psycopg
 from funnel import ledger, settings
 from funnel.build import dbt_run
 from funnel.contract import Connection, Stream, Window
-from funnel.gate import quality
+from funnel.gate import deliveries, marts, report
 from funnel.ingest import completeness, landing, load
 from funnel.publication import publication
 from funnel.sources import SOURCES
@@ -402,14 +402,14 @@ def run_day(day: date, bodies: dict[tuple[str, str], list[bytes]]) -> dict[str, 
             if result.rows_quarantined:
                 raise SystemExit(f"{stream_name}: {result.rows_quarantined} rows were quarantined.")
         for source_name in SOURCES:
-            quality.require(quality.check_raw(source_name, run_id))
+            report.require(deliveries.check_raw(source_name, run_id))
             completeness.complete(SOURCES[source_name], run_id)
     with _timed(seconds, "build"):
         built = dbt_run.build()
     if built.is_full:
         raise SystemExit("The daily build was a full one; the benchmark would measure the wrong thing.")
     with _timed(seconds, "audit"):
-        quality.require(quality.check_marts(built.build_id))
+        report.require(marts.check_marts(built.build_id))
     with _timed(seconds, "publish"):
         publication.publish(built.build_id)
     return seconds
@@ -434,7 +434,7 @@ def prepare(name: str, size: Size) -> dict[str, float]:
     with _timed(seconds, "build"):
         built = dbt_run.build()
     with _timed(seconds, "audit"):
-        quality.require(quality.check_marts(built.build_id))
+        report.require(marts.check_marts(built.build_id))
     with _timed(seconds, "publish"):
         publication.publish(built.build_id)
     with psycopg.connect(settings.dsn("admin"), autocommit=True) as admin:

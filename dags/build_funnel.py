@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from airflow.sdk import DAG, AssetAny
 
 from funnel import settings
-from funnel.orchestration import tasks
+from funnel.orchestration import failures, tasks, waiting
 from funnel.sources import SOURCES
 
 RUNBOOK = """
@@ -41,12 +41,12 @@ with DAG(
         "owner": "data",
         "retries": 1,
         "retry_delay": timedelta(minutes=1),
-        "retry_policy": tasks.FailureRetryPolicy(),
+        "retry_policy": failures.FailureRetryPolicy(),
         "execution_timeout": timedelta(hours=4),
-        "on_failure_callback": tasks.alert,
+        "on_failure_callback": failures.alert,
     },
 ) as dag:
-    wait = tasks.WaitForIngests(
+    wait = waiting.WaitForIngests(
         task_id="wait_for_ingests",
         source_names=SOURCES,
         deadline_minutes=settings.read().build_deadline_minutes,

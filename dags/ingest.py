@@ -9,7 +9,7 @@ from airflow.sdk import DAG, CronDataIntervalTimetable, TaskGroup, task_group
 
 from funnel import settings
 from funnel.contract import Source
-from funnel.orchestration import tasks
+from funnel.orchestration import failures, tasks, windows
 from funnel.sources import SOURCES
 
 RUNBOOK = """
@@ -51,7 +51,7 @@ def ingest(source: Source) -> DAG:
         # Two runs of an inbox would read the same files beside each other.
         max_active_runs=1 if source.is_inbox else 4,
         dagrun_timeout=timedelta(hours=36),
-        params=tasks.WINDOW_PARAMS,
+        params=windows.WINDOW_PARAMS,
         tags=["ingest", source.name],
         doc_md=RUNBOOK.format(name=source.name, owner=source.owner, restatement_days=source.restatement_days),
         default_args={
@@ -60,9 +60,9 @@ def ingest(source: Source) -> DAG:
             "retry_delay": timedelta(minutes=2),
             "retry_exponential_backoff": 2.0,
             "max_retry_delay": timedelta(hours=1),
-            "retry_policy": tasks.FailureRetryPolicy(),
+            "retry_policy": failures.FailureRetryPolicy(),
             "execution_timeout": timedelta(hours=3),
-            "on_failure_callback": tasks.alert,
+            "on_failure_callback": failures.alert,
         },
     ) as dag:
         loads = []

@@ -1,7 +1,7 @@
 """Is a run's delivery believable as a whole, whatever the source?
 
 Looks at the run's rows of ops.loads beside the same stream's own history. What the rows themselves say is judged by
-`raw/<source>.py`. `funnel.gate.quality` computes the shares and the expected volume and gives the parameters.
+`raw/<source>.py`. `funnel.gate.deliveries` computes the shares and the expected volume and gives the parameters.
 """
 
 import great_expectations.expectations as gxe

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 
 from funnel import settings, warehouse
-from installation import services
+from installation import airflow_setup, environments, errors
 
 PAUSE_SECONDS = 0.5
 # Airflow answers 500 while its database is away and nothing at all while it is restarted: it is asked again so long.
@@ -53,12 +53,12 @@ class Task:
 
 def open_airflow() -> httpx.Client:
     """A client that is logged in as the administrator. Raises ServiceError when Airflow does not answer."""
-    url = services.airflow_url()
-    login = {"username": services.ADMIN, "password": settings.secrets()["airflow_admin_password"]}
+    url = environments.airflow_url()
+    login = {"username": airflow_setup.ADMIN, "password": settings.secrets()["airflow_admin_password"]}
     try:
         token = httpx.post(f"{url}/auth/token", json=login, timeout=30).raise_for_status().json()["access_token"]
     except httpx.HTTPError as error:
-        raise services.ServiceError(f"Airflow does not answer at {url} ({error}). `make up` starts it.") from None
+        raise errors.ServiceError(f"Airflow does not answer at {url} ({error}). `make up` starts it.") from None
     return httpx.Client(base_url=f"{url}/api/v2", headers={"Authorization": f"Bearer {token}"}, timeout=60)
 
 
@@ -67,8 +67,8 @@ def await_dags(airflow: httpx.Client, dag_ids: set[str], seconds: float = 90) ->
     deadline = time.monotonic() + seconds
     while missing := dag_ids - {dag["dag_id"] for dag in _get(airflow, "/dags")["dags"]}:
         if time.monotonic() > deadline:
-            errors = [error["stack_trace"] for error in _get(airflow, "/importErrors")["import_errors"]]
-            raise services.ServiceError(f"Airflow has not read {', '.join(sorted(missing))}.\n" + "\n".join(errors))
+            traces = [error["stack_trace"] for error in _get(airflow, "/importErrors")["import_errors"]]
+            raise errors.ServiceError(f"Airflow has not read {', '.join(sorted(missing))}.\n" + "\n".join(traces))
         time.sleep(PAUSE_SECONDS)
 
 
@@ -96,7 +96,7 @@ def trigger(
     answer = _asked(airflow, "POST", f"/dags/{dag_id}/dagRuns", json=body)
     is_made = answer.status_code == httpx.codes.CONFLICT and any(one.run_id == run_id for one in runs(airflow, dag_id))
     if answer.is_error and not is_made:
-        raise services.ServiceError(f"Airflow refused a run of {dag_id} ({answer.status_code}): {answer.text[:500]}")
+        raise errors.ServiceError(f"Airflow refused a run of {dag_id} ({answer.status_code}): {answer.text[:500]}")
     return run_id
 
 
@@ -105,7 +105,7 @@ def backfill(airflow: httpx.Client, dag_id: str, first: date, last: date) -> Non
     body = {"dag_id": dag_id, "from_date": f"{first}T00:00:00Z", "to_date": f"{last}T00:00:00Z"}
     answer = _asked(airflow, "POST", "/backfills", json=body)
     if answer.is_error:
-        raise services.ServiceError(f"Airflow refused a backfill of {dag_id} ({answer.status_code}): {answer.text}")
+        raise errors.ServiceError(f"Airflow refused a backfill of {dag_id} ({answer.status_code}): {answer.text}")
 
 
 def runs(airflow: httpx.Client, dag_id: str, state: str | None = None) -> list[Run]:
@@ -150,7 +150,8 @@ def follow(airflow: httpx.Client, dag_id: str, run_id: str, tell: Callable[[str]
             raise RunFailed(explain_failure(airflow, run))
         if time.monotonic() > deadline:
             raise RunFailed(
-                f"Run {run_id} of {dag_id} is still {run.state} after {seconds:.0f} s; see {services.airflow_url()}."
+                f"Run {run_id} of {dag_id} is still {run.state} after {seconds:.0f} s; "
+                f"see {environments.airflow_url()}."
             )
         time.sleep(PAUSE_SECONDS)
 
@@ -177,7 +178,7 @@ def explain_failure(airflow: httpx.Client, run: Run) -> str:
     """Which task of a run failed, with what its log says about it; of an inbox, all that was held back."""
     failed = [each for each in tasks(airflow, run) if each.state == "failed"]
     if not failed:
-        return f"Run {run.run_id} of {run.dag_id} failed without a failed task; see {services.airflow_url()}."
+        return f"Run {run.run_id} of {run.dag_id} failed without a failed task; see {environments.airflow_url()}."
     # It names what every other task has found.
     first = next((each for each in failed if each.task_id == "tell_refusals"), failed[0])
     return f"Task {first.name} of {run.dag_id} (run {run.run_id}) failed.\n{_said(airflow, run, first)}"
@@ -201,7 +202,7 @@ def _run(found: Mapping[str, Any]) -> Run:
 def _get(airflow: httpx.Client, path: str, query: Mapping[str, Any] | None = None) -> dict[str, Any]:
     answer = _asked(airflow, "GET", path, params=query)
     if answer.is_error:
-        raise services.ServiceError(f"Airflow refused {path} ({answer.status_code}): {answer.text[:500]}")
+        raise errors.ServiceError(f"Airflow refused {path} ({answer.status_code}): {answer.text[:500]}")
     parsed: dict[str, Any] = answer.json()
     return parsed
 
@@ -219,7 +220,7 @@ def _asked(airflow: httpx.Client, method: str, path: str, **arguments: Any) -> h
                 return answer
             trouble = f"HTTP {answer.status_code}"
         if time.monotonic() > deadline:
-            raise services.ServiceError(_no_answer(trouble))
+            raise errors.ServiceError(_no_answer(trouble))
         time.sleep(RETRY_PAUSE_SECONDS)
 
 
@@ -232,7 +233,7 @@ def _no_answer(trouble: str) -> str:
     else:
         cause = "PostgreSQL answers. Start Airflow again"
     return (
-        f"Airflow does not answer at {services.airflow_url()} ({trouble} for {PATIENCE_SECONDS:.0f} s). {cause} by "
+        f"Airflow does not answer at {environments.airflow_url()} ({trouble} for {PATIENCE_SECONDS:.0f} s). {cause} by "
         "`make up`, then repeat the command: it waits for the run that is under way, and what was loaded is not read "
         "again. The logs are in FUNNEL_HOME/logs; docs/runbook.md, section `Airflow does not answer`."
     )

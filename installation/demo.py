@@ -16,7 +16,7 @@ import httpx
 
 from funnel import ledger, settings, warehouse
 from funnel.sources import SOURCES
-from installation import airflow_api, postgres, services
+from installation import airflow_api, airflow_setup, dashboards, environments, postgres, processes, sandbox, services
 from installation.airflow_api import Run
 
 DAYS = 90
@@ -24,7 +24,6 @@ FIRST_LOAD = "first_load"
 ACTIVE = ("queued", "running")
 # An inbox has no days to load: `make files` takes one in. The made-up company's accountants and retailers filled one.
 VENDORS = tuple(name for name, source in SOURCES.items() if not source.is_inbox)
-
 Tell = Callable[[str], None]
 
 
@@ -38,7 +37,7 @@ def run() -> None:
 
     with _timed(seconds, "start"):
         services.up(tell)
-    sources = (*VENDORS, *(("files",) if services.fill_inbox() else ()))
+    sources = (*VENDORS, *(("files",) if sandbox.fill_inbox() else ()))
     with dashboards_meanwhile(tell), airflow_api.open_airflow() as airflow:
         with _timed(seconds, "read DAGs"):
             airflow_api.await_dags(airflow, {*map(_dag_id, sources), "build_funnel"})
@@ -59,7 +58,7 @@ def run() -> None:
 @contextmanager
 def dashboards_meanwhile(tell: Tell) -> Iterator[None]:
     """Superset is prepared and started while Airflow loads. Without it there is all but dashboards."""
-    if not services.has_dashboards():
+    if not environments.has_dashboards():
         tell("no dashboards: Superset is not installed, or DASHBOARDS=off")
         yield
         return
@@ -254,7 +253,7 @@ def print_doors() -> None:
     psql = known.bindir / "psql" if known and (known.bindir / "psql").exists() else "psql"
     password = settings.secrets()["airflow_admin_password"]
     print("\nLook around")
-    print(f"  Airflow   {services.airflow_url()}  login {services.ADMIN}  password {password}")
+    print(f"  Airflow   {environments.airflow_url()}  login {airflow_setup.ADMIN}  password {password}")
     print_dashboards()
     print(f"  psql      {psql} '{settings.dsn('bi_reader')}'")
     print("  stop      make down   (make status, make help)")
@@ -262,13 +261,15 @@ def print_doors() -> None:
 
 def print_dashboards() -> None:
     """Where the dashboards are and who may see them, where they run."""
-    if services.process("superset"):
+    if processes.process("superset"):
         secrets = settings.secrets()
         print(
-            f"  Superset  {services.superset_url()}/superset/dashboard/funnel/  "
-            f"login {services.VIEWER}  password {secrets['superset_viewer_password']}"
+            f"  Superset  {environments.superset_url()}/superset/dashboard/funnel/  "
+            f"login {dashboards.VIEWER}  password {secrets['superset_viewer_password']}"
         )
-        print(f"            to change things: login {services.ADMIN}  password {secrets['superset_admin_password']}")
+        print(
+            f"            to change things: login {airflow_setup.ADMIN}  password {secrets['superset_admin_password']}"
+        )
 
 
 def _ask(query: str) -> list[tuple[Any, ...]]:

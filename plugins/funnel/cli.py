@@ -56,13 +56,13 @@ def _demo(_: argparse.Namespace) -> None:
 
 
 def _up(_: argparse.Namespace) -> None:
-    from installation import services
+    from installation import environments, services
 
     services.up()
-    if services.has_dashboards():
+    if environments.has_dashboards():
         services.start_dashboards()
-        print(f"dashboards are at {services.superset_url()}")
-    print(f"everything is running; Airflow is at {services.airflow_url()}, `make status` shows details")
+        print(f"dashboards are at {environments.superset_url()}")
+    print(f"everything is running; Airflow is at {environments.airflow_url()}, `make status` shows details")
 
 
 def _prepare(_: argparse.Namespace) -> None:
@@ -85,9 +85,9 @@ def _healthy(chosen: argparse.Namespace) -> int:
 
 def _dashboards(_: argparse.Namespace) -> None:
     from funnel import ledger
-    from installation import demo, services
+    from installation import databases, demo, services
 
-    services.start_database()
+    databases.start_database()
     ledger.migrate()
     services.start_dashboards(again=True)
     demo.print_dashboards()
@@ -153,13 +153,14 @@ def _withdraw(chosen: argparse.Namespace) -> int:
 
 def _build(chosen: argparse.Namespace) -> None:
     from funnel.build import dbt_run
-    from funnel.gate import quality
+    from funnel.gate import marts
+    from funnel.gate.report import require
 
     result = dbt_run.build(full=chosen.full)
     print(result)
-    report = quality.check_marts(result.build_id)
+    report = marts.check_marts(result.build_id)
     print(report.text())
-    quality.require(report)
+    require(report)
 
 
 def _publish(chosen: argparse.Namespace) -> None:
@@ -176,7 +177,7 @@ def _rollback(_: argparse.Namespace) -> None:
 
 
 def _replay(_: argparse.Namespace) -> None:
-    from funnel.gate import quality
+    from funnel.gate import deliveries
     from funnel.ingest import completeness, landing, load
     from funnel.sources import SOURCES
 
@@ -200,7 +201,7 @@ def _replay(_: argparse.Namespace) -> None:
     for source_name, run_id in sorted(runs, key=lambda run: runs[run]):
         if (source_name, landing.safe(run_id)) in incomplete:
             continue
-        report = quality.check_raw(source_name, run_id)
+        report = deliveries.check_raw(source_name, run_id)
         print(report.text())
         if report.passed:
             completeness.complete(SOURCES[source_name], run_id)
@@ -212,10 +213,10 @@ def _replay(_: argparse.Namespace) -> None:
 
 def _docs(_: argparse.Namespace) -> None:
     from funnel.build import dbt_run
-    from funnel.gate import quality
+    from funnel.gate import pages
 
     print(f"dbt: {dbt_run.docs()}")
-    print(f"Great Expectations: {quality.build_data_docs(settings.read().home / 'docs' / 'expectations')}")
+    print(f"Great Expectations: {pages.build_data_docs(settings.read().home / 'docs' / 'expectations')}")
 
 
 def _metrics(_: argparse.Namespace) -> None:
@@ -225,15 +226,15 @@ def _metrics(_: argparse.Namespace) -> None:
 
 
 def _airflow(chosen: argparse.Namespace) -> None:
-    from installation import services
+    from installation import airflow_setup
 
-    os.execve(sys.executable, [*services.AIRFLOW, *chosen.arguments], services.airflow_environment())
+    os.execve(sys.executable, [*airflow_setup.AIRFLOW, *chosen.arguments], airflow_setup.airflow_environment())
 
 
 def _env(_: argparse.Namespace) -> None:
-    from installation import services
+    from installation import airflow_setup
 
-    for name, value in sorted(services.airflow_environment().items()):
+    for name, value in sorted(airflow_setup.airflow_environment().items()):
         if os.environ.get(name) != value:
             print(f"export {name}={shlex.quote(value)}")
     print(f'export PATH={shlex.quote(os.path.dirname(sys.executable))}":$PATH"')
@@ -259,14 +260,14 @@ def _record(chosen: argparse.Namespace) -> None:
     from authoring import recording
     from funnel.contract import Window
     from funnel.sources import SOURCES
-    from installation import services
+    from installation import airflow_setup
 
     source = SOURCES[chosen.source]
     if source.is_inbox:
         raise settings.ConfigurationError("Files are not recorded: keep a small one beside its manifest instead.")
     last = chosen.last or chosen.first or settings.now().date() - timedelta(days=1)
     window = Window(chosen.first or last - timedelta(days=1), last + timedelta(days=1))
-    os.environ |= services.airflow_environment()
+    os.environ |= airflow_setup.airflow_environment()
     connection = settings.connection(chosen.connection or settings.connection_ids(source.name)[0])
     for path in recording.record(source, connection, window, Path(chosen.folder)):
         print(path)

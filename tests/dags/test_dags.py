@@ -53,13 +53,13 @@ def test_every_task_has_retries_a_timeout_a_retry_policy_and_an_alert(dags: dict
 
 
 def test_every_task_has_a_headline_that_the_runbook_explains(dags: dict[str, Any]) -> None:
-    from funnel.orchestration import tasks
+    from funnel.orchestration import failures
 
     runbook = (settings.REPOSITORY / "docs" / "runbook.md").read_text().splitlines()
     for dag in dags.values():
         for task in dag.tasks:
-            assert task.task_id.rpartition(".")[2] in tasks.HEADLINES, task
-    for headline in tasks.HEADLINES.values():
+            assert task.task_id.rpartition(".")[2] in failures.HEADLINES, task
+    for headline in failures.HEADLINES.values():
         assert any(line.startswith("## ") and line.removeprefix("## ") == headline for line in runbook), headline
 
 
@@ -228,8 +228,8 @@ def days_of(params: dict[str, str], run_type: str, complete: str | None = None, 
 def window_of(params: dict[str, str], run_type: str, complete: str | None = None, restated: int = 30) -> Any:
     from types import SimpleNamespace
 
-    from funnel import ledger
-    from funnel.orchestration import tasks
+    from funnel.ingest import completeness
+    from funnel.orchestration import windows
 
     context: Any = {
         "params": {"from": None, "to": None, **params},
@@ -238,23 +238,23 @@ def window_of(params: dict[str, str], run_type: str, complete: str | None = None
     }
     with pytest.MonkeyPatch.context() as patch:
         known = datetime.fromisoformat(complete).date() if complete else None
-        patch.setattr(ledger, "last_day_complete", lambda source, connection: known)
-        patch.setattr(ledger, "days_to_read_again", lambda source, connection: restated)
-        return tasks.window_of(context, SOURCES["google_ads"], "google_ads")
+        patch.setattr(completeness, "last_day_complete", lambda source, connection: known)
+        patch.setattr(completeness, "days_to_read_again", lambda source, connection: restated)
+        return windows.window_of(context, SOURCES["google_ads"], "google_ads")
 
 
 def test_failures_that_only_a_person_can_mend_are_not_retried() -> None:
-    from funnel import rest
     from funnel.build import dbt_run
-    from funnel.gate import quality
+    from funnel.gate import errors
     from funnel.ingest import landing
+    from funnel.rest.errors import DeadToken, Refused
 
     for error in (
         landing.LandingError("000001.json.zst is altered"),
-        rest.DeadToken("revoked"),
-        rest.Refused("no permission"),
+        DeadToken("revoked"),
+        Refused("no permission"),
         settings.ConfigurationError("no connection"),
-        quality.GateClosed("3 rows"),
+        errors.GateClosed("3 rows"),
         dbt_run.BuildFailed("model x"),
     ):
         assert decide(error) == ("fail", None), error
@@ -268,7 +268,7 @@ def test_a_damaged_read_is_not_used_again_and_the_vendor_is_asked(
 
     from funnel.contract import Connection, Window
     from funnel.ingest import landing
-    from funnel.orchestration import tasks
+    from funnel.orchestration.tasks import _land
 
     monkeypatch.setenv("FUNNEL_HOME", str(tmp_path))
     source = replace(SOURCES["google_ads"], fetch=lambda *_: iter([b'{"results": []}']))
@@ -276,7 +276,7 @@ def test_a_damaged_read_is_not_used_again_and_the_vendor_is_asked(
 
     def land() -> str:
         window = Window(date(2026, 1, 1), date(2026, 1, 2))
-        return tasks._land(source, Connection("google_ads", ""), source.stream("campaigns"), window, context)
+        return _land(source, Connection("google_ads", ""), source.stream("campaigns"), window, context)
 
     first = land()
     assert land() == first
@@ -288,9 +288,9 @@ def test_a_damaged_read_is_not_used_again_and_the_vendor_is_asked(
 
 
 def test_a_throttle_is_retried_when_the_vendor_says() -> None:
-    from funnel import rest
+    from funnel.rest.errors import Unavailable
 
-    assert decide(rest.Unavailable("503", wait_seconds=90.0)) == ("retry", timedelta(seconds=90))
+    assert decide(Unavailable("503", wait_seconds=90.0)) == ("retry", timedelta(seconds=90))
 
 
 def test_anything_unknown_is_retried_as_the_dag_says() -> None:
@@ -298,23 +298,23 @@ def test_anything_unknown_is_retried_as_the_dag_says() -> None:
 
 
 def decide(error: Exception) -> tuple[str, timedelta | None]:
-    from funnel.orchestration import tasks
+    from funnel.orchestration import failures
 
-    decision = tasks.FailureRetryPolicy().evaluate(error, 1, 4)
+    decision = failures.FailureRetryPolicy().evaluate(error, 1, 4)
     return decision.action.value, decision.retry_delay
 
 
 def test_the_alert_names_dag_task_and_cause(monkeypatch: pytest.MonkeyPatch) -> None:
     from types import SimpleNamespace
 
-    from funnel.orchestration import tasks
+    from funnel.orchestration import failures
     from funnel.reporting import alerts
 
     sent: list[tuple[str, str]] = []
     monkeypatch.setattr(alerts, "send", lambda title, text: sent.append((title, text)))
     ti = SimpleNamespace(dag_id="ingest__hubspot", task_id="hubspot__emea.load", run_id="r1", log_url="http://x/log")
     context: Any = {"task_instance": ti, "exception": ValueError("row 7 is bad")}
-    tasks.alert(context)
+    failures.alert(context)
     assert sent[0][0] == "Load failed: ingest__hubspot"
     for part in ("hubspot__emea.load", "r1", "row 7 is bad", "http://x/log"):
         assert part in sent[0][1]
@@ -334,7 +334,7 @@ def wait_through(monkeypatch: pytest.MonkeyPatch, active: list[list[str]], deadl
     """How often the trigger looked before it fired, when these DAGs were active at each look."""
     import asyncio
 
-    from funnel.orchestration import tasks
+    from funnel.orchestration import waiting
 
     looks = iter(active)
     count = 0
@@ -347,10 +347,10 @@ def wait_through(monkeypatch: pytest.MonkeyPatch, active: list[list[str]], deadl
             now = next(looks)
         return dag_id in now
 
-    monkeypatch.setattr(tasks.IngestsOver, "PAUSE_SECONDS", 0.02)
-    monkeypatch.setattr(tasks.IngestsOver, "_is_active", staticmethod(is_active))
-    trigger = tasks.IngestsOver(["a", "b"], deadline)
-    rebuilt = tasks.IngestsOver(**trigger.serialize()[1])
+    monkeypatch.setattr(waiting.IngestsOver, "PAUSE_SECONDS", 0.02)
+    monkeypatch.setattr(waiting.IngestsOver, "_is_active", staticmethod(is_active))
+    trigger = waiting.IngestsOver(["a", "b"], deadline)
+    rebuilt = waiting.IngestsOver(**trigger.serialize()[1])
 
     async def collect() -> list[Any]:
         return [event async for event in rebuilt.run()]
@@ -374,11 +374,11 @@ def test_a_connection_without_a_host_is_refused_by_name(monkeypatch: pytest.Monk
 def base_url(monkeypatch: pytest.MonkeyPatch, host: str | None, port: int | None = None) -> str:
     from airflow.sdk import BaseHook, Connection
 
-    from funnel.orchestration import tasks
+    from funnel.orchestration import connections
 
     made = Connection(conn_id="meta_ads", conn_type="http", host=host, port=port, extra='{"version": "v26.0"}')
     monkeypatch.setattr(BaseHook, "get_connection", classmethod(lambda cls, conn_id: made))
-    found = tasks.airflow_connection("meta_ads")
+    found = connections.airflow_connection("meta_ads")
     assert found.extra == {"version": "v26.0"}
     return found.base_url
 
@@ -387,17 +387,17 @@ def test_an_edit_of_ours_reaches_the_next_task(monkeypatch: pytest.MonkeyPatch) 
     """Tasks are forked from the scheduler: what it has imported of ours, they would not import anew."""
     import airflow.__main__
 
-    from funnel.orchestration import tasks
+    from funnel.orchestration import __main__ as command_line
 
     held: list[str] = []
-    monkeypatch.setattr(tasks, "SLOW_IMPORTS", ())
+    monkeypatch.setattr(command_line, "SLOW_IMPORTS", ())
     monkeypatch.setattr(sys, "argv", ["scheduler"])
     monkeypatch.setattr(
         airflow.__main__, "main", lambda: held.extend(name for name in sys.modules if name.startswith("funnel"))
     )
     before = dict(sys.modules)
     try:
-        tasks.main()
+        command_line.main()
     finally:
         sys.modules.update(before)
     assert held == []
@@ -408,8 +408,8 @@ def test_errors_say_where_the_connection_was_found(monkeypatch: pytest.MonkeyPat
     from airflow.sdk.execution_time.secrets.execution_api import ExecutionAPISecretsBackend
     from airflow.secrets.environment_variables import EnvironmentVariablesBackend
 
-    from funnel import rest
-    from funnel.orchestration import tasks
+    from funnel.orchestration import connections
+    from funnel.rest.errors import refuse
 
     class Vault:
         known: ClassVar[set[str]] = set()
@@ -419,13 +419,13 @@ def test_errors_say_where_the_connection_was_found(monkeypatch: pytest.MonkeyPat
 
     backends = [Vault(), EnvironmentVariablesBackend(), ExecutionAPISecretsBackend()]
     monkeypatch.setattr(supervisor, "ensure_secrets_backend_loaded", lambda: backends)
-    assert tasks.connection_origin("hubspot") == "saved in Airflow"
+    assert connections.connection_origin("hubspot") == "saved in Airflow"
     monkeypatch.setenv("AIRFLOW_CONN_HUBSPOT", '{"conn_type": "http", "host": "https://api.hubapi.com"}')
-    assert tasks.connection_origin("hubspot") == "from the environment variable AIRFLOW_CONN_HUBSPOT"
+    assert connections.connection_origin("hubspot") == "from the environment variable AIRFLOW_CONN_HUBSPOT"
     Vault.known.add("hubspot")
-    assert tasks.connection_origin("hubspot") == "from the secrets backend Vault"
+    assert connections.connection_origin("hubspot") == "from the secrets backend Vault"
 
     monkeypatch.setattr(Vault, "known", set())
-    connection = tasks.airflow_connection("hubspot")
-    refused = rest.refuse("hubspot", connection, "the key is missing", "Write it.")
+    connection = connections.airflow_connection("hubspot")
+    refused = refuse("hubspot", connection, "the key is missing", "Write it.")
     assert "(connection hubspot from the environment variable AIRFLOW_CONN_HUBSPOT)" in str(refused)

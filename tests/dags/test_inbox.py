@@ -50,11 +50,11 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Bucket:
 
 
 def test_an_inbox_on_object_storage_is_opened_with_the_airflow_connection_in_its_url(bucket: Bucket) -> None:
-    from funnel.orchestration import tasks
+    from funnel.orchestration import connections
 
     bucket.pipe("/exports/in/acme.yml", MANIFEST.encode())
     bucket.pipe("/exports/in/leads.csv", b"lead_id\n1\n2\n")
-    connection = tasks.inbox_connection("acme_crm")
+    connection = connections.inbox_connection("acme_crm")
     assert files.connections(connection.base_url, connection.extra["filesystem"]) == (("acme_crm",), ())
     story, table = files.SOURCE.fetch(connection, files.SOURCE.stream("leads"), None)  # type: ignore[arg-type]
     assert (
@@ -63,17 +63,17 @@ def test_an_inbox_on_object_storage_is_opened_with_the_airflow_connection_in_its
 
 
 def test_object_storage_without_the_right_key_is_an_error(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
-    from funnel.orchestration import tasks
+    from funnel.orchestration import connections
 
     monkeypatch.setenv("AIRFLOW_CONN_AWS_INBOX", json.dumps({"conn_type": "aws", "login": "AKIA", "password": "old"}))
     with pytest.raises(PermissionError):
-        tasks.inbox_connection("acme_crm")
+        connections.inbox_connection("acme_crm")
 
 
 def test_a_broken_manifest_is_told_when_the_others_are_loaded(
     warehouse: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from funnel.orchestration import tasks
+    from funnel.orchestration import errors, tasks
 
     class TaskInstance:
         """What two tasks of a run tell each other."""
@@ -91,7 +91,7 @@ def test_a_broken_manifest_is_told_when_the_others_are_loaded(
     (tmp_path / "acme.yml").write_text(MANIFEST)
     (tmp_path / "broken.yml").write_text("source: Sales Team\nstreams: [{entity: leads, path: leads.csv}]\n")
     assert tasks.list_inbox.function() == ["acme_crm"]
-    with pytest.raises(tasks.FilesRefused, match=r"^broken.yml: source is 'Sales Team'; write a name"):
+    with pytest.raises(errors.FilesRefused, match=r"^broken.yml: source is 'Sales Team'; write a name"):
         tasks.tell_refusals.function("files")
     (tmp_path / "broken.yml").unlink()
     assert tasks.list_inbox.function() == ["acme_crm"]

@@ -15,7 +15,7 @@ import yaml
 
 from bench import browsing
 from funnel import settings
-from installation import postgres, services
+from installation import dashboards, databases, environments, ports, services
 from tests.conftest import fresh_warehouse
 from tests.end_to_end.pipeline import Pipeline, published_company, rows
 
@@ -72,7 +72,7 @@ def house(cluster_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
 @contextmanager
 def opened_house(cluster_home: Path, folder: Path, today: date, days: int = DAYS) -> Iterator[House]:
     """Superset over the company that was read and published on a day."""
-    if not services.SUPERSET.exists():
+    if not environments.SUPERSET.exists():
         pytest.skip("Superset is not installed: make dashboards")
     with pytest.MonkeyPatch.context() as patch, fresh_warehouse(cluster_home, patch, folder) as dsn:
         patch.setenv("FUNNEL_TODAY", today.isoformat())
@@ -87,15 +87,17 @@ def opened_house(cluster_home: Path, folder: Path, today: date, days: int = DAYS
             patch.setenv("WAREHOUSE_DSN", dsn)
             patch.setenv("TEST_PASSWORD", PASSWORD)
             patch.setenv("DASHBOARDS_ACCESS", str(written))
-            patch.setenv("SUPERSET_PORT", str(postgres.free_port()))
+            patch.setenv("SUPERSET_PORT", str(ports.free_port()))
             patch.delenv("DASHBOARDS", raising=False)
-            services.start_database(lambda text: None)
+            databases.start_database(lambda text: None)
             try:
                 services.start_dashboards(lambda text: None)
                 secrets = settings.secrets()
-                made = House(services.superset_url(), pipeline, today, build_id, secrets["superset_viewer_password"])
+                made = House(
+                    environments.superset_url(), pipeline, today, build_id, secrets["superset_viewer_password"]
+                )
                 with psycopg.connect(
-                    services.superset_environment()["SUPERSET_DATABASE_URI"].replace("+psycopg2", "")
+                    dashboards.superset_environment()["SUPERSET_DATABASE_URI"].replace("+psycopg2", "")
                 ) as db:
                     made.names = {str(uuid): number for uuid, number in db.execute("select uuid, id from slices")}
                 yield made
@@ -156,7 +158,7 @@ def viewing(house: House) -> Iterator[Viewer]:
     if not browsing.CHROMIUM:
         pytest.skip("no Chromium on this machine: apt install chromium")
     with browsing.browser() as opened:
-        yield log_in(opened, house, services.VIEWER, house.password)
+        yield log_in(opened, house, dashboards.VIEWER, house.password)
 
 
 def log_in(browser: Any, house: House, username: str, password: str) -> Viewer:

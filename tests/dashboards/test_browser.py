@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from funnel import settings
-from funnel.gate import quality
+from funnel.gate import errors, marts, report
 from funnel.publication import publication
 from tests.dashboards.conftest import House, Viewer, screenshot, value
 from tests.dashboards.drawn import whole
@@ -188,12 +188,12 @@ def failed_audit(house: House) -> Iterator[None]:
 
     change("-")
     try:
-        with pytest.raises(quality.GateClosed):
-            quality.require(quality.check_marts(house.build_id))
+        with pytest.raises(errors.GateClosed):
+            report.require(marts.check_marts(house.build_id))
         yield
     finally:
         change("+")
-        quality.require(quality.check_marts(house.build_id))
+        report.require(marts.check_marts(house.build_id))
 
 
 def test_a_failed_audit_stands_on_every_dashboard_and_numbers_stay(viewer: Viewer) -> None:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from funnel import settings
-from installation import services
+from installation import environments
 
 ASK = """
 import json, sys, warehouse_day
@@ -21,10 +21,10 @@ print(json.dumps([[f"{moment:%Y-%m-%d %H:%M}" for moment in both] for both in ra
 
 
 def ranges(*texts: str, **environment: str) -> list[list[str]]:
-    if not services.SUPERSET.exists():
+    if not environments.SUPERSET.exists():
         pytest.skip("Superset is not installed: make dashboards")
     done = subprocess.run(
-        [str(services.SUPERSET), "-c", ASK, *texts],
+        [str(environments.SUPERSET), "-c", ASK, *texts],
         env={**os.environ, "PYTHONPATH": str(settings.REPOSITORY / "dashboards"), "FUNNEL_TODAY": "", **environment},
         capture_output=True, text=True, check=True,
     )  # fmt: skip

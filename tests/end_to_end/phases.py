@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from funnel import settings, warehouse
 from funnel.build import dbt_run
 from funnel.contract import Window
-from funnel.gate import quality
+from funnel.gate import deliveries, marts, report
 from funnel.ingest import completeness, landing, load
 from funnel.publication import publication
 from funnel.sources import SOURCES
@@ -39,7 +39,7 @@ def load_and_check(day: date, now: datetime) -> None:
         for connection_id in settings.connection_ids(source.name):
             for stream in source.streams:
                 load.load(landing.newest_read(source.name, connection_id, stream.name, windows(day), run_id(day)))
-        quality.require(quality.check_raw(source.name, run_id(day)))
+        report.require(deliveries.check_raw(source.name, run_id(day)))
         completeness.complete(source, run_id(day))
 
 
@@ -51,7 +51,7 @@ def audit_and_publish(day: date, now: datetime) -> None:
     with warehouse.connect("builder") as connection:
         row = connection.execute("select max(build_id) from ops.builds").fetchone()
     build_id = row[0] if row else 0
-    quality.require(quality.check_marts(build_id))
+    report.require(marts.check_marts(build_id))
     publication.publish(build_id)
 
 

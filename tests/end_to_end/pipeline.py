@@ -13,7 +13,7 @@ import psycopg
 from funnel import settings
 from funnel.build import dbt_run
 from funnel.contract import Connection, Window
-from funnel.gate import acceptance, quality
+from funnel.gate import acceptance, deliveries, marts, report
 from funnel.ingest import completeness, landing, load, plan
 from funnel.ingest.load import LoadResult
 from funnel.publication import publication
@@ -67,7 +67,7 @@ class Pipeline:
             for as_read, stream, part in plan.reads(source, connection, window, now)
         ]
         results = [load.load(landing.read_manifest(path)) for path in plan.in_order_of_load(landed)]
-        quality.require(quality.check_raw(source_name, run_id))
+        report.require(deliveries.check_raw(source_name, run_id))
         completeness.complete(source, run_id)
         self.loads += results
         return results
@@ -81,9 +81,9 @@ class Pipeline:
             self.ingest(source.name, last - timedelta(days=days), last, now)
 
     def build(self, *, full: bool = False) -> int:
-        """Build and audit; raises quality.GateClosed when the audit fails."""
+        """Build and audit; raises GateClosed when the audit fails."""
         built = dbt_run.build(full=full, project_dir=self.project_dir)
-        quality.require(quality.check_marts(built.build_id))
+        report.require(marts.check_marts(built.build_id))
         return built.build_id
 
     def publish(self, *, full: bool = False) -> publication.Publication:

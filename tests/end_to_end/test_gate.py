@@ -9,7 +9,9 @@ import psycopg
 import pytest
 
 from funnel import settings
-from funnel.gate import quality
+from funnel.gate import errors
+from funnel.gate.marts import check_marts
+from funnel.gate.report import require
 from funnel.publication import publication
 from sandbox import process
 from tests.end_to_end.pipeline import Pipeline, rows
@@ -48,9 +50,9 @@ def test_failed_audit_leaves_readers_alone_until_it_is_repaired(published: Pipel
     built = published.build()
     # One cent of spend goes missing between two marts after the audit passed: the next audit must not let it through.
     damage("update marts.fct_funnel_daily set spend = spend - 0.01 where spend > 1 and date_day = '2026-01-05'")
-    report = quality.check_marts(built)
-    with pytest.raises(quality.GateClosed, match="fct_funnel_daily"):
-        quality.require(report)
+    report = check_marts(built)
+    with pytest.raises(errors.GateClosed, match="fct_funnel_daily"):
+        require(report)
     with pytest.raises(publication.PublishError, match="failed its audit"):
         publication.publish(built)
     assert contents() == yesterday
@@ -63,7 +65,7 @@ def test_failed_audit_leaves_readers_alone_until_it_is_repaired(published: Pipel
     assert "@" not in os.linesep.join(status["failed_checks"])
 
     damage("update marts.fct_funnel_daily set spend = spend + 0.01 where spend > 1 and date_day = '2026-01-05'")
-    quality.require(quality.check_marts(built))
+    require(check_marts(built))
     publication.publish(built)
     (status,) = rows("select distinct last_audit_passed, data_as_of::date::text as as_of from bi.data_status")
     assert status == {"last_audit_passed": True, "as_of": "2026-01-08"}
@@ -85,7 +87,7 @@ def test_failed_audit_leaves_readers_alone_until_it_is_repaired(published: Pipel
 def test_bad_delivery_closes_the_gate_before_anything_is_built(published: Pipeline) -> None:
     published.sandbox.misbehave("google_ads", "retyped_field", times=None)
     try:
-        with pytest.raises(quality.GateClosed):
+        with pytest.raises(errors.GateClosed):
             published.day(date(2026, 1, 8), sources=SOURCES)
     finally:
         published.sandbox.reset()

@@ -14,7 +14,7 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from funnel import settings
-from funnel.gate import quality
+from funnel.gate import suites
 from funnel.ingest import load
 from funnel.sources import SOURCES
 from funnel.warehouse import connect
@@ -291,7 +291,7 @@ def add_build(*, is_full: bool = True, since: int = 0, through: int = 1) -> int:
 
 def clean_rows() -> dict[str, list[Row]]:
     """Believable rows of every mart, which fit together, and of what lies beside them."""
-    return BESIDE | {name.replace("/", "."): quality.suite(name).BELIEVABLE for name in quality.mart_suites()}
+    return BESIDE | {name.replace("/", "."): suites.suite(name).BELIEVABLE for name in suites.mart_suites()}
 
 
 def lay_built(tables: Mapping[str, Iterable[Row]]) -> None:

@@ -3,15 +3,17 @@
 import re
 from pathlib import Path
 
-from funnel.gate import quality
+from funnel.gate import deliveries, marts
+from funnel.gate.pages import build_data_docs
+from funnel.gate.suites import all_stated, suite
 from tests.expectations.conftest import Deliver, lay_built
 from tests.expectations.test_marts import poisoned
 
 
 def test_pages_show_every_suite_and_the_latest_judgement(warehouse: str, deliver: Deliver, tmp_path: Path) -> None:
-    believable = quality.suite("raw/hubspot").BELIEVABLE
+    believable = suite("raw/hubspot").BELIEVABLE
     deliver("hubspot", {"deals": [believable["deals"] | {"probability": 40}]})
-    quality.check_raw("hubspot", "run")
+    deliveries.check_raw("hubspot", "run")
     lay_built(
         {
             table: rows
@@ -19,14 +21,14 @@ def test_pages_show_every_suite_and_the_latest_judgement(warehouse: str, deliver
             if not table.startswith("raw.")
         }
     )
-    quality.check_marts(1)
-    index = quality.build_data_docs(tmp_path / "docs")
+    marts.check_marts(1)
+    index = build_data_docs(tmp_path / "docs")
 
     pages = {path.relative_to(index.parent).as_posix(): path.read_text() for path in index.parent.rglob("*.html")}
     listed = set(re.findall(r'<(?:li|td)><a href="([^"]+)"', pages["index.html"]))
     assert {name.replace(" ", "%20") for name in pages} - {"index.html"} <= listed
     suites = [name for name in pages if name.startswith("expectations/")]
-    assert len(suites) == len(quality._stated())
+    assert len(suites) == len(all_stated())
     (deals,) = [text for name, text in pages.items() if name.startswith("validations/") and "hubspot__deals" in name]
     assert "the probability is a share" in deals
     assert "Failed" in deals

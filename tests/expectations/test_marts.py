@@ -4,37 +4,38 @@ import re
 
 import pytest
 
-from funnel.gate import quality
-from funnel.gate.quality import Check
+from funnel.gate import deliveries, errors, marts, runner, suites
+from funnel.gate.report import TOLD, Check, CheckReport, require
+from funnel.gate.scope import of_build
 from funnel.warehouse import connect
 from tests.expectations.conftest import MODELS, Deliver, Row, add_build, clean_rows, lay, lay_built
 
-MARTS = [name.removeprefix("marts/") for name in quality.mart_suites()]
-POISONED = [(mart, description) for mart in MARTS for description in quality.suite(f"marts/{mart}").POISON]
+MARTS = [name.removeprefix("marts/") for name in suites.mart_suites()]
+POISONED = [(mart, description) for mart in MARTS for description in suites.suite(f"marts/{mart}").POISON]
 
 
 def stated(name: str) -> list[str]:
     """Descriptions of all expectations of a suite."""
-    module = quality.suite(name)
+    module = suites.suite(name)
     return [each.description for kind in (module.CRITICAL, module.WARNING) for some in kind.values() for each in some]
 
 
 def judge(mart: str, description: str | None = None) -> list[Check]:
     """The checks of one mart's suite; with a description, of the batch alone in which it is stated."""
     with connect("builder") as connection:
-        scope = quality._scope(connection, 1)
-        batches = [batch for batch in quality._marts(connection, scope) if batch.suite == f"marts/{mart}"]
+        scope = of_build(connection, 1)
+        batches = [batch for batch in marts.batches(connection, scope) if batch.suite == f"marts/{mart}"]
     if description:
         stating = [{each.description for _, each in batch.expectations} for batch in batches]
         batches = [batch for batch, stated in zip(batches, stating, strict=True) if description in stated]
-    with quality._warehouse("builder") as warehouse:
-        return [check for batch in batches for check in quality.evaluate(warehouse, batch)]
+    with runner.data_source("builder") as warehouse:
+        return [check for batch in batches for check in runner.evaluate(warehouse, batch)]
 
 
 def poisoned(mart: str, description: str) -> dict[str, list[Row]]:
     """All rows, those of the poison laid over the believable ones."""
     rows = clean_rows()
-    poison = quality.suite(f"marts/{mart}").POISON[description]
+    poison = suites.suite(f"marts/{mart}").POISON[description]
     by_table = poison if isinstance(poison, dict) else {f"marts.{mart}": poison}
     for table, changes in by_table.items():
         rows[table] = [{**rows[table][0], **change} for change in changes]
@@ -49,12 +50,12 @@ def test_every_mart_has_a_suite_and_every_suite_a_mart() -> None:
 def test_every_expectation_of_a_mart_has_poison_and_a_name_of_its_own(mart: str) -> None:
     names = stated(f"marts/{mart}")
     assert len(names) == len(set(names))
-    assert sorted(quality.suite(f"marts/{mart}").POISON) == sorted(names)
+    assert sorted(suites.suite(f"marts/{mart}").POISON) == sorted(names)
 
 
 def test_believable_marts_pass(warehouse: str) -> None:
     lay_built(clean_rows())
-    report = quality.check_marts(1)
+    report = marts.check_marts(1)
     assert [check.text for check in report.results if not check.passed] == []
     assert len(report.results) == len(stated("inputs")) + sum(len(stated(f"marts/{mart}")) for mart in MARTS)
 
@@ -86,7 +87,7 @@ def test_bad_rows_that_did_not_change_are_not_read_again(warehouse: str) -> None
     lay_built(poisoned("fct_leads", "every lead has a region"))
     publish_everything()
     build_id = add_build(is_full=False, since=1)
-    report = quality.check_marts(build_id)
+    report = marts.check_marts(build_id)
     assert report.passed
     # Sums over nothing that changed are cheap and asked all the same; rows of marts that did not change are not.
     assert "every lead has a region" not in {check.expectation for check in report.results}
@@ -94,12 +95,12 @@ def test_bad_rows_that_did_not_change_are_not_read_again(warehouse: str) -> None
 
 def test_a_bad_row_beside_one_that_changed_is_not_read_again(warehouse: str) -> None:
     bad, good = {"lead_key": "l1", "region": None}, {"lead_key": "l2", "person_key": "p2"}
-    believable = quality.suite("marts/fct_leads").BELIEVABLE[0]
+    believable = suites.suite("marts/fct_leads").BELIEVABLE[0]
     lay_built(clean_rows() | {"marts.fct_leads": [believable | bad, believable | good]})
     publish_everything()
     build_id = add_build(is_full=False, since=1)
     lay("marts_changes.fct_leads", [{"lead_key": "l2", "person_key": "p2"}])
-    checks = {check.expectation: check for check in quality.check_marts(build_id).results}
+    checks = {check.expectation: check for check in marts.check_marts(build_id).results}
     assert checks["every lead has a region"].passed
 
 
@@ -108,7 +109,7 @@ def test_bad_rows_that_changed_are_caught(warehouse: str) -> None:
     publish_everything()
     build_id = add_build(is_full=False, since=1)
     lay("marts_changes.fct_leads", [{"lead_key": "l1", "person_key": "p1", "created_date": "2026-01-05"}])
-    report = quality.check_marts(build_id)
+    report = marts.check_marts(build_id)
     assert [(check.table, check.expectation, check.unexpected_count) for check in report.failures] == [
         ("marts.fct_leads", "every lead has a region", 1)
     ]
@@ -120,7 +121,7 @@ def test_a_lead_that_vanished_from_a_touched_day_is_missed(warehouse: str) -> No
     publish_everything()
     build_id = add_build(is_full=False, since=1)
     lay("marts_changes.fct_leads", [{"lead_key": "l1", "person_key": "p1", "created_date": "2026-01-05"}])
-    failures = [check for check in quality.check_marts(build_id).failures if check.suite == "marts/fct_funnel_daily"]
+    failures = [check for check in marts.check_marts(build_id).failures if check.suite == "marts/fct_funnel_daily"]
     failed = [(check.expectation, check.observed["days"]) for check in failures]
     assert failed == [("leads in = leads out", ["2026-01-05"]), ("MQLs in = MQLs out", ["2026-01-05"])]
 
@@ -128,14 +129,14 @@ def test_a_lead_that_vanished_from_a_touched_day_is_missed(warehouse: str) -> No
 def test_spend_of_days_loaded_before_is_not_added_up_again(warehouse: str) -> None:
     lay_built(poisoned("fct_ad_stats_daily", "spend landed = spend shown"))
     publish_everything()
-    assert quality.check_marts(add_build(is_full=False, since=1, through=2)).passed
+    assert marts.check_marts(add_build(is_full=False, since=1, through=2)).passed
     with connect("loader") as connection:
         connection.execute("update ops.loaded_days set load_id = 2")
-    report = quality.check_marts(add_build(is_full=False, since=1, through=2))
+    report = marts.check_marts(add_build(is_full=False, since=1, through=2))
     assert [check.expectation for check in report.failures] == ["spend landed = spend shown"]
     with connect("loader") as connection:
         connection.execute("update ops.loaded_days set load_id = 3")
-    assert quality.check_marts(add_build(is_full=False, since=1, through=2)).passed, "a later load is a later build's"
+    assert marts.check_marts(add_build(is_full=False, since=1, through=2)).passed, "a later load is a later build's"
 
 
 # What is told ------------------------------------------------------------------------------------------------------
@@ -143,7 +144,7 @@ def test_spend_of_days_loaded_before_is_not_added_up_again(warehouse: str) -> No
 
 def test_every_result_is_written_to_the_ledger(warehouse: str) -> None:
     lay_built(poisoned("fct_opportunities", "the probability lies between 0 and 1"))
-    report = quality.check_marts(1)
+    report = marts.check_marts(1)
     with connect("pipeline") as connection:
         connection.execute("set role builder")
         stored = connection.execute("select count(*) from ops.checks where build_id = 1").fetchone()[0]
@@ -161,9 +162,9 @@ def test_every_result_is_written_to_the_ledger(warehouse: str) -> None:
 
 def test_the_gate_says_which_expectation_how_many_rows_which_keys_and_what_to_do(warehouse: str) -> None:
     lay_built(poisoned("fct_opportunities", "the probability lies between 0 and 1"))
-    report = quality.check_marts(1)
-    with pytest.raises(quality.GateClosed) as closed:
-        quality.require(report)
+    report = marts.check_marts(1)
+    with pytest.raises(errors.GateClosed) as closed:
+        require(report)
     text = str(closed.value)
     assert "CRITICAL marts.fct_opportunities.probability: the probability lies between 0 and 1" in text
     assert f"1 of 1 rows · hashed keys {report.failures[0].sample_keys[0]}" in text
@@ -183,20 +184,20 @@ def test_the_query_that_shows_bad_rows_shows_them(warehouse: str) -> None:
 
 def test_the_query_that_shows_bad_rows_can_be_run_with_days_too(warehouse: str) -> None:
     lay_built(poisoned("fct_leads", "no lead comes from the future"))
-    (warning,) = quality.check_marts(1).warnings
+    (warning,) = marts.check_marts(1).warnings
     with connect("builder") as connection:
         assert connection.execute(warning.rows_query).fetchone()[0] == "l1"
 
 
 def test_a_passed_gate_lets_the_build_go_on(warehouse: str) -> None:
     lay_built(clean_rows())
-    quality.require(quality.check_marts(1))
+    require(marts.check_marts(1))
 
 
 def test_no_value_of_a_row_leaves_the_gate(warehouse: str) -> None:
     rows = poisoned("dim_campaigns", "no text holds an e-mail address")
     lay_built(rows)
-    report = quality.check_marts(1)
+    report = marts.check_marts(1)
     assert not report.passed
     with connect("builder") as connection:
         stored = connection.execute("select string_agg(checks::text, ' ') from ops.checks as checks").fetchone()[0]
@@ -207,7 +208,7 @@ def test_an_expectation_that_cannot_be_evaluated_has_failed(warehouse: str) -> N
     import great_expectations.expectations as gxe
 
     lay_built(clean_rows())
-    batch = quality.Batch(
+    batch = suites.Batch(
         suite="marts/dim_channels",
         table="marts.dim_channels",
         key=("channel",),
@@ -218,8 +219,8 @@ def test_an_expectation_that_cannot_be_evaluated_has_failed(warehouse: str) -> N
             gxe.ExpectColumnValuesToNotBeNull(column="chanel", description="misspelt column"),
         ],
     )
-    with quality._warehouse("builder") as gate:
-        good, bad = quality.evaluate(gate, batch)
+    with runner.data_source("builder") as gate:
+        good, bad = runner.evaluate(gate, batch)
     assert (good.passed, bad.passed) == (True, False)
     assert "chanel" in bad.observed["raised"]
     assert "could not be evaluated" in bad.text
@@ -227,15 +228,15 @@ def test_an_expectation_that_cannot_be_evaluated_has_failed(warehouse: str) -> N
 
 def test_a_report_on_very_many_failures_stays_short() -> None:
     failures = tuple(Check("marts/x", "marts.x", None, f"expectation {n}", "critical", False) for n in range(40))
-    text = quality.CheckReport("Marts of build 1", "What to do: repair.", failures).text()
+    text = CheckReport("Marts of build 1", "What to do: repair.", failures).text()
     assert "40 of 40 critical expectations failed" in text
-    assert text.count("CRITICAL") == quality.TOLD
+    assert text.count("CRITICAL") == TOLD
     assert "… and 28 more in ops.checks." in text
     assert text.endswith("What to do: repair.")
 
 
 def test_an_address_in_a_database_error_is_not_repeated() -> None:
-    assert quality._shortened('invalid input: "ana@example.com"\nDETAIL: more') == "invalid input: (address)"
+    assert runner._shortened('invalid input: "ana@example.com"\nDETAIL: more') == "invalid input: (address)"
 
 
 def test_a_mart_that_is_missing_fails_its_whole_suite(warehouse: str) -> None:
@@ -256,17 +257,17 @@ def test_a_mart_without_a_suite_is_refused(warehouse: str) -> None:
     with connect("builder") as connection:
         connection.execute("create table marts.rpt_surprise (date_day date primary key)")
         try:
-            scope = quality._scope(connection, 1)
-            with pytest.raises(quality.SuiteError, match="rpt_surprise"):
-                list(quality._marts(connection, scope))
+            scope = of_build(connection, 1)
+            with pytest.raises(errors.SuiteError, match="rpt_surprise"):
+                list(marts.batches(connection, scope))
         finally:
             connection.rollback()
 
 
 def test_marts_built_on_a_delivery_that_failed_its_gate_are_not_published(warehouse: str, deliver: Deliver) -> None:
-    bad = quality.suite("raw/google_ads").BELIEVABLE["campaign_stats"] | {"clicks": -1}
+    bad = suites.suite("raw/google_ads").BELIEVABLE["campaign_stats"] | {"clicks": -1}
     deliver("google_ads", {"campaign_stats": [bad]})
-    assert not quality.check_raw("google_ads", "run").passed
+    assert not deliveries.check_raw("google_ads", "run").passed
     lay_built({table: rows for table, rows in clean_rows().items() if not table.startswith("raw.google_ads")})
-    report = quality.check_marts(1)
+    report = marts.check_marts(1)
     assert [check.expectation for check in report.failures] == ["no delivery in this build failed its own gate"]

@@ -2,8 +2,9 @@
 
 import pytest
 
-from funnel.gate import quality
-from funnel.gate.quality import Check, CheckReport
+from funnel.gate import suites
+from funnel.gate.deliveries import check_raw, open_failures
+from funnel.gate.report import Check, CheckReport
 from funnel.sources import SOURCES
 from funnel.warehouse import connect
 from tests.expectations.conftest import Deliver
@@ -12,7 +13,7 @@ JUDGED = [(name, stream.name) for name, source in SOURCES.items() for stream in 
 POISONED = [
     (source, stream, description)
     for source, stream in JUDGED
-    for description in quality.suite(f"raw/{source}").POISON[stream]
+    for description in suites.suite(f"raw/{source}").POISON[stream]
 ]
 BOTH = [{"stream": "campaign_stats"}, {"stream": "campaigns"}]
 
@@ -23,7 +24,7 @@ def stated(module: object, stream: str) -> list[str]:
 
 
 def believable(source: str, stream: str, changes: list[dict] | None = None) -> list[dict]:
-    row = quality.suite(f"raw/{source}").BELIEVABLE[stream]
+    row = suites.suite(f"raw/{source}").BELIEVABLE[stream]
     return [{**row, **change} for change in ([{}] if changes is None else changes)]
 
 
@@ -33,7 +34,7 @@ def failed(report: CheckReport, table: str) -> list[Check]:
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_every_source_has_a_suite_for_each_of_its_streams(source: str) -> None:
-    module = quality.suite(f"raw/{source}")
+    module = suites.suite(f"raw/{source}")
     streams = {stream.name for stream in SOURCES[source].streams}
     assert set(module.CRITICAL) | set(module.WARNING) == streams
     assert set(module.BELIEVABLE) == set(module.POISON) == streams
@@ -41,7 +42,7 @@ def test_every_source_has_a_suite_for_each_of_its_streams(source: str) -> None:
 
 @pytest.mark.parametrize(("source", "stream"), JUDGED)
 def test_every_expectation_of_a_stream_has_poison_and_a_name_of_its_own(source: str, stream: str) -> None:
-    module = quality.suite(f"raw/{source}")
+    module = suites.suite(f"raw/{source}")
     names = stated(module, stream)
     assert len(names) == len(set(names))
     assert set(module.POISON[stream]) == set(names)
@@ -51,9 +52,9 @@ def test_every_expectation_of_a_stream_has_poison_and_a_name_of_its_own(source: 
 def test_a_believable_delivery_passes(deliver: Deliver, source: str) -> None:
     streams = [stream.name for stream in SOURCES[source].streams]
     deliver(source, {stream: believable(source, stream) for stream in streams})
-    report = quality.check_raw(source, "run")
+    report = check_raw(source, "run")
     assert [check.text for check in report.results if not check.passed] == []
-    module, deliveries = quality.suite(f"raw/{source}"), quality.suite("deliveries")
+    module, deliveries = suites.suite(f"raw/{source}"), suites.suite("deliveries")
     expected = len(deliveries.CRITICAL) + len(deliveries.WARNING) + sum(len(stated(module, each)) for each in streams)
     money = sum(stream.money is not None for stream in SOURCES[source].streams)
     assert len(report.results) == expected + money
@@ -61,31 +62,31 @@ def test_a_believable_delivery_passes(deliver: Deliver, source: str) -> None:
 
 @pytest.mark.parametrize(("source", "stream", "description"), POISONED)
 def test_poison_trips_its_expectation(deliver: Deliver, source: str, stream: str, description: str) -> None:
-    rows = believable(source, stream, quality.suite(f"raw/{source}").POISON[stream][description])
+    rows = believable(source, stream, suites.suite(f"raw/{source}").POISON[stream][description])
     deliver(source, {stream: rows}, loads=[{"stream": stream}])
-    tripped = failed(quality.check_raw(source, "run"), f"raw.{source}__{stream}")
+    tripped = failed(check_raw(source, "run"), f"raw.{source}__{stream}")
     assert [check.expectation for check in tripped] == [description]
     assert tripped[0].unexpected_count >= 1
     assert len(tripped[0].sample_keys) >= 1
 
 
 def test_every_expectation_of_deliveries_has_poison() -> None:
-    module = quality.suite("deliveries")
+    module = suites.suite("deliveries")
     assert [each.description for each in (*module.CRITICAL, *module.WARNING)] == list(module.POISON)
 
 
-@pytest.mark.parametrize("description", quality.suite("deliveries").POISON)
+@pytest.mark.parametrize("description", suites.suite("deliveries").POISON)
 def test_poison_trips_its_expectation_of_deliveries(deliver: Deliver, description: str) -> None:
-    module = quality.suite("deliveries")
+    module = suites.suite("deliveries")
     deliver("google_ads", {}, loads=[{**module.BELIEVABLE, **change} for change in module.POISON[description]])
-    tripped = failed(quality.check_raw("google_ads", "run"), "ops.loads")
+    tripped = failed(check_raw("google_ads", "run"), "ops.loads")
     same_severity = [check.expectation for check in tripped if check.severity == tripped[0].severity]
     assert same_severity == [description]
 
 
 def test_a_run_that_loaded_nothing_fails(deliver: Deliver) -> None:
     deliver("google_ads", {}, run_id="another")
-    report = quality.check_raw("google_ads", "run")
+    report = check_raw("google_ads", "run")
     assert [check.expectation for check in report.failures] == ["every stream of the source was loaded"]
 
 
@@ -93,7 +94,7 @@ def test_bad_rows_of_other_days_are_not_read_again(deliver: Deliver) -> None:
     bad = believable("google_ads", "campaign_stats", [{"date": "2026-01-01", "cost_micros": -1}])
     deliver("google_ads", {"campaign_stats": bad}, run_id="old", window=("2026-01-01", "2026-01-02"))
     deliver("google_ads", {"campaign_stats": believable("google_ads", "campaign_stats")})
-    assert quality.check_raw("google_ads", "run").passed
+    assert check_raw("google_ads", "run").passed
 
 
 def test_a_bad_row_that_was_sent_again_unchanged_is_still_bad(deliver: Deliver) -> None:
@@ -101,39 +102,39 @@ def test_a_bad_row_that_was_sent_again_unchanged_is_still_bad(deliver: Deliver) 
     deliver("google_ads", {"campaign_stats": bad}, run_id="old")
     # The loader leaves the stored row alone: it keeps the first load's id.
     deliver("google_ads", {}, loads=[{**load, "rows_read": 1, "rows_loaded": 1} for load in BOTH])
-    assert not quality.check_raw("google_ads", "run").passed
+    assert not check_raw("google_ads", "run").passed
 
 
 def test_bad_records_of_passed_runs_are_not_read_again(deliver: Deliver) -> None:
     bad = believable("hubspot", "deals", [{"probability": 40}])
     deliver("hubspot", {"deals": bad}, run_id="old")
     deliver("hubspot", {"companies": believable("hubspot", "companies")})
-    assert quality.check_raw("hubspot", "run").passed
+    assert check_raw("hubspot", "run").passed
 
 
 def test_bad_records_of_a_failed_run_stay_in_sight_until_they_are_repaired(deliver: Deliver) -> None:
     deliver("hubspot", {"deals": believable("hubspot", "deals", [{"probability": 40}])}, run_id="old")
-    assert not quality.check_raw("hubspot", "old").passed
+    assert not check_raw("hubspot", "old").passed
     deliver("hubspot", {}, run_id="next")
-    report = quality.check_raw("hubspot", "next")
+    report = check_raw("hubspot", "next")
     assert [check.expectation for check in report.failures] == ["the probability is a share"]
     with connect("loader") as connection:
         connection.execute("update raw.hubspot__deals set probability = 0.4")
-        assert {row["run_id"] for row in quality.open_failures(connection)} == {"old", "next"}
+        assert {row["run_id"] for row in open_failures(connection)} == {"old", "next"}
     deliver("hubspot", {}, run_id="repaired")
-    assert quality.check_raw("hubspot", "repaired").passed
+    assert check_raw("hubspot", "repaired").passed
     with connect("loader") as connection:
-        assert quality.open_failures(connection) == []
+        assert open_failures(connection) == []
 
 
 def test_a_repeated_attempt_is_judged_by_its_repetition(deliver: Deliver) -> None:
     spoilt = {"rows_read": 100, "rows_loaded": 50, "rows_quarantined": 50}
     deliver("google_ads", {}, loads=[{**load, **spoilt} for load in BOTH])
-    assert not quality.check_raw("google_ads", "run").passed
+    assert not check_raw("google_ads", "run").passed
     deliver("google_ads", {}, loads=BOTH)
-    assert quality.check_raw("google_ads", "run").passed
+    assert check_raw("google_ads", "run").passed
     with connect("loader") as connection:
-        assert quality.open_failures(connection) == []
+        assert open_failures(connection) == []
 
 
 def test_the_volume_is_compared_with_the_same_stream_and_connection_only(deliver: Deliver) -> None:
@@ -142,7 +143,7 @@ def test_the_volume_is_compared_with_the_same_stream_and_connection_only(deliver
     deliver("google_ads", {}, run_id="earlier", loads=[*usual, *elsewhere])
     few = {"rows_read": 100, "rows_loaded": 100}
     deliver("google_ads", {}, loads=[{"stream": "campaign_stats", **few}, {"stream": "campaigns", **few}])
-    report = quality.check_raw("google_ads", "run")
+    report = check_raw("google_ads", "run")
     assert [(check.expectation, check.unexpected_count) for check in report.warnings] == [
         ("the volume is like that of the loads before", 1)
     ]
@@ -152,4 +153,4 @@ def test_attempts_of_the_same_run_are_no_history(deliver: Deliver) -> None:
     many, few = {"rows_read": 1000, "rows_loaded": 1000}, {"rows_read": 100, "rows_loaded": 100}
     deliver("google_ads", {}, loads=[{**load, **many} for load in BOTH * 5])
     deliver("google_ads", {}, loads=[{**load, **few} for load in BOTH])
-    assert quality.check_raw("google_ads", "run").warnings == []
+    assert check_raw("google_ads", "run").warnings == []

@@ -13,7 +13,7 @@ import psycopg
 from funnel import settings
 from funnel.build import dbt_run
 from funnel.contract import Connection, Window
-from funnel.gate import quality
+from funnel.gate import deliveries, marts, report
 from funnel.ingest import completeness, landing, load
 from funnel.sources import files
 
@@ -120,7 +120,7 @@ def take_in(folder: Path) -> None:
         read = landing.land(files.SOURCE, connection, stream, window, "run", datetime(2026, 11, 23, 3, tzinfo=UTC))
         result = load.load(read)
         assert result.rows_quarantined == 0
-    quality.require(quality.check_raw("files", "run"))
+    report.require(deliveries.check_raw("files", "run"))
     completeness.complete(files.SOURCE, "run")
 
 
@@ -131,7 +131,7 @@ def test_the_marts_say_what_pandas_says(warehouse: str, tmp_path: Path) -> None:
     export(inbox)
     shutil.copy(MANIFEST, inbox)
     take_in(inbox)
-    quality.require(quality.check_marts(dbt_run.build().build_id))
+    report.require(marts.check_marts(dbt_run.build().build_id))
     expected = by_pandas(inbox)
     assert by_marts(warehouse) == expected
     with psycopg.connect(warehouse) as connection:

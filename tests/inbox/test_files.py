@@ -12,7 +12,7 @@ import pytest
 import zstandard
 
 from funnel.contract import Connection, Window
-from funnel.gate import quality
+from funnel.gate import deliveries
 from funnel.inbox.manifest import ManifestError
 from funnel.ingest import landing, load, notes
 from funnel.sources import files
@@ -324,5 +324,5 @@ def test_a_delivery_of_files_passes_its_gate(warehouse: str, inbox: Path, take: 
     for name in (stream.name for stream in files.STREAMS):
         connection = Connection("acme_crm", str(inbox), extra={})
         load.load(landing.land(files.SOURCE, connection, files.SOURCE.stream(name), WINDOW, "run"))
-    report = quality.check_raw("files", "run")
+    report = deliveries.check_raw("files", "run")
     assert [check.text for check in report.failures] == []

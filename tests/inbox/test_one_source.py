@@ -13,7 +13,8 @@ import pytest
 
 from funnel import ledger, settings, warehouse
 from funnel.contract import Connection, Window
-from funnel.gate import acceptance, quality
+from funnel.gate import acceptance, deliveries, suites
+from funnel.gate.errors import GateClosed, RateMissing
 from funnel.ingest import landing, notes, withdrawal
 from funnel.sources import SOURCES, files
 from installation import exports
@@ -81,7 +82,7 @@ def rows(entity: str = "opportunities") -> Mapping[str, tuple[int, Any]]:
 @pytest.fixture(autouse=True)
 def amounts_are_critical(monkeypatch: pytest.MonkeyPatch) -> None:
     """A critical expectation that a file can fail: the ones of the product let odd but true rows pass."""
-    original = quality.suite
+    original = suites.suite
     text = "amounts are hardly ever negative"
 
     def changed(name: str) -> Any:
@@ -94,13 +95,13 @@ def amounts_are_critical(monkeypatch: pytest.MonkeyPatch) -> None:
         changes = {"CRITICAL": judged.CRITICAL | critical, "WARNING": judged.WARNING | other}
         return SimpleNamespace(**(vars(judged) | changes))
 
-    monkeypatch.setattr(quality, "suite", changed)
+    monkeypatch.setattr(deliveries, "suite", changed)
 
 
 def test_a_source_whose_check_fails_is_held_back_and_the_other_is_loaded(inbox: Inbox) -> None:
     inbox.write("acme", MANIFEST, deals=NEGATIVE, leads=LEADS)
     inbox.write("other", MANIFEST, deals=GOOD, leads=LEADS)
-    with pytest.raises(quality.GateClosed, match=r"Delivery of acme(?s:.*)amounts are hardly ever negative"):
+    with pytest.raises(GateClosed, match=r"Delivery of acme(?s:.*)amounts are hardly ever negative"):
         inbox.take("acme", "night")
     assert inbox.take("other", "night") == {"leads": 1, "opportunities": 20}
     assert rows() == {"other": (20, 2000)}
@@ -110,7 +111,7 @@ def test_a_source_whose_check_fails_is_held_back_and_the_other_is_loaded(inbox: 
     refused = dict(ask("select path, reason from ops.files where status = 'refused'"))
     assert refused == dict.fromkeys(("acme/deals.csv", "acme/leads.csv"), acceptance.HELD_BACK)
     with warehouse.connect("builder") as connection:
-        assert quality.open_failures(connection) == [], "no build waits for rows that are not in raw"
+        assert deliveries.open_failures(connection) == [], "no build waits for rows that are not in raw"
 
 
 def test_what_was_accepted_before_stays_when_a_correction_is_held_back(inbox: Inbox) -> None:
@@ -118,7 +119,7 @@ def test_what_was_accepted_before_stays_when_a_correction_is_held_back(inbox: In
     inbox.take("acme")
     before = ask("select * from raw.files__opportunities order by opportunity_id")
     inbox.write("acme", MANIFEST, deals=NEGATIVE)
-    with pytest.raises(quality.GateClosed):
+    with pytest.raises(GateClosed):
         inbox.take("acme")
     assert ask("select * from raw.files__opportunities order by opportunity_id") == before
     inbox.write("acme", MANIFEST, deals=GOOD.replace(",100\n", ",200\n"))
@@ -130,7 +131,7 @@ def test_a_held_back_delivery_that_is_taken_back_changes_nothing(inbox: Inbox) -
     inbox.write("acme", MANIFEST, deals=GOOD, leads=LEADS)
     inbox.take("acme")
     inbox.write("acme", MANIFEST, deals=NEGATIVE)
-    with pytest.raises(quality.GateClosed):
+    with pytest.raises(GateClosed):
         inbox.take("acme")
     before = ask("select opportunity_id, _load_id, amount from raw.files__opportunities order by 1")
     inbox.write("acme", MANIFEST, deals=GOOD)
@@ -198,7 +199,7 @@ def test_a_source_without_a_rate_is_held_back_until_the_rate_comes(
     manifest = MANIFEST.replace("USD", currency)
     deals = f"opportunity_id,stage,created_at,amount\nD1,opportunity,{created},100\n"
     inbox.write("acme", manifest, deals=deals, leads=LEADS)
-    with pytest.raises(acceptance.RateMissing, match=told) as held:
+    with pytest.raises(RateMissing, match=told) as held:
         inbox.take("acme", "run")
     assert "exchange_rates" in str(held.value), "the message says how to give the rate"
     rates = f"rate_date,base_currency,rate\n2019-01-01,{currency},1.5\n"

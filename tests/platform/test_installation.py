@@ -23,7 +23,17 @@ import pytest
 from funnel import ledger, settings, warehouse
 from funnel.reporting import lineage
 from funnel.sources import SOURCES
-from installation import airflow_api, postgres, services
+from installation import (
+    airflow_api,
+    airflow_setup,
+    databases,
+    environments,
+    errors,
+    ports,
+    postgres,
+    processes,
+    services,
+)
 from sandbox import process as sandbox
 
 pytestmark = pytest.mark.timeout(420)
@@ -78,7 +88,7 @@ def isolate(patch: pytest.MonkeyPatch, home: Path) -> None:
     # Superset has tests of its own.
     patch.setenv("DASHBOARDS", "off")
     for name in ("POSTGRES_PORT", "AIRFLOW_PORT", "SANDBOX_PORT", "SANDBOX_TLS_PORT"):
-        patch.setenv(name, str(postgres.free_port()))
+        patch.setenv(name, str(ports.free_port()))
 
 
 class webhook:
@@ -117,9 +127,9 @@ def await_that(is_so: Callable[[], bool], seconds: float = 120) -> None:
 
 
 def backfill(dag_id: str, first: date, last: date, *more: str) -> None:
-    command = [*services.AIRFLOW, "backfill", "create", "--dag-id", dag_id, "--from-date", first.isoformat()]
+    command = [*airflow_setup.AIRFLOW, "backfill", "create", "--dag-id", dag_id, "--from-date", first.isoformat()]
     done = subprocess.run(
-        [*command, "--to-date", last.isoformat(), *more], env=services.airflow_environment(), capture_output=True,
+        [*command, "--to-date", last.isoformat(), *more], env=airflow_setup.airflow_environment(), capture_output=True,
         text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
@@ -135,7 +145,7 @@ def make(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_every_service_runs_and_up_again_changes_none(installation: Installation) -> None:
     before = {row.name: (row.state, row.pid) for row in services.status()}
-    assert set(before) == {"postgresql", *services.AIRFLOW_SERVICES}
+    assert set(before) == {"postgresql", *airflow_setup.AIRFLOW_SERVICES}
     assert {state for state, _ in before.values()} == {"running"}
     began = time.monotonic()
     services.up(lambda text: None)
@@ -146,7 +156,7 @@ def test_every_service_runs_and_up_again_changes_none(installation: Installation
 def test_the_login_takes_the_generated_password_only(installation: Installation) -> None:
     for password, status in ((settings.secrets()["airflow_admin_password"], 201), ("admin", 401)):
         answer = httpx.post(
-            f"{services.airflow_url()}/auth/token", json={"username": services.ADMIN, "password": password}
+            f"{environments.airflow_url()}/auth/token", json={"username": airflow_setup.ADMIN, "password": password}
         )
         assert answer.status_code == status
 
@@ -180,9 +190,9 @@ def test_a_port_of_somebody_else_is_refused_before_anything_starts(installation:
         isolate(patch, other)
         patch.setenv("SANDBOX", "off")
         patch.setenv("AIRFLOW_PORT", str(taken))
-        holder = services.process("api-server")
+        holder = processes.process("api-server")
         assert holder is None
-        with pytest.raises(services.ServiceError, match=f"Port {taken} .*api-server is taken by .*AIRFLOW_PORT"):
+        with pytest.raises(errors.ServiceError, match=f"Port {taken} .*api-server is taken by .*AIRFLOW_PORT"):
             services.up(lambda text: None)
         assert not postgres.is_running(other)
 
@@ -354,15 +364,15 @@ def test_a_quota_of_hours_frees_its_slot_and_burns_no_try(installation: Installa
 
 
 def test_a_killed_scheduler_shows_as_stopped_and_up_starts_it_again(installation: Installation) -> None:
-    killed = services.process("scheduler")
+    killed = processes.process("scheduler")
     assert killed
     workers = killed.children(recursive=True)
     assert workers
     os.kill(killed.pid, signal.SIGKILL)
-    await_that(lambda: services.process("scheduler") is None, 20)
+    await_that(lambda: processes.process("scheduler") is None, 20)
     assert {row.name for row in services.status() if row.state == "stopped"} == {"scheduler"}
     services.up(lambda text: None)
-    again = services.process("scheduler")
+    again = processes.process("scheduler")
     assert again
     assert again.pid != killed.pid
     assert [worker for worker in workers if worker.is_running() and worker.status() != "zombie"] == []
@@ -374,12 +384,12 @@ def test_a_process_id_that_another_program_has_by_now_is_not_ours(installation: 
     stranger = subprocess.Popen(["/bin/sleep", "600"])
     try:
         note.write_text(json.dumps({"pid": stranger.pid, "created": json.loads(kept)["created"] - 3600}))
-        assert services.process("triggerer") is None
+        assert processes.process("triggerer") is None
     finally:
         note.write_text(kept)
         stranger.kill()
         stranger.wait()
-    assert services.process("triggerer")
+    assert processes.process("triggerer")
 
 
 def test_down_stops_everything_and_up_finds_the_data_again(installation: Installation) -> None:
@@ -387,7 +397,7 @@ def test_down_stops_everything_and_up_finds_the_data_again(installation: Install
     services.down(lambda text: None)
     assert {row.state for row in services.status()} == {"stopped"}
     chosen = settings.read()
-    assert postgres.is_port_free(chosen.airflow_port)
-    assert postgres.is_port_free(chosen.postgres_port)
-    services.start_database(lambda text: None)
+    assert ports.is_port_free(chosen.airflow_port)
+    assert ports.is_port_free(chosen.postgres_port)
+    databases.start_database(lambda text: None)
     assert ask("select count(*) from ops.loads") == [(before,)]

@@ -12,7 +12,7 @@ import pytest
 
 from funnel import settings
 from funnel.reporting import lineage
-from installation import postgres, services
+from installation import airflow_setup, environments, ports
 
 
 @pytest.fixture(autouse=True)
@@ -28,14 +28,16 @@ def test_without_the_setting_nothing_of_it_is_configured_or_imported(monkeypatch
         if url is not None:
             monkeypatch.setenv("OPENLINEAGE_URL", url)
         assert not lineage.is_on()
-        assert not [name for name in services.airflow_environment() if name.startswith("AIRFLOW__OPENLINEAGE")]
+        assert not [name for name in airflow_setup.airflow_environment() if name.startswith("AIRFLOW__OPENLINEAGE")]
     lineage.tell_models(object(), object(), {})
     script = (
         "import sys; from funnel.build import dbt_run; from funnel.orchestration import tasks; "
         "from funnel.reporting import lineage; from installation import services; lineage.tell_models(1, 1, {});"
         "print([name for name in sys.modules if name.startswith('openlineage')])"
     )
-    done = subprocess.run([sys.executable, "-c", script], env=services.environment(), capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environments.environment(), capture_output=True, text=True
+    )
     assert done.stdout.splitlines()[-1] == "[]", done.stderr
 
 
@@ -43,7 +45,7 @@ def test_one_setting_switches_airflow_and_dbt_on(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("OPENLINEAGE_URL", "http://marquez:5000")
     monkeypatch.setenv("OPENLINEAGE_API_KEY", "key")
     assert lineage.is_on()
-    made = services.airflow_environment()
+    made = airflow_setup.airflow_environment()
     assert json.loads(made["AIRFLOW__OPENLINEAGE__TRANSPORT"]) == lineage.transport()
     assert lineage.transport()["transport"]["auth"] == {"type": "api_key", "apiKey": "key"}
     assert made["AIRFLOW__OPENLINEAGE__NAMESPACE"] == "funnel"
@@ -73,7 +75,7 @@ def test_texts_that_may_quote_rows_are_taken_out_of_every_event() -> None:
 def test_a_receiver_that_does_not_answer_costs_a_warning(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setenv("OPENLINEAGE_URL", f"http://127.0.0.1:{postgres.free_port()}")
+    monkeypatch.setenv("OPENLINEAGE_URL", f"http://127.0.0.1:{ports.free_port()}")
     event = SimpleNamespace(run=None, job=None)
     monkeypatch.setattr(lineage, "_model_events", lambda *arguments: [event])
     with caplog.at_level(logging.WARNING, "funnel.reporting.lineage"):

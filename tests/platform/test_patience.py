@@ -8,10 +8,10 @@ import httpx
 import psycopg
 import pytest
 
-from funnel import cli, ledger, settings
+from funnel import cli, settings, warehouse
 from funnel.inbox.filling import FILLED_BY
 from funnel.publication import publication
-from installation import airflow_api, services
+from installation import airflow_api, errors
 
 
 @pytest.fixture(autouse=True)
@@ -47,12 +47,12 @@ def test_an_api_that_stays_away_is_a_message_and_no_traceback(
 
     def connect(role: str) -> Connection:
         if not is_up:
-            raise ledger.LedgerError("away")
+            raise warehouse.WarehouseError("away")
         return Connection()
 
     monkeypatch.setattr(airflow_api, "PATIENCE_SECONDS", 0.0)
-    monkeypatch.setattr(ledger, "connect", connect)
-    with pytest.raises(services.ServiceError, match="HTTP 500") as raised:
+    monkeypatch.setattr(warehouse, "connect", connect)
+    with pytest.raises(errors.ServiceError, match="HTTP 500") as raised:
         airflow_api.runs(airflow(iter([httpx.Response(500)] * 100)), "ingest__files")
     assert told in str(raised.value)
     assert "make up" in str(raised.value)

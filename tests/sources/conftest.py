@@ -11,9 +11,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from funnel import rest
 from funnel.contract import Connection
 from funnel.ingest import landing
+from funnel.rest import patience
 from sandbox import process
 from sandbox.clock import moment
 from sandbox.scenario import Scenario, build
@@ -137,7 +137,7 @@ def vendor() -> Iterator[Stub]:
 def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The waits that were asked for, in order, none of which takes any time."""
     waits: list[float] = []
-    monkeypatch.setattr(rest, "sleep", waits.append)
+    monkeypatch.setattr(patience, "sleep", waits.append)
     return waits
 
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from funnel import rest
 from funnel.contract import AccountRead, Connection, Source
 from funnel.ingest import landing
+from funnel.rest import errors
 from funnel.rest.accounts import read_each
 from funnel.sources import SOURCES
 from tests.sources.test_rest import WINDOW
@@ -21,8 +21,8 @@ SETTINGS = {
 }
 
 
-def denied(account: str) -> rest.AccountDenied:
-    return rest.AccountDenied(f"no access to {account}", source="x", connection_id="x", path="/x")
+def denied(account: str) -> errors.AccountDenied:
+    return errors.AccountDenied(f"no access to {account}", source="x", connection_id="x", path="/x")
 
 
 def land(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fetch: Any) -> landing.LandedRead:
@@ -57,7 +57,7 @@ def test_when_every_account_refuses_the_connection_fails(tmp_path: Path, monkeyp
         yield b"half"
         raise denied(account)
 
-    with pytest.raises(rest.AccountDenied, match="no access to 1"):
+    with pytest.raises(errors.AccountDenied, match="no access to 1"):
         land(tmp_path, monkeypatch, lambda *asked: read_each(["1", "2"], read))
     assert list(tmp_path.rglob("*.zst")) == []
 
@@ -66,11 +66,11 @@ def test_an_error_of_the_connection_is_none_of_an_account() -> None:
     def read(account: str) -> Any:
         yield b"body"
         if account == "2":
-            raise rest.DeadToken("the token is dead")
+            raise errors.DeadToken("the token is dead")
 
     fetched = read_each(["1", "2", "3"], read)
     assert [next(fetched), next(fetched), next(fetched)] == [b"body", AccountRead("1"), b"body"]
-    with pytest.raises(rest.DeadToken):
+    with pytest.raises(errors.DeadToken):
         next(fetched)
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from funnel import ledger, settings
 from funnel.contract import AccountRead, AccountRefused, Connection, Fetched, Stream, Window, raw_table
-from funnel.gate import quality
+from funnel.gate import deliveries
 from funnel.ingest import accounts, completeness, landing, load
 from funnel.sources import SOURCES
 from sandbox import truth
@@ -471,7 +471,7 @@ def test_different_rows_of_one_key_are_told_with_the_numbers_of_both(
     assert len(conflicts[0]["hashed_key"]) == 32
     assert "1 keys have different rows in one read" in caplog.text
     assert "'cost_micros': '7'" in caplog.text
-    report = quality.check_raw("google_ads", "run")
+    report = deliveries.check_raw("google_ads", "run")
     told = [each for each in report.warnings if "two different rows" in str(each)]
     assert len(told) == 1
     outcome("two rows of one key and day", "google_ads", "the last is kept, both figures are told")

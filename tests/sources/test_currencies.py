@@ -13,10 +13,12 @@ from typing import Any
 import psycopg
 import pytest
 
-from funnel import rest, settings
+from funnel import settings
 from funnel.contract import Connection, Window
-from funnel.gate import quality
+from funnel.gate import deliveries, errors
+from funnel.gate.report import CheckReport, require
 from funnel.ingest import landing, load, stated_currency
+from funnel.rest.errors import Refused
 from funnel.sources import SOURCES
 from tests.sources.conftest import Reply, Stub
 
@@ -45,11 +47,11 @@ LEFT = {
 }
 
 
-def deliver(source: str, stream: str, connection: Connection, run: str) -> quality.CheckReport:
+def deliver(source: str, stream: str, connection: Connection, run: str) -> CheckReport:
     """One stream from the vendor to the gate, and what the gate says of its currency."""
     read = landing.land(SOURCES[source], connection, SOURCES[source].stream(stream), WINDOW, run)
     load.load(read)
-    report = quality.check_raw(source, run)
+    report = deliveries.check_raw(source, run)
     return replace(report, results=tuple(each for each in report.results if each.suite == "currencies"))
 
 
@@ -85,8 +87,8 @@ def test_an_amount_without_a_currency_stops_the_delivery_until_it_is_stated(
     assert f"{known[None]} rows of connection {source}" in failure.text
     assert f"Stream {left.stream}" in failure.text
     assert ADVICE in failure.text
-    with pytest.raises(quality.GateClosed, match="every amount has a currency"):
-        quality.require(report)
+    with pytest.raises(errors.GateClosed, match="every amount has a currency"):
+        require(report)
 
     stated = company.connection(source, currency="chf")
     assert not deliver(source, left.stream, stated, "with").failures
@@ -121,7 +123,7 @@ def test_the_portals_own_currency_is_asked_for_once(
     company.handle.control("DELETE", "requests")
     deliver("hubspot", "deals", company.connection("hubspot", version="v3"), "older")
     assert "/settings/v3/currencies/company-currency" in [one["path"] for one in company.handle.requests()]
-    with pytest.raises(rest.Refused, match="the setting currency is EUR, but the vendor says that the currency is USD"):
+    with pytest.raises(Refused, match="the setting currency is EUR, but the vendor says that the currency is USD"):
         deliver("hubspot", "deals", company.connection("hubspot", currency="EUR"), "contradicts")
     outcome(CASE, "hubspot", "without deal_currency_code: the portal's own, from its settings")
 
@@ -139,7 +141,7 @@ def test_a_portal_that_is_not_to_be_asked_warns_and_the_setting_counts(
 
 def test_a_setting_that_is_not_a_currency_is_refused_before_anything_is_asked(warehouse: str, company: Any) -> None:
     for wrong in ("Euro", "EURO", "XYZ", 978):
-        with pytest.raises(rest.Refused, match="ISO 4217"):
+        with pytest.raises(Refused, match="ISO 4217"):
             deliver("salesforce", "opportunities", company.connection("salesforce", currency=wrong), "wrong")
     assert company.handle.requests() == []
 
@@ -154,7 +156,7 @@ def test_the_setting_of_an_organisation_with_several_currencies_must_be_its_corp
     corporate = read.currency
     assert corporate is not None
     other = "CHF" if corporate != "CHF" else "EUR"
-    with pytest.raises(rest.Refused, match=f"the vendor says that the currency is {corporate}"):
+    with pytest.raises(Refused, match=f"the vendor says that the currency is {corporate}"):
         landing.land(
             salesforce, company.connection("salesforce", currency=other, bulk_from_days=999), stream, quarter, "other"
         )
@@ -232,7 +234,7 @@ def test_settings_and_vendors_agree_or_are_refused() -> None:
     assert stated_currency.settled("hubspot", connection(), "EUR") == "EUR"
     assert stated_currency.settled("hubspot", connection(currency="eur "), None) == "EUR"
     assert stated_currency.settled("hubspot", connection(currency="EUR"), "EUR") == "EUR"
-    with pytest.raises(rest.Refused, match="connection acme"):
+    with pytest.raises(Refused, match="connection acme"):
         stated_currency.settled("hubspot", connection(currency="EUR"), "USD")
 
 
@@ -280,7 +282,7 @@ def test_a_deal_that_names_no_currency_is_counted_in_the_portals_own(
     january = Window(date(2026, 1, 10), date(2026, 1, 11))
     hubspot = SOURCES["hubspot"]
     load.load(landing.land(hubspot, connection, hubspot.stream("deals"), january, "run"))
-    assert not [each for each in quality.check_raw("hubspot", "run").failures if each.suite == "currencies"]
+    assert not [each for each in deliveries.check_raw("hubspot", "run").failures if each.suite == "currencies"]
     completeness.complete(hubspot, "run")
     monkeypatch.setenv("FUNNEL_TODAY", "2026-01-11")
     dbt_run.build()

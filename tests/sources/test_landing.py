@@ -19,10 +19,10 @@ import psycopg
 import pytest
 import zstandard
 
-from funnel import cli, ledger, settings
+from funnel import cli, settings
 from funnel.contract import Connection, Window
-from funnel.gate import quality
-from funnel.ingest import landing, load
+from funnel.gate import deliveries
+from funnel.ingest import completeness, landing, load
 from funnel.ingest.landing import LandedRead, LandingError
 from funnel.sources import SOURCES, files
 from tests.sources.conftest import Company
@@ -304,8 +304,8 @@ def test_a_replay_loads_all_but_the_damaged_and_names_it(
         def text(self) -> str:
             return ""
 
-    monkeypatch.setattr(quality, "check_raw", lambda source, run: Report())
-    monkeypatch.setattr(ledger, "complete", lambda source, run: completed.append(source.name))
+    monkeypatch.setattr(deliveries, "check_raw", lambda source, run: Report())
+    monkeypatch.setattr(completeness, "complete", lambda source, run: completed.append(source.name))
     hurt = {read.source: read for read in landed if read.source in ("hubspot", "shopify") and read.files}
     body = folder_of(hurt["hubspot"]) / hurt["hubspot"].files[0].name
     body.write_bytes(b"")

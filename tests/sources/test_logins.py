@@ -20,9 +20,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from funnel import rest, settings, tokens
+from funnel import settings, tokens
 from funnel.contract import Connection, Window
 from funnel.ingest import kept_logins
+from funnel.rest import client, errors
 from funnel.sources import SOURCES
 from sandbox.credentials import (
     HUBSPOT_CLIENT_ID,
@@ -127,7 +128,7 @@ def test_each_login_uses_the_refresh_token_of_the_one_before(
         assert vendor.logins == morning
         vendor.expire()
     # Without the store the connection's own token is all there is, and that was used.
-    with pytest.raises(rest.DeadToken):
+    with pytest.raises(errors.DeadToken):
         vendor.read(STREAMS[vendor.source][0], replace(vendor.connection, tokens=None))
     outcome(CASE, vendor.source, "R2 is kept and used: three mornings, three logins, each with the newest")
 
@@ -349,11 +350,11 @@ def test_a_refusal_that_passes_is_tried_again_once_and_a_second_one_says_what_to
     source = SOURCES["salesforce"]
     stub.reply_in_turn(refused, given, empty)
     assert list(source.fetch(salesforce_of(stub), source.stream("users"), WINDOW))
-    assert slept == [rest.REFUSAL_PAUSE]
+    assert slept == [client.REFUSAL_PAUSE]
     expired = stub.reply([{"message": "Session expired or invalid", "errorCode": "INVALID_SESSION_ID"}], 401)
     stub.asked.clear()
     stub.reply_in_turn(expired, refused)
-    with pytest.raises(rest.DeadToken, match="replaced the refresh token") as error:
+    with pytest.raises(errors.DeadToken, match="replaced the refresh token") as error:
         list(source.fetch(salesforce_of(stub), source.stream("users"), WINDOW))
     assert [asked.form["refresh_token"] for asked in stub.asked if asked.path.endswith("/token")] == ["R2-xxxxxxxx"] * 2
     assert "R2-xxxxxxxx" not in str(error.value)

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from funnel import rest
 from funnel.contract import Connection, Fetched, Source, Stream, Window
 from funnel.ingest import landing
+from funnel.rest import client, errors, messages
 from funnel.rest.bodies import Misfit
 from funnel.sources import SOURCES
 from sandbox.credentials import (
@@ -53,7 +53,7 @@ class Case:
     vendor: str
     fault: str
     does: str
-    error: type[rest.VendorError] | None = None
+    error: type[errors.VendorError] | None = None
     waits: float | None = None
     parameters: dict[str, Any] = field(default_factory=dict)
     extra: dict[str, Any] = field(default_factory=dict)
@@ -144,47 +144,47 @@ CASES = [
     *EVERYWHERE,
     Case("google_ads", "token_expiry_mid_pagination", RENEWS),
     Case("google_ads", "temporary_quota", WAITS, waits=7, parameters={"retry_seconds": 7}),
-    Case("google_ads", "developer_token_quota", RESCHEDULES, rest.QuotaExhausted, waits=40591),
+    Case("google_ads", "developer_token_quota", RESCHEDULES, errors.QuotaExhausted, waits=40591),
     Case("google_ads", "searchStream_error_envelope", WAITS),
     Case("google_ads", "internal_error", AGAIN),
-    Case("google_ads", "cloud_project_not_approved", FAILS, rest.Refused),
+    Case("google_ads", "cloud_project_not_approved", FAILS, errors.Refused),
     Case("google_ads", "customer_not_enabled", OTHERS),
-    Case("google_ads", "customer_not_enabled", FAILS, rest.AccountDenied, parameters=EVERY_ACCOUNT),
+    Case("google_ads", "customer_not_enabled", FAILS, errors.AccountDenied, parameters=EVERY_ACCOUNT),
     Case("google_ads", "refresh_token_revoked", LOGIN_AGAIN),
-    Case("google_ads", "refresh_token_revoked", LAST_WORD, rest.DeadToken, parameters=OFTEN),
-    Case("meta_ads", "token_expiry_mid_pagination", FAILS, rest.DeadToken),
+    Case("google_ads", "refresh_token_revoked", LAST_WORD, errors.DeadToken, parameters=OFTEN),
+    Case("meta_ads", "token_expiry_mid_pagination", FAILS, errors.DeadToken),
     Case("meta_ads", "too_many_calls_ad_account", WAITS, waits=180, parameters={"regain_minutes": 3}),
     Case("meta_ads", "application_limit", WAITS, waits=60),
     Case("meta_ads", "user_limit", WAITS, waits=60),
-    Case("meta_ads", "calls_limit", RESCHEDULES, rest.QuotaExhausted, waits=3600, parameters={"regain_minutes": 60}),
+    Case("meta_ads", "calls_limit", RESCHEDULES, errors.QuotaExhausted, waits=3600, parameters={"regain_minutes": 60}),
     Case("meta_ads", "unknown_500", AGAIN),
     Case("meta_ads", "service_temporarily_unavailable", AGAIN),
     Case("meta_ads", "reduce_amount_of_data", HALVES),
     Case("meta_ads", "too_much_data", HALVES, parameters={"max_days": 1, "times": None}),
     Case("meta_ads", "timeout", HALVES),
     Case("meta_ads", "timeout_transient", HALVES),
-    Case("meta_ads", "session_expired", FAILS, rest.DeadToken),
-    Case("meta_ads", "password_changed", FAILS, rest.DeadToken),
-    Case("meta_ads", "app_not_authorized", FAILS, rest.DeadToken),
+    Case("meta_ads", "session_expired", FAILS, errors.DeadToken),
+    Case("meta_ads", "password_changed", FAILS, errors.DeadToken),
+    Case("meta_ads", "app_not_authorized", FAILS, errors.DeadToken),
     Case("meta_ads", "missing_permissions", OTHERS),
-    Case("meta_ads", "missing_permissions", FAILS, rest.AccountDenied, parameters=EVERY_ACCOUNT),
+    Case("meta_ads", "missing_permissions", FAILS, errors.AccountDenied, parameters=EVERY_ACCOUNT),
     Case("meta_ads", "requires_permission", OTHERS),
-    Case("meta_ads", "requires_permission", FAILS, rest.AccountDenied, parameters=EVERY_ACCOUNT),
+    Case("meta_ads", "requires_permission", FAILS, errors.AccountDenied, parameters=EVERY_ACCOUNT),
     Case("meta_ads", "unsupported_get", OTHERS),
-    Case("meta_ads", "unsupported_get", FAILS, rest.AccountDenied, parameters=EVERY_ACCOUNT),
+    Case("meta_ads", "unsupported_get", FAILS, errors.AccountDenied, parameters=EVERY_ACCOUNT),
     Case("linkedin_ads", "token_expiry_mid_pagination", RENEWS, lands="campaigns"),
     Case("linkedin_ads", "expired_access_token", RENEWS),
-    Case("linkedin_ads", "expired_access_token", LAST_WORD, rest.DeadToken, parameters=OFTEN),
+    Case("linkedin_ads", "expired_access_token", LAST_WORD, errors.DeadToken, parameters=OFTEN),
     Case("linkedin_ads", "rotating_refresh_token", ROTATES, parameters=OFTEN),
-    Case("linkedin_ads", "revoked_access_token", FAILS, rest.DeadToken),
+    Case("linkedin_ads", "revoked_access_token", FAILS, errors.DeadToken),
     Case("linkedin_ads", "refresh_token_revoked", LOGIN_AGAIN),
-    Case("linkedin_ads", "refresh_token_revoked", LAST_WORD, rest.DeadToken, parameters=OFTEN),
+    Case("linkedin_ads", "refresh_token_revoked", LAST_WORD, errors.DeadToken, parameters=OFTEN),
     Case("linkedin_ads", "missing_permissions", OTHERS),
-    Case("linkedin_ads", "missing_permissions", FAILS, rest.AccountDenied, parameters=EVERY_ACCOUNT),
-    Case("linkedin_ads", "sunset_version", FAILS, rest.Refused),
+    Case("linkedin_ads", "missing_permissions", FAILS, errors.AccountDenied, parameters=EVERY_ACCOUNT),
+    Case("linkedin_ads", "sunset_version", FAILS, errors.Refused),
     Case("linkedin_ads", "internal_error", AGAIN),
     # Until midnight UTC, whenever that is.
-    Case("linkedin_ads", "daily_call_limit", RESCHEDULES, rest.QuotaExhausted),
+    Case("linkedin_ads", "daily_call_limit", RESCHEDULES, errors.QuotaExhausted),
     Case("linkedin_ads", "data_volume_throttle", WAITS, waits=300),
     Case("linkedin_ads", "uri_too_long", FORM),
     # Days hold up to six elements: told of a cap of six, it asks for a full day by half of its campaigns at a time.
@@ -192,16 +192,16 @@ CASES = [
     # Between the submission of a report and the question whether it is ready.
     Case("microsoft_ads", "token_expiry_mid_pagination", RENEWS),
     Case("microsoft_ads", "token_expired", TOKEN_AGAIN),
-    Case("microsoft_ads", "token_expired", LAST_WORD, rest.DeadToken, parameters=OFTEN),
+    Case("microsoft_ads", "token_expired", LAST_WORD, errors.DeadToken, parameters=OFTEN),
     Case("microsoft_ads", "rotating_refresh_token", ROTATES, parameters=OFTEN),
     Case("microsoft_ads", "refresh_token_revoked", LOGIN_AGAIN),
-    Case("microsoft_ads", "refresh_token_revoked", LAST_WORD, rest.DeadToken, parameters=OFTEN),
-    Case("microsoft_ads", "invalid_credentials", FAILS, rest.Refused),
+    Case("microsoft_ads", "refresh_token_revoked", LAST_WORD, errors.DeadToken, parameters=OFTEN),
+    Case("microsoft_ads", "invalid_credentials", FAILS, errors.Refused),
     Case("microsoft_ads", "not_authorized", OTHERS),
-    Case("microsoft_ads", "not_authorized", FAILS, rest.AccountDenied, parameters=EVERY_ACCOUNT),
+    Case("microsoft_ads", "not_authorized", FAILS, errors.AccountDenied, parameters=EVERY_ACCOUNT),
     Case("microsoft_ads", "concurrent_reports", WAITS, waits=60),
     Case("microsoft_ads", "call_rate_exceeded", WAITS, waits=60),
-    Case("microsoft_ads", "data_incomplete", RESCHEDULES, rest.QuotaExhausted, waits=3600),
+    Case("microsoft_ads", "data_incomplete", RESCHEDULES, errors.QuotaExhausted, waits=3600),
     Case("microsoft_ads", "internal_error", AGAIN),
     Case("microsoft_ads", "report_failed", RESTARTS),
     Case("microsoft_ads", "dead_address", ADDRESS),
@@ -211,21 +211,21 @@ CASES = [
     Case("microsoft_ads", "server_error", AGAIN, parameters={"path": "ReportDownload"}),
     # A service key is not renewed.
     Case("hubspot", "token_expiry_mid_pagination", TOKEN_AGAIN),
-    Case("hubspot", "token_expiry_mid_pagination", LAST_WORD, rest.DeadToken, parameters=OFTEN),
+    Case("hubspot", "token_expiry_mid_pagination", LAST_WORD, errors.DeadToken, parameters=OFTEN),
     Case("hubspot", "rotating_refresh_token", ROTATES, parameters=OFTEN, extra=REFRESHED["hubspot"]),
     Case("hubspot", "home_currency_unstated", PASSES, parameters=OFTEN, lands="deals"),
     Case("hubspot", "secondly_limit_2018", WAITS, waits=1),
     Case("hubspot", "ten_secondly_rolling", WAITS, waits=10),
     Case("hubspot", "search_api_limit", WAITS, waits=1, parameters={"path": "/search"}),
-    Case("hubspot", "daily_limit", RESCHEDULES, rest.QuotaExhausted, waits=3600),
+    Case("hubspot", "daily_limit", RESCHEDULES, errors.QuotaExhausted, waits=3600),
     Case("hubspot", "expired_authentication", TOKEN_AGAIN),
-    Case("hubspot", "expired_authentication", LAST_WORD, rest.DeadToken, parameters=OFTEN),
-    Case("hubspot", "missing_scopes", FAILS, rest.Refused),
+    Case("hubspot", "expired_authentication", LAST_WORD, errors.DeadToken, parameters=OFTEN),
+    Case("hubspot", "missing_scopes", FAILS, errors.Refused),
     Case("hubspot", "internal_error", AGAIN),
     # What deals are associated with is asked for by the ids of each page: half an answer would be half of the contacts.
     Case("hubspot", "truncated_body", AGAIN, parameters={"path": "/associations/"}, lands="deals"),
     Case("hubspot", "internal_error", AGAIN, parameters={"path": "/associations/"}, lands="deals"),
-    Case("hubspot", "missing_scopes", FAILS, rest.Refused, parameters={"path": "/associations/"}, lands="deals"),
+    Case("hubspot", "missing_scopes", FAILS, errors.Refused, parameters={"path": "/associations/"}, lands="deals"),
     # Merged between the search and the read; the survivor, which is read, names them.
     Case("hubspot", "merged_records", GONE, parameters={"count": 2, "path": "batch/read"}),
     # Later runs ask again: see test_unannounced.
@@ -233,60 +233,60 @@ CASES = [
     Case("salesforce", "merged_records", PASSES),
     Case("salesforce", "token_expiry_mid_pagination", RENEWS),
     Case("salesforce", "session_expired", TOKEN_AGAIN),
-    Case("salesforce", "session_expired", LAST_WORD, rest.DeadToken, parameters=OFTEN),
+    Case("salesforce", "session_expired", LAST_WORD, errors.DeadToken, parameters=OFTEN),
     Case("salesforce", "rotating_refresh_token", ROTATES, parameters=OFTEN, extra=REFRESHED["salesforce"]),
     Case("salesforce", "invalid_locator", RESTARTS),
-    Case("salesforce", "daily_request_limit", RESCHEDULES, rest.QuotaExhausted, waits=3600),
+    Case("salesforce", "daily_request_limit", RESCHEDULES, errors.QuotaExhausted, waits=3600),
     Case("salesforce", "server_unavailable", AGAIN),
-    Case("salesforce", "txn_security", FAILS, rest.Refused),
-    Case("salesforce", "aggregate_querymore", FAILS, rest.Refused),
+    Case("salesforce", "txn_security", FAILS, errors.Refused),
+    Case("salesforce", "aggregate_querymore", FAILS, errors.Refused),
     Case("salesforce", "refresh_token_revoked", LOGIN_AGAIN),
-    Case("salesforce", "refresh_token_revoked", LAST_WORD, rest.DeadToken, parameters=OFTEN),
+    Case("salesforce", "refresh_token_revoked", LAST_WORD, errors.DeadToken, parameters=OFTEN),
     Case("salesforce", "authentication_failure", LOGIN_AGAIN),
-    Case("salesforce", "authentication_failure", LAST_WORD, rest.DeadToken, parameters=OFTEN),
+    Case("salesforce", "authentication_failure", LAST_WORD, errors.DeadToken, parameters=OFTEN),
     Case("ga4", "token_expiry_mid_pagination", RENEWS),
     Case("ga4", "unauthenticated", TOKEN_AGAIN),
-    Case("ga4", "unauthenticated", LAST_WORD, rest.DeadToken, parameters=OFTEN),
-    Case("ga4", "exhausted_tokens", RESCHEDULES, rest.QuotaExhausted, waits=3600),
-    Case("ga4", "exhausted_daily_tokens", RESCHEDULES, rest.QuotaExhausted, waits=14400),
-    Case("ga4", "quota_running_out", RESCHEDULES, rest.QuotaExhausted, waits=1800),
+    Case("ga4", "unauthenticated", LAST_WORD, errors.DeadToken, parameters=OFTEN),
+    Case("ga4", "exhausted_tokens", RESCHEDULES, errors.QuotaExhausted, waits=3600),
+    Case("ga4", "exhausted_daily_tokens", RESCHEDULES, errors.QuotaExhausted, waits=14400),
+    Case("ga4", "quota_running_out", RESCHEDULES, errors.QuotaExhausted, waits=1800),
     Case("ga4", "concurrent_requests", WAITS, waits=10),
     Case("ga4", "internal_error", AGAIN),
     Case("ga4", "service_unavailable", AGAIN),
     Case("ga4", "property_not_shared", OTHERS),
-    Case("ga4", "property_not_shared", FAILS, rest.AccountDenied, parameters=EVERY_ACCOUNT),
-    Case("ga4", "invalid_dimension", FAILS, rest.Refused),
+    Case("ga4", "property_not_shared", FAILS, errors.AccountDenied, parameters=EVERY_ACCOUNT),
+    Case("ga4", "invalid_dimension", FAILS, errors.Refused),
     Case("ga4", "service_account_deleted", LOGIN_AGAIN, extra={"grant_type": "jwt-bearer"}),
     Case(
         "ga4",
         "service_account_deleted",
         LAST_WORD,
-        rest.DeadToken,
+        errors.DeadToken,
         parameters=OFTEN,
         extra={"grant_type": "jwt-bearer"},
     ),
     Case("shopify", "token_expiry_mid_pagination", RENEWS),
     Case("shopify", "token_revoked", TOKEN_AGAIN),
-    Case("shopify", "token_revoked", LAST_WORD, rest.DeadToken, parameters=OFTEN),
+    Case("shopify", "token_revoked", LAST_WORD, errors.DeadToken, parameters=OFTEN),
     Case("shopify", "throttled", WAITS, waits=6, parameters={"asked": 642, "available": 42, "rate": 100}),
     Case("shopify", "max_cost_exceeded", SHRINKS),
     Case("shopify", "internal_error", AGAIN),
     Case("shopify", "timeout", AGAIN),
     Case("shopify", "shop_locked", WAITS, waits=2),
-    Case("shopify", "access_denied", FAILS, rest.Refused),
-    Case("shopify", "undefined_field", FAILS, rest.Refused),
-    Case("shopify", "unapproved_scope", FAILS, rest.Refused),
-    Case("shopify", "shop_frozen", FAILS, rest.Refused),
+    Case("shopify", "access_denied", FAILS, errors.Refused),
+    Case("shopify", "undefined_field", FAILS, errors.Refused),
+    Case("shopify", "unapproved_scope", FAILS, errors.Refused),
+    Case("shopify", "shop_frozen", FAILS, errors.Refused),
     Case("shopify", "app_uninstalled", LOGIN_AGAIN),
-    Case("shopify", "app_uninstalled", LAST_WORD, rest.DeadToken, parameters=OFTEN),
-    Case("shopify", "bulk_in_progress", RESCHEDULES, rest.QuotaExhausted, waits=300, extra={"bulk_days": 1}),
+    Case("shopify", "app_uninstalled", LAST_WORD, errors.DeadToken, parameters=OFTEN),
+    Case("shopify", "bulk_in_progress", RESCHEDULES, errors.QuotaExhausted, waits=300, extra={"bulk_days": 1}),
     Case("shopify", "bulk_failed", RESTARTS, extra={"bulk_days": 1}),
     Case("shopify", "bulk_link_expired", RESTARTS, extra={"bulk_days": 1}),
     Case("shopify", "bulk_file_cut_short", AGAIN, extra={"bulk_days": 1}),
     # There is no token that could expire.
     Case("exchange_rates", "token_expiry_mid_pagination", PASSES),
     Case("exchange_rates", "service_unavailable", AGAIN),
-    Case("exchange_rates", "no_results", FAILS, rest.Refused),
+    Case("exchange_rates", "no_results", FAILS, errors.Refused),
     # Reads go over REST; the errors of the Bulk API have nothing to strike.
     Case("salesforce", "bulk_not_supported", UNTOUCHED),
     Case("salesforce", "bulk_compound", UNTOUCHED),
@@ -308,7 +308,7 @@ class Seen:
     """What happened while a stream was landed."""
 
     records: list[dict[str, Any]]
-    error: rest.VendorError | None
+    error: errors.VendorError | None
     fetches: int
     slept: list[float]
     log: str
@@ -317,10 +317,10 @@ class Seen:
 
     @property
     def did(self) -> str:
-        if isinstance(self.error, rest.QuotaExhausted):
+        if isinstance(self.error, errors.QuotaExhausted):
             return RESCHEDULES if not self.slept else "waited before giving up"
         if self.error and "once more" in self.log:
-            return LAST_WORD if self.slept == [rest.REFUSAL_PAUSE] else "tried again too often before failing"
+            return LAST_WORD if self.slept == [client.REFUSAL_PAUSE] else "tried again too often before failing"
         if self.error:
             return FAILS if not self.slept else "tried again before failing"
         if self.refused:
@@ -393,7 +393,7 @@ def land(
                 landed = landing.land(counted, connection, stream, WINDOW, "run")
                 records = [record for body in landed.bodies() for record in source.records(stream, body)]
                 refused = dict(landed.refused)
-            except rest.VendorError as raised:
+            except errors.VendorError as raised:
                 error = raised
         logins = [asked for asked in company.handle.requests() if asked["path"].endswith(("/token", "/accessToken"))]
         return Seen(records, error, len(fetches), list(slept), caplog.text, len(logins), refused)
@@ -405,7 +405,7 @@ def identities(vendor: str, name: str, records: list[dict[str, Any]]) -> Counter
     stream = SOURCES[vendor].stream(name)
     paths = {column.name: column.path for column in stream.columns}
     readable = (record for record in records if not isinstance(record, Misfit))
-    return Counter(tuple(str(rest.value_at(record, paths[name])) for name in stream.key) for record in readable)
+    return Counter(tuple(str(messages.value_at(record, paths[name])) for name in stream.key) for record in readable)
 
 
 def assert_one_account_is_missing(
@@ -444,9 +444,9 @@ def test_misbehaviour_is_met_as_the_vendor_asks(
     expected = {GONE: PASSES, UNTOUCHED: PASSES}.get(case.does, case.does)
     assert seen.did == expected
     assert (type(seen.error) if seen.error else None) == case.error
-    if case.error is rest.QuotaExhausted and case.waits is None:
+    if case.error is errors.QuotaExhausted and case.waits is None:
         assert 0 < seen.error.wait_seconds <= 86_460
-    elif case.error is rest.QuotaExhausted:
+    elif case.error is errors.QuotaExhausted:
         assert seen.error.wait_seconds == case.waits
     elif case.waits is not None:
         assert seen.slept == [case.waits]
@@ -476,7 +476,7 @@ def test_window_that_cannot_be_read_to_its_end_lands_nothing(
 ) -> None:
     company.handle.misbehave("salesforce", "invalid_locator", None, stream="leads")
     seen = land("salesforce", {})
-    assert isinstance(seen.error, rest.RestartWindow)
+    assert isinstance(seen.error, errors.RestartWindow)
     assert seen.fetches == landing.MAX_RESTARTS + 1
     assert list(tmp_path.rglob("*.zst")) == []
     assert list(tmp_path.rglob("manifest.json")) == []

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from funnel import rest
 from funnel.contract import Window
+from funnel.rest import errors, patience
 from funnel.rest.accounts import bodies as bodies_of
+from funnel.rest.client import Client
 from funnel.sources import SOURCES
 from tests.sources.conftest import Asked, Reply, Stub
 from tests.sources.odd_bodies import LISTS, WEEK
@@ -49,8 +50,8 @@ def test_answer_of_another_form_is_no_exception_of_a_library(
     declared = SOURCES[source]
     read = failed = pathless = 0
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rest, "ATTEMPTS", 1)
-        patch.setattr(rest.Client, "_access_token", lambda client: "t" * 20)
+        patch.setattr(patience, "ATTEMPTS", 1)
+        patch.setattr(Client, "_access_token", lambda client: "t" * 20)
         for answer in ANSWERS:
             asked = 0
 
@@ -65,7 +66,7 @@ def test_answer_of_another_form_is_no_exception_of_a_library(
                 try:
                     list(bodies_of(declared.fetch(connection, stream, Window(WEEK.from_day, WEEK.to_day))))
                     read += 1
-                except rest.VendorError as error:
+                except errors.VendorError as error:
                     failed += 1
                     pathless += not error.path
     assert failed

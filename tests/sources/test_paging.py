@@ -8,9 +8,10 @@ from typing import Any
 import httpx
 import pytest
 
-from funnel import rest
 from funnel.contract import Window
+from funnel.rest import auth, errors, patience
 from funnel.rest.accounts import bodies as bodies_of
+from funnel.rest.client import connect
 from funnel.sources import SOURCES
 from tests.sources.conftest import Stub
 from tests.sources.test_rest import read
@@ -76,7 +77,7 @@ def test_a_page_that_was_read_before_ends_the_read(
         return vendor.reply(body(asked))
 
     vendor.answer = answer
-    with pytest.raises(rest.Unavailable, match=r"the next page .*token[AB]' was read before: they go in a circle"):
+    with pytest.raises(errors.Unavailable, match=r"the next page .*token[AB]' was read before: they go in a circle"):
         read(source, stream, vendor.connection(shop="x"), DAYS)
     outcome("07 pages in a circle", source, "ends with an error that names the page token")
 
@@ -87,9 +88,9 @@ def test_associations_in_a_circle_end_the_read(vendor: Stub, slept: list[float])
     result = {"from": {"id": "1"}, "to": [], "paging": {"next": {"after": "tokenA"}}}
     vendor.answer = lambda asked: vendor.reply({"results": [result]})
     stream = SOURCES["hubspot"].stream("deals")
-    with rest.connect(hubspot.DIALECT, vendor.connection()) as client:
-        client._token = rest.Token("x")
-        with pytest.raises(rest.Unavailable, match="'tokenA' of record 1 was read before"):
+    with connect(hubspot.DIALECT, vendor.connection()) as client:
+        client._token = auth.Token("x")
+        with pytest.raises(errors.Unavailable, match="'tokenA' of record 1 was read before"):
             hubspot._associations(client, stream, "contacts", ["1"])
 
 
@@ -170,7 +171,7 @@ def test_a_question_that_times_out_again_and_again_halves_the_window(
     monkeypatch.setattr(httpx.Client, "stream", stream)
     vendor.answer = answer
     assert keys(read("meta_ads", "insights", vendor.connection(), DAYS)) == EVERY_ROW
-    assert len(tried) == rest.TIMEOUTS
+    assert len(tried) == patience.TIMEOUTS
     outcome("repeated timeouts", "meta_ads", "halves the window, no row twice")
 
 

@@ -13,9 +13,20 @@ from urllib.parse import quote
 
 import pytest
 
-from funnel import rest
 from funnel.contract import Window
+from funnel.rest import client, messages, patience
 from funnel.rest.accounts import bodies as bodies_of
+from funnel.rest.errors import (
+    AccountDenied,
+    DeadToken,
+    QuotaExhausted,
+    Refused,
+    RestartWindow,
+    Throttled,
+    TooMuchData,
+    Unavailable,
+    VendorError,
+)
 from funnel.sources import SOURCES
 
 WINDOW = Window(date(2026, 11, 1), date(2026, 11, 9))
@@ -89,7 +100,7 @@ def test_next_page_is_asked_where_the_connection_says_not_where_the_body_says(ve
 
 def test_vendor_that_links_a_page_to_itself_is_not_followed_for_ever(vendor: Any, slept: list[float]) -> None:
     vendor.answer = lambda asked: campaigns(vendor, 1, after="same")
-    with pytest.raises(rest.Unavailable, match="same page again"):
+    with pytest.raises(Unavailable, match="same page again"):
         read("meta_ads", "campaigns", vendor.connection())
     assert len(vendor.asked) == 2
 
@@ -156,7 +167,7 @@ def test_throttle_waits_as_long_as_google_says(vendor: Any, slept: list[float]) 
 
 def test_quota_of_hours_is_handed_back_at_once(vendor: Any, slept: list[float]) -> None:
     google(vendor, google_quota(vendor, "40591s"))
-    with pytest.raises(rest.QuotaExhausted) as raised:
+    with pytest.raises(QuotaExhausted) as raised:
         read("google_ads", "campaigns", vendor.connection())
     assert raised.value.wait_seconds == 40591.0
     assert slept == []
@@ -183,9 +194,9 @@ def test_throttle_waits_as_long_as_the_policy_of_hubspot_lasts(
 
 def test_throttle_that_never_ends_becomes_a_quota(vendor: Any, slept: list[float]) -> None:
     vendor.reply_in_turn(vendor.reply({"error": {"message": "slow", "code": 17}}, status=400))
-    with pytest.raises(rest.QuotaExhausted):
+    with pytest.raises(QuotaExhausted):
         read("meta_ads", "campaigns", vendor.connection())
-    assert rest.LONGEST_WAITING <= sum(slept) <= rest.LONGEST_WAITING + rest.LONGEST_WAIT
+    assert patience.LONGEST_WAITING <= sum(slept) <= patience.LONGEST_WAITING + client.LONGEST_WAIT
     assert len(vendor.asked) < 30
 
 
@@ -221,16 +232,16 @@ def test_half_a_page_of_google_is_not_taken_for_an_empty_one(vendor: Any, slept:
 
 def test_vendor_that_stays_down_is_given_up_after_half_a_minute(vendor: Any, slept: list[float]) -> None:
     vendor.reply_in_turn(vendor.reply(b"<html>", status=503))
-    with pytest.raises(rest.Unavailable, match="503"):
+    with pytest.raises(Unavailable, match="503"):
         read("meta_ads", "campaigns", vendor.connection())
-    assert len(vendor.asked) == rest.ATTEMPTS
+    assert len(vendor.asked) == patience.ATTEMPTS
     assert 25 <= sum(slept) <= 60
 
 
 def test_vendor_that_does_not_listen_is_unavailable(vendor: Any, slept: list[float]) -> None:
     connection = vendor.connection()
     vendor.stop()
-    with pytest.raises(rest.Unavailable, match="ConnectError"):
+    with pytest.raises(Unavailable, match="ConnectError"):
         read("meta_ads", "campaigns", connection)
 
 
@@ -267,20 +278,20 @@ def test_token_that_expires_between_pages_is_renewed_once(vendor: Any, slept: li
 
 def test_token_that_is_refused_after_renewal_is_dead(vendor: Any, slept: list[float]) -> None:
     google(vendor, google_expired(vendor))
-    with pytest.raises(rest.DeadToken):
+    with pytest.raises(DeadToken):
         read("google_ads", "campaigns", vendor.connection())
     assert len([asked for asked in vendor.asked if asked.path == "/token"]) == 2
-    assert slept == [rest.REFUSAL_PAUSE]
+    assert slept == [client.REFUSAL_PAUSE]
 
 
 def test_dead_refresh_token_fails_after_one_more_login(vendor: Any, slept: list[float]) -> None:
     vendor.reply_in_turn(vendor.reply({"error": "invalid_grant", "error_description": "revoked"}, status=400))
     for source, stream in (("google_ads", "campaigns"), ("salesforce", "leads")):
         vendor.asked.clear()
-        with pytest.raises(rest.DeadToken, match="invalid_grant"):
+        with pytest.raises(DeadToken, match="invalid_grant"):
             read(source, stream, vendor.connection())
         assert len(vendor.asked) == 2
-    assert slept == [rest.REFUSAL_PAUSE] * 2
+    assert slept == [client.REFUSAL_PAUSE] * 2
 
 
 # Too much data ---------------------------------------------------------------------------------------------------
@@ -321,7 +332,7 @@ def test_too_much_data_on_a_later_page_halves_the_page_and_repeats_nothing(vendo
 
 def test_one_day_and_the_smallest_page_that_are_still_too_much_fail_with_advice(vendor: Any) -> None:
     vendor.answer = lambda asked: meta_too_much(vendor)
-    with pytest.raises(rest.TooMuchData, match="page_size"):
+    with pytest.raises(TooMuchData, match="page_size"):
         read("meta_ads", "insights", vendor.connection(page_size=20), Window(date(2026, 11, 1), date(2026, 11, 2)))
     assert [asked.params["limit"] for asked in vendor.asked] == ["20", "10", "5"]
 
@@ -356,7 +367,7 @@ def test_optional_fields_the_org_lacks_are_left_out(vendor: Any) -> None:
 def test_field_the_user_may_not_see_is_refused_not_nulled(vendor: Any, slept: list[float]) -> None:
     declared = {column.path for column in SOURCES["salesforce"].stream("opportunities").columns}
     salesforce(vendor, declared - {"Amount"})
-    with pytest.raises(rest.Refused, match=r"Amount.*field-level security"):
+    with pytest.raises(Refused, match=r"Amount.*field-level security"):
         read("salesforce", "opportunities", vendor.connection())
     assert slept == []
 
@@ -388,7 +399,7 @@ def test_no_secret_is_in_an_error_or_a_log(
         return vendor.reply(shapes.get(source, {"error": {"code": 1, "message": told}}), status=status)
 
     vendor.answer = answer
-    with caplog.at_level(logging.DEBUG), pytest.raises(rest.VendorError) as raised:
+    with caplog.at_level(logging.DEBUG), pytest.raises(VendorError) as raised:
         read(source, SOURCES[source].streams[0].name, connection)
     chain, seen = raised.value, ""
     while chain is not None:
@@ -447,28 +458,28 @@ def test_memory_does_not_grow_with_the_volume(vendor: Any) -> None:
 # Recorded error bodies -------------------------------------------------------------------------------------------
 
 SETTLED = {
-    "too_many_calls_ad_account": rest.Throttled,
-    "unknown_500": rest.Unavailable,
-    "service_temporarily_unavailable": rest.Unavailable,
-    "reduce_amount_of_data": rest.TooMuchData,
-    "session_expired": rest.DeadToken,
-    "password_changed": rest.DeadToken,
-    "app_not_authorized": rest.DeadToken,
-    "missing_permissions": rest.AccountDenied,
-    "requires_permission": rest.AccountDenied,
-    "unsupported_get": rest.AccountDenied,
-    "developer_token_quota": rest.Throttled,  # of 11 hours, which rest hands back
-    "searchStream_error_envelope": rest.Throttled,
+    "too_many_calls_ad_account": Throttled,
+    "unknown_500": Unavailable,
+    "service_temporarily_unavailable": Unavailable,
+    "reduce_amount_of_data": TooMuchData,
+    "session_expired": DeadToken,
+    "password_changed": DeadToken,
+    "app_not_authorized": DeadToken,
+    "missing_permissions": AccountDenied,
+    "requires_permission": AccountDenied,
+    "unsupported_get": AccountDenied,
+    "developer_token_quota": Throttled,  # of 11 hours, which rest hands back
+    "searchStream_error_envelope": Throttled,
     "listAccessibleCustomers_ok": None,
-    "secondly_limit_2018": rest.Throttled,
-    "ten_secondly_rolling": rest.Throttled,
-    "bulk_not_supported": rest.Refused,
-    "bulk_compound": rest.Refused,
-    "bulk_query_unsupported": rest.Refused,
-    "txn_security": rest.Refused,
-    "daily_request_limit": rest.QuotaExhausted,
-    "aggregate_querymore": rest.Refused,
-    "invalid_locator": rest.RestartWindow,
+    "secondly_limit_2018": Throttled,
+    "ten_secondly_rolling": Throttled,
+    "bulk_not_supported": Refused,
+    "bulk_compound": Refused,
+    "bulk_query_unsupported": Refused,
+    "txn_security": Refused,
+    "daily_request_limit": QuotaExhausted,
+    "aggregate_querymore": Refused,
+    "invalid_locator": RestartWindow,
 }
 
 
@@ -486,7 +497,9 @@ def test_every_recorded_error_body_is_understood() -> None:
         for case in json.loads(recorded.read_text())[name]:
             if "body" in case:
                 status = case["http_status"] if isinstance(case["http_status"], int) else 429
-                answer = rest.Answer(status, case.get("headers", {}), json.dumps(case["body"]).encode(), case["body"])
+                answer = messages.Answer(
+                    status, case.get("headers", {}), json.dumps(case["body"]).encode(), case["body"]
+                )
                 diagnosis = module.DIALECT.diagnose(answer)
                 understood[case["name"]] = diagnosis.error if diagnosis else None
     assert understood == SETTLED
@@ -531,6 +544,6 @@ def test_a_table_whose_last_series_ends_early_is_asked_for_again(vendor: Any, sl
 
 
 def test_a_currency_that_is_none_is_refused_before_anything_is_asked(vendor: Any) -> None:
-    with pytest.raises(rest.Refused, match="'DOLLAR' is not a currency"):
+    with pytest.raises(Refused, match="'DOLLAR' is not a currency"):
         rates(vendor.connection(currencies=["dollar"]))
     assert vendor.asked == []

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from funnel import rest
 from funnel.contract import Connection, Window
 from funnel.ingest import json_rows
+from funnel.rest import errors, jobs, messages
 from funnel.sources import SOURCES, salesforce
 
 SALESFORCE = SOURCES["salesforce"]
@@ -80,7 +80,7 @@ def test_half_a_page_of_results_is_no_page(company: Any) -> None:
 
 def test_a_failed_job_asks_for_the_window_again(company: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        rest, "await_job", lambda *_: rest.Page(b"{}", {"state": "Failed", "errorMessage": "out of order"})
+        jobs, "await_job", lambda *_: messages.Page(b"{}", {"state": "Failed", "errorMessage": "out of order"})
     )
-    with pytest.raises(rest.RestartWindow, match="ended as Failed: out of order"):
+    with pytest.raises(errors.RestartWindow, match="ended as Failed: out of order"):
         read(company.connection("salesforce"), "leads")

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from funnel import rest
 from funnel.contract import Connection, Stream, Window
+from funnel.rest import client, errors, messages
+from funnel.rest import client as rest_client
 from funnel.rest.accounts import bodies as bodies_of
 from funnel.sources import SOURCES
 from sandbox import credentials
@@ -84,7 +85,7 @@ def read(source: str, stream: str, connection: Connection, window: Window) -> li
 
 def key_of(stream: Stream, record: dict[str, Any]) -> tuple[str, ...]:
     paths = {column.name: column.path for column in stream.columns}
-    return tuple(str(rest.value_at(record, paths[name])) for name in stream.key)
+    return tuple(str(messages.value_at(record, paths[name])) for name in stream.key)
 
 
 def midnight(day: date) -> int:
@@ -336,7 +337,7 @@ def test_old_orders_that_the_app_may_not_see_are_refused(vendor: Stub) -> None:
     scopes = [{"handle": "read_orders"}]
     vendor.answer = lambda asked: Reply({"data": {"currentAppInstallation": {"accessScopes": scopes}}})
     connection = replace(vendor.connection(), login=None)
-    with pytest.raises(rest.Refused, match="last 60 days only") as refused:
+    with pytest.raises(errors.Refused, match="last 60 days only") as refused:
         read("shopify", "orders", connection, Window(date(2026, 1, 1), date(2026, 1, 5)))
     assert "read_all_orders" in str(refused.value)
 
@@ -346,7 +347,7 @@ def test_every_way_into_shopify_opens_it(company: Any) -> None:
     old_app = replace(company.connection("shopify"), login=None, password=credentials.SHOPIFY_TOKEN)
     assert [row["name"] for page in read("shopify", "shops", old_app, WEEK) for row in page] == ["Company Shop"]
     assert read("shopify", "shops", old_app, WEEK) == expected
-    with pytest.raises(rest.DeadToken):
+    with pytest.raises(errors.DeadToken):
         read("shopify", "shops", replace(old_app, password="shpat_of_somebody_else"), WEEK)
 
 
@@ -380,7 +381,7 @@ def test_linkedin_is_asked_in_a_form_where_the_address_would_be_too_long(
     company: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = read("linkedin_ads", "campaign_stats", company.connection("linkedin_ads"), WEEK)
-    monkeypatch.setattr(rest, "LONGEST_QUERY", 200)
+    monkeypatch.setattr(rest_client, "LONGEST_QUERY", 200)
     company.handle.control("DELETE", "requests")
     assert read("linkedin_ads", "campaign_stats", company.connection("linkedin_ads"), WEEK) == whole
     asked = [one for one in company.handle.requests() if one["path"] == "/rest/adAnalytics"]
@@ -389,7 +390,7 @@ def test_linkedin_is_asked_in_a_form_where_the_address_would_be_too_long(
 
 def test_an_account_that_linkedin_does_not_show_is_refused_and_not_empty(company: Any, slept: list[float]) -> None:
     connection = company.connection("linkedin_ads", account_ids=["599999999"])
-    with pytest.raises(rest.Refused, match="role in this ad account"):
+    with pytest.raises(errors.Refused, match="role in this ad account"):
         read("linkedin_ads", "campaign_stats", connection, WEEK)
     assert slept == []
 
@@ -404,7 +405,7 @@ def test_linkedin_takes_an_access_token_without_a_refresh_token(company: Any) ->
     static = company.connection("linkedin_ads", access_token=token, refresh_token="")
     assert read("linkedin_ads", "accounts", static, WEEK) == read("linkedin_ads", "accounts", made, WEEK)
     dead = company.connection("linkedin_ads", access_token="long-since-expired")
-    with pytest.raises(rest.DeadToken):
+    with pytest.raises(errors.DeadToken):
         read("linkedin_ads", "accounts", dead, WEEK)
 
 
@@ -429,14 +430,14 @@ def test_a_report_of_microsoft_without_data_is_no_body_at_all(company: Any) -> N
 def test_the_token_of_microsoft_does_not_follow_a_file_elsewhere(company: Any) -> None:
     """The address comes out of a body: what it names may be anybody's."""
     sent: list[Any] = []
-    ask_once = rest.Client._ask_once
+    ask_once = client.Client._ask_once
 
     def listen(self: Any, request: Any, token: str | None) -> Any:
         sent.append((request.path, token))
         return ask_once(self, request, token)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rest.Client, "_ask_once", listen)
+        patch.setattr(client.Client, "_ask_once", listen)
         read("microsoft_ads", "campaign_stats", company.connection("microsoft_ads"), WEEK)
     files = [token for path, token in sent if "/ReportDownload/" in path]
     assert files == [None, None]
@@ -507,7 +508,7 @@ def test_an_organisation_with_one_currency_has_no_rates(company: Any, vendor: St
     vendor.answer = lambda asked: Reply(token) if asked.path == "/token" else Reply(refusal, 400)
     for stream in ("currency_types", "currency_rates"):
         assert read("salesforce", stream, vendor.connection(), QUARTER) == []
-    with pytest.raises(rest.Refused, match="read access to this object"):
+    with pytest.raises(errors.Refused, match="read access to this object"):
         read("salesforce", "campaigns", vendor.connection(), QUARTER)
     assert read("salesforce", "campaigns", vendor.connection(campaigns=False), QUARTER) == []
     assert read("salesforce", "products", vendor.connection(products=False), QUARTER) == []
@@ -531,10 +532,10 @@ def test_an_app_of_hubspot_renews_its_token(company: Any, slept: list[float]) ->
     asked = [one["path"] for one in company.handle.requests()]
     assert asked.count("/oauth/2026-09/token") == 2
     removed = replace(app, extra={**app.extra, "refresh_token": "of-an-app-that-was-removed"})
-    with pytest.raises(rest.DeadToken, match="install it again"):
+    with pytest.raises(errors.DeadToken, match="install it again"):
         read("hubspot", "owners", removed, WEEK)
     # The new token was shown once more before it was renewed, and the dead login asked for once more.
-    assert slept == [rest.REFUSAL_PAUSE] * 2
+    assert slept == [client.REFUSAL_PAUSE] * 2
 
 
 def test_archived_and_deleted_records_are_read(company: Any) -> None:
@@ -561,9 +562,9 @@ def test_a_connection_over_tls_needs_the_authority_it_names(company: Any) -> Non
     plain = company.connection("hubspot")
     trusted = replace(plain, base_url=handle.tls_url, extra={**plain.extra, "ca_file": str(handle.ca_file)})
     assert read("hubspot", "owners", trusted, WEEK) == read("hubspot", "owners", plain, WEEK)
-    with pytest.raises(rest.Refused, match="ca_file"):
+    with pytest.raises(errors.Refused, match="ca_file"):
         read("hubspot", "owners", replace(plain, base_url=handle.tls_url), WEEK)
-    with pytest.raises(rest.Refused, match="cannot be read"):
+    with pytest.raises(errors.Refused, match="cannot be read"):
         read("hubspot", "owners", replace(plain, extra={"ca_file": "/nowhere/ca.pem"}), WEEK)
 
 
@@ -583,7 +584,7 @@ def test_a_connection_over_tls_needs_the_authority_it_names(company: Any) -> Non
 def test_sunset_version_is_refused_and_the_setting_named(
     company: Any, slept: list[float], source: str, stream: str, version: str
 ) -> None:
-    with pytest.raises(rest.Refused, match="version"):
+    with pytest.raises(errors.Refused, match="version"):
         read(source, stream, company.connection(source, version=version), WEEK)
     assert slept == []
 
@@ -593,7 +594,7 @@ def test_days_older_than_the_vendor_keeps_are_refused(
     company: Any, slept: list[float], source: str, stream: str
 ) -> None:
     old = Window(date(2023, 1, 1), date(2023, 1, 2))
-    with pytest.raises(rest.Refused, match="last 37 months"):
+    with pytest.raises(errors.Refused, match="last 37 months"):
         read(source, stream, company.connection(source), old)
     assert slept == []
 
@@ -635,14 +636,14 @@ def test_a_connection_that_cannot_work_says_which_setting(company: Any) -> None:
         ("salesforce", "users", {"grant_type": "jwt-bearer"}, "private_key"),
         ("salesforce", "users", {"grant_type": "jwt-bearer", "username": "u", "private_key": "x"}, "private_key"),
     ):
-        with pytest.raises(rest.Refused, match=word):
+        with pytest.raises(errors.Refused, match=word):
             read(source, stream, company.connection(source, **extra), WEEK)
     for broken, word in (({"password": "no key"}, "private key"), ({"login": None}, "service account")):
-        with pytest.raises(rest.Refused, match=word):
+        with pytest.raises(errors.Refused, match=word):
             read("ga4", "properties", replace(company.connection("ga4"), **broken), WEEK)
-    with pytest.raises(rest.Refused, match="credentials"):
+    with pytest.raises(errors.Refused, match="credentials"):
         read("shopify", "shops", replace(company.connection("shopify"), login=None, password=None), WEEK)
-    with pytest.raises(rest.Refused, match="with its scheme"):
+    with pytest.raises(errors.Refused, match="with its scheme"):
         read("hubspot", "owners", replace(company.connection("hubspot"), base_url="api.hubapi.com"), WEEK)
 
 

@@ -11,9 +11,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from funnel import rest, settings
+from funnel import settings
 from funnel.contract import Connection, Window
 from funnel.ingest import landing, load
+from funnel.rest import errors
 from funnel.sources import SOURCES
 from tests.sources.conftest import Asked, Reply, Stub
 from tests.sources.test_streams import TABLES, in_small_pages, read
@@ -126,7 +127,7 @@ def test_a_list_with_an_unreadable_id_is_no_listing(vendor: Stub, slept: list[fl
         if asked.path == "/token"
         else Reply({"results": [{"id": "1"}, unreadable]})
     )
-    with pytest.raises(rest.Unavailable, match="holds 1 records of 2 without a readable id"):
+    with pytest.raises(errors.Unavailable, match="holds 1 records of 2 without a readable id"):
         listed("hubspot", "deals", vendor.connection())
 
 

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from funnel.build import dbt_run
-from funnel.gate import quality
+from funnel.gate import marts, report
 from sandbox import process
 from tests.conftest import fresh_warehouse
 from tests.end_to_end.pipeline import Pipeline
@@ -519,7 +519,7 @@ def example(
         finally:
             sandbox.stop()
         built = dbt_run.build(project_dir=project)
-        quality.require(quality.check_marts(built.build_id))
+        report.require(marts.check_marts(built.build_id))
         with template("faultless") as restore:
             yield restore
 
@@ -553,7 +553,7 @@ def found_by(project: Path, expected: str) -> str:
         built = dbt_run.build(project_dir=project)
     except dbt_run.BuildFailed as error:
         return str(error)
-    return quality.check_marts(built.build_id).text()
+    return marts.check_marts(built.build_id).text()
 
 
 def test_every_fault_can_still_be_made() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from funnel.build import dbt_run
 from funnel.contract import Connection, Window
-from funnel.gate import quality
+from funnel.gate import marts, report
 from funnel.ingest import completeness, landing, load
 from funnel.sources import files
 from tests.conftest import fresh_warehouse
@@ -124,7 +124,7 @@ def built(cluster_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     with pytest.MonkeyPatch.context() as patch, fresh_warehouse(cluster_home, patch, folder):
         take_in(inbox, "first", 29)
         build = dbt_run.build()
-        quality.require(quality.check_marts(build.build_id))
+        report.require(marts.check_marts(build.build_id))
         publish_build(build.build_id)
         yield inbox
 

@@ -21,6 +21,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from funnel import ledger, settings
 from funnel.build.computations import engine
+from funnel.errors import Failure
 from funnel.ingest import load
 from funnel.reporting import lineage
 
@@ -34,8 +35,10 @@ HARMLESS = ("currency_rates.csv", "_unit_tests.yml", "_metrics.yml")
 STATISTICS = "source:statistics+"
 
 
-class BuildFailed(Exception):
+class BuildFailed(Failure):
     """dbt could not build the marts. The message names the model or test, rows, and what to do."""
+
+    is_permanent = True
 
 
 @dataclass(frozen=True)

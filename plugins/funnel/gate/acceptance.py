@@ -10,8 +10,9 @@ from typing import Any
 import psycopg
 
 from funnel import warehouse
-from funnel.gate import quality, rates
-from funnel.gate.quality import Check, CheckReport, GateClosed
+from funnel.gate import deliveries, rates, records
+from funnel.gate.errors import GateClosed, RateMissing
+from funnel.gate.report import Check, CheckReport, extended, require
 from funnel.ingest import completeness, notes
 from funnel.ingest import load as loading
 from funnel.ingest.landing import LandedRead
@@ -19,10 +20,6 @@ from funnel.ingest.load import LoadResult
 from funnel.sources import SOURCES
 
 HELD_BACK = "held back: a check of this delivery failed"
-
-
-class RateMissing(GateClosed):
-    """The only checks that failed ask for exchange rates: another source of the inbox may bring them in this run."""
 
 
 def accept(reads: Sequence[LandedRead]) -> list[LoadResult]:
@@ -43,10 +40,10 @@ def accept(reads: Sequence[LandedRead]) -> list[LoadResult]:
             results = [loading.load_into(connection, read) for read in reads]
             if any(result.is_new for result in results):
                 filled = {result.stream: result.columns for result in results}
-                report = quality.check_delivery(connection, source.name, connection_id, run_id, filled)
-                report = quality.extended(report, _rate_checks(connection, results))
-                quality.require(report)
-                quality.record(connection, report, source=source.name, connection_id=connection_id, run_id=run_id)
+                report = deliveries.check_delivery(connection, source.name, connection_id, run_id, filled)
+                report = extended(report, _rate_checks(connection, results))
+                require(report)
+                records.record(connection, report, source=source.name, connection_id=connection_id, run_id=run_id)
                 completeness.complete_connection(connection, source, connection_id, run_id)
             notes.forget_held_back(connection, source.name, connection_id, run_id)
     except GateClosed as closed:
@@ -82,7 +79,7 @@ def _hold_back(
     first = reads[0]
     with warehouse.connect("loader") as connection, connection.transaction():
         if report:
-            quality.record(
+            records.record(
                 connection, report, source=first.source, connection_id=first.connection_id, run_id=first.run_id
             )
         for read, result in zip(reads, results, strict=True):

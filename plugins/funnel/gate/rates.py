@@ -14,7 +14,7 @@ import psycopg
 from psycopg import sql
 
 from funnel import settings
-from funnel.gate.quality import Check
+from funnel.gate.report import Check
 
 SUITE = "rates"
 SEED = settings.REPOSITORY / "dbt_project" / "seeds" / "currency_rates.csv"

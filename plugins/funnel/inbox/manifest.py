@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from funnel.errors import Failure
 from funnel.inbox import stated, yaml_text
 from funnel.inbox.entities import ENTITIES, WINDOW_DATES, Entity
 
@@ -22,8 +23,10 @@ FORMATS = ("csv", "tsv", "txt", "xlsx", "xlsm", "parquet", "json", "jsonl", "ndj
 DEFAULT_BAD_SHARE = 0.05
 
 
-class ManifestError(Exception):
+class ManifestError(Failure):
     """A manifest cannot be used. The message names the file, the place and what to write."""
+
+    is_permanent = True
 
 
 class _StreamText(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):

@@ -26,8 +26,9 @@ import zstandard
 
 from funnel import settings
 from funnel.contract import AccountRead, AccountRefused, Connection, Fetched, HomeCurrency, Source, Stream, Window
+from funnel.errors import Failure
 from funnel.ingest import stated_currency
-from funnel.rest import RestartWindow
+from funnel.rest.errors import RestartWindow
 
 MANIFEST = "manifest.json"
 MAX_RESTARTS = 3
@@ -43,16 +44,22 @@ OLD_MANIFEST = {
 log = logging.getLogger(__name__)
 
 
-class LandingError(Exception):
+class LandingError(Failure):
     """A landed read is missing or damaged. The message says which file and what to do; trying again changes nothing."""
+
+    is_permanent = True
 
 
 class NothingLanded(LandingError):
     """A run has landed nothing of a stream yet."""
 
+    is_permanent = False
+
 
 class LandingUnreachable(LandingError):
     """The disk with a landed read did not answer: that may pass."""
+
+    is_permanent = False
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from psycopg.rows import dict_row
 
 from funnel import ledger, settings, warehouse
 from funnel.contract import LISTING, Source, Stream, Window, raw_table
+from funnel.errors import Failure
 from funnel.inbox.blocks import ahead
 from funnel.ingest import (
     accounts,
@@ -56,8 +57,10 @@ _SYSTEM_COLUMNS = (
 WORTH_FILLING = 1_000_000
 
 
-class LoadError(Exception):
+class LoadError(Failure):
     """A read cannot be loaded at all; nothing of it was. The message says why and what to do."""
+
+    is_permanent = True
 
 
 class ListingRefused(LoadError):

@@ -1,8 +1,8 @@
 """What a connection and its vendor state as the currency of amounts that name none; `home_currency` stores it."""
 
-from funnel import rest
 from funnel.contract import Connection
 from funnel.inbox.currencies import CODES
+from funnel.rest import errors
 
 
 def stated(source: str, connection: Connection) -> str | None:
@@ -13,7 +13,7 @@ def stated(source: str, connection: Connection) -> str | None:
     code = str(setting).strip().upper()
     if code not in CODES:
         advice = 'Write an ISO 4217 code into currency in the connection\'s extra, for example {"currency": "EUR"}.'
-        raise rest.refuse(source, connection, f"currency is {setting!r}, which is not an ISO 4217 code", advice)
+        raise errors.refuse(source, connection, f"currency is {setting!r}, which is not an ISO 4217 code", advice)
     return code
 
 
@@ -23,5 +23,5 @@ def settled(source: str, connection: Connection, found: str | None) -> str | Non
     if found and setting and found != setting:
         advice = f"Take currency out of the connection's extra, or write {found} there."
         message = f"the setting currency is {setting}, but the vendor says that the currency is {found}"
-        raise rest.refuse(source, connection, message, advice)
+        raise errors.refuse(source, connection, message, advice)
     return found or setting

@@ -3,8 +3,9 @@
 import logging
 from collections.abc import Callable, Iterable, Iterator
 
-from funnel import rest
-from funnel.contract import AccountRead, AccountRefused, Fetched
+from funnel.contract import AccountRead, AccountRefused, Connection, Fetched
+from funnel.rest import errors
+from funnel.rest.errors import refuse
 
 log = logging.getLogger(__name__)
 
@@ -20,11 +21,11 @@ def read_each(accounts: list[str], read: Callable[[str], Iterator[bytes]]) -> It
     Raises the first refusal when every account refuses: then it is the connection's. Every other failure passes
     through at once.
     """
-    refusals: list[rest.AccountDenied] = []
+    refusals: list[errors.AccountDenied] = []
     for account in accounts:
         try:
             yield from read(account)
-        except rest.AccountDenied as refusal:
+        except errors.AccountDenied as refusal:
             log.error("account %s is refused: %s", account, refusal)
             refusals.append(refusal)
             # A vendor's words may hold what PostgreSQL does not take.
@@ -34,3 +35,20 @@ def read_each(accounts: list[str], read: Callable[[str], Iterator[bytes]]) -> It
             yield AccountRead(account)
     if refusals and len(refusals) == len(accounts):
         raise refusals[0]
+
+
+def listed(
+    source: str, connection: Connection, setting: str, tidy: Callable[[str], str] = lambda account: account
+) -> list[str]:
+    """The accounts a connection names in its extra, as a list or as text with commas; each once.
+
+    `tidy` writes an account as the vendor's rows write it.
+    """
+    named = connection.extra.get(setting) or []
+    if not isinstance(named, list):
+        named = str(named).split(",")
+    accounts = [tidy(stripped) for one in named if (stripped := str(one).strip())]
+    if not accounts:
+        advice = f'Write the accounts into the connection\'s extra: {{"{setting}": ["1234567890"]}}.'
+        raise refuse(source, connection, "no ad account is named", advice)
+    return list(dict.fromkeys(accounts))

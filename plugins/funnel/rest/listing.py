@@ -9,7 +9,8 @@ from typing import Any
 
 import orjson
 
-from funnel import rest
+from funnel.rest import errors, messages
+from funnel.rest.client import Client
 
 READABLE = re.compile(r"[\w-]{1,64}")
 
@@ -19,11 +20,11 @@ def ids_body(ids: list[str], since: datetime | None = None) -> bytes:
     return orjson.dumps({"since": since.isoformat() if since else None, "ids": ids})
 
 
-def ids_of(client: rest.Client, request: rest.Request, records: Any, path: str) -> list[str]:
+def ids_of(client: Client, request: messages.Request, records: Any, path: str) -> list[str]:
     """The ids of one page of a vendor's list."""
-    ids = [rest.value_at(record, path) for record in records]
+    ids = [messages.value_at(record, path) for record in records]
     unreadable = [one for one in ids if isinstance(one, bool) or not READABLE.fullmatch(str(one or ""))]
     if unreadable:
         message = f"a list of ids holds {len(unreadable)} records of {len(ids)} without a readable {path}"
-        raise client.fail(rest.Unavailable, message, request)
+        raise client.fail(errors.Unavailable, message, request)
     return [str(one) for one in ids]

@@ -12,9 +12,9 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from funnel import rest
 from funnel.contract import Column, Connection, Source, Stream, Window
-from funnel.rest import bodies
+from funnel.rest import bodies, errors, messages, pages
+from funnel.rest.client import Dialect, connect
 
 # What the ECB quotes in November 2026. HRK and BGN joined the euro; RUB is suspended.
 CURRENCIES = (
@@ -46,10 +46,10 @@ STREAMS = (
 def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[bytes]:
     """The rates of the connection's currencies, some at a time, as tables cut to the window."""
     currencies = sorted({*_currencies(connection), ANCHOR})
-    with rest.connect(DIALECT, connection) as client:
-        for some in rest.in_chunks(currencies, int(connection.extra.get("page_size", DEFAULT_PAGE_SIZE))):
+    with connect(DIALECT, connection) as client:
+        for some in pages.in_chunks(currencies, int(connection.extra.get("page_size", DEFAULT_PAGE_SIZE))):
             # The portal answers 404 where nothing is quoted, as it does to a wrong key: some days more are asked for.
-            request = rest.Request(
+            request = messages.Request(
                 "GET",
                 f"/service/data/EXR/D.{'+'.join(some)}.EUR.SP00.A",
                 params={
@@ -60,7 +60,7 @@ def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[by
                 },
                 reads=_read,
             )
-            for page in rest.read_pages(client, request, rest.one_page):
+            for page in pages.read_pages(client, request, pages.one_page):
                 yield _cut(page.body, window)
 
 
@@ -78,7 +78,7 @@ def _currencies(connection: Connection) -> list[str]:
     strange = [each for each in currencies if len(each) != 3 or not each.isalpha()]
     if strange:
         advice = 'Write ISO 4217 codes into the connection\'s extra: {"currencies": ["USD", "GBP"]}.'
-        raise rest.refuse("exchange_rates", connection, f"{strange[0]!r} is not a currency", advice)
+        raise errors.refuse("exchange_rates", connection, f"{strange[0]!r} is not a currency", advice)
     return [each for each in currencies if each != "EUR"]
 
 
@@ -120,24 +120,26 @@ def _cut(body: bytes, window: Window) -> bytes:
     return out.getvalue().encode("utf-8", "surrogateescape")
 
 
-def _sign(connection: Connection, token: str, request: rest.Request) -> rest.Request:
+def _sign(connection: Connection, token: str, request: messages.Request) -> messages.Request:
     """The portal is open to everybody."""
     return replace(request, headers={**request.headers, "Accept": "text/csv"})
 
 
-def _diagnose(answer: rest.Answer) -> rest.Diagnosis | None:
+def _diagnose(answer: messages.Answer) -> messages.Diagnosis | None:
     if answer.status == 404:
-        return rest.Diagnosis(
-            rest.Refused,
+        return messages.Diagnosis(
+            errors.Refused,
             "nothing is quoted for these currencies and days",
             advice="Check `currencies` in the connection's extra, and its host; there are rates since 1999.",
         )
     if answer.status == 400:
-        return rest.Diagnosis(rest.Refused, "the question is not understood", advice="Check the connection's host.")
+        return messages.Diagnosis(
+            errors.Refused, "the question is not understood", advice="Check the connection's host."
+        )
     return None
 
 
-DIALECT = rest.Dialect("exchange_rates", sign=_sign, diagnose=_diagnose)
+DIALECT = Dialect("exchange_rates", sign=_sign, diagnose=_diagnose)
 
 SOURCE = Source(
     name="exchange_rates",

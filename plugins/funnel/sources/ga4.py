@@ -14,10 +14,10 @@ from typing import Any
 
 import orjson
 
-from funnel import rest
 from funnel.contract import Column, Connection, Fetched, Source, Stream, Window
-from funnel.rest import bodies
-from funnel.rest.accounts import read_each
+from funnel.rest import auth, bodies, diagnosis, errors, messages, pages
+from funnel.rest.accounts import listed, read_each
+from funnel.rest.client import Client, Dialect, connect
 
 DEFAULT_VERSION = "v1beta"
 DEFAULT_TOKEN_URL = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
@@ -102,16 +102,16 @@ STREAMS = (
 def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[Fetched]:
     """Each property of the connection, day by day. What answers leave out, its number and the day, is written into
     the body."""
-    properties = rest.listed("ga4", connection, "property_ids", lambda one: one.removeprefix("properties/"))
+    properties = listed("ga4", connection, "property_ids", lambda one: one.removeprefix("properties/"))
     days = window.days if stream.name == "sessions" else window.days[-1:]
     dimensions = DIMENSIONS if stream.name == "sessions" else ()
-    with rest.connect(DIALECT, connection) as client:
+    with connect(DIALECT, connection) as client:
 
         def read(property_id: str) -> Iterator[bytes]:
             for day in days:
                 request, received = _report(client, property_id, day, dimensions), 0
-                for page in rest.read_pages(client, request, _NEXT):
-                    yield rest.with_fields(page.body, property=property_id, day=day.isoformat())
+                for page in pages.read_pages(client, request, _NEXT):
+                    yield messages.with_fields(page.body, property=property_id, day=day.isoformat())
                     received += len(page.parsed.get("rows", ()))
                     is_all = received >= (_row_count(page.parsed) or 0)
                     is_last = is_all and (property_id, day) == (properties[-1], days[-1])
@@ -119,7 +119,7 @@ def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[Fe
                         message = (
                             "the hour's tokens for this property are nearly used up; the last tenth is left to others"
                         )
-                        raise client.fail(rest.QuotaExhausted, message, request, wait_seconds=RESERVE_WAIT)
+                        raise client.fail(errors.QuotaExhausted, message, request, wait_seconds=RESERVE_WAIT)
 
         yield from read_each(properties, read)
 
@@ -165,7 +165,7 @@ def _other_day(dimensions: list[Any], rows: Any) -> Any:
 
 def _header(report: Any, name: str) -> list[str]:
     """The names of a report's columns, none twice; a report without them has none."""
-    names = [rest.value_at(header, "name") for header in bodies.listed(report, name, may_be_absent=True)]
+    names = [messages.value_at(header, "name") for header in bodies.listed(report, name, may_be_absent=True)]
     strange = [each for each in names if not isinstance(each, str)]
     if strange:
         raise bodies.UnreadableBody(f"names {bodies.kind(strange[0])} where `{name}` names a column")
@@ -177,9 +177,9 @@ def _iso(day: Any) -> Any:
     return f"{day[:4]}-{day[4:6]}-{day[6:]}" if isinstance(day, str) and len(day) == 8 and day.isdigit() else day
 
 
-def _report(client: rest.Client, property_id: str, day: date, dimensions: tuple[str, ...]) -> rest.Request:
+def _report(client: Client, property_id: str, day: date, dimensions: tuple[str, ...]) -> messages.Request:
     extra = client.connection.extra
-    return rest.Request(
+    return messages.Request(
         "POST",
         f"/{extra.get('version', DEFAULT_VERSION)}/properties/{property_id}:runReport",
         json={
@@ -196,16 +196,16 @@ def _report(client: rest.Client, property_id: str, day: date, dimensions: tuple[
     )
 
 
-_NEXT = rest.by_offset("rowCount")
+_NEXT = pages.by_offset("rowCount")
 
 
 def _row_count(parsed: Any) -> int | None:
     """How many rows the whole report has; None where that is not a number."""
-    count = str(rest.value_at(parsed, "rowCount") or 0)
+    count = str(messages.value_at(parsed, "rowCount") or 0)
     return int(count) if re.fullmatch(r"[0-9]{1,15}", count) else None
 
 
-def _lacks(request: rest.Request, parsed: Any) -> str | None:
+def _lacks(request: messages.Request, parsed: Any) -> str | None:
     """rowCount counts the whole report, so every page says how many rows it must hold."""
     asked, in_all = dict(request.json or {}), _row_count(parsed)
     rows = parsed.get("rows", []) if isinstance(parsed, dict) else None
@@ -216,7 +216,7 @@ def _lacks(request: rest.Request, parsed: Any) -> str | None:
 
 
 def _is_running_out(connection: Connection, parsed: Any) -> bool:
-    remaining = rest.value_at(parsed, "propertyQuota.tokensPerProjectPerHour.remaining")
+    remaining = messages.value_at(parsed, "propertyQuota.tokensPerProjectPerHour.remaining")
     allowed = float(connection.extra.get("tokens_per_hour", TOKENS_PER_HOUR))
     return isinstance(remaining, int) and remaining < RESERVE * allowed
 
@@ -224,24 +224,24 @@ def _is_running_out(connection: Connection, parsed: Any) -> bool:
 # Service accounts -------------------------------------------------------------------------------------------------
 
 
-def _sign(connection: Connection, token: str, request: rest.Request) -> rest.Request:
+def _sign(connection: Connection, token: str, request: messages.Request) -> messages.Request:
     return replace(request, headers={**request.headers, "Authorization": f"Bearer {token}"})
 
 
-def _log_in(client: rest.Client) -> rest.Token:
+def _log_in(client: Client) -> auth.Token:
     """A token that the service account signs itself, or one that it gets for a signed assertion."""
     connection = client.connection
     grant = connection.extra.get("grant_type", "self-signed")
     if grant == "self-signed":
-        return rest.Token(_signed(connection, {"aud": AUDIENCE}), expires_in=3600, is_fetched=False)
+        return auth.Token(_signed(connection, {"aud": AUDIENCE}), expires_in=3600, is_fetched=False)
     if grant not in ("jwt-bearer", "urn:ietf:params:oauth:grant-type:jwt-bearer"):
         advice = "Write self-signed or jwt-bearer into grant_type in the connection's extra."
-        raise rest.refuse("ga4", connection, f"grant_type {grant!r} is not known", advice)
+        raise errors.refuse("ga4", connection, f"grant_type {grant!r} is not known", advice)
     token_url = connection.extra.get("token_url", DEFAULT_TOKEN_URL)
     assertion = _signed(connection, {"aud": token_url, "scope": SCOPE})
     form = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": assertion}
-    answer = client.ask_for_token(rest.Request("POST", token_url, form=form))
-    return rest.token_of(answer)
+    answer = client.ask_for_token(messages.Request("POST", token_url, form=form))
+    return auth.token_of(answer)
 
 
 def _signed(connection: Connection, claims: dict[str, Any]) -> str:
@@ -256,7 +256,7 @@ def _signed(connection: Connection, claims: dict[str, Any]) -> str:
     except (ValueError, TypeError, jwt.PyJWTError):
         # Not chained: these messages may quote the key.
         advice = "Write the private_key of the service account's key file, line ends included, into password."
-        raise rest.refuse("ga4", connection, "the private key is not readable", advice) from None
+        raise errors.refuse("ga4", connection, "the private key is not readable", advice) from None
 
 
 def _key(connection: Connection) -> tuple[str, str, str | None]:
@@ -269,10 +269,10 @@ def _key(connection: Connection) -> tuple[str, str, str | None]:
         except (OSError, ValueError, KeyError, TypeError):
             message = f"key_file {key_file} is not the readable JSON key of a service account"
             advice = "Write the path of the key file as Google Cloud gave it."
-            raise rest.refuse("ga4", connection, message, advice) from None
+            raise errors.refuse("ga4", connection, message, advice) from None
     if not connection.login or not connection.password:
         advice = "Write client_email into login and private_key into password, or the key file's path into key_file."
-        raise rest.refuse("ga4", connection, "the connection lacks its service account", advice)
+        raise errors.refuse("ga4", connection, "the connection lacks its service account", advice)
     key_id = connection.extra.get("private_key_id")
     return connection.login, connection.password.replace("\\n", "\n"), str(key_id) if key_id else None
 
@@ -289,7 +289,7 @@ _ADVICE = {
 }
 
 
-def _diagnose(answer: rest.Answer) -> rest.Diagnosis | None:
+def _diagnose(answer: messages.Answer) -> messages.Diagnosis | None:
     body = answer.parsed
     if not isinstance(body, dict):
         return None
@@ -299,47 +299,49 @@ def _diagnose(answer: rest.Answer) -> rest.Diagnosis | None:
     if not isinstance(error, dict):
         is_answer = "access_token" in body or body.get("kind") == "analyticsData#runReport"
         if answer.status < 300 and not is_answer:
-            return rest.Diagnosis(rest.Unavailable, f"HTTP {answer.status} that is not a report")
+            return messages.Diagnosis(errors.Unavailable, f"HTTP {answer.status} that is not a report")
         return None
     state = str(error.get("status", ""))
     message = f"{state}: {error.get('message', 'no message')}".removeprefix(": ")
     if state == "UNAUTHENTICATED" or answer.status == 401:
-        return rest.Diagnosis(rest.TokenExpired, message)
+        return messages.Diagnosis(errors.TokenExpired, message)
     if state == "RESOURCE_EXHAUSTED" or answer.status == 429:
         return _diagnose_quota(answer, message)
     if state in ("INTERNAL", "UNAVAILABLE", "DEADLINE_EXCEEDED", "ABORTED") or answer.status >= 500:
-        return rest.Diagnosis(rest.Unavailable, message)
+        return messages.Diagnosis(errors.Unavailable, message)
     if answer.status < 300:
-        return rest.Diagnosis(rest.Unavailable, message)
+        return messages.Diagnosis(errors.Unavailable, message)
     is_property = "SERVICE_DISABLED" not in str(error.get("details")) and (
         state in ("PERMISSION_DENIED", "NOT_FOUND") or "property" in message.lower()
     )
-    return rest.Diagnosis(rest.AccountDenied if is_property else rest.Refused, message, advice=_ADVICE.get(state))
+    return messages.Diagnosis(
+        errors.AccountDenied if is_property else errors.Refused, message, advice=_ADVICE.get(state)
+    )
 
 
-def _diagnose_quota(answer: rest.Answer, message: str) -> rest.Diagnosis:
+def _diagnose_quota(answer: messages.Answer, message: str) -> messages.Diagnosis:
     """Google names the bucket that is empty: concurrent requests come back in seconds, tokens in hours."""
     said = message.lower()
     if "concurrent" in said:
-        return rest.Diagnosis(rest.Throttled, message, wait_seconds=rest.retry_after(answer) or 10.0)
+        return messages.Diagnosis(errors.Throttled, message, wait_seconds=diagnosis.retry_after(answer) or 10.0)
     if "per day" in said:
         # The day ends at midnight Pacific time; a look every few hours costs nothing.
-        return rest.Diagnosis(rest.QuotaExhausted, message, wait_seconds=4 * 3600.0)
-    return rest.Diagnosis(rest.QuotaExhausted, message, wait_seconds=rest.retry_after(answer) or 3600.0)
+        return messages.Diagnosis(errors.QuotaExhausted, message, wait_seconds=4 * 3600.0)
+    return messages.Diagnosis(errors.QuotaExhausted, message, wait_seconds=diagnosis.retry_after(answer) or 3600.0)
 
 
-def _diagnose_login(answer: rest.Answer, error: str, description: str) -> rest.Diagnosis | None:
+def _diagnose_login(answer: messages.Answer, error: str, description: str) -> messages.Diagnosis | None:
     if answer.status >= 500 or answer.status == 429:
         return None
     message = f"{error} {description}".strip()
     if error in ("invalid_grant", "invalid_client", "unauthorized_client"):
-        return rest.Diagnosis(
-            rest.DeadToken, message, advice="Make a new key for the service account, or look whether it was disabled."
+        return messages.Diagnosis(
+            errors.DeadToken, message, advice="Make a new key for the service account, or look whether it was disabled."
         )
-    return rest.Diagnosis(rest.Refused, message)
+    return messages.Diagnosis(errors.Refused, message)
 
 
-DIALECT = rest.Dialect("ga4", sign=_sign, diagnose=_diagnose, login=_log_in)
+DIALECT = Dialect("ga4", sign=_sign, diagnose=_diagnose, login=_log_in)
 
 SOURCE = Source(
     name="ga4",

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from funnel import rest
 from funnel.contract import Column, Connection, Fetched, Money, Source, Stream, Window
-from funnel.rest import bodies
-from funnel.rest.accounts import read_each
+from funnel.rest import auth, bodies, diagnosis, errors, messages
+from funnel.rest.accounts import listed, read_each
+from funnel.rest.client import Client, Dialect, connect
+from funnel.rest.pages import by_token_in_body, read_halving, read_pages
 
 DEFAULT_VERSION = "v26"  # v23 to v26 answer, November 2026
 DEFAULT_TOKEN_URL = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
@@ -59,18 +60,18 @@ STREAMS = (
 def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[Fetched]:
     """Each ad account of the connection in turn. Campaigns have no time filter and are read whole."""
     version = connection.extra.get("version", DEFAULT_VERSION)
-    accounts = rest.listed("google_ads", connection, "customer_ids", _digits)
-    with rest.connect(DIALECT, connection) as client:
+    accounts = listed("google_ads", connection, "customer_ids", _digits)
+    with connect(DIALECT, connection) as client:
 
         def read(customer_id: str) -> Iterator[bytes]:
             path = f"/{version}/customers/{customer_id}/googleAds:search"
 
-            def pages(part: Window) -> Iterator[rest.Page]:
+            def pages(part: Window) -> Iterator[messages.Page]:
                 # Pages hold 10,000 rows; a page size is refused since v17.
-                request = rest.Request("POST", path, json={"query": _query(stream, part)}, lacks=_lacks)
-                return rest.read_pages(client, request, rest.by_token_in_body("nextPageToken", "pageToken"))
+                request = messages.Request("POST", path, json={"query": _query(stream, part)}, lacks=_lacks)
+                return read_pages(client, request, by_token_in_body("nextPageToken", "pageToken"))
 
-            for page in rest.read_halving(window, pages) if stream.kind == "dated" else pages(window):
+            for page in read_halving(window, pages) if stream.kind == "dated" else pages(window):
                 yield page.body
 
         yield from read_each(accounts, read)
@@ -86,7 +87,7 @@ def records(stream: Stream, body: bytes) -> Iterator[Any]:
     yield from bodies.listed(bodies.read_json(body), "results", may_be_absent=True)
 
 
-def _lacks(request: rest.Request, parsed: Any) -> str | None:
+def _lacks(request: messages.Request, parsed: Any) -> str | None:
     """A page without rows has no `results`; one that has something else there is not an answer."""
     is_page = isinstance(parsed, dict) and isinstance(parsed.get("results", []), list)
     return None if is_page else "without the list 'results'"
@@ -105,7 +106,7 @@ def _gaql_name(path: str) -> str:
     return re.sub(r"[A-Z]", lambda capital: "_" + capital.group().lower(), path)
 
 
-def _sign(connection: Connection, token: str, request: rest.Request) -> rest.Request:
+def _sign(connection: Connection, token: str, request: messages.Request) -> messages.Request:
     headers = {**request.headers, "Authorization": f"Bearer {token}"}
     # Only access through a manager account names it; a wrong one is refused.
     manager = connection.extra.get("login_customer_id")
@@ -114,10 +115,10 @@ def _sign(connection: Connection, token: str, request: rest.Request) -> rest.Req
     return replace(request, headers=headers)
 
 
-def _log_in(client: rest.Client) -> rest.Token:
+def _log_in(client: Client) -> auth.Token:
     connection = client.connection
     answer = client.ask_for_token(
-        rest.Request(
+        messages.Request(
             "POST",
             connection.extra.get("token_url", DEFAULT_TOKEN_URL),
             form={
@@ -128,7 +129,7 @@ def _log_in(client: rest.Client) -> rest.Token:
             },
         )
     )
-    return rest.token_of(answer)
+    return auth.token_of(answer)
 
 
 # A token that Google will not take back, however often it is renewed.
@@ -174,7 +175,7 @@ _ADVICE = {
 }
 
 
-def _diagnose(answer: rest.Answer) -> rest.Diagnosis | None:
+def _diagnose(answer: messages.Answer) -> messages.Diagnosis | None:
     # searchStream wraps its errors in an array, search does not.
     body = answer.parsed[0] if isinstance(answer.parsed, list) and answer.parsed else answer.parsed
     if not isinstance(body, dict) or "error" not in body:
@@ -182,45 +183,47 @@ def _diagnose(answer: rest.Answer) -> rest.Diagnosis | None:
     error = body["error"]
     if isinstance(error, str):
         # Also what a refresh token of an OAuth app still "in testing" says seven days after it was made: invalid_grant.
-        return rest.oauth_refusal(answer, error, str(body.get("error_description", "")))
+        return auth.oauth_refusal(answer, error, str(body.get("error_description", "")))
     for detail in error.get("details") or ():
         for failure in detail.get("errors") or ():
             return _diagnose_failure(answer, error, failure)
     message = str(error.get("message", "no message"))
     if error.get("code") == 401 or answer.status == 401:
-        return rest.Diagnosis(rest.TokenExpired, message)
+        return messages.Diagnosis(errors.TokenExpired, message)
     if error.get("code") == 429 or answer.status == 429:
-        return rest.Diagnosis(rest.Throttled, message, wait_seconds=rest.retry_after(answer))
+        return messages.Diagnosis(errors.Throttled, message, wait_seconds=diagnosis.retry_after(answer))
     if error.get("code") in (500, 502, 503, 504) or answer.status < 300 or answer.status >= 500:
-        return rest.Diagnosis(rest.Unavailable, message)
-    return rest.Diagnosis(rest.Refused, message)
+        return messages.Diagnosis(errors.Unavailable, message)
+    return messages.Diagnosis(errors.Refused, message)
 
 
-def _diagnose_failure(answer: rest.Answer, error: dict[str, Any], failure: dict[str, Any]) -> rest.Diagnosis:
+def _diagnose_failure(answer: messages.Answer, error: dict[str, Any], failure: dict[str, Any]) -> messages.Diagnosis:
     family, code = next(iter((failure.get("errorCode") or {"unknown": "UNKNOWN"}).items()))
     message = f"{code}: {failure.get('message') or error.get('message')}"
     if family == "quotaError":
-        delay = rest.value_at(failure, "details.quotaErrorDetails.retryDelay")
+        delay = messages.value_at(failure, "details.quotaErrorDetails.retryDelay")
         # The longer ones are hours: rest hands those back instead of waiting.
-        wait = float(str(delay).rstrip("s")) if delay else rest.retry_after(answer)
+        wait = float(str(delay).rstrip("s")) if delay else diagnosis.retry_after(answer)
         if code == "ACCESS_PROHIBITED":
-            return rest.Diagnosis(rest.Refused, message)
-        return rest.Diagnosis(rest.Throttled, message, wait_seconds=wait)
+            return messages.Diagnosis(errors.Refused, message)
+        return messages.Diagnosis(errors.Throttled, message, wait_seconds=wait)
     if code in _ONE_ACCOUNT:
-        return rest.Diagnosis(rest.AccountDenied, message, advice=_ADVICE.get(code))
+        return messages.Diagnosis(errors.AccountDenied, message, advice=_ADVICE.get(code))
     if family == "authenticationError":
         renewable = code in ("OAUTH_TOKEN_EXPIRED", "OAUTH_TOKEN_INVALID", "AUTHENTICATION_ERROR")
         if renewable:
-            return rest.Diagnosis(rest.TokenExpired, message)
-        return rest.Diagnosis(rest.DeadToken if code in _DEAD else rest.Refused, message, advice=_ADVICE.get(code))
+            return messages.Diagnosis(errors.TokenExpired, message)
+        return messages.Diagnosis(
+            errors.DeadToken if code in _DEAD else errors.Refused, message, advice=_ADVICE.get(code)
+        )
     if code in ("INVALID_PAGE_TOKEN", "EXPIRED_PAGE_TOKEN"):
-        return rest.Diagnosis(rest.RestartWindow, message)
+        return messages.Diagnosis(errors.RestartWindow, message)
     if family in ("internalError", "databaseError") or answer.status >= 500:
-        return rest.Diagnosis(rest.Unavailable, message)
-    return rest.Diagnosis(rest.Refused, message, advice=_ADVICE.get(code))
+        return messages.Diagnosis(errors.Unavailable, message)
+    return messages.Diagnosis(errors.Refused, message, advice=_ADVICE.get(code))
 
 
-DIALECT = rest.Dialect("google_ads", sign=_sign, diagnose=_diagnose, login=_log_in)
+DIALECT = Dialect("google_ads", sign=_sign, diagnose=_diagnose, login=_log_in)
 
 SOURCE = Source(
     name="google_ads",

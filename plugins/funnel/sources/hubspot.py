@@ -2,7 +2,7 @@
 
 Contacts and deals are found by search and then read in batches, since a search gives no history; nor does it give
 associations, which are asked for by the ids of each page and put into the records. Every search page starts after the
-last id of the one before it; see `rest.by_highest_id`. Windows are days in UTC.
+last id of the one before it; see `pages.by_highest_id`. Windows are days in UTC.
 """
 
 import logging
@@ -13,7 +13,6 @@ from datetime import UTC, datetime, time, timedelta
 from itertools import chain
 from typing import Any
 
-from funnel import rest
 from funnel.contract import (
     Column,
     ColumnType,
@@ -26,8 +25,11 @@ from funnel.contract import (
     Stream,
     Window,
 )
-from funnel.rest import bodies
+from funnel.rest import auth, bodies, diagnosis, messages
+from funnel.rest.client import Client, Dialect, connect
+from funnel.rest.errors import DeadToken, QuotaExhausted, Refused, Throttled, TokenExpired, Unavailable
 from funnel.rest.listing import ids_body, ids_of
+from funnel.rest.pages import by_cursor, by_highest_id, in_chunks, read_pages
 
 log = logging.getLogger(__name__)
 
@@ -284,14 +286,14 @@ def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[Fe
     """One portal. Owners and pipelines have no time filter and are read whole, and so are archived records."""
     if not connection.extra.get(_OPTIONAL.get(stream.name, ""), True):
         return
-    with rest.connect(APP_DIALECT if connection.login else DIALECT, connection) as client:
+    with connect(APP_DIALECT if connection.login else DIALECT, connection) as client:
         if stream.name in _OBJECTS:
             changed = _changed_objects(client, stream, _reaching_back(client, stream, window))
             yield from _with_home_currency(client, stream, chain(changed, _archived_objects(client, stream)))
         elif stream.name == "owners":
             yield from _owners(client)
         elif stream.name == "pipelines":
-            yield client.ask(rest.Request("GET", _pipelines_path(client), expects="results")).body
+            yield client.ask(messages.Request("GET", _pipelines_path(client), expects="results")).body
         # The events API needs an Enterprise subscription; a portal without one says so in the connection.
         elif connection.extra.get("contact_events", True):
             yield from _events(client, window)
@@ -301,8 +303,8 @@ def list_ids(connection: Connection, stream: Stream, _: Window) -> Iterator[byte
     """The ids of all live records, 100 a call: HubSpot reports neither merges nor permanent deletions of records."""
     if not connection.extra.get(_OPTIONAL.get(stream.name, ""), True):
         return
-    with rest.connect(APP_DIALECT if connection.login else DIALECT, connection) as client:
-        request = rest.Request(
+    with connect(APP_DIALECT if connection.login else DIALECT, connection) as client:
+        request = messages.Request(
             "GET",
             _object_path(client, stream),
             expects="results",
@@ -312,11 +314,11 @@ def list_ids(connection: Connection, stream: Stream, _: Window) -> Iterator[byte
                 "properties": "hs_object_id",
             },
         )
-        for page in rest.read_pages(client, request, _NEXT_LISTED, page_size_parameter="limit"):
+        for page in read_pages(client, request, _NEXT_LISTED, page_size_parameter="limit"):
             yield ids_body(ids_of(client, request, page.parsed["results"], "id"))
 
 
-def _with_home_currency(client: rest.Client, stream: Stream, pages: Iterator[bytes]) -> Iterator[Fetched]:
+def _with_home_currency(client: Client, stream: Stream, pages: Iterator[bytes]) -> Iterator[Fetched]:
     """The bodies and, once a record with an amount names no currency, the portal's own. Without the scope: nothing."""
     is_asked = stream.money is None
     for body in pages:
@@ -330,21 +332,21 @@ def _with_home_currency(client: rest.Client, stream: Stream, pages: Iterator[byt
 def _lacks_currency(stream: Stream, record: Any) -> bool:
     paths = {column.name: column.path for column in stream.columns}
     money = stream.money
-    if money is None or rest.value_at(record, paths[money.currency]):
+    if money is None or messages.value_at(record, paths[money.currency]):
         return False
-    return any(rest.value_at(record, paths[name]) not in (None, "") for name in money.amounts)
+    return any(messages.value_at(record, paths[name]) not in (None, "") for name in money.amounts)
 
 
-def _home_currency(client: rest.Client) -> str | None:
+def _home_currency(client: Client) -> str | None:
     """The currency of deals that name none, which portals without several currencies do not write."""
     version = _version(client)
     folder = "v3/currencies" if version.startswith("v") else f"currencies/{version}"
     try:
-        answer = client.ask(rest.Request("GET", f"/settings/{folder}/company-currency")).parsed
-    except rest.Refused as refused:
+        answer = client.ask(messages.Request("GET", f"/settings/{folder}/company-currency")).parsed
+    except Refused as refused:
         log.warning("hubspot: the portal's currency is not known, its key lacks settings.currencies.read: %s", refused)
         return None
-    code = rest.value_at(answer, "id") or rest.value_at(answer, "currencyCode")
+    code = messages.value_at(answer, "id") or messages.value_at(answer, "currencyCode")
     return code if isinstance(code, str) else None
 
 
@@ -353,7 +355,7 @@ def records(stream: Stream, body: bytes) -> Iterator[Any]:
     yield from bodies.listed(bodies.read_json(body), "results")
 
 
-def _reaching_back(client: rest.Client, stream: Stream, window: Window) -> Window:
+def _reaching_back(client: Client, stream: Stream, window: Window) -> Window:
     """The days whose records a run reads: more than changed, where associations or computed fields may be newer."""
     if window.whole:
         at_most = int(client.connection.extra.get("whole_at_most", WHOLE_AT_MOST))
@@ -367,12 +369,12 @@ def _reaching_back(client: rest.Client, stream: Stream, window: Window) -> Windo
     return replace(window, whole=False, from_day=min(window.from_day, window.to_day - timedelta(days=days)))
 
 
-def _changed_objects(client: rest.Client, stream: Stream, window: Window) -> Iterator[bytes]:
+def _changed_objects(client: Client, stream: Stream, window: Window) -> Iterator[bytes]:
     path = _object_path(client, stream)
     with_history = _names(stream, "propertiesWithHistory")
     request = _search(client, stream, window, SEARCH_PAGE_SIZE)
     associated = dict.fromkeys(_names(stream, "associations") + _names(stream, "associated"))
-    for page in rest.read_pages(client, request, _NEXT_SEARCH):
+    for page in read_pages(client, request, _NEXT_SEARCH):
         if not (with_history or associated):
             yield page.body
             continue
@@ -385,10 +387,10 @@ def _changed_objects(client: rest.Client, stream: Stream, window: Window) -> Ite
         if not with_history:
             yield _linked(client, stream, page, links)
             continue
-        for chunk in rest.in_chunks(ids, _page_size(client, HISTORY_PAGE_SIZE)):
+        for chunk in in_chunks(ids, _page_size(client, HISTORY_PAGE_SIZE)):
             # A record merged or archived since the search is missing here (HTTP 207): the survivor, or the list of
             # archived records, tells of it.
-            batch = rest.Request(
+            batch = messages.Request(
                 "POST",
                 f"{path}/batch/read",
                 expects="results",
@@ -403,12 +405,12 @@ def _changed_objects(client: rest.Client, stream: Stream, window: Window) -> Ite
 
 def _has_id(record: Any) -> bool:
     """Can more be asked of this record by its id?"""
-    return re.fullmatch(r"[\w-]{1,64}", str(rest.value_at(record, "id") or "")) is not None
+    return re.fullmatch(r"[\w-]{1,64}", str(messages.value_at(record, "id") or "")) is not None
 
 
-def _search(client: rest.Client, stream: Stream, window: Window, page_size: int) -> rest.Request:
+def _search(client: Client, stream: Stream, window: Window, page_size: int) -> messages.Request:
     with_history = _names(stream, "propertiesWithHistory")
-    return rest.Request(
+    return messages.Request(
         "POST",
         f"{_object_path(client, stream)}/search",
         expects="results",
@@ -422,7 +424,7 @@ def _search(client: rest.Client, stream: Stream, window: Window, page_size: int)
     )
 
 
-def _associations(client: rest.Client, stream: Stream, name: str, ids: list[str]) -> dict[str, list[Any]]:
+def _associations(client: Client, stream: Stream, name: str, ids: list[str]) -> dict[str, list[Any]]:
     """What each of these records is associated with, with labels; records without any are missing (HTTP 207)."""
     version = _version(client)
     kind = f"/crm/{version}/associations" if version.startswith("v") else f"/crm/associations/{version}"
@@ -433,24 +435,24 @@ def _associations(client: rest.Client, stream: Stream, name: str, ids: list[str]
         now, waiting = waiting[:ASSOCIATION_BATCH_SIZE], waiting[ASSOCIATION_BATCH_SIZE:]
         # Associations with labels came with v4.
         path = f"{kind.replace('/v3/', '/v4/')}/{stream.name}/{name}/batch/read"
-        request = rest.Request("POST", path, expects="results", json={"inputs": now})
+        request = messages.Request("POST", path, expects="results", json={"inputs": now})
         answer = client.ask(request)
         for result in answer.parsed["results"]:
-            record_id = str(rest.value_at(result, "from.id"))
-            to = rest.value_at(result, "to") or []
+            record_id = str(messages.value_at(result, "from.id"))
+            to = messages.value_at(result, "to") or []
             # What is not a list is left to the load, too: it costs this record its associations.
             found.setdefault(record_id, []).extend(to if isinstance(to, list) else [to])
             # A record with many has pages of its own, asked for beside the other records.
-            if after := rest.value_at(result, "paging.next.after"):
+            if after := messages.value_at(result, "paging.next.after"):
                 if (record_id, str(after)) in seen:
                     message = f"the next page {after!r} of record {record_id} was read before: they go in a circle"
-                    raise client.fail(rest.Unavailable, message, request)
+                    raise client.fail(Unavailable, message, request)
                 seen.add((record_id, str(after)))
                 waiting.append({"id": record_id, "after": after})
     return found
 
 
-def _linked(client: rest.Client, stream: Stream, page: rest.Page, links: dict[str, dict[str, list[Any]]]) -> bytes:
+def _linked(client: Client, stream: Stream, page: messages.Page, links: dict[str, dict[str, list[Any]]]) -> bytes:
     """A page whose records say what they are associated with, and with which one first."""
     for record in page.parsed["results"]:
         if not isinstance(record, dict):
@@ -461,12 +463,12 @@ def _linked(client: rest.Client, stream: Stream, page: rest.Page, links: dict[st
             record["associations"] = {name: of[name] for name in declared}
         if declared := _names(stream, "associated"):
             record["associated"] = {
-                name: rest.value_at(of[name][0], "toObjectId") if of[name] else None for name in declared
+                name: messages.value_at(of[name][0], "toObjectId") if of[name] else None for name in declared
             }
     return client.clean_body(bodies.write_json(page.parsed))
 
 
-def _archived_objects(client: rest.Client, stream: Stream) -> Iterator[bytes]:
+def _archived_objects(client: Client, stream: Stream) -> Iterator[bytes]:
     # Search never sees archived records. HubSpot keeps them in this list for 90 days.
     with_history = _names(stream, "propertiesWithHistory")
     params: dict[str, str | int] = {
@@ -476,31 +478,31 @@ def _archived_objects(client: rest.Client, stream: Stream) -> Iterator[bytes]:
     }
     if with_history:
         params["propertiesWithHistory"] = ",".join(with_history)
-    request = rest.Request("GET", _object_path(client, stream), expects="results", params=params)
-    for page in rest.read_pages(client, request, _NEXT_LISTED, page_size_parameter="limit"):
+    request = messages.Request("GET", _object_path(client, stream), expects="results", params=params)
+    for page in read_pages(client, request, _NEXT_LISTED, page_size_parameter="limit"):
         yield page.body
 
 
-def _owners(client: rest.Client) -> Iterator[bytes]:
+def _owners(client: Client) -> Iterator[bytes]:
     version = _version(client)
     path = f"/crm/{version}/owners" if version.startswith("v") else f"/crm/owners/{version}"
     for archived in ("false", "true"):
-        request = rest.Request(
+        request = messages.Request(
             "GET",
             path,
             expects="results",
             params={"archived": archived, "limit": _page_size(client, LIST_PAGE_SIZE)},
         )
-        for page in rest.read_pages(client, request, _NEXT_LISTED, page_size_parameter="limit"):
+        for page in read_pages(client, request, _NEXT_LISTED, page_size_parameter="limit"):
             yield page.body
 
 
-def _pipelines_path(client: rest.Client) -> str:
+def _pipelines_path(client: Client) -> str:
     version = _version(client)
     return f"/crm/{version}/pipelines/deals" if version.startswith("v") else f"/crm/pipelines/{version}/deals"
 
 
-def _events(client: rest.Client, window: Window) -> Iterator[bytes]:
+def _events(client: Client, window: Window) -> Iterator[bytes]:
     version = _version(client)
     path = "/events/v3/events" if version.startswith("v") else f"/events/event-occurrences/{version}"
     from_time, to_time = _midnight(window.from_day), _midnight(window.to_day)
@@ -516,8 +518,8 @@ def _events(client: rest.Client, window: Window) -> Iterator[bytes]:
         }
         if event_type:
             params["eventType"] = event_type
-        request = rest.Request("GET", path, expects="results", params=params)
-        for page in rest.read_pages(client, request, _NEXT_LISTED, page_size_parameter="limit"):
+        request = messages.Request("GET", path, expects="results", params=params)
+        for page in read_pages(client, request, _NEXT_LISTED, page_size_parameter="limit"):
             inside = [event for event in page.parsed["results"] if not _is_outside(event, from_time, to_time)]
             if len(inside) == len(page.parsed["results"]):
                 yield page.body
@@ -525,20 +527,20 @@ def _events(client: rest.Client, window: Window) -> Iterator[bytes]:
                 yield client.clean_body(bodies.write_json({**page.parsed, "results": inside}))
 
 
-def _restrict(request: rest.Request, highest_id: int) -> rest.Request:
+def _restrict(request: messages.Request, highest_id: int) -> messages.Request:
     asked = dict(request.json or {})
     modified = asked["filterGroups"][0]["filters"][0]
     beyond = {"propertyName": "hs_object_id", "operator": "GT", "value": str(highest_id)}
     return replace(request, json={**asked, "filterGroups": [{"filters": [modified, beyond]}], "after": "0"})
 
 
-def _advance(request: rest.Request, parsed: Any) -> rest.Request | None:
-    cursor = rest.value_at(parsed, "paging.next.after")
+def _advance(request: messages.Request, parsed: Any) -> messages.Request | None:
+    cursor = messages.value_at(parsed, "paging.next.after")
     return replace(request, json={**(request.json or {}), "after": cursor}) if cursor else None
 
 
-_NEXT_SEARCH = rest.by_highest_id(_restrict, _advance)
-_NEXT_LISTED = rest.by_cursor("paging.next.after", "after")
+_NEXT_SEARCH = by_highest_id(_restrict, _advance)
+_NEXT_LISTED = by_cursor("paging.next.after", "after")
 
 
 def _modified_within(stream: Stream, window: Window) -> dict[str, str]:
@@ -559,18 +561,18 @@ def _names(stream: Stream, part: str) -> list[str]:
     return [column.path.removeprefix(f"{part}.") for column in stream.columns if column.path.startswith(f"{part}.")]
 
 
-def _object_path(client: rest.Client, stream: Stream) -> str:
+def _object_path(client: Client, stream: Stream) -> str:
     version = _version(client)
     return (
         f"/crm/{version}/objects/{stream.name}" if version.startswith("v") else f"/crm/objects/{version}/{stream.name}"
     )
 
 
-def _version(client: rest.Client) -> str:
+def _version(client: Client) -> str:
     return str(client.connection.extra.get("version", DEFAULT_VERSION))
 
 
-def _page_size(client: rest.Client, largest: int) -> int:
+def _page_size(client: Client, largest: int) -> int:
     return min(int(client.connection.extra.get("page_size", largest)), largest)
 
 
@@ -595,11 +597,11 @@ def _is_outside(event: dict[str, Any], from_time: datetime, to_time: datetime) -
         return False
 
 
-def _sign(connection: Connection, token: str, request: rest.Request) -> rest.Request:
+def _sign(connection: Connection, token: str, request: messages.Request) -> messages.Request:
     return replace(request, headers={**request.headers, "Authorization": f"Bearer {token}"})
 
 
-def _log_in(client: rest.Client) -> rest.Token:
+def _log_in(client: Client) -> auth.Token:
     connection = client.connection
     version = _version(client)
     token_url = connection.extra.get("token_url") or (
@@ -611,15 +613,15 @@ def _log_in(client: rest.Client) -> rest.Token:
         "client_secret": connection.password or "",
         "refresh_token": client.refresh_token,
     }
-    answer = client.ask_for_token(rest.Request("POST", token_url, form=form))
-    return rest.token_of(answer)
+    answer = client.ask_for_token(messages.Request("POST", token_url, form=form))
+    return auth.token_of(answer)
 
 
 # HubSpot sends no Retry-After; the policy's name says which clock ran out.
 _WAITS = {"SECONDLY": 1.0, "TEN_SECONDLY_ROLLING": 10.0}
 
 
-def _diagnose(answer: rest.Answer) -> rest.Diagnosis | None:
+def _diagnose(answer: messages.Answer) -> messages.Diagnosis | None:
     body = answer.parsed
     if not isinstance(body, dict):
         return None
@@ -633,38 +635,40 @@ def _diagnose(answer: rest.Answer) -> rest.Diagnosis | None:
         policy = str(body.get("policyName") or "")
         if policy == "DAILY" or "daily" in message.lower():
             # Midnight of the portal's zone ends it; a look once an hour costs next to nothing.
-            return rest.Diagnosis(rest.QuotaExhausted, message, wait_seconds=3600.0)
-        return rest.Diagnosis(rest.Throttled, message, wait_seconds=rest.retry_after(answer) or _WAITS.get(policy, 2.0))
+            return messages.Diagnosis(QuotaExhausted, message, wait_seconds=3600.0)
+        return messages.Diagnosis(
+            Throttled, message, wait_seconds=diagnosis.retry_after(answer) or _WAITS.get(policy, 2.0)
+        )
     if str(body.get("status", "")).startswith("BAD_"):
         message = f"{body['status']}: {body.get('message', 'no message')}"
         advice = "Check the app's client id, secret and refresh token; if the app was removed, install it again."
-        return rest.Diagnosis(rest.DeadToken, message, advice=advice)
+        return messages.Diagnosis(DeadToken, message, advice=advice)
     if answer.status == 401:
         is_expired = category == "EXPIRED_AUTHENTICATION"
-        return rest.Diagnosis(rest.TokenExpired if is_expired else rest.DeadToken, message)
+        return messages.Diagnosis(TokenExpired if is_expired else DeadToken, message)
     if category == "MISSING_SCOPES" or answer.status == 403:
-        return rest.Diagnosis(
-            rest.Refused, message, advice="Add the missing scope to the service key; docs/connections.md lists them."
+        return messages.Diagnosis(
+            Refused, message, advice="Add the missing scope to the service key; docs/connections.md lists them."
         )
     if answer.status == 477:  # the portal is being moved between data centres
-        return rest.Diagnosis(rest.Throttled, message, wait_seconds=rest.retry_after(answer) or 60.0)
+        return messages.Diagnosis(Throttled, message, wait_seconds=diagnosis.retry_after(answer) or 60.0)
     if answer.status >= 500 or answer.status in (200, 408, 423):
-        return rest.Diagnosis(rest.Unavailable, message, wait_seconds=rest.retry_after(answer))
+        return messages.Diagnosis(Unavailable, message, wait_seconds=diagnosis.retry_after(answer))
     if answer.status == 400:
-        return rest.Diagnosis(rest.Refused, message)
+        return messages.Diagnosis(Refused, message)
     return None
 
 
-def _diagnose_batch(body: dict[str, Any]) -> rest.Diagnosis | None:
+def _diagnose_batch(body: dict[str, Any]) -> messages.Diagnosis | None:
     errors = [error for error in body.get("errors") or () if error.get("category") != "OBJECT_NOT_FOUND"]
     if not errors:
         return None
-    return rest.Diagnosis(rest.Unavailable, f"part of a batch failed: {errors[0].get('message', 'no message')}")
+    return messages.Diagnosis(Unavailable, f"part of a batch failed: {errors[0].get('message', 'no message')}")
 
 
 # A service key is a token by itself: nothing renews it.
-DIALECT = rest.Dialect("hubspot", sign=_sign, diagnose=_diagnose)
-APP_DIALECT = rest.Dialect("hubspot", sign=_sign, diagnose=_diagnose, login=_log_in)
+DIALECT = Dialect("hubspot", sign=_sign, diagnose=_diagnose)
+APP_DIALECT = Dialect("hubspot", sign=_sign, diagnose=_diagnose, login=_log_in)
 
 SOURCE = Source(
     name="hubspot",

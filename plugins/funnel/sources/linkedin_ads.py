@@ -9,10 +9,11 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
-from funnel import rest
 from funnel.contract import Column, Connection, Fetched, Money, Source, Stream, Window
-from funnel.rest import bodies
-from funnel.rest.accounts import read_each
+from funnel.rest import auth, bodies, diagnosis, errors, messages
+from funnel.rest.accounts import listed, read_each
+from funnel.rest.client import Client, Dialect, connect
+from funnel.rest.pages import by_cursor, in_windows, one_page, read_halving, read_pages, read_splitting
 
 # Monthly versions live for twelve months; there is no default at LinkedIn, and a sunset one answers 426.
 DEFAULT_VERSION = "202607"
@@ -82,20 +83,22 @@ _METRICS = ",".join(
 
 def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[Fetched]:
     """Each ad account of the connection in turn. Campaigns and accounts have no time filter and are read whole."""
-    accounts = rest.listed("linkedin_ads", connection, "account_ids", lambda account: account.rpartition(":")[2])
-    with rest.connect(DIALECT, connection) as client:
+    accounts = listed("linkedin_ads", connection, "account_ids", lambda account: account.rpartition(":")[2])
+    with connect(DIALECT, connection) as client:
 
         def read(account_id: str) -> Iterator[bytes]:
             if stream.name == "accounts":
-                request = rest.Request("GET", f"/rest/adAccounts/{account_id}", query="fields=id,name,currency,status")
-                pages = rest.read_pages(client, request, rest.one_page)
+                request = messages.Request(
+                    "GET", f"/rest/adAccounts/{account_id}", query="fields=id,name,currency,status"
+                )
+                pages = read_pages(client, request, one_page)
             elif stream.name == "campaigns":
                 pages = _campaigns(client, account_id, "id,name,account,status,type,objectiveType")
             else:
                 pages = _statistics(client, account_id, window)
             for page in pages:
                 is_named = stream.name != "campaign_stats"
-                yield page.body if is_named else rest.with_fields(page.body, account=account_id)
+                yield page.body if is_named else messages.with_fields(page.body, account=account_id)
 
         yield from read_each(accounts, read)
 
@@ -122,8 +125,8 @@ def records(stream: Stream, body: bytes) -> Iterator[Any]:
             }
 
 
-def _campaigns(client: rest.Client, account_id: str, fields: str) -> Iterator[rest.Page]:
-    request = rest.Request(
+def _campaigns(client: Client, account_id: str, fields: str) -> Iterator[messages.Page]:
+    request = messages.Request(
         "GET",
         f"/rest/adAccounts/{account_id}/adCampaigns",
         expects="elements",
@@ -131,10 +134,10 @@ def _campaigns(client: rest.Client, account_id: str, fields: str) -> Iterator[re
         params={"pageSize": int(client.connection.extra.get("page_size", DEFAULT_PAGE_SIZE))},
     )
     # The end is a missing token, never an empty page.
-    return rest.read_pages(client, request, rest.by_cursor("metadata.nextPageToken", "pageToken"))
+    return read_pages(client, request, by_cursor("metadata.nextPageToken", "pageToken"))
 
 
-def _statistics(client: rest.Client, account_id: str, window: Window) -> Iterator[rest.Page]:
+def _statistics(client: Client, account_id: str, window: Window) -> Iterator[messages.Page]:
     """Windows so short that every campaign on every day would fit. If one is full nevertheless, its halves; a day that
     is full is asked for by some of the campaigns at a time.
 
@@ -144,13 +147,13 @@ def _statistics(client: rest.Client, account_id: str, window: Window) -> Iterato
         str(campaign_id)
         for page in _campaigns(client, account_id, "id")
         for element in page.parsed["elements"]
-        if isinstance(campaign_id := rest.value_at(element, "id"), (int, str))
+        if isinstance(campaign_id := messages.value_at(element, "id"), (int, str))
     ]
     most = int(client.connection.extra.get("max_elements", MAX_ELEMENTS))
 
-    def read(part: Window, facet: str = _urns("accounts", "sponsoredAccount", [account_id])) -> Iterator[rest.Page]:
+    def read(part: Window, facet: str = _urns("accounts", "sponsoredAccount", [account_id])) -> Iterator[messages.Page]:
         first, last = part.from_day, part.days[-1]
-        request = rest.Request(
+        request = messages.Request(
             "GET",
             "/rest/adAnalytics",
             expects="elements",
@@ -162,13 +165,13 @@ def _statistics(client: rest.Client, account_id: str, window: Window) -> Iterato
                 f"&{facet}&fields=dateRange,pivotValues,{_METRICS}"
             ),
         )
-        return rest.read_pages(client, request, rest.one_page)
+        return read_pages(client, request, one_page)
 
-    def read_day(part: Window) -> Iterator[rest.Page]:
-        return rest.read_splitting(campaigns, lambda some: read(part, _urns("campaigns", "sponsoredCampaign", some)))
+    def read_day(part: Window) -> Iterator[messages.Page]:
+        return read_splitting(campaigns, lambda some: read(part, _urns("campaigns", "sponsoredCampaign", some)))
 
-    for part in rest.in_windows(window, max(1, (most - 1) // max(1, len(campaigns)))):
-        yield from rest.read_halving(part, read, read_day if campaigns else None)
+    for part in in_windows(window, max(1, (most - 1) // max(1, len(campaigns)))):
+        yield from read_halving(part, read, read_day if campaigns else None)
 
 
 def _urns(facet: str, kind: str, ids: list[str]) -> str:
@@ -181,13 +184,13 @@ def _id_of(urn: Any) -> str | None:
 
 
 def _date_of(span: Any) -> str | None:
-    start = rest.value_at(span, "start")
+    start = messages.value_at(span, "start")
     if not isinstance(start, dict) or not all(isinstance(start.get(part), int) for part in ("year", "month", "day")):
         return None
     return f"{start['year']:04d}-{start['month']:02d}-{start['day']:02d}"
 
 
-def _sign(connection: Connection, token: str, request: rest.Request) -> rest.Request:
+def _sign(connection: Connection, token: str, request: messages.Request) -> messages.Request:
     headers = {
         **request.headers,
         "Authorization": f"Bearer {token}",
@@ -197,13 +200,13 @@ def _sign(connection: Connection, token: str, request: rest.Request) -> rest.Req
     return replace(request, headers=headers)
 
 
-def _log_in(client: rest.Client) -> rest.Token:
+def _log_in(client: Client) -> auth.Token:
     connection = client.connection
     # Refresh tokens are given to approved partners only; everybody else has an access token of sixty days.
     if connection.extra.get("access_token"):
-        return rest.Token(connection.extra["access_token"], is_fetched=False)
+        return auth.Token(connection.extra["access_token"], is_fetched=False)
     answer = client.ask_for_token(
-        rest.Request(
+        messages.Request(
             "POST",
             connection.extra.get("token_url", DEFAULT_TOKEN_URL),
             form={
@@ -214,20 +217,20 @@ def _log_in(client: rest.Client) -> rest.Token:
             },
         )
     )
-    return rest.token_of(answer)
+    return auth.token_of(answer)
 
 
 # The throttle of "45 million metric values in a 5-minute window": after five minutes the window is empty.
 _WINDOW_SECONDS = 300.0
 
 
-def _diagnose(answer: rest.Answer) -> rest.Diagnosis | None:
+def _diagnose(answer: messages.Answer) -> messages.Diagnosis | None:
     body = answer.parsed
     if not isinstance(body, dict):
         return None
     if isinstance(body.get("error"), str):
         # Refresh tokens live for a year, and end with the member's password or role.
-        return rest.oauth_refusal(
+        return auth.oauth_refusal(
             answer, body["error"], str(body.get("error_description", "")), dead=("invalid_grant", "invalid_request")
         )
     if not isinstance(body.get("status"), int) or "message" not in body:
@@ -237,31 +240,31 @@ def _diagnose(answer: rest.Answer) -> rest.Diagnosis | None:
         return _diagnose_throttle(message)
     if status == 401:
         # A token that a person took back stays dead; any other may be renewed.
-        return rest.Diagnosis(rest.DeadToken if "REVOKED" in message else rest.TokenExpired, message)
+        return messages.Diagnosis(errors.DeadToken if "REVOKED" in message else errors.TokenExpired, message)
     if status in (403, 404):
         advice = (
             "Give the member of the token a role in this ad account, and the app the scopes r_ads, r_ads_reporting; or "
             "take the account out of account_ids: its days stay."
         )
-        return rest.Diagnosis(rest.AccountDenied, message, advice=advice)
+        return messages.Diagnosis(errors.AccountDenied, message, advice=advice)
     if status == 426 or "VERSION" in message:
         advice = f'Set a live version in the connection\'s extra, for example {{"version": "{DEFAULT_VERSION}"}}.'
-        return rest.Diagnosis(rest.Refused, message, advice=advice)
+        return messages.Diagnosis(errors.Refused, message, advice=advice)
     if status >= 500 or status == 408:
-        return rest.Diagnosis(rest.Unavailable, message)
-    return rest.Diagnosis(rest.LongUrl if status == 414 else rest.Refused, message)
+        return messages.Diagnosis(errors.Unavailable, message)
+    return messages.Diagnosis(errors.LongUrl if status == 414 else errors.Refused, message)
 
 
-def _diagnose_throttle(message: str) -> rest.Diagnosis:
+def _diagnose_throttle(message: str) -> messages.Diagnosis:
     """There is no Retry-After: the limits of an application and of a member per day begin anew at midnight UTC."""
     if "metric value" in message.lower() or "metric-value" in message.lower():
-        return rest.Diagnosis(rest.Throttled, message, wait_seconds=_WINDOW_SECONDS)
+        return messages.Diagnosis(errors.Throttled, message, wait_seconds=_WINDOW_SECONDS)
     if "DAY" in message:
-        return rest.Diagnosis(rest.QuotaExhausted, message, wait_seconds=rest.seconds_to_midnight())
-    return rest.Diagnosis(rest.Throttled, message)
+        return messages.Diagnosis(errors.QuotaExhausted, message, wait_seconds=diagnosis.seconds_to_midnight())
+    return messages.Diagnosis(errors.Throttled, message)
 
 
-DIALECT = rest.Dialect("linkedin_ads", sign=_sign, diagnose=_diagnose, login=_log_in)
+DIALECT = Dialect("linkedin_ads", sign=_sign, diagnose=_diagnose, login=_log_in)
 
 SOURCE = Source(
     name="linkedin_ads",

@@ -13,10 +13,11 @@ from typing import Any
 
 import orjson
 
-from funnel import rest
 from funnel.contract import Column, Connection, Fetched, Money, Source, Stream, Window
-from funnel.rest import bodies
-from funnel.rest.accounts import read_each
+from funnel.rest import bodies, errors, messages
+from funnel.rest.accounts import listed, read_each
+from funnel.rest.client import Client, Dialect, connect
+from funnel.rest.pages import by_query_of_link, one_page, read_halving, read_pages
 
 log = logging.getLogger(__name__)
 
@@ -80,8 +81,8 @@ STREAMS = (
 
 def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[Fetched]:
     """Each ad account of the connection in turn. Campaigns and accounts have no time filter and are read whole."""
-    accounts = rest.listed("meta_ads", connection, "account_ids", lambda account: account.removeprefix("act_"))
-    with rest.connect(DIALECT, connection) as client:
+    accounts = listed("meta_ads", connection, "account_ids", lambda account: account.removeprefix("act_"))
+    with connect(DIALECT, connection) as client:
         yield from read_each(
             accounts, lambda account_id: (page.body for page in _pages(client, account_id, stream, window))
         )
@@ -96,25 +97,25 @@ def records(stream: Stream, body: bytes) -> Iterator[Any]:
         yield from bodies.listed(parsed, "data")
 
 
-def _pages(client: rest.Client, account_id: str, stream: Stream, window: Window) -> Iterator[rest.Page]:
+def _pages(client: Client, account_id: str, stream: Stream, window: Window) -> Iterator[messages.Page]:
     extra = client.connection.extra
     account = f"/{extra.get('version', DEFAULT_VERSION)}/act_{account_id}"
     # The days of a row come unasked.
     fields = ",".join(column.path for column in stream.columns if column.path != "date_start")
     page_size = int(extra.get("page_size", DEFAULT_PAGE_SIZE))
     if stream.name == "accounts":
-        return rest.read_pages(client, rest.Request("GET", account, params={"fields": fields}), rest.one_page)
+        return read_pages(client, messages.Request("GET", account, params={"fields": fields}), one_page)
     if stream.name == "campaigns":
-        request = rest.Request(
+        request = messages.Request(
             "GET",
             f"{account}/campaigns",
             expects="data",
             params={"fields": fields, "limit": page_size, "effective_status": _json(STATUSES)},
         )
-        return rest.read_pages(client, request, _NEXT, page_size_parameter="limit")
+        return read_pages(client, request, _NEXT, page_size_parameter="limit")
 
-    def read(part: Window) -> Iterator[rest.Page]:
-        request = rest.Request(
+    def read(part: Window) -> Iterator[messages.Page]:
+        request = messages.Request(
             "GET",
             f"{account}/insights",
             expects="data",
@@ -130,21 +131,19 @@ def _pages(client: rest.Client, account_id: str, stream: Stream, window: Window)
                 "filtering": _json([{"field": "campaign.effective_status", "operator": "IN", "value": list(STATUSES)}]),
             },
         )
-        pages = rest.read_pages(
-            client, request, _NEXT, page_size_parameter="limit", may_shrink_first=len(part.days) == 1
-        )
+        pages = read_pages(client, request, _NEXT, page_size_parameter="limit", may_shrink_first=len(part.days) == 1)
         return _telling_values(client, account_id, pages)
 
-    return rest.read_halving(window, read)
+    return read_halving(window, read)
 
 
-def _telling_values(client: rest.Client, account_id: str, pages: Iterator[rest.Page]) -> Iterator[rest.Page]:
+def _telling_values(client: Client, account_id: str, pages: Iterator[messages.Page]) -> Iterator[messages.Page]:
     """The pages; actions without a plain `value`, which the marts count by, are told when all are read."""
     without: Counter[str] = Counter()
     for page in pages:
-        rows = rest.value_at(page.parsed, "data")
+        rows = messages.value_at(page.parsed, "data")
         for row in rows if isinstance(rows, list) else ():
-            actions = rest.value_at(row, "actions")
+            actions = messages.value_at(row, "actions")
             for action in actions if isinstance(actions, list) else ():
                 if isinstance(action, dict) and action.get("value") is None:
                     without[str(action.get("action_type"))] += 1
@@ -158,14 +157,14 @@ def _telling_values(client: rest.Client, account_id: str, pages: Iterator[rest.P
 
 
 # The end is a missing `paging.next`; `cursors.after` stays, and an empty page may come before the last one.
-_NEXT = rest.by_query_of_link("paging.next", ("after",))
+_NEXT = by_query_of_link("paging.next", ("after",))
 
 
 def _json(value: Any) -> str:
     return orjson.dumps(value).decode()
 
 
-def _sign(connection: Connection, token: str, request: rest.Request) -> rest.Request:
+def _sign(connection: Connection, token: str, request: messages.Request) -> messages.Request:
     params = {**request.params, "access_token": token}
     secret = connection.extra.get("app_secret")
     if secret:
@@ -179,7 +178,7 @@ _THROTTLES = {4, 17, 32, 613, *range(80000, 80015)}
 _TOO_MUCH = {1487534, 1504018, 1504038}
 
 
-def _diagnose(answer: rest.Answer) -> rest.Diagnosis | None:
+def _diagnose(answer: messages.Answer) -> messages.Diagnosis | None:
     error = answer.parsed.get("error") if isinstance(answer.parsed, dict) else None
     if not isinstance(error, dict):
         return None
@@ -187,17 +186,17 @@ def _diagnose(answer: rest.Answer) -> rest.Diagnosis | None:
     message = str(error.get("message", "no message"))
     named = f"code {code}" + (f"/{subcode}" if subcode else "") + f": {message}"
     if code in (190, 102):
-        return rest.Diagnosis(rest.DeadToken, named)
+        return messages.Diagnosis(errors.DeadToken, named)
     if subcode in _TOO_MUCH or "reduce the amount of data" in message:
-        return rest.Diagnosis(rest.TooMuchData, named)
+        return messages.Diagnosis(errors.TooMuchData, named)
     if code in _THROTTLES:
-        return rest.Diagnosis(rest.Throttled, named, wait_seconds=_wait(answer))
+        return messages.Diagnosis(errors.Throttled, named, wait_seconds=_wait(answer))
     if code in (1, 2) or error.get("is_transient") or answer.status >= 500:
-        return rest.Diagnosis(rest.Unavailable, named)
+        return messages.Diagnosis(errors.Unavailable, named)
     is_unknown = subcode == 33 or code == 803 or message.startswith("Unsupported get request")
     if is_unknown or code == 10 or (isinstance(code, int) and 200 <= code < 300) or "permission" in message.lower():
-        return rest.Diagnosis(
-            rest.AccountDenied,
+        return messages.Diagnosis(
+            errors.AccountDenied,
             named,
             advice=(
                 "Give the system user ads_read and access to this ad account in Business settings, or take the account "
@@ -205,16 +204,16 @@ def _diagnose(answer: rest.Answer) -> rest.Diagnosis | None:
             ),
         )
     if code == 2635 or "version" in message.lower():
-        return rest.Diagnosis(
-            rest.Refused,
+        return messages.Diagnosis(
+            errors.Refused,
             named,
             advice='Set a live version in the connection\'s extra, for example {"version": "v26.0"}.',
         )
     advice = "Ask for days of the last 37 months only: Meta keeps no more." if code == 3018 else None
-    return rest.Diagnosis(rest.Refused, named, advice=advice)
+    return messages.Diagnosis(errors.Refused, named, advice=advice)
 
 
-def _wait(answer: rest.Answer) -> float:
+def _wait(answer: messages.Answer) -> float:
     """Seconds until Meta answers again, as its usage headers say; a minute when they do not."""
     waits = [0.0]
     by_business = _header(answer, "x-business-use-case-usage")
@@ -227,7 +226,7 @@ def _wait(answer: rest.Answer) -> float:
     return max(waits) or 60.0
 
 
-def _header(answer: rest.Answer, name: str) -> dict[str, Any]:
+def _header(answer: messages.Answer, name: str) -> dict[str, Any]:
     try:
         parsed = orjson.loads(answer.headers.get(name, "{}"))
     except orjson.JSONDecodeError:
@@ -235,7 +234,7 @@ def _header(answer: rest.Answer, name: str) -> dict[str, Any]:
     return parsed if isinstance(parsed, dict) else {}
 
 
-DIALECT = rest.Dialect("meta_ads", sign=_sign, diagnose=_diagnose)
+DIALECT = Dialect("meta_ads", sign=_sign, diagnose=_diagnose)
 
 SOURCE = Source(
     name="meta_ads",

@@ -9,10 +9,10 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from funnel import rest
 from funnel.contract import Column, Connection, Fetched, Money, Source, Stream, Window
-from funnel.rest import bodies
-from funnel.rest.accounts import read_each
+from funnel.rest import auth, bodies, errors, jobs, messages
+from funnel.rest.accounts import listed, read_each
+from funnel.rest.client import Client, Dialect, connect
 
 DEFAULT_VERSION = "v13"  # of the REST interface; SOAP of the same number ends 2027-01-31
 DEFAULT_TOKEN_URL = "https://login.microsoftonline.com/common/oauth2/v2.0/token"  # noqa: S105 - an address
@@ -64,14 +64,14 @@ def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[Fe
 
     A report over several accounts is refused whole when one of them is not accessible.
     """
-    accounts = rest.listed("microsoft_ads", connection, "account_ids")
-    with rest.connect(DIALECT, connection) as client:
+    accounts = listed("microsoft_ads", connection, "account_ids")
+    with connect(DIALECT, connection) as client:
 
         def read(account_id: str) -> Iterator[bytes]:
             # A report needs a figure beside its attributes.
             columns = [column.path for column in stream.columns if " " not in column.path]
             columns += ["Impressions"] if stream.name == "campaigns" else []
-            for page in rest.read_report(client, _submission(connection, account_id, columns, stream, window), _REPORT):
+            for page in jobs.read_report(client, _submission(connection, account_id, columns, stream, window), _REPORT):
                 yield page.body
 
         yield from read_each(accounts, read)
@@ -99,9 +99,9 @@ def records(stream: Stream, body: bytes) -> Iterator[Any]:
 
 def _submission(
     connection: Connection, account_id: str, columns: list[str], stream: Stream, window: Window
-) -> rest.Request:
+) -> messages.Request:
     extra = connection.extra
-    return rest.Request(
+    return messages.Request(
         "POST",
         f"/Reporting/{extra.get('version', DEFAULT_VERSION)}/GenerateReport/Submit",
         json={
@@ -131,22 +131,22 @@ def _day_parts(day: date) -> dict[str, int]:
     return {"Day": day.day, "Month": day.month, "Year": day.year}
 
 
-def _poll(submission: rest.Request, submitted: Any) -> rest.Request:
+def _poll(submission: messages.Request, submitted: Any) -> messages.Request:
     path = submission.path.removesuffix("Submit") + "Poll"
-    return replace(submission, path=path, json={"ReportRequestId": rest.value_at(submitted, "ReportRequestId")})
+    return replace(submission, path=path, json={"ReportRequestId": messages.value_at(submitted, "ReportRequestId")})
 
 
-_REPORT = rest.Report(
+_REPORT = jobs.Report(
     poll=_poll,
-    state=lambda answer: str(rest.value_at(answer, "ReportRequestStatus.Status")),
+    state=lambda answer: str(messages.value_at(answer, "ReportRequestStatus.Status")),
     # Success without an address means that there is no data.
-    address=lambda answer: rest.value_at(answer, "ReportRequestStatus.ReportDownloadUrl"),
+    address=lambda answer: messages.value_at(answer, "ReportRequestStatus.ReportDownloadUrl"),
     pending=("Pending",),
     ready=("Success",),
 )
 
 
-def _sign(connection: Connection, token: str, request: rest.Request) -> rest.Request:
+def _sign(connection: Connection, token: str, request: messages.Request) -> messages.Request:
     headers = {
         **request.headers,
         "Authorization": f"Bearer {token}",
@@ -158,7 +158,7 @@ def _sign(connection: Connection, token: str, request: rest.Request) -> rest.Req
     return replace(request, headers=headers)
 
 
-def _log_in(client: rest.Client) -> rest.Token:
+def _log_in(client: Client) -> auth.Token:
     connection = client.connection
     form = {
         "client_id": connection.login or "",
@@ -169,8 +169,10 @@ def _log_in(client: rest.Client) -> rest.Token:
     if connection.password:
         # Apps of type "web" have a secret, native ones none.
         form["client_secret"] = connection.password
-    answer = client.ask_for_token(rest.Request("POST", connection.extra.get("token_url", DEFAULT_TOKEN_URL), form=form))
-    return rest.token_of(answer)
+    answer = client.ask_for_token(
+        messages.Request("POST", connection.extra.get("token_url", DEFAULT_TOKEN_URL), form=form)
+    )
+    return auth.token_of(answer)
 
 
 _RATE_SECONDS = 60.0  # calls per minute and customer: 117
@@ -188,35 +190,35 @@ _ADVICE = {
 }
 
 
-def _diagnose(answer: rest.Answer) -> rest.Diagnosis | None:
+def _diagnose(answer: messages.Answer) -> messages.Diagnosis | None:
     body = answer.parsed
     if not isinstance(body, dict):
         return None
     if isinstance(body.get("error"), str):
         # A refresh token dies after 90 days unused, and with the user's password: invalid_grant.
-        return rest.oauth_refusal(answer, body["error"], str(body.get("error_description", "")))
+        return auth.oauth_refusal(answer, body["error"], str(body.get("error_description", "")))
     # Faults of the service are Errors, those of the operation OperationErrors.
     failures = [*(body.get("OperationErrors") or ()), *(body.get("Errors") or ())]
     if not failures:
-        return rest.Diagnosis(rest.Unavailable, "Error without a code") if "TrackingId" in body else None
+        return messages.Diagnosis(errors.Unavailable, "Error without a code") if "TrackingId" in body else None
     first = failures[0]
     code = int(first.get("Code") or 0)
     message = f"{code} {first.get('ErrorCode')}: {first.get('Message')}"
     advice = _ADVICE.get(code)
     if code == 109:
-        return rest.Diagnosis(rest.TokenExpired, message)
+        return messages.Diagnosis(errors.TokenExpired, message)
     if code in (117, 207):
-        return rest.Diagnosis(rest.Throttled, message, wait_seconds=_RATE_SECONDS, advice=advice)
+        return messages.Diagnosis(errors.Throttled, message, wait_seconds=_RATE_SECONDS, advice=advice)
     if code == 2004:
-        return rest.Diagnosis(rest.QuotaExhausted, message, wait_seconds=_BOOKS_SECONDS)
+        return messages.Diagnosis(errors.QuotaExhausted, message, wait_seconds=_BOOKS_SECONDS)
     if code in _ONE_ACCOUNT or "Account" in str(first.get("ErrorCode")):
-        return rest.Diagnosis(rest.AccountDenied, message, advice=advice)
+        return messages.Diagnosis(errors.AccountDenied, message, advice=advice)
     if code == 0 or answer.status >= 500:
-        return rest.Diagnosis(rest.Unavailable, message)
-    return rest.Diagnosis(rest.Refused, message, advice=advice)
+        return messages.Diagnosis(errors.Unavailable, message)
+    return messages.Diagnosis(errors.Refused, message, advice=advice)
 
 
-DIALECT = rest.Dialect("microsoft_ads", sign=_sign, diagnose=_diagnose, login=_log_in)
+DIALECT = Dialect("microsoft_ads", sign=_sign, diagnose=_diagnose, login=_log_in)
 
 SOURCE = Source(
     name="microsoft_ads",

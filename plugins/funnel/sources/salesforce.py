@@ -12,10 +12,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from funnel import rest
 from funnel.contract import Column, Connection, Fetched, HomeCurrency, Money, Reconcile, Source, Stream, Window
-from funnel.rest import bodies
+from funnel.rest import auth, bodies, diagnosis, errors, jobs, messages
+from funnel.rest.client import Client, Dialect, connect
 from funnel.rest.listing import ids_body, ids_of
+from funnel.rest.pages import by_cursor, by_path_of_link, read_halving, read_pages
 
 log = logging.getLogger(__name__)
 
@@ -338,50 +339,50 @@ def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[Fe
     page_size = max(SMALLEST_PAGE_SIZE, min(int(connection.extra.get("page_size", PAGE_SIZE)), PAGE_SIZE))
     options = {"Sforce-Query-Options": f"batchSize={page_size}"}
     path = f"/services/data/{connection.extra.get('version', DEFAULT_VERSION)}"
-    with rest.connect(DIALECT, connection) as client:
+    with connect(DIALECT, connection) as client:
         lacking: set[str] = set()
         window, is_long = _reach(client, path, stream, window)
 
-        def read(part: Window) -> Iterator[rest.Page]:
-            request = rest.Request(
+        def read(part: Window) -> Iterator[messages.Page]:
+            request = messages.Request(
                 "GET",
                 f"{path}/queryAll/",
                 expects="records",
                 params={"q": _query(stream, part, lacking)},
                 headers=options,
             )
-            return rest.read_pages(client, request, rest.by_path_of_link("nextRecordsUrl"))
+            return read_pages(client, request, by_path_of_link("nextRecordsUrl"))
 
-        def read_all() -> Iterator[rest.Page]:
+        def read_all() -> Iterator[messages.Page]:
             if is_long:
                 job = _submit(client, path, _query(stream, window, lacking))
                 if job is not None:
                     return _results(client, f"{path}/jobs/query/{job}", connection)
-            return read(window) if window.whole else rest.read_halving(window, read)
+            return read(window) if window.whole else read_halving(window, read)
 
         try:
             for page in read_all():
                 yield page.body
                 yield from _corporate_currency(stream, page.body)
-        except rest.UnknownField:
+        except errors.UnknownField:
             # A query is refused before its first page, so nothing was yielded yet.
             lacking |= _lacking_fields(client, f"{path}/sobjects/{_OBJECTS[stream.name]}/describe", stream)
             if not lacking:
                 raise
             for page in read_all():
                 yield page.body
-        except rest.Refused as refused:
+        except errors.Refused as refused:
             if stream.name not in _MULTI_CURRENCY or not refused.message.startswith("INVALID_TYPE"):
                 raise
             log.info("salesforce: the organisation has no %s, and so one currency or no dated rates", stream.name)
 
 
-def _reach(client: rest.Client, path: str, stream: Stream, window: Window) -> tuple[Window, bool]:
+def _reach(client: Client, path: str, stream: Stream, window: Window) -> tuple[Window, bool]:
     """What is read, and whether it is long enough for Bulk; an object of too many records is not read whole."""
     extra = client.connection.extra
     if window.whole:
         query = f"SELECT COUNT() FROM {_OBJECTS[stream.name]}"  # noqa: S608 - SOQL of declared names
-        request = rest.Request("GET", f"{path}/queryAll/", expects="records", params={"q": query})
+        request = messages.Request("GET", f"{path}/queryAll/", expects="records", params={"q": query})
         found, at_most = client.ask(request).parsed["totalSize"], int(extra.get("whole_at_most", WHOLE_AT_MOST))
         if found <= at_most:
             return window, found > ALL_BY_REST
@@ -396,10 +397,10 @@ def list_ids(connection: Connection, stream: Stream, _: Window) -> Iterator[byte
         return
     path = f"/services/data/{connection.extra.get('version', DEFAULT_VERSION)}"
     query = f"SELECT Id FROM {_OBJECTS[stream.name]}"  # noqa: S608 - SOQL of declared names
-    with rest.connect(DIALECT, connection) as client:
+    with connect(DIALECT, connection) as client:
         headers = {"Sforce-Query-Options": f"batchSize={PAGE_SIZE}"}
-        request = rest.Request("GET", f"{path}/queryAll/", expects="records", params={"q": query}, headers=headers)
-        pages = rest.read_pages(client, request, rest.by_path_of_link("nextRecordsUrl"))
+        request = messages.Request("GET", f"{path}/queryAll/", expects="records", params={"q": query}, headers=headers)
+        pages = read_pages(client, request, by_path_of_link("nextRecordsUrl"))
         first = next(pages)
         if first.parsed.get("totalSize", 0) > ALL_BY_REST and (job := _submit(client, path, query)):
             pages = _results(client, f"{path}/jobs/query/{job}", connection)
@@ -416,8 +417,8 @@ def _corporate_currency(stream: Stream, body: bytes) -> Iterator[HomeCurrency]:
     """
     if stream.name == "currency_types":
         for record in records(stream, body):
-            code = rest.value_at(record, "IsoCode")
-            if rest.value_at(record, "IsCorporate") in (True, "true") and isinstance(code, str):
+            code = messages.value_at(record, "IsoCode")
+            if messages.value_at(record, "IsCorporate") in (True, "true") and isinstance(code, str):
                 yield HomeCurrency(code)
 
 
@@ -432,26 +433,26 @@ def records(stream: Stream, body: bytes) -> Iterator[Any]:
 # Bulk API 2.0 -------------------------------------------------------------------------------------------------------
 
 
-def _submit(client: rest.Client, path: str, query: str) -> str | None:
+def _submit(client: Client, path: str, query: str) -> str | None:
     """Id of a bulk query that was taken on; None where Bulk does not serve the object or the org."""
-    request = rest.Request("POST", f"{path}/jobs/query", json={"operation": "queryAll", "query": query})
+    request = messages.Request("POST", f"{path}/jobs/query", json={"operation": "queryAll", "query": query})
     try:
         return str(client.ask(request).parsed["id"])
-    except rest.UnknownField:
+    except errors.UnknownField:
         raise
-    except rest.Refused as refused:
+    except errors.Refused as refused:
         log.info("Bulk API does not serve this, read by REST: %s", refused)
         return None
 
 
-def _results(client: rest.Client, path: str, connection: Connection) -> Iterator[rest.Page]:
-    done = rest.await_job(client, rest.Request("GET", path), lambda parsed: parsed.get("state") in _ENDED).parsed
+def _results(client: Client, path: str, connection: Connection) -> Iterator[messages.Page]:
+    done = jobs.await_job(client, messages.Request("GET", path), lambda parsed: parsed.get("state") in _ENDED).parsed
     if done["state"] != "JobComplete":
         message = f"the bulk query ended as {done['state']}: {done.get('errorMessage') or 'no reason given'}"
-        raise client.fail(rest.RestartWindow, message, rest.Request("GET", path))
+        raise client.fail(errors.RestartWindow, message, messages.Request("GET", path))
     size = int(connection.extra.get("bulk_page_size", BULK_PAGE_SIZE))
-    request = rest.Request("GET", f"{path}/results", params={"maxRecords": size}, reads=_read_results)
-    for page in rest.read_pages(client, request, rest.by_cursor("locator", "locator")):
+    request = messages.Request("GET", f"{path}/results", params={"maxRecords": size}, reads=_read_results)
+    for page in read_pages(client, request, by_cursor("locator", "locator")):
         if page.body.strip():
             yield page
 
@@ -490,19 +491,19 @@ def _query(stream: Stream, window: Window, lacking: set[str]) -> str:
     return f"SELECT {', '.join(fields)} FROM {_OBJECTS[stream.name]}{where}"  # noqa: S608
 
 
-def _lacking_fields(client: rest.Client, path: str, stream: Stream) -> set[str]:
+def _lacking_fields(client: Client, path: str, stream: Stream) -> set[str]:
     """Optional fields of the stream that the object, as described to this user, does not have."""
-    described = client.ask(rest.Request("GET", path, expects="fields")).parsed
+    described = client.ask(messages.Request("GET", path, expects="fields")).parsed
     present = {described_field["name"] for described_field in described["fields"]}
     declared = {column.path for column in stream.columns}
     return (declared & _OPTIONAL_FIELDS) - present
 
 
-def _sign(connection: Connection, token: str, request: rest.Request) -> rest.Request:
+def _sign(connection: Connection, token: str, request: messages.Request) -> messages.Request:
     return replace(request, headers={**request.headers, "Authorization": f"Bearer {token}"})
 
 
-def _log_in(client: rest.Client) -> rest.Token:
+def _log_in(client: Client) -> auth.Token:
     connection = client.connection
     grant = connection.extra.get("grant_type", "client_credentials")
     form = {"grant_type": grant}
@@ -518,11 +519,11 @@ def _log_in(client: rest.Client) -> rest.Token:
         form = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": _assertion(connection)}
     else:
         advice = "Write client_credentials, refresh_token or jwt-bearer into grant_type in the connection's extra."
-        raise rest.refuse("salesforce", connection, f"grant_type {grant!r} is not known", advice)
+        raise errors.refuse("salesforce", connection, f"grant_type {grant!r} is not known", advice)
     token_url = connection.extra.get("token_url") or connection.base_url.rstrip("/") + "/services/oauth2/token"
-    answer = client.ask_for_token(rest.Request("POST", token_url, form=form))
+    answer = client.ask_for_token(messages.Request("POST", token_url, form=form))
     # Salesforce does not say how long a session holds; the org's session settings do.
-    return rest.token_of(answer, base_url=answer.get("instance_url"))
+    return auth.token_of(answer, base_url=answer.get("instance_url"))
 
 
 def _assertion(connection: Connection) -> str:
@@ -535,10 +536,10 @@ def _assertion(connection: Connection) -> str:
             key = Path(key_file).read_text()
         except OSError as error:
             message = f"private_key_file {key_file} cannot be read ({error.strerror})"
-            raise rest.refuse("salesforce", connection, message, "Write the path of a PEM file.") from None
+            raise errors.refuse("salesforce", connection, message, "Write the path of a PEM file.") from None
     if not key or not extra.get("username"):
         advice = "Write username and private_key or private_key_file into the connection's extra."
-        raise rest.refuse("salesforce", connection, "a jwt-bearer login lacks its key or user", advice)
+        raise errors.refuse("salesforce", connection, "a jwt-bearer login lacks its key or user", advice)
     claims = {
         "iss": connection.login,
         "sub": extra["username"],
@@ -550,7 +551,7 @@ def _assertion(connection: Connection) -> str:
     except (ValueError, jwt.PyJWTError):
         # Not chained: these messages may quote the key.
         advice = "Write an RSA private key in PEM form, whose certificate the app knows."
-        raise rest.refuse("salesforce", connection, "private_key is not readable", advice) from None
+        raise errors.refuse("salesforce", connection, "private_key is not readable", advice) from None
 
 
 _ADVICE = {
@@ -562,7 +563,7 @@ _ADVICE = {
 }
 
 
-def _diagnose(answer: rest.Answer) -> rest.Diagnosis | None:
+def _diagnose(answer: messages.Answer) -> messages.Diagnosis | None:
     body = answer.parsed
     if isinstance(body, dict) and isinstance(body.get("error"), str):
         return _diagnose_login(answer, body["error"], str(body.get("error_description", "")))
@@ -571,41 +572,41 @@ def _diagnose(answer: rest.Answer) -> rest.Diagnosis | None:
     code = str(body[0]["errorCode"])
     message = f"{code}: {body[0].get('message', 'no message')}"
     if code == "INVALID_SESSION_ID" or answer.status == 401:
-        return rest.Diagnosis(rest.TokenExpired, message)
+        return messages.Diagnosis(errors.TokenExpired, message)
     if code == "REQUEST_LIMIT_EXCEEDED":
         if "concurrent" in message.lower():
-            return rest.Diagnosis(rest.Throttled, message, wait_seconds=30.0)
+            return messages.Diagnosis(errors.Throttled, message, wait_seconds=30.0)
         # A budget of 24 rolling hours: in one hour a part of it is back.
-        return rest.Diagnosis(rest.QuotaExhausted, message, wait_seconds=3600.0)
+        return messages.Diagnosis(errors.QuotaExhausted, message, wait_seconds=3600.0)
     if code in ("INVALID_QUERY_LOCATOR", "INVALID_LOCATOR"):
-        return rest.Diagnosis(rest.RestartWindow, message)
+        return messages.Diagnosis(errors.RestartWindow, message)
     if code in ("QUERY_TIMEOUT", "OPERATION_TOO_LARGE"):
-        return rest.Diagnosis(rest.TooMuchData, message)
+        return messages.Diagnosis(errors.TooMuchData, message)
     if code == "INVALID_FIELD":
-        return rest.Diagnosis(rest.UnknownField, message, advice=_ADVICE[code])
+        return messages.Diagnosis(errors.UnknownField, message, advice=_ADVICE[code])
     if code in ("SERVER_UNAVAILABLE", "UNKNOWN_EXCEPTION", "UNABLE_TO_LOCK_ROW") or answer.status >= 500:
-        return rest.Diagnosis(rest.Unavailable, message, wait_seconds=rest.retry_after(answer))
+        return messages.Diagnosis(errors.Unavailable, message, wait_seconds=diagnosis.retry_after(answer))
     if answer.status < 300:
-        return rest.Diagnosis(rest.Unavailable, message)
-    return rest.Diagnosis(rest.Refused, message, advice=_ADVICE.get(code))
+        return messages.Diagnosis(errors.Unavailable, message)
+    return messages.Diagnosis(errors.Refused, message, advice=_ADVICE.get(code))
 
 
-def _diagnose_login(answer: rest.Answer, error: str, description: str) -> rest.Diagnosis | None:
+def _diagnose_login(answer: messages.Answer, error: str, description: str) -> messages.Diagnosis | None:
     message = f"{error} {description}".strip()
     if "login rate exceeded" in description:
-        return rest.Diagnosis(rest.Throttled, message, wait_seconds=60.0)
+        return messages.Diagnosis(errors.Throttled, message, wait_seconds=60.0)
     if answer.status >= 500 or error in ("server_error", "temporarily_unavailable"):
-        return rest.Diagnosis(rest.Unavailable, message)
+        return messages.Diagnosis(errors.Unavailable, message)
     if error in ("invalid_grant", "invalid_client", "invalid_client_id", "inactive_user", "inactive_org"):
-        return rest.Diagnosis(
-            rest.DeadToken,
+        return messages.Diagnosis(
+            errors.DeadToken,
             message,
             advice="Check the app's client id, secret and run-as user, and that the app is approved for that user.",
         )
-    return rest.Diagnosis(rest.Refused, message)
+    return messages.Diagnosis(errors.Refused, message)
 
 
-DIALECT = rest.Dialect("salesforce", sign=_sign, diagnose=_diagnose, login=_log_in)
+DIALECT = Dialect("salesforce", sign=_sign, diagnose=_diagnose, login=_log_in)
 
 SOURCE = Source(
     name="salesforce",

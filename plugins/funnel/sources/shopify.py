@@ -12,9 +12,20 @@ from datetime import UTC, datetime, time, timedelta
 from tempfile import TemporaryFile
 from typing import IO, Any
 
-from funnel import rest
 from funnel.contract import Column, ColumnType, Connection, Money, Reconcile, Source, Stream, Window
-from funnel.rest import bodies
+from funnel.rest import auth, bodies, diagnosis, jobs, messages, pages
+from funnel.rest.client import Client, Dialect, connect
+from funnel.rest.errors import (
+    DeadToken,
+    QuotaExhausted,
+    Refused,
+    RestartWindow,
+    Throttled,
+    TokenExpired,
+    TooMuchData,
+    Unavailable,
+    refuse,
+)
 from funnel.rest.listing import ids_body, ids_of
 
 DEFAULT_VERSION = "2026-10"
@@ -110,7 +121,7 @@ customerJourneySummary { lastVisit { utmParameters { source medium campaign } } 
 
 def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[bytes]:
     """One shop."""
-    with rest.connect(DIALECT, connection) as client:
+    with connect(DIALECT, connection) as client:
         if stream.name == "shops":
             fields = " ".join(column.path for column in stream.columns)
             yield client.ask(_ask(client, f"{{ shop {{ {fields} }} }}", {}, "data")).body
@@ -126,7 +137,7 @@ def records(stream: Stream, body: bytes) -> Iterator[Any]:
     """The orders of one body; the shop is a body of its own."""
     parsed = bodies.read_json(body)
     if stream.name == "shops":
-        yield rest.value_at(parsed, "data.shop")
+        yield messages.value_at(parsed, "data.shop")
     else:
         yield from bodies.listed(parsed, "data.orders.nodes")
 
@@ -136,7 +147,7 @@ def list_ids(connection: Connection, _: Stream, window: Window) -> Iterator[byte
 
     Without the scope read_all_orders older orders are hidden, not deleted: the listing says how far back it reaches.
     """
-    with rest.connect(DIALECT, connection) as client:
+    with connect(DIALECT, connection) as client:
         since = None
         if not _sees_all_orders(client):
             # A day less than is visible: the listing may be taken late on the day after the window.
@@ -147,37 +158,37 @@ nodes { legacyResourceId } pageInfo { hasNextPage endCursor } } }"""
         condition = f"created_at:>='{since:%Y-%m-%dT%H:%M:%SZ}'" if since else ""
         variables = {"query": condition, "first": LARGEST_PAGE_SIZE, "after": None}
         request = _ask(client, query, variables, "data.orders.nodes")
-        for page in rest.read_pages(client, request, _NEXT, page_size_parameter="first"):
+        for page in pages.read_pages(client, request, _NEXT, page_size_parameter="first"):
             orders = page.parsed["data"]["orders"]["nodes"]
             yield ids_body(ids_of(client, request, orders, "legacyResourceId"), since)
 
 
-def _sees_all_orders(client: rest.Client) -> bool:
+def _sees_all_orders(client: Client) -> bool:
     request = _ask(client, "{ currentAppInstallation { accessScopes { handle } } }", {}, "data")
-    scopes = rest.value_at(client.ask(request).parsed, "data.currentAppInstallation.accessScopes") or ()
+    scopes = messages.value_at(client.ask(request).parsed, "data.currentAppInstallation.accessScopes") or ()
     return "read_all_orders" in {scope.get("handle") for scope in scopes}
 
 
-def _require_old_orders(client: rest.Client, window: Window) -> None:
+def _require_old_orders(client: Client, window: Window) -> None:
     if datetime.now(UTC).date() - window.from_day <= timedelta(days=VISIBLE_DAYS) or _sees_all_orders(client):
         return
     advice = "Ask Shopify for the scope read_all_orders for this app, or read the last 60 days only."
     message = "the app sees orders of the last 60 days only, and older days were asked for"
     request = _ask(client, "{ currentAppInstallation { accessScopes { handle } } }", {}, "data")
-    raise client.fail(rest.Refused, message, request, advice=advice)
+    raise client.fail(Refused, message, request, advice=advice)
 
 
 # Pages ------------------------------------------------------------------------------------------------------------
 
 
-def _order_fields(client: rest.Client) -> str:
+def _order_fields(client: Client) -> str:
     namespace, _, key = str(client.connection.extra.get("opportunity_metafield", "funnel.opportunity_id")).partition(
         "."
     )
     return f'{_ORDER}\nopportunity: metafield(namespace: "{namespace}", key: "{key}") {{ value }}'
 
 
-def _in_pages(client: rest.Client, window: Window) -> Iterator[bytes]:
+def _in_pages(client: Client, window: Window) -> Iterator[bytes]:
     size = min(int(client.connection.extra.get("page_size", DEFAULT_PAGE_SIZE)), LARGEST_PAGE_SIZE)
     nested = min(size, NESTED_PAGE_SIZE)
     query = f"""query($query: String!, $first: Int!, $after: String) {{
@@ -186,7 +197,7 @@ lineItems(first: {nested}) {{ nodes {{ {_LINE} }} {_PAGE} }}
 refunds {{ {_REFUND} refundLineItems(first: {nested}) {{ nodes {{ {_REFUND_LINE} }} {_PAGE} }} }} }} {_PAGE} }} }}"""
     variables = {"query": _changed_within(window), "first": size, "after": None}
     request = _ask(client, query, variables, "data.orders.nodes")
-    for page in rest.read_pages(client, request, _NEXT, page_size_parameter="first"):
+    for page in pages.read_pages(client, request, _NEXT, page_size_parameter="first"):
         orders = page.parsed["data"]["orders"]["nodes"]
         # Every order is looked at, also after the first that was cut.
         if sum(_complete(client, order) for order in orders):
@@ -195,7 +206,7 @@ refunds {{ {_REFUND} refundLineItems(first: {nested}) {{ nodes {{ {_REFUND_LINE}
             yield page.body
 
 
-def _complete(client: rest.Client, order: Any) -> bool:
+def _complete(client: Client, order: Any) -> bool:
     """Read what did not fit into the first page of an order's lines and of each refund's; says whether any did not."""
     if not isinstance(order, dict):
         return False
@@ -203,7 +214,7 @@ def _complete(client: rest.Client, order: Any) -> bool:
     parts += [("Refund", refund, "refundLineItems", _REFUND_LINE) for refund in _refunds(order)]
     was_cut = False
     for kind, parent, name, fields in parts:
-        if rest.value_at(parent, f"{name}.pageInfo.hasNextPage"):
+        if messages.value_at(parent, f"{name}.pageInfo.hasNextPage"):
             was_cut = True
             after = parent[name]["pageInfo"]["endCursor"]
             nodes = bodies.listed(parent, f"{name}.nodes")
@@ -212,21 +223,21 @@ def _complete(client: rest.Client, order: Any) -> bool:
 
 
 def _refunds(order: Any) -> list[dict[str, Any]]:
-    refunds = rest.value_at(order, "refunds")
-    return [refund for refund in refunds if rest.value_at(refund, "id")] if isinstance(refunds, list) else []
+    refunds = messages.value_at(order, "refunds")
+    return [refund for refund in refunds if messages.value_at(refund, "id")] if isinstance(refunds, list) else []
 
 
-def _rest(client: rest.Client, kind: str, node_id: str, name: str, fields: str, after: str | None) -> Iterator[Any]:
+def _rest(client: Client, kind: str, node_id: str, name: str, fields: str, after: str | None) -> Iterator[Any]:
     query = f"""query($id: ID!, $first: Int!, $after: String) {{ node(id: $id) {{ ... on {kind} {{
 {name}(first: $first, after: $after) {{ nodes {{ {fields} }} {_PAGE} }} }} }} }}"""
     variables = {"id": node_id, "first": LARGEST_PAGE_SIZE, "after": after}
     request = _ask(client, query, variables, f"data.node.{name}.nodes")
-    following = rest.by_cursor_in_variables(f"data.node.{name}")
-    for page in rest.read_pages(client, request, following, page_size_parameter="first"):
+    following = pages.by_cursor_in_variables(f"data.node.{name}")
+    for page in pages.read_pages(client, request, following, page_size_parameter="first"):
         yield from page.parsed["data"]["node"][name]["nodes"]
 
 
-_NEXT = rest.by_cursor_in_variables("data.orders")
+_NEXT = pages.by_cursor_in_variables("data.orders")
 
 
 def _changed_within(window: Window) -> str:
@@ -235,20 +246,20 @@ def _changed_within(window: Window) -> str:
     return condition if window.until_now else f"{condition} AND updated_at:<'{window.to_day}T00:00:00Z'"
 
 
-def _ask(client: rest.Client, query: str, variables: dict[str, Any], expects: str) -> rest.Request:
-    return rest.Request(
+def _ask(client: Client, query: str, variables: dict[str, Any], expects: str) -> messages.Request:
+    return messages.Request(
         "POST",
         f"/admin/api/{client.connection.extra.get('version', DEFAULT_VERSION)}/graphql.json",
         expects=expects if expects.endswith("nodes") else None,
         json={"query": query, "variables": variables},
-        lacks=lambda request, parsed: None if rest.value_at(parsed, expects) is not None else f"without {expects}",
+        lacks=lambda request, parsed: None if messages.value_at(parsed, expects) is not None else f"without {expects}",
     )
 
 
 # Bulk operations --------------------------------------------------------------------------------------------------
 
 
-def _in_bulk(client: rest.Client, window: Window) -> Iterator[bytes]:
+def _in_bulk(client: Client, window: Window) -> Iterator[bytes]:
     """Submit, wait, download. Children come as lines of their own, anywhere in the file, and name their parents."""
     query = f"""{{ orders(query: "{_changed_within(window)}") {{ edges {{ node {{ {_order_fields(client)}
 lineItems {{ edges {{ node {{ {_LINE} }} }} }} refunds {{ {_REFUND} }} }} }} }} }}"""
@@ -256,15 +267,15 @@ lineItems {{ edges {{ node {{ {_LINE} }} }} }} refunds {{ {_REFUND} }} }} }} }} 
     if done.get("url") is None:
         # An operation that found nothing has no file.
         return
-    link = rest.Request("GET", done["url"])
+    link = messages.Request("GET", done["url"])
     with client.download(link, lambda file: _lacks(file, int(done.get("objectCount") or 0))) as file:
         for orders in _families(file):
-            for chunk in rest.in_chunks(orders, ORDERS_IN_A_BODY):
+            for chunk in pages.in_chunks(orders, ORDERS_IN_A_BODY):
                 _refunded_lines(client, chunk)
                 yield client.clean_body(bodies.write_json({"data": {"orders": {"nodes": chunk}}}))
 
 
-def _run(client: rest.Client, query: str) -> dict[str, Any]:
+def _run(client: Client, query: str) -> dict[str, Any]:
     submit = """mutation($query: String!) { bulkOperationRunQuery(query: $query, groupObjects: false) {
 bulkOperation { id status } userErrors { field message } } }"""
     request = _ask(client, submit, {"query": query}, "data.bulkOperationRunQuery")
@@ -272,20 +283,20 @@ bulkOperation { id status } userErrors { field message } } }"""
     if answer.get("userErrors"):
         message = str(answer["userErrors"][0].get("message", "no message"))
         if "already in progress" in message:
-            raise client.fail(rest.QuotaExhausted, message, request, wait_seconds=300.0)
-        raise client.fail(rest.Refused, message, request)
+            raise client.fail(QuotaExhausted, message, request, wait_seconds=300.0)
+        raise client.fail(Refused, message, request)
     poll = """query($id: ID!) { node(id: $id) { ... on BulkOperation {
 id status errorCode objectCount url partialDataUrl } } }"""
     state = _ask(client, poll, {"id": answer["bulkOperation"]["id"]}, "data.node")
-    done: dict[str, Any] = rest.await_job(client, state, _is_over).parsed["data"]["node"]
+    done: dict[str, Any] = jobs.await_job(client, state, _is_over).parsed["data"]["node"]
     if done["status"] != "COMPLETED":
         message = f"the bulk operation ended as {done['status']} ({done.get('errorCode') or 'no error code'})"
-        raise client.fail(rest.RestartWindow, message, state)
+        raise client.fail(RestartWindow, message, state)
     return done
 
 
 def _is_over(parsed: Any) -> bool:
-    return rest.value_at(parsed, "data.node.status") not in ("CREATED", "RUNNING", "CANCELING")
+    return messages.value_at(parsed, "data.node.status") not in ("CREATED", "RUNNING", "CANCELING")
 
 
 def _lacks(file: IO[bytes], due: int) -> str | None:
@@ -307,7 +318,7 @@ def _families(file: IO[bytes]) -> Iterator[list[Any]]:
         for text in file:
             if text.strip():
                 record = _read_line(text)
-                family = rest.value_at(record, "__parentId") or rest.value_at(record, "id")
+                family = messages.value_at(record, "__parentId") or messages.value_at(record, "id")
                 buckets[zlib.crc32(repr(family).encode()) % BUCKETS].write(text.rstrip(b"\n") + b"\n")
         for bucket in buckets:
             bucket.seek(0)
@@ -342,12 +353,12 @@ def _read_line(text: bytes) -> Any:
         return bodies.read_text(text)
 
 
-def _refunded_lines(client: rest.Client, orders: list[dict[str, Any]]) -> None:
+def _refunded_lines(client: Client, orders: list[dict[str, Any]]) -> None:
     """A bulk operation refuses a connection inside of a list, and refunds are a list: their lines are read by id."""
     refunds = {str(refund["id"]): refund for order in orders for refund in _refunds(order)}
     query = f"""query($ids: [ID!]!) {{ nodes(ids: $ids) {{ ... on Refund {{ id
 refundLineItems(first: {NESTED_PAGE_SIZE}) {{ nodes {{ {_REFUND_LINE} }} {_PAGE} }} }} }} }}"""
-    for ids in rest.in_chunks(list(refunds), DEFAULT_PAGE_SIZE):
+    for ids in pages.in_chunks(list(refunds), DEFAULT_PAGE_SIZE):
         found = client.ask(_ask(client, query, {"ids": ids}, "data.nodes")).parsed["data"]["nodes"]
         for node in found:
             if isinstance(node, dict) and node.get("id") in refunds:
@@ -359,25 +370,25 @@ refundLineItems(first: {NESTED_PAGE_SIZE}) {{ nodes {{ {_REFUND_LINE} }} {_PAGE}
 # Tokens and failures ----------------------------------------------------------------------------------------------
 
 
-def _sign(connection: Connection, token: str, request: rest.Request) -> rest.Request:
+def _sign(connection: Connection, token: str, request: messages.Request) -> messages.Request:
     return replace(request, headers={**request.headers, "X-Shopify-Access-Token": token})
 
 
-def _log_in(client: rest.Client) -> rest.Token:
+def _log_in(client: Client) -> auth.Token:
     """A token of 24 hours for the app's credentials; a connection without a login holds a token that does not end."""
     connection = client.connection
     if not connection.login:
         if not connection.password:
             advice = "Write client id and secret into login and password, or an old custom app's token into password."
-            raise rest.refuse("shopify", connection, "the connection lacks its credentials", advice)
-        return rest.Token(connection.password, is_fetched=False)
+            raise refuse("shopify", connection, "the connection lacks its credentials", advice)
+        return auth.Token(connection.password, is_fetched=False)
     form = {
         "grant_type": "client_credentials",
         "client_id": connection.login,
         "client_secret": connection.password or "",
     }
-    answer = client.ask_for_token(rest.Request("POST", "/admin/oauth/access_token", form=form))
-    return rest.token_of(answer)
+    answer = client.ask_for_token(messages.Request("POST", "/admin/oauth/access_token", form=form))
+    return auth.token_of(answer)
 
 
 _ADVICE = {
@@ -386,7 +397,7 @@ _ADVICE = {
 }
 
 
-def _diagnose(answer: rest.Answer) -> rest.Diagnosis | None:
+def _diagnose(answer: messages.Answer) -> messages.Diagnosis | None:
     body = answer.parsed
     if not isinstance(body, dict):
         return None
@@ -398,55 +409,55 @@ def _diagnose(answer: rest.Answer) -> rest.Diagnosis | None:
     if not isinstance(errors, list) or not errors:
         return None
     first = errors[0] if isinstance(errors[0], dict) else {"message": str(errors[0])}
-    code = str(rest.value_at(first, "extensions.code") or "")
+    code = str(messages.value_at(first, "extensions.code") or "")
     message = f"{code}: {first.get('message', 'no message')}".removeprefix(": ")
     if code == "THROTTLED":
-        return rest.Diagnosis(rest.Throttled, message, wait_seconds=_wait(body))
+        return messages.Diagnosis(Throttled, message, wait_seconds=_wait(body))
     if code == "MAX_COST_EXCEEDED":
-        return rest.Diagnosis(rest.TooMuchData, message)
+        return messages.Diagnosis(TooMuchData, message)
     if code in ("INTERNAL_SERVER_ERROR", "TIMEOUT", "SHOP_INACTIVE") or answer.status >= 500:
         if code == "SHOP_INACTIVE":
-            return rest.Diagnosis(rest.Refused, message, advice="The shop is closed or frozen: nothing can be read.")
-        return rest.Diagnosis(rest.Unavailable, message)
-    return rest.Diagnosis(rest.Refused, message, advice=_ADVICE.get(code))
+            return messages.Diagnosis(Refused, message, advice="The shop is closed or frozen: nothing can be read.")
+        return messages.Diagnosis(Unavailable, message)
+    return messages.Diagnosis(Refused, message, advice=_ADVICE.get(code))
 
 
 def _wait(body: Any) -> float:
     """Seconds until the bucket holds what the query asks for, as its cost says."""
-    asked = float(rest.value_at(body, "extensions.cost.requestedQueryCost") or 0)
-    available = float(rest.value_at(body, "extensions.cost.throttleStatus.currentlyAvailable") or 0)
-    rate = float(rest.value_at(body, "extensions.cost.throttleStatus.restoreRate") or 50)
+    asked = float(messages.value_at(body, "extensions.cost.requestedQueryCost") or 0)
+    available = float(messages.value_at(body, "extensions.cost.throttleStatus.currentlyAvailable") or 0)
+    rate = float(messages.value_at(body, "extensions.cost.throttleStatus.restoreRate") or 50)
     return max(1.0, (asked - available) / rate)
 
 
-def _diagnose_refusal(answer: rest.Answer, message: str) -> rest.Diagnosis | None:
+def _diagnose_refusal(answer: messages.Answer, message: str) -> messages.Diagnosis | None:
     if answer.status == 401:
-        return rest.Diagnosis(rest.TokenExpired, message)
+        return messages.Diagnosis(TokenExpired, message)
     if answer.status == 402:
-        return rest.Diagnosis(rest.Refused, message, advice="The shop is frozen: its owner has to pay Shopify.")
+        return messages.Diagnosis(Refused, message, advice="The shop is frozen: its owner has to pay Shopify.")
     if answer.status == 403:
-        return rest.Diagnosis(rest.Refused, message, advice=_ADVICE["ACCESS_DENIED"])
+        return messages.Diagnosis(Refused, message, advice=_ADVICE["ACCESS_DENIED"])
     if answer.status in (423, 430) or answer.status == 429:
-        return rest.Diagnosis(rest.Throttled, message, wait_seconds=rest.retry_after(answer) or 2.0)
+        return messages.Diagnosis(Throttled, message, wait_seconds=diagnosis.retry_after(answer) or 2.0)
     if answer.status == 404:
         advice = "Check the host (https://<shop>.myshopify.com) and the version in the connection's extra."
-        return rest.Diagnosis(rest.Refused, message, advice=advice)
+        return messages.Diagnosis(Refused, message, advice=advice)
     if answer.status < 300 or answer.status >= 500:
-        return rest.Diagnosis(rest.Unavailable, message)
-    return rest.Diagnosis(rest.Refused, message)
+        return messages.Diagnosis(Unavailable, message)
+    return messages.Diagnosis(Refused, message)
 
 
-def _diagnose_login(answer: rest.Answer, error: str, description: str) -> rest.Diagnosis | None:
+def _diagnose_login(answer: messages.Answer, error: str, description: str) -> messages.Diagnosis | None:
     if answer.status >= 500 or answer.status == 429:
         return None
     message = f"{error} {description}".strip()
     if error in ("invalid_client", "invalid_grant", "unauthorized_client", "application_cannot_be_found"):
         advice = "Check login (client id) and password (client secret), and that the app is installed in this shop."
-        return rest.Diagnosis(rest.DeadToken, message, advice=advice)
-    return rest.Diagnosis(rest.Refused, message)
+        return messages.Diagnosis(DeadToken, message, advice=advice)
+    return messages.Diagnosis(Refused, message)
 
 
-DIALECT = rest.Dialect("shopify", sign=_sign, diagnose=_diagnose, login=_log_in)
+DIALECT = Dialect("shopify", sign=_sign, diagnose=_diagnose, login=_log_in)
 
 SOURCE = Source(
     name="shopify",

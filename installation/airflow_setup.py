@@ -1,0 +1,141 @@
+"""Airflow's environment, its database and its connections."""
+
+import json
+import subprocess
+import sys
+
+from funnel import settings
+from funnel.reporting import lineage
+from funnel.settings import REPOSITORY
+from installation.databases import airflow_dsn
+from installation.environments import airflow_url, environment
+from installation.errors import ServiceError
+from installation.processes import Progress, tail
+from installation.sandbox import sandbox_connections
+
+AIRFLOW = (sys.executable, "-m", "airflow")
+AIRFLOW_SERVICES = ("api-server", "scheduler", "dag-processor", "triggerer")
+ADMIN = "admin"
+# Redis gives what a worker took and has not finished to another one after it. For a task that still runs this is
+# harmless: Airflow refuses to start it again, and its Celery provider drops that delivery.
+VISIBILITY_SECONDS = 60
+# Nobody has heard of a task for so long: its worker is gone, and the task has failed and is tried again.
+LOST_TASK_SECONDS = 60
+
+
+def airflow_environment() -> dict[str, str]:
+    """What any `airflow` command of this installation needs; a variable that is set already stands."""
+    chosen = settings.read()
+    secrets = settings.secrets()
+    home = chosen.home / "airflow"
+    url = airflow_url()
+    made = {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__API__BASE_URL": url,
+        "AIRFLOW__API__HOST": chosen.bind_address,
+        "AIRFLOW__API__PORT": str(chosen.airflow_port),
+        "AIRFLOW__API__SECRET_KEY": secrets["airflow_api_secret"],
+        "AIRFLOW__API_AUTH__JWT_SECRET": secrets["airflow_jwt_secret"],
+        "AIRFLOW__CORE__DAGS_FOLDER": str(REPOSITORY / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(REPOSITORY / "plugins"),
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
+        "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor" if chosen.redis_url else "LocalExecutor",
+        "AIRFLOW__CORE__FERNET_KEY": secrets["airflow_fernet_key"],
+        "AIRFLOW__CORE__HOSTNAME_CALLABLE": "socket.gethostname",
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__PARALLELISM": "8",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{ADMIN}:admin",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "passwords.json"),
+        "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
+        # A changed DAG file is seen within seconds; there are two.
+        "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "30",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": airflow_dsn("postgresql+psycopg2"),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": airflow_dsn("postgresql+psycopg"),
+        "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(chosen.home / "logs" / "tasks"),
+        "AIRFLOW__LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": str(chosen.home / "logs" / "dag_processor"),
+        # After a kill, its tasks are taken up again within a minute.
+        "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "30",
+        # 30 runs of 3 tasks take a third of the time that they take with the default of 1 second; with 0.1 an idle
+        # scheduler and its database take a fifth of a core.
+        "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",
+        "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "30",
+    }
+    if lineage.is_on():
+        made |= {
+            "AIRFLOW__OPENLINEAGE__NAMESPACE": lineage.NAMESPACE,
+            "AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps(lineage.transport()),
+            "AIRFLOW__OPENLINEAGE__EXTRACTORS": "funnel.orchestration.lineage.Lineage",
+        }
+    if chosen.redis_url:
+        made |= _celery_environment(chosen.redis_url)
+    made |= {f"AIRFLOW_CONN_{name.upper()}": text for name, text in sandbox_connections().items()}
+    return {**made, **environment()}
+
+
+def _celery_environment(redis_url: str) -> dict[str, str]:
+    """What decides how a task gets to a worker, and how soon it is tried again when that worker is gone."""
+    return {
+        "AIRFLOW__CELERY__BROKER_URL": redis_url,
+        # Where a task stands is in Airflow's database, which outlives the broker.
+        "AIRFLOW__CELERY__RESULT_BACKEND": f"db+{airflow_dsn('postgresql+psycopg2')}",
+        "AIRFLOW__CELERY__WORKER_CONCURRENCY": "4",
+        # A worker holds what it runs and nothing else: when it dies, nothing waits unseen behind it.
+        "AIRFLOW__CELERY__WORKER_PREFETCH_MULTIPLIER": "1",
+        "AIRFLOW__CELERY__EXTRA_CELERY_CONFIG": json.dumps({"worker_disable_prefetch": True}),
+        "AIRFLOW__CELERY__TASK_ACKS_LATE": "True",
+        "AIRFLOW__CELERY_BROKER_TRANSPORT_OPTIONS__VISIBILITY_TIMEOUT": str(VISIBILITY_SECONDS),
+        # Looked for every 10 seconds; by default every 100.
+        "AIRFLOW__CELERY_BROKER_TRANSPORT_OPTIONS__UNACKED_RESTORE_THROTTLE": "1",
+        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": str(LOST_TASK_SECONDS),
+    }
+
+
+def warn_of_hidden_connections(progress: Progress) -> None:
+    """Name each connection saved in Airflow that has no effect, because a variable of its name goes before it."""
+    import psycopg
+
+    prefix = "AIRFLOW_CONN_"
+    given = {name.removeprefix(prefix) for name in airflow_environment() if name.startswith(prefix)}
+    with psycopg.connect(airflow_dsn("postgresql")) as connection:
+        saved = [row[0] for row in connection.execute("select conn_id from connection order by conn_id")]
+    made = {name.upper() for name in sandbox_connections()}
+    for connection_id in saved:
+        name = connection_id.upper()
+        if name in given:
+            cure = (
+                "it is the sandbox's: `make down`, then SANDBOX=off make up"
+                if name in made
+                else f"unset {prefix}{name}, then `make up`"
+            )
+            progress(
+                f"WARNING: connection {connection_id} is saved in Airflow, but the environment variable {prefix}{name} "
+                f"takes precedence over it. To use the saved one: {cure}."
+            )
+
+
+def migrate_airflow(progress: Progress) -> None:
+    """`airflow db migrate`, unless this Airflow has migrated this very database before."""
+    from importlib.metadata import version
+
+    import psycopg
+    from psycopg import sql
+
+    passwords = settings.read().home / "airflow" / "passwords.json"
+    passwords.touch(mode=0o600)
+    passwords.write_text(json.dumps({ADMIN: settings.secrets()["airflow_admin_password"]}))
+    mark = f"migrated by airflow {version('apache-airflow-core')}"
+    with psycopg.connect(airflow_dsn("postgresql"), autocommit=True) as connection:
+        name = connection.info.dbname
+        query = "select shobj_description(oid, 'pg_database') from pg_database where datname = %s"
+        if connection.execute(query, (name,)).fetchone() == (mark,):
+            return
+        progress("creating Airflow's metadata")
+        log = settings.read().home / "logs" / "airflow-migrate.log"
+        with log.open("w") as output:
+            done = subprocess.run(
+                [*AIRFLOW, "db", "migrate"], env=airflow_environment(), stdout=output, stderr=output, check=False
+            )
+        if done.returncode:
+            raise ServiceError(f"`airflow db migrate` failed; the end of {log}:\n{tail(log)}")
+        statement = sql.SQL("comment on database {} is {}")
+        connection.execute(statement.format(sql.Identifier(name), sql.Literal(mark)))

@@ -1,0 +1,60 @@
+"""What the embedded server is configured with."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+DEFAULT_SETTINGS: Mapping[str, str] = {
+    "listen_addresses": "127.0.0.1",
+    "max_connections": "200",
+    "work_mem": "32MB",
+    "maintenance_work_mem": "128MB",
+    "max_wal_size": "4GB",
+    # Nothing replicates an embedded server: what fills a new table is flushed at the commit and not logged besides.
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "checkpoint_timeout": "30min",
+    "random_page_cost": "1.1",
+    "password_encryption": "scram-sha-256",
+    "unix_socket_permissions": "0700",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "datestyle": "iso, ymd",
+    "lc_messages": "C",
+    "default_text_search_config": "pg_catalog.simple",
+    "log_line_prefix": "%m [%p] %q%u@%d ",
+    # The wheel has no LLVM; where a local server has it, compiling costs more than it saves on tables of this size.
+    "jit": "off",
+}
+
+# Shares of the machine's memory, in MB and within bounds: Airflow runs beside the server, and a laptop has little.
+SHARED_BUFFERS, SMALLEST_BUFFERS, LARGEST_BUFFERS = 1 / 8, 256, 2048
+EFFECTIVE_CACHE = 1 / 2
+
+HBA = """\
+# TYPE  DATABASE  USER  ADDRESS       METHOD
+local   all       all                 scram-sha-256
+host    all       all   127.0.0.1/32  scram-sha-256
+"""
+
+
+def configuration(port: int, socket_dir: Path, settings: Mapping[str, str]) -> str:
+    """The text of postgresql.conf."""
+    placed = {"port": str(port), "unix_socket_directories": str(socket_dir)}
+    chosen = {**DEFAULT_SETTINGS, **_memory_settings(), **settings, **placed}
+    lines = [f"{name} = {_quoted(value)}" for name, value in chosen.items()]
+    return "# Written at every start; lasting changes belong to installation.configuration.\n" + "\n".join(lines) + "\n"
+
+
+def _memory_settings() -> dict[str, str]:
+    import psutil
+
+    total = psutil.virtual_memory().total / 2**20
+    buffers = min(max(total * SHARED_BUFFERS, SMALLEST_BUFFERS), LARGEST_BUFFERS)
+    return {
+        "shared_buffers": f"{buffers:.0f}MB",
+        "effective_cache_size": f"{max(total * EFFECTIVE_CACHE, buffers):.0f}MB",
+    }
+
+
+def _quoted(value: str) -> str:
+    return "'" + value.replace("\\", "\\\\").replace("'", "''") + "'"

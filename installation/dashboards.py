@@ -1,0 +1,97 @@
+"""Superset's environment, and its agreement with `dashboards/`."""
+
+import hashlib
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+from funnel import settings
+from funnel.settings import REPOSITORY
+from installation.databases import superset_dsn
+from installation.environments import DASHBOARDS, SUPERSET, environment, superset_url
+from installation.errors import ServiceError
+from installation.processes import Progress, Service, tail
+
+VIEWER = "viewer"
+
+
+def superset_environment() -> dict[str, str]:
+    """What Superset and its bootstrap need. The warehouse's password is apart from its URL: Superset stores the URL."""
+    chosen, secrets = settings.read(), settings.secrets()
+    reader = urlsplit(settings.dsn("bi_reader"))
+    address = reader.netloc.rpartition("@")[2]
+    return {
+        **environment(),
+        "PYTHONPATH": str(DASHBOARDS),
+        "SUPERSET_CONFIG_PATH": str(DASHBOARDS / "superset_config.py"),
+        "SUPERSET_HOME": str(chosen.home / "superset"),
+        "SUPERSET_BIND": chosen.bind_address,
+        "SUPERSET_DATABASE_URI": superset_dsn("postgresql+psycopg2"),
+        "SUPERSET_SECRET_KEY": secrets["superset_secret_key"],
+        "SUPERSET_ADMIN_PASSWORD": secrets["superset_admin_password"],
+        "SUPERSET_VIEWER_PASSWORD": secrets["superset_viewer_password"],
+        "WAREHOUSE_READER_URI": urlunsplit(reader._replace(netloc=f"{reader.username}@{address}")),
+        "PGPASSWORD": secrets["bi_reader_password"],
+        "REPORTING_CURRENCY": chosen.reporting_currency,
+        "REPORTING_TIMEZONE": chosen.reporting_timezone,
+        "FLASK_APP": "superset.app:create_app()",
+    }
+
+
+def superset() -> Service:
+    command = (str(SUPERSET), "-m", "gunicorn", "--config", str(DASHBOARDS / "gunicorn_config.py"))
+    return Service("superset", command, {"SUPERSET_PORT": settings.read().superset_port})
+
+
+def bootstrap_superset(progress: Progress, *, again: bool) -> bool:
+    """Bring Superset in line with `dashboards/`, unless it is already by all that can be seen; whether it was done."""
+    import psycopg
+    from psycopg import sql
+
+    environment = superset_environment()
+    mark = f"bootstrapped {_dashboards_fingerprint(environment)}"
+    with psycopg.connect(superset_dsn("postgresql"), autocommit=True) as connection:
+        name = connection.info.dbname
+        query = "select shobj_description(oid, 'pg_database') from pg_database where datname = %s"
+        if not again and connection.execute(query, (name,)).fetchone() == (mark,):
+            return False
+        progress("bringing the dashboards into Superset")
+        log = settings.read().home / "logs" / "superset-bootstrap.log"
+        with log.open("w") as output:
+            command = [str(SUPERSET), str(DASHBOARDS / "bootstrap.py")]
+            done = subprocess.run(
+                command, cwd=DASHBOARDS, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                check=False,
+            )  # fmt: skip
+        if done.returncode:
+            raise ServiceError(f"Dashboards could not be brought into Superset; the end of {log}:\n{tail(log)}")
+        progress(tail(log, 1))
+        statement = sql.SQL("comment on database {} is {}")
+        connection.execute(statement.format(sql.Identifier(name), sql.Literal(mark)))
+        return True
+
+
+def _dashboards_fingerprint(environment: Mapping[str, str]) -> str:
+    """Everything that the bootstrap reads: the files, the regions, and the settings that end up in Superset."""
+    digest = hashlib.sha256()
+    files = [path for path in DASHBOARDS.rglob("*") if path.suffix in (".py", ".yaml", ".lock")]
+    files = [path for path in files if ".venv" not in path.parts]
+    for path in sorted([*files, REPOSITORY / "dbt_project" / "seeds" / "country_regions.csv"]):
+        digest.update(path.name.encode() + path.read_bytes())
+    for name in ("WAREHOUSE_READER_URI", "SUPERSET_SECRET_KEY", "REPORTING_CURRENCY"):
+        digest.update(environment[name].encode())
+    for name in ("SUPERSET_ADMIN_PASSWORD", "SUPERSET_VIEWER_PASSWORD"):
+        digest.update(environment[name].encode())
+    if "DASHBOARDS_ACCESS" in environment:
+        digest.update(Path(environment["DASHBOARDS_ACCESS"]).read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def is_superset_healthy() -> bool:
+    import httpx
+
+    try:
+        return httpx.get(f"{superset_url()}/health", timeout=10).status_code == 200
+    except httpx.HTTPError:
+        return False

@@ -1,0 +1,79 @@
+"""The databases of this installation on its server: the warehouse, and those of Airflow and Superset."""
+
+from typing import Any
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from funnel import settings
+from installation import binaries, postgres
+from installation.environments import has_dashboards
+from installation.processes import Progress
+
+
+def start_database(progress: Progress = print) -> None:
+    """Have a server with the databases `warehouse`, Airflow's and Superset's; what is in them is others' work."""
+    import psycopg
+
+    chosen = settings.read()
+    if chosen.warehouse_dsn:
+        binaries.check_version(_maintenance_dsn())
+    else:
+        if not postgres.is_running(chosen.home):
+            progress(f"starting PostgreSQL on port {chosen.postgres_port}")
+        postgres.start(chosen.home, chosen.postgres_port, password=settings.secrets()["admin_password"])
+    with psycopg.connect(_maintenance_dsn(), autocommit=True) as connection:
+        _ensure_database(connection, _database_name(), None)
+        _ensure_database(connection, _airflow_database(), settings.secrets()["airflow_database_password"])
+        if has_dashboards():
+            _ensure_database(connection, _superset_database(), settings.secrets()["superset_database_password"])
+
+
+def _database_name() -> str:
+    return urlsplit(settings.dsn("admin")).path.lstrip("/") or settings.read().warehouse_database
+
+
+def _airflow_database() -> str:
+    """On a server that others share, named after the warehouse."""
+    return f"{_database_name()}_airflow" if settings.read().warehouse_dsn else "airflow"
+
+
+def _superset_database() -> str:
+    return f"{_database_name()}superset" if settings.read().warehouse_dsn else "superset"
+
+
+def _maintenance_dsn() -> str:
+    return urlunsplit(urlsplit(settings.dsn("admin"))._replace(path="/postgres"))
+
+
+def airflow_dsn(scheme: str) -> str:
+    return _own_dsn(scheme, _airflow_database(), settings.secrets()["airflow_database_password"])
+
+
+def superset_dsn(scheme: str) -> str:
+    return _own_dsn(scheme, _superset_database(), settings.secrets()["superset_database_password"])
+
+
+def _own_dsn(scheme: str, name: str, password: str) -> str:
+    """A database of one service, whose owner has its name."""
+    parts = urlsplit(settings.dsn("admin"))
+    login = f"{quote(name)}:{quote(password, safe='')}"
+    address = parts.netloc.rpartition("@")[2]
+    return urlunsplit((scheme, f"{login}@{address}", f"/{name}", parts.query, ""))
+
+
+def _ensure_database(connection: Any, name: str, owner_password: str | None) -> None:
+    """Create a database that is missing; with a password also its owner, a login of the same name."""
+    from psycopg import sql
+
+    identifier = sql.Identifier(name)
+    if owner_password:
+        found = connection.execute("select 1 from pg_roles where rolname = %s", (name,)).fetchone()
+        verb = sql.SQL("alter" if found else "create")
+        connection.execute(
+            sql.SQL("{} role {} login password {}").format(verb, identifier, sql.Literal(owner_password))
+        )
+    if not connection.execute("select 1 from pg_database where datname = %s", (name,)).fetchone():
+        connection.execute(sql.SQL("create database {}").format(identifier))
+    if owner_password:
+        connection.execute(sql.SQL("grant {} to current_user").format(identifier))
+        connection.execute(sql.SQL("alter database {} owner to {}").format(identifier, identifier))
+        connection.execute(sql.SQL("revoke all on database {} from public").format(identifier))

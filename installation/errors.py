@@ -1,0 +1,9 @@
+"""What can go wrong with the processes of an installation."""
+
+
+class ServerError(RuntimeError):
+    """The server cannot be had; the text says why and what to do."""
+
+
+class ServiceError(RuntimeError):
+    """A process does not run as it should; the text says which, why and what to do."""

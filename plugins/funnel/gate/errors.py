@@ -1,0 +1,19 @@
+"""Why something does not pass the gate."""
+
+from funnel.errors import Failure
+
+
+class GateClosed(Failure):
+    """A critical expectation failed. The message is the report's text."""
+
+    is_permanent = True
+
+
+class SuiteError(Failure):
+    """A suite cannot be run as it is written. The message names the suite and what to change."""
+
+
+class RateMissing(GateClosed):
+    """The only checks that failed ask for exchange rates: another source of the inbox may bring them in this run."""
+
+    is_permanent = False

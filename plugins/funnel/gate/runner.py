@@ -1,0 +1,224 @@
+"""Evaluates suites with Great Expectations, and keeps what it says without any value of the data.
+
+Suites are evaluated as booleans first; only what failed is asked again for counts and keys. Keys leave as hashes.
+"""
+
+import logging
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from funnel import settings
+from funnel.ingest import privacy
+
+if TYPE_CHECKING:
+    from great_expectations.datasource.fluent import SQLDatasource
+    from great_expectations.expectations.expectation import Expectation
+from funnel.gate.errors import SuiteError
+from funnel.gate.report import Check, Severity
+from funnel.gate.suites import Batch, columns_of, literal
+
+log = logging.getLogger(__name__)
+# A mart with a hundred thousand bad rows is recognised by five of them.
+SAMPLES = 5
+
+
+def new_context() -> Any:
+    """Great Expectations without files, without progress bars and without messages to its makers."""
+    import great_expectations
+    from great_expectations.data_context.types.base import DataContextConfig, InMemoryStoreBackendDefaults
+
+    stores = InMemoryStoreBackendDefaults(init_temp_docs_sites=False)
+    return great_expectations.get_context(
+        mode="ephemeral",
+        project_config=DataContextConfig(
+            store_backend_defaults=stores, analytics_enabled=False, progress_bars={"globally": False}
+        ),
+    )
+
+
+@contextmanager
+def data_source(role: settings.Role) -> Iterator["SQLDatasource"]:
+    """The warehouse as Great Expectations sees it: one connection, scoped rows copied once into a temporary table."""
+    from sqlalchemy.engine import make_url
+
+    url = make_url(settings.dsn(role)).set(drivername="postgresql+psycopg")
+    options = f"{url.query.get('options', '')} -c timezone=UTC".strip()
+    data = new_context().data_sources.add_postgres(
+        "warehouse",
+        connection_string=url.update_query_dict({"options": options}).render_as_string(hide_password=False),
+        create_temp_table=True,
+        # Its type of key-value pairs is asked for by each engine anew, and no column has it.
+        kwargs={"pool_size": 1, "max_overflow": 0, "use_native_hstore": False},
+    )
+    try:
+        yield data
+    finally:
+        data.get_engine().dispose()
+
+
+def evaluate(data: "SQLDatasource", batch: Batch) -> Iterator[Check]:
+    """Evaluate all expectations of a batch; as many checks as expectations, in their order, the skipped ones first.
+
+    An expectation that cannot be evaluated has failed, and so have all of a batch that cannot be read: what was not
+    checked is not believed.
+    """
+    from great_expectations import ExpectationSuite
+    from great_expectations.validator.v1_validator import Validator
+
+    for severity, expectation in batch.skipped:
+        yield _skipped(batch, severity, expectation)
+    if not batch.expectations:
+        return
+    # Each new asset makes Great Expectations write its whole configuration anew: those that were judged are left out.
+    data.assets.clear()
+    asset = data.add_query_asset(f"{batch.suite}:{batch.table}", query=batch.query)
+    # Batch.validate would copy the rows again for every call; this validator keeps them for the second question.
+    validator = Validator(batch_definition=asset.add_batch_definition_whole_table("rows"))
+
+    def ask(places: Sequence[int], result_format: Any) -> dict[int, Any]:
+        validator.result_format = result_format
+        asked = ExpectationSuite(
+            name=batch.suite,
+            expectations=[
+                batch.expectations[place][1].copy(update={"id": None, "meta": {"place": place}}) for place in places
+            ],
+        )
+        answered = validator.validate_expectation_suite(asked, dict(batch.parameters))
+        return {result.expectation_config.meta["place"]: result for result in answered.results}
+
+    everything = range(len(batch.expectations))
+    try:
+        results = ask(everything, "BOOLEAN_ONLY")
+    except Exception as error:
+        log.exception("Suite %s could not be evaluated on %s", batch.suite, batch.table)
+        yield from (_check(batch, place, {"raised": _reason(error)}) for place in everything)
+        return
+    if sorted(results) != list(everything):
+        raise SuiteError(
+            f"Suite {batch.suite} on {batch.table} states {len(everything)} expectations, but {len(results)} were "
+            "evaluated. Two of them may be the same."
+        )
+    failed = [place for place in everything if not results[place].success]
+    details: dict[int, Any] = {}
+    if failed:
+        try:
+            details = ask(
+                failed,
+                {
+                    "result_format": "SUMMARY",
+                    "unexpected_index_column_names": list(batch.key),
+                    "partial_unexpected_count": SAMPLES,
+                    "return_unexpected_index_query": True,
+                },
+            )
+        except Exception:
+            log.exception("Details of suite %s on %s could not be read", batch.suite, batch.table)
+    for place in everything:
+        if place not in failed:
+            yield _check(batch, place, {}, passed=True)
+        elif reason := _raised(results[place]):
+            yield _check(batch, place, {"raised": reason})
+        else:
+            yield _check(batch, place, details[place].result if place in details else {})
+
+
+def _check(batch: Batch, place: int, result: Mapping[str, Any], *, passed: bool = False) -> Check:
+    """A result as we keep it: counts, days and hashed keys, but no value of the data."""
+    severity, expectation = batch.expectations[place]
+    samples = [sample for sample in result.get("partial_unexpected_index_list") or () if isinstance(sample, Mapping)]
+    keys = [[sample.get(name) for name in batch.key] for sample in samples]
+    secret = privacy.person_key_secret() if keys else b""
+    observed: dict[str, Any] = {"type": expectation.expectation_type}
+    if "raised" in result:
+        observed["raised"] = result["raised"]
+    if isinstance(result.get("element_count"), int):
+        observed["rows"] = result["element_count"]
+    if isinstance(result.get("observed_value"), bool | int | float | Decimal):
+        observed["value"] = result["observed_value"]
+    if days := sorted({str(value) for key in keys for value in key if _is_day(value)}):
+        observed["days"] = days
+    rows_query = result.get("unexpected_index_query")
+    return Check(
+        suite=batch.suite,
+        table=batch.table,
+        column=", ".join(columns_of(expectation)[:2]) or None,
+        expectation=expectation.description or expectation.expectation_type,
+        severity=severity,
+        passed=passed,
+        observed=observed,
+        unexpected_count=result.get("unexpected_count"),
+        sample_keys=tuple(privacy.keyed_hash(secret, ":".join(map(str, key))) for key in keys),
+        notes=_notes(expectation),
+        rows_query=_on_table(rows_query, batch, expectation) if isinstance(rows_query, str) else None,
+    )
+
+
+def _skipped(batch: Batch, severity: Severity, expectation: "Expectation") -> Check:
+    return Check(
+        suite=batch.suite,
+        table=batch.table,
+        column=", ".join(columns_of(expectation)[:2]) or None,
+        expectation=expectation.description or expectation.expectation_type,
+        severity=severity,
+        passed=None,
+        observed={"type": expectation.expectation_type, "skipped": "no file fills this column"},
+    )
+
+
+def _notes(expectation: "Expectation") -> str | None:
+    return " ".join(expectation.notes) if isinstance(expectation.notes, list) else expectation.notes
+
+
+def _is_day(value: Any) -> bool:
+    if isinstance(value, str) and len(value) == len("2026-01-05"):
+        try:
+            date.fromisoformat(value)
+        except ValueError:
+            return False
+        return True
+    return isinstance(value, date)
+
+
+def _on_table(query: str, batch: Batch, expectation: "Expectation") -> str | None:
+    """The query for bad rows, on the table that a person can read instead of the copy of its rows in scope."""
+    if not {*batch.key, *columns_of(expectation)} <= batch.columns:
+        return None
+    query = re.sub(r"datetime\.date\((\d+), (\d+), (\d+)\)", lambda day: f"'{day[1]}-{day[2]:0>2}-{day[3]:0>2}'", query)
+    words = [batch.table if word.startswith("gx_temp_") else word for word in query.rstrip(" ;").split()]
+    text = " ".join(words)
+    condition = expectation.row_condition if hasattr(expectation, "row_condition") else None
+    # Great Expectations leaves the row condition out of the query it shows.
+    return f"{text} AND {_condition_text(condition)};" if condition is not None else f"{text};"
+
+
+def _condition_text(condition: Any) -> str:
+    name = condition.column.name
+    if hasattr(condition, "is_null"):
+        return f"{name} IS {'' if condition.is_null else 'NOT '}NULL"
+    value = literal(condition.parameter) if isinstance(condition.parameter, str) else condition.parameter
+    return f"{name} {str(condition.operator).replace('==', '=')} {value}"
+
+
+def _raised(result: Any) -> str | None:
+    """Why an expectation could not be evaluated; None when it was."""
+    information = result.exception_info or {}
+    # One flat entry, or one per metric that could not be computed.
+    entries = [information] if "raised_exception" in information else list(information.values())
+    for entry in entries:
+        if entry.get("raised_exception"):
+            return _shortened(entry.get("exception_message") or "no reason given")
+    return None
+
+
+def _reason(error: BaseException) -> str:
+    return _shortened(f"{type(error).__name__}: {error}")
+
+
+def _shortened(text: str) -> str:
+    """The first line without addresses: what follows in a database error quotes statements and values."""
+    first = text.strip().splitlines()[0][:300] if text.strip() else "no reason given"
+    return re.sub(r"\S+@\S+", "(address)", first)

@@ -1,0 +1,123 @@
+"""What a build touched: the rows that the suites of marts look at, in the words that their queries use."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+
+from funnel import ledger, warehouse
+
+if TYPE_CHECKING:
+    pass
+from funnel.gate.errors import SuiteError
+from funnel.gate.suites import literal
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What a build touched, as the words in braces that suites of marts may use in their queries."""
+
+    is_whole: bool
+    keys: Mapping[str, tuple[str, ...]]
+    columns: Mapping[str, frozenset[str]]
+    texts: Mapping[str, tuple[str, ...]]
+    words: Mapping[str, str]
+    parameters: Mapping[str, Any]
+
+    def changed(self, mart: str) -> str:
+        """Rows of a mart, as they are now, that changed since the publication in effect."""
+        if self.is_whole or mart not in self.keys:
+            return f"marts.{mart}"
+        key = ", ".join(self.keys[mart])
+        listed = f"select distinct {key} from marts_changes.{mart}"  # noqa: S608
+        return f"(select built.* from marts.{mart} as built inner join ({listed}) as listed using ({key}))"  # noqa: S608
+
+    def touched(self, model: str) -> str:
+        """Keys and tracked columns of a model's rows that changed, as they were and as they are."""
+        if self.is_whole:
+            return f"{'intermediate' if model.startswith('int_') else 'marts'}.{model}"
+        return f"marts_changes.{model}"
+
+    def is_touched(self, column: str, models: Sequence[str]) -> str:
+        """The condition that a key or tracked column is one of a changed row of these models."""
+        if self.is_whole:
+            return f"{column} is not null"
+        listed = " union ".join(f"select {column} from {self.touched(model)}" for model in models)  # noqa: S608
+        # As an array the values are looked up in an index; as a subquery the planner may read the whole table.
+        return f"{column} = any(array({listed}))"
+
+    def fill(self, query: str) -> str:
+        """The query with its words in braces replaced."""
+        query = re.sub(r"\{changed\.(\w+)\}", lambda found: self.changed(found[1]), query)
+        query = re.sub(
+            r"\{is_touched\.(\w+)\.([\w.]+)\}", lambda found: self.is_touched(found[1], found[2].split(".")), query
+        )
+        query = re.sub(r"\{touched\.(\w+)\}", lambda found: self.touched(found[1]), query)
+        return query.format_map(self.words).strip()
+
+
+def of_build(connection: psycopg.Connection[Any], build_id: int) -> Scope:
+    builds = warehouse.dicts(
+        connection,
+        """
+        select *, cast(as_of at time zone reporting_timezone as date) as as_of_date
+        from ops.builds
+        where build_id = %s
+        """,
+        (build_id,),
+    )
+    if not builds:
+        raise SuiteError(f"There is no build {build_id} in ops.builds; build the marts first.")
+    build = builds[0]
+    tables = warehouse.dicts(connection, _TABLES)
+    if not any(table["name"] == "dim_channels" for table in tables):
+        raise SuiteError("marts.dim_channels does not exist; build the marts first.")
+    since = build["since_load_id"]
+    as_of_date = build["as_of_date"].isoformat()
+    return Scope(
+        is_whole=build["is_full"] or ledger.publication_in_effect(connection) is None,
+        keys={table["name"]: tuple(table["key"]) for table in tables},
+        columns={table["name"]: frozenset(table["columns"]) for table in tables},
+        texts={table["name"]: tuple(table["texts"]) for table in tables},
+        words={
+            "as_of_date": f"date '{as_of_date}'",
+            "timezone": literal(build["reporting_timezone"]),
+            "master_crm": literal(build["master_crm"]),
+            "since_load_id": str(since),
+            "through_load_id": str(build["through_load_id"]),
+            # A day that was read again since the build is judged by the next one.
+            "loaded_days": f"array(select date_day from ops.loaded_days where load_id > {since} "  # noqa: S608
+            f"and load_id <= {build['through_load_id']})",
+        },
+        parameters={
+            "as_of_date": as_of_date,
+            "channels": [row["channel"] for row in warehouse.dicts(connection, _CHANNELS)],
+        },
+    )
+
+
+_TABLES = """
+select
+    tables.relname as name,
+    array_agg(columns.attname::text order by columns.attnum) as columns,
+    coalesce(
+        array_agg(columns.attname::text order by columns.attnum) filter (where columns.atttypid = 'text'::regtype), '{}'
+    ) as texts,
+    coalesce(
+        array_agg(columns.attname::text order by array_position(keys.indkey::smallint[], columns.attnum))
+        filter (where columns.attnum = any(keys.indkey)),
+        '{}'
+    ) as key
+from pg_class as tables
+inner join pg_attribute as columns
+    on tables.oid = columns.attrelid and columns.attnum > 0 and not columns.attisdropped
+left join pg_index as keys
+    on tables.oid = keys.indrelid and keys.indisprimary
+where tables.relnamespace = 'marts'::regnamespace and tables.relkind = 'r'
+group by tables.relname
+"""
+
+# What finds no touch at all lies on a member of its own.
+_CHANNELS = "select channel from marts.dim_channels union all select '(unattributed)'"

@@ -1,0 +1,94 @@
+"""The suites of `expectations/`, and the rows that each of them looks at."""
+
+import importlib.util
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from psycopg import sql
+
+from funnel import settings
+from funnel.contract import raw_table
+from funnel.sources import SOURCES
+
+if TYPE_CHECKING:
+    from great_expectations.expectations.expectation import Expectation
+from funnel.gate.errors import SuiteError
+from funnel.gate.report import Severity
+
+SUITES = settings.REPOSITORY / "expectations"
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The rows of one query, and what is expected of them.
+
+    `key` names a bad row of `table`. Bad rows can be looked at there when the expectation speaks of its `columns` only,
+    and of nothing that the query computes.
+    """
+
+    suite: str
+    table: str
+    key: tuple[str, ...]
+    query: str
+    columns: frozenset[str]
+    critical: Sequence["Expectation"] = ()
+    warning: Sequence["Expectation"] = ()
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    skipped: Sequence[tuple[Severity, "Expectation"]] = ()
+
+    @property
+    def expectations(self) -> list[tuple[Severity, "Expectation"]]:
+        return [*(("critical", each) for each in self.critical), *(("warning", each) for each in self.warning)]
+
+
+@cache
+def suite(name: str) -> ModuleType:
+    """The module `expectations/<name>.py`, for instance `raw/google_ads`. Raises SuiteError when there is none."""
+    path = SUITES / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"expectations.{name.replace('/', '.')}", path)
+    if not path.exists() or spec is None or spec.loader is None:
+        raise SuiteError(f"{path} is missing: there is no suite for {name}. Write it.")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def mart_suites() -> list[str]:
+    """Names of the suites of marts, in the order of their files."""
+    return [f"marts/{path.stem}" for path in sorted((SUITES / "marts").glob("*.py")) if path.stem != "__init__"]
+
+
+def columns_of(expectation: "Expectation") -> list[str]:
+    """Columns an expectation speaks of, those of its row condition last."""
+    named = [getattr(expectation, name, None) for name in ("column", "column_A", "column_B")]
+    named += getattr(expectation, "column_list", None) or []
+    condition = getattr(expectation, "row_condition", None)
+    if condition is not None:
+        named.append(condition.column.name)
+    return [name for name in named if name]
+
+
+def literal(value: str) -> str:
+    return sql.Literal(value).as_string()
+
+
+def all_stated() -> dict[str, list["Expectation"]]:
+    """All expectations by `suite:table`, as ops.checks names them."""
+    judged = suite("deliveries")
+    stated = {"deliveries:ops.loads": [*judged.CRITICAL, *judged.WARNING]}
+    for source in SOURCES.values():
+        judged = suite(f"raw/{source.name}")
+        for stream in source.streams:
+            stated[f"raw/{source.name}:raw.{raw_table(source, stream)}"] = [
+                *judged.CRITICAL.get(stream.name, []),
+                *judged.WARNING.get(stream.name, []),
+            ]
+    for name, table in [("inputs", "ops.loads"), *((each, each.replace("/", ".")) for each in mart_suites())]:
+        judged = suite(name)
+        stated[f"{name}:{table}"] = [
+            each for kind in (judged.CRITICAL, judged.WARNING) for some in kind.values() for each in some
+        ]
+    return stated

@@ -1,0 +1,73 @@
+"""Vendor connections from wherever this Airflow keeps them."""
+
+from typing import Any
+
+from airflow.sdk import (
+    BaseHook,
+)
+from airflow.sdk.exceptions import AirflowException
+
+from funnel import contract, settings
+
+
+def airflow_connection(connection_id: str) -> contract.Connection:
+    """A vendor connection from wherever this Airflow keeps them: environment, its database or a secrets backend."""
+    try:
+        found = BaseHook.get_connection(connection_id)
+    except AirflowException as error:
+        raise settings.ConfigurationError(
+            f"Airflow has no connection {connection_id!r} ({error}); docs/connections.md says how to make it."
+        ) from None
+    if not found.host:
+        raise settings.ConfigurationError(f"Connection {connection_id!r} has no host; see docs/connections.md.")
+    host = found.host if "://" in found.host else f"https://{found.host}"
+    port = f":{found.port}" if found.port else ""
+    return contract.Connection(
+        connection_id=connection_id,
+        base_url=host.rstrip("/") + port,
+        login=found.login,
+        password=found.password,
+        extra=found.extra_dejson,
+        origin=connection_origin(connection_id),
+    )
+
+
+def connection_origin(connection_id: str) -> str:
+    """Where Airflow found a connection, for messages: the first that has it of backend, environment and database."""
+    from airflow.sdk.execution_time.supervisor import ensure_secrets_backend_loaded
+
+    for backend in ensure_secrets_backend_loaded():
+        name = type(backend).__name__
+        if name == "EnvironmentVariablesBackend":
+            if settings.has_connection_variable(connection_id):
+                return f"from the environment variable {settings.connection_variable(connection_id)}"
+        elif name in ("ExecutionAPISecretsBackend", "MetastoreBackend"):
+            return "saved in Airflow"
+        elif _has_connection(backend, connection_id):
+            return f"from the secrets backend {name}"
+    return "saved in Airflow"
+
+
+def _has_connection(backend: Any, connection_id: str) -> bool:
+    try:
+        return backend.get_connection(conn_id=connection_id) is not None
+    except Exception:
+        # As Airflow does: a backend that fails is passed over.
+        return False
+
+
+def inbox_connection(connection_id: str) -> contract.Connection:
+    """A source of the inbox, with the file system that ObjectStoragePath opens for it."""
+    url, filesystem = inbox()
+    return contract.Connection(connection_id, url, extra={"filesystem": filesystem})
+
+
+def inbox() -> tuple[str, Any]:
+    """The inbox's folder and, when it lies on object storage, the file system with Airflow's credentials."""
+    from airflow.sdk import ObjectStoragePath
+
+    inbox = settings.read().inbox
+    if "://" not in inbox:
+        return inbox, None
+    path = ObjectStoragePath(inbox)
+    return path.path, path.fs

@@ -1,0 +1,15 @@
+"""What tasks fail with so that readers are alerted although the rest of a run goes on."""
+
+from funnel.errors import Failure
+
+
+class FilesRefused(Failure):
+    """Manifests, files or sources of an inbox were held back. The message names each, with its reasons."""
+
+    is_permanent = True
+
+
+class AccountsRefused(Failure):
+    """The vendor refused accounts of a connection whose other accounts were read. The message names each."""
+
+    is_permanent = True

@@ -1,0 +1,67 @@
+"""What a failure asks of the scheduler, by its class, and the alert about a task that has failed for good."""
+
+import logging
+from datetime import timedelta
+
+from airflow.sdk import (
+    Context,
+    RetryDecision,
+    RetryPolicy,
+)
+
+from funnel import settings
+from funnel.errors import Failure
+from funnel.rest import errors
+
+log = logging.getLogger(__name__)
+
+# The headlines of alerts, by task. docs/runbook.md has one heading for each, word for word.
+HEADLINES = {
+    "extract": "Extract failed",
+    "load": "Load failed",
+    "check": "Raw check failed",
+    "tell_accounts": "Accounts refused",
+    "accept": "Source held back",
+    "announce": "Announcement failed",
+    "list_inbox": "Inbox failed",
+    "tell_refusals": "Files refused",
+    "wait_for_ingests": "Wait failed",
+    "build": "Build failed",
+    "audit": "Audit failed",
+    "publish": "Publish failed",
+}
+
+
+def _errors_of_rows() -> tuple[type[Exception], ...]:
+    """What PostgreSQL refuses whenever it is asked; a server that is away or a lock that is taken is not among it."""
+    import psycopg
+
+    return psycopg.DataError, psycopg.IntegrityError, psycopg.ProgrammingError
+
+
+class FailureRetryPolicy(RetryPolicy):
+    """What a failure asks for, by its class; anything unknown is retried as the DAG says."""
+
+    def evaluate(
+        self, exception: BaseException, try_number: int, max_tries: int, context: Context | None = None
+    ) -> RetryDecision:
+        """Fail at once where only a person or other data can help; wait as long as a vendor says."""
+        if isinstance(exception, (errors.DeadToken, errors.Refused, settings.ConfigurationError)):
+            return RetryDecision.fail(reason=str(exception))
+        if (isinstance(exception, Failure) and exception.is_permanent) or isinstance(exception, _errors_of_rows()):
+            return RetryDecision.fail(reason="the same rows would fail the same way again")
+        if isinstance(exception, errors.VendorError) and exception.wait_seconds:
+            return RetryDecision.retry(delay=timedelta(seconds=exception.wait_seconds), reason=str(exception))
+        return RetryDecision.default()
+
+
+def alert(context: Context) -> None:
+    """Send one alert about a task that has failed for good."""
+    from funnel.reporting import alerts
+
+    ti = context["task_instance"]
+    # With several connections, tasks stand in a group named after theirs.
+    headline = HEADLINES.get(ti.task_id.rpartition(".")[2], "Task failed")
+    exception = context.get("exception")
+    text = str(exception) if exception else "The task's process ended without an error message; see its log."
+    alerts.send(f"{headline}: {ti.dag_id}", f"run {ti.run_id}, task {ti.task_id}\n{text}\nLog: {ti.log_url}")

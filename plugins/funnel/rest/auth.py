@@ -1,0 +1,60 @@
+"""Tokens of a login, and the secrets that no message may show."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, TypeGuard
+from urllib.parse import quote
+
+from funnel import tokens
+from funnel.contract import Connection
+from funnel.rest.errors import DeadToken, Refused
+from funnel.rest.messages import Answer, Diagnosis
+
+Token = tokens.Token
+_SECRET_SETTING = re.compile(r"(secret|token|password|key)$", re.IGNORECASE)
+
+
+def token_of(answer: Mapping[str, Any], base_url: str | None = None) -> Token:
+    """The token that a token endpoint answers, with the refresh token for the next login where it names one."""
+    try:
+        expires_in = float(answer["expires_in"])
+    except (KeyError, TypeError, ValueError):
+        expires_in = None
+    refresh_token = answer.get("refresh_token")
+    return Token(
+        answer["access_token"],
+        expires_in,
+        base_url,
+        refresh_token if isinstance(refresh_token, str) and refresh_token else None,
+    )
+
+
+def oauth_refusal(
+    answer: Answer, error: str, description: str, dead: tuple[str, ...] = ("invalid_grant",)
+) -> Diagnosis | None:
+    """What a token endpoint's error means (RFC 6749, 5.2); `dead` are the errors that only a new grant ends."""
+    if answer.status >= 500 or answer.status == 429:
+        return None
+    message = f"{error} {description}".strip()
+    if error in ("invalid_client", "unauthorized_client"):
+        return Diagnosis(DeadToken, message, advice="Check login (client id) and password (client secret).")
+    return Diagnosis(DeadToken if error in dead else Refused, message)
+
+
+def secrets(connection: Connection) -> tuple[str, ...]:
+    """Everything of a connection that must not be seen, longest first."""
+    values = [connection.password] + [
+        value for name, value in connection.extra.items() if isinstance(value, str) and _SECRET_SETTING.search(name)
+    ]
+    spelled = {spelling for value in values if is_hidden(value) for spelling in spellings(value)}
+    return tuple(sorted(spelled, key=len, reverse=True))
+
+
+def is_hidden(secret: str | None) -> TypeGuard[str]:
+    # Short values would blank out ordinary words; no vendor's secret is that short.
+    return secret is not None and len(secret) >= 8
+
+
+def spellings(secret: str) -> tuple[str, ...]:
+    """A secret as it stands in text, in a URL, and in JSON with its slashes escaped."""
+    return tuple(dict.fromkeys((secret, quote(secret, safe=""), secret.replace("/", "\\/"))))

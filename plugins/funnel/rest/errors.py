@@ -1,0 +1,140 @@
+"""What can go wrong with a vendor. What a failure asks for is said by its class.
+
+    Throttled        waited out in the client, as long as the vendor says, if that is minutes
+    Unavailable      5xx, HTML, a body cut short, 200 with an error inside: asked again, with growing pauses
+    TokenExpired     asked again in the client with a token that is new, renewed once; then it becomes DeadToken
+    TimedOut         asked again in the client twice; then the window is halved, as for TooMuchData
+    TooMuchData      the window is halved, down to one day, then the page size
+    LongUrl          asked again in the client with the query in a form
+    RestartWindow    what was read of this window is worthless; the caller discards it and fetches the window again
+    QuotaExhausted   hours, not minutes: the caller gives its slot back and comes again after `wait_seconds`
+    DeadToken        a person must make a new token: fail at once
+    Refused          permission, unknown field, sunset version, bad setting: fail at once
+    UnknownForm      an answer of another form than the connector knows, met while it was read
+
+The first five never leave this wing unless the vendor does not recover.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+from funnel.contract import Connection
+
+
+class VendorError(Exception):
+    """A vendor did not give what was asked. `advice` says what to do next; no secret is in any part of it."""
+
+    advice = "See the vendor's message."
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        source: str = "",
+        connection_id: str = "",
+        origin: str = "",
+        path: str = "",
+        status: int | None = None,
+        wait_seconds: float | None = None,
+        advice: str | None = None,
+    ) -> None:
+        self.message = message
+        self.source = source
+        self.connection_id = connection_id
+        self.origin = origin
+        self.path = path
+        self.status = status
+        self.wait_seconds = wait_seconds
+        if advice:
+            self.advice = advice
+        super().__init__(message)
+
+    @property
+    def retry_at(self) -> datetime | None:
+        """When to ask again, counted from now."""
+        if self.wait_seconds is None:
+            return None
+        return datetime.now(UTC) + timedelta(seconds=self.wait_seconds)
+
+    def __str__(self) -> str:
+        answered = f" answered {self.status}" if self.status else ""
+        wait = f" Ask again in {self.wait_seconds:.0f} s." if self.wait_seconds else ""
+        connection = f"{self.connection_id} {self.origin}".strip()
+        return (
+            f"{type(self).__name__}: {self.source} (connection {connection}){answered} at {self.path}: "
+            f"{self.message}{wait} What to do: {self.advice}"
+        )
+
+
+class Throttled(VendorError):
+    advice = "Nothing: the client waits and tries again."
+
+
+class Unavailable(VendorError):
+    advice = "Nothing if it passes; if it does not, check the vendor's status page and the base URL."
+
+
+class TimedOut(Unavailable):
+    """No answer in the time that a worker waits. A question that was too heavy times out again: less is asked then."""
+
+    advice = (
+        "Nothing if it passes; else ask for fewer days at once, or raise timeout_seconds in the connection's extra."
+    )
+
+
+class TokenExpired(VendorError):
+    advice = "Nothing: the token is renewed."
+
+
+class TooMuchData(VendorError):
+    advice = "Ask for fewer days at once, or lower page_size in the connection's extra."
+
+
+class LongUrl(VendorError):
+    advice = "Nothing: the request is repeated with the query in its body."
+
+
+class RestartWindow(VendorError):
+    advice = "Discard what was read of this window and read it again from the start."
+
+
+class QuotaExhausted(VendorError):
+    advice = (
+        "Run again after the wait; every call until then uses up quota. Ask the vendor for a higher limit if it recurs."
+    )
+
+
+class DeadToken(VendorError):
+    advice = "Make a new token at the vendor and save it in the Airflow connection; docs/connections.md says how."
+
+
+class Refused(VendorError):
+    advice = "Correct the connection or the vendor's permissions; docs/connections.md lists what is needed."
+
+
+class AccountDenied(Refused):
+    """The vendor refuses one account; others of the same connection may answer."""
+
+    advice = (
+        "Give the login access to this account again, or take the account out of the connection: its days stay as they "
+        "were read."
+    )
+
+
+class UnknownField(Refused):
+    """The vendor does not know a field by name; a connector may ask again without it."""
+
+
+class UnknownForm(VendorError):
+    advice = "Run again; if the vendor answers the same again, it changed its format and the connector must be adapted."
+
+
+def refuse(source: str, connection: Connection, message: str, advice: str) -> Refused:
+    """A connection that cannot work as it is filled in."""
+    return Refused(
+        message,
+        source=source,
+        connection_id=connection.connection_id,
+        origin=connection.origin,
+        path="the connection's settings",
+        advice=advice,
+    )

@@ -1,0 +1,85 @@
+"""Questions to a vendor and its answers."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from funnel.rest import bodies
+from funnel.rest.errors import VendorError
+
+
+@dataclass(frozen=True)
+class Request:
+    """One question. `path` is relative to the vendor's base URL, or absolute for a token endpoint.
+
+    `expects` names the list an answer must hold: without it a 200 is an error in disguise, not an empty page. A list of
+    `full_at` elements or more was cut by a vendor that does not say so. `query` is sent letter by letter, where a
+    vendor reads brackets and commas as structure; with `in_form` it travels in the body of a POST instead. The answer
+    to a question for an `archive` is a ZIP file, whole or not at all. Of any other answer that is no JSON, `reads`
+    makes what a paginator needs, from its headers and its body; None says that the answer is not whole.
+    `lacks` says what an answer that looks well lacks, for vendors that tell how much there should be.
+    """
+
+    method: str
+    path: str
+    expects: str | None = None
+    params: Mapping[str, str | int] = field(default_factory=dict)
+    json: Mapping[str, Any] | None = None
+    form: Mapping[str, str] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    lacks: Callable[["Request", Any], str | None] | None = None
+    query: str | None = None
+    in_form: bool = False
+    full_at: int | None = None
+    archive: bool = False
+    reads: Callable[[Mapping[str, str], bytes], Any] | None = None
+
+    @property
+    def shown_path(self) -> str:
+        """Path without host and query: these may hold secrets."""
+        return urlsplit(str(self.path)).path
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back. `parsed` is None when the body is not one complete JSON document."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    parsed: Any
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What a vendor's error body means: a class of this module, the vendor's words and how long to wait."""
+
+    error: type[VendorError]
+    message: str
+    wait_seconds: float | None = None
+    advice: str | None = None
+
+
+@dataclass(frozen=True)
+class Page:
+    """One body as received, and the same parsed."""
+
+    body: bytes
+    parsed: Any
+
+
+def with_fields(body: bytes, **fields: str) -> bytes:
+    """A JSON object as received, with what was asked and is not said in it written before its own fields."""
+    # Behind a byte order mark, if there is one.
+    rest = body[body.index(b"{") + 1 :].lstrip()
+    return bodies.write_json(fields)[:-1] + (rest if rest.startswith(b"}") else b"," + rest)
+
+
+def value_at(parsed: Any, path: str) -> Any:
+    """The value at a dotted path, None when any part of the way is missing."""
+    for name in path.split("."):
+        if not isinstance(parsed, dict):
+            return None
+        parsed = parsed.get(name)
+    return parsed

@@ -1,0 +1,62 @@
+"""How long and how often a vendor is asked again."""
+
+import logging
+import time
+from collections.abc import Callable
+
+import tenacity
+
+from funnel.rest.errors import Throttled, TimedOut, Unavailable, VendorError
+
+log = logging.getLogger(__name__)
+# Tests replace this: a throttle of a minute must not cost them one.
+sleep: Callable[[float], None] = time.sleep
+
+
+def wait(seconds: float) -> None:
+    """Sleep, or do what tests do instead."""
+    sleep(seconds)
+
+
+LONGEST_WAITING = 900.0  # seconds one request may wait in all
+BELIEVED_WAITS = 3
+ATTEMPTS = 6  # of a request that finds the vendor unavailable: about half a minute
+TIMEOUTS = 3  # of one request, two minutes each
+_BACKOFF = tenacity.wait_exponential_jitter(initial=1, max=60, jitter=1)
+
+
+def pause(state: tenacity.RetryCallState) -> float:
+    asked = _error_of(state).wait_seconds
+    if asked is None:
+        return _BACKOFF(state)
+    # A vendor that still throttles after the wait it named meant more.
+    return asked if state.attempt_number <= BELIEVED_WAITS else max(asked, _BACKOFF(state))
+
+
+def is_enough(state: tenacity.RetryCallState) -> bool:
+    if isinstance(_error_of(state), Throttled):
+        return state.idle_for >= LONGEST_WAITING
+    if isinstance(_error_of(state), TimedOut):
+        return state.attempt_number >= TIMEOUTS
+    return state.attempt_number >= ATTEMPTS
+
+
+def log_pause(state: tenacity.RetryCallState) -> None:
+    error = _error_of(state)
+    log.warning(
+        "%s (connection %s) %s at %s: %s; asked again in %.1f s, attempt %d",
+        error.source,
+        error.connection_id,
+        "Unavailable" if isinstance(error, Unavailable) else type(error).__name__,
+        error.path,
+        error.message,
+        state.upcoming_sleep,
+        state.attempt_number + 1,
+    )
+
+
+def _error_of(state: tenacity.RetryCallState) -> VendorError:
+    error = state.outcome.exception() if state.outcome else None
+    if not isinstance(error, VendorError):
+        raise TypeError(f"only vendor errors are retried, not {error!r}")
+    return error
