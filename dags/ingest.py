@@ -3,6 +3,7 @@
 Wiring only. What the tasks do is in `funnel.orchestration.tasks`; which sources there are is in `funnel.sources`.
 """
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG, CronDataIntervalTimetable, TaskGroup, task_group
@@ -10,7 +11,7 @@ from airflow.sdk import DAG, CronDataIntervalTimetable, TaskGroup, task_group
 from funnel import settings
 from funnel.contract import Source
 from funnel.orchestration import failures, tasks, windows
-from funnel.sources import SOURCES
+from funnel.sources import INBOX, VENDORS
 
 RUNBOOK = """
 ### ingest__{name}
@@ -39,17 +40,15 @@ loaded and built, the refused ones keep their days (`ops.accounts`); the message
 """
 
 
-def ingest(source: Source) -> DAG:
-    """The DAG of one source; a source with several connections asks each in a group of its own."""
+def ingest(source: Source, wire: Callable[[Source], None], *, runs_at_once: int) -> DAG:
+    """The DAG of one source, with the tasks that `wire` makes."""
     with DAG(
         dag_id=f"ingest__{source.name}",
         # A day is the unit of reading: the interval's start names it, and one missed run is one missed day.
         schedule=CronDataIntervalTimetable("0 0 * * *", timezone="UTC"),
         start_date=datetime(2024, 1, 1, tzinfo=UTC),
         catchup=False,
-        # A backfill brings its own limit; loads of one stream take turns anyway.
-        # Two runs of an inbox would read the same files beside each other.
-        max_active_runs=1 if source.is_inbox else 4,
+        max_active_runs=runs_at_once,
         dagrun_timeout=timedelta(hours=36),
         params=windows.WINDOW_PARAMS,
         tags=["ingest", source.name],
@@ -65,23 +64,25 @@ def ingest(source: Source) -> DAG:
             "on_failure_callback": failures.alert,
         },
     ) as dag:
-        loads = []
-        if source.is_inbox:
-            read_inbox(source)
-            return dag
-        connection_ids = settings.connection_ids(source.name)
-        if len(connection_ids) == 1:
-            loads.append(tasks.load(tasks.extract(source.name, connection_ids[0])))
-        else:
-            for connection_id in connection_ids:
-                with TaskGroup(connection_id):
-                    loads.append(tasks.load(tasks.extract(source.name, connection_id)))
-        checked = tasks.check.override(outlets=[tasks.asset(source.name)])(source.name)
-        loads >> checked
-        if any(stream.account for stream in source.streams):
-            # Behind the asset: what came of the other accounts is built.
-            checked >> tasks.tell_accounts(source.name)
+        wire(source)
     return dag
+
+
+def read_vendor(source: Source) -> None:
+    """The tasks of a vendor; a source with several connections asks each in a group of its own."""
+    loads = []
+    connection_ids = settings.connection_ids(source.name)
+    if len(connection_ids) == 1:
+        loads.append(tasks.load(tasks.extract(source.name, connection_ids[0])))
+    else:
+        for connection_id in connection_ids:
+            with TaskGroup(connection_id):
+                loads.append(tasks.load(tasks.extract(source.name, connection_id)))
+    checked = tasks.check.override(outlets=[tasks.asset(source.name)])(source.name)
+    loads >> checked
+    if any(stream.account for stream in source.streams):
+        # Behind the asset: what came of the other accounts is built.
+        checked >> tasks.tell_accounts(source.name)
 
 
 def read_inbox(source: Source) -> None:
@@ -90,7 +91,7 @@ def read_inbox(source: Source) -> None:
     Each is accepted or held back by itself; what was accepted is announced though others failed, and the run is red.
     """
 
-    extract = tasks.extract.override(**tasks.INBOX_TASKS)
+    extract = tasks.extract_files.override(**tasks.INBOX_TASKS)
     accept = tasks.accept.override(**tasks.INBOX_TASKS)
 
     @task_group
@@ -102,5 +103,8 @@ def read_inbox(source: Source) -> None:
     taken >> tasks.tell_refusals(source.name)
 
 
-for each in SOURCES.values():
-    ingest(each)
+for each in VENDORS.values():
+    # A backfill brings its own limit; loads of one stream take turns anyway.
+    ingest(each, read_vendor, runs_at_once=4)
+# Two runs of an inbox would read the same files beside each other.
+ingest(INBOX, read_inbox, runs_at_once=1)

@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 
 from funnel import ledger, settings, warehouse
-from funnel.sources import SOURCES
+from funnel.sources import VENDORS
 from installation import airflow_api, airflow_setup, dashboards, environments, postgres, processes, sandbox, services
 from installation.airflow_api import Run
 
@@ -23,7 +23,6 @@ DAYS = 90
 FIRST_LOAD = "first_load"
 ACTIVE = ("queued", "running")
 # An inbox has no days to load: `make files` takes one in. The made-up company's accountants and retailers filled one.
-VENDORS = tuple(name for name, source in SOURCES.items() if not source.is_inbox)
 Tell = Callable[[str], None]
 
 

@@ -77,11 +77,11 @@ def sandbox_connections() -> dict[str, str]:
     The sandbox makes its company first, which takes a moment; the same company has the same connections during one
     day, until there is a source that it had not. An account that the company closed is listed for some days more.
     """
-    from funnel.sources import SOURCES
+    from funnel.sources import VENDORS
 
     if not needs_sandbox():
         return {}
-    vendors = {name for name, source in SOURCES.items() if not source.is_inbox}
+    vendors = set(VENDORS)
     command = [sys.executable, "-m", "sandbox", "connections", *company(), "--base-url", sandbox_url()]
     command += ["--now", f"{settings.now():%Y-%m-%d}T00:00:00Z"]
     kept = _kept_connections()

@@ -259,12 +259,10 @@ def _new_source(chosen: argparse.Namespace) -> None:
 def _record(chosen: argparse.Namespace) -> None:
     from authoring import recording
     from funnel.contract import Window
-    from funnel.sources import SOURCES
+    from funnel.sources import VENDORS
     from installation import airflow_setup
 
-    source = SOURCES[chosen.source]
-    if source.is_inbox:
-        raise settings.ConfigurationError("Files are not recorded: keep a small one beside its manifest instead.")
+    source = VENDORS[chosen.source]
     last = chosen.last or chosen.first or settings.now().date() - timedelta(days=1)
     window = Window(chosen.first or last - timedelta(days=1), last + timedelta(days=1))
     os.environ |= airflow_setup.airflow_environment()
@@ -275,7 +273,7 @@ def _record(chosen: argparse.Namespace) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from funnel.sources import SOURCES
+    from funnel.sources import SOURCES, VENDORS
 
     parser = argparse.ArgumentParser(prog="funnel", description=__doc__.partition("\n")[0])
     commands = parser.add_subparsers(required=True)
@@ -327,7 +325,7 @@ def _parser() -> argparse.ArgumentParser:
     new_source = add("new-source", _new_source, "write the files of a source that does not exist yet")
     new_source.add_argument("name", help="lower-case letters and underscores, for example acme_ads")
     record = add("record", _record, "record a vendor's responses as scrubbed fixtures that can be replayed")
-    record.add_argument("source", choices=[name for name, one in SOURCES.items() if not one.is_inbox])
+    record.add_argument("source", choices=list(VENDORS))
     record.add_argument(
         "first", type=_day, nargs="?", help="first day, as 2026-08-01 (default: the day before the last)"
     )

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from funnel.contract import raw_table
-from funnel.sources import SOURCES
+from funnel.sources import SOURCES, VENDORS
 
 ROOT = Path(__file__).parents[2]
 SANDBOX_SOURCES = {
@@ -21,7 +21,11 @@ SANDBOX_SOURCES = {
 
 
 def modules(folder: str) -> set[str]:
-    return {path.stem for path in (ROOT / folder).glob("*.py") if path.stem != "__init__"}
+    """Modules, and packages with the same name."""
+    found = {path.stem for path in (ROOT / folder).glob("*.py")} | {
+        path.parent.name for path in (ROOT / folder).glob("*/__init__.py")
+    }
+    return found - {"__init__"}
 
 
 def test_connector_modules_are_the_sources() -> None:
@@ -39,7 +43,7 @@ def test_staging_folders_are_the_sources() -> None:
 
 def test_sandbox_speaks_for_every_source_but_the_inbox() -> None:
     """A folder is a vendor of its own: nobody's protocol has to be simulated to put files into it."""
-    assert set(SOURCES) - {name for name, source in SOURCES.items() if source.is_inbox} == SANDBOX_SOURCES
+    assert set(VENDORS) == SANDBOX_SOURCES
     assert modules("sandbox") >= SANDBOX_SOURCES
 
 

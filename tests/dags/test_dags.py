@@ -11,12 +11,12 @@ from typing import Any, ClassVar
 
 import pytest
 
-from funnel import settings
+from funnel import settings, sources
 from funnel.sources import SOURCES
 
 DAGS = settings.REPOSITORY / "dags"
 INGESTS = [f"ingest__{name}" for name in SOURCES]
-VENDORS = [f"ingest__{name}" for name, source in SOURCES.items() if not source.is_inbox]
+VENDORS = [f"ingest__{name}" for name in sources.VENDORS]
 
 
 @pytest.fixture(scope="module")

@@ -83,15 +83,15 @@ def test_a_page_that_was_read_before_ends_the_read(
 
 
 def test_associations_in_a_circle_end_the_read(vendor: Stub, slept: list[float]) -> None:
-    from funnel.sources import hubspot
+    from funnel.sources.hubspot import fetch
 
     result = {"from": {"id": "1"}, "to": [], "paging": {"next": {"after": "tokenA"}}}
     vendor.answer = lambda asked: vendor.reply({"results": [result]})
     stream = SOURCES["hubspot"].stream("deals")
-    with connect(hubspot.DIALECT, vendor.connection()) as client:
+    with connect(fetch.DIALECT, vendor.connection()) as client:
         client._token = auth.Token("x")
         with pytest.raises(errors.Unavailable, match="'tokenA' of record 1 was read before"):
-            hubspot._associations(client, stream, "contacts", ["1"])
+            fetch._associations(client, stream, "contacts", ["1"])
 
 
 TOO_MUCH = {"error": {"message": "Please reduce the amount of data you're asking for", "code": 1}}

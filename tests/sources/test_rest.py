@@ -484,7 +484,9 @@ SETTLED = {
 
 
 def test_every_recorded_error_body_is_understood() -> None:
-    from funnel.sources import google_ads, hubspot, meta_ads, salesforce
+    from funnel.sources import google_ads, meta_ads
+    from funnel.sources.hubspot import fetch as hubspot
+    from funnel.sources.salesforce import fetch as salesforce
 
     recorded = REFERENCE / "protocol" / "vendor_error_bodies.json"
     if not recorded.exists():

@@ -9,7 +9,8 @@ import pytest
 from funnel.contract import Connection, Window
 from funnel.ingest import json_rows
 from funnel.rest import errors, jobs, messages
-from funnel.sources import SOURCES, salesforce
+from funnel.sources import SOURCES
+from funnel.sources.salesforce import fetch
 
 SALESFORCE = SOURCES["salesforce"]
 QUARTER = Window(date(2026, 8, 25), date(2026, 11, 23))
@@ -73,9 +74,9 @@ def test_half_a_page_of_results_is_no_page(company: Any) -> None:
     whole = read(connection, "leads")[0]
     count = len(list(SALESFORCE.records(stream, whole)))
     headers = {"Sforce-NumberOfRecords": str(count), "Sforce-Locator": "null"}
-    assert salesforce._read_results(headers, whole) == {"records": count, "locator": None}
-    assert salesforce._read_results(headers, whole[: len(whole) // 2]) is None
-    assert salesforce._read_results({}, whole) is None
+    assert fetch._read_results(headers, whole) == {"records": count, "locator": None}
+    assert fetch._read_results(headers, whole[: len(whole) // 2]) is None
+    assert fetch._read_results({}, whole) is None
 
 
 def test_a_failed_job_asks_for_the_window_again(company: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,7 +58,7 @@ def test_all_ids_are_listed_to_the_last_of_the_last_page(company: Any, source: s
 
 def test_many_ids_are_asked_of_bulk(company: Any, monkeypatch: pytest.MonkeyPatch, slept: list[float]) -> None:
     expected = ids_of(listed("salesforce", "leads", company.connection("salesforce")))
-    monkeypatch.setattr("funnel.sources.salesforce.ALL_BY_REST", 100)
+    monkeypatch.setattr("funnel.sources.salesforce.fetch.ALL_BY_REST", 100)
     company.handle.set(salesforce_bulk_page_size=50)
     bodies = listed("salesforce", "leads", company.connection("salesforce"))
     assert len(bodies) > 2
@@ -215,7 +215,7 @@ def test_a_whole_read_takes_every_record(
     # A table of too many records is read as on any other day.
     assert found(whole_at_most=1) == found(DAY)
     if source == "salesforce":
-        monkeypatch.setattr("funnel.sources.salesforce.ALL_BY_REST", 1)
+        monkeypatch.setattr("funnel.sources.salesforce.fetch.ALL_BY_REST", 1)
         assert found() == {one.id for one in states(company, source, stream)}
 
 

@@ -49,38 +49,38 @@ def asset(source_name: str) -> Asset:
 
 @task
 def extract(source_name: str, connection_id: str) -> list[str]:
-    """Land every stream of a source for the run's days; returns the paths of the landed reads.
+    """Land every stream of a vendor for the run's days; returns the paths of the landed reads.
 
     Streams that this run has landed since it started are kept: after a quota of hours, only what is missing is asked.
     """
     from funnel.ingest import kept_logins, plan
-    from funnel.sources import SOURCES
+    from funnel.sources import VENDORS
 
-    source = SOURCES[source_name]
+    source = VENDORS[source_name]
     context = get_current_context()
-    if not source.is_inbox:
-        connection = replace(airflow_connection(connection_id), tokens=kept_logins.STORE)
-        planned = plan.reads(source, connection, window_of(context, source, connection_id))
-        return plan.in_order_of_load(
-            [_land(as_read, connection, stream, window, context) for as_read, stream, window in planned]
-        )
-    with _noted(source_name, connection_id):
-        return _land_files(source, connection_id, context)
+    connection = replace(airflow_connection(connection_id), tokens=kept_logins.STORE)
+    planned = plan.reads(source, connection, window_of(context, source, connection_id))
+    return plan.in_order_of_load(
+        [_land(as_read, connection, stream, window, context) for as_read, stream, window in planned]
+    )
 
 
-def _land_files(source: Source, connection_id: str, context: Context) -> list[str]:
-    """The entities that the manifest describes; a manifest that is gone by now is refused as a read would."""
+@task(task_id="extract")
+def extract_files(source_name: str, connection_id: str) -> list[str]:
+    """Land the entities that a manifest of the inbox describes; one that is gone by now is refused as a read would."""
     from funnel.ingest import notes
-    from funnel.sources import files
+    from funnel.sources import INBOX, files
 
-    connection = inbox_connection(connection_id)
-    described = files.entities(connection.base_url, connection.extra["filesystem"]).get(connection_id)
-    window = window_of(context, source, connection_id)
-    landed = []
-    for stream in source.streams:
-        if described is None or stream.name in described:
-            connection.extra["known"] = notes.known_files(source.name, connection_id, stream.name)
-            landed.append(_land(source, connection, stream, window, context))
+    context = get_current_context()
+    with _noted(source_name, connection_id):
+        connection = inbox_connection(connection_id)
+        described = files.entities(connection.base_url, connection.extra["filesystem"]).get(connection_id)
+        window = window_of(context, INBOX, connection_id)
+        landed = []
+        for stream in INBOX.streams:
+            if described is None or stream.name in described:
+                connection.extra["known"] = notes.known_files(INBOX.name, connection_id, stream.name)
+                landed.append(_land(INBOX, connection, stream, window, context))
     return landed
 
 

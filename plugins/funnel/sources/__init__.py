@@ -29,3 +29,7 @@ SOURCES: dict[str, Source] = {
         files.SOURCE,
     )
 }
+
+# The inbox is a source whose connections are the manifests found in it; all others are vendors with an API.
+INBOX = files.SOURCE
+VENDORS: dict[str, Source] = {name: source for name, source in SOURCES.items() if not source.is_inbox}

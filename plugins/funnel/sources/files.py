@@ -7,6 +7,8 @@ rows, typed and judged, with the bad ones beside them; the files stay in the inb
 
 import hashlib
 from collections.abc import Iterator
+from pathlib import Path
+from pkgutil import iter_modules
 from typing import IO, Any
 
 import orjson
@@ -16,22 +18,8 @@ from funnel.inbox.entities import ENTITIES
 from funnel.inbox.entities import stream as stream_of
 
 STREAMS = tuple(stream_of(entity) for entity in ENTITIES.values())
-VENDORS = frozenset(
-    {
-        *(
-            "files",
-            "google_ads",
-            "meta_ads",
-            "linkedin_ads",
-            "microsoft_ads",
-            "ga4",
-            "hubspot",
-            "salesforce",
-            "shopify",
-        ),
-        "exchange_rates",
-    }
-)
+# Names that a manifest cannot take: those of the connectors, which are the modules beside this one.
+VENDORS = frozenset(module.name for module in iter_modules([str(Path(__file__).parent)]))
 
 
 def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[bytes]:

@@ -1,9 +1,4 @@
-"""Shopify: orders with their lines and refunds, and the shop, over the GraphQL Admin API.
-
-An order is one record that holds its lines and refunds: whatever changes about them changes the order, so the newest
-read of an order replaces all of it. Windows are days in UTC over the time of the last change. Long windows are read by
-a bulk operation, which gives the same records.
-"""
+"""How Shopify is asked: in pages for short windows, in bulk for long ones."""
 
 import zlib
 from collections.abc import Iterator
@@ -12,103 +7,60 @@ from datetime import UTC, datetime, time, timedelta
 from tempfile import TemporaryFile
 from typing import IO, Any
 
-from funnel.contract import Column, ColumnType, Connection, Money, Reconcile, Source, Stream, Window
-from funnel.rest import auth, bodies, diagnosis, jobs, messages, pages
+from funnel.contract import Connection, Stream, Window
+from funnel.rest import auth, bodies, jobs, messages, pages
 from funnel.rest.client import Client, Dialect, connect
 from funnel.rest.errors import (
-    DeadToken,
     QuotaExhausted,
     Refused,
     RestartWindow,
-    Throttled,
-    TokenExpired,
-    TooMuchData,
-    Unavailable,
     refuse,
 )
 from funnel.rest.listing import ids_body, ids_of
+from funnel.sources.shopify.errors import diagnose
 
 DEFAULT_VERSION = "2026-10"
+
+
 DEFAULT_PAGE_SIZE = 50
+
+
 NESTED_PAGE_SIZE = 50
+
+
 LARGEST_PAGE_SIZE = 250
+
+
 # Beyond so many days one bulk operation costs less than its pages.
 DEFAULT_BULK_DAYS = 31
+
+
 # Older orders are not shown to an app without the scope read_all_orders, and nothing says that they are missing.
 VISIBLE_DAYS = 59
+
+
 ORDERS_IN_A_BODY = 500
+
+
 BUCKETS = 64
 
-# What the marts read of each line and refund: one that does not hold it costs the order, whose sum would be wrong.
-_LINE_HOLDS: tuple[tuple[str, ColumnType], ...] = (
-    ("id", "text"),
-    ("title", "text"),
-    ("sku", "text"),
-    ("quantity", "bigint"),
-    ("originalTotalSet.shopMoney.amount", "numeric"),
-)
-_REFUND_HOLDS: tuple[tuple[str, ColumnType], ...] = (
-    ("createdAt", "timestamptz"),
-    ("totalRefundedSet.shopMoney.amount", "numeric"),
-)
-
-STREAMS = (
-    Stream(
-        name="orders",
-        kind="changed",
-        key=("order_id",),
-        modified="updated_at",
-        reconcile=Reconcile(since="created_at"),
-        lookups=("customer_id", "email_key", "opportunity_id"),
-        columns=(
-            Column("order_id", "text", "legacyResourceId", required=True),
-            Column("updated_at", "timestamptz", "updatedAt", required=True),
-            Column("created_at", "timestamptz", "createdAt", required=True),
-            Column("processed_at", "timestamptz", "processedAt"),
-            Column("cancelled_at", "timestamptz", "cancelledAt"),
-            Column("order_name", "text", "name"),
-            Column("is_test", "boolean", "test"),
-            Column("financial_status", "text", "displayFinancialStatus"),
-            Column("sales_channel", "text", "sourceName"),
-            Column("currency_code", "text", "currencyCode"),
-            Column("taxes_included", "boolean", "taxesIncluded"),
-            Column("subtotal", "numeric", "subtotalPriceSet.shopMoney.amount"),
-            Column("email", "email", "email"),
-            Column("customer_id", "text", "customer.legacyResourceId"),
-            Column("country_id", "text", "billingAddress.countryCodeV2"),
-            Column("utm_source", "text", "customerJourneySummary.lastVisit.utmParameters.source"),
-            Column("utm_medium", "text", "customerJourneySummary.lastVisit.utmParameters.medium"),
-            Column("utm_campaign", "text", "customerJourneySummary.lastVisit.utmParameters.campaign"),
-            Column("opportunity_id", "text", "opportunity.value"),
-            Column("tags", "jsonb", "tags", holds=()),
-            Column("attributes", "jsonb", "customAttributes", holds=(("key", "text"), ("value", "text"))),
-            Column("discount_codes", "jsonb", "discountCodes", holds=()),
-            Column("lines", "jsonb", "lineItems.nodes", required=True, holds=_LINE_HOLDS),
-            Column("refunds", "jsonb", "refunds", costs_row=True, holds=_REFUND_HOLDS),
-        ),
-        ignored=("id", "lineItems.pageInfo"),
-        money=Money("currency_code", ("subtotal",)),
-    ),
-    Stream(
-        name="shops",
-        kind="changed",
-        key=("shop_id",),
-        columns=(
-            Column("shop_id", "text", "id", required=True),
-            Column("shop_name", "text", "name"),
-            Column("domain", "text", "myshopifyDomain"),
-            Column("time_zone", "text", "ianaTimezone"),
-            Column("currency_code", "text", "currencyCode"),
-        ),
-    ),
-)
 
 _MONEY = "{ shopMoney { amount currencyCode } }"
+
+
 _LINE = f"""id title sku quantity currentQuantity product {{ legacyResourceId }}
 originalTotalSet {_MONEY} discountAllocations {{ allocatedAmountSet {_MONEY} }} taxLines {{ priceSet {_MONEY} }}"""
+
+
 _REFUND_LINE = f"quantity lineItem {{ id }} subtotalSet {_MONEY} totalTaxSet {_MONEY}"
+
+
 _REFUND = f"id createdAt totalRefundedSet {_MONEY}"
+
+
 _PAGE = "pageInfo { hasNextPage endCursor }"
+
+
 # The whole address and the name of the customer are never asked for.
 _ORDER = """id legacyResourceId name createdAt updatedAt processedAt cancelledAt test displayFinancialStatus sourceName
 currencyCode taxesIncluded email tags discountCodes
@@ -176,9 +128,6 @@ def _require_old_orders(client: Client, window: Window) -> None:
     message = "the app sees orders of the last 60 days only, and older days were asked for"
     request = _ask(client, "{ currentAppInstallation { accessScopes { handle } } }", {}, "data")
     raise client.fail(Refused, message, request, advice=advice)
-
-
-# Pages ------------------------------------------------------------------------------------------------------------
 
 
 def _order_fields(client: Client) -> str:
@@ -254,9 +203,6 @@ def _ask(client: Client, query: str, variables: dict[str, Any], expects: str) ->
         json={"query": query, "variables": variables},
         lacks=lambda request, parsed: None if messages.value_at(parsed, expects) is not None else f"without {expects}",
     )
-
-
-# Bulk operations --------------------------------------------------------------------------------------------------
 
 
 def _in_bulk(client: Client, window: Window) -> Iterator[bytes]:
@@ -367,9 +313,6 @@ refundLineItems(first: {NESTED_PAGE_SIZE}) {{ nodes {{ {_REFUND_LINE} }} {_PAGE}
         _complete(client, order)
 
 
-# Tokens and failures ----------------------------------------------------------------------------------------------
-
-
 def _sign(connection: Connection, token: str, request: messages.Request) -> messages.Request:
     return replace(request, headers={**request.headers, "X-Shopify-Access-Token": token})
 
@@ -391,81 +334,4 @@ def _log_in(client: Client) -> auth.Token:
     return auth.token_of(answer)
 
 
-_ADVICE = {
-    "ACCESS_DENIED": "Give the app the scope read_orders and access to protected customer data (e-mail).",
-    "undefinedField": 'Set a live version in the connection\'s extra, for example {"version": "2026-10"}.',
-}
-
-
-def _diagnose(answer: messages.Answer) -> messages.Diagnosis | None:
-    body = answer.parsed
-    if not isinstance(body, dict):
-        return None
-    if isinstance(body.get("error"), str):
-        return _diagnose_login(answer, body["error"], str(body.get("error_description", "")))
-    errors = body.get("errors")
-    if isinstance(errors, str):
-        return _diagnose_refusal(answer, errors)
-    if not isinstance(errors, list) or not errors:
-        return None
-    first = errors[0] if isinstance(errors[0], dict) else {"message": str(errors[0])}
-    code = str(messages.value_at(first, "extensions.code") or "")
-    message = f"{code}: {first.get('message', 'no message')}".removeprefix(": ")
-    if code == "THROTTLED":
-        return messages.Diagnosis(Throttled, message, wait_seconds=_wait(body))
-    if code == "MAX_COST_EXCEEDED":
-        return messages.Diagnosis(TooMuchData, message)
-    if code in ("INTERNAL_SERVER_ERROR", "TIMEOUT", "SHOP_INACTIVE") or answer.status >= 500:
-        if code == "SHOP_INACTIVE":
-            return messages.Diagnosis(Refused, message, advice="The shop is closed or frozen: nothing can be read.")
-        return messages.Diagnosis(Unavailable, message)
-    return messages.Diagnosis(Refused, message, advice=_ADVICE.get(code))
-
-
-def _wait(body: Any) -> float:
-    """Seconds until the bucket holds what the query asks for, as its cost says."""
-    asked = float(messages.value_at(body, "extensions.cost.requestedQueryCost") or 0)
-    available = float(messages.value_at(body, "extensions.cost.throttleStatus.currentlyAvailable") or 0)
-    rate = float(messages.value_at(body, "extensions.cost.throttleStatus.restoreRate") or 50)
-    return max(1.0, (asked - available) / rate)
-
-
-def _diagnose_refusal(answer: messages.Answer, message: str) -> messages.Diagnosis | None:
-    if answer.status == 401:
-        return messages.Diagnosis(TokenExpired, message)
-    if answer.status == 402:
-        return messages.Diagnosis(Refused, message, advice="The shop is frozen: its owner has to pay Shopify.")
-    if answer.status == 403:
-        return messages.Diagnosis(Refused, message, advice=_ADVICE["ACCESS_DENIED"])
-    if answer.status in (423, 430) or answer.status == 429:
-        return messages.Diagnosis(Throttled, message, wait_seconds=diagnosis.retry_after(answer) or 2.0)
-    if answer.status == 404:
-        advice = "Check the host (https://<shop>.myshopify.com) and the version in the connection's extra."
-        return messages.Diagnosis(Refused, message, advice=advice)
-    if answer.status < 300 or answer.status >= 500:
-        return messages.Diagnosis(Unavailable, message)
-    return messages.Diagnosis(Refused, message)
-
-
-def _diagnose_login(answer: messages.Answer, error: str, description: str) -> messages.Diagnosis | None:
-    if answer.status >= 500 or answer.status == 429:
-        return None
-    message = f"{error} {description}".strip()
-    if error in ("invalid_client", "invalid_grant", "unauthorized_client", "application_cannot_be_found"):
-        advice = "Check login (client id) and password (client secret), and that the app is installed in this shop."
-        return messages.Diagnosis(DeadToken, message, advice=advice)
-    return messages.Diagnosis(Refused, message)
-
-
-DIALECT = Dialect("shopify", sign=_sign, diagnose=_diagnose, login=_log_in)
-
-SOURCE = Source(
-    name="shopify",
-    streams=STREAMS,
-    # An order that changes, a refund included, is found by its last change; a day more, since indexing lags.
-    restatement_days=1,
-    fetch=fetch,
-    records=records,
-    list_ids=list_ids,
-    owner="e-commerce",
-)
+DIALECT = Dialect("shopify", sign=_sign, diagnose=diagnose, login=_log_in)

@@ -1,9 +1,4 @@
-"""HubSpot: contacts with stage history, companies, deals with lines and contacts, sellers' activities, owners, events.
-
-Contacts and deals are found by search and then read in batches, since a search gives no history; nor does it give
-associations, which are asked for by the ids of each page and put into the records. Every search page starts after the
-last id of the one before it; see `pages.by_highest_id`. Windows are days in UTC.
-"""
+"""How HubSpot is asked for each stream."""
 
 import logging
 import re
@@ -14,270 +9,46 @@ from itertools import chain
 from typing import Any
 
 from funnel.contract import (
-    Column,
-    ColumnType,
     Connection,
     Fetched,
     HomeCurrency,
-    Money,
-    Reconcile,
-    Source,
     Stream,
     Window,
 )
-from funnel.rest import auth, bodies, diagnosis, messages
+from funnel.rest import auth, bodies, messages
 from funnel.rest.client import Client, Dialect, connect
-from funnel.rest.errors import DeadToken, QuotaExhausted, Refused, Throttled, TokenExpired, Unavailable
+from funnel.rest.errors import Refused, Unavailable
 from funnel.rest.listing import ids_body, ids_of
 from funnel.rest.pages import by_cursor, by_highest_id, in_chunks, read_pages
+from funnel.sources.hubspot.errors import diagnose
 
 log = logging.getLogger(__name__)
 
+
 DEFAULT_VERSION = "2026-09"
+
+
 SEARCH_PAGE_SIZE = 200
+
+
 LIST_PAGE_SIZE = 100
+
+
 HISTORY_PAGE_SIZE = 50  # what HubSpot allows when property history is asked for
+
+
 ASSOCIATION_BATCH_SIZE = 1_000
-# Nothing says when an association was made: records of so many days are read again with theirs.
-LINKED_DAYS = 30
-# Computed fields of a deal follow the settings of its pipeline, and so many deals at most are read to see them.
-WHOLE_DAYS = 7
+
+
 WHOLE_AT_MOST = 50_000
+
+
 MILLISECOND = timedelta(milliseconds=1)
-
-_OBJECT_FIELDS = ("createdAt", "archivedAt", "url", "properties.hs_object_id", "properties.hs_lastmodifieddate")
-# What the marts read of each change of a property, and of each associated record.
-_CHANGE: tuple[tuple[str, ColumnType], ...] = (("timestamp", "timestamptz"), ("value", "text"))
-_LINK: tuple[tuple[str, ColumnType], ...] = (("toObjectId", "text"),)
-
-
-def _engagement(name: str, key: str, columns: tuple[Column, ...]) -> Stream:
-    """Something a seller did or received. Subjects and texts name people and are not read."""
-    return Stream(
-        name=name,
-        kind="changed",
-        key=(key,),
-        modified="updated_at",
-        removed="is_archived",
-        reconcile=Reconcile(),
-        linked_days=LINKED_DAYS,
-        columns=(
-            Column(key, "text", "id", required=True),
-            Column("updated_at", "timestamptz", "updatedAt", required=True),
-            Column("is_archived", "boolean", "archived"),
-            Column("occurred_at", "timestamptz", "properties.hs_timestamp"),
-            Column("owner_id", "text", "properties.hubspot_owner_id"),
-            *columns,
-            Column("contacts", "jsonb", "associations.contacts", holds=_LINK),
-        ),
-        ignored=(*_OBJECT_FIELDS, "properties.hs_createdate"),
-    )
-
-
-STREAMS = (
-    Stream(
-        name="contacts",
-        kind="changed",
-        key=("contact_id",),
-        modified="updated_at",
-        removed="is_archived",
-        reconcile=Reconcile(),
-        merged_ids="merged_contact_ids",
-        person=True,
-        columns=(
-            Column("contact_id", "text", "id", required=True),
-            Column("updated_at", "timestamptz", "updatedAt", required=True),
-            Column("is_archived", "boolean", "archived"),
-            Column("email", "email", "properties.email"),
-            Column("created_at", "timestamptz", "properties.createdate"),
-            Column("last_modified_at", "timestamptz", "properties.lastmodifieddate"),
-            Column("lifecycle_stage", "text", "properties.lifecyclestage"),
-            Column("lead_status", "text", "properties.hs_lead_status"),
-            Column("analytics_source", "text", "properties.hs_analytics_source"),
-            Column("analytics_first_at", "timestamptz", "properties.hs_analytics_first_timestamp"),
-            Column("utm_source", "text", "properties.utm_source"),
-            Column("utm_medium", "text", "properties.utm_medium"),
-            Column("utm_campaign", "text", "properties.utm_campaign"),
-            Column("utm_id", "text", "properties.utm_id"),
-            Column("country", "text", "properties.country"),
-            Column("company_id", "text", "properties.associatedcompanyid"),
-            Column("owner_id", "text", "properties.hubspot_owner_id"),
-            Column("merged_contact_ids", "text", "properties.hs_merged_object_ids"),
-            Column("salesforce_lead_id", "text", "properties.salesforceleadid"),
-            Column("salesforce_contact_id", "text", "properties.salesforcecontactid"),
-            Column("lifecycle_stage_history", "jsonb", "propertiesWithHistory.lifecyclestage", holds=_CHANGE),
-            Column("lead_status_history", "jsonb", "propertiesWithHistory.hs_lead_status", holds=_CHANGE),
-        ),
-        ignored=("createdAt", "archivedAt", "url", "properties.hs_object_id"),
-    ),
-    Stream(
-        name="contact_events",
-        kind="dated",
-        key=("event_id", "occurred_on"),
-        day="occurred_on",
-        lookups=("contact_id",),
-        columns=(
-            Column("event_id", "text", "id", required=True),
-            Column("occurred_on", "date", "occurredAt", required=True),
-            Column("occurred_at", "timestamptz", "occurredAt", required=True),
-            Column("event_type", "text", "eventType", required=True),
-            Column("contact_id", "text", "objectId", required=True),
-            Column("utm_source", "text", "properties.hs_utm_source"),
-            Column("utm_medium", "text", "properties.hs_utm_medium"),
-            Column("utm_campaign", "text", "properties.hs_utm_campaign"),
-            Column("utm_id", "text", "properties.utm_id"),
-            Column("page_url", "text", "properties.hs_url"),
-            Column("email_campaign_id", "text", "properties.hs_email_campaign_id"),
-        ),
-        ignored=("objectType",),
-    ),
-    Stream(
-        name="companies",
-        kind="changed",
-        key=("company_id",),
-        modified="updated_at",
-        removed="is_archived",
-        reconcile=Reconcile(),
-        merged_ids="merged_company_ids",
-        columns=(
-            Column("company_id", "text", "id", required=True),
-            Column("updated_at", "timestamptz", "updatedAt", required=True),
-            Column("is_archived", "boolean", "archived"),
-            Column("company_name", "text", "properties.name"),
-            Column("domain", "text", "properties.domain"),
-            Column("country", "text", "properties.country"),
-            Column("industry", "text", "properties.industry"),
-            Column("employees", "bigint", "properties.numberofemployees", costs_row=False),
-            Column("salesforce_account_id", "text", "properties.salesforceaccountid"),
-            Column("merged_company_ids", "text", "properties.hs_merged_object_ids"),
-            Column("created_at", "timestamptz", "properties.createdate"),
-        ),
-        ignored=_OBJECT_FIELDS,
-    ),
-    Stream(
-        name="deals",
-        kind="changed",
-        key=("deal_id",),
-        lookups=("salesforce_opportunity_id",),
-        modified="updated_at",
-        removed="is_archived",
-        reconcile=Reconcile(),
-        merged_ids="merged_deal_ids",
-        linked_days=LINKED_DAYS,
-        whole_days=WHOLE_DAYS,
-        columns=(
-            Column("deal_id", "text", "id", required=True),
-            Column("updated_at", "timestamptz", "updatedAt", required=True),
-            Column("is_archived", "boolean", "archived"),
-            Column("amount", "numeric", "properties.amount"),
-            Column("currency_code", "text", "properties.deal_currency_code"),
-            Column("stage", "text", "properties.dealstage"),
-            Column("pipeline", "text", "properties.pipeline"),
-            Column("deal_type", "text", "properties.dealtype"),
-            Column("created_at", "timestamptz", "properties.createdate"),
-            Column("closed_at", "timestamptz", "properties.closedate"),
-            Column("is_closed", "boolean", "properties.hs_is_closed"),
-            Column("is_won", "boolean", "properties.hs_is_closed_won"),
-            Column("probability", "numeric", "properties.hs_deal_stage_probability", costs_row=False),
-            Column("owner_id", "text", "properties.hubspot_owner_id"),
-            Column("company_id", "text", "properties.hs_primary_associated_company"),
-            Column("salesforce_opportunity_id", "text", "properties.hs_salesforceopportunityid"),
-            Column("lost_reason", "text", "properties.closed_lost_reason"),
-            Column("merged_deal_ids", "text", "properties.hs_merged_object_ids"),
-            Column("stage_history", "jsonb", "propertiesWithHistory.dealstage", holds=_CHANGE),
-            Column("contacts", "jsonb", "associations.contacts", holds=_LINK),
-            Column("companies", "jsonb", "associations.companies", holds=_LINK),
-        ),
-        ignored=_OBJECT_FIELDS,
-        money=Money("currency_code", ("amount",)),
-    ),
-    Stream(
-        name="line_items",
-        kind="changed",
-        key=("line_item_id",),
-        lookups=("deal_id",),
-        modified="updated_at",
-        removed="is_archived",
-        reconcile=Reconcile(),
-        linked_days=LINKED_DAYS,
-        columns=(
-            Column("line_item_id", "text", "id", required=True),
-            Column("updated_at", "timestamptz", "updatedAt", required=True),
-            Column("is_archived", "boolean", "archived"),
-            # A line item belongs to one deal; copies are made for quotes and further deals.
-            Column("deal_id", "text", "associated.deals"),
-            Column("product_id", "text", "properties.hs_product_id"),
-            Column("sku", "text", "properties.hs_sku"),
-            Column("product_name", "text", "properties.name"),
-            Column("quantity", "numeric", "properties.quantity"),
-            Column("price", "numeric", "properties.price"),
-            Column("amount", "numeric", "properties.amount"),
-            Column("currency_code", "text", "properties.hs_line_item_currency_code"),
-            Column("created_at", "timestamptz", "properties.createdate"),
-        ),
-        ignored=_OBJECT_FIELDS,
-    ),
-    _engagement(
-        "calls",
-        "call_id",
-        (
-            Column("direction", "text", "properties.hs_call_direction"),
-            Column("status", "text", "properties.hs_call_status"),
-        ),
-    ),
-    _engagement(
-        "emails",
-        "email_id",
-        (
-            Column("direction", "text", "properties.hs_email_direction"),
-            Column("status", "text", "properties.hs_email_status"),
-        ),
-    ),
-    _engagement(
-        "meetings",
-        "meeting_id",
-        (
-            Column("starts_at", "timestamptz", "properties.hs_meeting_start_time"),
-            Column("outcome", "text", "properties.hs_meeting_outcome"),
-        ),
-    ),
-    Stream(
-        name="pipelines",
-        kind="changed",
-        key=("pipeline_id",),
-        modified="updated_at",
-        removed="is_archived",
-        columns=(
-            Column("pipeline_id", "text", "id", required=True),
-            Column("updated_at", "timestamptz", "updatedAt", required=True),
-            Column("is_archived", "boolean", "archived"),
-            Column("pipeline_name", "text", "label"),
-            Column("stages", "jsonb", "stages", holds=(("id", "text"), ("label", "text"))),
-            Column("created_at", "timestamptz", "createdAt"),
-        ),
-        ignored=("displayOrder", "archivedAt"),
-    ),
-    Stream(
-        name="owners",
-        kind="changed",
-        key=("owner_id",),
-        modified="updated_at",
-        removed="is_archived",
-        columns=(
-            Column("owner_id", "text", "id", required=True),
-            Column("updated_at", "timestamptz", "updatedAt", required=True),
-            Column("is_archived", "boolean", "archived"),
-            Column("email", "email", "email"),
-            Column("first_name", "text", "firstName"),
-            Column("last_name", "text", "lastName"),
-            Column("teams", "jsonb", "teams", holds=(("name", "text"),)),
-        ),
-        ignored=("createdAt", "userId", "userIdIncludingInactive", "type"),
-    ),
-)
 
 
 _OBJECTS = {"contacts", "companies", "deals", "line_items", "calls", "emails", "meetings"}
+
+
 # What a portal may have none of, and a key no scope for: a stream is left out where the connection says false.
 _OPTIONAL = {"line_items": "line_items", "calls": "engagements", "emails": "engagements", "meetings": "engagements"}
 
@@ -540,6 +311,8 @@ def _advance(request: messages.Request, parsed: Any) -> messages.Request | None:
 
 
 _NEXT_SEARCH = by_highest_id(_restrict, _advance)
+
+
 _NEXT_LISTED = by_cursor("paging.next.after", "after")
 
 
@@ -617,66 +390,8 @@ def _log_in(client: Client) -> auth.Token:
     return auth.token_of(answer)
 
 
-# HubSpot sends no Retry-After; the policy's name says which clock ran out.
-_WAITS = {"SECONDLY": 1.0, "TEN_SECONDLY_ROLLING": 10.0}
-
-
-def _diagnose(answer: messages.Answer) -> messages.Diagnosis | None:
-    body = answer.parsed
-    if not isinstance(body, dict):
-        return None
-    if answer.status == 207 or body.get("numErrors"):
-        return _diagnose_batch(body)
-    if answer.status < 300 and body.get("status") != "error":
-        return None
-    category = str(body.get("category") or body.get("errorType") or "")
-    message = f"{category}: {body.get('message', 'no message')}".removeprefix(": ")
-    if answer.status == 429 or category in ("RATE_LIMIT", "RATE_LIMITS"):
-        policy = str(body.get("policyName") or "")
-        if policy == "DAILY" or "daily" in message.lower():
-            # Midnight of the portal's zone ends it; a look once an hour costs next to nothing.
-            return messages.Diagnosis(QuotaExhausted, message, wait_seconds=3600.0)
-        return messages.Diagnosis(
-            Throttled, message, wait_seconds=diagnosis.retry_after(answer) or _WAITS.get(policy, 2.0)
-        )
-    if str(body.get("status", "")).startswith("BAD_"):
-        message = f"{body['status']}: {body.get('message', 'no message')}"
-        advice = "Check the app's client id, secret and refresh token; if the app was removed, install it again."
-        return messages.Diagnosis(DeadToken, message, advice=advice)
-    if answer.status == 401:
-        is_expired = category == "EXPIRED_AUTHENTICATION"
-        return messages.Diagnosis(TokenExpired if is_expired else DeadToken, message)
-    if category == "MISSING_SCOPES" or answer.status == 403:
-        return messages.Diagnosis(
-            Refused, message, advice="Add the missing scope to the service key; docs/connections.md lists them."
-        )
-    if answer.status == 477:  # the portal is being moved between data centres
-        return messages.Diagnosis(Throttled, message, wait_seconds=diagnosis.retry_after(answer) or 60.0)
-    if answer.status >= 500 or answer.status in (200, 408, 423):
-        return messages.Diagnosis(Unavailable, message, wait_seconds=diagnosis.retry_after(answer))
-    if answer.status == 400:
-        return messages.Diagnosis(Refused, message)
-    return None
-
-
-def _diagnose_batch(body: dict[str, Any]) -> messages.Diagnosis | None:
-    errors = [error for error in body.get("errors") or () if error.get("category") != "OBJECT_NOT_FOUND"]
-    if not errors:
-        return None
-    return messages.Diagnosis(Unavailable, f"part of a batch failed: {errors[0].get('message', 'no message')}")
-
-
 # A service key is a token by itself: nothing renews it.
-DIALECT = Dialect("hubspot", sign=_sign, diagnose=_diagnose)
-APP_DIALECT = Dialect("hubspot", sign=_sign, diagnose=_diagnose, login=_log_in)
+DIALECT = Dialect("hubspot", sign=_sign, diagnose=diagnose)
 
-SOURCE = Source(
-    name="hubspot",
-    streams=STREAMS,
-    # HubSpot restates nothing, but its search shows a change only minutes later: a day more is read.
-    restatement_days=1,
-    fetch=fetch,
-    records=records,
-    envelope="results",
-    list_ids=list_ids,
-)
+
+APP_DIALECT = Dialect("hubspot", sign=_sign, diagnose=diagnose, login=_log_in)

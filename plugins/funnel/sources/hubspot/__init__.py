@@ -1,0 +1,20 @@
+"""HubSpot: contacts with stage history, companies, deals with lines and contacts, sellers' activities, owners, events.
+
+Contacts and deals are found by search and then read in batches, since a search gives no history; nor does it give
+associations, which are asked for by the ids of each page and put into the records. Every search page starts after the
+last id of the one before it; see `pages.by_highest_id`. Windows are days in UTC.
+"""
+
+from funnel.contract import Source
+from funnel.sources.hubspot import fetch, streams
+
+SOURCE = Source(
+    name="hubspot",
+    streams=streams.STREAMS,
+    # HubSpot restates nothing, but its search shows a change only minutes later: a day more is read.
+    restatement_days=1,
+    fetch=fetch.fetch,
+    records=fetch.records,
+    envelope="results",
+    list_ids=fetch.list_ids,
+)

@@ -1,0 +1,20 @@
+"""Shopify: orders with their lines and refunds, and the shop, over the GraphQL Admin API.
+
+An order is one record that holds its lines and refunds: whatever changes about them changes the order, so the newest
+read of an order replaces all of it. Windows are days in UTC over the time of the last change. Long windows are read by
+a bulk operation, which gives the same records.
+"""
+
+from funnel.contract import Source
+from funnel.sources.shopify import fetch, streams
+
+SOURCE = Source(
+    name="shopify",
+    streams=streams.STREAMS,
+    # An order that changes, a refund included, is found by its last change; a day more, since indexing lags.
+    restatement_days=1,
+    fetch=fetch.fetch,
+    records=fetch.records,
+    list_ids=fetch.list_ids,
+    owner="e-commerce",
+)
