@@ -170,9 +170,9 @@ def _print_rows() -> None:
         kept = f"{read:>9,} read = {loaded:,} loaded + {quarantined:,} quarantined"
         print(f"  {source:20} {kept}" + (f"; {retracted:,} retracted later" if retracted else ""))
     counted = []
-    for (table,) in _ask(
-        "select tablename from pg_tables where schemaname = 'bi' and tablename not like 'dim_dates' order by tablename"
-    ):
+    with warehouse.connect("bi_reader") as connection:
+        shown = [table for table in warehouse.tables(connection, "bi") if table != "dim_dates"]
+    for table in shown:
         [(count,)] = _ask(f'select count(*) from bi."{table}"')  # noqa: S608
         counted.append(f"{table} {count:,}")
     for start in range(0, len(counted), 3):

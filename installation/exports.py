@@ -215,7 +215,8 @@ def _print_missing() -> None:
 
 
 def _marts() -> list[str]:
-    return [name for (name,) in _ask("select tablename from pg_tables where schemaname = 'bi' order by tablename")]
+    with warehouse.connect("bi_reader") as connection:
+        return warehouse.tables(connection, "bi")
 
 
 def _ask(query: str, parameters: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:

@@ -251,9 +251,9 @@ def _forget_published_changes(connection: psycopg.Connection[Any]) -> None:
     """Empty the change lists when the last build that wrote them is the published one."""
     last = connection.execute("select status from ops.builds order by build_id desc limit 1").fetchone()
     if last and last[0] == "published":
-        tables = connection.execute("select tablename from pg_tables where schemaname = 'marts_changes'").fetchall()
+        tables = warehouse.tables(connection, "marts_changes")
         if tables:
-            names = sql.SQL(", ").join(sql.Identifier("marts_changes", table) for (table,) in tables)
+            names = sql.SQL(", ").join(sql.Identifier("marts_changes", table) for table in tables)
             connection.execute(sql.SQL("truncate {}").format(names))
 
 

@@ -244,8 +244,8 @@ def window_of(params: dict[str, str], run_type: str, complete: str | None = None
 
 
 def test_failures_that_only_a_person_can_mend_are_not_retried() -> None:
-    from funnel.build import dbt_run
-    from funnel.gate import errors
+    from funnel.build.errors import BuildFailed
+    from funnel.gate.errors import GateClosed
     from funnel.ingest import landing
     from funnel.rest.errors import DeadToken, Refused
 
@@ -254,8 +254,8 @@ def test_failures_that_only_a_person_can_mend_are_not_retried() -> None:
         DeadToken("revoked"),
         Refused("no permission"),
         settings.ConfigurationError("no connection"),
-        errors.GateClosed("3 rows"),
-        dbt_run.BuildFailed("model x"),
+        GateClosed("3 rows"),
+        BuildFailed("model x"),
     ):
         assert decide(error) == ("fail", None), error
 

@@ -13,6 +13,7 @@ from funnel.gate import errors
 from funnel.gate.marts import check_marts
 from funnel.gate.report import require
 from funnel.publication import publication
+from funnel.publication.errors import PublishError
 from sandbox import process
 from tests.end_to_end.pipeline import Pipeline, rows
 
@@ -53,7 +54,7 @@ def test_failed_audit_leaves_readers_alone_until_it_is_repaired(published: Pipel
     report = check_marts(built)
     with pytest.raises(errors.GateClosed, match="fct_funnel_daily"):
         require(report)
-    with pytest.raises(publication.PublishError, match="failed its audit"):
+    with pytest.raises(PublishError, match="failed its audit"):
         publication.publish(built)
     assert contents() == yesterday
     (status,) = rows(

@@ -13,7 +13,7 @@ import pytest
 
 from funnel import ledger, settings
 from funnel.build import dbt_run
-from funnel.build.computations import engine
+from funnel.build.computations import catalogue, engine
 from tests.conftest import fresh_warehouse
 
 CHANNELS = ("Direct", "Email", "Events", "Outbound", "Paid Search", "Paid Social", "Referral")
@@ -95,7 +95,7 @@ def credits(
         queries = {result.node.name: result.node.compiled_code for result in outcome.result.results}
         for name in names[:3]:
             connection.execute(f"create table intermediate.{name} as {queries[name]}".encode())
-        engine.run(connection, BUILD, [each for each in engine.COMPUTATIONS if each.name == "removal_effects"])
+        engine.run(connection, BUILD, [each for each in catalogue.COMPUTATIONS if each.name == "removal_effects"])
         connection.execute("create view staging.stg_statistics__removal_effects as table statistics.removal_effects")
         found: dict[str, dict[tuple[int, int], float]] = defaultdict(dict)
         for model, number, place, credit in connection.execute(

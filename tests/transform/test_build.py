@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from funnel import ledger, settings, warehouse
-from funnel.build import dbt_run
+from funnel.build import dbt_run, errors
 from funnel.ingest import removals
 from funnel.publication import publication
 from funnel.sources import SOURCES
@@ -682,7 +682,7 @@ def test_a_failed_test_names_itself_its_rows_and_what_to_do(copied: Path) -> Non
     (copied / "tests/reconciliation/assert_nobody_is_known.sql").write_text(
         "select person_key from {{ ref('dim_people') }}\n"
     )
-    with pytest.raises(dbt_run.BuildFailed) as failure:
+    with pytest.raises(errors.BuildFailed) as failure:
         dbt_run.build(project_dir=copied)
     message = str(failure.value)
     assert "assert_nobody_is_known failed on 1 rows" in message
@@ -694,13 +694,13 @@ def test_a_failed_test_names_itself_its_rows_and_what_to_do(copied: Path) -> Non
 def test_a_broken_model_names_itself_and_the_error(copied: Path) -> None:
     model = copied / "models/marts/dim_channels.sql"
     model.write_text(model.read_text().replace("owner_team", "owner_tea"))
-    with pytest.raises(dbt_run.BuildFailed, match=r"Model dim_channels could not be built: .*owner_tea"):
+    with pytest.raises(errors.BuildFailed, match=r"Model dim_channels could not be built: .*owner_tea"):
         dbt_run.build(project_dir=copied)
 
 
 def test_an_unreadable_project_says_which_file(copied: Path) -> None:
     (copied / "models/marts/fct_leads.yml").write_text("models: [{name: fct_leads")
-    with pytest.raises(dbt_run.BuildFailed, match=r"fct_leads\.yml"):
+    with pytest.raises(errors.BuildFailed, match=r"fct_leads\.yml"):
         dbt_run.build(project_dir=copied)
 
 
@@ -709,7 +709,7 @@ def test_what_a_failed_build_left_is_repaired_by_the_next(copied: Path) -> None:
     insert("hubspot__contacts", CONTACT | {"contact_id": "2", "email_key": "ben", "_record_key": "k2"})
     test = copied / "tests/reconciliation/assert_something.sql"
     test.write_text("-- depends_on: {{ ref('int_person_events') }}\nselect 1 as found\n")
-    with pytest.raises(dbt_run.BuildFailed):
+    with pytest.raises(errors.BuildFailed):
         dbt_run.build(project_dir=copied)
     test.unlink()
     assert rows("select count(*) from marts.fct_leads") in ([(1,)], [(2,)])

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from funnel.build import dbt_run
+from funnel.build import dbt_run, errors
 from funnel.gate import marts, report
 from sandbox import process
 from tests.conftest import fresh_warehouse
@@ -551,7 +551,7 @@ def found_by(project: Path, expected: str) -> str:
         return " ".join(failed)
     try:
         built = dbt_run.build(project_dir=project)
-    except dbt_run.BuildFailed as error:
+    except errors.BuildFailed as error:
         return str(error)
     return marts.check_marts(built.build_id).text()
 

@@ -11,8 +11,8 @@ import psycopg
 import pytest
 
 from funnel import ledger, settings
-from funnel.build import dbt_run
-from funnel.build.computations import engine
+from funnel.build import dbt_run, errors
+from funnel.build.computations import catalogue, engine
 
 from .conftest import rows
 
@@ -21,7 +21,7 @@ FULL = replace(BUILD, build_id=1, is_full=True)
 computed: list[str] = []
 
 
-def shares(group: Sequence[engine.Row]) -> Iterator[dict[str, Any]]:
+def shares(group: Sequence[catalogue.Row]) -> Iterator[dict[str, Any]]:
     """Each row's share of its group; notes which groups it was asked for."""
     computed.append(group[0]["month"])
     total = sum(row["number"] for row in group)
@@ -29,7 +29,7 @@ def shares(group: Sequence[engine.Row]) -> Iterator[dict[str, Any]]:
         yield {"name": row["name"], "share": float(row["number"]) / float(total)}
 
 
-SHARES = engine.Computation(
+SHARES = catalogue.Computation(
     name="shares",
     reads=("numbers",),
     inputs="select * from intermediate.numbers",
@@ -96,7 +96,7 @@ def test_a_table_of_another_shape_is_made_anew(builder: psycopg.Connection[Any])
 
 def test_what_cannot_be_computed_names_the_statistic_and_the_group(builder: psycopg.Connection[Any]) -> None:
     builder.execute("update intermediate.numbers set number = 0 where month = 'jan'")
-    with pytest.raises(engine.StatisticsFailed) as failure:
+    with pytest.raises(errors.StatisticsFailed) as failure:
         engine.run(builder, FULL, [SHARES])
     told = str(failure.value)
     assert told.startswith("Statistic shares could not be computed for month jan: ZeroDivisionError")
@@ -104,13 +104,13 @@ def test_what_cannot_be_computed_names_the_statistic_and_the_group(builder: psyc
     # Nothing of it is left.
     assert rows("select to_regclass('statistics.shares')") == [(None,)]
 
-    with pytest.raises(engine.StatisticsFailed, match="Statistic shares could not be read or written"):
+    with pytest.raises(errors.StatisticsFailed, match="Statistic shares could not be read or written"):
         engine.run(builder, FULL, [replace(SHARES, inputs="select * from intermediate.nothing")])
 
 
 def test_infinity_is_no_value(builder: psycopg.Connection[Any]) -> None:
     endless = replace(SHARES, compute=lambda group: [{"name": "a", "share": float("inf")}])
-    with pytest.raises(engine.StatisticsFailed, match=r"shares .* month feb: ValueError: share came out as inf"):
+    with pytest.raises(errors.StatisticsFailed, match=r"shares .* month feb: ValueError: share came out as inf"):
         engine.run(builder, FULL, [endless])
 
 
@@ -121,14 +121,14 @@ def test_statistics_are_read_in_staging_and_read_nothing_that_waits_for_them(man
         for unique_id, node in manifest["sources"].items()
         if node["source_name"] == "statistics"
     }
-    assert set(tables) == {each.name for each in engine.COMPUTATIONS}
+    assert set(tables) == {each.name for each in catalogue.COMPUTATIONS}
     parents = {name: set(node["depends_on"].get("nodes", ())) for name, node in manifest["nodes"].items()}
     later = set(tables.values())
     while more := {name for name, above in parents.items() if above & later} - later:
         later |= more
     later = {name.split(".")[2] for name in later}
     built = {node["name"] for node in manifest["nodes"].values() if node["resource_type"] == "model"}
-    for each in engine.COMPUTATIONS:
+    for each in catalogue.COMPUTATIONS:
         assert set(each.reads) <= built - later, each.name
         assert each.name not in built
         assert all(name in f"{each.inputs} {each.changed}" for name in each.reads), each.name

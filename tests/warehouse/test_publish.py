@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from funnel import ledger
-from funnel.publication import publication
+from funnel.publication import errors, publication
 
 MARTS = ("fct_left", "fct_right")
 
@@ -128,7 +128,7 @@ def test_build_without_a_passed_audit_is_refused(marts: None, audit: bool | None
     rows = {("2026-01-05", "11"): 1}
     publication.publish(build(rows))
     build_id = build({("2026-01-05", "11"): 2}, audit=audit)
-    with pytest.raises(publication.PublishError, match=message):
+    with pytest.raises(errors.PublishError, match=message):
         publication.publish(build_id)
     assert shown() == rows
 
@@ -154,7 +154,7 @@ def test_rollback_restores_the_exact_rows(marts: None) -> None:
     publication.publish(build({("2026-01-05", "11"): 9, ("2026-01-05", "13"): 2}))
     publication.rollback()
     assert run("bi_reader", "select * from bi.fct_left order by 1, 2") == before
-    with pytest.raises(publication.PublishError, match="no earlier publication"):
+    with pytest.raises(errors.PublishError, match="no earlier publication"):
         publication.rollback()
 
 

@@ -19,26 +19,29 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
-from funnel import ledger, settings
-from funnel.build.computations import engine
-from funnel.errors import Failure
+from funnel import ledger, settings, warehouse
+from funnel.build import errors
+from funnel.build.computations import catalogue, engine
+from funnel.build.errors import BuildFailed
 from funnel.ingest import load
 from funnel.reporting import lineage
 
 PROJECT = settings.REPOSITORY / "dbt_project"
+
+
 THREADS = "2"
+
+
 SAMPLE_ROWS = 5
+
+
 # Rates are quoted weekly and reach the marts by the days they change; unit tests and metrics touch no row. Any other
 # change of the project changes what old rows mean, so that everything is built again.
 HARMLESS = ("currency_rates.csv", "_unit_tests.yml", "_metrics.yml")
+
+
 # What depends on a statistic, and is built after it.
 STATISTICS = "source:statistics+"
-
-
-class BuildFailed(Failure):
-    """dbt could not build the marts. The message names the model or test, rows, and what to do."""
-
-    is_permanent = True
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,7 @@ def fingerprint(project: Path) -> str:
     models = _hash_files(
         project, (path for path in _files(project, "models", "macros", "seeds") if not path.name.endswith(HARMLESS))
     )
-    return hashlib.sha256(f"{models}{engine.fingerprint()}".encode()).hexdigest()[:16]
+    return hashlib.sha256(f"{models}{catalogue.fingerprint()}".encode()).hexdigest()[:16]
 
 
 def _files(project: Path, *folders: str) -> Iterator[Path]:
@@ -156,20 +159,20 @@ def _build_models(connection: psycopg.Connection[Any], project: Path, opened: le
     if wanted_statistics:
         try:
             engine.run(connection, opened, wanted_statistics)
-        except engine.StatisticsFailed as error:
+        except errors.StatisticsFailed as error:
             raise BuildFailed(str(error)) from error
         _run_dbt(connection, project, read.result, "build", *options, "--select", STATISTICS, *_exclude(*excluded))
     if not has_seeds or opened.is_full:
         connection.execute(sql.SQL("comment on schema seeds is {}").format(sql.Literal(wanted)))
 
 
-def _statistics_of(manifest: Any) -> list[engine.Computation]:
+def _statistics_of(manifest: Any) -> list[catalogue.Computation]:
     """The computations whose tables the project reads."""
     above = {parent for node in manifest.nodes.values() for parent in node.depends_on_nodes}
     read = {
         each.name for each in manifest.sources.values() if each.source_name == "statistics" and each.unique_id in above
     }
-    return [each for each in engine.COMPUTATIONS if each.name in read]
+    return [each for each in catalogue.COMPUTATIONS if each.name in read]
 
 
 def _exclude(*selectors: str) -> list[str]:
@@ -285,11 +288,8 @@ def _sample(connection: psycopg.Connection[Any], query: str | None) -> str:
 
 
 def _count_changes(connection: psycopg.Connection[Any], opened: ledger.Build) -> dict[str, int]:
-    marts = connection.execute(
-        "select tablename from pg_tables where schemaname = 'marts' order by tablename"
-    ).fetchall()
     schema = "marts" if opened.is_full else "marts_changes"
     return {
         name: connection.execute(sql.SQL("select count(*) from {}").format(sql.Identifier(schema, name))).fetchone()[0]  # type: ignore[index]
-        for (name,) in marts
+        for name in warehouse.tables(connection, "marts")
     }

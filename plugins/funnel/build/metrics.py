@@ -12,20 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
-from psycopg.rows import dict_row
 
-from funnel import settings
+from funnel import settings, warehouse
 from funnel.build import dbt_run
 
 if TYPE_CHECKING:
     from metricflow.engine.metricflow_engine import MetricFlowEngine
     from metricflow_semantic_interfaces.implementations.semantic_manifest import PydanticSemanticManifest
+from funnel.build.errors import MetricsError
 
 READER: settings.Role = "bi_reader"
-
-
-class MetricsError(Exception):
-    """A metric is not defined as MetricFlow needs it, or asks for what is not published. The message names each."""
 
 
 @dataclass(frozen=True)
@@ -89,8 +85,8 @@ class Metrics:
     def ask(self, names: Sequence[str], by: Sequence[str] = (), where: Sequence[str] = ()) -> list[dict[str, Any]]:
         """Their values, one dictionary per group, from what is published."""
         text = self.statement(names, by, where)
-        with psycopg.connect(settings.dsn(READER), row_factory=dict_row) as connection:
-            return connection.execute(text.encode()).fetchall()
+        with warehouse.connect(READER) as connection:
+            return warehouse.dicts(connection, text)
 
     def validate(self, *, with_warehouse: bool) -> Validation:
         """Check every definition, and with a warehouse that every metric can be answered.
@@ -106,7 +102,7 @@ class Metrics:
         ]
         answered = 0
         if with_warehouse and not wrong:
-            with psycopg.connect(settings.dsn(READER)) as connection:
+            with warehouse.connect(READER) as connection:
                 for name in self.names():
                     try:
                         connection.execute(f"explain {self.statement([name])}".encode())
@@ -126,9 +122,9 @@ class Metrics:
 def is_published() -> bool:
     """Whether a warehouse runs and shows something that a metric could be asked of."""
     try:
-        with psycopg.connect(settings.dsn(READER), connect_timeout=5) as connection:
-            return connection.execute("select to_regclass('bi.fct_funnel_daily')").fetchone() != (None,)
-    except psycopg.OperationalError:
+        with warehouse.connect(READER, connect_timeout=5) as connection:
+            return warehouse.has_table(connection, "bi", "fct_funnel_daily")
+    except warehouse.WarehouseError:
         return False
 
 

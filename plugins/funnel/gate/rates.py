@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from funnel import settings
+from funnel import settings, warehouse
 from funnel.gate.report import Check
 
 SUITE = "rates"
@@ -122,7 +122,7 @@ def first_days(connection: psycopg.Connection[Any]) -> dict[str, date]:
     with SEED.open(newline="") as lines:
         quoted = [(row["currency_code"], date.fromisoformat(row["rate_date"])) for row in csv.DictReader(lines)]
     for table, query in _QUOTATIONS.items():
-        if connection.execute("select to_regclass(%s)", (f"raw.{table}",)).fetchone() != (None,):
+        if warehouse.has_table(connection, "raw", table):
             quoted += connection.execute(query).fetchall()
     for currency, day in quoted:
         known[currency] = min(day, known.get(currency, day))

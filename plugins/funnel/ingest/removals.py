@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from funnel import warehouse
 from funnel.contract import Source, Stream, raw_table
 
 EVERYTHING = sql.SQL("true")
@@ -24,7 +25,7 @@ def count_rows(
 ) -> int:
     """How many rows of one connection `remove_rows` would remove; 0 when the stream was never loaded."""
     name = raw_table(source, stream)
-    if not _is_table(connection, name):
+    if not warehouse.has_table(connection, "raw", name):
         return 0
     row = connection.execute(
         sql.SQL("select count(*) from {} as stored where stored._connection_id = {} and ({})").format(
@@ -49,7 +50,7 @@ def remove_rows(
     shared build lock (`ledger.BUILD_LOCK`): a build sees the rows or the removal, never a part of both.
     """
     name = raw_table(source, stream)
-    if not _is_table(connection, name):
+    if not warehouse.has_table(connection, "raw", name):
         return 0
     removed = connection.execute(
         sql.SQL("delete from {} as stored where stored._connection_id = {} and ({})").format(
@@ -65,8 +66,3 @@ def remove_rows(
             (load_id, source.name, connection_id, stream.name, reason, removed),
         )
     return removed
-
-
-def _is_table(connection: psycopg.Connection[Any], name: str) -> bool:
-    row = connection.execute("select to_regclass(format('raw.%%I', %s::text)) is not null", (name,)).fetchone()
-    return bool(row and row[0])

@@ -15,10 +15,8 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from funnel import ledger, warehouse
-
-
-class PublishError(Exception):
-    """Nothing was published or rolled back; readers see what they saw. The message says why and what to do."""
+from funnel.publication.errors import PublishError
+from funnel.publication.mart_tables import Mart, built_marts, differ, name_list, published, same_key
 
 
 @dataclass(frozen=True)
@@ -39,25 +37,6 @@ class Publication:
         )
 
 
-@dataclass(frozen=True)
-class _Mart:
-    name: str
-    columns: tuple[str, ...]
-    key: tuple[str, ...]
-
-    @property
-    def identifiers(self) -> dict[str, sql.Composable]:
-        return {
-            "mart": sql.Identifier("marts", self.name),
-            "shown": sql.Identifier("bi", self.name),
-            "history": sql.Identifier("bi_history", self.name),
-            "changes": sql.Identifier("marts_changes", self.name),
-            "leaving": sql.Identifier("pg_temp", f"leaving__{self.name}"),
-            "columns": _names(self.columns),
-            "key": _names(self.key),
-        }
-
-
 def publish(build_id: int) -> Publication:
     """Publish a build whose audit passed. Publishing it again returns the first time's publication.
 
@@ -76,7 +55,7 @@ def publish(build_id: int) -> Publication:
             connection, "select nextval(pg_get_serial_sequence('ops.publications', 'publication_id'))"
         )
         whole = build["is_full"] or previous is None
-        marts = _marts(connection)
+        marts = built_marts(connection)
         rows_changed = {mart.name: _publish_mart(connection, mart, publication_id, whole=whole) for mart in marts}
         connection.execute(
             """
@@ -115,7 +94,7 @@ def rollback() -> Publication:
             raise PublishError("There is no earlier publication to return to; readers see what they saw.")
         identity = current["publication_id"]
         rows_changed = {}
-        for mart in _published(connection):
+        for mart in published(connection):
             names = mart.identifiers
             # Shown and withdrawn by the same publication: an empty interval, which reports of the past pass over.
             withdrawn = connection.execute(
@@ -180,16 +159,16 @@ def _assert_may_be_published(connection: psycopg.Connection[Any], build: dict[st
 
 
 def _publish_mart(
-    connection: psycopg.Connection[Any], mart: _Mart, publication_id: int, *, whole: bool
+    connection: psycopg.Connection[Any], mart: Mart, publication_id: int, *, whole: bool
 ) -> dict[str, int]:
     """Bring one table of `bi` up to date; `whole` compares all rows, otherwise only the keys in the change list."""
     _ensure_shown_table(connection, mart)
     names = mart.identifiers | {
-        "same_key": _same_key(mart, "shown", "built"),
-        "differ": _differ(mart),
-        "shown_columns": _names(mart.columns, "shown"),
-        "built_columns": _names(mart.columns, "built"),
-        "shown_key": _names(mart.key, "shown"),
+        "same_key": same_key(mart, "shown", "built"),
+        "differ": differ(mart),
+        "shown_columns": name_list(mart.columns, "shown"),
+        "built_columns": name_list(mart.columns, "built"),
+        "shown_key": name_list(mart.key, "shown"),
         "limit": sql.SQL("true"),
         "built_limit": sql.SQL("true"),
     }
@@ -202,8 +181,8 @@ def _publish_mart(
         )
         connection.execute(sql.SQL("analyze {}").format(touched))
         within = "exists (select from {touched} as touched where {same})"
-        names["limit"] = sql.SQL(within).format(touched=touched, same=_same_key(mart, "touched", "shown"))
-        names["built_limit"] = sql.SQL(within).format(touched=touched, same=_same_key(mart, "touched", "built"))
+        names["limit"] = sql.SQL(within).format(touched=touched, same=same_key(mart, "touched", "shown"))
+        names["built_limit"] = sql.SQL(within).format(touched=touched, same=same_key(mart, "touched", "built"))
     connection.execute(
         sql.SQL(
             """
@@ -215,7 +194,7 @@ def _publish_mart(
             """
         ).format(**names)
     )
-    names["same_leaving"] = _same_key(mart, "shown", "leaving")
+    names["same_leaving"] = same_key(mart, "shown", "leaving")
     withdrawn = connection.execute(
         sql.SQL(
             """
@@ -241,11 +220,11 @@ def _publish_mart(
     return {"shown": shown, "withdrawn": withdrawn}
 
 
-def _ensure_shown_table(connection: psycopg.Connection[Any], mart: _Mart) -> None:
+def _ensure_shown_table(connection: psycopg.Connection[Any], mart: Mart) -> None:
     """Give `bi` and `bi_history` the mart's columns: new ones are added, dropped ones go, others take the new type."""
     names = mart.identifiers
-    stored = _columns(connection, "bi", mart.name)
-    built = _columns(connection, "marts", mart.name)
+    stored = warehouse.columns(connection, "bi", mart.name)
+    built = warehouse.columns(connection, "marts", mart.name)
     if not stored:
         connection.execute(
             sql.SQL(
@@ -265,7 +244,7 @@ def _ensure_shown_table(connection: psycopg.Connection[Any], mart: _Mart) -> Non
         return
     if {name: kind for name, kind in stored.items() if name != "publication_id"} == built:
         return
-    recorded = _columns(connection, "bi_history", mart.name)
+    recorded = warehouse.columns(connection, "bi_history", mart.name)
     for name, kind in built.items():
         column = sql.Identifier(name)
         for table, known in ((names["shown"], stored), (names["history"], recorded)):
@@ -281,57 +260,6 @@ def _ensure_shown_table(connection: psycopg.Connection[Any], mart: _Mart) -> Non
         connection.execute(sql.SQL("alter table {shown} drop column {}").format(sql.Identifier(name), **names))
 
 
-def _marts(connection: psycopg.Connection[Any]) -> list[_Mart]:
-    """The tables of schema `marts`, by name."""
-    marts = []
-    for (name,) in connection.execute(
-        "select tablename from pg_tables where schemaname = 'marts' order by 1"
-    ).fetchall():
-        key = tuple(
-            row[0]
-            for row in connection.execute(
-                """
-                select attribute.attname
-                from pg_index as index
-                cross join lateral unnest(index.indkey) with ordinality as part (attnum, position)
-                inner join pg_attribute as attribute
-                    on attribute.attrelid = index.indrelid and attribute.attnum = part.attnum
-                where index.indrelid = format('marts.%%I', %s::text)::regclass and index.indisprimary
-                order by part.position
-                """,
-                (name,),
-            )
-        )
-        if not key:
-            raise PublishError(f"marts.{name} has no primary key: give its model a unique_key. Nothing was published.")
-        marts.append(_Mart(name, tuple(_columns(connection, "marts", name)), key))
-    return marts
-
-
-def _published(connection: psycopg.Connection[Any]) -> list[_Mart]:
-    """The published tables with the columns that `bi` and its history share."""
-    tables = connection.execute("select tablename from pg_tables where schemaname = 'bi' order by 1").fetchall()
-    return [
-        _Mart(name, tuple(column for column in _columns(connection, "bi", name) if column != "publication_id"), ())
-        for (name,) in tables
-    ]
-
-
-def _columns(connection: psycopg.Connection[Any], schema: str, table: str) -> dict[str, str]:
-    """Column names in order, with their types as SQL writes them."""
-    return dict(
-        connection.execute(
-            """
-            select attname, format_type(atttypid, atttypmod)
-            from pg_attribute
-            where attrelid = to_regclass(format('%%I.%%I', %s::text, %s::text)) and attnum > 0 and not attisdropped
-            order by attnum
-            """,
-            (schema, table),
-        ).fetchall()
-    )
-
-
 def _publication_of(connection: psycopg.Connection[Any], build_id: int) -> Publication:
     row = _one(
         connection,
@@ -341,24 +269,6 @@ def _publication_of(connection: psycopg.Connection[Any], build_id: int) -> Publi
     if row is None or row["reverted_at"] is not None:
         raise PublishError(f"Build {build_id} was published and rolled back. Run `build_funnel` for a new build.")
     return Publication(row["publication_id"], build_id, row["rows_changed"])
-
-
-def _names(columns: tuple[str, ...], qualifier: str | None = None) -> sql.Composed:
-    return sql.SQL(", ").join(
-        sql.Identifier(qualifier, column) if qualifier else sql.Identifier(column) for column in columns
-    )
-
-
-def _same_key(mart: _Mart, left: str, right: str) -> sql.Composed:
-    return sql.SQL(" and ").join(
-        sql.SQL("{} = {}").format(sql.Identifier(left, column), sql.Identifier(right, column)) for column in mart.key
-    )
-
-
-def _differ(mart: _Mart) -> sql.Composed:
-    return sql.SQL("row({}) is distinct from row({})").format(
-        _names(mart.columns, "shown"), _names(mart.columns, "built")
-    )
 
 
 def _one(connection: psycopg.Connection[Any], query: str, parameters: tuple[Any, ...]) -> dict[str, Any] | None:

@@ -118,14 +118,8 @@ def _of_load(landed: Iterable[str]) -> tuple[list[Any], list[Any]]:
 def _published() -> list[str]:
     from funnel import warehouse
 
-    query = """
-        select tablename from pg_tables where schemaname = 'bi'
-        intersect
-        select tablename from pg_tables where schemaname = 'marts'
-        order by 1
-    """
     with warehouse.connect("pipeline") as connection:
-        return [name for (name,) in connection.execute(query)]
+        return sorted({*warehouse.tables(connection, "bi")} & {*warehouse.tables(connection, "marts")})
 
 
 # --- models --------------------------------------------------------------------------------------------------------

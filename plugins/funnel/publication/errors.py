@@ -1,0 +1,7 @@
+"""Why a build is not published, or not rolled back."""
+
+from funnel.errors import Failure
+
+
+class PublishError(Failure):
+    """Nothing was published or rolled back; readers see what they saw. The message says why and what to do."""

@@ -1,0 +1,84 @@
+"""The tables of `marts` and `bi`: their columns and keys, and SQL that compares their rows."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from funnel import warehouse
+from funnel.publication.errors import PublishError
+
+
+@dataclass(frozen=True)
+class Mart:
+    name: str
+    columns: tuple[str, ...]
+    key: tuple[str, ...]
+
+    @property
+    def identifiers(self) -> dict[str, sql.Composable]:
+        return {
+            "mart": sql.Identifier("marts", self.name),
+            "shown": sql.Identifier("bi", self.name),
+            "history": sql.Identifier("bi_history", self.name),
+            "changes": sql.Identifier("marts_changes", self.name),
+            "leaving": sql.Identifier("pg_temp", f"leaving__{self.name}"),
+            "columns": name_list(self.columns),
+            "key": name_list(self.key),
+        }
+
+
+def built_marts(connection: psycopg.Connection[Any]) -> list[Mart]:
+    """The tables of schema `marts`, by name."""
+    marts = []
+    for name in warehouse.tables(connection, "marts"):
+        key = tuple(
+            row[0]
+            for row in connection.execute(
+                """
+                select attribute.attname
+                from pg_index as index
+                cross join lateral unnest(index.indkey) with ordinality as part (attnum, position)
+                inner join pg_attribute as attribute
+                    on attribute.attrelid = index.indrelid and attribute.attnum = part.attnum
+                where index.indrelid = format('marts.%%I', %s::text)::regclass and index.indisprimary
+                order by part.position
+                """,
+                (name,),
+            )
+        )
+        if not key:
+            raise PublishError(f"marts.{name} has no primary key: give its model a unique_key. Nothing was published.")
+        marts.append(Mart(name, tuple(warehouse.columns(connection, "marts", name)), key))
+    return marts
+
+
+def published(connection: psycopg.Connection[Any]) -> list[Mart]:
+    """The published tables with the columns that `bi` and its history share."""
+    return [
+        Mart(
+            name,
+            tuple(column for column in warehouse.columns(connection, "bi", name) if column != "publication_id"),
+            (),
+        )
+        for name in warehouse.tables(connection, "bi")
+    ]
+
+
+def name_list(columns: tuple[str, ...], qualifier: str | None = None) -> sql.Composed:
+    return sql.SQL(", ").join(
+        sql.Identifier(qualifier, column) if qualifier else sql.Identifier(column) for column in columns
+    )
+
+
+def same_key(mart: Mart, left: str, right: str) -> sql.Composed:
+    return sql.SQL(" and ").join(
+        sql.SQL("{} = {}").format(sql.Identifier(left, column), sql.Identifier(right, column)) for column in mart.key
+    )
+
+
+def differ(mart: Mart) -> sql.Composed:
+    return sql.SQL("row({}) is distinct from row({})").format(
+        name_list(mart.columns, "shown"), name_list(mart.columns, "built")
+    )
