@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from funnel.inbox import intake, manifest
-from funnel.inbox.blocks import Refused
+from funnel.inbox.errors import Refused
 
 DEALS = {"opportunity_id": "id", "stage": "stage", "amount": "amount", "created_at": "created"}
 STAGES = {"stage": {"W": "won", "L": "lost", "O": "opportunity"}}

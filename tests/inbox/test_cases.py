@@ -8,9 +8,9 @@ import pytest
 
 from funnel.inbox import folder as inbox
 from funnel.inbox import intake
-from funnel.inbox import manifest as manifests
-from funnel.inbox.blocks import BadRow, Refused
-from funnel.inbox.manifest import ManifestError
+from funnel.inbox.blocks import BadRow
+from funnel.inbox.errors import ManifestError, Refused
+from funnel.inbox.manifest import parse
 
 CASES = Path(__file__).parents[1] / "cases" / "files"
 Read = tuple[list[dict[str, Any]], list[BadRow], intake.Outcome]
@@ -113,7 +113,7 @@ def test_a_month_without_a_day_is_that_month() -> None:
 def test_without_a_key_the_lines_to_write_are_named() -> None:
     text = (CASES / "13_no_id_column" / "manifest.yml").read_bytes()
     with pytest.raises(ManifestError) as error:
-        manifests.parse(text, "manifest.yml")
+        parse(text, "manifest.yml")
     assert "`lead_id: {from: row}`" in str(error.value)
     assert "`lead_id: {from: hash}`" in str(error.value)
 
@@ -154,7 +154,7 @@ def test_sums_hold_arithmetic_only(tmp_path: Path, sum_: str) -> None:
     text = "source: one\ncurrency: USD\nstreams:\n"
     text += f'  - {{entity: costs, path: a, columns: {{month: m, team: t, amount: "{sum_}"}}}}'
     with pytest.raises(ManifestError):
-        manifests.parse(text.encode(), "m.yml")
+        parse(text.encode(), "m.yml")
 
 
 def test_scale_default_and_fill_down(tmp_path: Path) -> None:
@@ -226,12 +226,12 @@ def test_one_percentage_among_fractions_makes_no_percentages_of_them(tmp_path: P
 )
 def test_a_hostile_manifest_is_an_error_of_its_own(text: bytes) -> None:
     with pytest.raises(ManifestError, match=r"m\.yml"):
-        manifests.parse(text, "m.yml")
+        parse(text, "m.yml")
 
 
 def test_unknown_settings_are_named_with_the_closest() -> None:
     with pytest.raises(ManifestError, match="perhaps repeats"):
-        manifests.parse(b"source: a\nstreams: [{entity: leads, path: a, repeat: add}]", "m.yml")
+        parse(b"source: a\nstreams: [{entity: leads, path: a, repeat: add}]", "m.yml")
 
 
 def test_rows_below_the_key_are_added_up() -> None:

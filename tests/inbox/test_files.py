@@ -13,7 +13,7 @@ import zstandard
 
 from funnel.contract import Connection, Window
 from funnel.gate import deliveries
-from funnel.inbox.manifest import ManifestError
+from funnel.inbox.errors import ManifestError
 from funnel.ingest import landing, load, notes
 from funnel.sources import files
 
@@ -261,7 +261,7 @@ def test_a_file_that_vanishes_between_list_and_read_is_an_error_that_passes(
     warehouse: str, inbox: Path, take: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from funnel.inbox import folder
-    from funnel.inbox.layout import Vanished
+    from funnel.inbox.errors import Vanished
 
     (inbox / "deals.csv").write_text(HEADER + "1,W,10,2026-01-02\n")
     listed = folder.files_of

@@ -5,7 +5,7 @@ import re
 import msgspec
 
 from funnel import settings
-from funnel.inbox import manifest
+from funnel.inbox import manifest, manifest_form
 
 GUIDE = (settings.REPOSITORY / "docs" / "files.md").read_text()
 
@@ -18,7 +18,7 @@ def section(title: str) -> str:
 def test_every_setting_of_a_stream_is_explained_and_every_explained_one_exists() -> None:
     rows = re.findall(r"(?m)^\| (`[^|]*`) \|", section("### Settings of a stream"))
     explained = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
-    assert explained == {field.name for field in msgspec.structs.fields(manifest._StreamText)}
+    assert explained == {field.name for field in msgspec.structs.fields(manifest_form.StreamText)}
 
 
 def test_the_manifest_of_the_guide_is_one() -> None:

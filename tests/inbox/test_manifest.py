@@ -3,7 +3,7 @@
 import pytest
 
 from funnel.inbox import manifest
-from funnel.inbox.manifest import ManifestError
+from funnel.inbox.errors import ManifestError
 
 GOOD = """
 source: acme_crm

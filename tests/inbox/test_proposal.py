@@ -10,7 +10,7 @@ import pytest
 from funnel import cli
 from funnel.inbox import folder as inbox
 from funnel.inbox import intake, manifest, new_manifest, report
-from funnel.inbox.manifest import ManifestError
+from funnel.inbox.errors import ManifestError
 from tests.inbox import exports, unseen_exports
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from funnel.inbox import records, separated
-from funnel.inbox.blocks import Refused
+from funnel.inbox.errors import Refused
 
 Rows = list[tuple[int, list[str | None]]]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from funnel import cli
-from funnel.inbox.manifest import ManifestError
+from funnel.inbox.errors import ManifestError
 from funnel.inbox.report import check
 
 MANIFEST = """

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from funnel.inbox import new_manifest
-from funnel.inbox.manifest import ManifestError
+from funnel.inbox.errors import ManifestError
 from tests.inbox.test_cases import column, one
 from tests.inbox.test_wide_tables import loaded
 

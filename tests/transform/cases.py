@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from funnel import settings
-from funnel.inbox.entities import ENTITIES
+from funnel.inbox.catalogue import ENTITIES
 from tests.conftest import fresh_warehouse
 
 CASES = settings.REPOSITORY / "tests" / "cases"

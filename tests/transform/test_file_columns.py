@@ -7,7 +7,8 @@ import pytest
 
 from funnel import settings
 from funnel.build import dbt_run
-from funnel.inbox.entities import ENTITIES, day_name
+from funnel.inbox.catalogue import ENTITIES
+from funnel.inbox.entities import day_name
 
 GUIDE = settings.REPOSITORY / "docs/files.md"
 MODELS = dbt_run.PROJECT / "models"

@@ -6,20 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 Item = TypeVar("Item")
-
 # Behind a number that was a number in its file, not a text that looks like one.
 TYPED = "\u2063"
 # Instead of the value of a formula that no program has computed.
 NO_VALUE = "#FORMULA!"
-
-
-class Refused(Exception):
-    """A file is refused whole; nothing of it is loaded. `reasons` are the first ten, most useful first."""
-
-    def __init__(self, reason: str, reasons: tuple[str, ...] = ()) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.reasons = reasons
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
-from funnel.inbox import values
+from funnel.inbox import amounts, errors, moments, values
 from funnel.inbox.entities import Field
 from funnel.inbox.reading import Reading
 
@@ -17,22 +17,22 @@ def reader_of(each: Field, reading: Reading, zone: ZoneInfo, *, is_money: bool, 
     has_times = each.name in reading.timed
 
     def number(text: str) -> str:
-        if reading.quarantines_unclear and re.search(values.UNCLEAR_NUMBER, text):
-            raise values.BadCell('may be a thousand times more or less; state decimal: "." or decimal: ","')
+        if reading.quarantines_unclear and re.search(amounts.UNCLEAR_NUMBER, text):
+            raise errors.BadCell('may be a thousand times more or less; state decimal: "." or decimal: ","')
         if not is_money:
-            return values.number(text, decimal, thousands)
-        read = values.amount(text, decimal, thousands)
+            return amounts.number(text, decimal, thousands)
+        read = amounts.amount(text, decimal, thousands)
         if read.is_percent:
-            raise values.BadCell("is a percentage, which only rates and probabilities can be")
+            raise errors.BadCell("is a percentage, which only rates and probabilities can be")
         return f"{read.value}\0{read.mark}" if read.mark else read.value
 
     def integer(text: str) -> str:
-        plain = values.number(text, decimal, thousands)
+        plain = amounts.number(text, decimal, thousands)
         whole, _, fraction = plain.partition(".")
         if fraction.strip("0"):
-            raise values.BadCell("is not a whole number")
+            raise errors.BadCell("is not a whole number")
         if len(whole.lstrip("-")) > 18:
-            raise values.BadCell("is outside the range of whole numbers")
+            raise errors.BadCell("is outside the range of whole numbers")
         return whole
 
     def dated(read: Callable[[str, str | None], str]) -> Callable[[str], str]:
@@ -40,28 +40,28 @@ def reader_of(each: Field, reading: Reading, zone: ZoneInfo, *, is_money: bool, 
             for one in formats:
                 try:
                     return read(text, one)
-                except values.OtherForm:
+                except errors.OtherForm:
                     continue
             if not formats:
                 return read(text, None)
             origin = "stated in the manifest" if stated else "found in the file; state date_format if it is another"
-            raise values.BadCell(f"is not a date of the form {' or '.join(formats)} ({origin})")
+            raise errors.BadCell(f"is not a date of the form {' or '.join(formats)} ({origin})")
 
         return by_any
 
     def moment(text: str, one: str | None) -> str:
-        time, day = values.moment(text, one, zone, has_times=has_times)
+        time, day = moments.moment(text, one, zone, has_times=has_times)
         return f"{time or ''}\0{day or ''}"
 
     def dated_or_week(text: str) -> str:
-        return values.week(text) or dated(values.day)(text)
+        return moments.week(text) or dated(moments.day)(text)
 
     readers: dict[str, Callable[[str], str]] = {
         "number": number,
         "integer": integer,
-        "share": lambda text: values.share(text, decimal, thousands, is_percent, is_mixed),
-        "date": dated_or_week if each.is_week else dated(values.day),
-        "month": dated(values.month),
+        "share": lambda text: amounts.share(text, decimal, thousands, is_percent, is_mixed),
+        "date": dated_or_week if each.is_week else dated(moments.day),
+        "month": dated(moments.month),
         "moment": dated(moment),
         "stage": lambda text: values.stage(text, each.values),
         "currency": values.currency,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
-from funnel.inbox import values
+from funnel.inbox import amounts, errors, moments
 
 EXAMPLES = 300
 # What exports write where there is nothing.
@@ -64,8 +64,8 @@ class Column:
     def decimal(self) -> str | None:
         """The sign before the decimals, where a cell proves it."""
         texts = [cell for cell in self.distinct[:2000] if re.search(r"[.,]", cell)]
-        points = sum(bool(re.search(values.POINT_PROOF, cell)) for cell in texts)
-        commas = sum(bool(re.search(values.COMMA_PROOF, cell)) for cell in texts)
+        points = sum(bool(re.search(amounts.POINT_PROOF, cell)) for cell in texts)
+        commas = sum(bool(re.search(amounts.COMMA_PROOF, cell)) for cell in texts)
         return None if points == commas else ("." if points > commas else ",")
 
     @cached_property
@@ -78,8 +78,8 @@ def _share_of_dates(texts: tuple[str, ...], months: bool) -> float:
     if not texts:
         return 0.0
     try:
-        stated = values.date_format(texts, "", months=months)
-    except values.Unclear:
+        stated = moments.date_format(texts, "", months=months)
+    except errors.Unclear:
         return 1.0
     read = 0
     for text in texts:
@@ -88,25 +88,25 @@ def _share_of_dates(texts: tuple[str, ...], months: bool) -> float:
             continue
         try:
             if months:
-                values.month(text, stated)
+                moments.month(text, stated)
             else:
-                values.moment(text, stated, ZoneInfo("UTC"))
+                moments.moment(text, stated, ZoneInfo("UTC"))
             read += 1
-        except values.BadCell:
+        except errors.BadCell:
             continue
     return read / len(texts)
 
 
 def _named_week(text: str) -> str | None:
     try:
-        return values.week(text)
-    except values.BadCell:
+        return moments.week(text)
+    except errors.BadCell:
         return None
 
 
 def _is_number(text: str, decimal: str) -> bool:
     try:
-        values.amount(text.removesuffix("%"), decimal, None)
-    except values.BadCell:
+        amounts.amount(text.removesuffix("%"), decimal, None)
+    except errors.BadCell:
         return False
     return True

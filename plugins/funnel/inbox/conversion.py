@@ -1,6 +1,6 @@
 """Blocks of cells become batches of our columns, all as the text that PostgreSQL reads, and bad rows with reasons."""
 
-from dataclasses import replace
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -8,11 +8,12 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from funnel.inbox import currencies, known_currency, supplied, totals, values
-from funnel.inbox.blocks import NO_VALUE, TYPED, BadRow, Block, Refused
+from funnel.inbox import amounts, currencies, known_currency, row_filters, supplied, totals, values
+from funnel.inbox.blocks import NO_VALUE, TYPED, BadRow, Block
 from funnel.inbox.cell_bytes import ends_of, is_all_digits
 from funnel.inbox.cell_readers import reader_of
 from funnel.inbox.entities import Field, day_name, money_of
+from funnel.inbox.errors import Refused
 from funnel.inbox.headers import clean_headers
 from funnel.inbox.manifest import StreamSpec
 from funnel.inbox.mapping import used_of
@@ -56,28 +57,38 @@ class Converter:
         length = len(block.lines)
         cells = {name: self._cells(name, block.columns[header]) for name, header in self.mapping.items()}
         if length:
-            filled = None
-            for column in cells.values():
-                mask = pc.is_valid(column)
-                filled = mask if filled is None else pc.or_(filled, mask)
-            if filled is not None and not pc.all(filled).as_py():
-                block = replace(
-                    block,
-                    columns={name: column.filter(filled) for name, column in block.columns.items()},
-                    lines=block.lines.filter(filled),
-                )
-                cells = {name: column.filter(filled) for name, column in cells.items()}
-                length = len(block.lines)
+            cells, block = row_filters.without_empty_rows(cells, block)
+            length = len(block.lines)
         problems: dict[int, tuple[str | None, str]] = {}
-        for place in self._headers_again(cells, length):
+        for place in row_filters.headers_again(cells, self.mapping, self.spec.maps, length):
             problems[place] = (None, "repeats the header")
         self.marks = {}
         self._supply(cells, block, problems)
+        columns = self._columns(cells, problems, length, block.is_clean)
+        self._check(columns, cells, block, problems)
+        columns["row_key"] = self._row_keys(columns)
+        if self.spec.channels and "channel" in self.spec.entity.names:
+            columns["channel"] = supplied.channel(columns, self.spec.channels, length)
+        columns["_line"] = block.lines
+        batch = pa.record_batch(list(columns.values()), names=list(columns))
+        bad = [*block.bad, *self._bad_rows(columns, cells, block, problems)]
+        if problems:
+            batch = batch.filter(pa.array([place not in problems for place in range(length)]))
+        self._note_days(batch)
+        batch = self._without_constants(batch)
+        if batch.num_rows:
+            (self.last,) = batch.slice(batch.num_rows - 1).to_pylist()
+        return batch, bad
+
+    def _columns(
+        self, cells: dict[str, Any], problems: dict[int, tuple[str | None, str]], length: int, is_clean: bool
+    ) -> dict[str, Any]:
+        """The entity's columns: read from cells, stated for all rows, or taken from another column."""
         columns: dict[str, Any] = {}
         for each in self.spec.entity.fields:
             name = each.name
             if name in cells:
-                read = self._read(each, cells[name], problems, block.is_clean)
+                read = self._read(each, cells[name], problems, is_clean)
                 read = self._filled(each, read)
             elif name in self.stated:
                 constant = pa.repeat(pa.scalar(self.stated[name], pa.string()), length)
@@ -95,7 +106,13 @@ class Converter:
                 columns[name] = pc.coalesce(supplied.looked_up(columns[name], self.spec.campaigns), columns[name])
         if self.marks:
             self._settle_currencies(columns, problems, cells.get("currency_code"), length)
-        self._require(columns, problems)
+        return columns
+
+    def _check(
+        self, columns: dict[str, Any], cells: dict[str, Any], block: Block, problems: dict[int, tuple[str | None, str]]
+    ) -> None:
+        """What a row as a whole lacks or is: required values, a line of totals, an amount without a currency."""
+        row_filters.require(self.spec.entity, columns, problems)
         if self.spec.totals == "drop":
             for place, name in totals.by_words(
                 columns, self._labels(cells, block), self.spec.entity, self.spec.key, self.filled
@@ -104,44 +121,22 @@ class Converter:
         if not self.spec.currency:
             for place, name in known_currency.unknown(columns, self.spec.entity):
                 problems.setdefault(place, (name, known_currency.REASON))
-        key = [column for name in self.spec.key if (column := self._key_column(columns, name)) is not None]
-        columns["row_key"] = (
-            pc.fill_null(key[0], "")
-            if len(key) == 1
-            else pc.binary_join_element_wise(*key, "|", null_handling="replace", null_replacement="")
-        )
-        if self.spec.channels and "channel" in self.spec.entity.names:
-            columns["channel"] = supplied.channel(columns, self.spec.channels, length)
-        columns["_line"] = block.lines
-        batch = pa.record_batch(list(columns.values()), names=list(columns))
-        bad = list(block.bad)
-        if problems:
-            texts = {name: column.to_pylist() for name, column in block.columns.items()} if problems else {}
-            for place, (column, reason) in sorted(problems.items()):
-                payload = {header: (theirs[place] or "").replace(TYPED, "") for header, theirs in texts.items()}
-                row_key = self._readable_key(place, cells, columns)
-                bad.append(BadRow(block.lines[place].as_py(), column, reason, payload, row_key))
-            good = [place not in problems for place in range(length)]
-            batch = batch.filter(pa.array(good))
-        self._note_days(batch)
-        batch = self._without_constants(batch)
-        if batch.num_rows:
-            (self.last,) = batch.slice(batch.num_rows - 1).to_pylist()
-        return batch, bad
 
-    def _headers_again(self, cells: dict[str, Any], length: int) -> list[int]:
-        """Rows that are the header once more, as where exports were put one below the other."""
-        if not length or len(self.mapping) < 2:
-            return []
-        same = None
-        for name, header in self.mapping.items():
-            if name in self.spec.maps:
-                continue
-            is_header = pc.fill_null(pc.equal(cells[name], header), False)
-            same = is_header if same is None else pc.and_(same, is_header)
-            if not pc.any(same).as_py():
-                return []
-        return [] if same is None else pc.indices_nonzero(same).to_pylist()
+    def _row_keys(self, columns: dict[str, Any]) -> Any:
+        key = [column for name in self.spec.key if (column := self._key_column(columns, name)) is not None]
+        if len(key) == 1:
+            return pc.fill_null(key[0], "")
+        return pc.binary_join_element_wise(*key, "|", null_handling="replace", null_replacement="")
+
+    def _bad_rows(
+        self, columns: dict[str, Any], cells: dict[str, Any], block: Block, problems: dict[int, tuple[str | None, str]]
+    ) -> Iterator[BadRow]:
+        """The rows with problems, each with the file's own cells."""
+        texts = {name: column.to_pylist() for name, column in block.columns.items()} if problems else {}
+        for place, (column, reason) in sorted(problems.items()):
+            payload = {header: (theirs[place] or "").replace(TYPED, "") for header, theirs in texts.items()}
+            row_key = self._readable_key(place, cells, columns)
+            yield BadRow(block.lines[place].as_py(), column, reason, payload, row_key)
 
     def _supply(self, cells: dict[str, Any], block: Block, problems: dict[int, tuple[str | None, str]]) -> None:
         """Put the columns into `cells` that the file does not hold as such."""
@@ -176,8 +171,8 @@ class Converter:
         others = {name: self._cells(None, block.columns[name]) for name in block.columns if name not in self.used}
         return {**days, **others}
 
-    def _operand(self, text: str) -> values.Amount:
-        return values.amount(text, self.reading.decimal, self.reading.thousands)
+    def _operand(self, text: str) -> amounts.Amount:
+        return amounts.amount(text, self.reading.decimal, self.reading.thousands)
 
     def _filled(self, each: Field, read: dict[str, Any]) -> dict[str, Any]:
         """A column in its own unit, its empty cells with what the manifest states for them."""
@@ -272,9 +267,9 @@ class Converter:
         if each.kind == "moment":
             return self._read_moments(each, column, problems)
         if each.kind in ("number", "integer", "share"):
-            pattern = values.PLAIN_INTEGER if each.kind == "integer" else values.PLAIN_NUMBER
+            pattern = amounts.PLAIN_INTEGER if each.kind == "integer" else amounts.PLAIN_NUMBER
             if each.kind == "share" or (self.reading.decimal == "," and each.kind == "number"):
-                pattern = values.PLAIN_INTEGER
+                pattern = amounts.PLAIN_INTEGER
             if each.kind == "share":
                 odd = pc.is_valid(column)
             elif is_all_digits(column):
@@ -342,24 +337,6 @@ class Converter:
                     problems.setdefault(place, (name, reason))
                 column = pc.if_else(wrong, pa.scalar(None, pa.string()), column)
         return column
-
-    def _require(self, columns: dict[str, Any], problems: dict[int, tuple[str | None, str]]) -> None:
-        for each in self.spec.entity.fields:
-            if each.required and each.name in columns:
-                present = pc.is_valid(columns[each.name])
-                if each.kind == "moment":
-                    present = pc.or_(present, pc.is_valid(columns[day_name(each.name)]))
-                if not pc.all(present).as_py():
-                    for place in pc.indices_nonzero(pc.invert(present)).to_pylist():
-                        problems.setdefault(place, (each.name, "is required, but empty"))
-        for group in self.spec.entity.any_of:
-            present = None
-            for name in (name for each in group for name in (each, day_name(each)) if name in columns):
-                mask = pc.is_valid(columns[name])
-                present = mask if present is None else pc.or_(present, mask)
-            if present is not None and not pc.all(present).as_py():
-                for place in pc.indices_nonzero(pc.invert(present)).to_pylist():
-                    problems.setdefault(place, (group[0], f"is empty, and so is all of {', '.join(group)}"))
 
     @property
     def filled(self) -> set[str]:

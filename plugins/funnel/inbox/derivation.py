@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from funnel.inbox import values, vocabulary
+from funnel.inbox import amounts, errors, moments, vocabulary
+from funnel.inbox.catalogue import ENTITIES
 from funnel.inbox.contents import Column
-from funnel.inbox.entities import ENTITIES, Entity
+from funnel.inbox.entities import Entity
 from funnel.inbox.exploration import Table
 from funnel.inbox.recognition import Recognised
 
@@ -215,8 +216,8 @@ def _is_product(table: Table, amount: str, quantity: str, price: str) -> bool:
     fits = seen = 0
     for cells in zip(*(table.column(name).cells for name in (amount, quantity, price)), strict=True):
         try:
-            total, units, each = (Decimal(values.amount(cell, sign, None).value) for cell in cells)
-        except values.BadCell:
+            total, units, each = (Decimal(amounts.amount(cell, sign, None).value) for cell in cells)
+        except errors.BadCell:
             continue
         seen += 1
         # A discount makes it less, a tax more.
@@ -279,9 +280,9 @@ def day_of(table: Table) -> str | None:
 
 def _iso(text: str) -> str | None:
     try:
-        stated = values.date_format([text], "", months=True)
-        return values.day(text, stated)
-    except (values.Unclear, values.BadCell):
+        stated = moments.date_format([text], "", months=True)
+        return moments.day(text, stated)
+    except (errors.Unclear, errors.BadCell):
         return None
 
 

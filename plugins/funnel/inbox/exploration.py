@@ -14,8 +14,9 @@ import pyarrow.compute as pc
 
 from funnel.inbox import folder as inbox
 from funnel.inbox import recognition, separated
-from funnel.inbox.blocks import TYPED, Refused
+from funnel.inbox.blocks import TYPED
 from funnel.inbox.contents import Column
+from funnel.inbox.errors import Refused
 from funnel.inbox.folder import FileInfo, Folder
 from funnel.inbox.headers import WITHIN, clean_headers
 from funnel.inbox.manifest import FORMATS

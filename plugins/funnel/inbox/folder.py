@@ -10,10 +10,9 @@ from datetime import UTC, datetime
 from typing import IO, Any
 from urllib.parse import urlsplit
 
-from funnel.inbox import manifest as manifests
+from funnel.inbox.errors import ManifestError, Vanished
 from funnel.inbox.intake import file_order
-from funnel.inbox.layout import Vanished
-from funnel.inbox.manifest import Manifest, ManifestError, StreamSpec
+from funnel.inbox.manifest import Manifest, StreamSpec, is_manifest, matches, parse
 
 _MANIFESTS = (".yml", ".yaml")
 # What programs leave behind while they write.
@@ -103,10 +102,10 @@ def find_manifests(folder: Folder, reserved: frozenset[str]) -> tuple[list[Manif
         if not info.path.endswith(_MANIFESTS):
             continue
         text = folder.read(info.place)
-        if not manifests.is_manifest(text):
+        if not is_manifest(text):
             continue
         try:
-            one = manifests.parse(text, info.path, reserved)
+            one = parse(text, info.path, reserved)
             if one.source in found:
                 raise ManifestError(
                     f"{one.path}: source {one.source!r} is described by {found[one.source].path} already; one manifest "
@@ -126,7 +125,7 @@ def files_of(folder: Folder, manifest: Manifest, spec: StreamSpec) -> list[FileI
         info
         for info in listed(folder)
         if info.path.startswith(start)
-        and manifests.matches(info.path[len(start) :], spec.path)
+        and matches(info.path[len(start) :], spec.path)
         and not info.path.endswith(_MANIFESTS)
     ]
     return sorted(chosen, key=lambda info: file_order(info.path, info.modified_at, spec.newest_by))

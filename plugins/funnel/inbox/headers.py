@@ -13,7 +13,8 @@ from typing import IO
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from funnel.inbox.blocks import Block, Refused
+from funnel.inbox.blocks import Block
+from funnel.inbox.errors import Refused
 
 WITHIN = 30
 MOST_COLUMNS = 16_384

@@ -19,9 +19,10 @@ from typing import IO, Any
 import pyarrow.compute as pc
 
 from funnel.inbox import headers, totals
-from funnel.inbox.blocks import BadRow, Block, Refused, ahead
+from funnel.inbox.blocks import BadRow, Block, ahead
 from funnel.inbox.conversion import Converter
-from funnel.inbox.layout import Layout, Vanished, opened
+from funnel.inbox.errors import Refused, Vanished
+from funnel.inbox.layout import Layout, opened
 from funnel.inbox.manifest import StreamSpec
 from funnel.inbox.mapping import layout_of, mapping_of, used_of
 from funnel.inbox.reading import Evidence, describe

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator
 from typing import IO, Any
 
-from funnel.inbox.blocks import Refused
+from funnel.inbox.errors import Refused
 from funnel.inbox.limits import DEEPEST, LONGEST_LINE, MILLION
 
 _READ_AT_ONCE = 1 << 20

@@ -10,17 +10,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import IO, Any
 
-from funnel.inbox.blocks import BadRow, Refused
+from funnel.inbox.blocks import BadRow
+from funnel.inbox.errors import Refused
 from funnel.inbox.headers import Reader
 from funnel.inbox.limits import Unpacked
 
 # Lines of a workbook's second sheet begin here, those of its third at twice that.
 LINES_OF_A_SHEET = 10_000_000
 SPOOLED_BYTES = 8 << 20
-
-
-class Vanished(Exception):
-    """A file was listed and is gone, or changes while it is read. The next run finds it as it is then."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Iterator
 from typing import IO, Any
 
-from funnel.inbox.blocks import Refused
+from funnel.inbox.errors import Refused
 
 MILLION = 1 << 20
 # A file that grows this much in unpacking is refused once it has grown past what any machine reads at once.

@@ -4,9 +4,9 @@ Ids prove a link where their values stand in both files. Plain numbers prove it 
 """
 
 from funnel.inbox import vocabulary
+from funnel.inbox.catalogue import ENTITIES
 from funnel.inbox.contents import Column
 from funnel.inbox.derivation import Noted, Proposed, headers_of
-from funnel.inbox.entities import ENTITIES
 from funnel.inbox.exploration import Table
 
 # Of these entities a field names the key of another one.

@@ -9,70 +9,19 @@ import fnmatch
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
 
-from funnel.errors import Failure
-from funnel.inbox import stated, yaml_text
-from funnel.inbox.entities import ENTITIES, WINDOW_DATES, Entity
+from funnel.inbox import errors, stated, yaml_text
+from funnel.inbox.catalogue import ENTITIES
+from funnel.inbox.entities import WINDOW_DATES, Entity
+from funnel.inbox.errors import ManifestError
+from funnel.inbox.manifest_form import Columns, ManifestText, StreamText
 
 # Names that the vendors have: a file source may not pass for one of them.
 FORMATS = ("csv", "tsv", "txt", "xlsx", "xlsm", "parquet", "json", "jsonl", "ndjson", "x12", "edi", "852")
 DEFAULT_BAD_SHARE = 0.05
-
-
-class ManifestError(Failure):
-    """A manifest cannot be used. The message names the file, the place and what to write."""
-
-    is_permanent = True
-
-
-class _StreamText(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """One stream as written. Names are the manifest's."""
-
-    entity: str
-    path: str
-    format: str | None = None
-    delimiter: str | None = None
-    encoding: str | None = None
-    quote: str | None = None
-    decimal: str | None = None
-    thousands: str | None = None
-    date_format: str | list[str] | dict[str, str | list[str]] | None = None
-    header: int | list[int] | None = None
-    sheet: str | int | None = None
-    sheets: str | list[str | int] | None = None
-    key: list[str] | None = None
-    columns: dict[str, str | dict[str, str | int | float | bool]] | None = None
-    map: dict[str, dict[str, str | int | float | None]] = {}
-    nulls: list[str] = []
-    bad_rows: float | None = None
-    newest_by: Literal["name", "time"] = "name"
-    replace: Literal["key", "whole", "window"] = "key"
-    scale: str | int | float | dict[str, str | int | float] | None = None
-    default: dict[str, str | int | float | bool] = {}
-    fill_down: list[str] | dict[str, str | None] = []
-    repeats: Literal["add", "once"] | None = None
-    totals: Literal["drop", "keep"] = "drop"
-    channels: dict[str, str] = {}
-    campaigns: dict[str, str] = {}
-
-
-class _ManifestText(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """A manifest as written."""
-
-    source: str
-    streams: list[_StreamText]
-    timezone: str = "UTC"
-    currency: str | None = None
-    bad_rows: float | None = None
-    owner: str | None = None
-    opportunities_of: str | None = None
-    default: dict[str, str | int | float | bool] = {}
-    channels: dict[str, str] = {}
-    campaigns: dict[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -142,8 +91,8 @@ def is_manifest(text: bytes) -> bool:
 def parse(text: bytes, path: str, reserved: frozenset[str] = frozenset()) -> Manifest:
     """The manifest in `text`. `reserved` are the names of the vendors. Raises ManifestError."""
     try:
-        written = msgspec.convert(yaml_text.load(text), _ManifestText)
-    except yaml_text.YamlError as error:
+        written = msgspec.convert(yaml_text.load(text), ManifestText)
+    except errors.YamlError as error:
         place = f", line {error.line}" if error.line else ""
         raise ManifestError(f"{path}{place}: {error}.") from None
     except msgspec.ValidationError as error:
@@ -176,7 +125,7 @@ def _told(message: str) -> str:
     """What msgspec says, in the words of a manifest."""
     found = re.search(r"unknown field `(.*?)`", message)
     if found:
-        settings = {*_StreamText.__struct_fields__} if "streams" in message else {*_ManifestText.__struct_fields__}
+        settings = {*StreamText.__struct_fields__} if "streams" in message else {*ManifestText.__struct_fields__}
         close = difflib.get_close_matches(found[1], settings, 1)
         message = message.replace(found[0], found[0] + (f"; perhaps {close[0]}" if close else ""))
     message = message.replace("Object contains unknown field", "there is no setting").replace(
@@ -185,26 +134,7 @@ def _told(message: str) -> str:
     return re.sub(r" - at `\$\.?(.*)`$", r", at \1.", message)
 
 
-def _stream(one: _StreamText, manifest: _ManifestText, currency: str | None, place: str) -> StreamSpec:
-    entity = ENTITIES.get(one.entity)
-    if entity is None:
-        raise ManifestError(f"{place}: there is no entity {one.entity!r}; there are {', '.join(ENTITIES)}.")
-    place = f"{place} ({entity.name})"
-    for name in one.columns or {}:
-        _known(entity, name, f"{place}, columns")
-    for name in one.map:
-        _known(entity, name, f"{place}, map")
-    columns = _columns(entity, one, place)
-    try:
-        date_formats = stated.date_formats(one.date_format, entity)
-        scales = stated.scale(one.scale, entity)
-    except stated.Misstated as error:
-        raise ManifestError(f"{place}: {error}.") from None
-    defaults = _defaults(entity, one, manifest, place)
-    fill_down = one.fill_down if isinstance(one.fill_down, dict) else dict.fromkeys(one.fill_down)
-    for name in (*fill_down, *filter(None, fill_down.values())):
-        _known(entity, name, f"{place}, fill_down")
-    mapped = {*columns.names, *defaults}
+def _check_columns(entity: Entity, one: StreamText, mapped: set[str], currency: str | None, place: str) -> None:
     if one.columns is not None:
         _require(entity, mapped, place)
         if lacks_currency(entity, mapped, currency):
@@ -212,11 +142,18 @@ def _stream(one: _StreamText, manifest: _ManifestText, currency: str | None, pla
                 f"{place}: in which currency are the amounts? State currency: USD for the whole manifest, or map "
                 "currency_code."
             )
+
+
+def _key(entity: Entity, one: StreamText, place: str) -> tuple[str, ...]:
     key = tuple(one.key) if one.key else entity.key
     for name in key:
         _known(entity, name, f"{place}, key")
     if entity.is_fixed and one.key and not set(entity.key) - {"valid_from"} <= set(key) <= set(entity.key):
         raise ManifestError(f"{place}: the key of {entity.name} is always [{', '.join(entity.key)}].")
+    return key
+
+
+def _check_format(one: StreamText, place: str) -> None:
     if one.delimiter is not None and len(one.delimiter.replace("\\t", "\t")) != 1:
         raise ManifestError(f"{place}: delimiter is {one.delimiter!r}, but must be one character.")
     if one.quote is not None and (len(one.quote) != 1 or not one.quote.isascii() or one.quote.isalnum()):
@@ -237,11 +174,35 @@ def _stream(one: _StreamText, manifest: _ManifestText, currency: str | None, pla
             codecs.lookup(one.encoding)
         except LookupError:
             raise ManifestError(f"{place}: there is no encoding {one.encoding!r}; write utf-8 or cp1252.") from None
+    if one.path.startswith("/") or "://" in one.path or ".." in one.path.split("/"):
+        raise ManifestError(f"{place}: path is {one.path!r}; it must be in the manifest's own folder.")
+
+
+def _stream(one: StreamText, manifest: ManifestText, currency: str | None, place: str) -> StreamSpec:
+    entity = ENTITIES.get(one.entity)
+    if entity is None:
+        raise ManifestError(f"{place}: there is no entity {one.entity!r}; there are {', '.join(ENTITIES)}.")
+    place = f"{place} ({entity.name})"
+    for name in one.columns or {}:
+        _known(entity, name, f"{place}, columns")
+    for name in one.map:
+        _known(entity, name, f"{place}, map")
+    columns = _columns(entity, one, place)
+    try:
+        date_formats = stated.date_formats(one.date_format, entity)
+        scales = stated.scale(one.scale, entity)
+    except errors.Misstated as error:
+        raise ManifestError(f"{place}: {error}.") from None
+    defaults = _defaults(entity, one, manifest, place)
+    fill_down = one.fill_down if isinstance(one.fill_down, dict) else dict.fromkeys(one.fill_down)
+    for name in (*fill_down, *filter(None, fill_down.values())):
+        _known(entity, name, f"{place}, fill_down")
+    _check_columns(entity, one, {*columns.names, *defaults}, currency, place)
+    key = _key(entity, one, place)
+    _check_format(one, place)
     bad_share = next((share for share in (one.bad_rows, manifest.bad_rows) if share is not None), DEFAULT_BAD_SHARE)
     if not 0 <= bad_share <= 1:
         raise ManifestError(f"{place}: bad_rows is {bad_share}, but is a share between 0 and 1.")
-    if one.path.startswith("/") or "://" in one.path or ".." in one.path.split("/"):
-        raise ManifestError(f"{place}: path is {one.path!r}; it must be in the manifest's own folder.")
     return StreamSpec(
         entity=entity,
         path=one.path,
@@ -281,28 +242,13 @@ def _stream(one: _StreamText, manifest: _ManifestText, currency: str | None, pla
     )
 
 
-@dataclass
-class _Columns:
-    """What `columns` of a stream come to."""
-
-    headers: dict[str, str] = field(default_factory=dict)
-    constants: dict[str, str] = field(default_factory=dict)
-    positions: dict[str, int] = field(default_factory=dict)
-    templates: dict[str, stated.Template] = field(default_factory=dict)
-    origins: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def names(self) -> set[str]:
-        return {*self.headers, *self.constants, *self.positions, *self.templates, *self.origins}
-
-
-def _columns(entity: Entity, one: _StreamText, place: str) -> _Columns:
-    made = _Columns()
+def _columns(entity: Entity, one: StreamText, place: str) -> Columns:
+    made = Columns()
     for name, theirs in (one.columns or {}).items():
         if isinstance(theirs, str):
             try:
                 template = stated.template(theirs, entity, name)
-            except stated.Misstated as error:
+            except errors.Misstated as error:
                 raise ManifestError(f"{place}, columns: {error}.") from None
             if template:
                 made.templates[name] = template
@@ -327,7 +273,7 @@ def _columns(entity: Entity, one: _StreamText, place: str) -> _Columns:
     return made
 
 
-def _defaults(entity: Entity, one: _StreamText, manifest: _ManifestText, place: str) -> dict[str, str]:
+def _defaults(entity: Entity, one: StreamText, manifest: ManifestText, place: str) -> dict[str, str]:
     """Of the manifest's defaults those that the entity has; a stream's own must fit it."""
     for name in one.default:
         _known(entity, name, f"{place}, default")
@@ -339,7 +285,7 @@ def _defaults(entity: Entity, one: _StreamText, manifest: _ManifestText, place: 
     return {name: _text(value) for name, value in chosen.items() if name in entity.names}
 
 
-def _sheets(one: _StreamText, place: str) -> tuple[str | int, ...]:
+def _sheets(one: StreamText, place: str) -> tuple[str | int, ...]:
     if one.sheet is not None and one.sheets is not None:
         raise ManifestError(f"{place}: sheet and sheets are both stated; leave one out.")
     if one.sheet is not None:

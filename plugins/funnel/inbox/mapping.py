@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import IO
 
 from funnel.inbox import headers, separated
-from funnel.inbox.blocks import Refused
+from funnel.inbox.errors import Refused
 from funnel.inbox.layout import Layout, opened
 from funnel.inbox.manifest import StreamSpec, lacks_currency
 

@@ -15,10 +15,9 @@ from typing import Any
 
 from funnel.inbox import exploration, intake, manifest, manifest_text, proposal
 from funnel.inbox import folder as inbox
-from funnel.inbox.blocks import Refused
 from funnel.inbox.derivation import Noted
+from funnel.inbox.errors import ManifestError, Refused
 from funnel.inbox.folder import Folder
-from funnel.inbox.manifest import ManifestError
 from funnel.inbox.printable import safely
 
 FIRST_ROWS = 3

@@ -2,7 +2,7 @@
 
 import re
 
-from funnel.inbox import values, vocabulary
+from funnel.inbox import amounts, errors, moments, vocabulary
 from funnel.inbox.contents import Column
 from funnel.inbox.derivation import COUNTS, Noted, has_money, headers_of
 from funnel.inbox.entities import Entity
@@ -32,8 +32,8 @@ def date_order(tables: list[Table]) -> str | None:
 def date_format(column: Column, months: bool, order: str | None) -> Noted | None:
     """The format to state where the column can be read in two ways."""
     try:
-        values.date_format(column.filled, "", months=months)
-    except values.Unclear:
+        moments.date_format(column.filled, "", months=months)
+    except errors.Unclear:
         pass
     else:
         return None
@@ -77,6 +77,6 @@ def reading(table: Table, columns: dict[str, Noted], entity: Entity) -> dict[str
     signs = {table.column(header).decimal for _, header in numbers} - {None}
     if numbers and not signs:
         texts = [cell for _, header in numbers for cell in table.column(header).distinct[:2000]]
-        if any(re.search(values.UNCLEAR_NUMBER, cell) for cell in texts):
+        if any(re.search(amounts.UNCLEAR_NUMBER, cell) for cell in texts):
             found["decimal"] = Noted(".", "1,234 may be a thousand times less: no number in the file decides it")
     return found

@@ -7,9 +7,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from funnel.inbox import values
-from funnel.inbox.blocks import TYPED, Block, Refused
+from funnel.inbox import amounts, errors, moments, values
+from funnel.inbox.blocks import TYPED, Block
 from funnel.inbox.cell_bytes import is_all_digits, may_have_words
+from funnel.inbox.errors import Refused
 from funnel.inbox.manifest import StreamSpec
 
 DISTINCT_DATES = 200_000
@@ -98,12 +99,12 @@ class Evidence:
         odd = column.filter(pc.or_(pc.match_substring(column, "."), pc.match_substring(column, ",")))
         if not len(odd):
             return
-        points = pc.sum(pc.match_substring_regex(odd, values.POINT_PROOF)).as_py()
+        points = pc.sum(pc.match_substring_regex(odd, amounts.POINT_PROOF)).as_py()
         self.points += points
         if points == len(odd):
             return
-        self.commas += pc.sum(pc.match_substring_regex(odd, values.COMMA_PROOF)).as_py()
-        unclear = odd.filter(pc.match_substring_regex(odd, values.UNCLEAR_NUMBER))
+        self.commas += pc.sum(pc.match_substring_regex(odd, amounts.COMMA_PROOF)).as_py()
+        unclear = odd.filter(pc.match_substring_regex(odd, amounts.UNCLEAR_NUMBER))
         self.unclear += len(unclear)
         self.example = self.example or (unclear[0].as_py().strip() if len(unclear) else "")
 
@@ -115,13 +116,13 @@ class Evidence:
         leaves_unclear = bool(self.typed and self.unclear and not self.points and not self.commas)
         try:
             if self.asks_sign and not leaves_unclear:
-                decimal = values.decimal_sign(self.points, self.commas, self.unclear, self.example)
+                decimal = amounts.decimal_sign(self.points, self.commas, self.unclear, self.example)
             for name in self.dates:
                 if self.has_types:
-                    values.refuse_swapped(self.seen[name], name)
-                found = values.date_format(self.seen[name], name, months=name in self.months)
+                    moments.refuse_swapped(self.seen[name], name)
+                found = moments.date_format(self.seen[name], name, months=name in self.months)
                 formats[name] = (found,) if found else ()
-        except values.Unclear as unclear:
+        except errors.Unclear as unclear:
             raise Refused(str(unclear)) from None
         return Reading(
             decimal,
@@ -129,7 +130,7 @@ class Evidence:
             formats,
             frozenset(name for name in self.shares if self.percentages[name] > self.fractions[name]),
             frozenset(name for name in self.shares if self.percentages[name] and self.fractions[name]),
-            frozenset(name for name in self.moments if any(map(values.has_time, self.seen[name]))),
+            frozenset(name for name in self.moments if any(map(moments.has_time, self.seen[name]))),
             leaves_unclear,
             self.has_marks,
         )

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from functools import cache
 
 from funnel.inbox import vocabulary
+from funnel.inbox.catalogue import ENTITIES
 from funnel.inbox.contents import Column
-from funnel.inbox.entities import ENTITIES, Entity, Field
+from funnel.inbox.entities import Entity, Field
 from funnel.inbox.vocabulary import EntityWords, Meaning
 
 SURE = 0.9

@@ -16,7 +16,8 @@ from typing import IO
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
-from funnel.inbox.blocks import BadRow, Block, Refused
+from funnel.inbox.blocks import BadRow, Block
+from funnel.inbox.errors import Refused
 
 BLOCK_BYTES = 2 << 20
 # Characters: of a cell with line breaks and all of its record, of a line without an end.

@@ -7,7 +7,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from funnel.inbox.blocks import BadRow, Refused
+from funnel.inbox.blocks import BadRow
+from funnel.inbox.errors import Refused
 from funnel.inbox.layout import LINES_OF_A_SHEET, Layout
 from funnel.inbox.manifest import StreamSpec
 from funnel.inbox.spool import Spool

@@ -9,8 +9,8 @@ from typing import Any
 
 from funnel.inbox import folder as inbox
 from funnel.inbox import intake
-from funnel.inbox.blocks import Refused
-from funnel.inbox.manifest import Manifest, ManifestError
+from funnel.inbox.errors import ManifestError, Refused
+from funnel.inbox.manifest import Manifest
 from funnel.inbox.printable import safely
 
 FIRST_BAD_ROWS = 10

@@ -7,7 +7,7 @@ import codecs
 import re
 
 from funnel.inbox import headers
-from funnel.inbox.blocks import Refused
+from funnel.inbox.errors import Refused
 from funnel.inbox.headers import clean_headers as clean_headers
 from funnel.inbox.records import BLOCK_BYTES as BLOCK_BYTES
 from funnel.inbox.records import Dialect as Dialect

@@ -16,7 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from funnel.inbox import headers, json_documents, limits
-from funnel.inbox.blocks import TYPED, BadRow, Block, Refused
+from funnel.inbox.blocks import TYPED, BadRow, Block
+from funnel.inbox.errors import Refused
 from funnel.inbox.layout import Layout, opened, seekable
 from funnel.inbox.manifest import StreamSpec
 from funnel.inbox.number_formats import Money

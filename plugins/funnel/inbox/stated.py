@@ -7,16 +7,13 @@ from decimal import Decimal, DecimalException
 from typing import Any
 
 from funnel.inbox.entities import Entity
-from funnel.inbox.values import COUNTED
+from funnel.inbox.errors import Misstated
+from funnel.inbox.moments import COUNTED
 
 NUMBERS = ("number", "integer", "share")
 ORIGINS = ("sheet", "file", "row", "hash")
 SCALES = {"micros": "0.000001", "thousands": "1000", "millions": "1000000", "hundreds": "100", "cents": "0.01"}
 _BRACES = re.compile(r"\{([^{}]+)\}")
-
-
-class Misstated(Exception):
-    """A column, a scale or a format cannot be meant as it stands; the message says what to write."""
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from funnel.inbox.amounts import Amount
+from funnel.inbox.errors import BadCell
 from funnel.inbox.stated import Template, calculation
-from funnel.inbox.values import Amount, BadCell
 
 TEXT = pa.string()
 # Columns that decide the channel of a row, the most certain first.

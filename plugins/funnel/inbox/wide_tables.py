@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from itertools import pairwise
 
-from funnel.inbox import values
+from funnel.inbox import errors, moments
 from funnel.inbox.contents import Column
 from funnel.inbox.derivation import Noted, Proposed
 from funnel.inbox.exploration import Table
@@ -85,15 +85,15 @@ def _spread(table: Table, label: str) -> dict[str, date]:
         if re.search(r"\d", text) and not re.fullmatch(r"\d+([.,]\d+)?", text):
             texts[column.header] = text
     try:
-        stated = values.date_format(texts.values(), "", months=label == MONTH)
-    except values.Unclear:
+        stated = moments.date_format(texts.values(), "", months=label == MONTH)
+    except errors.Unclear:
         return {}
     if label == MONTH and stated and "%d" in stated and stated != "%Y-%m-%d":
         return {}
-    read = values.month if label == MONTH else values.day
+    read = moments.month if label == MONTH else moments.day
     found: dict[str, date] = {}
     for header, text in texts.items():
-        with suppress(values.BadCell):
+        with suppress(errors.BadCell):
             found[header] = date.fromisoformat(read(text, stated))
     return found
 

@@ -15,7 +15,8 @@ from typing import IO, Any
 import pyarrow as pa
 
 from funnel.inbox import headers, limits, repeated_sheets
-from funnel.inbox.blocks import NO_VALUE, TYPED, Block, Refused
+from funnel.inbox.blocks import NO_VALUE, TYPED, Block
+from funnel.inbox.errors import Refused
 from funnel.inbox.headers import SHEET, Fits, Header
 from funnel.inbox.layout import LINES_OF_A_SHEET, Layout, opened, seekable
 from funnel.inbox.manifest import StreamSpec

@@ -11,7 +11,8 @@ from typing import IO, Any
 
 import pyarrow as pa
 
-from funnel.inbox.blocks import TYPED, BadRow, Block, Refused
+from funnel.inbox.blocks import TYPED, BadRow, Block
+from funnel.inbox.errors import Refused
 from funnel.inbox.layout import Layout, opened
 from funnel.inbox.manifest import StreamSpec
 

@@ -7,17 +7,11 @@ from typing import Any
 
 import yaml
 
+from funnel.inbox.errors import YamlError
+
 MOST_BYTES = 256 << 10
 MOST_VALUES = 20_000
 MOST_LEVELS = 20
-
-
-class YamlError(Exception):
-    """The text cannot be used; the message says why, `line` where, if that is known."""
-
-    def __init__(self, reason: str, line: int | None = None) -> None:
-        super().__init__(reason)
-        self.line = line
 
 
 class _Loader(yaml.SafeLoader):

@@ -14,7 +14,8 @@ import psycopg
 from psycopg import sql
 
 from funnel.contract import Source, Stream
-from funnel.inbox.entities import ENTITIES, WINDOW_DATES, day_name
+from funnel.inbox.catalogue import ENTITIES
+from funnel.inbox.entities import WINDOW_DATES, day_name
 from funnel.ingest import removals
 from funnel.ingest.landing import LandedRead
 

@@ -14,7 +14,7 @@ from typing import IO, Any
 import orjson
 
 from funnel.contract import Connection, Source, Stream, Window
-from funnel.inbox.entities import ENTITIES
+from funnel.inbox.catalogue import ENTITIES
 from funnel.inbox.entities import stream as stream_of
 
 STREAMS = tuple(stream_of(entity) for entity in ENTITIES.values())
@@ -100,7 +100,7 @@ def _file(
 ) -> Iterator[bytes]:
     """One file by one stream: its metadata, then its rows."""
     from funnel.inbox import intake
-    from funnel.inbox.blocks import Refused
+    from funnel.inbox.errors import Refused
 
     outcome = intake.Outcome(info.path, spec.entity.name, fingerprint, size, info.modified_at)
     outcome.notes += notes
@@ -128,7 +128,7 @@ def _replacement(spec: Any) -> dict[str, str] | None:
 
 def _manifest(folder: Any, source_name: str) -> Any:
     from funnel.inbox import folder as inbox
-    from funnel.inbox.manifest import ManifestError
+    from funnel.inbox.errors import ManifestError
 
     found, wrong = inbox.find_manifests(folder, VENDORS)
     for manifest in found:
@@ -154,7 +154,7 @@ def connections(url: str, filesystem: Any = None) -> tuple[tuple[str, ...], tupl
     Raises ManifestError when there are only such.
     """
     from funnel.inbox import folder as inbox
-    from funnel.inbox.manifest import ManifestError
+    from funnel.inbox.errors import ManifestError
 
     found, wrong = inbox.find_manifests(inbox.open_folder(url, filesystem), VENDORS)
     refused = tuple(str(error) for error in wrong)

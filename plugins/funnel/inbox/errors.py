@@ -1,0 +1,46 @@
+"""Why a manifest, a file or a cell cannot be read."""
+
+from funnel.errors import Failure
+
+
+class ManifestError(Failure):
+    """A manifest cannot be used. The message names the file, the place and what to write."""
+
+    is_permanent = True
+
+
+class Refused(Failure):
+    """A file is refused whole; nothing of it is loaded. `reasons` are the first ten, most useful first."""
+
+    def __init__(self, reason: str, reasons: tuple[str, ...] = ()) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.reasons = reasons
+
+
+class Vanished(Failure):
+    """A file was listed and is gone, or changes while it is read. The next run finds it as it is then."""
+
+
+class Unclear(Failure):
+    """A column can be read in more than one way. The message says how, and what to state."""
+
+
+class BadCell(Failure):
+    """A cell that its column cannot take; the reason."""
+
+
+class OtherForm(BadCell):
+    """A date that is not written in the expected format."""
+
+
+class Misstated(Failure):
+    """A column, a scale or a format cannot be meant as it stands; the message says what to write."""
+
+
+class YamlError(Failure):
+    """The text cannot be used; the message says why, `line` where, if that is known."""
+
+    def __init__(self, reason: str, line: int | None = None) -> None:
+        super().__init__(reason)
+        self.line = line
