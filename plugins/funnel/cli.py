@@ -7,6 +7,7 @@ import argparse
 import os
 import shlex
 import sys
+from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -273,7 +274,7 @@ def _record(chosen: argparse.Namespace) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from funnel.sources import SOURCES, VENDORS
+    from funnel.sources import SOURCES
 
     parser = argparse.ArgumentParser(prog="funnel", description=__doc__.partition("\n")[0])
     commands = parser.add_subparsers(required=True)
@@ -314,6 +315,14 @@ def _parser() -> argparse.ArgumentParser:
     withdraw = add("withdraw", _withdraw, "remove the rows of a source whose folder was taken out of the inbox")
     withdraw.add_argument("source", help="the manifest's `source`")
     withdraw.add_argument("--yes", action="store_true", help="do not ask for confirmation")
+    _add_verbs(add)
+    return parser
+
+
+def _add_verbs(add: Callable[[str, object, str], argparse.ArgumentParser]) -> None:
+    """What is done with loaded data, and what authors of sources do."""
+    from funnel.sources import VENDORS
+
     build = add("build", _build, "build and audit the marts, without publishing them")
     build.add_argument("--full", action="store_true", help="from all of raw, not only from what was loaded since")
     publish = add("publish", _publish, "publish an audited build")
@@ -335,7 +344,6 @@ def _parser() -> argparse.ArgumentParser:
     airflow = add("airflow", _airflow, "any command of Airflow's own, with this installation's settings")
     airflow.add_argument("arguments", nargs=argparse.REMAINDER)
     add("env", _env, "print the settings of this installation's Airflow, for a shell")
-    return parser
 
 
 if __name__ == "__main__":

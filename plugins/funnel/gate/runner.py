@@ -5,7 +5,7 @@ Suites are evaluated as booleans first; only what failed is asked again for coun
 
 import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from decimal import Decimal
@@ -60,19 +60,14 @@ def data_source(role: settings.Role) -> Iterator["SQLDatasource"]:
         data.get_engine().dispose()
 
 
-def evaluate(data: "SQLDatasource", batch: Batch) -> Iterator[Check]:
-    """Evaluate all expectations of a batch; as many checks as expectations, in their order, the skipped ones first.
+Asker = Callable[[Sequence[int], Any], dict[int, Any]]
 
-    An expectation that cannot be evaluated has failed, and so have all of a batch that cannot be read: what was not
-    checked is not believed.
-    """
+
+def _asker(data: "SQLDatasource", batch: Batch) -> Asker:
+    """A function that evaluates the expectations at given places of the batch, as often as it is called."""
     from great_expectations import ExpectationSuite
     from great_expectations.validator.v1_validator import Validator
 
-    for severity, expectation in batch.skipped:
-        yield _skipped(batch, severity, expectation)
-    if not batch.expectations:
-        return
     # Each new asset makes Great Expectations write its whole configuration anew: those that were judged are left out.
     data.assets.clear()
     asset = data.add_query_asset(f"{batch.suite}:{batch.table}", query=batch.query)
@@ -90,6 +85,20 @@ def evaluate(data: "SQLDatasource", batch: Batch) -> Iterator[Check]:
         answered = validator.validate_expectation_suite(asked, dict(batch.parameters))
         return {result.expectation_config.meta["place"]: result for result in answered.results}
 
+    return ask
+
+
+def evaluate(data: "SQLDatasource", batch: Batch) -> Iterator[Check]:
+    """Evaluate all expectations of a batch; as many checks as expectations, in their order, the skipped ones first.
+
+    An expectation that cannot be evaluated has failed, and so have all of a batch that cannot be read: what was not
+    checked is not believed.
+    """
+    for severity, expectation in batch.skipped:
+        yield _skipped(batch, severity, expectation)
+    if not batch.expectations:
+        return
+    ask = _asker(data, batch)
     everything = range(len(batch.expectations))
     try:
         results = ask(everything, "BOOLEAN_ONLY")

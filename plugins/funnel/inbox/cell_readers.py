@@ -9,31 +9,32 @@ from funnel.inbox.entities import Field
 from funnel.inbox.reading import Reading
 
 
+def _number(text: str, reading: Reading, *, is_money: bool) -> str:
+    if reading.quarantines_unclear and re.search(amounts.UNCLEAR_NUMBER, text):
+        raise errors.BadCell('may be a thousand times more or less; state decimal: "." or decimal: ","')
+    if not is_money:
+        return amounts.number(text, reading.decimal, reading.thousands)
+    read = amounts.amount(text, reading.decimal, reading.thousands)
+    if read.is_percent:
+        raise errors.BadCell("is a percentage, which only rates and probabilities can be")
+    return f"{read.value}\0{read.mark}" if read.mark else read.value
+
+
+def _integer(text: str, reading: Reading) -> str:
+    plain = amounts.number(text, reading.decimal, reading.thousands)
+    whole, _, fraction = plain.partition(".")
+    if fraction.strip("0"):
+        raise errors.BadCell("is not a whole number")
+    if len(whole.lstrip("-")) > 18:
+        raise errors.BadCell("is outside the range of whole numbers")
+    return whole
+
+
 def reader_of(each: Field, reading: Reading, zone: ZoneInfo, *, is_money: bool, stated: bool) -> values.Remembered:
     """A reader that remembers. Of money that names a currency, its mark stands behind a NUL."""
-    decimal, thousands = reading.decimal, reading.thousands
     formats = reading.formats.get(each.name) or ()
     is_percent, is_mixed = each.name in reading.percents, each.name in reading.mixed
     has_times = each.name in reading.timed
-
-    def number(text: str) -> str:
-        if reading.quarantines_unclear and re.search(amounts.UNCLEAR_NUMBER, text):
-            raise errors.BadCell('may be a thousand times more or less; state decimal: "." or decimal: ","')
-        if not is_money:
-            return amounts.number(text, decimal, thousands)
-        read = amounts.amount(text, decimal, thousands)
-        if read.is_percent:
-            raise errors.BadCell("is a percentage, which only rates and probabilities can be")
-        return f"{read.value}\0{read.mark}" if read.mark else read.value
-
-    def integer(text: str) -> str:
-        plain = amounts.number(text, decimal, thousands)
-        whole, _, fraction = plain.partition(".")
-        if fraction.strip("0"):
-            raise errors.BadCell("is not a whole number")
-        if len(whole.lstrip("-")) > 18:
-            raise errors.BadCell("is outside the range of whole numbers")
-        return whole
 
     def dated(read: Callable[[str, str | None], str]) -> Callable[[str], str]:
         def by_any(text: str) -> str:
@@ -57,9 +58,9 @@ def reader_of(each: Field, reading: Reading, zone: ZoneInfo, *, is_money: bool, 
         return moments.week(text) or dated(moments.day)(text)
 
     readers: dict[str, Callable[[str], str]] = {
-        "number": number,
-        "integer": integer,
-        "share": lambda text: amounts.share(text, decimal, thousands, is_percent, is_mixed),
+        "number": lambda text: _number(text, reading, is_money=is_money),
+        "integer": lambda text: _integer(text, reading),
+        "share": lambda text: amounts.share(text, reading.decimal, reading.thousands, is_percent, is_mixed),
         "date": dated_or_week if each.is_week else dated(moments.day),
         "month": dated(moments.month),
         "moment": dated(moment),

@@ -178,25 +178,46 @@ def _check_format(one: StreamText, place: str) -> None:
         raise ManifestError(f"{place}: path is {one.path!r}; it must be in the manifest's own folder.")
 
 
+def _check_names(entity: Entity, one: StreamText, place: str) -> None:
+    for name in one.columns or {}:
+        _known(entity, name, f"{place}, columns")
+    for name in one.map:
+        _known(entity, name, f"{place}, map")
+    fill_down = _fill_down(one)
+    for name in (*fill_down, *filter(None, fill_down.values())):
+        _known(entity, name, f"{place}, fill_down")
+
+
+def _fill_down(one: StreamText) -> dict[str, str | None]:
+    return one.fill_down if isinstance(one.fill_down, dict) else dict.fromkeys(one.fill_down)
+
+
+def _maps(one: StreamText) -> dict[str, dict[str, str | None]]:
+    """Corrections of cells by column; what is corrected to null is empty."""
+    return {
+        name: {written.strip(): None if ours is None else _text(ours) for written, ours in pairs.items()}
+        for name, pairs in one.map.items()
+    }
+
+
+def _stated(one: StreamText, entity: Entity, place: str) -> tuple[dict[str, tuple[str, ...]], dict[str, str]]:
+    """The formats of dates and the scales of numbers, by column."""
+    try:
+        return stated.date_formats(one.date_format, entity), stated.scale(one.scale, entity)
+    except errors.Misstated as error:
+        raise ManifestError(f"{place}: {error}.") from None
+
+
 def _stream(one: StreamText, manifest: ManifestText, currency: str | None, place: str) -> StreamSpec:
     entity = ENTITIES.get(one.entity)
     if entity is None:
         raise ManifestError(f"{place}: there is no entity {one.entity!r}; there are {', '.join(ENTITIES)}.")
     place = f"{place} ({entity.name})"
-    for name in one.columns or {}:
-        _known(entity, name, f"{place}, columns")
-    for name in one.map:
-        _known(entity, name, f"{place}, map")
+    _check_names(entity, one, place)
     columns = _columns(entity, one, place)
-    try:
-        date_formats = stated.date_formats(one.date_format, entity)
-        scales = stated.scale(one.scale, entity)
-    except errors.Misstated as error:
-        raise ManifestError(f"{place}: {error}.") from None
+    date_formats, scales = _stated(one, entity, place)
     defaults = _defaults(entity, one, manifest, place)
-    fill_down = one.fill_down if isinstance(one.fill_down, dict) else dict.fromkeys(one.fill_down)
-    for name in (*fill_down, *filter(None, fill_down.values())):
-        _known(entity, name, f"{place}, fill_down")
+    fill_down = _fill_down(one)
     _check_columns(entity, one, {*columns.names, *defaults}, currency, place)
     key = _key(entity, one, place)
     _check_format(one, place)
@@ -218,10 +239,7 @@ def _stream(one: StreamText, manifest: ManifestText, currency: str | None, place
         key=key,
         columns=columns.headers if one.columns is not None else None,
         constants=columns.constants,
-        maps={
-            name: {written.strip(): None if ours is None else _text(ours) for written, ours in pairs.items()}
-            for name, pairs in one.map.items()
-        },
+        maps=_maps(one),
         nulls=tuple(one.nulls),
         bad_share=bad_share,
         newest_by=one.newest_by,

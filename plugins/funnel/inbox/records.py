@@ -8,10 +8,10 @@ of the file. What the cells mean is not decided here.
 import codecs
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import IO
+from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
@@ -140,26 +140,7 @@ def _parse_at_once(text: str, number: int, count: int, kept: dict[str, int], dia
     end = "" if text.endswith("\n") else "\n"
     data = f"{text}{end}{dialect.delimiter * (width - 1)}\n".encode()
     try:
-        table = arrow_csv.read_csv(
-            pa.BufferReader(data),
-            read_options=arrow_csv.ReadOptions(
-                column_names=[f"c{place}" for place in range(width)], use_threads=False, block_size=len(data) + 1
-            ),
-            parse_options=arrow_csv.ParseOptions(
-                delimiter=dialect.delimiter,
-                quote_char=dialect.quote,
-                double_quote=True,
-                newlines_in_values=False,
-                ignore_empty_lines=False,
-                invalid_row_handler=note,
-            ),
-            convert_options=arrow_csv.ConvertOptions(
-                column_types={name: pa.string() for name in included},
-                strings_can_be_null=False,
-                include_columns=included,
-                check_utf8=False,
-            ),
-        )
+        table = _read_csv(data, dialect, included, note)
     except pa.ArrowInvalid:
         return None
     if table.num_rows + len(invalid) != count + 1:
@@ -176,6 +157,32 @@ def _parse_at_once(text: str, number: int, count: int, kept: dict[str, int], dia
     bad = [BadRow(number + place - 1, None, _wrong_width(actual, width), every[place - 1]) for place, actual in invalid]
     lines = _lines_of(number, count, {place for place, _ in invalid})
     return Block(columns, lines, bad, is_clean="#" not in text and "\ufffd" not in text)
+
+
+def _read_csv(data: bytes, dialect: Dialect, included: list[str], note: Callable[[arrow_csv.InvalidRow], str]) -> Any:
+    """All rows of `data` as texts; those of another width go to `note`."""
+    return arrow_csv.read_csv(
+        pa.BufferReader(data),
+        read_options=arrow_csv.ReadOptions(
+            column_names=[f"c{place}" for place in range(len(dialect.headers))],
+            use_threads=False,
+            block_size=len(data) + 1,
+        ),
+        parse_options=arrow_csv.ParseOptions(
+            delimiter=dialect.delimiter,
+            quote_char=dialect.quote,
+            double_quote=True,
+            newlines_in_values=False,
+            ignore_empty_lines=False,
+            invalid_row_handler=note,
+        ),
+        convert_options=arrow_csv.ConvertOptions(
+            column_types={name: pa.string() for name in included},
+            strings_can_be_null=False,
+            include_columns=included,
+            check_utf8=False,
+        ),
+    )
 
 
 def _lines_of(number: int, count: int, without: set[int]) -> pa.Array:

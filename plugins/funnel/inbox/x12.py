@@ -193,31 +193,28 @@ def _activities(segments: list[list[str]]) -> tuple[list[Activity], list[BadRow]
         elif name in ("ZA", "SDQ") and product:
             if name == "ZA":
                 code, summed = kind, -1
-                amounts = [(store, _at(segment, 2))] if _at(segment, 2) else []
-            else:
-                amounts = [(_at(segment, place), _at(segment, place + 1)) for place in range(3, len(segment), 2)]
-                if summed >= 0:
-                    # Sales follow by store (SDQ); drop the sum that came before them, which is not a store.
-                    del found[summed]
-                    summed = -1
-            for where, quantity in amounts:
+            elif summed >= 0:
+                # Sales follow by store (SDQ); drop the sum that came before them, which is not a store.
+                del found[summed]
+                summed = -1
+            for where, quantity in _quantities(segment, store):
                 if _amount(quantity) is None:
                     bad.append(BadRow(number, "units_sold", "is not a quantity", "*".join(segment)))
                     continue
                 summed = len(found) if name == "ZA" else -1
-                activity = {
-                    "week_start": first_day,
-                    "week_end": last_day,
-                    "retailer": retailer or sender,
-                    "store_id": where or None,
-                    "product_id": product,
-                    **{kind: numbers.get(kind) for kind in PRODUCT_IDS},
-                    "code": code,
-                    "quantity": _amount(quantity),
-                    "price": _amount(price),
-                }
-                found.append((product_line, activity))
+                sold = {"code": code, "quantity": _amount(quantity), "price": _amount(price)}
+                week = {"week_start": first_day, "week_end": last_day}
+                place = {"retailer": retailer or sender, "store_id": where or None, "product_id": product}
+                known = {kind: numbers.get(kind) for kind in PRODUCT_IDS}
+                found.append((product_line, {**week, **place, **known, **sold}))
     return _combined(found), bad
+
+
+def _quantities(segment: list[str], store: str) -> list[tuple[str, str]]:
+    """Stores with their quantities: one in a segment ZA, many in SDQ."""
+    if segment[0] == "ZA":
+        return [(store, _at(segment, 2))] if _at(segment, 2) else []
+    return [(_at(segment, place), _at(segment, place + 1)) for place in range(3, len(segment), 2)]
 
 
 def _combined(activities: list[Activity]) -> list[Activity]:

@@ -173,16 +173,7 @@ def _publish_mart(
         "built_limit": sql.SQL("true"),
     }
     if not whole:
-        touched = sql.Identifier("pg_temp", f"touched__{mart.name}")
-        connection.execute(
-            sql.SQL("create temporary table {} on commit drop as select distinct {key} from {changes}").format(
-                touched, **mart.identifiers
-            )
-        )
-        connection.execute(sql.SQL("analyze {}").format(touched))
-        within = "exists (select from {touched} as touched where {same})"
-        names["limit"] = sql.SQL(within).format(touched=touched, same=same_key(mart, "touched", "shown"))
-        names["built_limit"] = sql.SQL(within).format(touched=touched, same=same_key(mart, "touched", "built"))
+        names |= _limits(connection, mart)
     connection.execute(
         sql.SQL(
             """
@@ -218,6 +209,22 @@ def _publish_mart(
         ).format(**names, publication_id=sql.Literal(publication_id))
     ).rowcount
     return {"shown": shown, "withdrawn": withdrawn}
+
+
+def _limits(connection: psycopg.Connection[Any], mart: Mart) -> dict[str, sql.Composable]:
+    """The conditions that a row, shown or built, has a key of the change list."""
+    touched = sql.Identifier("pg_temp", f"touched__{mart.name}")
+    connection.execute(
+        sql.SQL("create temporary table {} on commit drop as select distinct {key} from {changes}").format(
+            touched, **mart.identifiers
+        )
+    )
+    connection.execute(sql.SQL("analyze {}").format(touched))
+    within = "exists (select from {touched} as touched where {same})"
+    return {
+        "limit": sql.SQL(within).format(touched=touched, same=same_key(mart, "touched", "shown")),
+        "built_limit": sql.SQL(within).format(touched=touched, same=same_key(mart, "touched", "built")),
+    }
 
 
 def _ensure_shown_table(connection: psycopg.Connection[Any], mart: Mart) -> None:
