@@ -105,7 +105,7 @@ _STAGING_YML = """version: 2
 
 sources:
   - name: {name}
-    description: Raw streams of {title} as the loader keeps them, columns as declared in funnel.sources.{name}.
+    description: Raw streams of {title} as the loader stores them, columns as declared in funnel.sources.{name}.
     schema: raw
     tables:
       - name: {name}__daily_stats
@@ -120,18 +120,18 @@ models:
             columns: [connection_id, account_id, date_day]
     columns:
       - name: connection_id
-        description: Connection that delivered the row.
+        description: Connection of the row.
       - name: account_id
         description: The vendor's account.
       - name: load_id
-        description: Load that brought the row, see ops.loads.
+        description: Load that wrote the row, see ops.loads.
       - name: date_day
         description: Day as the vendor cuts it.
       - name: fetched_at
         description: When the row was fetched.
 """
 
-_EXPECTATIONS = '''"""Can the rows that {title} delivered today be used?"""
+_EXPECTATIONS = '''"""Checks of the rows that {title} delivered."""
 
 import great_expectations.expectations as gxe
 
@@ -144,9 +144,9 @@ CRITICAL = {{
 WARNING: dict[str, list[object]] = {{}}
 
 # One row per stream that passes every expectation.
-BELIEVABLE = {{"daily_stats": {{"date": "2026-01-05", "account_id": "1"}}}}
+PASSING = {{"daily_stats": {{"date": "2026-01-05", "account_id": "1"}}}}
 
-# By description: all rows of the delivery, each laid over the believable one.
+# By description: all rows of the delivery, each laid over the passing one.
 POISON = {{"daily_stats": {{"every row has an account": [{{"account_id": None}}]}}}}
 '''
 
@@ -196,7 +196,7 @@ _LEFT = (
     "dbt_project/models/staging/{name}/: one model per stream, named as the business speaks",
     "dbt_project/models/intermediate/: one block in the conforming union; of an ad platform macros/ad_platforms.sql, "
     "the seeds and a block in expectations/marts/fct_ad_stats_daily.py",
-    "expectations/raw/{name}.py: what makes its rows unbelievable, with the poison that trips each expectation",
+    "expectations/raw/{name}.py: the checks of its rows, with the poison that violates each expectation",
     "sandbox/{name}.py, server.py, faults.py, credentials.py, README.md: its wire format, errors, connection",
     "make record SOURCE={name}: what the vendor really answers, scrubbed, in tests/fixtures/{name}/; then read on",
     "tests/sources, tests/sandbox: its streams in full, every misbehaviour, its refusals, a client of other authors",
@@ -208,7 +208,7 @@ def make(name: str, root: Path = settings.REPOSITORY) -> Scaffold:
     """Write the files of the source `name` under `root`. Raises ScaffoldError before anything is written."""
     if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name):
         raise ScaffoldError(
-            f"{name!r} is not a valid name of a source: use small letters, digits and single underscores (acme_ads)."
+            f"{name!r} is not a valid source name: use lower-case letters, digits and single underscores (acme_ads)."
         )
     title = name.replace("_", " ").title()
     files = {

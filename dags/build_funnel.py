@@ -19,8 +19,8 @@ RUNBOOK = """
 Builds the marts with dbt, audits them with Great Expectations and publishes them to `bi`: all marts or none.
 
 **Normal.** One run after the day's ingests. It waits until none is queued or running, at most BUILD_DEADLINE_MINUTES,
-so that a late source holds nobody back; `bi.data_status` names the late one. Many deliveries cause one build: a run
-that finds everything published already is skipped.
+so that a late source does not delay the others; `bi.data_status` names the late one. Many deliveries cause one build: a
+run that finds everything published is skipped.
 
 **When it fails.** Readers keep the last publication. `build`: the message names the model or test and shows rows;
 correct the model or the rule and trigger this DAG. `audit`: the message names the expectation, the rows and their

@@ -1,4 +1,4 @@
-"""One Airflow DAG per source: ask the vendor, load what it answered, decide whether to believe it.
+"""One Airflow DAG per source: read the vendor, load the answers, check the delivery.
 
 Wiring only. What the tasks do is in `funnel.orchestration.tasks`; which sources there are is in `funnel.sources`.
 """
@@ -19,21 +19,21 @@ RUNBOOK = """
 **Owner** {owner} · **Emits** `raw/{name}` · **Alerts** see docs/runbook.md
 
 Reads {name} for one day and loads it into `raw.{name}__*`. A scheduled run also reads the {restatement_days} days
-before, which the vendor says it may still change, and more when older days were seen to change (`ops.sources`,
-`ops.restatement`). Backfills and runs by hand read exactly the days asked.
+before, which the vendor says it may still change, and more if older days were measured to change (`ops.sources`,
+`ops.restatement`). Backfills and manual runs read exactly the requested days.
 
-**Normal.** One run a day, some seconds to minutes. A run that waits `up_for_reschedule` has met a quota of hours; it
-goes on by itself and holds no slot. `up_for_retry` with a delay is a throttle.
+**Normal.** One run a day, taking seconds to minutes. A run in `up_for_reschedule` waits for a quota of hours; it
+continues automatically and uses no slot. `up_for_retry` with a delay is a throttle.
 
 **One long first load.** Trigger with `{{"from": "2026-08-01", "to": "2026-10-31"}}`; the last day is included.
 
 **Days again.** `airflow backfill create --dag-id ingest__{name} --from-date 2026-08-01 --to-date 2026-08-31`, with
 `--reprocess-behavior completed` for days that were loaded before. Any window may be run again, in any order: the
-newest read of a day stands.
+newest read of a day counts.
 
 **When it fails.** `extract`: a dead token or a refused permission fails at once and says what to renew
 (docs/connections.md); clear the task afterwards. `load`: nothing of the failing stream was loaded; clear the task,
-the vendor is not asked again. `check`: the delivery is not believed and no asset was emitted; the message names the
+the vendor is not asked again. `check`: the delivery failed its gate and no asset was emitted; the message names the
 expectation, the rows and their hashed keys. Correct it at the vendor, or change the expectation, then clear the run.
 `tell_accounts`, of sources whose connection reads several accounts: the vendor refused some of them. The others are
 loaded and built, the refused ones keep their days (`ops.accounts`); the message says what to do about each.

@@ -1,4 +1,4 @@
-"""Is a run's delivery believable as a whole, whatever the source?
+"""Checks of a run's delivery as a whole, for every source.
 
 Looks at the run's rows of ops.loads beside the same stream's own history. What the rows themselves say is judged by
 `raw/<source>.py`. `funnel.gate.deliveries` computes the shares and the expected volume and gives the parameters.
@@ -78,7 +78,7 @@ WARNING = [
 ]
 
 # Of ops.loads: one load that nobody minds.
-BELIEVABLE = {
+PASSING = {
     "stream": "campaign_stats",
     "rows_read": 10,
     "rows_loaded": 10,
@@ -87,7 +87,7 @@ BELIEVABLE = {
     "values_noted": 0,
 }
 
-# By description: the rows of ops.loads, each laid over the believable one.
+# By description: the rows of ops.loads, each laid over the passing one.
 _ALL = [{"stream": "campaign_stats"}, {"stream": "campaigns"}]
 POISON = {
     "every stream of the source was loaded": [{"stream": "campaigns"}],

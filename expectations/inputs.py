@@ -1,4 +1,4 @@
-"""May a build's inputs be believed? Asked before its marts are looked at."""
+"""Checks of a build's inputs, before the checks of its marts."""
 
 import great_expectations.expectations as gxe
 
@@ -7,7 +7,7 @@ CRITICAL = {
         gxe.ExpectColumnValuesToBeNull(
             column="run_id",
             description="no delivery in this build failed its own gate",
-            notes="Its rows are in raw and so in these marts, although nobody believes them. The run's own alert and "
+            notes="Its rows are in raw and so in these marts, although they failed. The run's own alert and "
             "ops.checks say what was wrong. Repair the cause and ingest its days again; once they pass, publications "
             "go on.",
         ),

@@ -1,4 +1,4 @@
-"""Would the business believe marts.dim_accounts?"""
+"""Checks of marts.dim_accounts before its publication."""
 
 import great_expectations.expectations as gxe
 
@@ -31,12 +31,12 @@ WARNING = {
             column="account_name",
             mostly=0.9,
             description="accounts have names",
-            notes="Nameless ones cannot be told apart on a dashboard.",
+            notes="A dashboard cannot distinguish accounts without a name.",
         ),
     ],
 }
 
-BELIEVABLE = [
+PASSING = [
     {
         "account_key": "a1",
         "account_id": "0011",

@@ -1,4 +1,4 @@
-"""Would the business believe marts.dim_campaigns?"""
+"""Checks of marts.dim_campaigns before its publication."""
 
 import great_expectations.expectations as gxe
 from great_expectations.expectations.row_conditions import Column
@@ -9,7 +9,7 @@ CRITICAL = {
             column="channel",
             value_set={"$PARAMETER": "channels"},
             description="every campaign's channel is in dim_channels",
-            notes="Its spend would lie on a channel nobody owns. Correct seeds/campaign_channel_rules.csv.",
+            notes="Its spend would be in a channel without an owner. Correct seeds/campaign_channel_rules.csv.",
         ),
         gxe.ExpectColumnValuesToNotMatchRegex(
             column="all_text",
@@ -39,7 +39,7 @@ WARNING = {
     ],
 }
 
-BELIEVABLE = [
+PASSING = [
     {
         "campaign_key": "c11",
         "platform": "google_ads",

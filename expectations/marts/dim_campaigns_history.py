@@ -1,4 +1,4 @@
-"""Would the business believe marts.dim_campaigns_history?"""
+"""Checks of marts.dim_campaigns_history before its publication."""
 
 import great_expectations.expectations as gxe
 
@@ -25,7 +25,7 @@ CRITICAL = {
             min_value=1,
             max_value=1,
             description="a campaign has one current version",
-            notes="With two its spend would be counted twice, with none it would have no name.",
+            notes="With two versions its spend would count twice, with none it would have no name.",
         ),
     ],
 }
@@ -41,7 +41,7 @@ BATCHES = {
     """,
 }
 
-BELIEVABLE = [
+PASSING = [
     {
         "campaign_version_key": "c11v1",
         "campaign_key": "c11",
@@ -59,7 +59,7 @@ BELIEVABLE = [
 ]
 
 POISON = {
-    "a version ends after it begins": [{"valid_to": "2026-01-05"}, BELIEVABLE[1]],
+    "a version ends after it begins": [{"valid_to": "2026-01-05"}, PASSING[1]],
     "no text holds an e-mail address": [{"campaign_name": "for ana@example.com", "valid_to": None}],
-    "a campaign has one current version": [{"valid_to": None}, BELIEVABLE[1]],
+    "a campaign has one current version": [{"valid_to": None}, PASSING[1]],
 }

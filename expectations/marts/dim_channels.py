@@ -1,4 +1,4 @@
-"""Would the business believe marts.dim_channels?"""
+"""Checks of marts.dim_channels before its publication."""
 
 import great_expectations.expectations as gxe
 
@@ -8,7 +8,7 @@ CRITICAL = {
             column="owner_team",
             value_set=["marketing", "sales", "partner", "unknown"],
             description="every channel has an owner we know",
-            notes="Whose leads they are is decided by it. Correct seeds/channels.csv.",
+            notes="It decides which team owns the leads. Correct seeds/channels.csv.",
         ),
         gxe.ExpectColumnValuesToBeInSet(
             column="channel_group",
@@ -22,7 +22,7 @@ CRITICAL = {
             column="channel",
             value_set=["Unknown", "Direct", "Outbound", "Partner"],
             description="the channels that rules fall back to are there",
-            notes="What matches no rule lands on them; without them it would disappear. Correct seeds/channels.csv.",
+            notes="Rows without a matching rule get these channels, or would disappear. Correct seeds/channels.csv.",
         ),
     ],
 }
@@ -33,7 +33,7 @@ WARNING = {
             column="is_known",
             value_set=[True],
             description="every channel that files state is one of ours",
-            notes="It is shown as a channel of its own, which no team owns. Map it by `channels` in the manifest, or "
+            notes="It is shown as a separate channel without an owner. Map it by `channels` in the manifest, or "
             "add it to seeds/channels.csv with its group and owner.",
         ),
     ],
@@ -41,7 +41,7 @@ WARNING = {
 
 BATCHES = {"members": "select channel from marts.dim_channels"}
 
-BELIEVABLE = [
+PASSING = [
     {"channel": "Unknown", "channel_group": "unknown", "owner_team": "unknown", "is_known": True},
     {"channel": "Direct", "channel_group": "earned", "owner_team": "marketing"},
     {"channel": "Outbound", "channel_group": "outbound", "owner_team": "sales"},
@@ -50,8 +50,8 @@ BELIEVABLE = [
 ]
 
 POISON = {
-    "every channel has an owner we know": [*BELIEVABLE, {"channel": "Radio", "owner_team": "agency"}],
-    "every channel that files state is one of ours": [*BELIEVABLE, {"channel": "Podcast", "is_known": False}],
-    "every channel is in a group we know": [*BELIEVABLE, {"channel": "Radio", "channel_group": "bought"}],
-    "the channels that rules fall back to are there": BELIEVABLE[1:],
+    "every channel has an owner we know": [*PASSING, {"channel": "Radio", "owner_team": "agency"}],
+    "every channel that files state is one of ours": [*PASSING, {"channel": "Podcast", "is_known": False}],
+    "every channel is in a group we know": [*PASSING, {"channel": "Radio", "channel_group": "bought"}],
+    "the channels that rules fall back to are there": PASSING[1:],
 }

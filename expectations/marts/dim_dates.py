@@ -1,4 +1,4 @@
-"""Would the business believe marts.dim_dates?"""
+"""Checks of marts.dim_dates before its publication."""
 
 import great_expectations.expectations as gxe
 
@@ -30,7 +30,7 @@ BATCHES = {
     """,
 }
 
-BELIEVABLE = [{"date_day": "2026-01-31", "month_start": "2026-01-01"}]
+PASSING = [{"date_day": "2026-01-31", "month_start": "2026-01-01"}]
 
 POISON = {
     "a day does not come before its month": [{"month_start": "2026-02-01"}],

@@ -1,4 +1,4 @@
-"""Would the business believe marts.dim_people?"""
+"""Checks of marts.dim_people before its publication."""
 
 import great_expectations.expectations as gxe
 
@@ -17,7 +17,7 @@ CRITICAL = {
             min_value=0,
             max_value=0,
             description="people in = people out",
-            notes="Every person that records were matched to is one row, no more and no less.",
+            notes="Every matched person has exactly one row.",
         ),
     ],
 }
@@ -28,7 +28,7 @@ WARNING = {
             column="n_records_merged",
             max_value=20,
             description="nobody is merged from more than 20 records",
-            notes="A shared mailbox or a placeholder address makes many people one. Look at int_person_records.",
+            notes="A shared mailbox or a placeholder address merges many people into one. Look at int_person_records.",
         ),
     ],
 }
@@ -46,7 +46,7 @@ BATCHES = {
     """,
 }
 
-BELIEVABLE = [
+PASSING = [
     {
         "person_key": "p1",
         "account_key": "a1",

@@ -1,4 +1,4 @@
-"""Would the business believe marts.dim_products?"""
+"""Checks of marts.dim_products before its publication."""
 
 import great_expectations.expectations as gxe
 
@@ -20,12 +20,12 @@ WARNING = {
             value_set=["Unknown"],
             mostly=0.5,
             description="most products have a group",
-            notes="No price list describes them: spelled otherwise in the deals? Correct it in the manifest's map.",
+            notes="No price list has them, or the deals spell them differently: correct it in the manifest's map.",
         ),
     ],
 }
 
-BELIEVABLE = [{"product_key": "p1", "product_id": "A-1", "product_name": "Chair", "product_group": "Seating"}]
+PASSING = [{"product_key": "p1", "product_id": "A-1", "product_name": "Chair", "product_group": "Seating"}]
 
 POISON = {
     "no text holds an e-mail address": [{"product_name": "ada@example.com"}],

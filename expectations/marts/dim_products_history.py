@@ -1,4 +1,4 @@
-"""Would the business believe marts.dim_products_history?"""
+"""Checks of marts.dim_products_history before its publication."""
 
 import great_expectations.expectations as gxe
 
@@ -8,7 +8,7 @@ CRITICAL = {
             column="currency_code",
             regex="^[A-Z]{3}$",
             description="prices have a currency",
-            notes="A price without one is no price.",
+            notes="A price needs a currency.",
         ),
     ],
 }
@@ -23,12 +23,12 @@ WARNING = {
             notes="A deal would find two prices or none.",
         ),
         gxe.ExpectColumnValuesToBeBetween(
-            column="list_price", min_value=0, description="no price is negative", notes="Discounts are no products."
+            column="list_price", min_value=0, description="no price is negative", notes="Discounts are not products."
         ),
     ],
 }
 
-BELIEVABLE = [
+PASSING = [
     {
         "product_version_key": "v1",
         "product_key": "p1",

@@ -1,4 +1,4 @@
-"""Would the business believe marts.dim_sales_reps? Names of reps may be shown, their addresses may not."""
+"""Checks of marts.dim_sales_reps before its publication. It may show names of reps, but not their addresses."""
 
 import great_expectations.expectations as gxe
 
@@ -8,7 +8,7 @@ CRITICAL = {
             column="all_text",
             regex=r"[^\s@]+@[^\s@]+\.[A-Za-z]{2,}",
             description="no text holds an e-mail address",
-            notes="Somebody's name in the CRM is an address: give the user a name there.",
+            notes="A user's name in the CRM is an address: correct it there.",
         ),
     ],
 }
@@ -21,7 +21,7 @@ WARNING = {
     ],
 }
 
-BELIEVABLE = [
+PASSING = [
     {"rep_key": "r1", "rep_name": "Ada Okafor", "team": "Sales", "region": "EMEA", "manager_name": "Noor Haddad"}
 ]
 

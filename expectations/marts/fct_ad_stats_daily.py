@@ -1,4 +1,4 @@
-"""Would the business believe marts.fct_ad_stats_daily? Above all: is the spend that landed the spend that is shown?"""
+"""Checks of marts.fct_ad_stats_daily before its publication: above all that the landed spend equals the shown spend."""
 
 import great_expectations.expectations as gxe
 
@@ -7,18 +7,18 @@ CRITICAL = {
         gxe.ExpectColumnValuesToNotBeNull(
             column="spend",
             description="every spend has a rate into the reporting currency",
-            notes="Without one the spend would vanish from every sum. Add the currency to seeds/currency_rates.csv.",
+            notes="Without a rate the spend would be in no sum. Add the currency to seeds/currency_rates.csv.",
         ),
         gxe.ExpectColumnValuesToBeInSet(
             column="channel",
             value_set={"$PARAMETER": "channels"},
             description="every channel is in dim_channels",
-            notes="Spend on a channel nobody owns is in no team's sum. Correct seeds/campaign_channel_rules.csv.",
+            notes="Spend in a channel without an owner is in no team's sum. Correct seeds/campaign_channel_rules.csv.",
         ),
         gxe.ExpectColumnValuesToNotBeNull(
             column="campaign_key",
             description="every row has a campaign",
-            notes="What matches none lies on (no campaign), never on null.",
+            notes="Rows without a campaign have (no campaign), never null.",
         ),
     ],
     # Landed minus shown, per platform, currency and day loaded since the last publication.
@@ -36,7 +36,7 @@ CRITICAL = {
             min_value=0,
             max_value=0,
             description="campaign days landed = campaign days shown",
-            notes="Also sees rows without spend.",
+            notes="This also counts rows without spend.",
         ),
     ],
 }
@@ -148,7 +148,7 @@ BATCHES = {
 }
 KEYS = {"landed": ["platform", "currency_code", "date_day"]}
 
-BELIEVABLE = [
+PASSING = [
     {
         "date_day": "2026-01-05",
         "platform": "google_ads",

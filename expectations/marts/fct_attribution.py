@@ -1,4 +1,4 @@
-"""Would the business believe marts.fct_attribution?"""
+"""Checks of marts.fct_attribution before its publication."""
 
 import great_expectations.expectations as gxe
 
@@ -110,7 +110,7 @@ BATCHES = {
 }
 KEYS = {"conversions": ["conversion_id", "model"], "touches": ["conversion_id", "touch_id"]}
 
-BELIEVABLE = [
+PASSING = [
     {
         "conversion_id": "o1:won",
         "converted_key": "o1",

@@ -1,4 +1,4 @@
-"""Would the business believe marts.fct_funnel_bridge? Only if both clocks add up, and say what the other marts say."""
+"""Checks of marts.fct_funnel_bridge before its publication: both clocks add up and agree with the other marts."""
 
 import great_expectations.expectations as gxe
 
@@ -15,14 +15,14 @@ CRITICAL = {
             min_value=0,
             max_value=0,
             description="activity = in cohort and month + from earlier cohorts",
-            notes="The bridge is believed because it adds up, in every row.",
+            notes="The bridge must add up in every row.",
         ),
         gxe.ExpectColumnValuesToBeBetween(
             column="cohort_lost",
             min_value=0,
             max_value=0,
             description="cohort = in cohort and month + in later months",
-            notes="The bridge is believed because it adds up, in every row.",
+            notes="The bridge must add up in every row.",
         ),
     ],
     # Per month and stage touched since the last publication: fct_funnel_daily minus the activity shown here.
@@ -32,7 +32,7 @@ CRITICAL = {
             min_value=0,
             max_value=0,
             description="the activity is that of fct_funnel_daily",
-            notes="Two teams would argue about two numbers for one thing. `make build FULL=1` repairs a stale month.",
+            notes="There would be two different numbers for the same thing. `make build FULL=1` repairs a stale month.",
         ),
     ],
 }
@@ -77,7 +77,7 @@ BATCHES = {
 }
 KEYS = {"months": ["month_start", "stage"]}
 
-BELIEVABLE = [
+PASSING = [
     {
         "month_start": "2026-01-01",
         "channel": "Paid Search",
@@ -93,10 +93,10 @@ BELIEVABLE = [
     for stage in ("lead", "mql", "opportunity", "won")
 ]
 
-_FIRST, *_OTHERS = BELIEVABLE
+_FIRST, *_OTHERS = PASSING
 _EMPTY = dict.fromkeys(("activity_count", "in_cohort_and_month", "cohort_count"), 0)
 POISON = {
-    "every stage is one of the funnel": [*BELIEVABLE, {**_EMPTY, "stage": "nurtured"}],
+    "every stage is one of the funnel": [*PASSING, {**_EMPTY, "stage": "nurtured"}],
     "activity = in cohort and month + from earlier cohorts": [{**_FIRST, "from_earlier_cohorts": 1}, *_OTHERS],
     "cohort = in cohort and month + in later months": [{**_FIRST, "in_later_months": 1}, *_OTHERS],
     "the activity is that of fct_funnel_daily": [

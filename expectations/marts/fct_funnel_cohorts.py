@@ -1,4 +1,4 @@
-"""Would the business believe marts.fct_funnel_cohorts?"""
+"""Checks of marts.fct_funnel_cohorts before its publication."""
 
 import great_expectations.expectations as gxe
 
@@ -22,7 +22,7 @@ CRITICAL = {
             column_B="reached",
             or_equal=True,
             description="no more leads reach a stage than the cohort has",
-            notes="Something other than leads was counted, or a lead twice.",
+            notes="Other records than leads were counted, or a lead was counted twice.",
         ),
     ],
     # Per cohort month of leads that changed: leads of fct_leads minus leads shown, which are the same for each age.
@@ -64,7 +64,7 @@ BATCHES = {
 }
 KEYS = {"cohorts": ["cohort_month", "stage", "age_days"]}
 
-BELIEVABLE = [
+PASSING = [
     {
         "cohort_month": "2026-01-01",
         "channel": "Paid Search",
@@ -82,8 +82,8 @@ BELIEVABLE = [
 ]
 
 POISON = {
-    "every stage is one of the funnel": [*BELIEVABLE, {"stage": "nurtured"}],
-    "a rate lies between 0 and 1": [{**BELIEVABLE[0], "rate": 1.01}, *BELIEVABLE[1:]],
-    "no more leads reach a stage than the cohort has": [{**BELIEVABLE[0], "reached": 2}, *BELIEVABLE[1:]],
-    "leads in = leads out": [*BELIEVABLE, {**BELIEVABLE[0], "region": "APAC"}],
+    "every stage is one of the funnel": [*PASSING, {"stage": "nurtured"}],
+    "a rate lies between 0 and 1": [{**PASSING[0], "rate": 1.01}, *PASSING[1:]],
+    "no more leads reach a stage than the cohort has": [{**PASSING[0], "reached": 2}, *PASSING[1:]],
+    "leads in = leads out": [*PASSING, {**PASSING[0], "region": "APAC"}],
 }

@@ -1,4 +1,4 @@
-"""Would the business believe marts.fct_funnel_daily? Above all: does it hold everything that the facts hold?"""
+"""Checks of marts.fct_funnel_daily before its publication: above all that it holds everything in the facts."""
 
 import great_expectations.expectations as gxe
 from great_expectations.expectations.row_conditions import Column
@@ -253,7 +253,7 @@ BATCHES = {
 }
 KEYS = {"days": ["date_day"], "sources": ["source", "connection_id"]}
 
-BELIEVABLE = [
+PASSING = [
     {
         "date_day": "2026-01-05",
         "month_start": "2026-01-01",
@@ -300,7 +300,7 @@ BELIEVABLE = [
     },
 ]
 
-_ADS, _CRM = BELIEVABLE
+_ADS, _CRM = PASSING
 POISON = {
     "every channel is in dim_channels": [{**_ADS, "channel": "Radio"}, _CRM],
     "spend is never negative": [{**_ADS, "spend": 100}, {**_CRM, "spend": -1}],

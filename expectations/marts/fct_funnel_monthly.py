@@ -1,4 +1,4 @@
-"""Would the business believe marts.fct_funnel_monthly? It is believed as far as its days are, if it is their sum."""
+"""Checks of marts.fct_funnel_monthly before its publication: it is the sum of its days."""
 
 import great_expectations.expectations as gxe
 
@@ -16,7 +16,7 @@ CRITICAL = {
             min_value=0,
             max_value=0,
             description="every month is the sum of its days",
-            notes="Long spans would say something else than short ones. `make build FULL=1` repairs a stale month.",
+            notes="Long periods would differ from short ones. `make build FULL=1` repairs a stale month.",
         ),
     ],
 }
@@ -54,7 +54,7 @@ _NOTHING: dict[str, int] = dict.fromkeys(
     0,
 )
 _CELL = {"month_start": "2026-01-01", "channel": "Paid Search", "campaign_key": "c11"}
-BELIEVABLE = [
+PASSING = [
     {**_CELL, "region": "(all)", **_NOTHING, "spend": 99, "impressions": 1000, "clicks": 50},
     {
         **_CELL,
@@ -72,4 +72,4 @@ BELIEVABLE = [
     },
 ]
 
-POISON = {"every month is the sum of its days": [{**BELIEVABLE[0], "spend": 98.99}, BELIEVABLE[1]]}
+POISON = {"every month is the sum of its days": [{**PASSING[0], "spend": 98.99}, PASSING[1]]}

@@ -1,4 +1,4 @@
-"""Would the business believe marts.fct_funnel_stages?"""
+"""Checks of marts.fct_funnel_stages before its publication."""
 
 import great_expectations.expectations as gxe
 
@@ -56,7 +56,7 @@ BATCHES = {
 }
 KEYS = {"months": ["month_start", "stage"]}
 
-BELIEVABLE = [
+PASSING = [
     {
         "month_start": "2026-01-01",
         "channel": "Paid Search",
@@ -71,11 +71,11 @@ BELIEVABLE = [
 ]
 
 POISON = {
-    "every stage is one of the funnel": [*BELIEVABLE, {"stage": "nurtured", "entities": 0}],
+    "every stage is one of the funnel": [*PASSING, {"stage": "nurtured", "entities": 0}],
     "no stage is negative": [
-        *BELIEVABLE,
+        *PASSING,
         {"region": "Unknown", "stage": "sal", "entities": -1},
         {"region": "APAC", "stage": "sal", "entities": 1},
     ],
-    "the months hold what their days hold": BELIEVABLE[:5],
+    "the months hold what their days hold": PASSING[:5],
 }

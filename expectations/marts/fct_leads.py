@@ -1,4 +1,4 @@
-"""Would the business believe marts.fct_leads?"""
+"""Checks of marts.fct_leads before its publication."""
 
 import great_expectations.expectations as gxe
 
@@ -7,7 +7,7 @@ CRITICAL = {
         gxe.ExpectColumnValuesToNotBeNull(
             column="created_at",
             description="every lead has a creation time",
-            notes="Without one it stands on no day. A missing time is inferred, never left out.",
+            notes="Without a time it is on no day. A missing time is inferred, never left out.",
         ),
         gxe.ExpectColumnValuesToBeInSet(
             column="channel",
@@ -19,7 +19,7 @@ CRITICAL = {
             column="owner_team",
             value_set=["marketing", "sales", "partner", "unknown"],
             description="every lead has an owner we know",
-            notes="Whose leads they are is decided by it. Correct seeds/channels.csv.",
+            notes="It decides which team owns the leads. Correct seeds/channels.csv.",
         ),
         gxe.ExpectColumnValuesToNotBeNull(
             column="region",
@@ -36,7 +36,7 @@ CRITICAL = {
             column="all_text",
             regex=r"[^\s@]+@[^\s@]+\.[A-Za-z]{2,}",
             description="no text holds an e-mail address",
-            notes="Readers of bi may not see persons. Somebody typed an address as lead source: correct it in the CRM.",
+            notes="Readers of bi may not see persons. A lead source is an address: correct it in the CRM.",
         ),
     ],
     "cycles": [
@@ -57,7 +57,7 @@ WARNING = {
             value_set=[False],
             mostly=0.9,
             description="stages follow each other in order",
-            notes="A few are typed in late. Many: two systems disagree about the clock or the rules.",
+            notes="A few are entered late. If there are many, two systems disagree about the clock or the rules.",
         ),
         gxe.ExpectColumnValuesToBeInSet(
             column="is_created_inferred",
@@ -70,7 +70,7 @@ WARNING = {
             column="created_date",
             max_value={"$PARAMETER": "as_of_date"},
             description="no lead comes from the future",
-            notes="A time typed by hand or a wrong clock.",
+            notes="A time entered by hand or a wrong clock.",
         ),
     ],
 }
@@ -90,7 +90,7 @@ BATCHES = {
     """,
 }
 
-BELIEVABLE = [
+PASSING = [
     {
         "lead_key": "l1",
         "lead_id": "101",

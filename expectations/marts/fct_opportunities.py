@@ -1,4 +1,4 @@
-"""Would the business believe marts.fct_opportunities?"""
+"""Checks of marts.fct_opportunities before its publication."""
 
 import great_expectations.expectations as gxe
 from great_expectations.expectations.row_conditions import Column
@@ -10,13 +10,13 @@ CRITICAL = {
             row_condition=Column("amount_local").is_not_null(),
             description="every amount has a currency",
             notes="Loaded before its currency was known: write currency into its connection's extra and ingest. "
-            "Deals that were loaded before get it, too.",
+            "Deals that were loaded before get it as well.",
         ),
         gxe.ExpectColumnValuesToNotBeNull(
             column="amount",
             row_condition=Column("amount_local").is_not_null(),
             description="every amount has a rate into the reporting currency",
-            notes="Without one the deal would vanish from every sum. Add the currency to seeds/currency_rates.csv.",
+            notes="Without a rate the deal would be in no sum. Add the currency to seeds/currency_rates.csv.",
         ),
         gxe.ExpectColumnValuesToBeBetween(
             column="states",
@@ -29,14 +29,14 @@ CRITICAL = {
             column="closed_at",
             row_condition=Column("is_won") == True,  # noqa: E712 builds a condition, compares nothing
             description="a won opportunity has a closing time",
-            notes="Without one its revenue stands on no day.",
+            notes="Without a close date its revenue is on no day.",
         ),
         gxe.ExpectColumnValuesToBeBetween(
             column="probability",
             min_value=0,
             max_value=1,
             description="the probability lies between 0 and 1",
-            notes="Percent would weigh the pipeline a hundredfold.",
+            notes="Per cent would inflate the pipeline a hundredfold.",
         ),
         gxe.ExpectColumnValuesToBeBetween(
             column="weight_over_amount",
@@ -54,7 +54,7 @@ CRITICAL = {
             column="source_type",
             value_set=["marketing", "sales", "partner", "unknown"],
             description="every opportunity has a source type we know",
-            notes="Whose revenue it is is decided by it. Correct seeds/channels.csv.",
+            notes="It decides which team owns the revenue. Correct seeds/channels.csv.",
         ),
         gxe.ExpectColumnValuesToBeInSet(
             column="opportunity_type",
@@ -93,7 +93,7 @@ CRITICAL = {
             min_value=0,
             max_value=0,
             description="won landed = won shown",
-            notes="What the CRM calls won is won here, unless its close lies after as_of, and nothing else is.",
+            notes="Deals are won exactly if the CRM says so and the close is not after as_of.",
         ),
     ],
 }
@@ -125,7 +125,7 @@ WARNING = {
             column="closed_date",
             max_value={"$PARAMETER": "as_of_date"},
             description="no deal is closed in the future",
-            notes="A closed deal whose close date was left in the future; it counts on that day already.",
+            notes="A closed deal whose close date is in the future; it counts on that day.",
         ),
     ],
 }
@@ -206,7 +206,7 @@ BATCHES = {
 }
 KEYS = {"landed": ["source_system", "opportunity_id"]}
 
-BELIEVABLE = [
+PASSING = [
     {
         "opportunity_key": "o1",
         "opportunity_id": "0061",

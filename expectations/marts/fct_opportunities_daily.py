@@ -1,4 +1,4 @@
-"""Would the business believe marts.fct_opportunities_daily?"""
+"""Checks of marts.fct_opportunities_daily before its publication."""
 
 import great_expectations.expectations as gxe
 from great_expectations.expectations.row_conditions import Column
@@ -9,20 +9,20 @@ CRITICAL = {
             column="amount",
             row_condition=Column("amount_local").is_not_null(),
             description="every amount of the pipeline has a rate",
-            notes="Days that were published are never computed again: a missing rate would be missing for ever.",
+            notes="Days that were published are never computed again: a missing rate would stay missing.",
         ),
         gxe.ExpectColumnValuesToBeBetween(
             column="weight_over_amount",
             max_value=0,
             description="the weighted pipeline is never more than the pipeline",
-            notes="Probabilities in per cent would weigh it a hundredfold.",
+            notes="Probabilities in per cent would inflate it a hundredfold.",
         ),
         gxe.ExpectColumnValuesToBeBetween(
             column="date_day",
             max_value={"$PARAMETER": "as_of_date"},
             strict_max=True,
             description="no day is shown that is not over",
-            notes="It would stand as published and never be completed.",
+            notes="It would be published incomplete and never be completed.",
         ),
         gxe.ExpectColumnValuesToNotBeNull(
             column="region",
@@ -69,7 +69,7 @@ BATCHES = {
 }
 KEYS = {"continued": ["opportunity_key"]}
 
-BELIEVABLE = [
+PASSING = [
     {
         "date_day": "2026-01-05",
         "opportunity_key": "o2",

@@ -1,4 +1,4 @@
-"""Would the business believe marts.fct_opportunity_lines?"""
+"""Checks of marts.fct_opportunity_lines before its publication."""
 
 import great_expectations.expectations as gxe
 
@@ -27,9 +27,7 @@ WARNING = {
     ],
 }
 
-BELIEVABLE = [
-    {"opportunity_key": "o1", "line_no": "1", "product_key": "p1", "units": 1, "list_amount": 12, "amount": 10}
-]
+PASSING = [{"opportunity_key": "o1", "line_no": "1", "product_key": "p1", "units": 1, "list_amount": 12, "amount": 10}]
 
 POISON = {
     "no text holds an e-mail address": [{"line_no": "ada@example.com"}],

@@ -1,4 +1,4 @@
-"""Would the business believe marts.fct_orders? Above all: is every order in it, to the cent?"""
+"""Checks of marts.fct_orders before its publication: above all that it has every order, to the cent."""
 
 import great_expectations.expectations as gxe
 
@@ -18,7 +18,7 @@ CRITICAL = {
         gxe.ExpectColumnValuesToNotBeNull(
             column="region",
             description="every order has a region",
-            notes="Unknown without a country, never nothing: roles limited to a region would not see it.",
+            notes="Unknown without a country, never null: roles limited to a region would not see it.",
         ),
         gxe.ExpectColumnValuesToNotBeNull(
             column="is_counted", description="every order counts or does not", notes="Never neither."
@@ -34,7 +34,7 @@ CRITICAL = {
             min_value=0,
             max_value=0,
             description="order amount landed = order amount shown",
-            notes="Lines less discounts less refunds, added up from the documents.",
+            notes="Lines minus discounts minus refunds, computed from the documents.",
         ),
     ],
     # Counted orders that must not be in the revenue of the deal they bill.
@@ -55,7 +55,7 @@ WARNING = {
             min_value=0,
             mostly=0.99,
             description="refunds do not exceed what was paid",
-            notes="Goodwill beyond the price is possible, but seldom.",
+            notes="Refunds above the price are possible but rare.",
         ),
     ],
     # Orders of the last 28 complete days.
@@ -64,7 +64,7 @@ WARNING = {
             column="uncounted_share",
             max_value=0.5,
             description="at most half of the recent orders are not counted",
-            notes="Cancelled, voided or tests: is the shop still being tried out?",
+            notes="Cancelled, voided or tests: check whether the shop is still being tested.",
         ),
     ],
 }
@@ -144,7 +144,7 @@ BATCHES = {
 }
 KEYS = {"landed": ["order_id"], "billed": ["date_day"]}
 
-BELIEVABLE = [
+PASSING = [
     {
         "order_key": "54d203e2d7e245ccf54b45b405d5cefb",
         "order_id": "5001",

@@ -1,4 +1,4 @@
-"""Would the business believe marts.fct_payments? Above all: is every payment in it once, to the cent?"""
+"""Checks of marts.fct_payments before its publication: above all that it has every payment once, to the cent."""
 
 import great_expectations.expectations as gxe
 
@@ -7,7 +7,7 @@ CRITICAL = {
         gxe.ExpectColumnValuesToNotBeNull(
             column="region",
             description="every payment has a region",
-            notes="Unknown without an order, never nothing: roles limited to a region would not see it.",
+            notes="Unknown without an order, never null: roles limited to a region would not see it.",
         ),
     ],
     # Per source: what files say minus what is shown, in the currencies of the payments.
@@ -24,7 +24,7 @@ CRITICAL = {
             min_value=0,
             max_value=0,
             description="number of payments landed = number of payments shown",
-            notes="Also sees payments of 0.",
+            notes="This also counts payments of 0.",
         ),
     ],
 }
@@ -34,7 +34,7 @@ WARNING = {
         gxe.ExpectColumnValuesToNotBeNull(
             column="currency_code",
             description="every payment has a currency",
-            notes="The payment's own, else that of its order. Without both it has no amount: state it in the manifest.",
+            notes="The payment's own or that of its order. Without both it has no amount: state it in the manifest.",
         ),
         gxe.ExpectColumnValuesToNotBeNull(
             column="order_key",
@@ -46,7 +46,7 @@ WARNING = {
             column="amount",
             mostly=0.99,
             description="payments have an amount in the reporting currency",
-            notes="A payment in another currency takes the rate of its order's day; without an order it has none.",
+            notes="A payment in another currency takes the rate of its order's day; without an order it has no rate.",
         ),
     ],
 }
@@ -72,7 +72,7 @@ BATCHES = {
 }
 KEYS = {"landed": ["source_system"]}
 
-BELIEVABLE = [
+PASSING = [
     {
         "payment_key": "k1",
         "order_key": "o1",

@@ -1,4 +1,4 @@
-"""Would the business believe marts.fct_sell_through_weekly?"""
+"""Checks of marts.fct_sell_through_weekly before its publication."""
 
 import great_expectations.expectations as gxe
 
@@ -31,7 +31,7 @@ WARNING = {
     ],
 }
 
-BELIEVABLE = [
+PASSING = [
     {
         "week_start": "2026-01-05",
         "retailer": "Big Box Stores",

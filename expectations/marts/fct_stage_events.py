@@ -1,4 +1,4 @@
-"""Would the business believe marts.fct_stage_events?"""
+"""Checks of marts.fct_stage_events before its publication."""
 
 import great_expectations.expectations as gxe
 from great_expectations.expectations.row_conditions import Column
@@ -8,7 +8,7 @@ CRITICAL = {
         gxe.ExpectColumnValuesToNotBeNull(
             column="entered_at",
             description="every change of stage has a time",
-            notes="A skipped stage gets an inferred time, never none.",
+            notes="A skipped stage gets an inferred time.",
         ),
         gxe.ExpectColumnValuesToNotBeNull(
             column="to_stage", description="every change of stage says which", notes="It would be counted in no stage."
@@ -32,7 +32,7 @@ CRITICAL = {
             column="all_text",
             regex=r"[^\s@]+@[^\s@]+\.[A-Za-z]{2,}",
             description="no text holds an e-mail address",
-            notes="Readers of bi may not see persons. Somebody named a stage after an address: rename it in the CRM.",
+            notes="Readers of bi may not see persons. A stage is named after an address: rename it in the CRM.",
         ),
     ],
 }
@@ -43,7 +43,7 @@ WARNING = {
             column="entered_on",
             max_value={"$PARAMETER": "as_of_date"},
             description="no stage is entered in the future",
-            notes="A close date typed ahead of time; the deal counts on that day already.",
+            notes="A close date entered in advance; the deal counts on that day.",
         ),
     ],
 }
@@ -55,7 +55,7 @@ BATCHES = {
     """,
 }
 
-BELIEVABLE = [
+PASSING = [
     {
         "event_id": "l1:mql",
         "lead_key": "l1",

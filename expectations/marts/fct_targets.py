@@ -1,4 +1,4 @@
-"""Would the business believe marts.fct_targets?"""
+"""Checks of marts.fct_targets before its publication."""
 
 import great_expectations.expectations as gxe
 from great_expectations.expectations.row_conditions import Column
@@ -15,7 +15,7 @@ CRITICAL = {
             min_value=-0.000001,
             max_value=0.000001,
             description="attainment is actual over target",
-            notes="The three figures stand side by side.",
+            notes="The three figures are shown together.",
         ),
     ],
     # Fault 10: targets that no model reads.
@@ -23,7 +23,7 @@ CRITICAL = {
         gxe.ExpectColumnValuesToNotBeNull(
             column="shown_metric",
             description="every target stated is shown",
-            notes="Somebody wrote a target down and nobody is held to it.",
+            notes="The target has no team that it applies to.",
         ),
     ],
 }
@@ -34,13 +34,13 @@ WARNING = {
             column="upstream_yield",
             min_value=0,
             description="no stage gives less than nothing",
-            notes="A negative yield would ask the stage before for negative leads.",
+            notes="A negative yield would require negative leads from the previous stage.",
         ),
         gxe.ExpectColumnValuesToNotBeNull(
             column="actual",
             row_condition=Column("is_begun") == True,  # noqa: E712 builds a condition, compares nothing
             description="targets of periods that began can be measured",
-            notes="The team's name is not one of ours, or nobody reports the metric: see actual_reason.",
+            notes="The team's name is unknown, or no source reports the metric: see actual_reason.",
         ),
     ],
 }
@@ -65,7 +65,7 @@ BATCHES = {
 }
 KEYS = {"stated": ["period_start", "metric", "team"]}
 
-BELIEVABLE = [
+PASSING = [
     {
         "period_start": "2026-01-01",
         "period_end": "2026-02-01",

@@ -1,4 +1,4 @@
-"""Would the business believe marts.fct_touchpoints?"""
+"""Checks of marts.fct_touchpoints before its publication."""
 
 import great_expectations.expectations as gxe
 
@@ -8,13 +8,13 @@ CRITICAL = {
             column="channel",
             value_set={"$PARAMETER": "channels"},
             description="every channel is in dim_channels",
-            notes="Credit would go to a channel nobody owns. Correct seeds/touch_types.csv or seeds/channel_rules.csv.",
+            notes="Credit would go to a channel without an owner. Correct seeds/touch_types.csv or channel_rules.csv.",
         ),
         gxe.ExpectColumnValuesToBeInSet(
             column="owner_team",
             value_set=["marketing", "sales", "partner", "unknown"],
             description="every touch has an owner we know",
-            notes="Which team brought a person is decided by it. Correct seeds/channels.csv.",
+            notes="It decides which team generated a person. Correct seeds/channels.csv.",
         ),
         gxe.ExpectColumnValuesToNotBeNull(
             column="touched_at",
@@ -36,7 +36,7 @@ CRITICAL = {
             column="creating_touches",
             max_value=1,
             description="a person is created by one touch at most",
-            notes="With two, two teams would both have brought the person.",
+            notes="With two, two teams would both have generated the person.",
         ),
     ],
 }
@@ -47,7 +47,7 @@ WARNING = {
             column="touched_on",
             max_value={"$PARAMETER": "as_of_date"},
             description="no touch comes from the future",
-            notes="A time typed by hand or a wrong clock. It counts for nothing until that day has come.",
+            notes="A time entered by hand or a wrong clock. It does not count until that day.",
         ),
         gxe.ExpectColumnValuesToNotBeInSet(
             column="channel",
@@ -83,7 +83,7 @@ BATCHES = {
 }
 KEYS = {"people": ["person_key"]}
 
-BELIEVABLE = [
+PASSING = [
     {
         "touch_id": "t1",
         "person_key": "p1",

@@ -1,4 +1,4 @@
-"""Would the business believe marts.fct_web_sessions_daily? Above all: are all sessions in it, once?"""
+"""Checks of marts.fct_web_sessions_daily before its publication: above all that it has all sessions once."""
 
 import great_expectations.expectations as gxe
 
@@ -14,7 +14,7 @@ CRITICAL = {
         gxe.ExpectColumnValuesToNotBeNull(
             column="region",
             description="every row has a region",
-            notes="Sessions of an unknown country stand on Unknown, never on nothing.",
+            notes="Sessions of an unknown country are in Unknown, never null.",
         ),
     ],
     # Per property and day read since the last publication: what was landed minus what is shown.
@@ -43,7 +43,7 @@ WARNING = {
             column="unknown_share",
             max_value=0.2,
             description="at most 20 % of the sessions have channel Unknown",
-            notes="GA4 calls them Unassigned, or put them into (other). Tag links, or extend seeds/channel_rules.csv.",
+            notes="GA4 has them as Unassigned or in (other). Tag links, or extend seeds/channel_rules.csv.",
         ),
         gxe.ExpectColumnValuesToBeBetween(
             column="thresholded_share",
@@ -99,7 +99,7 @@ BATCHES = {
 }
 KEYS = {"landed": ["date_day", "property_id"]}
 
-BELIEVABLE = [
+PASSING = [
     {
         "date_day": "2026-01-05",
         "property_id": "310000001",

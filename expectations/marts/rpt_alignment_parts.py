@@ -1,4 +1,4 @@
-"""Would the business believe marts.rpt_alignment_parts?"""
+"""Checks of marts.rpt_alignment_parts before its publication."""
 
 import great_expectations.expectations as gxe
 from great_expectations.expectations.row_conditions import Column
@@ -9,7 +9,7 @@ CRITICAL = {
             column="measure",
             value_set=["marketing_revenue_share", "close_rate_lift", "friction_index"],
             description="parts belong to a measure of the scorecard",
-            notes="Nobody would find them otherwise.",
+            notes="Readers would not find them otherwise.",
         ),
         gxe.ExpectColumnValuesToBeBetween(
             column="value",
@@ -24,7 +24,7 @@ CRITICAL = {
             column="more_sourced_than_influenced",
             max_value=0,
             description="sourced is never more than influenced",
-            notes="What marketing began it also touched. Look at int_won_origins.",
+            notes="What marketing generated it also touched. Look at int_won_origins.",
         ),
     ],
 }
@@ -53,7 +53,7 @@ BATCHES = {
     """,
 }
 
-BELIEVABLE = [
+PASSING = [
     {
         "period_start": "2026-01-01",
         "period_grain": "quarter",

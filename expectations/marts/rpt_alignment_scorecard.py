@@ -1,4 +1,4 @@
-"""Would the business believe marts.rpt_alignment_scorecard?"""
+"""Checks of marts.rpt_alignment_scorecard before its publication."""
 
 import great_expectations.expectations as gxe
 from great_expectations.expectations.row_conditions import Column
@@ -9,19 +9,19 @@ CRITICAL = {
             column="measure",
             value_set=["marketing_revenue_share", "close_rate_lift", "friction_index"],
             description="the scorecard has three measures",
-            notes="Another one belongs into rpt_alignment_parts, or into the contract first.",
+            notes="Another measure belongs in rpt_alignment_parts, or in the contract first.",
         ),
         gxe.ExpectColumnValuesToBeNull(
             column="value",
             row_condition=Column("is_sufficient") == False,  # noqa: E712
             description="what is too thin has no value",
-            notes="A figure of three deals would be quoted for years.",
+            notes="A figure from three deals would be misleading.",
         ),
         gxe.ExpectColumnValuesToNotBeNull(
             column="reason",
             row_condition=Column("is_sufficient") == False,  # noqa: E712
             description="what is missing says why",
-            notes="An empty tile makes people ask the wrong team.",
+            notes="An empty tile needs a reason.",
         ),
         gxe.ExpectColumnPairValuesAToBeGreaterThanB(
             column_A="value_high",
@@ -48,14 +48,14 @@ WARNING = {
             column="is_reversed",
             value_set=[False],
             description="no sign turns when like is compared with like",
-            notes="Simpson: show adjusted_value, and say that the mix of segments and regions makes the raw lift.",
+            notes="Simpson: show adjusted_value, and say that the mix of segments and regions causes the raw lift.",
         ),
     ],
 }
 
 BATCHES: dict[str, str] = {}
 
-BELIEVABLE = [
+PASSING = [
     {
         "period_start": "2026-01-01",
         "period_grain": "quarter",

@@ -1,4 +1,4 @@
-"""Would the business believe marts.rpt_channel_return?"""
+"""Checks of marts.rpt_channel_return before its publication."""
 
 import great_expectations.expectations as gxe
 
@@ -20,21 +20,21 @@ CRITICAL = {
             min_value=-0.000001,
             max_value=0.000001,
             description="spend in = spend out",
-            notes="Campaigns that converted nothing stay in with their spend, for every model.",
+            notes="Campaigns without conversions stay with their spend, for every model.",
         ),
         gxe.ExpectColumnValuesToBeBetween(
             column="revenue_lost",
             min_value=-0.000001,
             max_value=0.000001,
             description="revenue in = revenue out",
-            notes="Every model gives away all won deals and orders without a deal, with (unattributed), and no more.",
+            notes="Every model distributes exactly all won deals and orders without a deal, including (unattributed).",
         ),
         gxe.ExpectColumnValuesToBeBetween(
             column="costs_lost",
             min_value=-0.000001,
             max_value=0.000001,
             description="costs in = costs out",
-            notes="What was filed for the month is charged to somebody, by every model, and to nobody twice.",
+            notes="Every model distributes the filed costs of the month completely and once.",
         ),
     ],
 }
@@ -86,7 +86,7 @@ BATCHES = {
 }
 KEYS = {"months": ["month_start", "model"]}
 
-BELIEVABLE = [
+PASSING = [
     {
         "month_start": "2026-01-01",
         "channel": "Paid Search",
@@ -116,10 +116,10 @@ BELIEVABLE = [
     )
 ]
 
-_FIRST, *_OTHERS = BELIEVABLE
+_FIRST, *_OTHERS = PASSING
 POISON = {
     "spend is never negative": [
-        *BELIEVABLE,
+        *PASSING,
         {"region": "EMEA", "spend": -1, "revenue": 0},
         {"region": "APAC", "spend": 1, "revenue": 0},
     ],
@@ -127,5 +127,5 @@ POISON = {
     "spend in = spend out": [{**_FIRST, "spend": 0}, *_OTHERS],
     "revenue in = revenue out": [{**_FIRST, "revenue": 1260}, *_OTHERS],
     "costs in = costs out": [{**_FIRST, "costs": 1}, *_OTHERS],
-    "platforms claim at most ten times what was won": [{**each, "overclaim_ratio": 11} for each in BELIEVABLE],
+    "platforms claim at most ten times what was won": [{**each, "overclaim_ratio": 11} for each in PASSING],
 }

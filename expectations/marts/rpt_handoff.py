@@ -1,4 +1,4 @@
-"""Would the business believe marts.rpt_handoff?"""
+"""Checks of marts.rpt_handoff before its publication."""
 
 import great_expectations.expectations as gxe
 
@@ -8,7 +8,7 @@ CRITICAL = {
             column="holder_team",
             value_set=["marketing", "sales"],
             description="somebody holds every lead",
-            notes="Time that nobody answers for is in no team's average.",
+            notes="Time without a team is in no team's average.",
         ),
         gxe.ExpectColumnPairValuesAToBeGreaterThanB(
             column_A="held_to",
@@ -47,14 +47,14 @@ WARNING = {
             column="bounce_no",
             max_value=10,
             description="nobody is handed to and fro for ever",
-            notes="A person whom sales sends back again and again, or a workflow that recycles by itself.",
+            notes="A person whom sales sends back repeatedly, or a workflow that recycles automatically.",
         ),
     ],
 }
 
 BATCHES: dict[str, str] = {}
 
-BELIEVABLE = [
+PASSING = [
     {
         "lead_key": "l1",
         "person_key": "p1",

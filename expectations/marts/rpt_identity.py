@@ -1,4 +1,4 @@
-"""Would the business believe marts.rpt_identity?"""
+"""Checks of marts.rpt_identity before its publication."""
 
 import great_expectations.expectations as gxe
 
@@ -7,7 +7,7 @@ CRITICAL = {
         gxe.ExpectColumnValuesToNotBeNull(
             column="match_reason",
             description="every match has a reason",
-            notes="Nobody could check it, or take it back.",
+            notes="A match without a reason cannot be checked or undone.",
         ),
         gxe.ExpectColumnValuesToNotMatchRegex(
             column="all_text",
@@ -22,7 +22,7 @@ CRITICAL = {
             min_value=0,
             max_value=0,
             description="every person has its records",
-            notes="Of the people touched by this build: people less those with records here.",
+            notes="Of the people touched by this build: people minus those with records here.",
         ),
     ],
 }
@@ -49,7 +49,7 @@ BATCHES = {
     """,
 }
 
-BELIEVABLE = [
+PASSING = [
     {
         "person_key": "p1",
         "connection_id": "hubspot",

@@ -1,4 +1,4 @@
-"""Would the business believe marts.rpt_pipeline_coverage?"""
+"""Checks of marts.rpt_pipeline_coverage before its publication."""
 
 import great_expectations.expectations as gxe
 
@@ -8,20 +8,20 @@ CRITICAL = {
             column="weight_over_open",
             max_value=0,
             description="the weighted coverage is never more than the open one",
-            notes="Probabilities in per cent would weigh it a hundredfold.",
+            notes="Probabilities in per cent would inflate it a hundredfold.",
         ),
         gxe.ExpectColumnValuesToBeBetween(
             column="required_coverage",
             min_value=1,
             description="required coverage is at least one",
-            notes="It is one over a win rate, and nobody wins more than was decided.",
+            notes="It is 1 ÷ win rate, and a win rate is at most 1.",
         ),
         gxe.ExpectColumnValuesToBeBetween(
             column="miscovered",
             min_value=-0.000001,
             max_value=0.000001,
             description="coverage is open over what is missing",
-            notes="The open amount over the target less what is booked.",
+            notes="The open amount divided by the target minus the booked amount.",
         ),
     ],
     # A day's dated pipeline without renewals, beside what its quarters say.
@@ -43,7 +43,7 @@ WARNING = {
             max_value=0.5,
             mostly=0.9,
             description="most of the pipeline is not overdue",
-            notes="Expected close dates that nobody moves make a pipeline look fuller than it is.",
+            notes="Outdated expected close dates make a pipeline look larger than it is.",
         ),
     ],
 }
@@ -80,7 +80,7 @@ BATCHES = {
 }
 KEYS = {"days": ["date_day"]}
 
-BELIEVABLE = [
+PASSING = [
     {
         "date_day": "2026-01-05",
         "period_start": "2026-01-01",

@@ -1,4 +1,4 @@
-"""Would the business believe marts.rpt_price_leakage?"""
+"""Checks of marts.rpt_price_leakage before its publication."""
 
 import great_expectations.expectations as gxe
 
@@ -9,7 +9,7 @@ CRITICAL = {
             min_value=-0.000001,
             max_value=0.000001,
             description="leakage is the excess rate times the list amount",
-            notes="The three figures stand side by side.",
+            notes="The three figures are shown together.",
         ),
         gxe.ExpectColumnValuesToBeBetween(
             column="days_to_quarter_end",
@@ -35,14 +35,14 @@ WARNING = {
             column="leakage_amount",
             min_value=0,
             description="no leakage is negative",
-            notes="Who gave less than the peers gave leaks nothing.",
+            notes="A discount below that of the peers is not leakage.",
         ),
         gxe.ExpectColumnValuesToBeBetween(
             column="expected_discount_rate",
             min_value=0,
             max_value=1,
             description="peers give discounts between nothing and all",
-            notes="Only such discounts are of peers.",
+            notes="Only these discounts count for peers.",
         ),
         gxe.ExpectColumnValuesToBeBetween(
             column="commission_over_amount",
@@ -73,7 +73,7 @@ BATCHES = {
 }
 KEYS = {"won": ["opportunity_key"]}
 
-BELIEVABLE = [
+PASSING = [
     {
         "opportunity_key": "o1",
         "rep_key": "r1",

@@ -1,4 +1,4 @@
-"""Would the business believe marts.rpt_restatement?"""
+"""Checks of marts.rpt_restatement before its publication."""
 
 import great_expectations.expectations as gxe
 from great_expectations.expectations.row_conditions import Column
@@ -17,7 +17,7 @@ CRITICAL = {
             min_value=-0.000001,
             max_value=0.000001,
             description="known minus reported is the change",
-            notes="The three figures stand side by side on the report.",
+            notes="The three figures are shown together on the report.",
         ),
         gxe.ExpectColumnValuesToNotBeNull(
             column="reason",
@@ -51,7 +51,7 @@ BATCHES = {
     """,
 }
 
-BELIEVABLE = [
+PASSING = [
     {
         "mart": "fct_ad_stats_daily",
         "measure": "spend",

@@ -1,4 +1,4 @@
-"""Would the business believe marts.rpt_retail_gap? It may neither hide sales nor invent any."""
+"""Checks of marts.rpt_retail_gap before its publication. No sale is missing or invented."""
 
 import great_expectations.expectations as gxe
 
@@ -29,7 +29,7 @@ WARNING = {
             min_value=0,
             max_value=1,
             description="the covered share lies between 0 and 1",
-            notes="More was paid back than sold, of one group in one month: true, but no share that means anything.",
+            notes="More was refunded than sold, for one group in one month: correct, but the share has no meaning.",
         ),
     ],
 }
@@ -59,7 +59,7 @@ BATCHES = {
 }
 KEYS = {"months": ["month_start"]}
 
-BELIEVABLE = [
+PASSING = [
     {
         "month_start": "2026-01-01",
         "region": "EMEA",

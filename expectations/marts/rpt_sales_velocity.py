@@ -1,4 +1,4 @@
-"""Would the business believe marts.rpt_sales_velocity?"""
+"""Checks of marts.rpt_sales_velocity before its publication."""
 
 import great_expectations.expectations as gxe
 
@@ -52,7 +52,7 @@ BATCHES = {
 }
 KEYS = {"months": ["month_start"]}
 
-BELIEVABLE = [
+PASSING = [
     {
         "month_start": "2026-01-01",
         "region": "EMEA",

@@ -1,4 +1,4 @@
-"""Are the rates that the European Central Bank quoted believable?"""
+"""Checks of the rates that the European Central Bank quoted."""
 
 import great_expectations.expectations as gxe
 
@@ -9,7 +9,7 @@ CRITICAL = {
             min_value=0,
             strict_min=True,
             description="a rate is above zero",
-            notes="Money is divided by it.",
+            notes="Amounts are divided by it.",
         ),
         gxe.ExpectColumnValuesToMatchRegex(
             column="currency_code", regex="^[A-Z]{3}$", description="the currency is an ISO 4217 code"
@@ -29,9 +29,9 @@ WARNING = {
 }
 
 # One row per stream that no expectation minds.
-BELIEVABLE = {"rates": {"rate_date": "2026-01-05", "currency_code": "USD", "units_per_euro": 1.1}}
+PASSING = {"rates": {"rate_date": "2026-01-05", "currency_code": "USD", "units_per_euro": 1.1}}
 
-# By description: all rows of the delivery, each laid over the believable one.
+# By description: all rows of the delivery, each laid over the passing one.
 POISON = {
     "rates": {
         "a rate is above zero": [{"units_per_euro": 1}, {"currency_code": "GBP", "units_per_euro": 0}],

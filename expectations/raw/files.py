@@ -1,4 +1,4 @@
-"""Are the rows of today's file drops believable?
+"""Checks of the rows of files.
 
 Every cell was read and judged when its file was taken in. What is left is what only the rows together show: a column
 that was mapped to the wrong one, dates in the wrong order, a sign turned round.
@@ -14,7 +14,7 @@ def _never_negative(column: str, what: str, notes: str) -> gxe.Expectation:
     )
 
 
-_CREDITS = "Single credit notes are legitimate. One row in ten is a column of another meaning, or a sign turned round."
+_CREDITS = "Single credit notes are legitimate. One row in ten means another column or the wrong sign."
 _WRONG_COLUMN = "Nearly all empty: the manifest names a column that the export no longer fills."
 
 CRITICAL = {
@@ -24,7 +24,7 @@ CRITICAL = {
             min_value=0,
             strict_min=True,
             description="baselines are above zero",
-            notes="Nothing can be compared with nothing: leave the line out until there is a number to agree on.",
+            notes="A baseline needs a value: leave the line out until there is an agreed number.",
         ),
     ],
 }
@@ -49,7 +49,7 @@ WARNING = {
         ),
     ],
     "payments": [
-        _never_negative("amount", "amounts", "Refunds are payments back, but never one in ten."),
+        _never_negative("amount", "amounts", "Refunds are negative payments, but never one in ten."),
     ],
     "order_lines": [
         _never_negative("amount", "amounts", _CREDITS),
@@ -206,7 +206,7 @@ WARNING = {
 }
 
 _ROW = {"row_key": "1", "_file_order": "|a"}
-BELIEVABLE = {
+PASSING = {
     "leads": {**_ROW, "lead_id": "1", "created_at": "2026-01-05 10:00+00", "created_on": "2026-01-05"},
     "opportunities": {
         **_ROW,

@@ -1,4 +1,4 @@
-"""Are the rows that GA4 delivered today believable?
+"""Checks of the rows that GA4 delivered.
 
 One list per stream, over the rows that the run loaded. Whether GA4 answered completely is the connector's business.
 """
@@ -15,14 +15,14 @@ CRITICAL = {
             column="engaged_sessions",
             mostly=0.5,
             description="engaged sessions are delivered",
-            notes="GA4 writes 0, never nothing: mostly null means that the metric went missing.",
+            notes="GA4 writes 0, never null: mostly null means that the metric went missing.",
         ),
         gxe.ExpectColumnValuesToNotBeInSet(
             column="channel_group",
             value_set=["(not set)", ""],
             mostly=0.5,
             description="sessions have a channel group",
-            notes="GA4 writes Unassigned where no rule fits; mostly nothing at all means that the dimension changed.",
+            notes="GA4 writes Unassigned where no rule fits; mostly null means that the dimension changed.",
         ),
     ],
     "properties": [
@@ -30,7 +30,7 @@ CRITICAL = {
             column="time_zone",
             regex="^(UTC|[A-Za-z]+(/[A-Za-z0-9_+-]+)+)$",
             description="the property's time zone is an IANA name",
-            notes="Its days are days of this zone; without it nobody knows when a day is complete.",
+            notes="Its days are in this time zone; without it the end of a day is unknown.",
         ),
     ],
 }
@@ -51,7 +51,7 @@ WARNING = {
             value_set=["(other)"],
             mostly=0.9,
             description="most rows are not (other)",
-            notes="GA4 puts rows together beyond its limit of distinct values: sums are right, channels are not. Lower "
+            notes="GA4 combines rows beyond its limit of distinct values: sums are right, channels are not. Lower "
             "the number of tags in use, or of properties behind one data stream.",
         ),
         gxe.ExpectColumnValuesToBeNull(
@@ -68,7 +68,7 @@ WARNING = {
 }
 
 # One row per stream that no expectation minds.
-BELIEVABLE = {
+PASSING = {
     "sessions": {
         "date": "2026-01-05",
         "property_id": "310000001",
@@ -86,7 +86,7 @@ BELIEVABLE = {
     "properties": {"property_id": "310000001", "time_zone": "Europe/Berlin", "currency_code": "EUR"},
 }
 
-# By description: all rows of the delivery, each laid over the believable one.
+# By description: all rows of the delivery, each laid over the passing one.
 POISON = {
     "sessions": {
         "sessions are never negative": [{"sessions": -1, "engaged_sessions": None}, {"country_id": "FR"}],

@@ -1,4 +1,4 @@
-"""Are the rows that Google Ads delivered today believable?
+"""Checks of the rows that Google Ads delivered.
 
 One list per stream, over the rows that the run loaded. Whether Google answered completely is the connector's business.
 """
@@ -21,13 +21,13 @@ CRITICAL = {
             column="conversions",
             min_value=0,
             description="conversions are never negative",
-            notes="Adjustments take conversions back down to nothing, not below.",
+            notes="Adjustments reduce conversions to 0 at most, not below.",
         ),
         gxe.ExpectColumnValuesToMatchRegex(
             column="currency_code",
             regex="^[A-Z]{3}$",
             description="the currency is an ISO 4217 code",
-            notes="Without one no rate is found and the spend has no value.",
+            notes="Without a currency there is no rate and the spend has no value.",
         ),
         gxe.ExpectColumnValuesToNotBeNull(
             column="impressions",
@@ -75,7 +75,7 @@ WARNING = {
 }
 
 # One row per stream that no expectation minds.
-BELIEVABLE = {
+PASSING = {
     "campaign_stats": {
         "date": "2026-01-05",
         "customer_id": "1",
@@ -90,7 +90,7 @@ BELIEVABLE = {
     "campaigns": {"customer_id": "1", "campaign_id": "11", "campaign_name": "Brand", "status": "ENABLED"},
 }
 
-# By description: all rows of the delivery, each laid over the believable one.
+# By description: all rows of the delivery, each laid over the passing one.
 POISON = {
     "campaign_stats": {
         "cost is never negative": [{"cost_micros": -1}],

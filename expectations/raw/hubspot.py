@@ -1,4 +1,4 @@
-"""Are the records that HubSpot delivered today believable?
+"""Checks of the records that HubSpot delivered.
 
 One list per stream, over the records that the run loaded. People type into a CRM: what a person may get wrong warns,
 what only a changed interface can cause blocks.
@@ -53,13 +53,13 @@ CRITICAL = {
             min_value=0,
             max_value=1,
             description="the probability is a share",
-            notes="HubSpot states 0.4 for 40 %. Percent would weigh the pipeline a hundredfold.",
+            notes="HubSpot states 0.4 for 40 %. Per cent would inflate the pipeline a hundredfold.",
         ),
         gxe.ExpectColumnValuesToMatchRegex(
             column="currency_code",
             regex="^[A-Z]{3}$",
             description="the currency is an ISO 4217 code",
-            notes="Without one no rate is found and the deal has no value.",
+            notes="Without a currency there is no rate and the deal has no value.",
         ),
         gxe.ExpectColumnValuesToNotBeNull(
             column="is_closed",
@@ -89,14 +89,14 @@ CRITICAL = {
                 column="occurred_at",
                 mostly=0.5,
                 description=f"{name} have a time",
-                notes="HubSpot requires one. Mostly null: the first response to a lead would vanish without an error.",
+                notes="HubSpot requires one. Mostly null: first responses to leads would disappear without an error.",
             ),
             gxe.ExpectColumnValuesToNotBeNull(
                 column="contacts",
                 mostly=0.5,
                 row_condition=Column("is_archived") == False,  # noqa: E712 builds a condition, compares nothing
                 description=f"{name} come with their contacts",
-                notes="Without associations nobody knows whom a seller answered.",
+                notes="Without associations it is unknown whom a seller answered.",
             ),
         ]
         for name in ("calls", "emails", "meetings")
@@ -105,7 +105,7 @@ CRITICAL = {
         gxe.ExpectColumnValuesToNotBeNull(
             column="stages",
             description="pipelines have stages",
-            notes="A pipeline without stages holds no deals; the answer may have changed its form.",
+            notes="A pipeline without stages holds no deals; the response may have changed its format.",
         ),
     ],
     "owners": [
@@ -124,7 +124,7 @@ WARNING = {
             column="email_key",
             mostly=0.5,
             description="contacts have an e-mail address",
-            notes="Records of other systems are joined by it; half without means many people counted twice.",
+            notes="Records of other systems are joined by it; half without one means many people are counted twice.",
         ),
         gxe.ExpectColumnPairValuesAToBeGreaterThanB(
             column_A="_fetched_at",
@@ -142,7 +142,7 @@ WARNING = {
             or_equal=True,
             ignore_row_if="either_value_is_missing",
             description="no event comes from the future",
-            notes="A webinar entered in advance is no attendance yet.",
+            notes="A webinar entered in advance is not an attendance yet.",
         ),
     ],
     "companies": [
@@ -164,7 +164,7 @@ WARNING = {
             column="closed_at",
             row_condition=Column("is_closed") == True,  # noqa: E712 builds a condition, compares nothing
             description="closed deals have a closing date",
-            notes="Without one a won deal stands on no day of the funnel.",
+            notes="Without one a won deal is on no day of the funnel.",
         ),
     ],
     "line_items": [
@@ -187,7 +187,7 @@ WARNING = {
 }
 
 # One row per stream that no expectation minds.
-BELIEVABLE = {
+PASSING = {
     "contacts": {
         "contact_id": "101",
         "updated_at": "2026-01-05 10:00+00",
@@ -254,7 +254,7 @@ BELIEVABLE = {
     "owners": {"owner_id": "401", "updated_at": "2026-01-05 10:00+00", "email_key": "1f" * 16, "last_name": "Okafor"},
 }
 
-# By description: all rows of the delivery, each laid over the believable one.
+# By description: all rows of the delivery, each laid over the passing one.
 POISON = {
     "contacts": {
         "contacts have a creation time": [{"created_at": None}],

@@ -1,4 +1,4 @@
-"""Are the rows that LinkedIn Ads delivered today believable?
+"""Checks of the rows that LinkedIn Ads delivered.
 
 One list per stream, over the rows that the run loaded. Whether LinkedIn answered completely is for the connector.
 """
@@ -18,7 +18,7 @@ CRITICAL = {
             column="external_website_conversions",
             min_value=0,
             description="conversions are never negative",
-            notes="What LinkedIn takes back it takes down to nothing, not below.",
+            notes="LinkedIn's corrections reduce values to 0 at most, not below.",
         ),
         gxe.ExpectColumnValuesToNotBeNull(
             column="impressions",
@@ -77,13 +77,13 @@ WARNING = {
                 "REMOVED",
             ],
             description="the status is a known one",
-            notes="Campaigns are asked for by status: one of a new status would not come at all.",
+            notes="Campaigns are requested by status: one with a new status would be missing.",
         ),
     ],
 }
 
 # One row per stream that no expectation minds.
-BELIEVABLE = {
+PASSING = {
     "campaign_stats": {
         "date": "2026-01-05",
         "campaign_id": "33",
@@ -105,7 +105,7 @@ BELIEVABLE = {
     "accounts": {"account_id": "3", "account_name": "Example Inc", "currency_code": "USD", "status": "ACTIVE"},
 }
 
-# By description: all rows of the delivery, each laid over the believable one.
+# By description: all rows of the delivery, each laid over the passing one.
 POISON = {
     "campaign_stats": {
         "cost is never negative": [{"cost_in_local_currency": -0.01}],

@@ -1,4 +1,4 @@
-"""Are the rows that Meta Ads delivered today believable?
+"""Checks of the rows that Meta Ads delivered.
 
 One list per stream, over the rows that the run loaded. Whether Meta answered completely is the connector's business.
 """
@@ -16,7 +16,7 @@ CRITICAL = {
             column="account_currency",
             regex="^[A-Z]{3}$",
             description="the currency is an ISO 4217 code",
-            notes="Without one no rate is found and the spend has no value.",
+            notes="Without a currency there is no rate and the spend has no value.",
         ),
         gxe.ExpectColumnValuesToNotBeNull(
             column="impressions",
@@ -46,7 +46,7 @@ WARNING = {
             column="clicks",
             mostly=0.2,
             description="clicks are delivered",
-            notes="Meta leaves the field out where nobody clicked: null is common, nearly only null is not.",
+            notes="Meta leaves the field out without clicks: null is common, but nearly all null is not.",
         ),
         gxe.ExpectColumnPairValuesAToBeGreaterThanB(
             column_A="impressions",
@@ -63,7 +63,7 @@ WARNING = {
             column="objective",
             mostly=0.9,
             description="campaigns have objectives",
-            notes="Channels are told apart by it; only very old campaigns lack one.",
+            notes="It distinguishes channels; only very old campaigns lack one.",
         ),
     ],
     "accounts": [
@@ -71,13 +71,13 @@ WARNING = {
             column="time_zone",
             regex="^(UTC|[A-Za-z]+(/[A-Za-z0-9_+-]+)+)$",
             description="the account's time zone is an IANA name",
-            notes="Meta's days are days of this zone; readers are told which.",
+            notes="Meta's days are in this time zone, which is shown to readers.",
         ),
     ],
 }
 
 # One row per stream that no expectation minds.
-BELIEVABLE = {
+PASSING = {
     "insights": {
         "date_start": "2026-01-05",
         "account_id": "2",
@@ -102,7 +102,7 @@ BELIEVABLE = {
     },
 }
 
-# By description: all rows of the delivery, each laid over the believable one.
+# By description: all rows of the delivery, each laid over the passing one.
 POISON = {
     "insights": {
         "spend is never negative": [{"spend": -0.01}],

@@ -1,4 +1,4 @@
-"""Are the rows that Microsoft Ads delivered today believable?
+"""Checks of the rows that Microsoft Ads delivered.
 
 One list per stream, over the rows that the run loaded. Whether the report was whole is for the connector.
 """
@@ -16,13 +16,13 @@ CRITICAL = {
             column="conversions",
             min_value=0,
             description="conversions are never negative",
-            notes="Restated conversions go down to nothing, not below.",
+            notes="Restated conversions go down to 0, not below.",
         ),
         gxe.ExpectColumnValuesToMatchRegex(
             column="currency_code",
             regex="^[A-Z]{3}$",
             description="the currency is an ISO 4217 code",
-            notes="Without one no rate is found and the spend has no value.",
+            notes="Without a currency there is no rate and the spend has no value.",
         ),
         gxe.ExpectColumnValuesToNotBeNull(
             column="impressions",
@@ -70,13 +70,13 @@ WARNING = {
             column="campaign_type",
             mostly=0.9,
             description="campaigns have types",
-            notes="Channels are told apart by it.",
+            notes="It distinguishes channels.",
         ),
     ],
 }
 
 # One row per stream that no expectation minds.
-BELIEVABLE = {
+PASSING = {
     "campaign_stats": {
         "date": "2026-01-05",
         "account_id": "4",
@@ -98,7 +98,7 @@ BELIEVABLE = {
     },
 }
 
-# By description: all rows of the delivery, each laid over the believable one.
+# By description: all rows of the delivery, each laid over the passing one.
 POISON = {
     "campaign_stats": {
         "spend is never negative": [{"spend": -0.01}],

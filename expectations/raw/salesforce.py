@@ -1,4 +1,4 @@
-"""Are the records that Salesforce delivered today believable?
+"""Checks of the records that Salesforce delivered.
 
 One list per stream, over the records that the run loaded. People type into a CRM: what a person may get wrong warns,
 what only a changed interface, or a field hidden from the integration user, can cause blocks.
@@ -212,7 +212,7 @@ WARNING = {
             column="campaign_type",
             mostly=0.5,
             description="campaigns have a type",
-            notes="Responses get their channel by it; without one they lie in channel Unknown.",
+            notes="Responses get their channel by it; without one they are in channel Unknown.",
         ),
     ],
     "contacts": [
@@ -220,7 +220,7 @@ WARNING = {
             column="email_key",
             mostly=0.5,
             description="contacts have an e-mail address",
-            notes="Records of other systems are joined by it; half without means many people counted twice.",
+            notes="Records of other systems are joined by it; half without one means many people are counted twice.",
         ),
     ],
     "accounts": [
@@ -228,7 +228,7 @@ WARNING = {
             column="country",
             mostly=0.5,
             description="accounts have a country",
-            notes="Without one they lie in region Unknown.",
+            notes="Without one they are in region Unknown.",
         ),
     ],
     "opportunities": [
@@ -265,7 +265,7 @@ WARNING = {
 }
 
 # One row per stream that no expectation minds.
-BELIEVABLE = {
+PASSING = {
     "leads": {
         "lead_id": "00Q1",
         "modified_at": "2026-01-05 10:00+00",
@@ -366,7 +366,7 @@ BELIEVABLE = {
     "users": {"user_id": "0051", "modified_at": "2026-01-05 10:00+00", "user_name": "Ada Okafor", "team": "Sales"},
 }
 
-# By description: all rows of the delivery, each laid over the believable one.
+# By description: all rows of the delivery, each laid over the passing one.
 POISON = {
     "leads": {
         "leads have a creation time": [{"created_at": None}],

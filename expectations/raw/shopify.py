@@ -1,4 +1,4 @@
-"""Are the records that Shopify delivered today believable?
+"""Checks of the records that Shopify delivered.
 
 One list per stream, over the records that the run loaded. Whether Shopify answered completely is the connector's
 business.
@@ -19,7 +19,7 @@ CRITICAL = {
             column="financial_status",
             mostly=0.5,
             description="orders have a financial status",
-            notes="Shopify sets it. Mostly null: voided orders could no longer be told from paid ones.",
+            notes="Shopify sets it. Mostly null: voided and paid orders could no longer be distinguished.",
         ),
         gxe.ExpectColumnValuesToNotBeNull(
             column="is_test",
@@ -62,13 +62,13 @@ WARNING = {
             column="time_zone",
             regex="^(UTC|[A-Za-z]+(/[A-Za-z0-9_+-]+)+)$",
             description="the shop's time zone is an IANA name",
-            notes="Its business days are days of this zone; readers are told which.",
+            notes="Its business days are in this time zone, which is shown to readers.",
         ),
     ],
 }
 
 # One row per stream that no expectation minds.
-BELIEVABLE = {
+PASSING = {
     "orders": {
         "order_id": "5001",
         "updated_at": "2026-01-05T12:00:00Z",
@@ -97,7 +97,7 @@ BELIEVABLE = {
     "shops": {"shop_id": "gid://shopify/Shop/1", "time_zone": "Europe/Berlin", "currency_code": "EUR"},
 }
 
-# By description: all rows of the delivery, each laid over the believable one.
+# By description: all rows of the delivery, each laid over the passing one.
 POISON = {
     "orders": {
         "the currency is an ISO 4217 code": [{"currency_code": "euro"}],

@@ -32,12 +32,6 @@ YAML_TEXTS = {
 LEFT = (
     "CONTRIBUTING",
     "docs/decisions.md",
-    "dashboards/",
-    "expectations/",
-    "plugins/",
-    "dags/",
-    "authoring/",
-    "installation/",
 )
 
 Text = tuple[str, str]

@@ -1,4 +1,4 @@
-"""Tables that hold exactly the rows a suite calls believable, or its poison."""
+"""Tables that hold exactly the rows a suite calls passing, or its poison."""
 
 import itertools
 import json

@@ -33,7 +33,7 @@ def judge(mart: str, description: str | None = None) -> list[Check]:
 
 
 def poisoned(mart: str, description: str) -> dict[str, list[Row]]:
-    """All rows, those of the poison laid over the believable ones."""
+    """All rows, those of the poison laid over the passing ones."""
     rows = clean_rows()
     poison = suites.suite(f"marts/{mart}").POISON[description]
     by_table = poison if isinstance(poison, dict) else {f"marts.{mart}": poison}

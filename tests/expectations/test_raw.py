@@ -37,7 +37,7 @@ def test_every_source_has_a_suite_for_each_of_its_streams(source: str) -> None:
     module = suites.suite(f"raw/{source}")
     streams = {stream.name for stream in SOURCES[source].streams}
     assert set(module.CRITICAL) | set(module.WARNING) == streams
-    assert set(module.BELIEVABLE) == set(module.POISON) == streams
+    assert set(module.PASSING) == set(module.POISON) == streams
 
 
 @pytest.mark.parametrize(("source", "stream"), JUDGED)
@@ -91,14 +91,14 @@ def test_a_run_that_loaded_nothing_fails(deliver: Deliver) -> None:
 
 
 def test_bad_rows_of_other_days_are_not_read_again(deliver: Deliver) -> None:
-    bad = believable("google_ads", "campaign_stats", [{"date": "2026-01-01", "cost_micros": -1}])
+    bad = passing("google_ads", "campaign_stats", [{"date": "2026-01-01", "cost_micros": -1}])
     deliver("google_ads", {"campaign_stats": bad}, run_id="old", window=("2026-01-01", "2026-01-02"))
     deliver("google_ads", {"campaign_stats": believable("google_ads", "campaign_stats")})
     assert check_raw("google_ads", "run").passed
 
 
 def test_a_bad_row_that_was_sent_again_unchanged_is_still_bad(deliver: Deliver) -> None:
-    bad = believable("google_ads", "campaign_stats", [{"cost_micros": -1}])
+    bad = passing("google_ads", "campaign_stats", [{"cost_micros": -1}])
     deliver("google_ads", {"campaign_stats": bad}, run_id="old")
     # The loader leaves the stored row alone: it keeps the first load's id.
     deliver("google_ads", {}, loads=[{**load, "rows_read": 1, "rows_loaded": 1} for load in BOTH])
@@ -106,7 +106,7 @@ def test_a_bad_row_that_was_sent_again_unchanged_is_still_bad(deliver: Deliver) 
 
 
 def test_bad_records_of_passed_runs_are_not_read_again(deliver: Deliver) -> None:
-    bad = believable("hubspot", "deals", [{"probability": 40}])
+    bad = passing("hubspot", "deals", [{"probability": 40}])
     deliver("hubspot", {"deals": bad}, run_id="old")
     deliver("hubspot", {"companies": believable("hubspot", "companies")})
     assert check_raw("hubspot", "run").passed

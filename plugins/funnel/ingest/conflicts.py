@@ -12,7 +12,7 @@ from funnel.ingest.privacy import keyed_hash, person_key_secret
 
 log = logging.getLogger(__name__)
 
-# Enough to see what happens; the number of all is told, too.
+# Enough to see what happens; the total number is stored as well.
 TOLD = 10
 
 
@@ -33,7 +33,7 @@ def find(connection: psycopg.Connection[Any], stream: Stream, incoming: sql.Iden
             group by {key}
             having count(*) > 1 and count(distinct ({content})::text) > 1
             order by {key}
-            limit {told}
+            limit {most}
             """
         ).format(
             key=sql.SQL(", ").join(map(sql.Identifier, stream.key)),
@@ -41,7 +41,7 @@ def find(connection: psycopg.Connection[Any], stream: Stream, incoming: sql.Iden
             figures=figures,
             incoming=incoming,
             content=sql.SQL(", ").join(map(sql.Identifier, content)),
-            told=TOLD,
+            most=TOLD,
         )
     ).fetchall()
     if not found:
