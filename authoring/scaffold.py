@@ -200,7 +200,7 @@ _LEFT = (
     "sandbox/{name}.py, server.py, faults.py, credentials.py, README.md: its wire format, errors, connection",
     "make record SOURCE={name}: what the vendor really answers, scrubbed, in tests/fixtures/{name}/; then read on",
     "tests/sources, tests/sandbox: its streams in full, every misbehaviour, its refusals, a client of other authors",
-    "docs/connections.md, docs/decisions.md: how to fill in its connection; what its numbers mean",
+    "docs/connections.md, docs/decisions/: how to fill in its connection; what its numbers mean",
 )
 
 
