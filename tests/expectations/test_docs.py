@@ -11,8 +11,8 @@ from tests.expectations.test_marts import poisoned
 
 
 def test_pages_show_every_suite_and_the_latest_judgement(warehouse: str, deliver: Deliver, tmp_path: Path) -> None:
-    believable = suite("raw/hubspot").BELIEVABLE
-    deliver("hubspot", {"deals": [believable["deals"] | {"probability": 40}]})
+    passing = suite("raw/hubspot").PASSING
+    deliver("hubspot", {"deals": [passing["deals"] | {"probability": 40}]})
     deliveries.check_raw("hubspot", "run")
     lay_built(
         {

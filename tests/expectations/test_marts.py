@@ -95,8 +95,8 @@ def test_bad_rows_that_did_not_change_are_not_read_again(warehouse: str) -> None
 
 def test_a_bad_row_beside_one_that_changed_is_not_read_again(warehouse: str) -> None:
     bad, good = {"lead_key": "l1", "region": None}, {"lead_key": "l2", "person_key": "p2"}
-    believable = suites.suite("marts/fct_leads").BELIEVABLE[0]
-    lay_built(clean_rows() | {"marts.fct_leads": [believable | bad, believable | good]})
+    passing = suites.suite("marts/fct_leads").PASSING[0]
+    lay_built(clean_rows() | {"marts.fct_leads": [passing | bad, passing | good]})
     publish_everything()
     build_id = add_build(is_full=False, since=1)
     lay("marts_changes.fct_leads", [{"lead_key": "l2", "person_key": "p2"}])
@@ -265,7 +265,7 @@ def test_a_mart_without_a_suite_is_refused(warehouse: str) -> None:
 
 
 def test_marts_built_on_a_delivery_that_failed_its_gate_are_not_published(warehouse: str, deliver: Deliver) -> None:
-    bad = suites.suite("raw/google_ads").BELIEVABLE["campaign_stats"] | {"clicks": -1}
+    bad = suites.suite("raw/google_ads").PASSING["campaign_stats"] | {"clicks": -1}
     deliver("google_ads", {"campaign_stats": [bad]})
     assert not deliveries.check_raw("google_ads", "run").passed
     lay_built({table: rows for table, rows in clean_rows().items() if not table.startswith("raw.google_ads")})

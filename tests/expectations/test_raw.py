@@ -23,8 +23,8 @@ def stated(module: object, stream: str) -> list[str]:
     return [each.description for kind in (module.CRITICAL, module.WARNING) for each in kind.get(stream, [])]
 
 
-def believable(source: str, stream: str, changes: list[dict] | None = None) -> list[dict]:
-    row = suites.suite(f"raw/{source}").BELIEVABLE[stream]
+def passing(source: str, stream: str, changes: list[dict] | None = None) -> list[dict]:
+    row = suites.suite(f"raw/{source}").PASSING[stream]
     return [{**row, **change} for change in ([{}] if changes is None else changes)]
 
 
@@ -51,7 +51,7 @@ def test_every_expectation_of_a_stream_has_poison_and_a_name_of_its_own(source: 
 @pytest.mark.parametrize("source", SOURCES)
 def test_a_believable_delivery_passes(deliver: Deliver, source: str) -> None:
     streams = [stream.name for stream in SOURCES[source].streams]
-    deliver(source, {stream: believable(source, stream) for stream in streams})
+    deliver(source, {stream: passing(source, stream) for stream in streams})
     report = check_raw(source, "run")
     assert [check.text for check in report.results if not check.passed] == []
     module, deliveries = suites.suite(f"raw/{source}"), suites.suite("deliveries")
@@ -62,7 +62,7 @@ def test_a_believable_delivery_passes(deliver: Deliver, source: str) -> None:
 
 @pytest.mark.parametrize(("source", "stream", "description"), POISONED)
 def test_poison_trips_its_expectation(deliver: Deliver, source: str, stream: str, description: str) -> None:
-    rows = believable(source, stream, suites.suite(f"raw/{source}").POISON[stream][description])
+    rows = passing(source, stream, suites.suite(f"raw/{source}").POISON[stream][description])
     deliver(source, {stream: rows}, loads=[{"stream": stream}])
     tripped = failed(check_raw(source, "run"), f"raw.{source}__{stream}")
     assert [check.expectation for check in tripped] == [description]
@@ -78,7 +78,7 @@ def test_every_expectation_of_deliveries_has_poison() -> None:
 @pytest.mark.parametrize("description", suites.suite("deliveries").POISON)
 def test_poison_trips_its_expectation_of_deliveries(deliver: Deliver, description: str) -> None:
     module = suites.suite("deliveries")
-    deliver("google_ads", {}, loads=[{**module.BELIEVABLE, **change} for change in module.POISON[description]])
+    deliver("google_ads", {}, loads=[{**module.PASSING, **change} for change in module.POISON[description]])
     tripped = failed(check_raw("google_ads", "run"), "ops.loads")
     same_severity = [check.expectation for check in tripped if check.severity == tripped[0].severity]
     assert same_severity == [description]
@@ -93,7 +93,7 @@ def test_a_run_that_loaded_nothing_fails(deliver: Deliver) -> None:
 def test_bad_rows_of_other_days_are_not_read_again(deliver: Deliver) -> None:
     bad = passing("google_ads", "campaign_stats", [{"date": "2026-01-01", "cost_micros": -1}])
     deliver("google_ads", {"campaign_stats": bad}, run_id="old", window=("2026-01-01", "2026-01-02"))
-    deliver("google_ads", {"campaign_stats": believable("google_ads", "campaign_stats")})
+    deliver("google_ads", {"campaign_stats": passing("google_ads", "campaign_stats")})
     assert check_raw("google_ads", "run").passed
 
 
@@ -108,12 +108,12 @@ def test_a_bad_row_that_was_sent_again_unchanged_is_still_bad(deliver: Deliver) 
 def test_bad_records_of_passed_runs_are_not_read_again(deliver: Deliver) -> None:
     bad = passing("hubspot", "deals", [{"probability": 40}])
     deliver("hubspot", {"deals": bad}, run_id="old")
-    deliver("hubspot", {"companies": believable("hubspot", "companies")})
+    deliver("hubspot", {"companies": passing("hubspot", "companies")})
     assert check_raw("hubspot", "run").passed
 
 
 def test_bad_records_of_a_failed_run_stay_in_sight_until_they_are_repaired(deliver: Deliver) -> None:
-    deliver("hubspot", {"deals": believable("hubspot", "deals", [{"probability": 40}])}, run_id="old")
+    deliver("hubspot", {"deals": passing("hubspot", "deals", [{"probability": 40}])}, run_id="old")
     assert not check_raw("hubspot", "old").passed
     deliver("hubspot", {}, run_id="next")
     report = check_raw("hubspot", "next")

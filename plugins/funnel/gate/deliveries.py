@@ -158,7 +158,7 @@ select
     delivery.rows_conflicting,
     delivery.values_noted - usual_notes.most as notes_more,
     usual.rows_per_day * (delivery.window_to - delivery.window_from) as rows_expected,
-    -- A whole read is no measure of a day.
+    -- A whole read does not measure a day.
     case when not delivery.is_whole then delivery.rows_loaded end
     / nullif(usual.rows_per_day * (delivery.window_to - delivery.window_from), 0) as volume_ratio
 from ops.loads as delivery

@@ -56,12 +56,10 @@ def _inputs(connection: psycopg.Connection[Any]) -> Iterator[Batch]:
 
 
 def batches(connection: psycopg.Connection[Any], scope: Scope) -> Iterator[Batch]:
-    """The batches of all suites of marts. A table without a suite is refused: nobody said when it may be believed."""
+    """The batches of all suites of marts. A table without a suite is refused."""
     names = {name.removeprefix("marts/") for name in mart_suites()}
     if unjudged := sorted(set(scope.keys) - names):
-        raise SuiteError(
-            f"Nothing says when marts.{unjudged[0]} may be believed. Write expectations/marts/{unjudged[0]}.py."
-        )
+        raise SuiteError(f"There is no suite for marts.{unjudged[0]}. Write expectations/marts/{unjudged[0]}.py.")
     for mart in sorted(names):
         judged = suite(f"marts/{mart}")
         queries: dict[str, str] = getattr(judged, "BATCHES", {})
