@@ -53,7 +53,7 @@ def test_every_expectation_of_a_mart_has_poison_and_a_name_of_its_own(mart: str)
     assert sorted(suites.suite(f"marts/{mart}").POISON) == sorted(names)
 
 
-def test_believable_marts_pass(warehouse: str) -> None:
+def test_marts_of_good_rows_pass(warehouse: str) -> None:
     lay_built(clean_rows())
     report = marts.check_marts(1)
     assert [check.text for check in report.results if not check.passed] == []

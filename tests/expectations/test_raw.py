@@ -49,7 +49,7 @@ def test_every_expectation_of_a_stream_has_poison_and_a_name_of_its_own(source: 
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_a_believable_delivery_passes(deliver: Deliver, source: str) -> None:
+def test_a_delivery_of_good_rows_passes(deliver: Deliver, source: str) -> None:
     streams = [stream.name for stream in SOURCES[source].streams]
     deliver(source, {stream: passing(source, stream) for stream in streams})
     report = check_raw(source, "run")

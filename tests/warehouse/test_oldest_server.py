@@ -12,7 +12,7 @@ OLDEST = Path("/usr/lib/postgresql/15/bin")
 # Publishes, judges marts, and builds them in full and by differences.
 AGAIN = (
     "tests/warehouse/test_publish.py",
-    "tests/expectations/test_marts.py::test_believable_marts_pass",
+    "tests/expectations/test_marts.py::test_marts_of_good_rows_pass",
     "tests/transform/test_build.py::test_what_a_failed_build_left_is_repaired_by_the_next",
 )
 # The long ones: each test of a load has a database of its own.
