@@ -1,7 +1,7 @@
-"""`make new-source`: the files of a source that does not exist yet, those that CONTRIBUTING.md names, to be filled.
+"""`make new-source`: writes the first version of the files that CONTRIBUTING.md lists for a new source.
 
-What it writes imports, parses and passes the tests of names and layers; it reads nothing yet and says so when asked. It
-neither overwrites a file nor writes what only somebody who knows the vendor can: its errors, its numbers, its tests.
+The files import, parse and pass the tests of names and layers; the connector reads nothing yet and says so. Existing
+files are not overwritten. What needs knowledge of the vendor is left to do: its errors, its numbers, its tests.
 """
 
 import re
@@ -191,16 +191,22 @@ Say here, step by step, how to get the keys of {title}.
 
 """
 
+# Paths before the colon, as in CONTRIBUTING.md, "Add a source"; a test compares.
 _LEFT = (
     "plugins/funnel/sources/{name}.py: the real streams, fetch, the vendor's errors, restatement_days and why",
     "dbt_project/models/staging/{name}/: one model per stream, named as the business speaks",
-    "dbt_project/models/intermediate/: one block in the conforming union; of an ad platform macros/ad_platforms.sql, "
-    "the seeds and a block in expectations/marts/fct_ad_stats_daily.py",
+    "dbt_project/models/intermediate/: one block in each union",
+    "dbt_project/macros/ad_platforms.sql: one line, for an ad platform",
+    "dbt_project/seeds/: its values, for an ad platform utm_platforms, conversion_actions and campaign_channel_rules",
     "expectations/raw/{name}.py: the checks of its rows, with the poison that violates each expectation",
-    "sandbox/{name}.py, server.py, faults.py, credentials.py, README.md: its wire format, errors, connection",
-    "make record SOURCE={name}: what the vendor really answers, scrubbed, in tests/fixtures/{name}/; then read on",
-    "tests/sources, tests/sandbox: its streams in full, every misbehaviour, its refusals, a client of other authors",
-    "docs/connections.md, docs/decisions/: how to fill in its connection; what its numbers mean",
+    "expectations/marts/fct_ad_stats_daily.py: one block in the batch `landed`, for an ad platform",
+    "sandbox/{name}.py: its wire format, errors and limits",
+    "sandbox/server.py, sandbox/faults.py, sandbox/credentials.py, sandbox/README.md: its paths, errors, connection",
+    "sandbox/advertising.py: its accounts and campaigns in the fictional company, for an ad platform",
+    "tests/fixtures/{name}/: make record SOURCE={name}, real responses of the vendor, scrubbed",
+    "tests/sources/, tests/sandbox/: all its streams, each of its errors with the expected result, refused requests",
+    "docs/connections.md: how to fill in its connection; deletions, merges and late changes of its streams",
+    "docs/decisions/vendors.md: what its numbers mean",
 )
 
 
