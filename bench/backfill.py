@@ -20,8 +20,9 @@ import httpx
 import psycopg
 
 from funnel import ledger, settings
+from funnel.sources import VENDORS
 from installation import airflow_api, ports, postgres, processes, services
-from installation.demo import VENDORS, newest_day
+from installation.demo import newest_day
 
 MONTHS = 12
 DAYS = 30

@@ -114,7 +114,7 @@ def withdraw(source: str, *, is_confirmed: bool = False) -> int:
 def _manifest_in_inbox(source: str) -> str | None:
     """The manifest in the inbox that describes a source; None without one, and for an inbox on another machine."""
     from funnel.inbox import folder
-    from funnel.inbox.manifest import ManifestError
+    from funnel.inbox.errors import ManifestError
     from funnel.sources import files
 
     inbox = settings.read().inbox
