@@ -1,6 +1,8 @@
 """A source has one name, and it is the same in every place."""
 
 import re
+import sys
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 from funnel.contract import raw_table
@@ -77,3 +79,13 @@ def test_no_module_of_the_plugin_folder_shadows_a_library() -> None:
     """Airflow executes every file under plugins/ by its bare name, unless .airflowignore hides it."""
     assert "funnel/" in (ROOT / "plugins/.airflowignore").read_text().split()
     assert not list((ROOT / "plugins").glob("*.py"))
+
+
+def test_no_module_has_the_name_of_a_library() -> None:
+    """A reader who sees `limits` or `statistics` in a traceback should not have to ask whose it is."""
+    libraries = set(packages_distributions()) | set(sys.stdlib_module_names)
+    for folder in ("plugins", "installation", "authoring", "dags", "expectations", "sandbox", "bench"):
+        for path in (ROOT / folder).rglob("*.py"):
+            name = path.parent.name if path.stem == "__init__" else path.stem
+            # A source has one name everywhere, also where the vendor's own library has it.
+            assert name not in libraries - {*SOURCES, "__main__"}, path

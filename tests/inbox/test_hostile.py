@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from funnel.inbox import limits, records, report
+from funnel.inbox import bounds, records, report
 from tests.inbox.conftest import Read, read_file
 
 HEADER = "id,stage,amount,created\n"
@@ -34,7 +34,7 @@ def test_a_gzip_file_of_one_endless_line_is_refused_before_it_is_unpacked(monkey
 
 
 def test_a_file_that_grows_beyond_measure_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "FREE_GROWTH", 1 << 20)
+    monkeypatch.setattr(bounds, "FREE_GROWTH", 1 << 20)
     content = gzip.compress(HEADER.encode() + b"1,W,10,2026-01-02\n" * 200_000)
     assert "holds more than 2 MB, over 250 times its size" in refusal(content, "deals.csv.gz")
 
@@ -148,8 +148,8 @@ SHEET = b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006
 def test_a_workbook_that_holds_too_much_is_refused(
     member: str, content: bytes, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "LONGEST_CELL", 1 << 20)
-    monkeypatch.setattr(limits, "LONGEST_ROW", 2 << 20)
+    monkeypatch.setattr(bounds, "LONGEST_CELL", 1 << 20)
+    monkeypatch.setattr(bounds, "LONGEST_ROW", 2 << 20)
     assert reason in refusal(bomb(member, content), "deals.xlsx")
 
 

@@ -8,8 +8,8 @@ import json
 from collections.abc import Iterator
 from typing import IO, Any
 
+from funnel.inbox.bounds import DEEPEST, LONGEST_LINE, MILLION
 from funnel.inbox.errors import Refused
-from funnel.inbox.limits import DEEPEST, LONGEST_LINE, MILLION
 
 _READ_AT_ONCE = 1 << 20
 _SPACE = " \t\r\n\ufeff"

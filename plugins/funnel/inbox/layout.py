@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from typing import IO, Any
 
 from funnel.inbox.blocks import BadRow
+from funnel.inbox.bounds import Unpacked
 from funnel.inbox.errors import Refused
 from funnel.inbox.headers import Reader
-from funnel.inbox.limits import Unpacked
 
 # Lines of a workbook's second sheet begin here, those of its third at twice that.
 LINES_OF_A_SHEET = 10_000_000

@@ -15,7 +15,7 @@ from typing import IO, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from funnel.inbox import headers, json_documents, limits
+from funnel.inbox import bounds, headers, json_documents
 from funnel.inbox.blocks import TYPED, BadRow, Block
 from funnel.inbox.errors import Refused
 from funnel.inbox.layout import Layout, opened, seekable
@@ -61,7 +61,7 @@ def parquet(source: IO[bytes], path: str, spec: StreamSpec) -> Layout:
     with opened(source, path) as file:
         try:
             found = pq.ParquetFile(seekable(file))
-            limits.check_parquet(found.metadata, source)
+            bounds.check_parquet(found.metadata, source)
             written = found.schema_arrow.names
         except (pa.ArrowException, OSError) as error:
             raise Refused(
@@ -123,7 +123,7 @@ def json_records(source: IO[bytes], path: str, spec: StreamSpec) -> Layout:
         start = file.read(JSON_START)
     named = spec.format or path.lower().removesuffix(".gz").rpartition(".")[2]
     is_document = json_documents.is_document(start, is_named_lines=named != "json")
-    each_record = json_documents.records if is_document else limits.lines
+    each_record = json_documents.records if is_document else bounds.lines
     found: dict[str, None] = {}
     with opened(source, path) as file:
         for number, line in enumerate(each_record(file), start=1):
@@ -193,7 +193,7 @@ def _fields(line: bytes) -> tuple[dict[str, Any] | None, str | None]:
         if text.count(b":") > len(flat):
             _exact(text)
     except RecursionError:
-        return None, f"is nested more than {limits.DEEPEST} deep"
+        return None, f"is nested more than {bounds.DEEPEST} deep"
     except _Unreadable as error:
         return None, str(error)
     except ValueError:
@@ -218,8 +218,8 @@ def _exact(text: bytes) -> Any:
 
 
 def _flatten(found: dict[str, Any], before: str, depth: int, flat: dict[str, Any]) -> None:
-    if depth > limits.DEEPEST:
-        raise _Unreadable(f"is nested more than {limits.DEEPEST} deep")
+    if depth > bounds.DEEPEST:
+        raise _Unreadable(f"is nested more than {bounds.DEEPEST} deep")
     for name, value in found.items():
         if isinstance(value, dict):
             _flatten(value, f"{before}{name}.", depth + 1, flat)

@@ -14,7 +14,7 @@ from typing import IO, Any
 
 import pyarrow as pa
 
-from funnel.inbox import headers, limits, repeated_sheets
+from funnel.inbox import bounds, headers, repeated_sheets
 from funnel.inbox.blocks import NO_VALUE, TYPED, Block
 from funnel.inbox.errors import Refused
 from funnel.inbox.headers import SHEET, Fits, Header
@@ -62,7 +62,7 @@ class Book:
         money = self._money_styles
         data: Any = None
         with self.archive.open(sheet.path) as file:
-            events = iterparse(limits.Guarded(file, sheet.name), events=("start", "end"))  # noqa: S314 - no DOCTYPE
+            events = iterparse(bounds.Guarded(file, sheet.name), events=("start", "end"))  # noqa: S314 - no DOCTYPE
             try:
                 for event, element in events:
                     if event == "start" and element.tag == DATA_TAG:
@@ -131,7 +131,7 @@ def open_book(file: IO[bytes]) -> Book:
         size = file.seek(0, os.SEEK_END)
         file.seek(0)
         reader = ExcelReader(file, read_only=True, data_only=True)
-        limits.check_workbook(reader.archive, size)
+        bounds.check_workbook(reader.archive, size)
         reader.read_manifest()
         reader.read_strings()
         reader.read_workbook()
@@ -146,8 +146,8 @@ def open_book(file: IO[bytes]) -> Book:
         IndexError, NotImplementedError,
     ) as error:  # fmt: skip
         raise Refused(f"this is not a workbook that can be read ({str(error)[:100]}); save it as .xlsx again") from None
-    if len(sheets) > limits.MOST_SHEETS:
-        raise Refused(f"the workbook has {len(sheets):,} sheets, more than {limits.MOST_SHEETS:,}")
+    if len(sheets) > bounds.MOST_SHEETS:
+        raise Refused(f"the workbook has {len(sheets):,} sheets, more than {bounds.MOST_SHEETS:,}")
     return Book(reader.archive, reader.shared_strings, reader.wb, sheets)
 
 
