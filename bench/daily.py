@@ -14,9 +14,9 @@ import statistics
 from datetime import timedelta
 from typing import Any
 
-from bench import history
+from bench import history, mornings
 from bench.cluster import throw_away_warehouse
-from bench.history import Size
+from bench.mornings import Size
 
 
 def main() -> None:
@@ -39,8 +39,8 @@ def main() -> None:
                 flush=True,
             )
         for offset in range(chosen.days + 1):
-            day = history.LAST_DAY + timedelta(days=offset + 1)
-            bodies = history.bodies_of(day, Size(chosen.long, chosen.campaigns, chosen.leads))
+            day = mornings.LAST_DAY + timedelta(days=offset + 1)
+            bodies = mornings.bodies_of(day, Size(chosen.long, chosen.campaigns, chosen.leads))
             for name in histories:
                 history.use(name)
                 seconds = history.run_day(day, bodies)

@@ -9,12 +9,12 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
-import orjson
 import psycopg
 
+from bench.mornings import CUSTOMER, EPOCH, LAST_DAY, RESTATED_DAYS, Size, number_of
 from funnel import ledger, settings
 from funnel.build import dbt_run
 from funnel.contract import Connection, Stream, Window
@@ -22,24 +22,6 @@ from funnel.gate import deliveries, marts, report
 from funnel.ingest import completeness, landing, load
 from funnel.publication import publication
 from funnel.sources import SOURCES
-
-# Three years before it, the seed of currency rates begins.
-LAST_DAY = date(2026, 12, 31)
-EPOCH = date(2020, 1, 1)
-CUSTOMER = "1234567890"
-RESTATED_DAYS = 30
-
-
-@dataclass(frozen=True)
-class Size:
-    """How large the company is: `leads` are new people a day, every n-th becomes an opportunity, each has `touches`."""
-
-    days: int
-    campaigns: int
-    leads: int
-    leads_per_opportunity: int = 20
-    touches: float = 1.5
-
 
 HISTORY = """
 insert into raw.google_ads__campaigns (
@@ -214,10 +196,6 @@ select distinct source, source, 30, window_from, window_to - 1 from ops.loads;
 """
 
 
-def number_of(day: date) -> int:
-    return (day - EPOCH).days
-
-
 def write_history(size: Size) -> None:
     """Fill `raw` with `size.days` days that end with LAST_DAY."""
     load.create_tables()
@@ -244,136 +222,6 @@ def write_history(size: Size) -> None:
         admin.execute(statement.encode())
     with psycopg.connect(settings.dsn("admin"), autocommit=True) as admin:
         admin.execute("vacuum analyze")
-
-
-def bodies_of(day: date, size: Size) -> dict[tuple[str, str], list[bytes]]:
-    """What the vendors answer the morning after `day`, for the streams that have something to say."""
-    moment = datetime(day.year, day.month, day.day, 9, tzinfo=UTC)
-    campaigns, leads, every = size.campaigns, size.leads, size.leads_per_opportunity
-    first = number_of(day) * leads
-    new = range(first, first + leads)
-    qualified = [number for number in range(first - leads * 2, first - leads) if number % 5 < 2]
-    closed = [number for number in range(first - leads * 19, first - leads * 18) if number % every == 0]
-    stats = []
-    for back in range(RESTATED_DAYS, -1, -1):
-        stat_day = day - timedelta(days=back)
-        number = number_of(stat_day)
-        for campaign in range(1, campaigns + 1):
-            restated = (campaign + number_of(day)) % 33 == 0
-            stats.append(
-                {
-                    "customer": {"resourceName": f"customers/{CUSTOMER}", "id": CUSTOMER, "currencyCode": "EUR"},
-                    "campaign": {"resourceName": f"customers/{CUSTOMER}/campaigns/{campaign}", "id": str(campaign)},
-                    "metrics": {
-                        "impressions": str((campaign * 7 + number * 13) % 1000 + 1),
-                        "clicks": str((campaign + number) % 50),
-                        "costMicros": str(
-                            ((campaign * 31 + number * 17) % 5000 + 1) * 10000 + restated * number_of(day) * 100
-                        ),
-                        "conversions": (campaign + number) % 7 * 0.5,
-                        "conversionsValue": (campaign + number) % 7 * 12.5,
-                    },
-                    "segments": {"date": str(stat_day)},
-                }
-            )
-
-    def stamp(hours: float) -> str:
-        return (moment + timedelta(hours=hours)).isoformat().replace("+00:00", "Z")
-
-    contacts = [
-        {
-            "id": str(number),
-            "updatedAt": stamp(1),
-            "archived": False,
-            "properties": {
-                "email": f"p{number}@d{number % 5000}.example",
-                "createdate": stamp(0),
-                "lastmodifieddate": stamp(1),
-                "lifecyclestage": "lead",
-                "hs_analytics_source": "PAID_SEARCH",
-                "utm_source": "google",
-                "utm_medium": "cpc",
-                "utm_campaign": "c",
-                "utm_id": str(number % campaigns + 1),
-                "associatedcompanyid": str(number % 20000),
-            },
-            "propertiesWithHistory": {
-                "lifecyclestage": [{"value": "lead", "timestamp": stamp(0), "sourceType": "FORM"}]
-            },
-        }
-        for number in new
-    ]
-    events = [
-        {
-            "id": f"e{number}.{nth} of {day}",
-            "occurredAt": stamp(3),
-            "eventType": "e_clicked_link_in_email_v2",
-            "objectType": "CONTACT",
-            "objectId": str(number),
-        }
-        # Those who came some days ago answer as often as those of the history did.
-        for nth in range(max(1, math.ceil(size.touches - 1)))
-        for number in range(first - leads * 3 * nth, first - leads * 3 * nth + leads)
-        if (number * 7 + nth) % 100 < 100 * (size.touches - 1) / max(1, math.ceil(size.touches - 1))
-    ]
-    changed_leads = [
-        {
-            "Id": f"L{number}",
-            "SystemModstamp": stamp(2),
-            "IsDeleted": False,
-            "CreatedDate": stamp(1),
-            "Email": f"q{number}@d{number % 5000}.example",
-            "Status": "Working - Contacted",
-            "LeadSource": "Web",
-            "OwnerId": f"U{number % 40}",
-            "Country": "Germany",
-            "IsConverted": False,
-        }
-        for number in qualified
-    ]
-    history = [
-        {
-            "Id": f"HX{number}",
-            "CreatedDate": stamp(3),
-            "IsDeleted": False,
-            "LeadId": f"L{number}",
-            "Field": "Status",
-            "OldValue": "Open - Not Contacted",
-            "NewValue": "Working - Contacted",
-        }
-        for number in qualified
-    ]
-    opportunities = [
-        {
-            "Id": f"O{number}",
-            "SystemModstamp": stamp(4),
-            "IsDeleted": False,
-            "CreatedDate": stamp(-24 * 16),
-            "AccountId": f"A{number % 10000}",
-            "Type": "New Business",
-            "StageName": "Closed Won",
-            "IsClosed": True,
-            "IsWon": True,
-            "CloseDate": str(day),
-            "Amount": number % 900 + 100,
-            "CurrencyIsoCode": "EUR",
-            "List_Amount__c": number % 900 + 150,
-            "Probability": 100,
-            "OwnerId": f"U{number % 40}",
-            "ContactId": f"C{number}",
-        }
-        for number in closed
-    ]
-    return {
-        ("google_ads", "campaign_stats"): [
-            orjson.dumps({"results": stats[start : start + 10_000]}) for start in range(0, len(stats), 10_000)
-        ],
-        ("hubspot", "contacts"): [orjson.dumps({"results": contacts})],
-        ("hubspot", "contact_events"): [orjson.dumps({"results": events})],
-        ("salesforce", "leads"): [orjson.dumps({"records": changed_leads})],
-        ("salesforce", "lead_history"): [orjson.dumps({"records": history})],
-        ("salesforce", "opportunities"): [orjson.dumps({"records": opportunities})],
-    }
 
 
 def run_day(day: date, bodies: dict[tuple[str, str], list[bytes]]) -> dict[str, float]:

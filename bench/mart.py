@@ -22,9 +22,9 @@ from typing import Any
 
 import psycopg
 
-from bench import history
+from bench import history, mornings
 from bench.cluster import throw_away_warehouse
-from bench.history import Size
+from bench.mornings import Size
 from funnel import settings
 
 # {month}: first of a month; {day}: a day; {channel}, {region}: one that exists.
@@ -65,7 +65,7 @@ def ask(size: Size) -> dict[str, float]:
             row[0] for row in reader.execute("select region from bi.fct_funnel_stages group by region order by 1")
         ]
         for _ in range(REPEATS):
-            day = history.LAST_DAY - timedelta(days=chance.randrange(min(300, size.days - 31)))
+            day = mornings.LAST_DAY - timedelta(days=chance.randrange(min(300, size.days - 31)))
             values = {
                 "day": day,
                 "month": day.replace(day=1),
@@ -95,8 +95,8 @@ def measure(name: str, size: Size, days: int) -> dict[str, Any]:
     print(f"  full: {', '.join(f'{part} {value:.0f} s' for part, value in full.items())}", flush=True)
     counted = []
     for offset in range(days + 1):
-        day = history.LAST_DAY + timedelta(days=offset + 1)
-        seconds = history.run_day(day, history.bodies_of(day, size))
+        day = mornings.LAST_DAY + timedelta(days=offset + 1)
+        seconds = history.run_day(day, mornings.bodies_of(day, size))
         print(f"  {day}: {', '.join(f'{part} {value:.1f} s' for part, value in seconds.items())}", flush=True)
         if offset:
             counted.append(sum(value for part, value in seconds.items() if part != "load"))
