@@ -15,6 +15,7 @@ from funnel.contract import AccountRead, AccountRefused, Connection, Fetched, St
 from funnel.gate import deliveries
 from funnel.ingest import accounts, completeness, landing, load
 from funnel.sources import SOURCES
+from funnel.warehouse import connect
 from sandbox import truth
 from sandbox.scenario import build
 from tests.sources.conftest import Company, Stub
@@ -203,7 +204,7 @@ def test_case_03(warehouse: str, vendor: Stub, outcome: Callable[..., None]) -> 
     refused = query("select status, last_day, reason from ops.accounts where account = '2'")
     assert refused[0][:2] == ("refused", date(2026, 11, 10))
     assert "CUSTOMER_NOT_ENABLED: off What to do: Take this account out of customer_ids" in refused[0][2]
-    with warehouse.connect("loader") as connection:
+    with connect("loader") as connection:
         assert list(accounts.refused_in(connection, "google_ads", f"{at(12)}")) == [("stub", "2")]
         assert accounts.refused_in(connection, "google_ads", f"{at(11)}") == {}
     assert read(at(13), ["1"]).rows_retracted == 0
@@ -315,7 +316,7 @@ def test_an_account_that_is_read_for_the_first_time_moves_no_day(warehouse: str)
 
 def test_days_that_an_account_missed_are_read_again_when_it_answers(warehouse: str) -> None:
     def missed(today: int) -> date | None:
-        with warehouse.connect("loader") as connection:
+        with connect("loader") as connection:
             return accounts.first_missed_day(connection, "google_ads", "google_ads", day(today))
 
     spent = {day(number): 1 for number in range(1, 20)}
