@@ -13,15 +13,16 @@ import httpx
 
 from funnel import settings, warehouse
 from installation import airflow_setup, environments, errors
+from installation.errors import RunFailed
 
 PAUSE_SECONDS = 0.5
+
+
 # Airflow answers 500 while its database is away and nothing at all while it is restarted: it is asked again so long.
 PATIENCE_SECONDS = 120.0
+
+
 RETRY_PAUSE_SECONDS = 2.0
-
-
-class RunFailed(Exception):
-    """A run that was followed did not succeed. The message names its task and the end of that task's log."""
 
 
 @dataclass(frozen=True)
@@ -157,6 +158,8 @@ def follow(airflow: httpx.Client, dag_id: str, run_id: str, tell: Callable[[str]
 
 
 ENDED = ("success", "failed", "upstream_failed", "skipped")
+
+
 WAITING = {
     "up_for_retry": "failed; Airflow will retry it",
     "up_for_reschedule": "is waiting, for example for a quota, and will continue automatically",

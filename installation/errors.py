@@ -7,3 +7,7 @@ class ServerError(RuntimeError):
 
 class ServiceError(RuntimeError):
     """A process does not run as it should; the text says which, why and what to do."""
+
+
+class RunFailed(Exception):
+    """A run that was followed did not succeed. The message names its task and the end of that task's log."""

@@ -16,7 +16,7 @@ from funnel.inbox.filling import FILLED_BY
 from funnel.inbox.printable import printable
 from funnel.ingest import notes
 from installation import airflow_api, demo, processes, services
-from installation.airflow_api import RunFailed
+from installation.errors import RunFailed
 
 FIRST_REASONS = 3
 DAG_ID = "ingest__files"
@@ -89,10 +89,10 @@ def _take_in(airflow: httpx.Client, sources: Sequence[str], url: str, tell: demo
 
 def withdraw(source: str, *, is_confirmed: bool = False) -> int:
     """Remove the rows of a source whose folder was taken away, after they were counted and the owner has agreed."""
-    from funnel.ingest import withdrawal
+    from funnel.ingest import errors, withdrawal
 
     if manifest := _manifest_in_inbox(source):
-        raise withdrawal.WithdrawalRefused(
+        raise errors.WithdrawalRefused(
             f"The inbox still holds {manifest}, which the next run would load again. "
             f"Take it out of {settings.read().inbox}, then run make withdraw SOURCE={source} again."
         )

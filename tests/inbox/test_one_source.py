@@ -16,6 +16,7 @@ from funnel.contract import Connection, Window
 from funnel.gate import acceptance, deliveries, suites
 from funnel.gate.errors import GateClosed, RateMissing
 from funnel.ingest import landing, notes, withdrawal
+from funnel.ingest.errors import WithdrawalRefused
 from funnel.sources import SOURCES, files
 from installation import exports
 
@@ -228,7 +229,7 @@ def test_a_withdrawn_source_leaves_raw_and_is_read_again_when_it_returns(inbox: 
     assert rows() == {"other": (20, 2000)}
     assert ledger.has_unpublished_loads()
     assert withdrawal.sources() == ["other"], "nothing waits for a source that was withdrawn"
-    with pytest.raises(withdrawal.WithdrawalRefused, match="Loaded are: other"):
+    with pytest.raises(WithdrawalRefused, match="Loaded are: other"):
         withdrawal.withdraw("acme")
     assert inbox.take("acme") == {"leads": 1, "opportunities": 20}
     assert rows()["acme"] == (20, 2000)
@@ -240,7 +241,7 @@ def test_a_source_is_withdrawn_only_when_its_manifest_is_gone_and_its_owner_agre
     monkeypatch.setenv("FUNNEL_INBOX", str(inbox.folder))
     inbox.write("acme", MANIFEST, deals=GOOD, leads=LEADS)
     inbox.take("acme")
-    with pytest.raises(withdrawal.WithdrawalRefused, match=r"still holds acme/manifest\.yml"):
+    with pytest.raises(WithdrawalRefused, match=r"still holds acme/manifest\.yml"):
         exports.withdraw("acme", is_confirmed=True)
     (inbox.folder / "acme" / "manifest.yml").unlink()
     monkeypatch.setattr("builtins.input", lambda question: "n")

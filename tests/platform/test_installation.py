@@ -34,6 +34,7 @@ from installation import (
     processes,
     services,
 )
+from installation.errors import RunFailed
 from sandbox import process as sandbox
 
 pytestmark = pytest.mark.timeout(420)
@@ -328,7 +329,7 @@ def test_a_dead_token_fails_at_once_says_what_to_do_and_sends_one_alert(installa
         )
         # Its scheduled run would meet the same token: only this one is to be seen.
         airflow_api.unpause(installation.airflow, "ingest__meta_ads")
-        with pytest.raises(airflow_api.RunFailed, match=r"DeadToken.*new token"):
+        with pytest.raises(RunFailed, match=r"DeadToken.*new token"):
             airflow_api.follow(installation.airflow, "ingest__meta_ads", "dead", lambda text: None, 90)
     finally:
         installation.vendors.reset()

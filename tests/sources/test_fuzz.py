@@ -12,7 +12,7 @@ import pytest
 from funnel import settings
 from funnel.contract import Connection, Source, Stream, Window, raw_table
 from funnel.ingest import json_rows, landing, load
-from funnel.rest.bodies import BodyError
+from funnel.rest.errors import BodyError
 from funnel.sources import SOURCES
 from tests.sources.conftest import Company
 from tests.sources.odd_bodies import Sample, damaged, samples, struck

@@ -19,9 +19,11 @@ from typing import IO, Annotated, Any
 import msgspec
 
 from funnel.contract import Column, Source, Stream, Window
+from funnel.ingest.errors import Unreadable
 from funnel.ingest.privacy import keyed_hash, normalise_email
-from funnel.ingest.values import CONVERT, LONGEST_ID, MOST_DIGITS, Unreadable, as_text, clean, identifier, listed, text
-from funnel.rest.bodies import BodyError, Misfit, UnreadableBody, kind
+from funnel.ingest.values import CONVERT, LONGEST_ID, MOST_DIGITS, as_text, clean, identifier, listed, text
+from funnel.rest.bodies import Misfit, kind
+from funnel.rest.errors import BodyError, UnreadableBody
 
 NULL = "\\N"
 # Marks what only the careful way can read. No text of JSON without escapes holds it.

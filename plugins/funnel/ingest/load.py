@@ -28,6 +28,7 @@ from funnel.ingest import (
     accounts,
     arrow_rows,
     copying,
+    errors,
     home_currency,
     json_rows,
     merging,
@@ -40,7 +41,7 @@ from funnel.ingest import (
 from funnel.ingest.landing import LandedRead, LandingError
 from funnel.ingest.raw_tables import Target, create_indexes, drop_duplicates, drop_indexes
 from funnel.ingest.replaced_days import scope
-from funnel.rest.bodies import BodyError
+from funnel.rest.errors import BodyError
 from funnel.sources import SOURCES
 
 log = logging.getLogger(__name__)
@@ -204,7 +205,7 @@ def _load_listing(
     _ensure_table(connection, source, stream)
     try:
         load_id, compared, is_new = reconcile.load_into(connection, source, landed)
-    except reconcile.SuspiciousListing as error:
+    except errors.SuspiciousListing as error:
         raise ListingRefused(str(error)) from None
     return LoadResult(
         load_id=load_id,

@@ -20,13 +20,10 @@ from psycopg import sql
 from funnel import warehouse
 from funnel.contract import LISTING, Connection, Source, Stream, Window, raw_table
 from funnel.ingest import landing
+from funnel.ingest.errors import SuspiciousListing
 from funnel.ingest.landing import LandedRead
 
 REMOVED_AT = ("_removed_at", "timestamptz")
-
-
-class SuspiciousListing(Exception):
-    """A listing lacks so many stored records that it is not used. The message has the figures and what to do."""
 
 
 @dataclass(frozen=True)

@@ -11,27 +11,28 @@ from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from funnel.ingest.errors import Unreadable
 from funnel.rest.bodies import kind, write_json
 
 # An index row of PostgreSQL holds 2,704 bytes: keys of three ids and a connection must fit.
 LONGEST_ID = 400  # bytes of UTF-8
+
+
 # On either side of the point. PostgreSQL could store 131,072 and 16,383, but the marts could not compute with them.
 MOST_DIGITS = 100
 
+
 REPLACED, DROPPED = "half a letter replaced", "NUL dropped"
+
+
 # A text with any of these is looked at once more; most texts are not.
 _ODD_JSON = re.compile(rf"\\u0000|[eE][+-]?\d{{3}}|\d{{{MOST_DIGITS}}}|NaN|Infinity")
+
+
 _HALF = re.compile("[\ud800-\udfff]")
+
+
 _BYTES = re.compile("[\udc80-\udcff]+")
-
-
-class Unreadable(Exception):
-    """A value that its column cannot take: the reason, and the column once it is known."""
-
-    def __init__(self, reason: str, column: str | None = None) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.column = column
 
 
 def clean(text: str, notes: set[str], nul: str = "") -> str:

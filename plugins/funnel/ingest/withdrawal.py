@@ -9,13 +9,10 @@ from psycopg import sql
 from funnel import ledger, warehouse
 from funnel.contract import raw_table
 from funnel.ingest import removals
+from funnel.ingest.errors import WithdrawalRefused
 from funnel.sources import SOURCES
 
 FILES = SOURCES["files"]
-
-
-class WithdrawalRefused(Exception):
-    """A source cannot be withdrawn as asked. The message says why and what to do."""
 
 
 def sources() -> list[str]:

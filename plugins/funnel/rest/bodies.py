@@ -20,24 +20,14 @@ from typing import Any
 
 import msgspec
 
+from funnel.rest.errors import UnreadableBody
+
 # Of one cell; the default of 131,072 letters is less than a long text of Salesforce holds.
 csv.field_size_limit(sys.maxsize)
 
+
 # Python converts no longer text to an int; a Decimal has no such limit.
 LONGEST_INT = 4_000
-
-
-class UnreadableBody(ValueError):
-    """A body that cannot be read at all. The message says what it is instead."""
-
-
-class BodyError(Exception):
-    """A body that cannot be read, by its place in the read, and why."""
-
-    def __init__(self, number: int, reason: str) -> None:
-        super().__init__(reason)
-        self.number = number
-        self.reason = reason
 
 
 @dataclass(frozen=True)
@@ -61,6 +51,8 @@ def _whole_number(text: str) -> int | Decimal | str:
 
 
 _DECODER = msgspec.json.Decoder(float_hook=_number)
+
+
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -170,6 +162,8 @@ def read_zipped_rows(body: bytes) -> Iterator[list[str]]:
 
 
 _KINDS = {bool: "a boolean", dict: "an object", list: "an array", str: "text"}
+
+
 _KINDS |= dict.fromkeys((int, float, Decimal), "a number")
 
 

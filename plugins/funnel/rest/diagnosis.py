@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from funnel.rest import bodies
+from funnel.rest import bodies, errors
 from funnel.rest.errors import LongUrl, Refused, Throttled, TimedOut, TokenExpired, TooMuchData, Unavailable
 from funnel.rest.messages import Answer, Diagnosis, Request, value_at
 
@@ -93,7 +93,7 @@ def read(request: Request, headers: Mapping[str, str], body: bytes) -> Any:
 def parse(body: bytes) -> Any:
     try:
         return bodies.read_json(body)
-    except bodies.UnreadableBody:
+    except errors.UnreadableBody:
         return None
 
 

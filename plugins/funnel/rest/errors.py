@@ -138,3 +138,16 @@ def refuse(source: str, connection: Connection, message: str, advice: str) -> Re
         path="the connection's settings",
         advice=advice,
     )
+
+
+class UnreadableBody(ValueError):
+    """A body that cannot be read at all. The message says what it is instead."""
+
+
+class BodyError(Exception):
+    """A body that cannot be read, by its place in the read, and why."""
+
+    def __init__(self, number: int, reason: str) -> None:
+        super().__init__(reason)
+        self.number = number
+        self.reason = reason

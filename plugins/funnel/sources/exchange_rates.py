@@ -15,6 +15,7 @@ from typing import Any
 from funnel.contract import Column, Connection, Source, Stream, Window
 from funnel.rest import bodies, errors, messages, pages
 from funnel.rest.client import Dialect, connect
+from funnel.rest.errors import UnreadableBody
 
 # What the ECB quotes in November 2026. HRK and BGN joined the euro; RUB is suspended.
 CURRENCIES = (
@@ -87,7 +88,7 @@ def _read(headers: Mapping[str, str], body: bytes) -> list[Any] | None:
     newest one. A currency that is not quoted any more stands between others and does no harm, nor does one odd day."""
     try:
         rows = list(bodies.read_csv(body))
-    except bodies.UnreadableBody:
+    except UnreadableBody:
         return None
     quoted = [(row["CURRENCY"], day) for row in rows if isinstance(row, dict) and (day := _day(row))]
     if not quoted or not isinstance(rows[-1], dict):

@@ -17,7 +17,9 @@ import orjson
 from funnel.contract import Column, Connection, Fetched, Source, Stream, Window
 from funnel.rest import auth, bodies, diagnosis, errors, messages, pages
 from funnel.rest.accounts import listed, read_each
+from funnel.rest.bodies import Misfit
 from funnel.rest.client import Client, Dialect, connect
+from funnel.rest.errors import UnreadableBody
 
 DEFAULT_VERSION = "v1beta"
 DEFAULT_TOKEN_URL = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
@@ -140,7 +142,7 @@ def records(stream: Stream, body: bytes) -> Iterator[Any]:
             continue
         named = {**_named(dimensions, row.get("dimensionValues")), **_named(metrics, row.get("metricValues"))}
         if len(named) < len(dimensions) + len(metrics):
-            yield bodies.Misfit("the row has not one value for each header of the report", row)
+            yield Misfit("the row has not one value for each header of the report", row)
             continue
         others = {name: value for name, value in row.items() if name not in ("dimensionValues", "metricValues")}
         day = _iso(named.get("date"))
@@ -168,7 +170,7 @@ def _header(report: Any, name: str) -> list[str]:
     names = [messages.value_at(header, "name") for header in bodies.listed(report, name, may_be_absent=True)]
     strange = [each for each in names if not isinstance(each, str)]
     if strange:
-        raise bodies.UnreadableBody(f"names {bodies.kind(strange[0])} where `{name}` names a column")
+        raise UnreadableBody(f"names {bodies.kind(strange[0])} where `{name}` names a column")
     return bodies.named_once(names)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from funnel.contract import Connection, Fetched, HomeCurrency, Stream, Window
 from funnel.rest import auth, bodies, errors, jobs, messages
+from funnel.rest.bodies import Misfit
 from funnel.rest.client import Client, Dialect, connect
 from funnel.rest.listing import ids_body, ids_of
 from funnel.rest.pages import by_cursor, by_path_of_link, read_halving, read_pages
@@ -173,7 +174,7 @@ def _read_results(headers: Mapping[str, str], body: bytes) -> dict[str, Any] | N
         found = list(bodies.read_csv(body))
     except (KeyError, ValueError):
         return None
-    is_cut = bool(found) and isinstance(found[-1], bodies.Misfit)
+    is_cut = bool(found) and isinstance(found[-1], Misfit)
     locator = headers.get("Sforce-Locator", "null")
     if is_cut or len(found) != due:
         return None

@@ -8,7 +8,7 @@ from tempfile import TemporaryFile
 from typing import IO, Any
 
 from funnel.contract import Connection, Stream, Window
-from funnel.rest import auth, bodies, jobs, messages, pages
+from funnel.rest import auth, bodies, errors, jobs, messages, pages
 from funnel.rest.client import Client, Dialect, connect
 from funnel.rest.errors import (
     QuotaExhausted,
@@ -295,7 +295,7 @@ def _families(file: IO[bytes]) -> Iterator[list[Any]]:
 def _read_line(text: bytes) -> Any:
     try:
         return bodies.read_json(text)
-    except bodies.UnreadableBody:
+    except errors.UnreadableBody:
         return bodies.read_text(text)
 
 
