@@ -18,7 +18,7 @@ class ScaffoldError(Exception):
 
 @dataclass(frozen=True)
 class Scaffold:
-    """What was written and changed, and what is left to whoever asked."""
+    """What was written and changed, and what is left to do."""
 
     written: tuple[str, ...]
     changed: tuple[str, ...]

@@ -1,7 +1,7 @@
 """What a vendor sent, without people and without secrets: the same original always becomes the same substitute.
 
 Substitutes come from a keyed hash, so records still find each other within and across recordings of one installation,
-and nobody finds a person by hashing a list of addresses. Of sources with persons (a declared e-mail address says so)
+and a person cannot be found by hashing a list of addresses. Of sources with persons (a declared e-mail address says so)
 every id is replaced, and every text that no column declares and that is not plainly a code, a number or a moment.
 It knows nothing of HTTP; which parts of an exchange are kept at all is decided in `authoring.recording`.
 """
@@ -37,7 +37,7 @@ _TEXT_KEY = re.compile(
     re.IGNORECASE,
 )
 _ID_KEY = re.compile(r"^(id|ids|vid|after|admin_graphql_api_id|userIdIncludingInactive)$|_ids?$|Ids?$")
-# Advertising and goods: their ids are how people's touches find campaigns, and name nobody.
+# Advertising and goods: their ids link people's touches to campaigns, and name no person.
 _NO_PERSONS_ID = re.compile(r"^utm_|campaign|product|sku|currency|account_ids", re.IGNORECASE)
 # Words of protocols, not of people.
 _PROTOCOL_KEY = re.compile(
@@ -79,7 +79,7 @@ class Scrubber:
         return substitute
 
     def email(self, address: str) -> str:
-        """The same person at the same domain; domains that belong to nobody in particular stay."""
+        """The same person at the same domain; public domains stay."""
         local, _, domain = address.casefold().rpartition("@")
         return self._remember(address, f"person-{self._hash(local + domain)}@{self.domain(domain)}")
 
@@ -122,7 +122,7 @@ class Scrubber:
     # Walking ---------------------------------------------------------------------------------------------------------
 
     def value(self, key: str, value: Any, *, is_ours: bool = False) -> Any:
-        """A value under its key, with all that lies below it. `is_ours`: part of a question, which we wrote."""
+        """A value under its key, with all values below it. `is_ours`: part of a question, which we wrote."""
         if isinstance(value, dict):
             named = next(
                 (value[one] for one in ("propertyName", "key", "name") if isinstance(value.get(one), str)), key

@@ -86,7 +86,7 @@ def read_vendor(source: Source) -> None:
 
 
 def read_inbox(source: Source) -> None:
-    """The tasks of file drops: which sources there are is known only when the inbox is looked at.
+    """The tasks of files: the sources are known only when the inbox is read.
 
     Each is accepted or held back by itself; what was accepted is announced though others failed, and the run is red.
     """

@@ -1,7 +1,7 @@
-"""Superset's security manager, which remembers for some seconds what somebody may do.
+"""Superset's security manager, which caches a user's permissions for some seconds.
 
 Superset asks its database for every single permission, several times for each chart: a quarter of the work of showing a
-dashboard. Whoever loses a right loses it SECONDS later. Row-level security is asked anew for every chart.
+dashboard. A revoked permission ends SECONDS later. Row-level security is evaluated for every chart.
 """
 
 from collections.abc import Callable

@@ -14,7 +14,7 @@ from superset.utils.log import AbstractEventLogger
 SECRET_KEY = os.environ["SUPERSET_SECRET_KEY"]
 SQLALCHEMY_DATABASE_URI = os.environ["SUPERSET_DATABASE_URI"]
 HOME = Path(os.environ["SUPERSET_HOME"])
-# Behind a proxy that speaks TLS: cookies travel encrypted only, and the proxy's headers are believed.
+# Behind a proxy that speaks TLS: cookies travel encrypted only, and the proxy's headers are trusted.
 IS_BEHIND_TLS = os.environ.get("SUPERSET_TLS", "off").lower() == "on"
 
 APP_NAME = "Funnel"
@@ -105,7 +105,7 @@ SEND_FILE_MAX_AGE_DEFAULT = 31_536_000
 
 
 class NoEventLogger(AbstractEventLogger):
-    """Nobody's clicks are stored: a row for every chart that anybody looks at is a tenth of the work of showing it."""
+    """Clicks are not stored: a row for every viewed chart is a tenth of the work of showing it."""
 
     def log(self, *args: Any, **kwargs: Any) -> None:
         pass
@@ -164,6 +164,6 @@ def FLASK_APP_MUTATOR(app: Any) -> None:
             and request.path.startswith("/api/v1/dashboard/")
             and request.path.endswith("/colors")
         ):
-            # Colours are in the files of this folder; a reader may not write, and need not be told so.
+            # Colours are in the files of this folder; a reader may not write them, and needs no message about it.
             return Response('{"result": {}}', mimetype="application/json")
         return None

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 
 def now() -> datetime:
-    """The moment that counts as now, without a zone, as Superset reckons."""
+    """The time that counts as now, without a zone, as Superset uses it."""
     real = datetime.now(ZoneInfo(os.environ.get("REPORTING_TIMEZONE") or "UTC")).replace(tzinfo=None)
     stated = os.environ.get("FUNNEL_TODAY")
     return datetime.combine(date.fromisoformat(stated), real.time()) if stated else real

@@ -1,6 +1,6 @@
 """Checks of a run's delivery as a whole, for every source.
 
-Looks at the run's rows of ops.loads beside the same stream's own history. What the rows themselves say is judged by
+Looks at the run's rows of ops.loads beside the same stream's own history. The rows themselves are checked by
 `raw/<source>.py`. `funnel.gate.deliveries` computes the shares and the expected volume and gives the parameters.
 """
 
@@ -77,7 +77,7 @@ WARNING = [
     ),
 ]
 
-# Of ops.loads: one load that nobody minds.
+# Of ops.loads: one load that passes every expectation.
 PASSING = {
     "stream": "campaign_stats",
     "rows_read": 10,

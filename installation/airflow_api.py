@@ -27,7 +27,7 @@ RETRY_PAUSE_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class Run:
-    """One DAG run as Airflow tells it."""
+    """One DAG run as Airflow reports it."""
 
     dag_id: str
     run_id: str

@@ -19,7 +19,7 @@ ADMIN = "admin"
 # Redis gives what a worker took and has not finished to another one after it. For a task that still runs this is
 # harmless: Airflow refuses to start it again, and its Celery provider drops that delivery.
 VISIBILITY_SECONDS = 60
-# Nobody has heard of a task for so long: its worker is gone, and the task has failed and is tried again.
+# Without a heartbeat for so long, the worker is gone, and the task has failed and is retried.
 LOST_TASK_SECONDS = 60
 
 
@@ -91,7 +91,7 @@ def _celery_environment(redis_url: str) -> dict[str, str]:
 
 
 def warn_of_hidden_connections(progress: Progress) -> None:
-    """Name each connection saved in Airflow that has no effect, because a variable of its name goes before it."""
+    """Name each connection saved in Airflow that has no effect, because a variable of its name overrides it."""
     import psycopg
 
     prefix = "AIRFLOW_CONN_"

@@ -32,7 +32,7 @@ def sandbox_url() -> str:
 def environment() -> dict[str, str]:
     """The environment of every process of this installation: the caller's, with all settings spelt out."""
     chosen = settings.read()
-    # The checkout's own modules; `expectations` lies beside the plugins.
+    # The checkout's own modules; `expectations` is next to the plugins.
     paths = [str(REPOSITORY / "plugins"), str(REPOSITORY), os.environ.get("PYTHONPATH", "")]
     return {
         **os.environ,

@@ -30,7 +30,7 @@ def run(inbox: str) -> int:
     from funnel.sources import files
 
     url = inbox if "://" in inbox else str(Path(inbox).expanduser().resolve())
-    # Before anything starts: a manifest that cannot be used is told at once.
+    # Before anything starts: an unusable manifest is reported at once.
     sources, refused_manifests = files.connections(url)
     if not sources:
         raise settings.ConfigurationError(

@@ -11,7 +11,7 @@ OS_USER = "funnel-postgres"
 
 
 def ordinary_user() -> str:
-    """A user that is not root for the server to run as: our own, created if need be, else nobody."""
+    """The unprivileged user of the server: our own, created if necessary, otherwise that of the system."""
     for _ in range(5):
         if _user_exists(OS_USER):
             return OS_USER

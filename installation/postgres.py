@@ -213,7 +213,7 @@ def _make_private(server: Server, path: Path) -> None:
 def _set_aside_orphan(server: Server) -> None:
     """Data of a home folder that was deleted: it must not come back into a new home of the same name.
 
-    Only with root's data, which lies outside the home. The newest one is kept, since deleting data is nobody's wish.
+    Only with root's data, which lies outside the home. The newest one is kept, so that no data are deleted.
     """
     base = server.data_dir.parent
     if not server.os_user or not base.exists():
@@ -237,7 +237,7 @@ def _write(server: Server, path: Path, text: str) -> None:
 
 
 def _run(server: Server, program: str, *arguments: Any, check: bool = True) -> subprocess.CompletedProcess[str]:
-    """Run one of PostgreSQL's programs as the server's user, from a folder that everybody may enter."""
+    """Run one of PostgreSQL's programs as the server's user, from a folder that every user may enter."""
     environment = {name: os.environ[name] for name in ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH") if name in os.environ}
     environment |= {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
     identity: dict[str, Any] = {}
@@ -307,7 +307,7 @@ def _is_ready(server: Server) -> bool:
 
 
 def _remove_stale_pid_file(server: Server) -> None:
-    """After a crash or a reboot the file's process id may belong to anybody; PostgreSQL would then refuse to start.
+    """After a crash or a reboot the file's process id may belong to any process; PostgreSQL would then refuse to start.
 
     Its processes are known by their working folder, which is the data folder. Survivors of a killed server still
     write to its shared memory, so the file stays until they are gone.

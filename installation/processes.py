@@ -108,7 +108,7 @@ def _kill_session(name: str) -> None:
         except (OSError, ValueError):
             continue
     leader = next((member for member in members if member.pid == os.getsid(member.pid)), None)
-    # While a session has members, its number is given to nobody else; a leader that is not ours leads another one.
+    # While a session has members, its number is not reused; a leader that is not ours leads another one.
     if leader and not process(name) and leader.status() != psutil.STATUS_ZOMBIE:
         return
     for member in members:

@@ -58,7 +58,7 @@ def company() -> tuple[str, ...]:
 def fill_inbox() -> bool:
     """Put the made-up company's plans, costs and retail reports into its inbox; whether there is anything to take in.
 
-    An inbox elsewhere, or one that somebody has put a manifest into, is left as it is.
+    An inbox elsewhere, or one with a user's manifest, is left as it is.
     """
     inbox = settings.read().home / "inbox"
     if not needs_sandbox() or settings.read().inbox != str(inbox):

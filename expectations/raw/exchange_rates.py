@@ -28,7 +28,7 @@ WARNING = {
     ],
 }
 
-# One row per stream that no expectation minds.
+# One row per stream that passes every expectation.
 PASSING = {"rates": {"rate_date": "2026-01-05", "currency_code": "USD", "units_per_euro": 1.1}}
 
 # By description: all rows of the delivery, each laid over the passing one.

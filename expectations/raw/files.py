@@ -1,6 +1,6 @@
 """Checks of the rows of files.
 
-Every cell was read and judged when its file was taken in. What is left is what only the rows together show: a column
+Every cell was read and checked when its file was read. What is left is what only the rows together show: a column
 that was mapped to the wrong one, dates in the wrong order, a sign turned round.
 """
 

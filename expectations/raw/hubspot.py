@@ -186,7 +186,7 @@ WARNING = {
     ],
 }
 
-# One row per stream that no expectation minds.
+# One row per stream that passes every expectation.
 PASSING = {
     "contacts": {
         "contact_id": "101",

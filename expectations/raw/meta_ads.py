@@ -76,7 +76,7 @@ WARNING = {
     ],
 }
 
-# One row per stream that no expectation minds.
+# One row per stream that passes every expectation.
 PASSING = {
     "insights": {
         "date_start": "2026-01-05",

@@ -75,7 +75,7 @@ WARNING = {
     ],
 }
 
-# One row per stream that no expectation minds.
+# One row per stream that passes every expectation.
 PASSING = {
     "campaign_stats": {
         "date": "2026-01-05",

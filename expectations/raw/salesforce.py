@@ -264,7 +264,7 @@ WARNING = {
     ],
 }
 
-# One row per stream that no expectation minds.
+# One row per stream that passes every expectation.
 PASSING = {
     "leads": {
         "lead_id": "00Q1",

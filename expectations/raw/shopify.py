@@ -67,7 +67,7 @@ WARNING = {
     ],
 }
 
-# One row per stream that no expectation minds.
+# One row per stream that passes every expectation.
 PASSING = {
     "orders": {
         "order_id": "5001",

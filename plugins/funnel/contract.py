@@ -55,7 +55,8 @@ class Column:
 
 @dataclass(frozen=True)
 class Reconcile:
-    """How records are found that a vendor deletes without a word: now and then its ids are compared with ours.
+    """How records are found that a vendor deletes silently: its ids are regularly compared with the stored ones
+    (ING-16).
 
     `days` pass between two listings of ids; `reconcile_days` in a connection's extra sets another number, 0 for none.
     `since` is the column of the record's creation where a vendor lists no ids older than some moment: rows created
@@ -85,7 +86,7 @@ class Stream:
     dated    a read replaces its days; rows that vanished are retracted. `day` names the date column.
     changed  records are upserted by key; the newest (`modified`, fetched_at) wins; removal only by `removed`.
     With `keep_versions` a changed stream keeps one row per change seen, keyed by fetched_at too: for attributes
-    that vendors overwrite (a campaign's name). A `modified` whose name begins with `_` orders rows, but is none of
+    that vendors overwrite (a campaign's name). A `modified` whose name begins with `_` orders rows, but is not part of
     their content: a row that differs in it alone has not changed. `person` streams also get `_record_key`, the HMAC of
     their vendor id.
     `lookups` are columns by which the marts find the rows of one person or deal: each gets an index.

@@ -77,7 +77,8 @@ def _create_roles(admin: psycopg.Connection[Any]) -> None:
     admin.execute(sql.SQL("revoke all on database {} from public").format(database))
     admin.execute(sql.SQL("grant connect on database {} to {}").format(database, everyone))
     admin.execute(sql.SQL("grant temporary on database {} to {}").format(database, activities))
-    # On a managed server the administrator is no superuser and must be a member of whom it creates objects for.
+    # On a managed server the administrator is not a superuser and must be a member of the role that it creates objects
+    # for.
     admin.execute(sql.SQL("grant {} to current_user").format(activities))
     admin.execute("revoke all on schema public from public")
 
@@ -210,7 +211,7 @@ def open_build(connection: psycopg.Connection[Any], project_fingerprint: str, *,
 
 
 def _filed_entities(connection: psycopg.Connection[Any]) -> list[str]:
-    """What file drops were ever taken in, such as files.ad_stats: an entity nobody files is not configured."""
+    """Which entities were ever read from files, such as files.ad_stats: other entities are not configured."""
     return [
         f"files.{stream}"
         for (stream,) in connection.execute(

@@ -77,7 +77,7 @@ def _home() -> Path:
 
 
 def _inbox() -> str:
-    """Where file drops arrive: a folder of this machine, or any URL that Airflow's ObjectStoragePath reads."""
+    """The inbox of files: a folder of this machine, or any URL that Airflow's ObjectStoragePath reads."""
     given = os.environ.get("FUNNEL_INBOX")
     if not given:
         # The one that `make files` took in.
@@ -87,7 +87,7 @@ def _inbox() -> str:
 
 
 def keep_inbox(url: str) -> bool:
-    """Make this a home of file drops: note its inbox, and that no sandbox plays vendors. Whether that is news."""
+    """Make this a home for files: store its inbox, and switch the sandbox off. True if that changed something."""
     noted = _home() / "inbox.txt"
     noted.parent.mkdir(parents=True, exist_ok=True)
     is_new = not noted.exists() or noted.read_text() != url
@@ -315,7 +315,7 @@ def connection_variable(connection_id: str) -> str:
 
 
 def has_connection_variable(connection_id: str) -> bool:
-    """True if the environment holds this connection, which goes before one saved in Airflow."""
+    """True if the environment has this connection, which overrides one saved in Airflow."""
     return bool(os.environ.get(connection_variable(connection_id)))
 
 

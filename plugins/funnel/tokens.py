@@ -2,7 +2,8 @@
 
 A vendor may answer a login with a new refresh token and kill the one that was used (Salesforce, Microsoft, LinkedIn and
 HubSpot can). So the answer of a login is kept before its access token is used, logins of one connection take turns, and
-whoever waited for its turn takes what was kept meanwhile. How a vendor is asked is the connector's matter, where logins
+a process that waited uses the login that was kept (ING-22). How a vendor is asked is the connector's matter, where
+logins
 are kept is the `TokenStore`'s; this module knows neither and writes no token into a message or a log.
 """
 
@@ -28,7 +29,7 @@ class Token:
     """What a vendor answers to a login: an access token, how long it holds (None: unknown) and where it is good for.
 
     `refresh_token` is the one for the next login, where the vendor names one. A token that was not asked for, because
-    it stands in the connection or is signed here, is not `is_fetched` and need not be kept.
+    it is in the connection or is signed here, is not `is_fetched` and need not be kept.
     """
 
     value: str = field(repr=False)
@@ -42,7 +43,7 @@ class Token:
 class Key:
     """Under what a login is kept: the refresh token that it began with, or its connection where it needs none.
 
-    A new refresh token in the connection is another key, so its login begins anew; connections that share a refresh
+    A new refresh token in the connection is another key, so its login starts again; connections that share a refresh
     token share its rotation. `settings` stands for all else that a login depends on.
     """
 

@@ -89,7 +89,8 @@ salesforce_records as (
     where not coalesce(merges.is_survivor_gone, accounts.is_deleted, false)
 ),
 
--- A domain names one account; where several claim it, the oldest has it. Mail providers' domains name nobody.
+-- A domain names one account; where several claim it, the oldest has it. Mail providers' domains do not identify an
+-- account.
 accounts_by_domain as (
     select distinct on (domain)
         domain,

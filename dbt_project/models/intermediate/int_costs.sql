@@ -15,7 +15,7 @@ filed as (
     from {{ ref('stg_files__costs') }}
 ),
 
--- A plan for months to come is no cost yet.
+-- A plan for future months is not a cost yet.
 begun as (
     select * from filed
     where month_start < {{ reporting_date(as_of()) }}

@@ -13,8 +13,8 @@ quotations as (
     where currency_code <> 'USD' and rate_to_usd > 0
 ),
 
--- A currency has one origin at a time: from the first day of a better one on, the others are silent, or rates would jump
--- to and fro between two books.
+-- A currency has one origin at a time: from the first day of a better one on, the others are silent, or rates would
+-- jump back and forth between two origins.
 begun as (
     select
         currency_code,

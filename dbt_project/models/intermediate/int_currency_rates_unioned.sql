@@ -59,7 +59,7 @@ from {{ ref('currency_rates') }}
 
 union all
 
--- What a CRM's users keep in their organisation, for what nobody else quotes.
+-- Rates in a CRM, for currencies without another origin.
 select
     'salesforce' as origin,
     4 as precedence,

@@ -106,7 +106,7 @@ steps as (
     where measured.opportunity_type <> 'renewal'
 ),
 
--- Each step pays its rate for the part of the deal that lies in it; a credit takes back what it lowers.
+-- Each step pays its rate for its part of the deal; a credit reduces it.
 paid as (
     select
         opportunity_key,

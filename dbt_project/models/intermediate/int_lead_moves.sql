@@ -44,7 +44,8 @@ cycles as (
     group by lead_key, person_key
 ),
 
--- What each system said of a lead, one after the other: two systems that follow each other late are no way back.
+-- What each system said of a lead, one after the other: a system that follows another one late is not a step back
+-- (ALI-2).
 steps as (
     select
         events.event_id,
@@ -168,7 +169,7 @@ final as (
 
     union all
 
-    -- What changes hands outside of a cycle is in nobody's way.
+    -- Changes of owner outside of a cycle are ignored.
     select
         owner_moves.move_id,
         cycles.lead_key,

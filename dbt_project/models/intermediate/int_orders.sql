@@ -103,7 +103,7 @@ orders_in_scope as (
 ),
 {%- endif %}
 
--- An order without an address is that of the customer's other orders: somebody bought at a till.
+-- An order without an address has that of the customer's other orders, as for purchases in a store.
 identified as (
     select
         orders.*,

@@ -80,7 +80,7 @@ responses as (
     from touches
 ),
 
--- A lead entered for someone already known is a response nobody recorded as such.
+-- A lead entered for a known person is a response that was not recorded as one.
 lead_creations as (
     select
         'salesforce:' || records.connection_id || ':created:' || records.record_id as event_id,

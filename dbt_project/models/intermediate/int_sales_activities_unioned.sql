@@ -1,6 +1,6 @@
 {{ config(materialized='view') }}
 
--- Human acts towards a lead or contact: what is only planned, was called off or went to a whole list is none.
+-- Human acts towards a lead or contact: planned, cancelled or mass activities do not count.
 select
     connection_id,
     task_id as activity_id,

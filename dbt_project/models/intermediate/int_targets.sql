@@ -30,7 +30,7 @@ stated as (
     from {{ ref('targets') }}
 ),
 
--- What a file says in other words is no target; the checks of its delivery have told of it.
+-- Invalid targets of files are left out; the checks of the delivery report them.
 understood as (
     select
         *,

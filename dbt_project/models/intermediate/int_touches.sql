@@ -151,7 +151,7 @@ crm_creations as (
     where source_system = 'salesforce'
 ),
 
--- A lead in a file is somebody's response: that is why the file has it.
+-- A lead in a file counts as a response.
 file_leads as (
     select
         records.source_system || ':' || records.connection_id || ':lead:' || records.record_id as touch_id,

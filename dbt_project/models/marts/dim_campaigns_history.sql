@@ -94,7 +94,7 @@ placed as (
         changes.campaign_type,
         changes.status,
         changes.stated_channel,
-        -- Nobody saw what the campaign was before its first fetch: the first version holds from the beginning.
+        -- The state before the first read is unknown: the first version is valid from the beginning.
         case
             when coalesce(changes.version_no, 1) = 1 then least(campaigns.first_seen_date, changes.described_date)
             else changes.described_date

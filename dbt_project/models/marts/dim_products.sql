@@ -2,7 +2,7 @@
 
 with
 
--- What is sold is called the same by everybody who sells it; the price list knows its name and group.
+-- All sources use the same product id; the price list has its name and group.
 listed as (
     select distinct on (product_id)
         product_id,

@@ -39,8 +39,8 @@
 
 with
 
--- Two connections may see the same account; its spend is spent once: what the platform's own connection read goes before a
--- file of the same campaign, then the newest load counts.
+-- Two connections may see the same account; its spend is spent once: what the platform's own connection read overrides
+-- a file of the same campaign, then the newest load counts.
 chosen as (
     select distinct on (date_day, platform, ad_account_id, campaign_id)
         date_day,

@@ -28,7 +28,7 @@ removal_effects as (
     select * from {{ ref('stg_statistics__removal_effects') }}
 ),
 
--- One pass over the touches: what every model needs to know of a path stands beside each of its touches.
+-- One pass over the touches: each touch has the figures of its path that the models need.
 described as (
     select
         touches.*,
@@ -40,7 +40,7 @@ described as (
         ) as is_last_non_direct,
         coalesce(touches.touch_no = touches.lead_touch_no, false) as is_lead_creation,
         coalesce(touches.touch_no = touches.opportunity_touch_no, false) as is_opportunity_creation,
-        -- An opportunity's own creation is no close.
+        -- An opportunity's own creation is not a close.
         touches.touch_no = touches.n_touches and touches.conversion_type <> 'opportunity' as is_close,
         power(
             2.0,
@@ -58,7 +58,7 @@ described as (
     window whole_path as (partition by touches.conversion_id)
 ),
 
--- The rest of a shape is shared by the touches that are no milestone of it.
+-- The rest of a shape is shared by the touches that are not milestones.
 milestones as (
     select
         *,

@@ -164,8 +164,8 @@ settled as (
             and estimated.age_days = observations.age_days
 ),
 
--- The log-log interval is S ^ exp(± z · sqrt(greenwood) / |ln S|). It has no width where nobody or everybody reached the
--- stage, which nobody may believe: there Wilson's interval for 0 or n of the leads that were watched long enough stands.
+-- The log-log interval is S ^ exp(± z · sqrt(greenwood) / |ln S|). It has no width if no lead or every lead reached the
+-- stage; then Wilson's interval is used, for 0 or n of the leads that were observed long enough (FUN-10).
 bounded as (
     select
         *,

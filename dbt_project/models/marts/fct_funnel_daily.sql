@@ -42,7 +42,7 @@ opportunities as not materialized (
     where opportunity_type <> 'renewal'
 ),
 
--- Shares are laid end to end from 0 to 1; whatever nobody split stays with region (all).
+-- Shares are laid end to end from 0 to 1; the rest stays with region (all).
 split_campaigns as (
     select
         platform,

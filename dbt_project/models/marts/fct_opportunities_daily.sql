@@ -14,7 +14,7 @@ opportunities as (
     select * from {{ ref('fct_opportunities') }}
 ),
 {%- else -%}
--- Open on a day that nobody was shown: open still, or closed since.
+-- Open on an unpublished day: still open, or closed since.
 opportunity_keys as (
     select opportunity_key
     from {{ ref('fct_opportunities') }}
@@ -74,7 +74,7 @@ held as (
             case when states.state_no > 1 then states.known_on end,
             {{ first_new_day('fct_opportunities_daily') }}
         ) as first_day,
-        -- A deal whose closing no history tells of was open until the day of its close.
+        -- A deal without a recorded closing was open until the day of its close.
         least(
             states.next_on,
             ({{ last_day() }} + interval '1 day')::date,
@@ -113,7 +113,7 @@ snapshots as (
 
     union all
 
-    -- What readers were shown stands as it stood; another reporting currency counts it anew, at the rates it had.
+    -- Published days do not change; another reporting currency recomputes them, at their rates.
     select
         carried.opportunity_key,
         carried.region,

@@ -33,7 +33,7 @@ rates as (
     select * from {{ ref('int_currency_rates_daily') }}
 ),
 
--- Who says only how many were sold sold them at list price, as far as anybody knows.
+-- Reports of units only are valued at list price.
 valued as (
     select
         filed.*,
@@ -65,7 +65,7 @@ final as (
         connection_id as source_system,
         trim_scale(sum(units_sold)) as units_sold,
         trim_scale(sum(sales_amount)) as sales_amount,
-        -- Of a week told day by day, what is left is what the last day says.
+        -- For a week reported by day, the stock is that of the last day.
         trim_scale((array_agg(units_on_hand order by date_day desc nulls last, row_key))[1]) as units_on_hand,
         bool_or(is_estimated) as is_estimated,
         week_of_sale as week_start

@@ -246,7 +246,7 @@ hubspot_history as (
     where opportunities.source_system = 'hubspot'
 ),
 
--- What a file tells of a deal's stages; without that, its creation and its close.
+-- A deal's stages from a file; otherwise its creation and its close.
 file_history as (
     select
         opportunities.opportunity_key,

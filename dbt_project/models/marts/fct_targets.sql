@@ -59,7 +59,7 @@ team_months as (
     ) as measures (metric, value)
 ),
 
--- Whether anybody could have reported the metric at all: what is not configured is null, what reported nothing is 0.
+-- Whether a configured source has the metric: what is not configured is null, what reported nothing is 0.
 reported as (
     select
         metric,

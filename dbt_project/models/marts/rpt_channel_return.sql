@@ -337,7 +337,7 @@ charged_costs as (
     group by month_start, channel, campaign_key, model, region
 ),
 
--- In a month for which nobody filed costs they are not known, rather than 0.
+-- In a month without filed costs they are null, not 0.
 costed as (
     select
         combined.*,

@@ -25,7 +25,7 @@ moves as (
     where move_kind = 'owner' and {{ in_scope('person_key') }}
 ),
 
--- Whose the first deal of a lead is; renewals belong to nobody's hand-over.
+-- Rep of the first deal of a lead; renewals have no hand-over.
 deals as (
     select distinct on (opportunities.lead_key)
         opportunities.lead_key,
@@ -85,7 +85,7 @@ moments as (
     from bounced
     cross join
         lateral (values (bounced.handed_over_at), (bounced.accepted_at), (bounced.opportunity_at)) as steps (changed_at)
-    -- What was typed after the end held nobody.
+    -- Changes entered after the end have no interval.
     where steps.changed_at < bounced.ended_at or (steps.changed_at is not null and bounced.ended_at is null)
 
     union

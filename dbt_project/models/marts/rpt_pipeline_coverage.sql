@@ -108,7 +108,7 @@ running as (
     )
 ),
 
--- Targets of won amounts by quarter: of everybody, else of the teams of reps together, else of the others.
+-- Targets of won amounts by quarter: of the company, otherwise of the teams of reps together, otherwise of the others.
 stated as (
     select
         region,

@@ -33,7 +33,7 @@ span as (
 ),
 
 {% endif -%}
--- Won deals from so long before the first day in scope as anybody is a peer.
+-- Won deals of the peer window before the first day in scope.
 won as (
     select
         opportunities.*,

@@ -42,7 +42,7 @@ shown_versions as (
         publication_id as shown_from,
         replaced_by as shown_until
     from {{ published_rows('bi_history', 'fct_ad_stats_daily') }} as replaced
-    -- What a roll-back withdrew is kept as shown from and until the same publication: it is no version of the day.
+    -- What a roll-back withdrew is kept as shown from and until the same publication: it is not a version of the day.
     where publication_id < replaced_by and {{ in_scope('date_day') }}
 ),
 
@@ -164,7 +164,7 @@ steps as (
             when measures.measure <> 'spend'
                 then coalesce(measures.value, 0) - coalesce(measures.previous_value, 0)
             when coalesce(followed.currency_code <> followed.previous_currency_code, true) then 0
-            -- The same money at another rate is no late change: split by the rate of the value shown before.
+            -- The same amount at another rate is not a late change: split by the rate of the value shown before.
             when followed.spend * followed.previous_spend_local = followed.previous_spend * followed.spend_local
                 then coalesce(measures.value, 0) - coalesce(measures.previous_value, 0)
             when followed.previous_spend_local <> 0

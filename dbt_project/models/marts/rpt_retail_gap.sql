@@ -72,7 +72,7 @@ sold as (
         coalesce(products.product_group, 'Unknown')
 ),
 
--- Sell-through meets campaigns in the week and the region, since nobody knows who bought.
+-- Sell-through is matched to campaigns by week and region, because buyers are unknown (FUN-12).
 retail as (
     select
         sold.month_start,

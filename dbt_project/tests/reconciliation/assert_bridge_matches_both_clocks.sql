@@ -64,7 +64,7 @@ cohorts as (
 
     union all
 
-    -- A deal closed before its lead was created stands in the month of its close.
+    -- A deal closed before its lead was created is in the month of its close.
     select
         {{ month_of('least(leads.created_date, opportunities.closed_date)') }} as month_start,
         leads.channel,

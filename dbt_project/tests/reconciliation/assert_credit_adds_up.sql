@@ -95,7 +95,7 @@ uncredited as (
     )
 ),
 
--- What was a conversion once and is none any more, such as an order that was cancelled.
+-- Former conversions, such as an order that was cancelled.
 unexpected as (
     select distinct
         credits.conversion_id,

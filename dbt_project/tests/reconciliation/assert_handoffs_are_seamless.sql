@@ -1,4 +1,4 @@
--- Whoever held a lead, somebody did from its first moment to its last, and nobody at the same time as another.
+-- Every lead has exactly one holder at any time from its start to its end.
 with
 
 intervals as (

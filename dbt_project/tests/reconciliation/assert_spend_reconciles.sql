@@ -1,5 +1,6 @@
 -- Spend landed = spend in every mart: in account currency by day and campaign, in reporting currency by day and month.
--- A campaign's day that two connections read is spent once: the platform's own goes before a file, then the newest load counts.
+-- A campaign's day that two connections read is spent once: the platform's own overrides a file, then the newest load
+-- counts.
 
 with
 

@@ -1,7 +1,7 @@
 """Building: dbt turns `raw` into `marts`, in this process, under the build lock.
 
 It decides what dbt is asked to run, and turns a dbt failure into a message that names the model or test, the rows and
-what to do. What the numbers mean is said in `dbt_project/` alone; whether they may be believed is for `funnel.gate`.
+what to do. The meaning of the numbers is in `dbt_project/` only; `funnel.gate` checks them.
 """
 
 import hashlib

@@ -129,7 +129,7 @@ def is_published() -> bool:
 
 
 def _said(metric: Any) -> bool:
-    """A number that nobody explains is a number everybody explains differently."""
+    """A metric without a description is read differently by each reader."""
     return bool(metric.label and metric.description and "Limits: " in metric.description)
 
 

@@ -135,7 +135,7 @@ def _only_filled(batch: Batch, columns: frozenset[str]) -> Batch:
     )
 
 
-# The newest load of each window of the run: an attempt that was repeated is judged by its repetition.
+# The newest load of each window of the run: of a repeated attempt only the repetition is checked.
 _RUN_LOADS = """
 select distinct on (connection_id, stream, window_from, window_to) *
 from ops.loads
@@ -241,8 +241,8 @@ def _delivered(
     )
 
 
-# A run failed when its latest judgement found bad rows. It is repaired when its windows were loaded again by runs that
-# were judged and passed.
+# A run failed if its latest check found bad rows. It is repaired when its windows were loaded again by runs that
+# passed.
 _OPEN_FAILURES = """
 with judged_last as (
     select audit.source, audit.run_id, max(audit.checked_at) as checked_at

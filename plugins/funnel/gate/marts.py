@@ -20,7 +20,7 @@ from funnel.gate.suites import Batch, columns_of, mart_suites, suite
 
 
 def check_marts(build_id: int) -> CheckReport:
-    """Judge a build of the marts, and write the judgement to ops.checks.
+    """Check a build of the marts, and write the results to ops.checks.
 
     Looks at the rows that changed since the publication in effect, by the change lists that publishing copies by, and
     at sums over the days, months and people they touch: the cost follows the change. A full build is looked at whole.

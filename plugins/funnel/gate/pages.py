@@ -17,10 +17,10 @@ from funnel.gate.suites import all_stated
 
 
 def build_data_docs(out_dir: Path) -> Path:
-    """Write pages of the suites and of the latest judgement of every delivery and of the marts; returns the index.
+    """Write pages of the suites and of the latest results of every delivery and of the marts; returns the index.
 
     The results are those in ops.checks, so no data are read again and no value of them is on a page. The pages work
-    without a network: Great Expectations' own styles lie on outside hosts and are replaced by a short sheet.
+    without a network: Great Expectations' own styles are on outside hosts and are replaced by a short sheet.
     """
     from great_expectations import ExpectationSuite
     from great_expectations.core import ExpectationSuiteValidationResult, ExpectationValidationResult
@@ -123,7 +123,7 @@ def _make_readable_offline(site: Path) -> None:
 
 
 def _judgements(site: Path) -> str:
-    """The latest judgement of each table as a table of links, the failed ones first."""
+    """The latest result of each table as a table of links, the failed ones first."""
     rows = []
     for page in (site / "validations").rglob("*.html"):
         # Great Expectations lays them out as …/run/time/table.html.

@@ -41,7 +41,7 @@ class Missing:
         return f"{self.currency} is needed from {self.needed_from} on, and {known}"
 
 
-# Where money stands in what files hold, by stream: (condition that there is any, the day on which it is converted).
+# Money in the rows of files, by stream: (condition that there is any, the day on which it is converted).
 _TODAY = "current_date"
 _MONEY = {
     "ad_stats": ("spend <> 0 or revenue <> 0", "date_day"),

@@ -51,7 +51,7 @@ def data_source(role: settings.Role) -> Iterator["SQLDatasource"]:
         "warehouse",
         connection_string=url.update_query_dict({"options": options}).render_as_string(hide_password=False),
         create_temp_table=True,
-        # Its type of key-value pairs is asked for by each engine anew, and no column has it.
+        # Each engine asks for its type of key-value pairs again, and no column has it.
         kwargs={"pool_size": 1, "max_overflow": 0, "use_native_hstore": False},
     )
     try:
@@ -68,7 +68,7 @@ def _asker(data: "SQLDatasource", batch: Batch) -> Asker:
     from great_expectations import ExpectationSuite
     from great_expectations.validator.v1_validator import Validator
 
-    # Each new asset makes Great Expectations write its whole configuration anew: those that were judged are left out.
+    # Each new asset makes Great Expectations write its whole configuration again: checked ones are left out.
     data.assets.clear()
     asset = data.add_query_asset(f"{batch.suite}:{batch.table}", query=batch.query)
     # Batch.validate would copy the rows again for every call; this validator keeps them for the second question.
@@ -91,8 +91,8 @@ def _asker(data: "SQLDatasource", batch: Batch) -> Asker:
 def evaluate(data: "SQLDatasource", batch: Batch) -> Iterator[Check]:
     """Evaluate all expectations of a batch; as many checks as expectations, in their order, the skipped ones first.
 
-    An expectation that cannot be evaluated has failed, and so have all of a batch that cannot be read: what was not
-    checked is not believed.
+    An expectation that cannot be evaluated has failed, and so have all of a batch that cannot be read: an unchecked
+    batch does not pass.
     """
     for severity, expectation in batch.skipped:
         yield _skipped(batch, severity, expectation)

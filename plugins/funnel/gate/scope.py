@@ -87,7 +87,7 @@ def of_build(connection: psycopg.Connection[Any], build_id: int) -> Scope:
             "master_crm": literal(build["master_crm"]),
             "since_load_id": str(since),
             "through_load_id": str(build["through_load_id"]),
-            # A day that was read again since the build is judged by the next one.
+            # A day that was read again since the build is checked by the next one.
             "loaded_days": f"array(select date_day from ops.loaded_days where load_id > {since} "  # noqa: S608
             f"and load_id <= {build['through_load_id']})",
         },
@@ -119,5 +119,5 @@ where tables.relnamespace = 'marts'::regnamespace and tables.relkind = 'r'
 group by tables.relname
 """
 
-# What finds no touch at all lies on a member of its own.
+# Rows without any touch have a separate member.
 _CHANNELS = "select channel from marts.dim_channels union all select '(unattributed)'"

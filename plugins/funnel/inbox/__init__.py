@@ -1,4 +1,4 @@
-"""File drops: an inbox of manifests and files, read into typed rows. The source itself is `funnel.sources.files`.
+"""Files: an inbox of manifests and files, read into typed rows. The source itself is `funnel.sources.files`.
 
 entities      what a file may hold: the fields of each entity
 manifest      one source's description of its files, checked

@@ -63,7 +63,7 @@ def _words(text: str) -> tuple[str | None, Decimal, bool]:
 
 
 def amount(text: str, decimal: str, thousands: str | None) -> Amount:
-    """A number with what stands beside it. Raises BadCell."""
+    """A number with its currency or unit. Raises BadCell."""
     found = _AMOUNT.fullmatch(text.strip())
     if found is None:
         raise BadCell("is not a number")

@@ -26,7 +26,7 @@ class BadRow:
 
 @dataclass(frozen=True)
 class Block:
-    """Some rows of a file: cells by header, as Arrow text, the line of each row, and rows that are none.
+    """Some rows of a file: cells by header, as Arrow text, the line of each row, and lines that are not rows.
 
     `is_clean` says that no cell holds a spreadsheet's error or a character that could not be decoded.
     """

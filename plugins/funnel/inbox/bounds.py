@@ -1,6 +1,5 @@
-"""Limits: how much of a file is unpacked, and how long its parts may be. Small files can hold more than a machine.
-
-Whoever sends a file that a limit refuses can send it in parts; none of the limits meets what people keep in tables.
+"""Limits: how much of a file is unpacked, and how long its parts may be. Small files can unpack to more than a
+machine's memory. A file over a limit can be sent in parts; usual tables are far below.
 """
 
 import gzip

@@ -129,7 +129,7 @@ _ENTITIES = (
             Field("orders", "number"),
             Field("revenue", "number"),
         ),
-        # A campaign may run in several channels; what the manifest's `channels` fills in is no part of the key.
+        # A campaign may run in several channels; what the manifest's `channels` fills in is not part of the key.
         key=("date_day", "platform", "ad_account_id", "campaign_id", "campaign_name", "channel"),
         any_of=(("campaign_id", "campaign_name"),),
         lookups=("date_day",),
@@ -157,7 +157,7 @@ _ENTITIES = (
             *_UTM,
             *_text("campaign_id"),
         ),
-        # The channel counts where the file states it; what the manifest's `channels` fills in is no part of the key.
+        # The channel counts where the file states it; what the manifest's `channels` fills in is not part of the key.
         key=(
             *("touched_at", "email", "person_id", "lead_id", "touch_type"),
             *("utm_source", "utm_medium", "utm_campaign", "campaign_id", "channel"),
@@ -250,7 +250,7 @@ _ENTITIES = (
         "commission_plans",
         (
             Field("plan", required=True),
-            # Without one, everybody without a plan of their own.
+            # Without one: every rep without a plan.
             *_text("team"),
             Field("step_from", "number", required=True),
             Field("commission_rate", "share", required=True),
@@ -266,7 +266,7 @@ _ENTITIES = (
             # Without one, the whole company.
             *_text("region"),
             Field("baseline", "number", required=True),
-            # A number to compare with is one that somebody stands up for.
+            # A baseline needs an approver.
             Field("approved_by", required=True),
             *(Field(name, "date") for name in ("approved_on", "valid_from")),
         ),

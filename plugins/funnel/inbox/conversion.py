@@ -204,7 +204,7 @@ class Converter:
         for name, found in self.marks.items():
             for place, mark in found:
                 marked.setdefault(place, {})[name] = mark
-        # A cell of the currency's own column goes before a sign beside the amount; an empty one says nothing.
+        # A cell of the currency column overrides a sign next to the amount; an empty one is ignored.
         stated = [None] * length if written is None else written.to_pylist()
         has_currency = "currency_code" in columns
         money = [name for name in columns if name in self.money]

@@ -1,4 +1,4 @@
-"""Currencies, units and shares as they stand beside numbers: data, and which of them a word is."""
+"""Currencies, units and shares next to numbers: data, and the look-up of a word."""
 
 from decimal import Decimal
 

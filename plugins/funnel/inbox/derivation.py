@@ -148,7 +148,7 @@ def _order(stream: Proposed, table: Table, one: Recognised) -> None:
     orders = table.column(columns["order_id"].value).cells
     if len(set(orders)) == len(orders):
         return
-    # A row for each line: what is said once per order stands on its first row only.
+    # A row for each line: values of the order are only on its first row.
     for name, header in list(headers_of(columns)):
         cells = table.column(header).cells
         said: dict[str, set[str]] = {}

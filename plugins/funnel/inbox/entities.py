@@ -1,4 +1,4 @@
-"""What a file drop may hold: the fields of each entity, as promised in the contract of file drops.
+"""The fields of each entity of files, as docs/files.md lists them.
 
 Data only. How a cell is read is in `values`, how rows are kept in `raw.files__<entity>` follows from `stream`.
 """

@@ -1,7 +1,8 @@
-"""What lies in a folder of exports: the tables of its files, with their headers and cells, before any manifest exists.
+"""The content of a folder of exports: the tables of its files, with their headers and cells, before any manifest
+exists.
 
-A table is a text file, or one sheet of a workbook. Its header is the line that most of the vocabulary's headers stand
-on: exports begin with titles, dates and empty lines. The readers are those of every load.
+A table is a text file, or one sheet of a workbook. Its header is the line with most headers of the vocabulary: exports
+begin with titles, dates and empty lines. Files are read as in every load.
 """
 
 import itertools
@@ -74,7 +75,7 @@ def explore(folder: Folder, infos: list[FileInfo]) -> Found:
             found.unread[info.path] = refused.reason
             continue
         except Exception as error:
-            # Readers of workbooks and the like fail in many ways on a damaged file.
+            # Readers of workbooks and similar formats fail in many ways on a damaged file.
             found.unread[info.path] = (
                 f"the file is damaged or of another format than its name says ({type(error).__name__})"
             )

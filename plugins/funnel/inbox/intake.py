@@ -1,7 +1,7 @@
 """Intake: one file of the inbox, from its bytes to blocks of typed rows, or refused with the first ten reasons.
 
-How numbers and dates are written is learnt from the whole file, where the manifest does not say. The first block is
-believed meanwhile: when the rest proves it right, as nearly always, the file is read once, else once more. Rows wait in
+How numbers and dates are written is learnt from the whole file, where the manifest does not say. Formats are inferred
+from the first block and verified against the rest; only if that fails is the file read again (FIL-5). Rows wait in
 a temporary file until the whole file is accepted: nothing of a refused one gets out. What is kept of persons is hashed
 later, by the loader, which has the key.
 """
@@ -163,7 +163,7 @@ def _convert_all(source: IO[bytes], spec: StreamSpec, outcome: Outcome) -> _Conv
     except FileNotFoundError:
         raise Vanished(f"{outcome.path} was listed but no longer exists.") from None
     except Exception as error:
-        # Readers of workbooks and the like fail in many ways on a damaged file. Their messages may quote cells.
+        # Readers of workbooks and similar formats fail in many ways on a damaged file. Their messages may quote cells.
         raise Refused(f"the file is damaged or of another format than its name says ({type(error).__name__})") from None
     bad.sort(key=lambda row: row.line)
     bad[:] = map(layout.placed, bad)
@@ -245,6 +245,6 @@ def _converted(
 
 
 def told(row: BadRow) -> str:
-    """A bad row in words, without what it says: that may be anybody's name."""
+    """A bad row in words, without its content, which may name a person."""
     column = f", {row.column}" if row.column else ""
     return f"line {row.line}{column}: {row.reason}"

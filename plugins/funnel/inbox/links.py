@@ -1,6 +1,6 @@
 """Columns that join two files of a folder: the deals' column that holds ids of the leads, whatever it is called.
 
-Ids prove a link where their values stand in both files. Plain numbers prove it only under a header that speaks of ids.
+Ids prove a link if their values are in both files. Plain numbers prove it only under a header that names ids.
 """
 
 from funnel.inbox import vocabulary
@@ -46,7 +46,7 @@ def link(streams: list[tuple[Proposed, Table]]) -> None:
 
 
 def _keys(streams: list[tuple[Proposed, Table]], entity: str) -> frozenset[str]:
-    """The keys of an entity that stand in the folder."""
+    """The keys of an entity in the folder."""
     key = ENTITIES[entity].key[0]
     found: set[str] = set()
     for stream, table in streams:

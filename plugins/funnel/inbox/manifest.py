@@ -1,7 +1,7 @@
 """Manifests: what a source says about its files, read from YAML and checked before any file is opened.
 
 A manifest is any `*.yml` or `*.yaml` file of the inbox with the keys `source` and `streams`; its globs are relative to
-its folder. Every mistake is told with the place where it stands and what to write instead.
+its folder. Every mistake is reported with its place and what to write instead.
 """
 
 import difflib
@@ -71,7 +71,7 @@ class StreamSpec:
 
 @dataclass(frozen=True)
 class Manifest:
-    """One source of file drops."""
+    """One source of files."""
 
     source: str
     path: str
@@ -84,7 +84,7 @@ class Manifest:
 
 
 def is_manifest(text: bytes) -> bool:
-    """Whether a YAML file speaks of an inbox at all: other YAML files may lie beside the exports."""
+    """True if a YAML file is a manifest: other YAML files may be next to the exports."""
     return bool(re.search(rb"^source\s*:", text, re.MULTILINE) and re.search(rb"^streams\s*:", text, re.MULTILINE))
 
 
@@ -359,7 +359,7 @@ def lines_for_key(name: str) -> str:
 
 
 def lacks_currency(entity: Entity, mapped: set[str], currency: str | None) -> bool:
-    """Whether amounts would be read of which nobody knows the currency."""
+    """True if amounts would be read without a known currency."""
     amounts = {field_.name for field_ in entity.fields if field_.kind == "number"} - {
         "units",
         "units_sold",

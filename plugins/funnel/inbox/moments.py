@@ -70,7 +70,7 @@ def date_format(texts: Iterable[str], column: str, *, months: bool = False) -> s
         if set(read[other]) == set(read[winners[0]]) and read[other] != read[winners[0]]:
             raise Unclear(_ambiguous(column, winners[0], other, read))
     chosen = winners[0]
-    # Another order that reads what this one cannot: the column mixes two, and the days both can read are anybody's.
+    # Another order that reads what this one cannot: the column mixes two, and days that both can read are ambiguous.
     for other, parsed in read.items():
         proof = set(parsed) - set(read[chosen])
         both = {text for text in parsed if text in read[chosen] and parsed[text] != read[chosen][text]}

@@ -1,4 +1,4 @@
-"""The currency that a spreadsheet shows beside a number: it stands in the cell's number format, not in the cell.
+"""The currency that a spreadsheet shows next to a number: it is in the cell's number format, not in the cell.
 
 `[$€-407] #,##0.00` shows 13.63 as € 13.63. Formats 5 to 8 and 37 to 44 show whatever currency the reader's computer is
 set to; they name none.
@@ -56,7 +56,7 @@ def currency_of(number_format: str) -> str | None:
 
 
 def _first_section(number_format: str) -> str:
-    """What is shown of positive numbers: up to the first semicolon that stands in no quotes."""
+    """The format of positive numbers: up to the first semicolon outside quotes."""
     within_quotes = False
     for place, sign in enumerate(number_format):
         if sign == '"':

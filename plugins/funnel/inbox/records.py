@@ -98,7 +98,7 @@ def _texts(file: IO[bytes], dialect: Dialect) -> Iterator[tuple[str, bool]]:
         if has_return:
             text, has_return = "\r" + text, False
         if data and text.endswith("\r"):
-            # Its line feed may stand in the next piece.
+            # Its line feed may be in the next piece.
             text, has_return = text[:-1], True
         if "\r" in text:
             text = text.replace("\r\n", "\n").replace("\r", "\n")
@@ -124,7 +124,7 @@ def _texts(file: IO[bytes], dialect: Dialect) -> Iterator[tuple[str, bool]]:
 def _parse_at_once(text: str, number: int, count: int, kept: dict[str, int], dialect: Dialect) -> Block | None:
     """The block by Arrow, or None when its rows are not its lines.
 
-    A line of empty cells is put behind the text. Where a quote is open at the end, that line is no row of its own, and
+    A line of empty cells is put behind the text. Where a quote is open at the end, that line is not a separate row, and
     there are fewer rows than lines, as for any line break in quotes.
     """
     if "\0" in text or not (dialect.delimiter + dialect.quote).isascii() or dialect.scanner.has_space_before(text):
@@ -147,7 +147,7 @@ def _parse_at_once(text: str, number: int, count: int, kept: dict[str, int], dia
         return None
     table = table.slice(0, table.num_rows - 1)
     if any(actual > width for _, actual in invalid):
-        # Trailing separators are no columns: record by record they are seen for what they are.
+        # Trailing separators are not columns: reading record by record detects them.
         return None
     columns = {
         name: table.column(f"c{place}").combine_chunks() if table.num_rows else pa.array([], pa.string())

@@ -29,7 +29,7 @@ class Facts:
     is_summable: bool = True
 
     def add(self, cells: list[Any]) -> None:
-        """Take in a row; a total below the rows is none of them."""
+        """Take in a row; a total below the rows is not one."""
         if any(isinstance(cell, str) and totals.is_total(cell) for cell in cells):
             return
         if all(cell is None for cell in cells):

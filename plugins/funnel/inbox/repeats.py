@@ -13,8 +13,8 @@ from funnel.inbox.layout import LINES_OF_A_SHEET, Layout
 from funnel.inbox.manifest import StreamSpec
 from funnel.inbox.spool import Spool
 
-# The measures of entities whose rows may lie below their key; an entity is added up only where all of its mapped
-# numbers are among them.
+# The measures of entities that may have several rows per key; an entity is added up only if all of its mapped numbers
+# are among them.
 ADDITIVE: dict[str, tuple[str, ...]] = {
     "ad_stats": ("impressions", "clicks", "spend", "platform_conversions", "leads", "orders", "revenue"),
     "costs": ("amount",),
@@ -49,7 +49,7 @@ def has_repeated(keys: list[Any]) -> bool:
 
 
 def refuse_keys_of_two_sheets(spool: Spool, layout: Layout) -> None:
-    """Raises Refused where a key stands in two sheets: which of the rows is meant, or both, only the manifest knows."""
+    """Raises Refused if a key is in two sheets: only the manifest can say which row counts."""
     counts = pc.value_counts(pa.chunked_array([batch.column("row_key") for batch in spool.batches()]))
     repeated = counts.filter(pc.greater(counts.field("counts"), 1)).field("values")
     first: dict[str, int] = {}

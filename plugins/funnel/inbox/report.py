@@ -1,7 +1,7 @@
 """What an inbox would load, for people: `make inbox-check`. Nothing is loaded, nothing is kept.
 
-It reads with the same functions as the source itself, so that what it says is what happens. Cells are shown here, on
-the terminal of whoever has the files, and nowhere else.
+It reads with the same functions as the source itself, so that what it says is what happens. Cells are shown only here,
+on the terminal of the user who has the files.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ Tell = Callable[[str], None]
 
 
 def check(url: str, reserved: frozenset[str], tell: Tell = print) -> bool:
-    """Tell what each manifest of an inbox would load; whether nothing would be refused."""
+    """Print what each manifest of an inbox would load; true if nothing would be refused."""
     tell = safely(tell)
     folder = inbox.open_folder(url)
     found, wrong = inbox.find_manifests(folder, reserved)

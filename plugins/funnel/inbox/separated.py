@@ -122,7 +122,7 @@ def guess_encoding(sample: bytes) -> str:
     """A file that is not UTF-8 comes from a program that knows one code page: nearly always Windows' western one."""
     from charset_normalizer import from_bytes
 
-    # Only lines with other than ASCII characters tell code pages apart.
+    # Only lines with non-ASCII characters distinguish code pages.
     telling = b"\n".join(line for line in re.split(rb"[\r\n]+", sample) if any(byte > 127 for byte in line))[:65536]
     high = re.findall(rb"[\x80-\xff]+", telling)
     # Letters with accents stand alone among others; alphabets of their own and signs of two bytes do not.

@@ -1,6 +1,6 @@
 """Files whose cells have types: Parquet and JSON, as the same blocks of text that separated values give.
 
-A number that was a number carries a mark, so that nobody asks it which sign its decimals have; what was typed as text
+A numeric cell carries a mark, so that its decimal sign is not inferred; what was typed as text
 in a spreadsheet is read like any other text. Numbers keep all their digits.
 """
 
@@ -189,7 +189,7 @@ def _fields(line: bytes) -> tuple[dict[str, Any] | None, str | None]:
             return None, "is not a JSON object"
         flat: dict[str, Any] = {}
         _flatten(found, "", 1, flat)
-        # Each colon is a key's or stands in a text; where they are more than the keys, one may stand twice.
+        # Each colon belongs to a key or is in a text; if there are more colons than keys, a key may occur twice.
         if text.count(b":") > len(flat):
             _exact(text)
     except RecursionError:

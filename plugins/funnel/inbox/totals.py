@@ -1,4 +1,4 @@
-"""Totals: lines of an export that sum the others and are no records."""
+"""Totals: lines of an export that sum the others and are not records."""
 
 import re
 from decimal import Decimal

@@ -123,7 +123,7 @@ def _codes() -> frozenset[str]:
 
 @cache
 def names_nothing(word: str) -> bool:
-    """Whether a word of a file's name stands in the names of files of any retailer."""
+    """True if a word of a file's name is common in file names of retailers."""
     return word in _data()["names"].split() or is_known(word)
 
 

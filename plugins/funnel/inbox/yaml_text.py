@@ -25,7 +25,7 @@ _Loader.yaml_implicit_resolvers = {
 
 
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
-    """As PyYAML does, but a key that stands twice is an error: the first value would be lost without a word."""
+    """As PyYAML does, but a duplicate key is an error: the first value would be lost silently."""
     loader.flatten_mapping(node)
     keys = [loader.construct_object(key, deep=True) for key, _ in node.value]
     for place, key in enumerate(keys):

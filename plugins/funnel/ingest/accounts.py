@@ -39,7 +39,7 @@ def of_read(
     incoming: sql.Identifier,
     tally: Tally,
 ) -> Accounts:
-    """The accounts of a read, whose rows lie in `incoming`; `table` holds what earlier reads brought."""
+    """The vendor accounts of a read with rows in `incoming`; `table` has the rows of earlier reads."""
     if stream.account is None:
         return Accounts()
     if landed.accounts is None:

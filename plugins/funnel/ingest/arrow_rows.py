@@ -1,6 +1,6 @@
 """From landed tables to the columns of a raw table: for sources that land typed rows rather than a vendor's JSON.
 
-Nothing is read or judged again; addresses and ids of persons become their hashes here, where the key is.
+Cells are not parsed again; addresses and ids of persons are hashed here, where the key is.
 """
 
 from collections.abc import Iterator

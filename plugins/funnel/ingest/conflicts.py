@@ -17,7 +17,7 @@ TOLD = 10
 
 
 def find(connection: psycopg.Connection[Any], stream: Stream, incoming: sql.Identifier) -> Conflicts:
-    """Compare the rows of one key and day in a dated read; what differs stands in the log, too."""
+    """Compare the rows of one key and day in a dated read; differences are also logged."""
     if stream.kind != "dated" or stream.day is None:
         return Conflicts()
     content = [name for name, _ in raw_columns(stream) if name not in stream.key] + ["_extra"]

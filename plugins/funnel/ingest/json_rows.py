@@ -64,7 +64,7 @@ class Tally:
     files: list[dict[str, Any]] = field(default_factory=list)
     exports: list[Any] = field(default_factory=list)
     columns: set[str] = field(default_factory=set)
-    # Those that the rows name; None where only the copied rows tell.
+    # Those that the rows name; None if only the copied rows show it.
     accounts: set[str | None] | None = field(default_factory=set)
     unreadable: IO[str] = field(
         default_factory=lambda: SpooledTemporaryFile(8_000_000, "w+", encoding="utf-8")  # noqa: SIM115 - ends with the tally
@@ -210,7 +210,7 @@ def _fields_of(step: _Step, value: Any, secret: bytes, odd: list[tuple[str, str]
 
 
 def _address(value: Any, secret: bytes, notes: set[str]) -> tuple[str, ...]:
-    """Hash and domain of an e-mail address; nulls for a text that is none, as people write "n/a"."""
+    """Hash and domain of an e-mail address; nulls for a text that is not an address, such as "n/a"."""
     address = normalise_email(text(value, notes))
     if address is None:
         return (NULL, NULL)
@@ -236,7 +236,7 @@ def _fast_decoder(
         else:
             leaves[column.path] = (kind, msgspec.Raw(b"null")) if column.type == "jsonb" else (kind | None, None)
     record: Any = _struct("Record", leaves)
-    # A body without the array is no empty page: Meta answers an ad account as an object of its own.
+    # A body without the array is not an empty page: Meta answers an ad account as an object of its own.
     body = msgspec.defstruct("Body", [(source.envelope, list.__class_getitem__(record))])
     return (
         msgspec.json.Decoder(body, strict=False),

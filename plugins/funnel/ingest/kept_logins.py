@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 # First half of the advisory lock of one login; the second half is a hash of its key.
 LOCK_CLASS = 7_205_761
-# A login waits out throttles of its vendor; whoever waits for its turn waits longer than that.
+# A login waits for throttles of its vendor; the time to wait for a turn is longer than that.
 LONGEST_TURN = "20min"
 
 

@@ -15,7 +15,7 @@ def person_key_secret() -> bytes:
 
 
 def fingerprint(secret: bytes) -> str:
-    """Short hash that tells two keys apart without giving either away."""
+    """Short hash that distinguishes two keys without revealing them."""
     return keyed_hash(secret, "funnel person key")[:16]
 
 

@@ -1,4 +1,4 @@
-"""The raw table of a stream, its indexes, and the table of incoming rows that lies beside it during a load."""
+"""The raw table of a stream, its indexes, and the table of incoming rows during a load."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ def create_indexes(
 ) -> None:
     """The index on _load_id skips the first load: it would cover every row and nothing filters on it.
 
-    Free texts of a key stand in its index as one hash: an index row holds 2,704 bytes, a text any number.
+    Free texts of a key are in its index as one hash (ING-21): an index row is limited to 2,704 bytes.
     """
     free = [column.name for column in stream.columns if column.free_text and column.name in primary_key]
     if free:

@@ -1,4 +1,4 @@
-"""Reconciling: records that a vendor deleted without a word are found by a listing of its ids, and marked.
+"""Reconciling: records that a vendor deleted silently are found by a listing of its ids, and marked (ING-16).
 
 A listing is landed and loaded like any other read. The newest word on a record counts, a read that brought it or a
 listing that had or lacked it: a row that is older than a listing and absent from it is marked (`_removed_at`) and stays

@@ -2,7 +2,7 @@
 
 One pass compares the read with what is stored for its days. A row that says the same stays as it is, with the load that
 wrote it. Where most of a table is about to change, the read is copied into the table itself, beside the rows that it
-replaces, and the indexes are made anew: half the work of moving every row in through them.
+replaces, and the indexes are created again: half the work of moving every row in through them.
 """
 
 from collections.abc import Callable
@@ -85,7 +85,7 @@ def replace_days(
 
 
 def _drop_duplicates(connection: psycopg.Connection[Any], stream: Stream, target: Target, tally: Tally) -> int:
-    """Keep one incoming row per key; what the others said otherwise is told."""
+    """Keep one incoming row per key; differences of the others are reported."""
     tally.conflicts = conflicts.find(connection, stream, target.incoming)
     return drop_duplicates(connection, stream, target)
 

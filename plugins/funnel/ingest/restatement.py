@@ -18,7 +18,7 @@ from funnel.ingest.landing import LandedRead
 
 # Days read beyond the oldest age that moved. What moves at the edge of what is read is thus found a week further on.
 MARGIN_DAYS = 7
-# A vendor that has stopped changing old days is believed after so many days of reads.
+# After so many days of reads without changes the window shrinks again (ING-6).
 MEMORY_DAYS = 90
 # One read alone may be a vendor's correction, or a column of ours that is new: it was taken in and does not recur.
 READS_THAT_PROVE = 2

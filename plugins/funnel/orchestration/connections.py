@@ -63,7 +63,7 @@ def inbox_connection(connection_id: str) -> contract.Connection:
 
 
 def inbox() -> tuple[str, Any]:
-    """The inbox's folder and, when it lies on object storage, the file system with Airflow's credentials."""
+    """The inbox's folder and, on object storage, the file system with Airflow's credentials."""
     from airflow.sdk import ObjectStoragePath
 
     inbox = settings.read().inbox

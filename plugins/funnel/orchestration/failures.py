@@ -60,7 +60,7 @@ def alert(context: Context) -> None:
     from funnel.reporting import alerts
 
     ti = context["task_instance"]
-    # With several connections, tasks stand in a group named after theirs.
+    # With several connections, tasks are in a group named after theirs.
     headline = HEADLINES.get(ti.task_id.rpartition(".")[2], "Task failed")
     exception = context.get("exception")
     text = str(exception) if exception else "The task's process ended without an error message; see its log."

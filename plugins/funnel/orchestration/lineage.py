@@ -21,7 +21,7 @@ def __getattr__(name: str) -> Any:
         def extract_on_complete(self, task_instance: Any) -> Any:
             from funnel.reporting import lineage
 
-            # With several connections, tasks stand in a group named after theirs.
+            # With several connections, tasks are in a group named after theirs.
             task_name = self.operator.task_id.rpartition(".")[2]
             inputs, outputs = lineage.of_task(task_name, [*self.operator.op_args, *self.operator.op_kwargs.values()])
             return OperatorLineage(inputs=inputs, outputs=outputs)

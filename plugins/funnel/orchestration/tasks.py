@@ -43,7 +43,7 @@ INBOX_TASKS: dict[str, Any] = {
 
 
 def asset(source_name: str) -> Asset:
-    """What a source's raw tables are called in Airflow: one event for each delivery that may be believed."""
+    """The asset of a source's raw tables in Airflow: one event for each delivery that passed its gate."""
     return Asset(f"raw/{source_name}")
 
 
@@ -139,7 +139,7 @@ def load(landed: list[str]) -> dict[str, int]:
 
 @task
 def list_inbox() -> list[str]:
-    """The sources whose manifests lie in the inbox, those that bring exchange rates first; each is read by itself.
+    """The sources whose manifests are in the inbox, those with exchange rates first; each is read separately.
 
     A manifest that cannot be used stops no other: `tell_refusals` says why, unless there is no other.
     """
@@ -241,7 +241,7 @@ def tell_refusals(source_name: str) -> None:
 
 @task
 def check(source_name: str) -> None:
-    """Decide whether this run's delivery may be believed; only then does the source's asset get its event."""
+    """Run the gate of this run's delivery; only if it passes does the source's asset get its event."""
     from funnel.gate import deliveries, report
     from funnel.ingest import completeness
     from funnel.sources import SOURCES
@@ -288,7 +288,7 @@ def build() -> int:
 
 
 def _name_parent(context: Context) -> None:
-    """Models that are built in this task are told as its children."""
+    """Set this task as the OpenLineage parent of the dbt model runs."""
     from funnel.reporting import lineage
 
     if lineage.is_on():
@@ -299,7 +299,7 @@ def _name_parent(context: Context) -> None:
 
 @task
 def audit(build_id: int) -> int:
-    """Decide whether the built marts may be believed; returns the build's id."""
+    """Audit the built marts; returns the build's id."""
     from funnel.gate import marts, report
 
     report.require(marts.check_marts(build_id))

@@ -16,7 +16,7 @@ import httpx
 
 from funnel import settings
 
-# Somebody waits for the task that calls us: a channel that does not answer is given up soon.
+# The calling task waits for this: a channel that does not respond is given up soon.
 TIMEOUT_SECONDS = 10.0
 
 log = logging.getLogger(__name__)

@@ -1,8 +1,8 @@
 """Lineage: which of a vendor's streams fills which table of raw, and which of those a mart is made of, as OpenLineage.
 
-`OPENLINEAGE_URL` switches it on; without it nothing of OpenLineage is imported and nobody is asked. Airflow's provider
-tells of the tasks' runs, with the data sets that `orchestration` asks this module for; the models of a build are told
-from dbt's manifest and results, which are still in memory, by the processor of OpenLineage's dbt integration.
+`OPENLINEAGE_URL` switches it on; without it OpenLineage is not imported and nothing is sent. Airflow's provider reports
+the tasks' runs, with the data sets that `orchestration` asks this module for; the models of a build are reported from
+dbt's manifest and results, which are still in memory, by the processor of OpenLineage's dbt integration.
 
 Events name streams, tables, columns and jobs, never what is in them: `WithoutContents` takes out error texts,
 statements and code, whatever sends them. A receiver that does not answer costs a warning, and no build.
@@ -31,7 +31,7 @@ parent: ContextVar[str | None] = ContextVar("parent", default=None)
 
 
 def is_on() -> bool:
-    """Whether somebody wants to know."""
+    """True if OPENLINEAGE_URL is set."""
     return settings.read().lineage_url is not None
 
 

@@ -56,5 +56,5 @@ def is_hidden(secret: str | None) -> TypeGuard[str]:
 
 
 def spellings(secret: str) -> tuple[str, ...]:
-    """A secret as it stands in text, in a URL, and in JSON with its slashes escaped."""
+    """A secret in its forms: as text, in a URL, and in JSON with escaped slashes."""
     return tuple(dict.fromkeys((secret, quote(secret, safe=""), secret.replace("/", "\\/"))))

@@ -218,7 +218,8 @@ class Client:
         sent = _spell_out(request if token is None else self.dialect.sign(self.connection, token, request))
         failure: VendorError
         try:
-            # Streamed, because a response that was read whole lies in a cycle with its body until the next collection.
+            # Streamed, because a response that was read whole is in a reference cycle with its body until the next
+            # collection.
             with self._http.stream(
                 sent.method,
                 self._url(sent.path),

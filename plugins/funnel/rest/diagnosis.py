@@ -69,7 +69,7 @@ def retry_after(answer: Answer) -> float | None:
 
 
 def seconds_to_midnight() -> float:
-    """Until the next day begins in UTC, which is when daily budgets begin anew; a minute later, to be sure."""
+    """Until the next day begins in UTC, when daily budgets are reset; plus a minute, to be sure."""
     now = datetime.now(UTC)
     midnight = datetime(now.year, now.month, now.day, tzinfo=UTC) + timedelta(days=1)
     return (midnight - now).total_seconds() + 60

@@ -16,9 +16,9 @@ class Request:
     `expects` names the list an answer must hold: without it a 200 is an error in disguise, not an empty page. A list of
     `full_at` elements or more was cut by a vendor that does not say so. `query` is sent letter by letter, where a
     vendor reads brackets and commas as structure; with `in_form` it travels in the body of a POST instead. The answer
-    to a question for an `archive` is a ZIP file, whole or not at all. Of any other answer that is no JSON, `reads`
+    to a question for an `archive` is a ZIP file, whole or not at all. Of any other answer that is not JSON, `reads`
     makes what a paginator needs, from its headers and its body; None says that the answer is not whole.
-    `lacks` says what an answer that looks well lacks, for vendors that tell how much there should be.
+    `lacks` says what an answer that looks well lacks, for vendors that state how much there should be.
     """
 
     method: str

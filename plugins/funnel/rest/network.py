@@ -10,7 +10,7 @@ import httpx
 from funnel.contract import Connection
 from funnel.rest.errors import refuse
 
-# Recordings replace these: one hears what is asked and answered, the other answers instead of a network.
+# Recordings replace these: one records requests and responses, the other replays them instead of a network.
 tap: Callable[[httpx.Client], None] | None = None
 transport: httpx.BaseTransport | None = None
 USER_AGENT = "funnel-warehouse/0.1"

@@ -35,7 +35,7 @@ def read_pages(
     The end is what the paginator says, never an empty page: vendors send those in the middle. A token that leads to a
     page which was asked for before would never end, and is an error. When a page is too much for the vendor, it is
     asked again with half the `page_size_parameter`; the first page and one that times out only if `may_shrink_first`,
-    since a caller that can halve its window wants to hear of it first.
+    since a caller that can halve its window has to be informed first.
     """
     first, seen = request, {_identity(request)}
     next_request: Request | None = request
@@ -219,7 +219,7 @@ def by_highest_id(restrict: Callable[[Request, int], Request], cursor: Paginator
 
 
 def by_cursor_in_variables(connection_path: str) -> Paginator:
-    """A GraphQL connection tells where its next page begins; that goes into the variable `after` (Shopify)."""
+    """A GraphQL connection states the cursor of its next page, which goes into the variable `after` (Shopify)."""
 
     def paginate(request: Request, parsed: Any) -> Request | None:
         if not value_at(parsed, f"{connection_path}.pageInfo.hasNextPage"):

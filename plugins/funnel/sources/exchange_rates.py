@@ -25,7 +25,7 @@ CURRENCIES = (
 # The dollar is what rates are compared in, so it is asked for whatever a connection names.
 ANCHOR = "USD"
 DEFAULT_PAGE_SIZE = 50
-# No run of holidays is as long: an answer without a row of so many days is no answer.
+# No run of holidays is as long: an answer without a row for so many days is an error.
 LONGEST_SILENCE_DAYS = 10
 
 STREAMS = (
@@ -66,7 +66,7 @@ def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[by
 
 
 def records(stream: Stream, body: bytes) -> Iterator[Any]:
-    """The quotations of one table. A holiday that is stated without a value is none."""
+    """The quotations of one table. A holiday without a value is not a quotation."""
     for record in bodies.read_csv(body):
         if not isinstance(record, dict) or record.get("OBS_VALUE", "?") not in ("", "NaN"):
             yield record
@@ -122,7 +122,7 @@ def _cut(body: bytes, window: Window) -> bytes:
 
 
 def _sign(connection: Connection, token: str, request: messages.Request) -> messages.Request:
-    """The portal is open to everybody."""
+    """The portal needs no login."""
     return replace(request, headers={**request.headers, "Accept": "text/csv"})
 
 

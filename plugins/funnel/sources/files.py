@@ -1,8 +1,8 @@
-"""File drops: any number of sources, each described by a manifest beside its files, read as if they were vendors.
+"""Files: any number of sources, each described by a manifest next to its files, read as if they were vendors.
 
 A manifest's `source` is a connection of this source. A read takes the files of an entity that are new or changed since
 they were loaded, whatever days it is asked for: an export does not know days. What it lands is not the file but its
-rows, typed and judged, with the bad ones beside them; the files stay in the inbox.
+rows, typed and checked, with the bad ones separate; the files stay in the inbox.
 """
 
 import hashlib
@@ -149,7 +149,7 @@ def records(stream: Stream, body: bytes) -> Iterator[Any]:
 
 
 def connections(url: str, filesystem: Any = None) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The sources whose manifests lie in the inbox, and why each manifest that cannot be used is refused.
+    """The sources whose manifests are in the inbox, and why each manifest that cannot be used is refused.
 
     Raises ManifestError when there are only such.
     """

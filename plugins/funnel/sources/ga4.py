@@ -175,7 +175,7 @@ def _header(report: Any, name: str) -> list[str]:
 
 
 def _iso(day: Any) -> Any:
-    """20261101 as 2026-11-01; anything else is for the load to judge."""
+    """20261101 as 2026-11-01; the load handles anything else."""
     return f"{day[:4]}-{day[4:6]}-{day[6:]}" if isinstance(day, str) and len(day) == 8 and day.isdigit() else day
 
 

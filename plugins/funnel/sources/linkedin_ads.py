@@ -19,7 +19,7 @@ from funnel.rest.pages import by_cursor, in_windows, one_page, read_halving, rea
 DEFAULT_VERSION = "202607"
 DEFAULT_TOKEN_URL = "https://www.linkedin.com/oauth/v2/accessToken"  # noqa: S105 - an address
 DEFAULT_PAGE_SIZE = 500
-# adAnalytics has no pages and cuts what is longer without a word (third parties, 2026-11): a setting.
+# adAnalytics has no pages and silently cuts longer answers (third parties, 2026-11; VEN-15): a setting.
 MAX_ELEMENTS = 15_000
 # What is not named is left out: a removed campaign must not take its spend's account and name along.
 STATUSES = ("ACTIVE", "PAUSED", "ARCHIVED", "COMPLETED", "CANCELED", "DRAFT", "PENDING_DELETION", "REMOVED")
@@ -202,7 +202,7 @@ def _sign(connection: Connection, token: str, request: messages.Request) -> mess
 
 def _log_in(client: Client) -> auth.Token:
     connection = client.connection
-    # Refresh tokens are given to approved partners only; everybody else has an access token of sixty days.
+    # Only approved partners get refresh tokens; other apps have an access token of sixty days.
     if connection.extra.get("access_token"):
         return auth.Token(connection.extra["access_token"], is_fetched=False)
     answer = client.ask_for_token(
@@ -256,7 +256,7 @@ def _diagnose(answer: messages.Answer) -> messages.Diagnosis | None:
 
 
 def _diagnose_throttle(message: str) -> messages.Diagnosis:
-    """There is no Retry-After: the limits of an application and of a member per day begin anew at midnight UTC."""
+    """There is no Retry-After: the daily limits of an application and of a member are reset at midnight UTC."""
     if "metric value" in message.lower() or "metric-value" in message.lower():
         return messages.Diagnosis(errors.Throttled, message, wait_seconds=_WINDOW_SECONDS)
     if "DAY" in message:

@@ -138,7 +138,7 @@ def _pages(client: Client, account_id: str, stream: Stream, window: Window) -> I
 
 
 def _telling_values(client: Client, account_id: str, pages: Iterator[messages.Page]) -> Iterator[messages.Page]:
-    """The pages; actions without a plain `value`, which the marts count by, are told when all are read."""
+    """The pages; actions without a plain `value`, which the marts count by, are reported when all are read."""
     without: Counter[str] = Counter()
     for page in pages:
         rows = messages.value_at(page.parsed, "data")

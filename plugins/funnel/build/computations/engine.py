@@ -68,7 +68,7 @@ def _bring_up_to_date(
 
 
 def _ensure_tables(connection: psycopg.Connection[Any], each: Computation, *, is_full: bool) -> bool:
-    """Create the table and its list of changes; true when the table had to be made anew."""
+    """Create the table and its list of changes; true if the table had to be created again."""
     names = _identifiers(each)
     stored = warehouse.columns(connection, "statistics", each.name)
     is_new = stored != dict(each.columns)
@@ -130,7 +130,7 @@ def _results(
 
 
 def _stored(name: str, value: Any, kind: str) -> Any:
-    """A result as the table holds it. Raises ValueError for what is no number: where there is no value it is null."""
+    """A result as the table holds it. Raises ValueError for a value that is not a number; a missing value is null."""
     if kind != "numeric" or value is None or isinstance(value, Decimal | int):
         return value
     number = float(value)

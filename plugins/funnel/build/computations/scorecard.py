@@ -90,7 +90,7 @@ def incidence(
     Each entry stands for `leads` whose first `days` whole days ended with an outcome: 1 won, 2 something that excludes
     it (lost, disqualified, recycled), 0 nothing yet, so that all one knows is that nothing happened until then. Ties
     are counted as they are: what happens on a day happens to all who were still there, and who was watched until that
-    day was. Where everybody was watched to the horizon this is x / n.
+    day was. If every lead was observed to the horizon this is x / n.
     """
     import numpy as np
 
@@ -171,7 +171,7 @@ def is_reversed(raw: float | None, adjusted: float | None) -> bool:
 
 @dataclass(frozen=True)
 class Lift:
-    """M2 of one period and region; `reason` says why there is nothing, or what to mind."""
+    """M2 of one period and region; `reason` says why the value is null, or is a caveat."""
 
     ratio: Interval
     difference: Interval

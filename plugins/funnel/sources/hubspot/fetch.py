@@ -160,7 +160,7 @@ def _changed_objects(client: Client, stream: Stream, window: Window) -> Iterator
             continue
         for chunk in in_chunks(ids, _page_size(client, HISTORY_PAGE_SIZE)):
             # A record merged or archived since the search is missing here (HTTP 207): the survivor, or the list of
-            # archived records, tells of it.
+            # archived records, shows it.
             batch = messages.Request(
                 "POST",
                 f"{path}/batch/read",
@@ -366,7 +366,7 @@ def _is_outside(event: dict[str, Any], from_time: datetime, to_time: datetime) -
         occurred_at = datetime.fromisoformat(event["occurredAt"])
         return not from_time <= occurred_at < to_time
     except (KeyError, TypeError, ValueError, OverflowError):
-        # Not for a connector to judge: the load quarantines what it cannot read.
+        # A connector does not check values: the load quarantines unreadable ones.
         return False
 
 
