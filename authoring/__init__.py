@@ -1,1 +1,1 @@
-"""Tools of those who write sources: scaffolds and recorded answers."""
+"""Tools for authors of sources: scaffolds and recorded responses."""

@@ -1,4 +1,4 @@
-"""`make record`: what a vendor was asked and what it answered, as scrubbed fixtures that replay through the connector.
+"""`make record`: stores requests to a vendor and its responses as scrubbed fixtures, which the connector can replay.
 
 One file per stream in `tests/fixtures/<source>/`: each question with its answer, in their order. Of a long list of
 pages the first two and the last are kept, when the connector still reads them as a whole; otherwise all of them.

@@ -1,4 +1,4 @@
-"""What a vendor sent, without people and without secrets: the same original always becomes the same substitute.
+"""Removes people and secrets from a vendor's responses: the same original always becomes the same substitute.
 
 Substitutes come from a keyed hash, so records still find each other within and across recordings of one installation,
 and a person cannot be found by hashing a list of addresses. Of sources with persons (a declared e-mail address says so)

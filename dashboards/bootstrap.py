@@ -1,6 +1,6 @@
-"""Make Superset what this folder says, in one process: migrate, roles, users, assets, grants, row-level security.
+"""Load this folder into Superset, in one process: migrate, roles, users, assets, grants, row-level security.
 
-Run again it changes nothing. What left the folder since is deleted; what people made in Superset themselves stays. The
+A second run changes nothing. Assets that left the folder are deleted; assets made in Superset stay (DSH-2). The
 password of the warehouse is nowhere: libpq takes it from the environment, and so do all others.
 
 Run by `python -m funnel.cli dashboards` in Superset's own environment, with the settings that

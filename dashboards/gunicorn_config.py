@@ -1,4 +1,4 @@
-"""How many processes answer, and that each has database connections of its own.
+"""Number of processes, each with its own database connections.
 
 The application is loaded once and forked: two workers start in the time of one.
 """

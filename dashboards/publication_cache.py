@@ -1,7 +1,7 @@
-"""The cache of what charts show, which a publication empties by itself.
+"""The cache of chart data, which a publication invalidates automatically (DSH-3).
 
 Every entry belongs to the publication in effect when its query was asked. When another one is in effect, after a
-publication or a roll-back, no older entry is found any more, on any server and in any process, and the old files are
+publication or a roll-back, older entries are no longer found, on any server and in any process, and the old files are
 deleted. So publishing needs to know nothing of Superset and cannot fail because Superset is down; and a query that was
 running during a publication is never kept under the new one's number.
 

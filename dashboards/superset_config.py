@@ -1,6 +1,7 @@
 """Superset's settings. Every secret and address comes from the environment; nothing here differs between machines.
 
-It deliberately has no Redis, no Celery and no outside host: caches are files, and the page asks this server alone.
+It deliberately has no Redis, no Celery and no outside host: caches are files, and pages send requests to this server
+only.
 """
 
 import os

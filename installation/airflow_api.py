@@ -1,4 +1,4 @@
-"""What a person would do in Airflow's user interface, over its REST API: trigger runs, follow them, say why one failed.
+"""Airflow's REST API: trigger runs, follow them, report why one failed.
 
 It does not start Airflow (`installation.services` does) and does not look into its database.
 """

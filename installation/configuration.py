@@ -1,4 +1,4 @@
-"""What the embedded server is configured with."""
+"""Configuration of the embedded PostgreSQL server."""
 
 from collections.abc import Mapping
 from pathlib import Path

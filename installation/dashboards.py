@@ -1,4 +1,4 @@
-"""Superset's environment, and its agreement with `dashboards/`."""
+"""Superset's environment, and loading of `dashboards/` into it."""
 
 import hashlib
 import subprocess

@@ -1,7 +1,5 @@
-"""`make demo`: from nothing to a published funnel, then what a person wants to see of it.
-
-Everything goes the way it goes in production: Airflow's own runs load, build, audit and publish. Run again it finds its
-work done, starts what does not run, and prints.
+"""`make demo`: from an empty folder to a published and printed funnel. It works as in production: Airflow's runs load,
+build, audit and publish. A second run only starts stopped processes and prints.
 """
 
 import time

@@ -1,4 +1,4 @@
-"""What can go wrong with the processes of an installation."""
+"""Exceptions of the installation's processes."""
 
 
 class ServerError(RuntimeError):

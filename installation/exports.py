@@ -1,7 +1,7 @@
-"""`make files`: for a person with nothing but exports. From a folder of manifests to a published funnel.
+"""`make files`: from a folder of exports and manifests to a published funnel.
 
-It starts PostgreSQL and Airflow, no vendor sandbox, and everything goes the way it goes in production: Airflow's own
-runs take in, build, audit and publish. Run again on the same files it changes nothing.
+It starts PostgreSQL and Airflow, no vendor sandbox, and works as in production: Airflow's runs load, build, audit and
+publish. A second run with the same files changes nothing.
 """
 
 import time

@@ -1,4 +1,4 @@
-"""The ordinary user that PostgreSQL runs as where we are root, which it refuses."""
+"""The unprivileged user of PostgreSQL when we run as root, which PostgreSQL refuses."""
 
 import pwd
 import shutil

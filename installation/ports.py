@@ -1,4 +1,4 @@
-"""TCP ports of this machine: free ones, and who holds the others."""
+"""TCP ports of this machine: free ones, and the processes that use the others."""
 
 import socket
 

@@ -1,4 +1,4 @@
-"""Processes of this installation: started in sessions of their own, noted, and stopped with all they started."""
+"""Processes of this installation: started in their own sessions, recorded, and stopped with all their children."""
 
 import json
 import os

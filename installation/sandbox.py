@@ -1,4 +1,4 @@
-"""The made-up company: when its vendors are played by the sandbox, and the connections and files they give."""
+"""The sandbox: when it simulates the vendors, and its connections and files."""
 
 import json
 import os

@@ -1,6 +1,5 @@
-"""The commands behind `make`: one word each, errors as text without a traceback.
-
-It holds no logic of its own; every command is one call into the module that does it.
+"""The commands behind `make`: one word each, errors as text without a traceback. Every command is one call into the
+module that does the work.
 """
 
 import argparse

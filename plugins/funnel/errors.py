@@ -1,4 +1,4 @@
-"""What failures have in common. Each wing has its own in its module `errors`."""
+"""Base class of failures. Each wing has its own in its module `errors`."""
 
 from typing import ClassVar
 

@@ -1,6 +1,5 @@
-"""Connections to the warehouse, and what its catalogue says of schemas, tables and columns.
-
-It knows no table by name: what the ledger, a load or a publication reads and writes is theirs.
+"""Connections to the warehouse, and look-ups in its catalogue of schemas, tables and columns. It knows no table by
+name.
 """
 
 from typing import Any

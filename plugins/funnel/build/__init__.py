@@ -1,1 +1,1 @@
-"""What is built from `raw`: dbt's runs, metrics, and what SQL cannot compute well."""
+"""Build: runs of dbt, metrics, and statistics that SQL cannot compute well."""

@@ -1,7 +1,7 @@
 """Building: dbt turns `raw` into `marts`, in this process, under the build lock.
 
-It decides what dbt is asked to run, and turns a dbt failure into a message that names the model or test, the rows and
-what to do. The meaning of the numbers is in `dbt_project/` only; `funnel.gate` checks them.
+It selects what dbt runs, and turns a dbt failure into a message with the model or test, the rows and what to do. The
+meaning of the numbers is in `dbt_project/` only; `funnel.gate` checks them.
 """
 
 import hashlib

@@ -1,7 +1,6 @@
-"""Metrics: what `dbt_project/models/semantic` defines once, validated, and asked of what is published.
-
-MetricFlow writes the statement, PostgreSQL answers it, as the role of readers and from schema `bi`, so that a metric
-says what a dashboard shows. No formula is here. MetricFlow and dbt are imported inside functions: they take seconds.
+"""Metrics: validates the definitions of `dbt_project/models/semantic` and computes them from published data. MetricFlow
+writes the statements, which run as the readers' role on schema `bi`, so that a metric equals the dashboard's figure. No
+formula is here. MetricFlow and dbt are imported inside functions: they take seconds.
 """
 
 import json

@@ -1,1 +1,1 @@
-"""Whether a delivery, or a build, may be used."""
+"""The gate: checks deliveries before a build uses them, and builds before they are published."""

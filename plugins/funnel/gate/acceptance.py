@@ -1,6 +1,6 @@
-"""One source of an inbox: loaded, checked and kept in one transaction, or held back as a whole.
+"""One source of an inbox: loaded and checked in one transaction, committed or held back as a whole.
 
-What fails its gate never reaches `raw`: neither builds nor other sources see it, and what was accepted before stays.
+Rows that fail the gate never reach `raw`: builds and other sources do not see them, and rows accepted earlier stay.
 The next run reads the same files again, since none of them counts as loaded. A crash leaves nothing behind.
 """
 

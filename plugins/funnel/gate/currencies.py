@@ -1,6 +1,6 @@
-"""Whether every amount that a run loaded has a currency: none is counted in a currency that was guessed.
+"""Checks that every loaded amount has a currency, so that none counts in a guessed currency (MON-2).
 
-The rule is the same for ads, deals and orders; which columns hold amounts is said by the streams (`contract.Money`).
+The rule is the same for ads, deals and orders; the streams declare their columns with amounts (`contract.Money`).
 """
 
 from collections.abc import Iterator, Mapping, Sequence

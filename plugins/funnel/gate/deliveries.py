@@ -1,6 +1,7 @@
-"""Whether a delivery may be used: what one run has loaded of a source.
+"""The gate of a delivery: the rows that one run loaded of a source.
 
-A delivery is read from ops.loads and raw; results go to ops.checks. What failed and was not repaired stays in doubt.
+A delivery is read from ops.loads and raw; results go to ops.checks. A failed delivery stops publication until it is
+repaired (BLD-3).
 """
 
 from collections.abc import Mapping

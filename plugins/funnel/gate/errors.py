@@ -1,4 +1,4 @@
-"""Why something does not pass the gate."""
+"""Exceptions of the gate."""
 
 from funnel.errors import Failure
 

@@ -1,4 +1,4 @@
-"""Whether a build of the marts may be published."""
+"""The audit of a build of the marts."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any

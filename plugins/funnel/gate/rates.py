@@ -1,7 +1,7 @@
-"""Can the money of a file be converted? Asked of each source of an inbox by itself, before its rows reach `raw`.
+"""Checks that the amounts of a file can be converted, for each source of an inbox, before its rows reach `raw`.
 
 Without a rate an amount has no value in the reporting currency, and an audit would stop the publication of all sources.
-The days are those on which the marts convert; where the rates come from is said in `int_currency_rates_unioned`.
+The days are those on which the marts convert; `int_currency_rates_unioned` has the origins of rates.
 """
 
 import csv

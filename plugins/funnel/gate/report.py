@@ -1,6 +1,5 @@
-"""One audit: its checks, and what they say in words.
-
-It does not decide what happens then: a task calls `require` and stops, or goes on.
+"""The results of checks, and their message. It does not decide what follows: a task calls `require`, which raises if a
+critical check failed.
 """
 
 import logging

@@ -1,6 +1,5 @@
-"""Evaluates suites with Great Expectations, and keeps what it says without any value of the data.
-
-Suites are evaluated as booleans first; only what failed is asked again for counts and keys. Keys leave as hashes.
+"""Evaluates suites with Great Expectations, and keeps the results without values of the data. Suites are evaluated as
+booleans first; only failed expectations are evaluated again for counts and keys. Keys are hashed.
 """
 
 import logging

@@ -1,4 +1,4 @@
-"""What a build touched: the rows that the suites of marts look at, in the words that their queries use."""
+"""What a build touched: the rows that the suites of marts check."""
 
 import re
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,7 @@
 """Great Expectations inside a transaction of ours: it checks rows that no other session can see yet.
 
 Great Expectations opens its connections through SQLAlchemy. Here SQLAlchemy is given the session that has loaded the
-rows, and its commits and rollbacks become savepoints of that session: the transaction is ended by its owner alone.
+rows, and its commits and rollbacks become savepoints of that session: only its owner ends the transaction.
 """
 
 from collections.abc import Iterator

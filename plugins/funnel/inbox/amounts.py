@@ -1,4 +1,4 @@
-"""Numbers as files write them: signs of the decimals and of thousands, currencies, brackets, per cent."""
+"""Numbers in files: decimal and thousands signs, currencies, brackets, per cent."""
 
 import re
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What readers give and what is made of it: blocks of cells with their lines, rows that cannot be read, refusals."""
+"""Results of readers and of conversion: blocks of cells with their lines, unreadable rows, refusals."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""What files may hold: every entity with its fields."""
+"""Every entity of files with its fields."""
 
 from funnel.inbox.entities import Entity, Field
 

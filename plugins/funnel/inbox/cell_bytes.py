@@ -1,4 +1,4 @@
-"""Cells as bytes: what a whole column has or has not, without looking at each cell."""
+"""Cells as bytes: tests on whole columns without a loop over cells."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,4 +1,4 @@
-"""Blocks of cells become batches of our columns, all as the text that PostgreSQL reads, and bad rows with reasons."""
+"""Converts blocks of cells into batches of our columns, as text that PostgreSQL reads, and bad rows with reasons."""
 
 from collections.abc import Iterator
 from decimal import Decimal

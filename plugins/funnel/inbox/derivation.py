@@ -1,4 +1,4 @@
-"""Fields that no header means but that follow from a table: keys, constants, amounts from prices, ways of writing."""
+"""Fields without a header that follow from a table: keys, constants, amounts from prices, formats."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Why a manifest, a file or a cell cannot be read."""
+"""Exceptions of the inbox: unreadable manifests, files and cells."""
 
 from funnel.errors import Failure
 

@@ -1,6 +1,6 @@
-"""What fills each mart, in the words of a manifest: its entities and the columns that count.
+"""The entities and columns of files that fill each mart.
 
-Data only. `make files` ends with the lines of those marts that stay empty; a test holds it against the marts.
+Data only. `make files` prints the lines of empty marts; a test compares them with the marts.
 """
 
 _LEADS = "leads with created_at (mql_at, sql_at and so on for its stages)"

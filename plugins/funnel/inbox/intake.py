@@ -1,9 +1,9 @@
 """Intake: one file of the inbox, from its bytes to blocks of typed rows, or refused with the first ten reasons.
 
-How numbers and dates are written is learnt from the whole file, where the manifest does not say. Formats are inferred
-from the first block and verified against the rest; only if that fails is the file read again (FIL-5). Rows wait in
-a temporary file until the whole file is accepted: nothing of a refused one gets out. What is kept of persons is hashed
-later, by the loader, which has the key.
+Formats of numbers and dates are inferred from the whole file, unless the manifest states them. Formats are inferred
+from the first block and verified against the rest; only if that fails is the file read again (FIL-5). Rows are kept in
+a temporary file until the whole file is accepted, so that no row of a refused file is loaded. The loader, which has the
+key, hashes data of persons later.
 """
 
 import hashlib

@@ -1,6 +1,6 @@
 """JSON that is one document: a list of records, alone or within an object, as programs and APIs write it.
 
-It is taken apart record by record, never held whole. What a record's fields mean is decided as for JSON lines.
+It is parsed record by record, never whole in memory. What a record's fields mean is decided as for JSON lines.
 """
 
 import codecs

@@ -1,4 +1,4 @@
-"""Rows of a file that hold an amount and no currency: they are refused, since any other currency would be a guess."""
+"""Rows of a file with an amount and no currency: they go to quarantine, because any currency would be a guess."""
 
 from decimal import Decimal, InvalidOperation
 from typing import Any

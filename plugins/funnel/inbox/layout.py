@@ -1,4 +1,4 @@
-"""Layouts: what every kind of file comes to before its cells are read, and how its bytes are reached."""
+"""Layouts: the common form of every kind of file before its cells are read, and access to its bytes."""
 
 import gzip
 import io

@@ -1,4 +1,4 @@
-"""The words of a manifest, as YAML gives them."""
+"""The structure of a manifest in YAML."""
 
 from dataclasses import dataclass, field
 from typing import Literal

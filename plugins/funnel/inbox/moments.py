@@ -1,4 +1,4 @@
-"""Days and times as files write them: order of day and month, zones, weeks, serial numbers."""
+"""Days and times in files: order of day and month, zones, weeks, serial numbers."""
 
 import re
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Names of months as exports write them in other languages, as the English ones that date formats know."""
+"""Names of months in other languages, mapped to the English ones that date formats know."""
 
 import re
 

@@ -1,7 +1,8 @@
 """`make new-manifest`: from a folder of exports to a manifest to correct, and the first rows as they would load.
 
-What is proposed is read with at once, by the functions of every load, so that a wrong guess shows here. Nothing is
-overwritten and nothing is loaded. Cells are shown on the terminal of the files' owner only.
+The proposal is used at once to read the files, with the functions of every load, so that a wrong guess is visible.
+Nothing is
+overwritten and nothing is loaded. Cells are shown only on the terminal of the files' owner.
 """
 
 import math

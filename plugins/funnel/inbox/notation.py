@@ -1,4 +1,4 @@
-"""How a folder writes its numbers and dates: what a manifest must state because a file leaves it open."""
+"""Formats of numbers and dates in a folder: what a manifest must state because the files are ambiguous."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Texts of files on their way to a terminal: what is not a letter to be shown is written as its code."""
+"""Texts of files for a terminal: non-printable characters are written as codes."""
 
 import re
 from collections.abc import Callable

@@ -1,7 +1,5 @@
-"""What a manifest for a folder of exports would say: streams with their columns, maps and settings, and what is unsure.
-
-Every value comes with a note where something else might be meant. Nothing is written or loaded here; whether it loads
-is proved by reading the files with it (`new_manifest`).
+"""Proposes a manifest for a folder of exports: streams with their columns, maps and settings. A value that may be wrong
+has a note. Nothing is written or loaded here; `new_manifest` proves the proposal by reading the files with it.
 """
 
 import fnmatch

@@ -1,4 +1,4 @@
-"""How the numbers and dates of a file are written: stated by the manifest, or learnt from all of its cells."""
+"""Formats of the numbers and dates of a file: stated by the manifest, or inferred from all of its cells."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Which entity a table holds, and which of its columns is which field: by the words of its headers and by its cells.
+"""Recognises the entity of a table and the fields of its columns, by the words of its headers and by its cells.
 
 Every entity is tried. A header means a field when all its known words do; a column whose cells are not dates, numbers
 or addresses is rejected again. The entity with the most, and the most typical, fields is the likely one.

@@ -1,8 +1,8 @@
 """Records of separated values: from the bytes of a CSV or TSV file to blocks of text columns with the line of each row.
 
 Blocks without a line break inside quotes, nearly all, are parsed at once by Arrow; any other block is put together
-record by record. Both ways give the same rows. A quote that is opened and never closed costs its own line, not the rest
-of the file. What the cells mean is not decided here.
+record by record. Both ways give the same rows. An unclosed quote costs only its own line, not the rest of the file. The
+cells are not interpreted here.
 """
 
 import codecs

@@ -1,6 +1,5 @@
-"""Sheets that say again what other sheets of their workbook say: copies, the year beside its months, sums of them.
-
-Read with the others they would count everything twice.
+"""Sheets that repeat other sheets of their workbook: copies, a year next to its months, sums. They would count
+everything twice.
 """
 
 from collections import Counter

@@ -1,4 +1,4 @@
-"""What an inbox would load, for people: `make inbox-check`. Nothing is loaded, nothing is kept.
+"""`make inbox-check`: prints what an inbox would load. Nothing is loaded or stored.
 
 It reads with the same functions as the source itself, so that what it says is what happens. Cells are shown only here,
 on the terminal of the user who has the files.

@@ -1,4 +1,4 @@
-"""What an answer means that no vendor words: by its status and its form."""
+"""The meaning of a response by its status and format, for all vendors."""
 
 import io
 import re

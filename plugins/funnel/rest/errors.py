@@ -1,4 +1,4 @@
-"""What can go wrong with a vendor. What a failure asks for is said by its class.
+"""Failures of vendors. The class of a failure determines the reaction.
 
     Throttled        waited out in the client, as long as the vendor says, if that is minutes
     Unavailable      5xx, HTML, a body cut short, 200 with an error inside: asked again, with growing pauses

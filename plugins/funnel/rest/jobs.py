@@ -1,4 +1,4 @@
-"""Files that a vendor prepares on request: asked for, asked about until they are ready, and fetched."""
+"""Files that a vendor prepares on request: requested, polled until they are ready, and fetched."""
 
 import logging
 from collections.abc import Callable, Iterator

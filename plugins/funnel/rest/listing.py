@@ -1,6 +1,6 @@
-"""A listing of ids: what a connector makes of the pages in which a vendor lists all records of a stream.
+"""A listing of ids: made by a connector from the pages in which a vendor lists all records of a stream.
 
-A record without a readable id fails the read: without it a stored record would pass for deleted.
+A record without a readable id fails the read: otherwise a stored record would count as deleted.
 """
 
 import re

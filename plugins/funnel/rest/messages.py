@@ -1,4 +1,4 @@
-"""Questions to a vendor and its answers."""
+"""Requests to a vendor and its responses."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

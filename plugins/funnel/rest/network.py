@@ -1,4 +1,4 @@
-"""The HTTP connection to a vendor: certificates, timeouts, proxies; and where recordings listen or answer."""
+"""The HTTP connection to a vendor: certificates, timeouts, proxies; and the hooks of recordings."""
 
 import ssl
 from collections.abc import Callable

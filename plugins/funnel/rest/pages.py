@@ -1,4 +1,4 @@
-"""The only loops over pages: a connector picks a paginator and receives every page."""
+"""Pagination: the only loops over pages. A connector picks a paginator and receives every page."""
 
 import hashlib
 import logging

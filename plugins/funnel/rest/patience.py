@@ -1,4 +1,4 @@
-"""How long and how often a vendor is asked again."""
+"""Limits of retries: how long and how often."""
 
 import logging
 import time

@@ -1,7 +1,7 @@
 """Exchange rates: the euro reference rates of the European Central Bank, over its data portal.
 
-A rate says what one euro costs in a currency. Quoted on working days about 16:00 Central European Time; nothing is
-quoted on weekends and holidays, and nothing here fills them: the last rate is carried where money is converted.
+A rate is the price of one euro in a currency. Quoted on working days about 16:00 Central European Time; weekends and
+holidays have no rate and are not filled here: the conversion uses the last rate.
 """
 
 import csv

@@ -1,7 +1,7 @@
 """GA4: sessions per day, channel group, source, medium, campaign and country, over the Data API's runReport.
 
-One report per property and day: whether Google withheld rows, put them into `(other)` or sampled is said of a whole
-report, and a report of one day says it of that day alone. Days are days of the property's own time zone.
+One report per property and day: Google flags withheld rows, `(other)` and sampling per report, so a report of one day
+flags only that day (VEN-1). Days are days of the property's own time zone.
 """
 
 import re

@@ -1,7 +1,7 @@
 """LinkedIn Ads: campaign statistics per day, campaign attributes and ad accounts, over the versioned REST interface.
 
-Days are UTC, as LinkedIn aggregates them. Statistics name the campaign only: the account that was asked for is written
-into the body, its currency is joined in dbt.
+Days are UTC, as LinkedIn aggregates them. Statistics name only the campaign: the requested account is written into the
+body, its currency is joined in dbt.
 """
 
 from collections.abc import Iterator

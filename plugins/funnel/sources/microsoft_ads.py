@@ -1,7 +1,8 @@
 """Microsoft Ads: campaign statistics per day and campaign attributes, from reports over the REST interface.
 
-A report is submitted, asked about until it is ready and fetched as a ZIP file with one CSV, which is landed as it came.
-Days are UTC by Microsoft's text of 2026-08; what the report itself says of its zone is kept beside every row.
+A report is submitted, polled until it is ready and fetched as a ZIP file with one CSV, which is landed unchanged. Days
+are UTC according to Microsoft's documentation of 2026-08; the zone stated in the report is kept with every row
+(VEN-11).
 """
 
 from collections.abc import Iterator

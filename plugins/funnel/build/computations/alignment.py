@@ -2,8 +2,8 @@
 
 The figures themselves come from `scorecard`.
 
-A group is a quarter, and gives its three months and itself, for each region and for all. It knows columns of
-`int_won_origins` and `int_lead_fates`, and nothing of baselines or of what is shown: dbt compares and words the rest.
+A group is a quarter, and gives its three months and itself, for each region and for all. It knows the columns of
+`int_won_origins` and `int_lead_fates`; baselines and texts are in dbt.
 """
 
 from __future__ import annotations

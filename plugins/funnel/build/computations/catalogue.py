@@ -1,4 +1,4 @@
-"""Which figures are computed between two runs of dbt: of which rows, by which function, into which table.
+"""The list of figures computed between two runs of dbt: their rows, function and table.
 
 To add one, see docs/architecture.md, "What SQL cannot compute well".
 """

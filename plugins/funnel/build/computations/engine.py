@@ -1,4 +1,5 @@
-"""What SQL cannot compute well: between two runs of dbt, from what the first built, into tables that the second reads.
+"""Statistics that SQL cannot compute well, computed between two runs of dbt: they read results of the first run and
+write tables that the second run reads.
 
 A `Computation` is a query, a function of its rows and a table of schema `statistics`; dbt reads the table as
 `source('statistics', …)` in models/staging/statistics/. Of the groups of a computation (months, mostly) only those are

@@ -1,7 +1,7 @@
 """Removal effects of channels in a first-order Markov chain of journeys, in closed form.
 
-It knows transitions between channels and nothing of touches, months or databases. How journeys become transitions, and
-removal effects credit, is said in `dbt_project/`.
+It knows only transitions between channels, not touches, months or databases. `dbt_project/` turns journeys into
+transitions and removal effects into credit.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -1,8 +1,9 @@
-"""What the alignment scorecard computes: shares, lifts and indices with intervals, and refusals when data are thin.
+"""The figures of the alignment scorecard: shares, lifts and indices with intervals, and a reason if there are too few
+data.
 
 Pure functions over arrays, without a database: the engine beside it reads what they need and writes what they give.
-Intervals come from NumPy, SciPy and statsmodels, which are imported inside of functions. Nothing here decides what a
-marketing-generated deal is, which leads a period has or what is shown; that is said in `dbt_project/`.
+Intervals come from NumPy, SciPy and statsmodels, which are imported inside of functions. The definitions of a
+marketing-generated deal and of a period's leads are in `dbt_project/`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """HubSpot: contacts with stage history, companies, deals with lines and contacts, sellers' activities, owners, events.
 
-Contacts and deals are found by search and then read in batches, since a search gives no history; nor does it give
-associations, which are asked for by the ids of each page and put into the records. Every search page starts after the
+Contacts and deals are found by search and then read in batches, because a search returns neither history nor
+associations; associations are requested for the ids of each page and added to the records. Every search page starts
+after the
 last id of the one before it; see `pages.by_highest_id`. Windows are days in UTC.
 """
 

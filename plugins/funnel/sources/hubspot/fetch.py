@@ -1,4 +1,4 @@
-"""How HubSpot is asked for each stream."""
+"""Requests to HubSpot for each stream."""
 
 import logging
 import re

@@ -1,4 +1,4 @@
-"""What HubSpot is read for: its streams."""
+"""The streams of HubSpot."""
 
 from funnel.contract import (
     Column,

@@ -1,4 +1,4 @@
-"""How Salesforce is asked: by REST for short windows, by Bulk jobs for long ones."""
+"""Requests to Salesforce: REST for short windows, Bulk jobs for long ones."""
 
 import logging
 from collections.abc import Iterator, Mapping

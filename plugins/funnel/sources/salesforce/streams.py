@@ -1,4 +1,4 @@
-"""What Salesforce is read for: its streams, and the objects they come from."""
+"""The streams of Salesforce and their objects."""
 
 from funnel.contract import Column, Money, Reconcile, Stream
 

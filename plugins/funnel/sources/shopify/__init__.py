@@ -1,7 +1,7 @@
 """Shopify: orders with their lines and refunds, and the shop, over the GraphQL Admin API.
 
-An order is one record that holds its lines and refunds: whatever changes about them changes the order, so the newest
-read of an order replaces all of it. Windows are days in UTC over the time of the last change. Long windows are read by
+An order is one record that holds its lines and refunds: any change of them changes the order, so the newest read of an
+order replaces all of it (MON-3). Windows are days in UTC over the time of the last change. Long windows are read by
 a bulk operation, which gives the same records.
 """
 

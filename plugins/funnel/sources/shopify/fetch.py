@@ -1,4 +1,4 @@
-"""How Shopify is asked: in pages for short windows, in bulk for long ones."""
+"""Requests to Shopify: pages for short windows, bulk operations for long ones."""
 
 import zlib
 from collections.abc import Iterator

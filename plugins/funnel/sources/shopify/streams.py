@@ -1,4 +1,4 @@
-"""What Shopify is read for: its streams."""
+"""The streams of Shopify."""
 
 from funnel.contract import Column, ColumnType, Money, Reconcile, Stream
 
