@@ -21,7 +21,7 @@ import psycopg
 
 from funnel import ledger, settings
 from funnel.sources import VENDORS
-from installation import airflow_api, ports, postgres, processes, services
+from installation import airflow_api, errors, ports, postgres, processes, services
 from installation.demo import newest_day
 
 MONTHS = 12
@@ -105,7 +105,7 @@ def timed(airflow: httpx.Client, ask_for_runs: Callable[[], None], tell: process
     ended = time.monotonic()
     made = [run for name in map(dag_id, VENDORS) for run in airflow_api.runs(airflow, name) if run.run_id not in known]
     if failed := next((run for run in made if run.state != "success"), None):
-        raise airflow_api.RunFailed(airflow_api.explain_failure(airflow, failed))
+        raise errors.RunFailed(airflow_api.explain_failure(airflow, failed))
     if ledger.has_unpublished_loads():
         raise SystemExit(f"Not everything was published after {LIMIT_SECONDS} s; see build_funnel.")
     [(builds_after,)] = ask("select count(*) from ops.builds")
