@@ -32,7 +32,6 @@ LONG_MODULES = {
     "sandbox/worked_example.py",
 }
 LONG_FUNCTIONS = {
-    "plugins/funnel/gate/pages.py:build_data_docs",
     "plugins/funnel/ingest/load.py:_append_versions",
     "plugins/funnel/ingest/load.py:_quarantine",
     "plugins/funnel/ingest/load.py:load_into",

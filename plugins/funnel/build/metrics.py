@@ -14,11 +14,11 @@ import psycopg
 
 from funnel import settings, warehouse
 from funnel.build import dbt_run
+from funnel.build.errors import MetricsError
 
 if TYPE_CHECKING:
     from metricflow.engine.metricflow_engine import MetricFlowEngine
     from metricflow_semantic_interfaces.implementations.semantic_manifest import PydanticSemanticManifest
-from funnel.build.errors import MetricsError
 
 READER: settings.Role = "bi_reader"
 

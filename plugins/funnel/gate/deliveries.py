@@ -14,15 +14,15 @@ import psycopg
 from funnel import settings, warehouse
 from funnel.contract import Source, Stream, raw_table
 from funnel.gate import currencies, session
+from funnel.gate.records import record
+from funnel.gate.report import Check, CheckReport
+from funnel.gate.runner import data_source, evaluate
+from funnel.gate.suites import Batch, columns_of, literal, suite
 from funnel.ingest import json_rows
 from funnel.sources import SOURCES
 
 if TYPE_CHECKING:
     from great_expectations.expectations.expectation import Expectation
-from funnel.gate.records import record
-from funnel.gate.report import Check, CheckReport
-from funnel.gate.runner import data_source, evaluate
-from funnel.gate.suites import Batch, columns_of, literal, suite
 
 
 def check_raw(source: str, run_id: str) -> CheckReport:

@@ -7,9 +7,6 @@ import psycopg
 from psycopg import sql
 
 from funnel import warehouse
-
-if TYPE_CHECKING:
-    from great_expectations.expectations.expectation import Expectation
 from funnel.gate.deliveries import open_failures
 from funnel.gate.errors import SuiteError
 from funnel.gate.records import record
@@ -17,6 +14,9 @@ from funnel.gate.report import CheckReport
 from funnel.gate.runner import data_source, evaluate
 from funnel.gate.scope import Scope, of_build
 from funnel.gate.suites import Batch, columns_of, mart_suites, suite
+
+if TYPE_CHECKING:
+    from great_expectations.expectations.expectation import Expectation
 
 
 def check_marts(build_id: int) -> CheckReport:

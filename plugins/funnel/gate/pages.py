@@ -4,13 +4,10 @@ import re
 from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
 from funnel import warehouse
-
-if TYPE_CHECKING:
-    pass
 from funnel.gate.records import LATEST_REPORTS
 from funnel.gate.runner import new_context
 from funnel.gate.suites import all_stated
@@ -23,12 +20,6 @@ def build_data_docs(out_dir: Path) -> Path:
     without a network: Great Expectations' own styles are on outside hosts and are replaced by a short sheet.
     """
     from great_expectations import ExpectationSuite
-    from great_expectations.core import ExpectationSuiteValidationResult, ExpectationValidationResult
-    from great_expectations.core.run_identifier import RunIdentifier
-    from great_expectations.data_context.types.resource_identifiers import (
-        ExpectationSuiteIdentifier,
-        ValidationResultIdentifier,
-    )
 
     with warehouse.connect("builder") as connection:
         rows = warehouse.dicts(connection, LATEST_REPORTS)
@@ -46,55 +37,71 @@ def build_data_docs(out_dir: Path) -> Path:
     for name, stated in all_stated().items():
         suite_name = name.replace("/", ".").replace(":", ".")
         context.suites.add(ExpectationSuite(name=suite_name, expectations=[each.copy() for each in stated]))
-        reports: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
-        for row in rows:
-            if name == f"{row['suite']}:{row['table_name']}":
-                source = row["connection_id"] or row["source"]
-                reports.setdefault((source, row["run_id"], row["build_id"], row["checked_at"]), []).append(row)
-        for (source, run_id, build_id, checked_at), checks in reports.items():
-            by_description = {each.description: each for each in stated}
-            results = [
-                ExpectationValidationResult(
-                    success=check["passed"],
-                    expectation_config=by_description[check["expectation"]].configuration,
-                    result=_shown(check),
-                    exception_info={
-                        "raised_exception": "raised" in (check["observed"] or {}),
-                        "exception_message": (check["observed"] or {}).get("raised"),
-                        "exception_traceback": None,
-                    },
-                )
-                for check in checks
-                if check["expectation"] in by_description
-            ]
-            passed = sum(bool(result.success) for result in results)
-            label = f"build {build_id}" if build_id is not None else f"{source} {run_id}"
-            run = RunIdentifier(run_name=label, run_time=checked_at)
-            context.validation_results_store.set(
-                ValidationResultIdentifier(ExpectationSuiteIdentifier(suite_name), run, checks[0]["table_name"]),
-                ExpectationSuiteValidationResult(
-                    results=results,
-                    success=passed == len(results),
-                    suite_name=suite_name,
-                    statistics={
-                        "evaluated_expectations": len(results),
-                        "successful_expectations": passed,
-                        "unsuccessful_expectations": len(results) - passed,
-                        "success_percent": 100 * passed / len(results) if results else None,
-                    },
-                    meta={
-                        "run_id": run,
-                        "active_batch_definition": {
-                            "datasource_name": "warehouse",
-                            "data_asset_name": checks[0]["table_name"],
-                        },
-                        "validation_time": checked_at,
-                    },
-                ),
-            )
+        for report, checks in _reports(rows, name).items():
+            _store(context, suite_name, {each.description: each for each in stated}, report, checks)
     context.build_data_docs()
     _make_readable_offline(out_dir)
     return out_dir / "index.html"
+
+
+Report = tuple[str | None, str | None, int | None, datetime]
+
+
+def _reports(rows: list[dict[str, Any]], name: str) -> dict[Report, list[dict[str, Any]]]:
+    """Checks of one suite and table by report: source, run, build and moment."""
+    reports: dict[Report, list[dict[str, Any]]] = {}
+    for row in rows:
+        if name == f"{row['suite']}:{row['table_name']}":
+            source = row["connection_id"] or row["source"]
+            reports.setdefault((source, row["run_id"], row["build_id"], row["checked_at"]), []).append(row)
+    return reports
+
+
+def _store(context: Any, suite: str, stated: dict[Any, Any], report: Report, checks: list[dict[str, Any]]) -> None:
+    """Give Great Expectations the checks of one report as it keeps its own results."""
+    from great_expectations.core import ExpectationSuiteValidationResult, ExpectationValidationResult
+    from great_expectations.core.run_identifier import RunIdentifier
+    from great_expectations.data_context.types.resource_identifiers import (
+        ExpectationSuiteIdentifier,
+        ValidationResultIdentifier,
+    )
+
+    source, run_id, build_id, checked_at = report
+    table = checks[0]["table_name"]
+    results = [
+        ExpectationValidationResult(
+            success=check["passed"],
+            expectation_config=stated[check["expectation"]].configuration,
+            result=_shown(check),
+            exception_info={
+                "raised_exception": "raised" in (check["observed"] or {}),
+                "exception_message": (check["observed"] or {}).get("raised"),
+                "exception_traceback": None,
+            },
+        )
+        for check in checks
+        if check["expectation"] in stated
+    ]
+    passed = sum(bool(result.success) for result in results)
+    label = f"build {build_id}" if build_id is not None else f"{source} {run_id}"
+    run = RunIdentifier(run_name=label, run_time=checked_at)
+    statistics = {
+        "evaluated_expectations": len(results),
+        "successful_expectations": passed,
+        "unsuccessful_expectations": len(results) - passed,
+        "success_percent": 100 * passed / len(results) if results else None,
+    }
+    batch = {"datasource_name": "warehouse", "data_asset_name": table}
+    context.validation_results_store.set(
+        ValidationResultIdentifier(ExpectationSuiteIdentifier(suite), run, table),
+        ExpectationSuiteValidationResult(
+            results=results,
+            success=passed == len(results),
+            suite_name=suite,
+            statistics=statistics,
+            meta={"run_id": run, "active_batch_definition": batch, "validation_time": checked_at},
+        ),
+    )
 
 
 # Styles, scripts and pictures on outside hosts.

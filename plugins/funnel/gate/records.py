@@ -1,13 +1,11 @@
 """Writes reports to ops.checks: one row for each expectation."""
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psycopg
 from psycopg.types.json import Jsonb
 
-if TYPE_CHECKING:
-    pass
 from funnel.gate.report import CheckReport
 
 

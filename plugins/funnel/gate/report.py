@@ -5,10 +5,8 @@ critical check failed.
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-if TYPE_CHECKING:
-    pass
 from funnel.gate.errors import GateClosed
 
 log = logging.getLogger(__name__)

@@ -11,14 +11,14 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from funnel import settings
+from funnel.gate.errors import SuiteError
+from funnel.gate.report import Check, Severity
+from funnel.gate.suites import Batch, columns_of, literal
 from funnel.ingest import privacy
 
 if TYPE_CHECKING:
     from great_expectations.datasource.fluent import SQLDatasource
     from great_expectations.expectations.expectation import Expectation
-from funnel.gate.errors import SuiteError
-from funnel.gate.report import Check, Severity
-from funnel.gate.suites import Batch, columns_of, literal
 
 log = logging.getLogger(__name__)
 # A mart with a hundred thousand bad rows is recognised by five of them.

@@ -3,14 +3,11 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psycopg
 
 from funnel import ledger, warehouse
-
-if TYPE_CHECKING:
-    pass
 from funnel.gate.errors import SuiteError
 from funnel.gate.suites import literal
 

@@ -11,12 +11,12 @@ from psycopg import sql
 
 from funnel import settings
 from funnel.contract import raw_table
+from funnel.gate.errors import SuiteError
+from funnel.gate.report import Severity
 from funnel.sources import SOURCES
 
 if TYPE_CHECKING:
     from great_expectations.expectations.expectation import Expectation
-from funnel.gate.errors import SuiteError
-from funnel.gate.report import Severity
 
 SUITES = settings.REPOSITORY / "expectations"
 
