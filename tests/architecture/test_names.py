@@ -1,12 +1,13 @@
 """A source has one name, and it is the same in every place."""
 
+import ast
 import re
 import sys
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
 from funnel.contract import raw_table
-from funnel.sources import SOURCES, VENDORS
+from funnel.sources import SOURCES, VENDORS, files
 
 ROOT = Path(__file__).parents[2]
 SANDBOX_SOURCES = {
@@ -89,3 +90,17 @@ def test_no_module_has_the_name_of_a_library() -> None:
             name = path.parent.name if path.stem == "__init__" else path.stem
             # A source has one name everywhere, also where the vendor's own library has it.
             assert name not in libraries - {*SOURCES, "__main__"}, path
+
+
+def test_the_list_of_sources_stands_once() -> None:
+    """Whoever needs the sources, or the vendors among them, asks `funnel.sources`."""
+    assert set(SOURCES) == files.VENDORS
+    lists = {
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for folder in ("plugins", "installation", "authoring", "dags", "bench")
+        for path in (ROOT / folder).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, (ast.Set, ast.List, ast.Tuple))
+        and len({one.value for one in node.elts if isinstance(one, ast.Constant)} & set(SOURCES)) > 3
+    }
+    assert lists == set()
