@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,12 +23,23 @@ TEMPLATE = "warehouse_template"
 in_use: list[str] = []
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """One folder of parses for the process that distributes the tests and for those that run them."""
+    if "FUNNEL_TEST_PARSES" not in os.environ:
+        folder = tempfile.mkdtemp(prefix="funnel-test-parses-")
+        os.environ["FUNNEL_TEST_PARSES"] = folder
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+
+
 @pytest.fixture(scope="session")
 def cluster_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """FUNNEL_HOME of a running throw-away cluster with a migrated template database."""
+    """FUNNEL_HOME of a running throw-away cluster with a template database: migrated, and with all tables of raw."""
     from funnel import ledger, settings
+    from funnel.ingest import load
     from installation import postgres
+    from tests.quick_dbt import quicken
 
+    quicken()
     home = tmp_path_factory.mktemp("home")
     binaries = os.environ.get("FUNNEL_TEST_POSTGRES")
     # dbt logs in for every node, and 4,096 rounds of hashing are half of a login. PostgreSQL 15 has no such setting.
@@ -48,6 +60,7 @@ def cluster_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             patch.setenv("POSTGRES_PORT", str(started.port))
             patch.setenv("WAREHOUSE_DATABASE", TEMPLATE)
             ledger.migrate()
+            load.create_tables()
             (home / "test_server.json").write_text(json.dumps({"port": started.port}))
             yield home
         finally:
@@ -57,9 +70,9 @@ def cluster_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def _isolate(patch: pytest.MonkeyPatch, home: Path) -> None:
     """No setting, connection or service of the person who runs the tests reaches them."""
     for name in list(os.environ):
-        if (
-            name.startswith(("AIRFLOW_", "FUNNEL_", "REPORTING_", "WAREHOUSE_", "ALERT_"))
-            and name != "FUNNEL_TEST_POSTGRES"
+        if name.startswith(("AIRFLOW_", "FUNNEL_", "REPORTING_", "WAREHOUSE_", "ALERT_")) and name not in (
+            "FUNNEL_TEST_POSTGRES",
+            "FUNNEL_TEST_PARSES",
         ):
             patch.delenv(name)
     patch.setenv("FUNNEL_HOME", str(home))
@@ -76,7 +89,8 @@ def warehouse(cluster_home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
 def fresh_warehouse(cluster_home: Path, patch: pytest.MonkeyPatch, folder: Path) -> Iterator[str]:
     """Clone the template into a database of its own and point the environment at it, with a home below `folder`.
 
-    Names of databases return, since dbt keeps its parse of the project, which takes seconds, for one database only.
+    Names of databases return, since dbt's parse of the project, which takes seconds, holds for one name only: it is
+    kept for all processes of a test run.
     """
     from funnel import settings
 
@@ -86,7 +100,7 @@ def fresh_warehouse(cluster_home: Path, patch: pytest.MonkeyPatch, folder: Path)
     patch.setenv("WAREHOUSE_DATABASE", "postgres")
     maintenance = settings.dsn("admin")
     with psycopg.connect(maintenance, autocommit=True) as connection:
-        connection.execute(f"create database {name} template {TEMPLATE}".encode())
+        connection.execute(f"create database {name} template {TEMPLATE} strategy file_copy".encode())
         connection.execute(f"revoke all on database {name} from public".encode())
         connection.execute(
             f"grant connect on database {name} to pipeline, bi_reader, loader, builder, publisher".encode()
@@ -98,7 +112,7 @@ def fresh_warehouse(cluster_home: Path, patch: pytest.MonkeyPatch, folder: Path)
     (home / "secrets.json").write_text((cluster_home / "secrets.json").read_text())
     patch.setenv("FUNNEL_HOME", str(home))
     patch.setenv("WAREHOUSE_DATABASE", name)
-    parsed, kept = home / "dbt/target/partial_parse.msgpack", cluster_home / f"{name}.msgpack"
+    parsed, kept = home / "dbt/target/partial_parse.msgpack", parses() / f"{name}.msgpack"
     if kept.exists():
         parsed.parent.mkdir(parents=True)
         shutil.copy(kept, parsed)
@@ -106,10 +120,22 @@ def fresh_warehouse(cluster_home: Path, patch: pytest.MonkeyPatch, folder: Path)
     yield settings.dsn("admin")
     in_use.remove(name)
     # Not that of a copy of the project: seeds are found by the folder that a parse names.
-    if parsed.exists() and str(REPOSITORY / "dbt_project").encode() in parsed.read_bytes():
-        shutil.copy(parsed, kept)
+    if not kept.exists() and parsed.exists() and str(REPOSITORY / "dbt_project").encode() in parsed.read_bytes():
+        keep(parsed, kept)
     with psycopg.connect(maintenance, autocommit=True) as connection:
         connection.execute(f"drop database {name} with (force)".encode())
+
+
+def parses() -> Path:
+    """Where the processes of a test run, and the test runs that they start, keep dbt's parses of the project."""
+    return Path(os.environ["FUNNEL_TEST_PARSES"])
+
+
+def keep(made: Path, kept: Path) -> None:
+    """Copy a file so that no other process ever sees a part of it."""
+    copied = kept.with_suffix(f".{os.getpid()}")
+    shutil.copy(made, copied)
+    copied.replace(kept)
 
 
 # The files that take minutes. A file's tests stay in one process, so these must begin first, not last and alone.

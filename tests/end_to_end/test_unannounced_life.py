@@ -1,6 +1,7 @@
 """Two weeks of mornings after a first load: merges, deletions and associations of which vendors say nothing.
 
-The company's days are loaded one after the other and built once: what is seen is what the loads have kept.
+The company's days are loaded one after the other and built once: what is seen is what the loads have kept. Each kind of
+change is tested alone in test_merges, test_removed_records, test_reconcile and test_unannounced.
 """
 
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ from funnel import settings
 from sandbox import process, truth
 from sandbox.scenario import Scenario, build
 from tests.end_to_end.pipeline import Pipeline, rows
+
+pytestmark = pytest.mark.soak
 
 ANCHOR = date(2026, 3, 31)
 SEED = 7
