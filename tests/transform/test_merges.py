@@ -8,8 +8,8 @@ from funnel.ingest import completeness, load
 from funnel.sources import SOURCES
 from tests.warehouse.conftest import Land, land  # noqa: F401 - a fixture
 
+from .builds import assert_as_of_a_full_build, publish_build
 from .conftest import rows
-from .test_build import publish_build, tables
 
 MORNINGS = ("2026-01-06T03:00:00+00:00", "2026-01-07T03:00:00+00:00", "2026-01-08T03:00:00+00:00")
 
@@ -137,11 +137,8 @@ def test_merged_records_count_once(
     assert chained["all stages"] == [(1,)]
     assert chained["accounts"] == [("41",), ("A3",)]
     assert chained["accounts of deals"] == [("12", "41"), ("O1", "A3")]
-    incremental = tables()
     assert rows("select is_full from ops.builds order by build_id desc limit 1") == [(False,)]
-    dbt_run.build(full=True)
-    full = tables()
-    assert {name: incremental[name] for name in full if incremental[name] != full[name]} == {}
+    assert_as_of_a_full_build()
 
     # What took all others is deleted, and all of them with it.
     read("hubspot", "deals", record("12", 8, {"hs_merged_object_ids": "9;3"}) | {"archived": True}, morning=2)
@@ -152,7 +149,4 @@ def test_merged_records_count_once(
     gone = counts()
     assert (gone["won"], gone["lines"], gone["all stages"], gone["accounts"]) == ([], [], [(0,)], [])
     assert gone["people"] == [(1,), (1,), (2,)]
-    incremental = tables()
-    dbt_run.build(full=True)
-    full = tables()
-    assert {name: incremental[name] for name in full if incremental[name] != full[name]} == {}
+    assert_as_of_a_full_build()
