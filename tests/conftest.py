@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -138,23 +139,49 @@ def keep(made: Path, kept: Path) -> None:
     copied.replace(kept)
 
 
-# The files that take minutes. A file's tests stay in one process, so these must begin first, not last and alone.
+# The folders that take minutes as a whole, and the files: the longest begin first, not last and alone.
+SHARED = ("end_to_end/company",)
 LONG = (
     "end_to_end/test_worked_example.py",
-    "transform/test_build.py",
-    "warehouse/test_oldest_server.py",
-    "dashboards/test_browser.py",
-    "end_to_end/test_gate.py",
-    "end_to_end/test_company.py",
     "platform/test_installation.py",
+    "transform/test_build.py",
+    "dashboards/test_browser.py",
+    "end_to_end/company",
+    "transform/test_file_money.py",
+    "end_to_end/test_gate.py",
+    "transform/test_merges.py",
+    "transform/test_removed_records.py",
+    "expectations/test_marts.py",
+    "warehouse/test_oldest_server.py",
+    "expectations/test_raw.py",
+    "transform/test_case_marts.py",
     "inbox/test_crm_export.py",
 )
 
 
+def unit(nodeid: str) -> str:
+    """What one process runs as a whole: the file of a test, or the folder whose files share a warehouse."""
+    path = nodeid.split("::")[0].removeprefix("tests/")
+    folder = path.rpartition("/")[0]
+    return folder if folder in SHARED else path
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long files first, the others in their order."""
-    places = {REPOSITORY / "tests" / name: place for place, name in enumerate(LONG)}
-    items.sort(key=lambda item: places.get(item.path, len(LONG)))
+    """Long units first, the others in their order."""
+    places = {name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: places.get(unit(item.nodeid), len(LONG)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With `--dist loadfile`: each unit goes to one process."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class UnitScheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return unit(nodeid)
+
+    return UnitScheduling(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.fixture
