@@ -34,9 +34,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def cluster_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """FUNNEL_HOME of a running throw-away cluster with a template database: migrated, and with all tables of raw."""
+    """FUNNEL_HOME of a running throw-away cluster with a migrated template database."""
     from funnel import ledger, settings
-    from funnel.ingest import load
     from installation import postgres
     from tests.quick_dbt import quicken
 
@@ -61,7 +60,6 @@ def cluster_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             patch.setenv("POSTGRES_PORT", str(started.port))
             patch.setenv("WAREHOUSE_DATABASE", TEMPLATE)
             ledger.migrate()
-            load.create_tables()
             (home / "test_server.json").write_text(json.dumps({"port": started.port}))
             yield home
         finally:
