@@ -1,6 +1,5 @@
-"""Schema `ops`: migrations, the record of loads, builds and publications, and the lock that keeps them apart.
-
-It holds SQL over `ops` only; what a load or a publication does to data is in `funnel.ingest` and `funnel.publication`.
+"""Schema `ops`: migrations, the record of loads, builds and publications, and their lock. It has SQL on `ops` only;
+loads and publications of data are in `funnel.ingest` and `funnel.publication`.
 """
 
 import logging

@@ -1,6 +1,6 @@
 """`make inbox-check`: prints what an inbox would load. Nothing is loaded or stored.
 
-It reads with the same functions as the source itself, so that what it says is what happens. Cells are shown only here,
+It reads with the same functions as the source itself, so that it shows what a load would do. Cells are shown only here,
 on the terminal of the user who has the files.
 """
 

@@ -1,4 +1,4 @@
-"""Rows of a block that are not data: empty ones, repeated headers, and those that lack what is required."""
+"""Rows of a block that are not data: empty rows, repeated headers, and rows without required cells."""
 
 from collections.abc import Container
 from dataclasses import replace

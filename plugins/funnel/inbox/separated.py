@@ -1,4 +1,4 @@
-"""Separated values: how a CSV or TSV file is written, from its first lines: encoding, separator, quote, header.
+"""Separated values: detects the format of a CSV or TSV file from its first lines: encoding, separator, quote, header.
 
 Its rows are read in `records`.
 """

@@ -1,4 +1,4 @@
-"""Rows of a file wait in a temporary file until the whole file is accepted."""
+"""A temporary file for the rows of a file until the whole file is accepted."""
 
 import itertools
 import tempfile

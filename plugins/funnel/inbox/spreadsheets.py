@@ -1,7 +1,7 @@
 """Files whose cells have types: Parquet and JSON, as the same blocks of text that separated values give.
 
-A numeric cell carries a mark, so that its decimal sign is not inferred; what was typed as text
-in a spreadsheet is read like any other text. Numbers keep all their digits.
+A numeric cell carries a mark, so that its decimal sign is not inferred; text in a spreadsheet is read like any other
+text. Numbers keep all their digits.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Columns that a manifest states in other words than a header: constants, keys, sums, joined texts."""
+"""Columns that a manifest states without a header: constants, keys, sums, joined texts."""
 
 import re
 from collections.abc import Callable

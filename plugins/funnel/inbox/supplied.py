@@ -1,4 +1,4 @@
-"""Columns that a file does not hold as such: keys from rows, sums, joined texts, values from elsewhere.
+"""Columns that a file does not have: keys from rows, sums, joined texts, constants.
 
 All work on Arrow columns of texts; only sums are computed row by row, exactly.
 """

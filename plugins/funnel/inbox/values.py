@@ -1,7 +1,7 @@
 """Cells: numbers, dates and texts as people and programs write them, read without guessing.
 
-A column is looked at whole before it is read: which sign is the decimal one, which number is the month. Where the
-column itself does not say, and the manifest neither, the file is refused.
+The whole column is examined before it is read, for the decimal sign and the order of day and month. If neither the
+column nor the manifest decides it, the file is refused (FIL-3).
 """
 
 import re

@@ -1,7 +1,7 @@
-"""What headers and cells of exports mean, word by word: the data of `synonyms.yml`, made ready to be asked.
+"""The meaning of words in headers and cells of exports: the data of `synonyms.yml`, prepared for look-ups.
 
 A header becomes the set of its meanings: `Abschlussdatum`, `Date de clôture` and `Close Date` are all {close, date}.
-Nothing here knows a file; what follows from several headers is in `recognition`.
+It does not know files; `recognition` combines several headers.
 """
 
 import re

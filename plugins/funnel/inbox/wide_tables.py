@@ -1,7 +1,7 @@
 """Tables with a column for each month or week, as budgets and retailers' sheets have them.
 
-Each of those columns becomes a stream of its own: its amount is that column, its month a constant. To find out what
-such a table holds it is looked at as if it had one column of months and one of amounts.
+Each of those columns becomes a stream: its amount is that column, its month a constant (FIL-15). To recognise such a
+table it is treated as if it had one column of months and one of amounts.
 """
 
 import glob

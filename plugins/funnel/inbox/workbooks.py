@@ -1,4 +1,4 @@
-"""Workbooks: the sheets of an XLSX file that hold the wanted table, as one table.
+"""Workbooks: the sheets of an XLSX file with the requested table, as one table.
 
 All visible sheets with the same header are read unless the manifest names some. A sheet that repeats the others or sums
 them is left out, and a note says so. A formula without a stored value is an error of its cell.

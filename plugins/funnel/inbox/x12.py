@@ -1,8 +1,8 @@
-"""X12 852, product activity: what a retailer sold and has left, by store or in all, from EDI segments.
+"""X12 852, product activity: a retailer's sales and stock, by store or in total, from EDI segments.
 
 Read are XQ (the days reported), N1 (retailer, store), LIN (product), ZA (activity) and SDQ (activity by store). Control
-totals must agree, else the file is refused whole: a file that lost a line says so nowhere else. Other transactions of
-the interchange are passed over.
+totals must agree, otherwise the whole file is refused: nothing else shows a lost line. Other transactions of the
+interchange are skipped.
 """
 
 from collections.abc import Iterator

@@ -1,6 +1,6 @@
 """YAML as a manifest may use it: plain values as they are written, within limits.
 
-Yes, no and dates stay texts, a key that stands twice is an error, and no document can grow beyond its size in memory.
+Yes, no and dates stay texts, a duplicate key is an error, and a document cannot grow beyond its size in memory.
 """
 
 from typing import Any

@@ -1,1 +1,1 @@
-"""From a vendor's answers to typed rows in `raw`."""
+"""Ingest: from a vendor's responses to typed rows in `raw`."""

@@ -1,8 +1,8 @@
-"""The accounts of a read: which days it replaces, and what is known of each account.
+"""The vendor accounts of a read: the days that it replaces, and the state of each account.
 
-A connection may read several ad accounts, properties or customers. A read says of which it was, and replaces their days
-alone: an account that was not asked for, or that refused, keeps what earlier reads brought. A read that does not say it
-(of a stream without accounts, or landed before they were noted and empty) stands for all that the connection holds.
+A connection may read several ad accounts, properties or customers. A read names its accounts and replaces only their
+days: an account that was not requested, or that was refused, keeps the rows of earlier reads (ING-11). A read without
+names (of a stream without accounts, or landed before they were recorded) covers the whole connection.
 """
 
 import json

@@ -1,6 +1,5 @@
-"""How far each connection of a source is complete, and from when on it is read again.
-
-What is noted here (ops.sources) moves on only when a delivery has passed its checks.
+"""The last complete day of each connection of a source, and the day from which it is read again. Both (ops.sources)
+advance only when a delivery passed its gate.
 """
 
 import logging

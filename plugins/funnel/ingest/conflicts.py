@@ -1,4 +1,4 @@
-"""Different rows of one key in one read. One of them is kept; which one is right only the vendor can say."""
+"""Different rows with the same key in one read. One of them is kept; only the vendor can say which one is right."""
 
 import logging
 from typing import Any

@@ -1,8 +1,9 @@
-"""From columns of text to PostgreSQL's COPY: binary where every cell fits its column's type exactly, else CSV.
+"""From columns of text to PostgreSQL's COPY: binary if every cell fits its column's type exactly, otherwise CSV
+(FIL-6).
 
-An encoder takes an Arrow column's type as its own and not the table's: whole numbers sent to a `numeric` column load as
-0 without an error. So each column is cast to the type of its table first. What cannot be cast exactly, such as numbers
-of about 38 digits, goes as text, which PostgreSQL reads itself. Both ways store the same rows.
+The encoder uses the type of the Arrow column, not of the table: integers sent to a `numeric` column load as 0 without
+an error. So each column is first cast to the type of its table. Values that cannot be cast exactly, such as numbers of
+about 38 digits, are sent as text, which PostgreSQL parses. Both ways store the same rows.
 """
 
 from collections.abc import Iterable

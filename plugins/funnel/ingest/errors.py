@@ -1,4 +1,4 @@
-"""What can go wrong while data are read, landed and loaded."""
+"""Exceptions of reading, landing and loading."""
 
 
 class SuspiciousListing(Exception):

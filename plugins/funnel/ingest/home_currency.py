@@ -1,7 +1,6 @@
-"""The currency of amounts that name none: what the vendor says of its portal, else the connection's setting `currency`.
-
-It is stored with the rows when they are loaded, so that nothing later has to guess. Where neither says it the column
-stays empty, and the gate stops the delivery (`funnel.gate.currencies`); the reporting currency is never taken instead.
+"""The currency of amounts without one: that of the vendor's portal, otherwise the connection's setting `currency`. It
+is stored with the rows when they are loaded (MON-2). If neither states it, the column stays empty, and the gate stops
+the delivery (`funnel.gate.currencies`); the reporting currency is never assumed.
 """
 
 from typing import Any

@@ -1,9 +1,9 @@
 """From a vendor's bodies to lines of PostgreSQL's COPY text format, with a reason for every row that cannot be read.
 
 Two ways give the same lines. Bodies of plain streams are decoded straight into typed objects (msgspec), which neither
-builds dictionaries nor looks at a field twice. Whatever that refuses, be it an undeclared field, a wrong type or a text
-that needs escaping, goes record by record through the second way, which keeps undeclared fields and names the column
-and the reason of an unreadable row.
+builds dictionaries nor looks at a field twice. Bodies with an undeclared field, a wrong type or a text that needs
+escaping are processed record by record, which keeps undeclared fields and gives the column and the reason of an
+unreadable row (ING-4).
 """
 
 from collections import Counter

@@ -1,6 +1,7 @@
-"""The store of logins in the warehouse: encrypted, for the loader alone, the same for all workers on all machines.
+"""The store of logins in the warehouse: encrypted, readable by the loader only, shared by all workers on all machines
+(ING-22).
 
-It keeps what `funnel.tokens` gives it and makes logins of one key take turns by an advisory lock of PostgreSQL, which
+It stores logins for `funnel.tokens` and makes logins of one key take turns with an advisory lock of PostgreSQL, which
 ends with its process. The key of the cipher is Airflow's Fernet key, which every worker has.
 """
 

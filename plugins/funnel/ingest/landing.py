@@ -1,4 +1,5 @@
-"""Landing: what a vendor answered, kept as immutable compressed files that can be loaded again without the vendor.
+"""Landing: stores a vendor's responses as immutable compressed files that can be loaded again without the vendor
+(ING-8).
 
 One read is a folder `<source>/<connection>/<stream>/<from>_<to>/<run>/<attempt>/` with one file per body and a
 `manifest.json` that is written last: a folder without one is an attempt that did not finish and is never loaded.

@@ -1,9 +1,9 @@
 """Merging: files of one record that fill different columns complete each other.
 
-A file writes the columns that it has and leaves the others as they are. Where two files fill one column of a record,
-the later one in the order of files counts. A row knows only the last file that wrote it: where three files with unlike
-columns share a record, an earlier one that arrives late fills what is empty and overwrites nothing that a file between
-them may have said. Streams whose files all fill the same columns are upserted as a whole instead (`load`).
+A file writes the columns that it has and leaves the others as they are. If two files fill the same column of a record,
+the later one in the order of files counts (FIL-7). A row stores only the last file that wrote it: if three files with
+different columns share a record, an earlier one that arrives late fills empty columns and overwrites nothing. Streams
+whose files all fill the same columns are upserted as a whole instead (`load`).
 """
 
 from collections.abc import Iterable

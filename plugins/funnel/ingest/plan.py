@@ -1,7 +1,7 @@
-"""What one run reads of a source: its streams, and now and then what changes without a change that the vendor reports.
+"""What one run reads of a source: its streams, and at intervals records that change without a report of the vendor.
 
 Listings of ids come first, so that what the run itself reads is newer than they are: a record that is created or found
-again meanwhile is never taken for deleted.
+again during the run never counts as deleted.
 """
 
 from dataclasses import replace

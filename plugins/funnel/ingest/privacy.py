@@ -1,4 +1,4 @@
-"""Keyed hashes of persons: the only form in which an address or a person's vendor id leaves schema `raw`.
+"""Keyed hashes of persons: an address or a person's vendor id leaves schema `raw` only in this form.
 
 The key comes from `PERSON_KEY_SECRET` or the installation's generated secrets. A hash cannot be undone.
 """

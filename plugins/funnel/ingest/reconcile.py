@@ -1,8 +1,8 @@
 """Reconciling: records that a vendor deleted silently are found by a listing of its ids, and marked (ING-16).
 
-A listing is landed and loaded like any other read. The newest word on a record counts, a read that brought it or a
-listing that had or lacked it: a row that is older than a listing and absent from it is marked (`_removed_at`) and stays
-in `raw`; staging treats it as deleted. A record that is read or listed later is alive again. The result depends on what
+A listing is landed and loaded like any other read. The newest statement about a record counts, whether a read or a
+listing: a row that is older than a listing and absent from it is marked (`_removed_at`) and stays
+in `raw`; staging treats it as deleted. A record that is read or listed later counts again. The result depends on what
 was loaded, not on its order: after a read that is older than a listing, that listing is applied once more.
 
 What was merged into another record vanishes too, but counts as its survivor: it is never marked.

@@ -1,8 +1,7 @@
-"""A read of a dated stream replaces the days of its accounts: what differs is exchanged, what vanished is retracted.
-
-One pass compares the read with what is stored for its days. A row that says the same stays as it is, with the load that
-wrote it. Where most of a table is about to change, the read is copied into the table itself, beside the rows that it
-replaces, and the indexes are created again: half the work of moving every row in through them.
+"""A read of a dated stream replaces the days of its accounts: differing rows are replaced, missing rows are retracted.
+One pass compares the read with the stored rows of its days. Equal rows stay unchanged, with the load that wrote them.
+If most of a table changes, the read is copied into the table itself (ING-10), next to the rows that it replaces, and
+the indexes are created again: half the work of moving every row in through them.
 """
 
 from collections.abc import Callable

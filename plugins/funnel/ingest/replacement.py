@@ -1,8 +1,8 @@
 """Replacement: exports that their manifest declares complete (`replace: whole` or `replace: window`).
 
-A complete export says which rows there are: all of its stream, or all of its own days. Stored rows that it covers, that
-come before it in the order of files and that it does not hold are retracted. What an export could not read it still
-holds: such a row stays as it was. Of two complete exports the later one in the order of files counts, whichever is
+A complete export has all rows of its stream, or all rows of its days. Stored rows in its range that are earlier in the
+order of files and that it lacks are retracted (FIL-8). A row that could not be read still counts as present and stays
+unchanged. Of two complete exports the later one in the order of files counts, whichever is
 loaded first; rows that only the earlier one holds are retracted again in the load that brings them.
 """
 

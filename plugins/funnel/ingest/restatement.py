@@ -1,7 +1,6 @@
-"""How long a vendor really changes a day: noted by each load that reads days again, and the window that follows.
-
-A load of a dated stream compares what it brings with what is stored; here that is written down by day, with the day's
-age. Ages come from the moments of the reads and never from the clock, so a replay notes the same. A changed stream has
+"""Measures for how long a vendor changes a day, and derives the window (ING-6). A load of a dated stream compares its
+rows with the stored ones; the differences are recorded by day, with the day's age. Ages come from the times of the
+reads, not from the clock, so a replay records the same. A changed stream has
 nothing to measure: its vendor is asked for changes, not for days.
 """
 

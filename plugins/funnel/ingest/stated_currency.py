@@ -1,4 +1,4 @@
-"""What a connection and its vendor state as the currency of amounts that name none; `home_currency` stores it."""
+"""The currency that a connection or its vendor states for amounts without one; `home_currency` stores it."""
 
 from funnel.contract import Connection
 from funnel.inbox.currencies import CODES

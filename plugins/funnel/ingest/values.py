@@ -1,8 +1,6 @@
-"""One value of a vendor's record as PostgreSQL takes it, or why it cannot be.
-
-A letter that no text can hold is replaced (half an emoji) or dropped (NUL), and noted: for both PostgreSQL would refuse
-the whole load. Everything else that does not fit raises Unreadable; `json_rows` decides whether that costs
-the value or the row.
+"""Converts one value of a vendor's record for PostgreSQL, or gives the reason why it cannot. Characters that PostgreSQL
+cannot store are replaced (half an emoji) or removed (NUL), and noted; otherwise PostgreSQL would refuse the whole load.
+Other invalid values raise Unreadable; `json_rows` decides whether the value or the row is left out (ING-18).
 """
 
 import re

@@ -1,6 +1,5 @@
-"""Withdrawal: a source of the inbox whose folder was taken away leaves `raw`, and with the next build the marts.
-
-What was published of it stays in `bi_history`. Its files are forgotten: if the folder returns, they are read again.
+"""Withdrawal: removes the rows of an inbox source, whose folder was removed, from `raw`, and with the next build from
+the marts. Published rows stay in `bi_history`. If the folder returns, its files are read again.
 """
 
 import psycopg

@@ -1,1 +1,1 @@
-"""Airflow's side of the pipeline: the only wing that imports Airflow."""
+"""Orchestration: the only wing that imports Airflow."""

@@ -1,4 +1,4 @@
-"""Vendor connections from wherever this Airflow keeps them."""
+"""Vendor connections from Airflow's secrets backend, environment or database."""
 
 from typing import Any
 

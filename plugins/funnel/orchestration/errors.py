@@ -1,4 +1,4 @@
-"""What tasks fail with so that readers are alerted although the rest of a run goes on."""
+"""Exceptions of tasks that alert although the rest of a run continues."""
 
 from funnel.errors import Failure
 

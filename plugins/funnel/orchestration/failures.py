@@ -1,4 +1,4 @@
-"""What a failure asks of the scheduler, by its class, and the alert about a task that has failed for good."""
+"""The reaction to a failure by its class (retry, wait, fail), and the alert for a task that has failed finally."""
 
 import logging
 from datetime import timedelta

@@ -1,6 +1,5 @@
-"""What Airflow's tasks do: `funnel`'s verbs, wrapped in what only Airflow knows.
-
-It holds no rule about data: the verbs work the same from a Python shell.
+"""Airflow's tasks: the functions of `funnel`, wrapped with Airflow's context. It has no rules about data: the functions
+work the same in a Python shell.
 """
 
 import logging

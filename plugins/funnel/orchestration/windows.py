@@ -1,4 +1,4 @@
-"""The days that a run of Airflow asks for."""
+"""The window of days that an Airflow run reads."""
 
 from datetime import date, timedelta
 

@@ -1,1 +1,1 @@
-"""What readers see: all marts of a build at once, or none."""
+"""Publication: all marts of a build at once, or none."""

@@ -1,4 +1,4 @@
-"""Why a build is not published, or not rolled back."""
+"""Exceptions of publication and roll-back."""
 
 from funnel.errors import Failure
 

@@ -1,9 +1,9 @@
-"""Publishing: one transaction makes every table of `bi` say what `marts` says, or changes nothing.
+"""Publishing: one transaction makes every table of `bi` equal to `marts`, or changes nothing.
 
 Rows that differ are replaced; what is replaced or removed goes to `bi_history.<mart>` with the publication that
 brought it (`publication_id`) and the one that ended it (`replaced_by`). Readers keep the version their query began
-with. After an incremental build only the keys in `marts_changes` are looked at, so cost follows the change. Whether a
-build may be published is read from `ops.checks`, never decided here.
+with. After an incremental build only the keys in `marts_changes` are compared, so the cost follows the change.
+`ops.checks` decides whether a build may be published.
 """
 
 from dataclasses import dataclass

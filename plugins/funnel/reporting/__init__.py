@@ -1,1 +1,1 @@
-"""What leaves the pipeline about its own work: alerts and lineage."""
+"""Reporting: alerts and lineage."""

@@ -1,7 +1,7 @@
-"""One message to people when something failed: to a webhook, by mail, or to both; to the log when neither is set.
+"""Alerts: one message about a failure, to a webhook, by mail, or both; to the log if neither is set.
 
-Sending never raises: an alert channel that is down must not hide the failure it was to report. Which failures deserve
-an alert, and that a run sends only one, is decided by the caller.
+Sending never raises: an alert channel that is down must not hide the failure it was to report. The caller decides which
+failures send an alert, and sends one per run.
 """
 
 import logging

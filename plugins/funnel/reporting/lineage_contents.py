@@ -1,4 +1,4 @@
-"""What is taken out of every event of lineage before it leaves. Named in the transport that `lineage` makes."""
+"""Removes texts from every lineage event before it is sent. The transport of `lineage` uses it."""
 
 from typing import Any
 

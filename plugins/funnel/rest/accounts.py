@@ -1,4 +1,4 @@
-"""Reading several accounts of one connection: one that refuses holds up no other."""
+"""Reading several accounts of one connection: a refused one does not stop the others."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator

@@ -1,4 +1,4 @@
-"""Tokens of a login, and the secrets that no message may show."""
+"""Tokens of a login, and the secrets that must not appear in messages."""
 
 import re
 from collections.abc import Mapping

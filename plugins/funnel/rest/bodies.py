@@ -1,8 +1,9 @@
-"""Reading and writing vendors' bodies: JSON and CSV whose odd values cost one value or one record, never the body.
+"""Reading and writing vendors' bodies: JSON and CSV; an unreadable value affects one value or one record, never the
+body.
 
-Numbers keep all their digits (Decimal, never float). Texts keep what a database refuses, halves of letters and NUL: the
-loader decides column by column what becomes of them (`funnel.ingest.values`). Bytes that are not UTF-8 become halves of
-letters too. Only a body that is not whole, or not JSON or CSV at all, raises UnreadableBody.
+Numbers keep all their digits (Decimal, never float). Texts keep characters that PostgreSQL refuses, half surrogate
+pairs and NUL: the loader handles them column by column (`funnel.ingest.values`). Bytes that are not UTF-8 become half
+surrogate pairs too. Only a body that is not whole, or not JSON or CSV at all, raises UnreadableBody.
 """
 
 import csv

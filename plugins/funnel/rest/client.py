@@ -1,7 +1,6 @@
-"""How every vendor is asked over HTTP: one client for one connection.
-
-Waiting, retrying, renewing tokens and noticing half an answer happen here, because they are the same everywhere. It
-does not know any vendor, does not write files and never puts a secret into a message, a log line or a landed body.
+"""The HTTP client of one connection. Waiting, retrying, renewing tokens and detecting truncated responses happen here,
+because they are the same for all vendors. It does not know any vendor, does not write files and never puts a secret
+into a message, a log line or a landed body.
 """
 
 import logging
