@@ -170,7 +170,7 @@ def convert(stream: Stream, window: Window, secret: bytes, identity: str) -> Cal
             positions.append(len(fields))
             fields.extend(_fields_of(step, _lookup(record, step.path), secret, odd))
             if step.column.name == stream.day and fields[-1] not in asked:
-                raise Unreadable(f"is {fields[-1]}, outside the days asked for", step.column.name)
+                raise Unreadable(f"is {fields[-1]}, outside the requested days", step.column.name)
         if stream.person:
             vendor_id = ":".join(fields[positions[i]] for i in key_positions)
             fields.append(keyed_hash(secret, f"{identity}:{vendor_id}"))

@@ -116,7 +116,7 @@ class LandedRead:
             # The next one is read when this one is gone.
             del body
         if left:
-            raise _damaged(self.path, MANIFEST, f"says that the bodies are {self.size:,} bytes; they are {left:,} less")
+            raise _damaged(self.path, MANIFEST, f"says that the bodies have {self.size:,} bytes; {left:,} are missing")
 
     def verify(self) -> None:
         """Compare all files with the manifest. Raises LandingError as `bodies` does."""
@@ -137,7 +137,7 @@ class LandedRead:
             if file.size is not None and size != file.size:
                 raise _damaged(self.path, file.name, f"is {size:,} bytes long; {file.size:,} bytes were landed")
         if extra := sorted(found.keys() - {MANIFEST}):
-            raise _damaged(self.path, extra[0], "is not part of this read: its manifest does not hold it")
+            raise _damaged(self.path, extra[0], "is not part of this read: the manifest does not list it")
 
     def _body(self, file: LandedFile, most: int) -> bytes:
         """One body, which is at most so long. Its file is read once."""
@@ -146,12 +146,12 @@ class LandedRead:
         except OSError as error:
             raise _unreadable(self.path, file.name, error) from error
         if file.sha256 is not None and hashlib.sha256(stored).hexdigest() != file.sha256:
-            raise _damaged(self.path, file.name, "is altered: its SHA-256 is not the one it was landed with")
+            raise _damaged(self.path, file.name, "is altered: its SHA-256 differs from the landed one")
         if not file.name.endswith(".zst"):
             return stored
         try:
             if zstandard.frame_content_size(stored) > most:
-                raise zstandard.ZstdError("it is longer than the manifest says")
+                raise zstandard.ZstdError("it is longer than stated in the manifest")
             return zstandard.ZstdDecompressor().decompress(stored)
         except zstandard.ZstdError as error:
             raise _damaged(self.path, file.name, f"cannot be unpacked ({error})") from error
@@ -351,7 +351,7 @@ def read_manifest(path: str) -> LandedRead:
                 raise ValueError
         landed = _landed(path, stored)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise _damaged(path, MANIFEST, "is damaged or altered: it is not as it was written") from error
+        raise _damaged(path, MANIFEST, "is damaged or altered: it differs from what was written") from error
     ours = _run_folder(landed.source, landed.connection_id, landed.stream, landed.window, landed.run_id)
     if not path.startswith(f"{ours}/{_attempt(landed.fetched_at)}"):
         raise _damaged(path, MANIFEST, f"belongs to another read, {ours} of {landed.fetched_at}")
