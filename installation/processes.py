@@ -96,20 +96,32 @@ def terminate(name: str) -> None:
     _note(name).unlink(missing_ok=True)
 
 
+def _is_alive(member: Any) -> bool:
+    import psutil
+
+    try:
+        return member.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 def _kill_session(name: str) -> None:
     """End all processes that a service has started: a scheduler that was killed leaves its workers behind."""
     import psutil
 
+    try:
+        session = json.loads(_note(name).read_text())["pid"]
+    except (OSError, ValueError):
+        return
     members = []
-    for member in psutil.process_iter() if _note(name).exists() else ():
+    for member in psutil.process_iter():
         try:
-            if os.getsid(member.pid) == json.loads(_note(name).read_text())["pid"]:
+            if os.getsid(member.pid) == session:
                 members.append(member)
-        except (OSError, ValueError):
+        except OSError:
             continue
-    leader = next((member for member in members if member.pid == os.getsid(member.pid)), None)
     # While a session has members, its number is not reused; a leader that is not ours leads another one.
-    if leader and not process(name) and leader.status() != psutil.STATUS_ZOMBIE:
+    if not process(name) and any(member.pid == session and _is_alive(member) for member in members):
         return
     for member in members:
         try:
