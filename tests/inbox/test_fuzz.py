@@ -23,7 +23,7 @@ CELLS = st.one_of(
 @cache
 def whole_files() -> tuple[tuple[bytes, str], ...]:
     """Files that are in order, made once: a workbook holds the time at which it was made."""
-    from tests.inbox.test_torture import interchange, workbook
+    from tests.inbox.torture.samples import interchange, workbook
 
     return (
         (interchange().encode(), "a.x12"),

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.inbox.conftest import read_file
-from tests.inbox.test_torture import HEADER, interchange, rows_of
+from tests.inbox.torture.samples import HEADER, interchange, rows_of
 
 REFUSES, QUARANTINES, LOADS = "refuses the file", "quarantines the row", "loads all rows"
 ROWS = 40
