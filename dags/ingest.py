@@ -3,7 +3,6 @@
 Wiring only. What the tasks do is in `funnel.orchestration.tasks`; which sources there are is in `funnel.sources`.
 """
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG, CronDataIntervalTimetable, TaskGroup, task_group
@@ -40,9 +39,9 @@ loaded and built, the refused ones keep their days (`ops.accounts`); the message
 """
 
 
-def ingest(source: Source, wire: Callable[[Source], None], *, runs_at_once: int) -> DAG:
-    """The DAG of one source, with the tasks that `wire` makes."""
-    with DAG(
+def ingest(source: Source, *, runs_at_once: int) -> DAG:
+    """The DAG of one source, without its tasks yet."""
+    return DAG(
         dag_id=f"ingest__{source.name}",
         # A day is the unit of reading: the interval's start names it, and one missed run is one missed day.
         schedule=CronDataIntervalTimetable("0 0 * * *", timezone="UTC"),
@@ -63,9 +62,7 @@ def ingest(source: Source, wire: Callable[[Source], None], *, runs_at_once: int)
             "execution_timeout": timedelta(hours=3),
             "on_failure_callback": failures.alert,
         },
-    ) as dag:
-        wire(source)
-    return dag
+    )
 
 
 def read_vendor(source: Source) -> None:
@@ -105,6 +102,8 @@ def read_inbox(source: Source) -> None:
 
 for each in VENDORS.values():
     # A backfill brings its own limit; loads of one stream take turns anyway.
-    ingest(each, read_vendor, runs_at_once=4)
+    with ingest(each, runs_at_once=4):
+        read_vendor(each)
 # Two runs of an inbox would read the same files beside each other.
-ingest(INBOX, read_inbox, runs_at_once=1)
+with ingest(INBOX, runs_at_once=1):
+    read_inbox(INBOX)
