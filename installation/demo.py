@@ -1,5 +1,7 @@
-"""`make demo`: from an empty folder to a published and printed funnel. It works as in production: Airflow's runs load,
-build, audit and publish. A second run only starts stopped processes and prints.
+"""`make demo`: from an empty folder to a published and printed funnel.
+
+It works as in production: Airflow's runs load, build, audit and publish. A second run only starts stopped processes and
+prints.
 """
 
 import time

@@ -1,5 +1,6 @@
-"""The commands behind `make`: one word each, errors as text without a traceback. Every command is one call into the
-module that does the work.
+"""The commands behind `make`: one word each, errors as text without a traceback.
+
+Every command is one call into the module that does the work.
 """
 
 import argparse

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from funnel.tokens import TokenStore
 
-# A listing of a stream's ids is landed under the stream's name with this behind it.
+# A listing of a stream's ids is landed under the stream's name with this suffix.
 LISTING = ".ids"
 
 ColumnType = Literal["text", "bigint", "numeric", "boolean", "date", "timestamptz", "jsonb", "email", "hashed"]
@@ -21,18 +21,18 @@ ColumnType = Literal["text", "bigint", "numeric", "boolean", "date", "timestampt
 class Column:
     """One declared field of a vendor record.
 
-    `path` is the dotted way into the vendor's JSON. `required` fields that are missing or null send the row to
+    `path` is the dotted path in the vendor's JSON. `required` fields that are missing or null send the row to
     quarantine. Type `email` is never stored: it becomes `<name>_key` (HMAC of the normalised address) and
-    `<name>_domain`. Type `hashed` is never stored either, but its HMAC under the same name: ids of persons that may be
-    anything, and keys made of addresses.
+    `<name>_domain`. Type `hashed` is never stored either, only its HMAC under the same name: ids of persons in any
+    form, and keys made of addresses.
 
-    `costs_row` says what an unreadable value costs: the row goes to quarantine (True), or the value becomes null and is
-    noted (False). Unset, measures and flags cost the row, attributes do not: see `Stream.costs_row`. `free_text` is
-    what people type although it is part of the key or named like an id: it may be empty, odd letters in it are
-    replaced, and however long it is the index holds a hash of it.
+    `costs_row` is the effect of an unreadable value: the row goes to quarantine (True), or the value becomes null and
+    is noted (False). By default measures and flags cost the row, attributes do not: see `Stream.costs_row`. `free_text`
+    is text that people enter although it is part of the key or named like an id: it may be empty, invalid characters
+    are replaced, and the index has a hash of it.
 
-    A jsonb column with `holds` is a list of objects, and says as (path, type) what the marts read of each. An element
-    that does not hold it is left out and noted, or costs the row where the column does.
+    A jsonb column with `holds` is a list of objects, with the (path, type) that the marts read of each. An element
+    without it is left out and noted, or costs the row if the column does.
     """
 
     name: str
@@ -55,12 +55,11 @@ class Column:
 
 @dataclass(frozen=True)
 class Reconcile:
-    """How records are found that a vendor deletes silently: its ids are regularly compared with the stored ones
-    (ING-16).
+    """How silently deleted records are found: the vendor's ids are regularly compared with the stored ones (ING-16).
 
     `days` pass between two listings of ids; `reconcile_days` in a connection's extra sets another number, 0 for none.
-    `since` is the column of the record's creation where a vendor lists no ids older than some moment: rows created
-    before it are not compared. A listing in which less than `at_least` of the stored records are found is refused.
+    `since` is the column of the record's creation if a vendor does not list ids before some time: rows created before
+    it are not compared. A listing with less than `at_least` of the stored records is refused.
     """
 
     days: int = 7
@@ -70,9 +69,9 @@ class Reconcile:
 
 @dataclass(frozen=True)
 class Money:
-    """The amounts of a stream, and the column that says in which currency they are.
+    """The amounts of a stream, and the column of their currency.
 
-    Without `amounts` every row needs a currency: it is that of rows elsewhere, as an account's is of its spend.
+    Without `amounts` every row needs a currency, which rows of another stream use, as an account's by its spend.
     """
 
     currency: str
@@ -81,7 +80,7 @@ class Money:
 
 @dataclass(frozen=True)
 class Stream:
-    """One kind of vendor record and how it is kept in `raw.<source>__<name>`.
+    """One kind of vendor record and how it is stored in `raw.<source>__<name>`.
 
     dated    a read replaces its days; rows that vanished are retracted. `day` names the date column.
     changed  records are upserted by key; the newest (`modified`, fetched_at) wins; removal only by `removed`.
@@ -89,15 +88,15 @@ class Stream:
     that vendors overwrite (a campaign's name). A `modified` whose name begins with `_` orders rows, but is not part of
     their content: a row that differs in it alone has not changed. `person` streams also get `_record_key`, the HMAC of
     their vendor id.
-    `lookups` are columns by which the marts find the rows of one person or deal: each gets an index.
+    `lookups` are columns by which the marts find the rows of one person or deal; each has an index.
     `account` is the column that names the ad account, property or customer of a row, where one connection reads several
-    of them: a read of some accounts says nothing about the others. Where `empty_is_doubtful`, an account without a row
-    may as well be one without access.
+    of them: a read of some accounts does not affect the others. With `empty_is_doubtful` an account without a row may
+    be one without access.
 
-    What a vendor does not report as a change: `reconcile` for deletions. `merged_ids` names the column in which a
-    survivor lists, separated by semicolons, the records merged into it: these vanish, but were not deleted.
-    `linked_days`: what was changed in so many days is read again in each run, since its associations may be newer.
-    `whole_days`: every so many days all records are read, since computed fields change without their record.
+    Changes that a vendor does not report: `reconcile` for deletions. `merged_ids` is the column in which a survivor
+    lists the records merged into it, separated by semicolons: these disappear without being deleted. `linked_days`:
+    records changed within this number of days are read again in each run, because their associations may be newer.
+    `whole_days`: days between two reads of all records, because computed fields change without their record.
     """
 
     name: str
@@ -126,15 +125,15 @@ class Stream:
             raise ValueError(f"Dated stream {self.name}: its day must be part of its key, since a read replaces days.")
 
     def is_id(self, column: Column) -> bool:
-        """A key, id or code: what other records are found by."""
+        """True for a key, id or code, by which other records are found."""
         is_named_so = column.name.endswith(("_id", "_code"))
         return not column.free_text and (is_named_so or column.name in (*self.key, *self.lookups))
 
     def costs_row(self, column: Column) -> bool:
-        """Must a row go to quarantine when this value cannot be read?
+        """True if a row goes to quarantine when this value cannot be read.
 
-        By default what is counted, what decides whether a row counts, and what the row is found by: amounts and counts,
-        flags, keys, days, what orders or removes rows, required columns. An attribute costs only itself.
+        By default for amounts and counts, flags, keys, days, columns that order or remove rows, and required columns.
+        Of any other attribute only the value is left out.
         """
         if column.required or column.name in (*self.key, self.day, self.modified, self.removed):
             return True
@@ -143,16 +142,16 @@ class Stream:
 
 @dataclass(frozen=True)
 class AccountRead:
-    """Said by `fetch` after the bodies of one account: all of it was read. Rows write `account` as it stands here."""
+    """Yielded by `fetch` after the bodies of one account: all of it was read. `account` is written as in the rows."""
 
     account: str
 
 
 @dataclass(frozen=True)
 class AccountRefused:
-    """Said by `fetch` instead, when the vendor refuses one account of several: what came of it does not count.
+    """Yielded by `fetch` instead, if the vendor refuses one account of several: its bodies do not count.
 
-    `reason` holds the vendor's words and what to do.
+    `reason` has the vendor's message and what to do.
     """
 
     account: str
@@ -161,7 +160,7 @@ class AccountRefused:
 
 @dataclass(frozen=True)
 class HomeCurrency:
-    """Said by `fetch` of a portal or an organisation: amounts that name no currency are in this one (ISO 4217)."""
+    """Yielded by `fetch` for a portal or an organisation: amounts without a currency are in this one (ISO 4217)."""
 
     code: str
 
@@ -173,9 +172,9 @@ Fetched = bytes | AccountRead | AccountRefused | HomeCurrency
 class Window:
     """Half-open range of days [from_day, to_day) that one read covers.
 
-    A vendor finds a changed record by its last change alone. A read that ends with the newest day is therefore
-    `until_now`: of changed streams it also takes what changed since, or that day would lack whatever was touched again
-    this morning.
+    A vendor finds a changed record only by its last change. A read that ends with the newest day is therefore
+    `until_now`: for changed streams it also takes later changes, because records changed again this morning would be
+    missing (ING-2).
     A read that is `whole` takes all records of a changed stream, whenever they changed; its days stay those of its run.
     """
 
@@ -197,9 +196,10 @@ class Window:
 
 @dataclass(frozen=True)
 class Connection:
-    """Where and as whom one account of a source is read. Mirrors an Airflow Connection; never logged.
+    """Address and login of one connection of a source.
 
-    `origin` says where the connection was found, for messages; `tokens` keeps its login between clients and runs.
+    Mirrors an Airflow connection; never logged. `origin` is the place where it was found, for messages; `tokens` keeps
+    its login between clients and runs.
     """
 
     connection_id: str
@@ -211,7 +211,7 @@ class Connection:
     tokens: TokenStore | None = field(default=None, repr=False, compare=False)
 
     def days(self, setting: str, stream: Stream, default: int) -> int:
-        """A number of days that `extra` sets for all streams, or by the name of each; else the default."""
+        """A number of days that `extra` sets for all streams or per stream; otherwise the default."""
         chosen = self.extra.get(setting)
         if isinstance(chosen, dict):
             chosen = chosen.get(stream.name)
@@ -222,15 +222,16 @@ class Connection:
 class Source:
     """One vendor.
 
-    `fetch(connection, stream, window)` yields the vendor's bodies, page by page, as received. Of a stream with an
-    `account` it yields those of one account after the other, and after each whether it was read or refused.
+    `fetch(connection, stream, window)` yields the vendor's bodies, page by page, as received. For a stream with an
+    `account` it yields those of one account after the other, and after each an AccountRead or AccountRefused.
     `records(stream, body)` yields the records of one landed body, as parsed by `funnel.rest.bodies`: what is not an
     object is left to the loader, which quarantines it.
     `list_ids(connection, stream, window)` yields the ids of all records of a stream with `reconcile`, in bodies of
     `funnel.rest.listing`.
     `envelope` names the array in a body that holds the records, so that the loader may decode it without building
-    dictionaries. `restatement_days` is how long the vendor says it still changes a day, `longest_restatement_days` how
-    far back a scheduled run goes at most when days were seen to change for longer; `owner` is who answers for it.
+    dictionaries. `restatement_days` is the time for which the vendor states that it changes a day,
+    `longest_restatement_days` the maximum of a scheduled run if days change for longer; `owner` is the responsible
+    team.
     The connections of an inbox (`is_inbox`) are the manifests found in it, and its bodies are tables, see
     `funnel.ingest.arrow_rows`.
     """

@@ -1,5 +1,6 @@
-"""Schema `ops`: migrations, the record of loads, builds and publications, and their lock. It has SQL on `ops` only;
-loads and publications of data are in `funnel.ingest` and `funnel.publication`.
+"""Schema `ops`: migrations, the record of loads, builds and publications, and their lock.
+
+It has SQL on `ops` only; loads and publications of data are in `funnel.ingest` and `funnel.publication`.
 """
 
 import logging

@@ -1,5 +1,6 @@
-"""Connections to the warehouse, and look-ups in its catalogue of schemas, tables and columns. It knows no table by
-name.
+"""Connections to the warehouse, and look-ups in its catalogue of schemas, tables and columns.
+
+It knows no table by name.
 """
 
 from typing import Any

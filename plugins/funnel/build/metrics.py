@@ -1,6 +1,7 @@
-"""Metrics: validates the definitions of `dbt_project/models/semantic` and computes them from published data. MetricFlow
-writes the statements, which run as the readers' role on schema `bi`, so that a metric equals the dashboard's figure. No
-formula is here. MetricFlow and dbt are imported inside functions: they take seconds.
+"""Metrics: validates the definitions of `dbt_project/models/semantic` and computes them from published data.
+
+MetricFlow writes the statements, which run as the readers' role on schema `bi`, so that a metric equals the dashboard's
+figure. No formula is here. MetricFlow and dbt are imported inside functions: they take seconds.
 """
 
 import json

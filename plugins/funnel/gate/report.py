@@ -1,5 +1,6 @@
-"""The results of checks, and their message. It does not decide what follows: a task calls `require`, which raises if a
-critical check failed.
+"""The results of checks, and their message.
+
+It does not decide what follows: a task calls `require`, which raises if a critical check failed.
 """
 
 import logging

@@ -1,5 +1,7 @@
-"""Evaluates suites with Great Expectations, and keeps the results without values of the data. Suites are evaluated as
-booleans first; only failed expectations are evaluated again for counts and keys. Keys are hashed.
+"""Evaluates suites with Great Expectations, and keeps the results without values of the data.
+
+Suites are evaluated as booleans first; only failed expectations are evaluated again for counts and keys. Keys are
+hashed.
 """
 
 import logging

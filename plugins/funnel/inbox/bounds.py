@@ -1,5 +1,7 @@
-"""Limits: how much of a file is unpacked, and how long its parts may be. Small files can unpack to more than a
-machine's memory. A file over a limit can be sent in parts; usual tables are far below.
+"""Limits: how much of a file is unpacked, and how long its parts may be.
+
+Small files can unpack to more than a machine's memory. A file over a limit can be sent in parts; usual tables are far
+below.
 """
 
 import gzip

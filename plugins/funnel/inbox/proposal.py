@@ -1,5 +1,7 @@
-"""Proposes a manifest for a folder of exports: streams with their columns, maps and settings. A value that may be wrong
-has a note. Nothing is written or loaded here; `new_manifest` proves the proposal by reading the files with it.
+"""Proposes a manifest for a folder of exports: streams with their columns, maps and settings.
+
+A value that may be wrong has a note. Nothing is written or loaded here; `new_manifest` proves the proposal by reading
+the files with it.
 """
 
 import fnmatch

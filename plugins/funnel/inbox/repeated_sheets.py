@@ -1,5 +1,6 @@
-"""Sheets that repeat other sheets of their workbook: copies, a year next to its months, sums. They would count
-everything twice.
+"""Sheets that repeat other sheets of their workbook: copies, a year next to its months, sums.
+
+They would count everything twice.
 """
 
 from collections import Counter

@@ -1,5 +1,6 @@
-"""The last complete day of each connection of a source, and the day from which it is read again. Both (ops.sources)
-advance only when a delivery passed its gate.
+"""The last complete day of each connection of a source, and the day from which it is read again.
+
+Both (ops.sources) advance only when a delivery passed its gate.
 """
 
 import logging

@@ -1,6 +1,7 @@
-"""The currency of amounts without one: that of the vendor's portal, otherwise the connection's setting `currency`. It
-is stored with the rows when they are loaded (MON-2). If neither states it, the column stays empty, and the gate stops
-the delivery (`funnel.gate.currencies`); the reporting currency is never assumed.
+"""The currency of amounts without one: that of the vendor's portal, otherwise the connection's setting `currency`.
+
+It is stored with the rows when they are loaded (MON-2). If neither states it, the column stays empty, and the gate
+stops the delivery (`funnel.gate.currencies`); the reporting currency is never assumed.
 """
 
 from typing import Any

@@ -1,7 +1,8 @@
-"""Removal: rows leave `raw` because a complete export lacks them, or because their source is withdrawn. An incremental
-build cannot find removed rows: the next build after a removal is therefore a full one (`funnel.ledger`), which compares
-all rows and publishes what changed. Vendors' own retractions are not removed
-here: their windows are compared day by day when they are loaded.
+"""Removal: rows leave `raw` because a complete export lacks them, or because their source is withdrawn.
+
+An incremental build cannot find removed rows: the next build after a removal is therefore a full one (`funnel.ledger`),
+which compares all rows and publishes what changed. Vendors' own retractions are not removed here: their windows are
+compared day by day when they are loaded.
 """
 
 from typing import Any

@@ -228,8 +228,9 @@ def rewrite(
     secret: bytes,
     copy: Callable[..., Tally],
 ) -> tuple[Tally, Accounts, int] | None:
-    """Copy a read into the table itself and take out what it replaces. None when that is not worth it, or a key occurs
-    twice; then nothing was done.
+    """Copy a read into the table itself and take out what it replaces.
+
+    None when that is not worth it, or a key occurs twice; then nothing was done.
 
     `copy(table, most=…)` copies the read, or its first bodies. What another transaction sees is the table as it was:
     rows are deleted, never truncated, so a dump that began before shows them.

@@ -1,6 +1,7 @@
-"""Measures for how long a vendor changes a day, and derives the window (ING-6). A load of a dated stream compares its
-rows with the stored ones; the differences are recorded by day, with the day's age. Ages come from the times of the
-reads, not from the clock, so a replay records the same. A changed stream has
+"""Measures for how long a vendor changes a day, and derives the window (ING-6).
+
+A load of a dated stream compares its rows with the stored ones; the differences are recorded by day, with the day's
+age. Ages come from the times of the reads, not from the clock, so a replay records the same. A changed stream has
 nothing to measure: its vendor is asked for changes, not for days.
 """
 

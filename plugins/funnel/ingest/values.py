@@ -1,6 +1,8 @@
-"""Converts one value of a vendor's record for PostgreSQL, or gives the reason why it cannot. Characters that PostgreSQL
-cannot store are replaced (half an emoji) or removed (NUL), and noted; otherwise PostgreSQL would refuse the whole load.
-Other invalid values raise Unreadable; `json_rows` decides whether the value or the row is left out (ING-18).
+"""Converts one value of a vendor's record for PostgreSQL, or gives the reason why it cannot.
+
+Characters that PostgreSQL cannot store are replaced (half an emoji) or removed (NUL), and noted; otherwise PostgreSQL
+would refuse the whole load. Other invalid values raise Unreadable; `json_rows` decides whether the value or the row is
+left out (ING-18).
 """
 
 import re

@@ -1,5 +1,6 @@
-"""Airflow's tasks: the functions of `funnel`, wrapped with Airflow's context. It has no rules about data: the functions
-work the same in a Python shell.
+"""Airflow's tasks: the functions of `funnel`, wrapped with Airflow's context.
+
+It has no rules about data: the functions work the same in a Python shell.
 """
 
 import logging

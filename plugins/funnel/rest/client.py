@@ -1,6 +1,8 @@
-"""The HTTP client of one connection. Waiting, retrying, renewing tokens and detecting truncated responses happen here,
-because they are the same for all vendors. It does not know any vendor, does not write files and never puts a secret
-into a message, a log line or a landed body.
+"""The HTTP client of one connection.
+
+Waiting, retrying, renewing tokens and detecting truncated responses happen here, because they are the same for all
+vendors. It does not know any vendor, does not write files and never puts a secret into a message, a log line or a
+landed body.
 """
 
 import logging

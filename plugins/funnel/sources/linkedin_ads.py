@@ -138,8 +138,9 @@ def _campaigns(client: Client, account_id: str, fields: str) -> Iterator[message
 
 
 def _statistics(client: Client, account_id: str, window: Window) -> Iterator[messages.Page]:
-    """Windows so short that every campaign on every day would fit. If one is full nevertheless, its halves; a day that
-    is full is asked for by some of the campaigns at a time.
+    """Windows so short that every campaign on every day would fit.
+
+    If one is full nevertheless, its halves; a day that is full is asked for by some of the campaigns at a time.
 
     The list of campaigns is also the proof of access: without it LinkedIn answers statistics with an empty list.
     """
