@@ -273,7 +273,7 @@ def test_a_file_that_vanishes_between_list_and_read_is_an_error_that_passes(
         return found
 
     monkeypatch.setattr(folder, "files_of", list_and_lose)
-    with pytest.raises(Vanished, match=r"deals.csv was listed and is gone"):
+    with pytest.raises(Vanished, match=r"deals.csv was listed but no longer exists"):
         take()
 
 
