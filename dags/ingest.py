@@ -5,7 +5,7 @@ Wiring only. What the tasks do is in `funnel.orchestration.tasks`; which sources
 
 from datetime import UTC, datetime, timedelta
 
-from airflow.sdk import DAG, CronDataIntervalTimetable, TaskGroup, task_group
+from airflow.sdk import DAG, CronDataIntervalTimetable, TaskGroup, XComArg, task_group
 
 from funnel import settings
 from funnel.contract import Source
@@ -34,6 +34,8 @@ newest read of a day counts.
 (docs/connections.md); clear the task afterwards. `load`: nothing of the failing stream was loaded; clear the task,
 the vendor is not asked again. `check`: the delivery failed its gate and no asset was emitted; the message names the
 expectation, the rows and their hashed keys. Correct it at the vendor, or change the expectation, then clear the run.
+`accept` and `tell_held_back`, of a source with several connections: each is loaded and checked in one transaction. One
+that fails is held back, the others are loaded and built; the message names it and what to do.
 `tell_accounts`, of sources whose connection reads several accounts: the vendor refused some of them. The others are
 loaded and built, the refused ones keep their days (`ops.accounts`); the message says what to do about each.
 """
@@ -66,20 +68,32 @@ def ingest(source: Source, *, runs_at_once: int) -> DAG:
 
 
 def read_vendor(source: Source) -> None:
-    """The tasks of a vendor; a source with several connections asks each in a group of its own."""
-    loads = []
+    """The tasks of a vendor; of several connections each is accepted by itself."""
     connection_ids = settings.connection_ids(source.name)
     if len(connection_ids) == 1:
-        loads.append(tasks.load(tasks.extract(source.name, connection_ids[0])))
+        checked = tasks.check.override(outlets=[tasks.asset(source.name)])(source.name)
+        tasks.load(tasks.extract(source.name, connection_ids[0])) >> checked
     else:
-        for connection_id in connection_ids:
-            with TaskGroup(connection_id):
-                loads.append(tasks.load(tasks.extract(source.name, connection_id)))
-    checked = tasks.check.override(outlets=[tasks.asset(source.name)])(source.name)
-    loads >> checked
+        checked = read_connections(source, connection_ids)
     if any(stream.account for stream in source.streams):
         # Behind the asset: what came of the other accounts is built.
         checked >> tasks.tell_accounts(source.name)
+
+
+def read_connections(source: Source, connection_ids: tuple[str, ...]) -> XComArg:
+    """The tasks of a source with several connections; returns the one that emits the asset.
+
+    Each is accepted or held back by itself; what was accepted is announced though others failed, and the run is red.
+    """
+    accepted = []
+    for connection_id in connection_ids:
+        with TaskGroup(connection_id):
+            landed = tasks.extract(source.name, connection_id)
+            accepted.append(tasks.accept(source.name, connection_id, landed))
+    announced = tasks.announce.override(outlets=[tasks.asset(source.name)])(source.name)
+    accepted >> announced
+    accepted >> tasks.tell_held_back(source.name, connection_ids)
+    return announced
 
 
 def read_inbox(source: Source) -> None:

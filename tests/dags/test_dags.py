@@ -126,22 +126,21 @@ def test_the_build_waits_for_every_ingest_in_the_triggerer(dags: dict[str, Any])
     assert wait.start_trigger_args.trigger_kwargs["deadline_seconds"] == settings.read().build_deadline_minutes * 60
 
 
-def test_several_connections_of_a_source_are_read_apart_and_checked_together(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_several_connections_of_a_source_are_accepted_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     from airflow.dag_processing.dagbag import DagBag
 
     monkeypatch.setenv("FUNNEL_CONNECTIONS", json.dumps({"google_ads": ["google_ads", "google_ads__emea"]}))
     bag = DagBag(str(DAGS))
     assert not bag.import_errors
     dag = bag.dags["ingest__google_ads"]
+    accepts = {"google_ads.accept", "google_ads__emea.accept"}
     assert {task.task_id for task in dag.tasks} == {
-        "google_ads.extract",
-        "google_ads.load",
-        "google_ads__emea.extract",
-        "google_ads__emea.load",
-        "check",
-        "tell_accounts",
+        *("google_ads.extract", "google_ads__emea.extract", *accepts),
+        *("announce", "tell_held_back", "tell_accounts"),
     }
-    assert dag.get_task("check").upstream_task_ids == {"google_ads.load", "google_ads__emea.load"}
+    assert dag.get_task("announce").upstream_task_ids == accepts
+    assert dag.get_task("tell_held_back").upstream_task_ids == accepts
+    assert [task.task_id for task in dag.tasks if task.outlets] == ["announce"]
     assert dag.get_task("google_ads__emea.extract").op_args == ("google_ads", "google_ads__emea")
 
 

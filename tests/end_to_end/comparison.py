@@ -62,8 +62,9 @@ def _sessions(scenario: Scenario, now: datetime, first: date, last: date) -> tup
     for one in truth.visits(scenario, now, first, last):
         expected[one.day, one.property_id, one.channel, one.campaign_id or "(no campaign)", one.country] += one.sessions
     shown = _shown(
-        "select date_day, property_id, channel, campaign_id, country_id, sum(sessions)::bigint as sessions "
-        "from bi.fct_web_sessions_daily inner join bi.dim_campaigns using (campaign_key) group by 1, 2, 3, 4, 5"
+        "select date_day, property_id, visits.channel, campaign_id, country_id, sum(sessions)::bigint as sessions "
+        "from bi.fct_web_sessions_daily as visits inner join bi.dim_campaigns using (campaign_key) "
+        "group by 1, 2, 3, 4, 5"
     )
     return [(*key, sessions) for key, sessions in expected.items()], shown
 

@@ -1,7 +1,7 @@
-"""One source of an inbox: loaded and checked in one transaction, committed or held back as a whole.
+"""One connection of several, or one source of an inbox: loaded and checked in one transaction, committed or held back.
 
-Rows that fail the gate never reach `raw`: builds and other sources do not see them, and rows accepted earlier stay.
-The next run reads the same files again, since none of them counts as loaded. A crash leaves nothing behind.
+Rows that fail the gate never reach `raw`: builds and other connections do not see them, and rows accepted earlier stay.
+The next run reads the same days or files again, since none of them counts as loaded. A crash leaves nothing behind.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from funnel import warehouse
 from funnel.gate import deliveries, rates, records
 from funnel.gate.errors import GateClosed, RateMissing
 from funnel.gate.report import Check, CheckReport, extended, require
-from funnel.ingest import completeness, notes
+from funnel.ingest import completeness, notes, reconcile
 from funnel.ingest import load as loading
 from funnel.ingest.landing import LandedRead
 from funnel.ingest.load import LoadResult
@@ -23,11 +23,17 @@ HELD_BACK = "held back: a check of this delivery failed"
 
 
 def accept(reads: Sequence[LandedRead]) -> list[LoadResult]:
-    """Load all reads of one source of one run, if its checks pass. Accepting them again changes nothing.
+    """Load all reads of one connection of one run, if its checks pass. Accepting them again changes nothing.
 
     Raises GateClosed when a critical check failed; then nothing is loaded, and ops.checks, ops.files and ops.held_back
-    say why.
+    say why. Listings of ids bring no rows to check: each is compared when the rest is accepted.
     """
+    listings = [read for read in reads if reconcile.is_listing(read.path)]
+    reads = [read for read in reads if read not in listings]
+    return [*_accept_rows(reads), *(loading.load(listing) for listing in listings)]
+
+
+def _accept_rows(reads: Sequence[LandedRead]) -> list[LoadResult]:
     if not reads:
         return []
     first = reads[0]
@@ -39,15 +45,16 @@ def accept(reads: Sequence[LandedRead]) -> list[LoadResult]:
         with warehouse.connect("loader") as connection, connection.transaction():
             results = [loading.load_into(connection, read) for read in reads]
             if any(result.is_new for result in results):
-                filled = {result.stream: result.columns for result in results}
+                filled = {result.stream: result.columns for result in results} if source.is_inbox else {}
                 report = deliveries.check_delivery(connection, source.name, connection_id, run_id, filled)
-                report = extended(report, _rate_checks(connection, results))
+                if source.is_inbox:
+                    report = extended(report, _rate_checks(connection, results))
                 require(report)
                 records.record(connection, report, source=source.name, connection_id=connection_id, run_id=run_id)
                 completeness.complete_connection(connection, source, connection_id, run_id)
             notes.forget_held_back(connection, source.name, connection_id, run_id)
     except GateClosed as closed:
-        reason = f"{closed}\n{_files(results)}"
+        reason = f"{closed}\n{_files(results)}" if source.is_inbox else str(closed)
         _hold_back(reads, results, report, reason)
         if report and all(check.suite == rates.SUITE for check in report.failures):
             raise RateMissing(reason) from None

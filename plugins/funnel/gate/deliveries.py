@@ -76,26 +76,38 @@ def check_delivery(
     run_id: str,
     filled: Mapping[str, frozenset[str]],
 ) -> CheckReport:
-    """Check what an open transaction has loaded of one source of an inbox; the results are not written yet.
+    """Check what an open transaction has loaded of one connection; the results are not written yet.
 
-    `filled` names the columns that the source's files fill, by stream. What speaks of another column is skipped.
+    `filled` names the columns that the files of an inbox's source fill, by stream. What speaks of another is skipped.
     """
     declared = SOURCES[source]
-    loads = [
-        load
-        for load in warehouse.dicts(connection, _RUN_LOADS, {"source": source, "run_id": run_id})
-        if load["connection_id"] == connection_id
+    asked = {"source": source, "run_id": run_id}
+    loads = [load for load in warehouse.dicts(connection, _RUN_LOADS, asked) if load["connection_id"] == connection_id]
+    suspects = [
+        load for load in open_failures(connection) if (load["source"], load["connection_id"]) == (source, connection_id)
     ]
-    batches = _raw_batches(declared, sorted({load["stream"] for load in loads}), loads, [], filled)
+    # A manifest may describe some of the entities; a vendor is asked for all streams.
+    expected = {load["stream"] for load in loads} if declared.is_inbox else {stream.name for stream in declared.streams}
+    batches = _raw_batches(declared, sorted(expected), loads, suspects, filled)
     with data_source("loader") as data, session.joined(data, connection) as joined:
         # Its rows are not in raw, so no query there returns them.
         results = tuple(replace(check, rows_query=None) for batch in batches for check in evaluate(joined, batch))
-    return CheckReport(
-        subject=f"Delivery of {connection_id} in run {run_id}",
-        advice="What to do: nothing of this delivery is loaded; what was accepted before stays, and the other sources "
-        "go on. Correct the file or the manifest: the next run reads them again. If the data are right and the limit "
-        f"is wrong, change it in expectations/raw/{source}.py.",
-        results=results,
+    if not declared.is_inbox:
+        lacking = currencies.lacking(connection, declared, loads, suspects)
+        results += tuple(_currency_check(each) for each in lacking)
+    return CheckReport(f"Delivery of {connection_id} in run {run_id}", _advice(declared), results)
+
+
+def _advice(source: Source) -> str:
+    others = "sources" if source.is_inbox else "connections"
+    cure = (
+        "Correct the file or the manifest: the next run reads them again."
+        if source.is_inbox
+        else f"Repair the cause, then run ingest__{source.name} for the same days again."
+    )
+    return (
+        "What to do: nothing of this delivery is loaded; what was accepted before stays, and the other "
+        f"{others} go on. {cure} If the data are right and the limit is wrong, change it in expectations/raw/{source.name}.py."
     )
 
 

@@ -13,3 +13,9 @@ class AccountsRefused(Failure):
     """The vendor refused accounts of a connection whose other accounts were read. The message names each."""
 
     is_permanent = True
+
+
+class ConnectionsHeldBack(Failure):
+    """Connections of a source were held back whose other connections were accepted. The message names each."""
+
+    is_permanent = True

@@ -25,6 +25,7 @@ HEADLINES = {
     "announce": "Announcement failed",
     "list_inbox": "Inbox failed",
     "tell_refusals": "Files refused",
+    "tell_held_back": "Connections held back",
     "wait_for_ingests": "Wait failed",
     "build": "Build failed",
     "audit": "Audit failed",

@@ -5,11 +5,11 @@ It has no rules about data: the functions work the same in a Python shell.
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import (
     Asset,
@@ -22,9 +22,12 @@ from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipExcept
 from funnel import contract, settings
 from funnel.contract import Source
 from funnel.orchestration.connections import airflow_connection, inbox, inbox_connection
-from funnel.orchestration.errors import AccountsRefused, FilesRefused
+from funnel.orchestration.errors import AccountsRefused, ConnectionsHeldBack, FilesRefused
 from funnel.orchestration.windows import window_of
 from funnel.rest import errors
+
+if TYPE_CHECKING:
+    from funnel.ingest.load import LoadResult
 
 log = logging.getLogger(__name__)
 REFUSED_MANIFESTS = "refused_manifests"
@@ -126,15 +129,17 @@ def load(landed: list[str]) -> dict[str, int]:
     rows = {}
     for path in landed:
         result = loading.load(landing.read_manifest(path))
-        log.info("%s", result)
-        if result.new_fields:
-            log.warning(
-                "%s.%s: new fields, kept in _extra: %s", result.source, result.stream, ", ".join(result.new_fields)
-            )
-        for column, what, values in result.noted:
-            log.warning("%s.%s: %s in %d values of %s", result.source, result.stream, what, values, column)
+        _report_load(result)
         rows[result.stream] = result.rows_loaded
     return rows
+
+
+def _report_load(result: "LoadResult") -> None:
+    log.info("%s", result)
+    if result.new_fields:
+        log.warning("%s.%s: new fields, kept in _extra: %s", result.source, result.stream, ", ".join(result.new_fields))
+    for column, what, values in result.noted:
+        log.warning("%s.%s: %s in %d values of %s", result.source, result.stream, what, values, column)
 
 
 @task
@@ -159,10 +164,14 @@ def list_inbox() -> list[str]:
 
 @task
 def accept(source_name: str, connection_id: str, landed: list[str]) -> dict[str, int]:
-    """Load what was landed of one source of the inbox and check it, all or nothing; returns the rows by stream."""
+    """Load what was landed of one connection and check it, all or nothing; returns the rows by stream.
+
+    So are the sources of an inbox taken in, and the connections of a vendor that has several.
+    """
     from funnel.gate import acceptance
     from funnel.gate.errors import GateClosed, RateMissing
     from funnel.ingest import landing
+    from funnel.sources import SOURCES
 
     with _noted(source_name, connection_id):
         try:
@@ -173,13 +182,16 @@ def accept(source_name: str, connection_id: str, landed: list[str]) -> dict[str,
                 raise
             raise GateClosed(str(missing)) from None
     for result in results:
-        log.info("%s", result)
+        if SOURCES[source_name].is_inbox:
+            log.info("%s", result)
+        else:
+            _report_load(result)
     return {result.stream: result.rows_loaded for result in results}
 
 
 @contextmanager
 def _noted(source_name: str, connection_id: str) -> Iterator[None]:
-    """Write down why a source of the inbox was not taken in, for `tell_refusals`, and go on failing."""
+    """Write down why a connection was not accepted, for the task that reports it, and go on failing."""
     from funnel import warehouse
     from funnel.gate.errors import GateClosed
     from funnel.ingest import notes
@@ -211,7 +223,7 @@ def _others_bring_rates(connection_id: str) -> bool:
 @task(trigger_rule="all_done_min_one_success")
 def announce(source_name: str) -> None:
     """Emit the asset once for all that was accepted: builds go on without what was held back."""
-    log.info("%s: what was accepted of the inbox may be built", source_name)
+    log.info("%s: what was accepted in this run may be built", source_name)
 
 
 @task(trigger_rule="all_done")
@@ -222,21 +234,45 @@ def tell_refusals(source_name: str) -> None:
     context = get_current_context()
     ti, run_id = context["ti"], context["run_id"]
     manifests = ti.xcom_pull(task_ids="list_inbox", key=REFUSED_MANIFESTS) or []
-    held_back = notes.held_back(source_name, run_id)
-    accepted = notes.accepted_connections(source_name, run_id)
-    for each in ti.xcom_pull(task_ids="list_inbox", key="return_value") or []:
-        if each not in accepted:
-            held_back.setdefault(each, "its task ended without a result; the task's log says why")
+    listed = ti.xcom_pull(task_ids="list_inbox", key="return_value") or []
     refused = [
         *manifests,
         *notes.refused_files(source_name, run_id),
         *(
             f"{connection_id} is held back, what was accepted of it before stays: {reason}"
-            for connection_id, reason in sorted(held_back.items())
+            for connection_id, reason in _held_back(source_name, run_id, listed).items()
         ),
     ]
     if refused:
         raise FilesRefused("\n".join(refused))
+
+
+@task(trigger_rule="all_done")
+def tell_held_back(source_name: str, connection_ids: tuple[str, ...]) -> None:
+    """Fail when connections were held back in this run, with the reasons: the others go on."""
+    run_id = get_current_context()["run_id"]
+    held_back = _held_back(source_name, run_id, connection_ids)
+    if held_back:
+        raise ConnectionsHeldBack(
+            f"{len(held_back)} of {len(connection_ids)} connections of {source_name} were held back; the others are "
+            "loaded and go on.\n"
+            + "\n".join(
+                f"Connection {connection_id}: nothing of this run is loaded, what was accepted before stays: {reason}"
+                for connection_id, reason in held_back.items()
+            )
+        )
+
+
+def _held_back(source_name: str, run_id: str, connection_ids: Iterable[str]) -> dict[str, str]:
+    """Why connections were not accepted in a run, by connection."""
+    from funnel.ingest import notes
+
+    held_back = notes.held_back(source_name, run_id)
+    accepted = notes.accepted_connections(source_name, run_id)
+    for each in connection_ids:
+        if each not in accepted:
+            held_back.setdefault(each, "its task ended without a result; the task's log says why")
+    return dict(sorted(held_back.items()))
 
 
 @task
