@@ -107,7 +107,8 @@ def _advice(source: Source) -> str:
     )
     return (
         "What to do: nothing of this delivery is loaded; what was accepted before stays, and the other "
-        f"{others} go on. {cure} If the data are right and the limit is wrong, change it in expectations/raw/{source.name}.py."
+        f"{others} go on. {cure} If the data are right and the limit is wrong, change it in "
+        f"expectations/raw/{source.name}.py."
     )
 
 
