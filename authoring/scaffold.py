@@ -201,7 +201,7 @@ _LEFT = (
     "expectations/raw/{name}.py: the checks of its rows, with the poison that violates each expectation",
     "expectations/marts/fct_ad_stats_daily.py: one block in the batch `landed`, for an ad platform",
     "sandbox/{name}.py: its wire format, errors and limits",
-    "sandbox/server.py, sandbox/faults.py, sandbox/credentials.py, sandbox/README.md: its paths, errors, connection",
+    "sandbox/server.py, sandbox/faults/, sandbox/credentials.py, sandbox/README.md: its paths, errors, connection",
     "sandbox/advertising.py: its accounts and campaigns in the fictional company, for an ad platform",
     "tests/fixtures/{name}/: make record SOURCE={name}, real responses of the vendor, scrubbed",
     "tests/sources/, tests/sandbox/: all its streams, each of its errors with the expected result, refused requests",

@@ -13,7 +13,7 @@ from sandbox import planning, retailing
 from sandbox.clock import moment
 from sandbox.credentials import connections
 from sandbox.exchange import Settings, World
-from sandbox.scenario import build
+from sandbox.worlds import build
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -8,16 +8,12 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from sandbox.clock import MINUTE
 from sandbox.decisions import Deal
-from sandbox.office import later
+from sandbox.office import Firm, Office, later
+from sandbox.purchases import Purchase
 from sandbox.records import Record
-
-if TYPE_CHECKING:
-    from sandbox.office import Firm, Office
-    from sandbox.storefront import Purchase
 
 
 def enter_deal_twice(office: Office, record: Record, deal: Deal) -> None:

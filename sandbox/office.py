@@ -7,18 +7,16 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import count
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sandbox.advertising import Source
 from sandbox.clock import DAY, HOUR, MINUTE, SECOND, day_of
 from sandbox.decisions import Happening, Kind, Person
 from sandbox.identifiers import salesforce_id
+from sandbox.purchases import Bill
 from sandbox.records import Record
 from sandbox.scenario import ContactEvent, Scenario
 from sandbox.staff import FIRST_NAMES, LAST_NAMES, Rep, Staff
-
-if TYPE_CHECKING:
-    from sandbox.storefront import Bill
 
 COUNTRIES = (
     ("Germany", "EMEA", "EUR", 20),

@@ -21,7 +21,8 @@ from urllib.parse import urlsplit
 
 from sandbox.clock import moment
 from sandbox.credentials import connections
-from sandbox.scenario import Scenario, build
+from sandbox.scenario import Scenario
+from sandbox.worlds import build
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -1,19 +1,17 @@
-"""A made-up world: what every vendor holds, and what really happened. Scenarios are found by name."""
+"""A made-up world: what every vendor holds, and what really happened."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sandbox.ads import AdAccount
 from sandbox.decisions import Deal, Person
+from sandbox.purchases import Purchase
 from sandbox.records import Table
 from sandbox.visits import Property
-
-if TYPE_CHECKING:
-    from sandbox.storefront import Purchase
 
 HUBSPOT_OBJECTS = ("contacts", "companies", "deals", "line_items", "calls", "emails", "meetings", "owners")
 SALESFORCE_OBJECTS = (
@@ -92,18 +90,3 @@ class Scenario:
 
     def accounts(self, platform: str) -> list[AdAccount]:
         return [account for account in self.ad_accounts if account.platform == platform]
-
-
-def build(name: str, seed: int = 7, anchor: date | None = None) -> Scenario:
-    """The scenario of that name. `anchor` is today for `company`; the worked example has fixed dates."""
-    if name == "worked_example":
-        from sandbox.worked_example import make_worked_example
-
-        return make_worked_example()
-    if name == "company":
-        from sandbox.company import make_company
-
-        if anchor is None:
-            raise ValueError("Scenario company needs an anchor date: the day that counts as today when it is made.")
-        return make_company(seed, anchor)
-    raise ValueError(f"There is no scenario {name!r}; there are company and worked_example.")

@@ -32,6 +32,11 @@ from sandbox import (
 )
 from sandbox.exchange import Answer, Call, Handler, Refusal, World
 from sandbox.faults import TOKEN_PATHS, Faults
+from sandbox.hubspot import access as hubspot_access
+from sandbox.linkedin_ads import access as linkedin_ads_access
+from sandbox.meta_ads import access as meta_ads_access
+from sandbox.salesforce import access as salesforce_access
+from sandbox.shopify import access as shopify_access
 
 VENDORS: tuple[ModuleType, ...] = (
     google_ads,
@@ -116,17 +121,17 @@ def _nowhere(call: Call, wrong_method: bool) -> Answer:
             if wrong_method
             else ("NOT_FOUND", "The requested resource does not exist")
         )
-        return salesforce.error(status, code, message)
+        return salesforce_access.error(status, code, message)
     if vendor is hubspot:
-        return hubspot.error(status, "Unable to find the requested resource", "OBJECT_NOT_FOUND")
+        return hubspot_access.error(status, "Unable to find the requested resource", "OBJECT_NOT_FOUND")
     if vendor is meta_ads:
-        return meta_ads.error(f"Unknown path components: {call.path}", 2500)
+        return meta_ads_access.error(f"Unknown path components: {call.path}", 2500)
     if vendor is shopify:
-        return shopify.plain_error(status, "Not Found" if status == 404 else "Method Not Allowed")
+        return shopify_access.plain_error(status, "Not Found" if status == 404 else "Method Not Allowed")
     if vendor is exchange_rates:
         return exchange_rates.error(status, "Could not find the requested dataflow")
     if vendor is linkedin_ads:
-        return linkedin_ads.error(status, "RESOURCE_NOT_FOUND", f"No virtual resource found: {call.path}")
+        return linkedin_ads_access.error(status, "RESOURCE_NOT_FOUND", f"No virtual resource found: {call.path}")
     if vendor is microsoft_ads:
         return Answer(status=status, text="", content_type="text/html")
     if vendor in (google_ads, ga4):

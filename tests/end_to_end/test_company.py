@@ -23,7 +23,8 @@ from funnel import settings
 from funnel.build import metrics
 from funnel.build.computations import scorecard
 from sandbox import planning, retailing, truth
-from sandbox.scenario import Scenario, build
+from sandbox.scenario import Scenario
+from sandbox.worlds import build
 from tests.end_to_end.office_hours import business_seconds, sla_minutes
 from tests.end_to_end.pipeline import Pipeline, published_company, rows
 from tests.rounding import half_up

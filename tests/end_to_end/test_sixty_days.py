@@ -14,7 +14,7 @@ import pytest
 
 from funnel.sources import SOURCES
 from sandbox import process
-from sandbox.scenario import build
+from sandbox.worlds import build
 from tests.end_to_end.comparison import differences
 from tests.end_to_end.pipeline import Pipeline, rows
 from tests.end_to_end.test_worked_example import marts_rows

@@ -13,7 +13,8 @@ import pytest
 
 from funnel import settings
 from sandbox import process, truth
-from sandbox.scenario import Scenario, build
+from sandbox.scenario import Scenario
+from sandbox.worlds import build
 from tests.end_to_end.pipeline import Pipeline, rows
 
 pytestmark = pytest.mark.soak

@@ -16,7 +16,7 @@ import requests
 
 from sandbox import credentials
 from sandbox.clock import moment
-from sandbox.scenario import build
+from sandbox.worlds import build
 from tests.sandbox.conftest import ANCHOR
 
 FOREIGN = Path(__file__).parent / "foreign"

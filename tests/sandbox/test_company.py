@@ -15,7 +15,7 @@ from funnel.sources import SOURCES
 from sandbox import planning, process, truth
 from sandbox.clock import moment
 from sandbox.process import ROOT
-from sandbox.scenario import build
+from sandbox.worlds import build
 from tests.sandbox.conftest import ANCHOR, Vendors
 from tests.sandbox.test_faults import MICROSOFT_REPORT, csv_of
 
@@ -23,21 +23,23 @@ EVERYTHING = """
 import hashlib, sys
 import orjson
 from datetime import date
-from sandbox import hubspot, salesforce
+from sandbox.rendering import render
+from sandbox.hubspot.schema import PROPERTIES
+from sandbox.salesforce.rows import row_of
 from sandbox.clock import moment
-from sandbox.scenario import build
+from sandbox.worlds import build
 
 scenario = build("company", int(sys.argv[1]), date(2026, 11, 23))
 now = moment(sys.argv[2])
 scenario.grow(now)
 digest = hashlib.sha256()
 for kind in ("contacts", "companies", "deals"):
-    properties = list(hubspot.PROPERTIES[kind])
+    properties = list(PROPERTIES[kind])
     for state in scenario.hubspot[kind].snapshot(now):
-        digest.update(orjson.dumps(hubspot.render(kind, state, properties, properties)))
+        digest.update(orjson.dumps(render(kind, state, properties, properties)))
 for name, table in scenario.salesforce.items():
     for state in table.snapshot(now):
-        digest.update(repr(sorted(salesforce._row(name, state).items(), key=lambda pair: pair[0])).encode())
+        digest.update(repr(sorted(row_of(name, state).items(), key=lambda pair: pair[0])).encode())
 for event in scenario.events:
     if event.at <= now:
         digest.update(repr((event.id, event.at, event.event_type, event.contact_at(now), event.properties)).encode())

@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from sandbox import credentials, process
-from sandbox.faults import BULK_ERRORS, BULK_STEPS, ERRORS, TOKEN_ERRORS
+from sandbox.faults.catalogue import BULK_ERRORS, BULK_STEPS, ERRORS, TOKEN_ERRORS
 
 CUSTOMER = "4155550101"
 META = "act_331122334455661"

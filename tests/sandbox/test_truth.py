@@ -9,7 +9,7 @@ import pytest
 
 from sandbox import truth
 from sandbox.clock import DAY, day_start, instant, moment
-from sandbox.scenario import build
+from sandbox.worlds import build
 from tests.sandbox import reconstruction
 
 ANCHOR = date(2026, 11, 23)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from sandbox import truth
-from sandbox.scenario import build
+from sandbox.worlds import build
 
 JANUARY = "BETWEEN '2026-01-01' AND '2026-01-31'"
 STATISTICS = (

@@ -16,7 +16,8 @@ from funnel.ingest import landing
 from funnel.rest import patience
 from sandbox import process
 from sandbox.clock import moment
-from sandbox.scenario import Scenario, build
+from sandbox.scenario import Scenario
+from sandbox.worlds import build
 
 
 @dataclass(frozen=True)

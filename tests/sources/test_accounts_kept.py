@@ -17,7 +17,7 @@ from funnel.ingest import accounts, completeness, landing, load
 from funnel.sources import SOURCES
 from funnel.warehouse import connect
 from sandbox import truth
-from sandbox.scenario import build
+from sandbox.worlds import build
 from tests.sources.conftest import Company, Stub
 
 DATED = {

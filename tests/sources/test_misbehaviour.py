@@ -25,7 +25,7 @@ from sandbox.credentials import (
     HUBSPOT_REFRESH_TOKEN,
     SALESFORCE_REFRESH_TOKEN,
 )
-from sandbox.faults import TOKEN_ERRORS, known_faults
+from sandbox.faults.catalogue import TOKEN_ERRORS, known_faults
 
 WINDOW = Window(date(2026, 11, 9), date(2026, 11, 13))
 STREAM = {

@@ -1,0 +1,216 @@
+"""Opportunities of `company`: how they move, close, are copied to HubSpot, renewed, and what truth keeps of them."""
+
+from __future__ import annotations
+
+import random
+from datetime import date, timedelta
+
+from sandbox.clock import DAY, HOUR, day_of
+from sandbox.decisions import Deal
+from sandbox.office import Firm, Office, days_after, later, working_time
+from sandbox.purchases import Bill
+from sandbox.records import Record
+from sandbox.selling.hubspot_deals import copy_to_hubspot, open_hubspot_deal
+from sandbox.selling.pricing import CURRENCY_SCALE, DISCOUNTS, PRODUCTS, itemise
+from sandbox.selling.terms import PROBABILITY, STAGES, TYPES, Close, Terms, decide_close, haste
+from sandbox.staff import Rep
+
+__all__ = ["PRODUCTS", "Close", "Terms", "log_partner_deal", "open_deal", "open_hubspot_deal"]
+
+
+def open_deal(office: Office, rng: random.Random, created: int, terms: Terms) -> tuple[str, Close]:
+    """A whole opportunity, from its first stage to wherever it ends; returns its id and its end."""
+    currency = terms.firm.currency if terms.firm else "USD"
+    listed = rng.randrange(20, 240) * 100 * CURRENCY_SCALE[currency]
+    discount = rng.choice(DISCOUNTS)
+    deal_id = office.salesforce_id("Opportunity")
+    close = decide_close(rng, created, terms)
+    amount = listed * (100 - discount - haste(close)) // 100
+    account_id = office.account_of(terms.firm, created, terms.rep) if terms.firm else None
+    # One deal in thirty has a contact that nobody marked as the primary one.
+    primary = terms.contact_id is not None and rng.random() >= 0.03
+    deal = Record(
+        deal_id,
+        created,
+        {
+            "Name": f"{terms.firm.name if terms.firm else 'Partner deal'} {terms.kind} {deal_id[-5:]}",
+            "AccountId": account_id,
+            "ContactId": terms.contact_id if primary else None,
+            "Type": terms.kind,
+            "LeadSource": terms.lead_source,
+            "StageName": STAGES[0],
+            "IsClosed": False,
+            "IsWon": False,
+            "CloseDate": days_after(created, 30),
+            "Amount": listed,
+            "CurrencyIsoCode": currency,
+            "List_Amount__c": listed if rng.random() >= 0.05 else None,
+            "Probability": PROBABILITY[STAGES[0]],
+            "OwnerId": terms.rep.user_id,
+        },
+    )
+    amounts = [(created, listed)]
+    end = close.entered or created + 25 * DAY
+    steps: list[tuple[int, str]] = []
+    previous = created
+    for number, stage in enumerate(STAGES[1:], start=1):
+        at = working_time(rng, created + (end - created) * (number / 4.2 + rng.uniform(-0.06, 0.06)))
+        if not previous + HOUR < at < end - HOUR or (close.won is None and rng.random() < 0.3):
+            break
+        steps.append((at, stage))
+        previous = at
+    for at, stage in steps:
+        changed = {"StageName": stage, "Probability": PROBABILITY[stage]}
+        if stage == "Proposal/Price Quote" and amount != listed:
+            changed["Amount"] = amount
+            amounts.append((at, amount))
+        deal.change(at, **changed)
+    close_date = None
+    if close.entered is not None and close.closed is not None:
+        close_date = day_of(close.closed)
+        final = "Closed Won" if close.won else "Closed Lost"
+        deal.change(
+            close.entered,
+            StageName=final,
+            IsClosed=True,
+            IsWon=bool(close.won),
+            Probability=PROBABILITY[final],
+            CloseDate=close_date,
+            Amount=amount,
+        )
+        if amounts[-1][1] != amount:
+            amounts.append((close.entered, amount))
+        steps.append((close.entered, final))
+    deal.removed = close.deleted
+    office.scenario.salesforce["Opportunity"].add(deal)
+    itemise(office, deal, currency)
+    _keep_history(office, deal, terms.rep, [created, *(at for at, _ in steps)])
+    people = _assign_contacts(office, rng, deal, terms, primary)
+    if terms.hubspot_contact_id and rng.random() < 0.65:
+        copy_to_hubspot(office, rng, deal, terms, [(created, STAGES[0]), *steps])
+    _bill(office, deal_id, amount, currency, close, terms)
+    office.scenario.deals.append(
+        Deal(
+            deal_id,
+            "salesforce",
+            TYPES[terms.kind],
+            created,
+            amounts,
+            currency,
+            deal.fields["List_Amount__c"],
+            terms.firm.region if terms.firm else "Unknown",
+            terms.person_id if primary else None,
+            None if primary else terms.person_id,
+            terms.lead_source,
+            close.entered,
+            close_date,
+            close.won,
+            close.deleted,
+            [(created, STAGES[0]), *steps],
+            people=people,
+        )
+    )
+    return deal_id, close
+
+
+def _bill(office: Office, deal_id: str, amount: int, currency: str, close: Close, terms: Terms) -> None:
+    """One won deal in five is billed through the shop, days after it closed, in the shop's currency."""
+    chance = random.Random(f"{office.seed} bill {deal_id}")
+    if not close.won or close.entered is None or chance.random() >= 0.2:
+        return
+    at = later(chance, close.entered, 24, 120)
+    bill = Bill(at, deal_id, amount * 100 // CURRENCY_SCALE[currency], None, None)
+    office.bills.setdefault(day_of(at), []).append(bill)
+
+
+def _keep_history(office: Office, deal: Record, rep: Rep, moments: list[int]) -> None:
+    for at in moments:
+        state = deal.known_at(at)
+        row = office.scenario.salesforce["OpportunityHistory"].add(
+            Record(
+                office.salesforce_id("OpportunityHistory"),
+                at,
+                {
+                    "OpportunityId": deal.id,
+                    **{name: state.fields[name] for name in ("StageName", "Amount", "CloseDate", "Probability")},
+                    "CreatedById": rep.user_id,
+                },
+            )
+        )
+        row.removed = deal.removed
+
+
+def _assign_contacts(office: Office, rng: random.Random, deal: Record, terms: Terms, primary: bool) -> list[str]:
+    """Give a deal its contacts; returns the persons they are."""
+    if terms.contact_id is None:
+        return []
+    members = [(terms.contact_id, primary)]
+    colleagues = [one for since, one in terms.firm.contacts if since < deal.created] if terms.firm else []
+    colleagues = [one for one in colleagues if one != terms.contact_id]
+    if primary and colleagues and rng.random() < 0.5:
+        members.append((rng.choice(colleagues), False))
+    for contact_id, is_primary in members:
+        role = office.scenario.salesforce["OpportunityContactRole"].add(
+            Record(
+                office.salesforce_id("OpportunityContactRole"),
+                deal.created,
+                {
+                    "OpportunityId": deal.id,
+                    "ContactId": contact_id,
+                    "Role": "Decision Maker" if is_primary else "Evaluator",
+                    "IsPrimary": is_primary,
+                },
+            )
+        )
+        role.removed = deal.removed
+    return [office.persons[contact_id] for contact_id, _ in members]
+
+
+def log_partner_deal(office: Office, rng: random.Random, created: int, firm: Firm | None, rep: Rep) -> None:
+    """A partner's deal without any contact; two in five are booked only after they were won."""
+    terms = Terms("New Business", firm, rep, "Partner", win_share=0.55, open_share=0.25)
+    if rng.random() >= 0.4:
+        open_deal(office, rng, created, terms)
+        return
+    currency = firm.currency if firm else "USD"
+    amount = rng.randrange(10, 80) * 100 * CURRENCY_SCALE[currency]
+    close_date: date = day_of(created) - timedelta(rng.randint(1, 3))
+    deal = Record(
+        office.salesforce_id("Opportunity"),
+        created,
+        {
+            "Name": f"{firm.name if firm else 'Partner'} booked late",
+            "AccountId": office.account_of(firm, created, rep) if firm else None,
+            "ContactId": None,
+            "Type": "New Business",
+            "LeadSource": "Partner",
+            "StageName": "Closed Won",
+            "IsClosed": True,
+            "IsWon": True,
+            "CloseDate": close_date,
+            "Amount": amount,
+            "CurrencyIsoCode": currency,
+            "List_Amount__c": amount,
+            "Probability": 100,
+            "OwnerId": rep.user_id,
+        },
+    )
+    office.scenario.salesforce["Opportunity"].add(deal)
+    _keep_history(office, deal, rep, [created])
+    office.scenario.deals.append(
+        Deal(
+            deal.id,
+            "salesforce",
+            "new_business",
+            created,
+            [(created, amount)],
+            currency,
+            amount,
+            firm.region if firm else "Unknown",
+            lead_source="Partner",
+            entered_at=created,
+            close_date=close_date,
+            is_won=True,
+            moves=[(created, "Closed Won")],
+        )
+    )
