@@ -23,7 +23,7 @@ EVERYTHING = """
 import hashlib, sys
 import orjson
 from datetime import date
-from sandbox.rendering import render
+from sandbox.hubspot.rendering import render
 from sandbox.hubspot.schema import PROPERTIES
 from sandbox.salesforce.rows import row_of
 from sandbox.clock import moment

@@ -8,12 +8,12 @@ from typing import Any
 import httpx
 import pytest
 
-from funnel.contract import Window
+from funnel.contract import Connection, Window
 from funnel.rest import auth, errors, patience
 from funnel.rest.accounts import bodies as bodies_of
 from funnel.rest.client import connect
 from funnel.sources import SOURCES
-from tests.sources.conftest import Stub
+from tests.sources.conftest import Company, Stub
 from tests.sources.test_rest import read
 
 DAYS = Window(date(2026, 11, 1), date(2026, 11, 5))
@@ -212,3 +212,58 @@ def test_actions_of_meta_without_a_plain_value_are_told(
     assert "1 actions of account 1 came with attribution windows only" in caplog.text
     assert "{'purchase': 1}" in caplog.text
     outcome("actions without a value", "meta_ads", "kept in raw, told in the log")
+
+
+@pytest.mark.parametrize(
+    ("source", "stream", "is_heavy"),
+    [
+        ("microsoft_ads", "campaign_stats", lambda asked: days_of_report(asked) > 2),
+        ("ga4", "sessions", lambda asked: int(asked.get("limit", 0)) > 100),
+    ],
+)
+def test_a_report_that_times_out_is_asked_for_in_halves(
+    company: Company,
+    slept: list[float],
+    monkeypatch: pytest.MonkeyPatch,
+    outcome: Callable[..., None],
+    source: str,
+    stream: str,
+    is_heavy: Callable[[dict[str, Any]], bool],
+) -> None:
+    """Microsoft's by days; GA4's, which are of one day already, by rows of a page."""
+    connection = company.connection(source)
+    whole = rows_of(source, stream, connection)
+    tried = []
+    plain = httpx.Client.stream
+
+    def ask(client: httpx.Client, method: str, url: str, **asked: Any) -> Any:
+        body = json.loads(asked.get("content") or b"{}") if asked.get("json") is None else asked["json"]
+        if is_heavy(body):
+            tried.append(body)
+            raise httpx.ReadTimeout("no answer")
+        return plain(client, method, url, **asked)
+
+    monkeypatch.setattr(httpx.Client, "stream", ask)
+    assert rows_of(source, stream, connection) == whole
+    assert len(whole) > 30
+    assert len(tried) >= patience.TIMEOUTS
+    outcome("repeated timeouts", source, "asks for halves, no row twice")
+
+
+def days_of_report(asked: dict[str, Any]) -> int:
+    span = asked.get("ReportRequest", {}).get("Time")
+    if not span:
+        return 0
+    first, last = (
+        date(span[name]["Year"], span[name]["Month"], span[name]["Day"])
+        for name in ("CustomDateRangeStart", "CustomDateRangeEnd")
+    )
+    return (last - first).days + 1
+
+
+def rows_of(source: str, stream: str, connection: Connection) -> list[str]:
+    declared = SOURCES[source]
+    fetched = bodies_of(declared.fetch(connection, declared.stream(stream), DAYS))
+    return sorted(
+        json.dumps(row, sort_keys=True) for body in fetched for row in declared.records(declared.stream(stream), body)
+    )

@@ -261,9 +261,13 @@ def _shrink(request: Request, parameter: str | None) -> Request | None:
         if size // 2 < SMALLEST_PAGE:
             return None
         return replace(request, json={**(request.json or {}), "variables": {**variables, parameter: size // 2}})
-    size = int(request.params.get(parameter, 0))
+    body = request.json or {}
+    size = int(body.get(parameter, request.params.get(parameter, 0)))
     if size // 2 < SMALLEST_PAGE:
         return None
+    if parameter in body:
+        # Google writes numbers of 64 bits as texts.
+        return replace(request, json={**body, parameter: type(body[parameter])(size // 2)})
     return replace(request, params={**request.params, parameter: size // 2})
 
 

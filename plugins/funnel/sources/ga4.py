@@ -112,7 +112,7 @@ def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[Fe
         def read(property_id: str) -> Iterator[bytes]:
             for day in days:
                 request, received = _report(client, property_id, day, dimensions), 0
-                for page in pages.read_pages(client, request, _NEXT):
+                for page in pages.read_pages(client, request, _NEXT, page_size_parameter="limit"):
                     yield messages.with_fields(page.body, property=property_id, day=day.isoformat())
                     received += len(page.parsed.get("rows", ()))
                     is_all = received >= (_row_count(page.parsed) or 0)

@@ -11,7 +11,7 @@ from datetime import date
 from typing import Any
 
 from funnel.contract import Column, Connection, Fetched, Money, Source, Stream, Window
-from funnel.rest import auth, bodies, errors, jobs, messages
+from funnel.rest import auth, bodies, errors, jobs, messages, pages
 from funnel.rest.accounts import listed, read_each
 from funnel.rest.client import Client, Dialect, connect
 
@@ -72,7 +72,11 @@ def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[Fe
             # A report needs a figure beside its attributes.
             columns = [column.path for column in stream.columns if " " not in column.path]
             columns += ["Impressions"] if stream.name == "campaigns" else []
-            for page in jobs.read_report(client, _submission(connection, account_id, columns, stream, window), _REPORT):
+
+            def report(part: Window) -> Iterator[messages.Page]:
+                return jobs.read_report(client, _submission(connection, account_id, columns, stream, part), _REPORT)
+
+            for page in pages.read_halving(window, report) if stream.kind == "dated" else report(window):
                 yield page.body
 
         yield from read_each(accounts, read)
