@@ -18,6 +18,7 @@ import re
 import shutil
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -242,7 +243,8 @@ def _attempt(moment: datetime) -> str:
 
 
 def _write(folder: Path, fetched: Iterator[Fetched]) -> dict[str, Any]:
-    """Write each body into a file of its own. Returns what a LandedRead says of files and accounts."""
+    """Write each body into a file of its own, while the next one is fetched and compressed. Returns what a LandedRead
+    says of files and accounts."""
     compressor = zstandard.ZstdCompressor(level=1, write_checksum=True)
     files: list[LandedFile] = []
     sizes: list[int] = []
@@ -251,24 +253,29 @@ def _write(folder: Path, fetched: Iterator[Fetched]) -> dict[str, Any]:
     currency = None
     # Files before this one belong to accounts that are settled, or to none.
     settled = 0
-    for one in fetched:
-        if isinstance(one, AccountRefused):
-            for file in files[settled:]:
-                (folder / file.name).unlink()
-            del files[settled:], sizes[settled:]
-            refused[one.account] = one.reason
-        elif isinstance(one, AccountRead):
-            accounts.append(one.account)
-            settled = len(files)
-        elif isinstance(one, HomeCurrency):
-            currency = one.code
-        else:
-            is_table = one.startswith(ARROW)
-            name = f"{len(files) + 1:06d}.{'arrow' if is_table else 'json.zst'}"
-            stored = one if is_table else compressor.compress(one)
-            _write_through(folder / name, stored)
-            files.append(LandedFile(name, len(stored), hashlib.sha256(stored).hexdigest()))
-            sizes.append(len(one))
+    writing: list[Future[None]] = []
+    with ThreadPoolExecutor(1) as disk:
+        for one in fetched:
+            if isinstance(one, AccountRefused):
+                _wait_for(writing)
+                for file in files[settled:]:
+                    (folder / file.name).unlink()
+                del files[settled:], sizes[settled:]
+                refused[one.account] = one.reason
+            elif isinstance(one, AccountRead):
+                accounts.append(one.account)
+                settled = len(files)
+            elif isinstance(one, HomeCurrency):
+                currency = one.code
+            else:
+                is_table = one.startswith(ARROW)
+                name = f"{len(files) + 1:06d}.{'arrow' if is_table else 'json.zst'}"
+                stored = one if is_table else compressor.compress(one)
+                _wait_for(writing)
+                writing.append(disk.submit(_write_through, folder / name, stored))
+                files.append(LandedFile(name, len(stored), hashlib.sha256(stored).hexdigest()))
+                sizes.append(len(one))
+        _wait_for(writing)
     return {
         "files": tuple(files),
         "size": sum(sizes),
@@ -276,6 +283,12 @@ def _write(folder: Path, fetched: Iterator[Fetched]) -> dict[str, Any]:
         "refused": tuple(refused.items()),
         "currency": currency,
     }
+
+
+def _wait_for(writing: list[Future[None]]) -> None:
+    """Until what is being written is on disk; raises what writing raised."""
+    while writing:
+        writing.pop().result()
 
 
 def _write_through(path: Path, content: bytes) -> None:

@@ -39,7 +39,7 @@ from funnel.ingest import (
     replacement,
 )
 from funnel.ingest.landing import LandedRead, LandingError
-from funnel.ingest.raw_tables import Target, create_indexes, drop_duplicates, drop_indexes
+from funnel.ingest.raw_tables import Target, create_index_of_loads, create_indexes, drop_duplicates, drop_indexes
 from funnel.ingest.replaced_days import scope
 from funnel.rest.errors import BodyError
 from funnel.sources import SOURCES
@@ -339,6 +339,7 @@ def _ensure_table(connection: psycopg.Connection[Any], source: Source, stream: S
     if not stored:
         primary_key = (*key, "_fetched_at") if stream.keep_versions else key
         connection.execute(sql.SQL("create table {} ({})").format(target.table, sql.SQL(", ").join(declare)))
+        create_index_of_loads(connection, target)
         create_indexes(connection, stream, target, primary_key)
     for (column, _), declaration in zip(columns, declare, strict=True):
         if stored and column not in stored:
@@ -380,10 +381,11 @@ def _fill(
             # A table that is emptied in the transaction that fills it needs no log where nothing replicates the server.
             connection.execute(sql.SQL("truncate {}").format(target.table))
             drop_indexes(connection, target)
+            create_index_of_loads(connection, target, load_id)
             tally = _copy_read(connection, source, stream, target, landed, load_id, secret, target.table)
             primary_key = (*target.key, "_fetched_at") if stream.keep_versions else target.key
             accounts.set_aside(connection, stream, landed, target.table, secret, tally)
-            create_indexes(connection, stream, target, primary_key, load_id)
+            create_indexes(connection, stream, target, primary_key)
     except psycopg.errors.UniqueViolation:
         return None
     return tally

@@ -34,14 +34,20 @@ class Target:
         )
 
 
-def create_indexes(
-    connection: psycopg.Connection[Any],
-    stream: Stream,
-    target: Target,
-    primary_key: tuple[str, ...],
-    first_load: int = 0,
-) -> None:
+def create_index_of_loads(connection: psycopg.Connection[Any], target: Target, first_load: int = 0) -> None:
     """The index on _load_id skips the first load: it would cover every row and nothing filters on it.
+
+    It is made before the rows of that load are copied: each of them is passed over then, and none read again.
+    """
+    connection.execute(
+        sql.SQL("create index on {} (_load_id) where _load_id > {}").format(target.table, sql.Literal(first_load))
+    )
+
+
+def create_indexes(
+    connection: psycopg.Connection[Any], stream: Stream, target: Target, primary_key: tuple[str, ...]
+) -> None:
+    """The unique key and what rows are looked up by.
 
     Free texts of a key are in its index as one hash (ING-21): an index row is limited to 2,704 bytes.
     """
@@ -59,9 +65,6 @@ def create_indexes(
         connection.execute(
             sql.SQL("alter table {} add primary key ({})").format(target.table, target.names(primary_key))
         )
-    connection.execute(
-        sql.SQL("create index on {} (_load_id) where _load_id > {}").format(target.table, sql.Literal(first_load))
-    )
     for indexed in stream.lookups:
         connection.execute(sql.SQL("create index on {} ({})").format(target.table, sql.Identifier(indexed)))
 

@@ -16,7 +16,7 @@ from funnel.ingest import accounts, conflicts, restatement
 from funnel.ingest.accounts import Accounts
 from funnel.ingest.json_rows import Tally
 from funnel.ingest.landing import LandedRead
-from funnel.ingest.raw_tables import Target, create_indexes, drop_duplicates, drop_indexes
+from funnel.ingest.raw_tables import Target, create_index_of_loads, create_indexes, drop_duplicates, drop_indexes
 
 # A read is looked at for this when it is so long, in bytes, and has so many bodies: the first one is read once more.
 WORTH_REWRITING = 1_000_000
@@ -241,6 +241,7 @@ def rewrite(
     try:
         with connection.transaction():
             drop_indexes(connection, target)
+            create_index_of_loads(connection, target, load_id)
             tally = copy(target.table)
             connection.execute(
                 sql.SQL("create temporary view {} as select *, ctid from {} where _load_id = {}").format(
@@ -255,7 +256,7 @@ def rewrite(
             exchange.run("delete from {table} where ctid = any(array(select unnest(gone || same) from {compared}))")
             exchange.run("drop table {compared}")
             connection.execute(sql.SQL("drop view {}").format(IN_PLACE))
-            create_indexes(connection, stream, target, target.key, load_id)
+            create_indexes(connection, stream, target, target.key)
             accounts.note_days(connection, landed, load_id, read)
     except (KeyTwice, psycopg.errors.UniqueViolation):
         return None
