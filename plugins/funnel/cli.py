@@ -180,17 +180,18 @@ def _rollback(_: argparse.Namespace) -> None:
 def _replay(_: argparse.Namespace) -> None:
     from funnel.gate import deliveries
     from funnel.ingest import completeness, landing, load
+    from funnel.ingest.errors import LandingError, ListingRefused
     from funnel.sources import SOURCES
 
     runs: dict[tuple[str, str], int] = {}
-    damaged: dict[str, landing.LandingError] = {}
+    damaged: dict[str, LandingError] = {}
     for read in landing.reads(damaged=damaged):
         try:
             result = load.load(read)
-        except landing.LandingError as error:
+        except LandingError as error:
             damaged[read.path] = error
             continue
-        except load.ListingRefused as error:
+        except ListingRefused as error:
             # It was refused when it was landed, too.
             print(f"{read.path}: left out. {error}")
             continue
@@ -209,7 +210,7 @@ def _replay(_: argparse.Namespace) -> None:
     print(f"{len(runs)} runs replayed; `make build` builds from them")
     if damaged:
         told = "\n".join(str(error) for error in damaged.values())
-        raise landing.LandingError(f"{len(damaged)} reads are damaged; their runs do not count as complete.\n{told}")
+        raise LandingError(f"{len(damaged)} reads are damaged; their runs do not count as complete.\n{told}")
 
 
 def _docs(_: argparse.Namespace) -> None:

@@ -245,11 +245,11 @@ def window_of(params: dict[str, str], run_type: str, complete: str | None = None
 def test_failures_that_only_a_person_can_mend_are_not_retried() -> None:
     from funnel.build.errors import BuildFailed
     from funnel.gate.errors import GateClosed
-    from funnel.ingest import landing
+    from funnel.ingest.errors import LandingError
     from funnel.rest.errors import DeadToken, Refused
 
     for error in (
-        landing.LandingError("000001.json.zst is altered"),
+        LandingError("000001.json.zst is altered"),
         DeadToken("revoked"),
         Refused("no permission"),
         settings.ConfigurationError("no connection"),

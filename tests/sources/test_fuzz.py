@@ -12,6 +12,7 @@ import pytest
 from funnel import settings
 from funnel.contract import Connection, Source, Stream, Window, raw_table
 from funnel.ingest import json_rows, landing, load
+from funnel.ingest.errors import LandingError
 from funnel.rest.errors import BodyError
 from funnel.sources import SOURCES
 from tests.sources.conftest import Company
@@ -119,7 +120,7 @@ def fuzz(source: str, company: Company, times: int, in_database: int) -> str:
             quarantined += result.rows_quarantined
             noted += sum(values for _, _, values in result.noted)
     for number, (sample, body) in enumerate(unreadable[:3]):
-        with pytest.raises(landing.LandingError, match=r"000001\.json\.zst cannot be read: record \d+: the body "):
+        with pytest.raises(LandingError, match=r"000001\.json\.zst cannot be read: record \d+: the body "):
             load.load(read(sample, f"refused {number}", [body], 3))
     return (
         f"{times:,} bodies: 0 failed loads; {quarantined:,} rows quarantined, {noted:,} values noted, "

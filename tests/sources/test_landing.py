@@ -23,7 +23,8 @@ from funnel import cli, settings
 from funnel.contract import Connection, Window
 from funnel.gate import deliveries
 from funnel.ingest import completeness, landing, load
-from funnel.ingest.landing import LandedRead, LandingError
+from funnel.ingest.errors import LandingError, LandingUnreachable
+from funnel.ingest.landing import LandedRead
 from funnel.sources import SOURCES, files
 from tests.sources.conftest import Company
 
@@ -289,7 +290,7 @@ def test_a_disk_that_does_not_answer_may_be_tried_again(one: LandedRead, monkeyp
     # The disk answers again before the fixtures are taken down.
     with monkeypatch.context() as patch:
         patch.setattr(Path, "read_bytes", fail)
-        with pytest.raises(landing.LandingUnreachable, match=expected):
+        with pytest.raises(LandingUnreachable, match=expected):
             one.verify()
 
 

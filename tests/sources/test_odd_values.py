@@ -10,7 +10,8 @@ import pytest
 
 from funnel import settings
 from funnel.contract import raw_table
-from funnel.ingest import arrow_rows, json_rows, landing, load
+from funnel.ingest import arrow_rows, json_rows, load
+from funnel.ingest.errors import LandingError
 from funnel.sources import SOURCES
 from tests.sources.conftest import Company
 from tests.sources.odd_bodies import Sample, sample_of, struck_at
@@ -239,7 +240,7 @@ def test_body_of_another_form_is_named(
     warehouse: str, company: Company, outcome: Outcome, source: str, stream: str, body: bytes
 ) -> None:
     sample = of(company, source, stream)
-    with pytest.raises(landing.LandingError) as caught:
+    with pytest.raises(LandingError) as caught:
         load.load(read(sample, "odd", [sample.body, body], 2))
     message = str(caught.value)
     assert "/000002.json.zst cannot be read: record 1: the body " in message

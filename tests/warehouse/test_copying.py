@@ -57,7 +57,7 @@ def batch_of(rows: list[dict[str, Any]], names: tuple[str, ...] = NAMES) -> Any:
 def stored(connection: Any, table: str, names: tuple[str, ...], form: copying.Form, rows: bytes) -> list[Any]:
     """The rows as PostgreSQL writes them out: far days are beyond Python's calendar."""
     connection.execute(f"truncate {table}")
-    copying.copy(connection, sql.Identifier(table), names, form, [rows])
+    copying.copy_encoded(connection, sql.Identifier(table), names, form, [rows])
     return connection.execute(f"select a, b, n, d::text, t::text, j from {table}").fetchall()
 
 
@@ -124,7 +124,9 @@ def test_many_rows_of_many_batches_are_all_taken(connection: Any) -> None:
         form, encoded = copying.encode(batch_of(rows, ("a", "n", "t")), TYPES)
         assert form == copying.BINARY
         blocks.append(encoded)
-    assert copying.copy(connection, sql.Identifier("as_binary"), ("a", "n", "t"), copying.BINARY, blocks) == sum(sizes)
+    assert copying.copy_encoded(
+        connection, sql.Identifier("as_binary"), ("a", "n", "t"), copying.BINARY, blocks
+    ) == sum(sizes)
     assert connection.execute(
         "select count(*), count(distinct t), sum(n) = sum(a::numeric + 0.5) from as_binary"
     ).fetchone() == (

@@ -9,6 +9,7 @@ import pytest
 
 from funnel import ledger, warehouse
 from funnel.ingest import landing, load
+from funnel.ingest.errors import LoadError
 from funnel.sources import SOURCES
 from tests.warehouse.conftest import Land, ad_row
 
@@ -282,7 +283,7 @@ def test_email_never_reaches_a_column(land: Land) -> None:
 def test_changed_person_key_is_refused(land: Land, monkeypatch: pytest.MonkeyPatch) -> None:
     load.load(land("hubspot", "contacts", [[contact("NEW", "2026-01-05T10:00:00Z")]]))
     monkeypatch.setenv("PERSON_KEY_SECRET", "another")
-    with pytest.raises(load.LoadError, match="PERSON_KEY_SECRET changed"):
+    with pytest.raises(LoadError, match="PERSON_KEY_SECRET changed"):
         load.load(land("hubspot", "contacts", [[contact("NEW", "2026-01-05T10:00:00Z")]], run_id="second"))
     assert query("select count(*) from ops.loads") == [(1,)]
 

@@ -10,11 +10,13 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from funnel import settings
 from funnel.contract import AccountRead, Connection, Fetched, Stream, Window
-from funnel.ingest import json_rows, landing, load, replaced_days
+from funnel.ingest import copying, dated, first_read, json_rows, landing, load, typed_bodies
 from funnel.ingest.landing import LandedRead
+from funnel.ingest.raw_tables import Loading
 from funnel.sources import SOURCES
 from tests.warehouse.conftest import Land, ad_row
 
@@ -87,17 +89,17 @@ def left_by(reads: list[LandedRead], chosen: dict[tuple[Any, str], Any]) -> dict
 
 
 CAREFUL: dict[tuple[Any, str], Any] = {
-    (load, "WORTH_FILLING"): 10**12,
-    (replaced_days, "WORTH_REWRITING"): 10**12,
-    (json_rows, "_fast_decoder"): lambda source, stream: None,
+    (first_read, "WORTH_FILLING"): 10**12,
+    (dated, "WORTH_REWRITING"): 10**12,
+    (typed_bodies, "decoder"): lambda source, stream: None,
 }
 REWRITING: dict[tuple[Any, str], Any] = {
-    (replaced_days, "WORTH_REWRITING"): 0,
-    (replaced_days, "BODIES_WORTH_REWRITING"): 0,
+    (dated, "WORTH_REWRITING"): 0,
+    (dated, "BODIES_WORTH_REWRITING"): 0,
 }
-QUICK = {(load, "WORTH_FILLING"): 0, **REWRITING}
+QUICK = {(first_read, "WORTH_FILLING"): 0, **REWRITING}
 # Also where the first body differs in little, or in nothing.
-IN_PLACE = {**QUICK, (replaced_days, "MOSTLY"): 0}
+IN_PLACE = {**QUICK, (dated, "MOSTLY"): 0}
 
 
 def pages(chance: random.Random, share_of_odd: float, share_changed: float, vanished: float) -> list[list[Any]]:
@@ -197,15 +199,16 @@ def test_records_and_versions_are_the_same_in_every_way(land: Land) -> None:
 
 
 def test_a_first_read_without_doubles_is_copied_into_its_table(land: Land, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(load, "WORTH_FILLING", 0)
+    monkeypatch.setattr(first_read, "WORTH_FILLING", 0)
     copied: list[str] = []
-    copy = load._copy_read
+    copy = copying.copy_read
 
-    def note(*arguments: Any) -> json_rows.Tally:
-        copied.append(arguments[7].as_string())
-        return copy(*arguments)
+    def note(loading: Loading, table: sql.Identifier) -> json_rows.Tally:
+        copied.append(table.as_string())
+        return copy(loading, table)
 
-    monkeypatch.setattr(load, "_copy_read", note)
+    for module in (first_read, load):
+        monkeypatch.setattr(module, "copy_read", note)
     load.load(land("google_ads", "campaign_stats", [[ad_row(DAYS[1], "1"), ad_row(DAYS[1], "2")]]))
     load.load(land("google_ads", "campaign_stats", [[ad_row(DAYS[1], "1")]], connection_id="other"))
     assert copied == [
@@ -218,7 +221,7 @@ def test_a_first_read_without_doubles_is_copied_into_its_table(land: Land, monke
 def test_a_first_read_of_days_that_a_newer_one_knows_as_empty_adds_nothing(
     land: Land, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(load, "WORTH_FILLING", 0)
+    monkeypatch.setattr(first_read, "WORTH_FILLING", 0)
     load.load(land("google_ads", "campaign_stats", [[]], fetched_at="2026-01-08T03:00:00+00:00"))
     late = load.load(land("google_ads", "campaign_stats", [[ad_row(DAYS[1])]], fetched_at="2026-01-07T03:00:00+00:00"))
     assert (late.rows_loaded, late.rows_superseded) == (1, 1)
@@ -228,16 +231,16 @@ def test_a_first_read_of_days_that_a_newer_one_knows_as_empty_adds_nothing(
 def test_a_read_that_changes_most_is_exchanged_in_place_and_other_readers_see_the_rows_before(
     land: Land, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(replaced_days, "WORTH_REWRITING", 0)
-    monkeypatch.setattr(replaced_days, "BODIES_WORTH_REWRITING", 0)
+    monkeypatch.setattr(dated, "WORTH_REWRITING", 0)
+    monkeypatch.setattr(dated, "BODIES_WORTH_REWRITING", 0)
     moved: list[int] = []
-    move_in = replaced_days._move_in
+    move_in = dated._move_in
 
     def note(exchange: Any, incoming_rows: int) -> int:
         moved.append(incoming_rows)
         return move_in(exchange, incoming_rows)
 
-    monkeypatch.setattr(replaced_days, "_move_in", note)
+    monkeypatch.setattr(dated, "_move_in", note)
 
     def read(day: int, costs: list[int]) -> load.LoadResult:
         rows_of_day = [ad_row(DAYS[1], str(number), cost=str(cost)) for number, cost in enumerate(costs)]

@@ -14,9 +14,10 @@ import psycopg
 from psycopg import sql
 
 from funnel.contract import Stream
-from funnel.ingest.json_rows import ESCAPES, Tally, raw_columns
+from funnel.ingest.json_rows import Tally, raw_columns
 from funnel.ingest.landing import LandedRead
 from funnel.ingest.privacy import keyed_hash
+from funnel.ingest.values import ESCAPES
 
 # How many days before its own a run reads for an account that answers again: vendors keep daily figures for 36 months.
 FURTHEST_GAP_DAYS = 1_000

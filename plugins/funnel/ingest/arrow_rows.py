@@ -10,11 +10,11 @@ from typing import Any
 import orjson
 
 from funnel.contract import Column, Stream
-from funnel.ingest.json_rows import ESCAPES, NULL, Tally
+from funnel.ingest.json_rows import Tally
 from funnel.ingest.landing import LandedRead
 from funnel.ingest.privacy import keyed_hash, normalise_email
 from funnel.ingest.replacement import Export
-from funnel.ingest.values import as_text
+from funnel.ingest.values import ESCAPES, NULL, as_text
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,27 @@
-"""From columns of text to PostgreSQL's COPY: binary if every cell fits its column's type exactly, otherwise CSV
-(FIL-6).
+"""Landed rows on their way through PostgreSQL's COPY: records as lines of text, columns of files in binary if every
+cell fits its column's type exactly, otherwise as CSV (FIL-6).
 
 The encoder uses the type of the Arrow column, not of the table: integers sent to a `numeric` column load as 0 without
 an error. So each column is first cast to the type of its table. Values that cannot be cast exactly, such as numbers of
 about 38 digits, are sent as text, which PostgreSQL parses. Both ways store the same rows.
 """
 
+import itertools
+import logging
 from collections.abc import Iterable
 from functools import partial
 from typing import Any, Literal
 
 import psycopg
 from psycopg import sql
+
+from funnel.inbox.blocks import ahead
+from funnel.ingest import arrow_rows, json_rows, replacement
+from funnel.ingest.errors import LandingError, LoadError
+from funnel.ingest.raw_tables import SYSTEM_COLUMNS, Loading
+from funnel.rest.errors import BodyError
+
+log = logging.getLogger(__name__)
 
 Form = Literal["format binary", "format csv"]
 BINARY: Form = "format binary"
@@ -22,7 +32,102 @@ TRAILER = b"\xff\xff"
 _SCALES = (0, 2, 4, 6, 9, 18)
 
 
-def copy(
+def _copy_tables(loading: Loading, table: sql.Identifier, tally: json_rows.Tally) -> None:
+    """Copy the tables of an inbox. What all rows of a file say alike is a default of its column and is not copied."""
+    connection, stream, landed = loading.connection, loading.stream, loading.landed
+    defaults: dict[str, str] = {}
+
+    def make_default(wanted: dict[str, str]) -> None:
+        changes = [
+            sql.SQL("alter column {} set default {}").format(sql.Identifier(column), sql.Literal(value))
+            for column, value in wanted.items()
+            if defaults.get(column) != value
+        ]
+        changes += [
+            sql.SQL("alter column {} drop default").format(sql.Identifier(column))
+            for column in defaults.keys() - wanted.keys()
+        ]
+        if changes:
+            connection.execute(sql.SQL("alter table {} ").format(table) + sql.SQL(", ").join(changes))
+        defaults.clear()
+        defaults.update(wanted)
+
+    types = dict((*json_rows.raw_columns(stream), *SYSTEM_COLUMNS))
+    copied = 0
+    read = arrow_rows.batches(stream, landed, loading.load_id, loading.secret, tally)
+    written = ahead((shape, *encode(batch, types)) for shape, batch in read)
+    for (shape, form), blocks in itertools.groupby(written, key=lambda block: block[:2]):
+        make_default(dict(shape.constants))
+        copied += copy_encoded(connection, table, shape.columns, form, (data for _, _, data in blocks))
+    if copied != tally.readable:
+        raise LoadError(
+            f"PostgreSQL took {copied} of {tally.readable} rows of {landed.path}; nothing of it was loaded."
+        )
+    make_default({})
+    replacement.find_days(connection, stream, table, tally.exports)
+
+
+def copy_read(loading: Loading, table: sql.Identifier, most: int | None = None) -> json_rows.Tally:
+    """Copy a read, or its first bodies, into a table. Raises LandingError for a body that cannot be read."""
+    landed = loading.landed
+    if loading.source.is_inbox:
+        tally = json_rows.Tally()
+        _copy_tables(loading, table, tally)
+        return tally
+    try:
+        try:
+            with loading.connection.transaction():
+                return _copy_bodies(loading, table, most, carefully=False)
+        except psycopg.DataError as error:
+            # Numbers of a million digits, say: rare, so the fast way does not look for them.
+            log.warning("%s: %s; read again value by value", landed.path, _refusal(error))
+            with loading.connection.transaction():
+                return _copy_bodies(loading, table, most, carefully=True)
+    except BodyError as error:
+        days = f"{landed.window.from_day} to {landed.window.to_day}"
+        raise LandingError(
+            f"Landed file {landed.path}/{landed.files[error.number].name} cannot be read: {error.reason}. Nothing of "
+            f"this read is loaded. Ingest {landed.source} again for {days}; if the vendor answers the same again, it "
+            "changed its form and the connector must learn it."
+        ) from error
+    except psycopg.DataError as error:
+        raise LandingError(
+            f"{landed.path}: {_refusal(error)}. Nothing of this read is loaded. Report this message: "
+            "such a value must go to quarantine."
+        ) from None
+
+
+def _refusal(error: psycopg.DataError) -> str:
+    """What PostgreSQL refuses and where, without the value: it may be of a person."""
+    place = (error.diag.context or "unknown place").partition(":")[0]
+    return f"PostgreSQL refuses a value ({type(error).__name__}, {place})"
+
+
+def _copy_bodies(loading: Loading, table: sql.Identifier, most: int | None, *, carefully: bool) -> json_rows.Tally:
+    source, stream, landed = loading.source, loading.stream, loading.landed
+    tally = json_rows.Tally()
+    tail = f"\t{landed.connection_id}\t{loading.load_id}\t{landed.fetched_at.isoformat()}\n"
+    statement = sql.SQL("copy {} ({}) from stdin").format(table, loading.target.names(loading.target.columns))
+    with loading.connection.cursor() as cursor, cursor.copy(statement) as copy:
+        bodies = itertools.islice(landed.bodies(), most)
+        made = json_rows.lines(
+            source,
+            stream,
+            landed.connection_id,
+            landed.window,
+            bodies,
+            loading.secret,
+            tail,
+            tally,
+            carefully=carefully,
+        )
+        # PostgreSQL takes lines in while the next ones are made.
+        for text in ahead(made):
+            copy.write(text)
+    return tally
+
+
+def copy_encoded(
     connection: psycopg.Connection[Any],
     table: sql.Identifier,
     columns: tuple[str, ...],

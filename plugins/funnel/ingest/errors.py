@@ -1,5 +1,37 @@
 """Exceptions of reading, landing and loading."""
 
+from datetime import date, timedelta
+
+from funnel.errors import Failure
+
+
+class LoadError(Failure):
+    """A read cannot be loaded at all; nothing of it was. The message says why and what to do."""
+
+    is_permanent = True
+
+
+class ListingRefused(LoadError):
+    """A listing of ids lacks so many stored records that it is not used. The message has the figures."""
+
+
+class LandingError(Failure):
+    """A landed read is missing or damaged. The message says which file and what to do; trying again changes nothing."""
+
+    is_permanent = True
+
+
+class NothingLanded(LandingError):
+    """A run has landed nothing of a stream yet."""
+
+    is_permanent = False
+
+
+class LandingUnreachable(LandingError):
+    """The disk with a landed read did not answer: that may pass."""
+
+    is_permanent = False
+
 
 class SuspiciousListing(Exception):
     """A listing lacks so many stored records that it is not used. The message has the figures and what to do."""
@@ -16,3 +48,27 @@ class Unreadable(Exception):
         super().__init__(reason)
         self.reason = reason
         self.column = column
+
+
+def damaged(path: str, name: str, what: str) -> LandingError:
+    return LandingError(f"Landed file {path}/{name} {what}. Nothing of it is loaded. {remedy(path)}")
+
+
+def unreadable(path: str, name: str, error: OSError) -> LandingError:
+    if isinstance(error, (FileNotFoundError, NotADirectoryError)):
+        return damaged(path, name, "is missing")
+    return LandingUnreachable(f"Landed file {path}/{name} cannot be read: {error.strerror}. {remedy(path)}")
+
+
+def remedy(path: str) -> str:
+    """What to do about a read that cannot be loaded. Its path says what it was, even without its manifest."""
+    source, _, _, days, *_ = [*path.split("/"), "", "", ""]
+    first, _, end = days.partition("_")
+    try:
+        last = str(date.fromisoformat(end) - timedelta(days=1))
+    except ValueError:
+        return "Ingest that source again; what is loaded stays as it is."
+    return (
+        f"Ingest {source} again for {first} to {last}; what is loaded stays as it is "
+        "(docs/runbook.md, `A landed file is damaged`)."
+    )

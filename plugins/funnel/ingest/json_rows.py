@@ -10,33 +10,24 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import Decimal
 from functools import partial
 from itertools import count
 from tempfile import SpooledTemporaryFile
-from typing import IO, Annotated, Any
+from typing import IO, Any
 
 import msgspec
 
 from funnel.contract import Column, Source, Stream, Window
+from funnel.ingest import typed_bodies
 from funnel.ingest.errors import Unreadable
 from funnel.ingest.privacy import keyed_hash, normalise_email
-from funnel.ingest.values import CONVERT, LONGEST_ID, MOST_DIGITS, as_text, clean, identifier, listed, text
+from funnel.ingest.values import CONVERT, ESCAPES, NULL, as_text, clean, identifier, listed, text
 from funnel.rest.bodies import Misfit, kind
 from funnel.rest.errors import BodyError, UnreadableBody
 
-NULL = "\\N"
-# Marks what only the careful way can read. No text of JSON without escapes holds it.
-ODD = "\x00"
 # What a load says of fields that are not declared: enough to see which, not a list of 100,000.
 MOST_NEW_FIELDS, LONGEST_NAME = 500, 200
 LINES_AT_ONCE = 5_000
-ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
-# Between the tokens of a JSON text line ends and tabs are mere layout.
-_SPACES = bytes.maketrans(b"\t\n\r", b"   ")
-_INT64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
-_Values = Callable[[Any], set[Any]]
-_FAST_TYPES: dict[str, Any] = {"text": str, "bigint": _INT64, "numeric": Decimal, "date": date, "jsonb": msgspec.Raw}
 
 
 @dataclass(frozen=True)
@@ -220,92 +211,6 @@ def _address(value: Any, secret: bytes, notes: set[str]) -> tuple[str, ...]:
 # Whole bodies -------------------------------------------------------------------------------------------------------
 
 
-def _fast_decoder(
-    source: Source, stream: Stream
-) -> tuple[msgspec.json.Decoder[Any], _Values, _Values, Callable[[Any, str], str]] | None:
-    """Decoder of a body, its days, accounts and lines as functions; None for streams that need the second way."""
-    paths = [column.path for column in stream.columns]
-    plain = all(column.type in _FAST_TYPES and not column.holds for column in stream.columns)
-    if source.envelope is None or stream.person or not plain or len(set(paths)) < len(paths):
-        return None
-    leaves: dict[str, tuple[Any, Any]] = {path: (msgspec.Raw, msgspec.Raw(b"")) for path in stream.ignored}
-    for column in stream.columns:
-        kind = _FAST_TYPES[column.type]
-        if column.required:
-            leaves[column.path] = (kind, msgspec.NODEFAULT)
-        else:
-            leaves[column.path] = (kind, msgspec.Raw(b"null")) if column.type == "jsonb" else (kind | None, None)
-    record: Any = _struct("Record", leaves)
-    # A body without the array is not an empty page: Meta answers an ad account as an object of its own.
-    body = msgspec.defstruct("Body", [(source.envelope, list.__class_getitem__(record))])
-    return (
-        msgspec.json.Decoder(body, strict=False),
-        _values_of(stream, source.envelope, stream.day),
-        _values_of(stream, source.envelope, stream.account),
-        _line_maker(stream, source.envelope),
-    )
-
-
-def _values_of(stream: Stream, envelope: str, name: str | None) -> _Values:
-    """A function from a decoded body to the values of one column."""
-    path = next((column.path for column in stream.columns if column.name == name), None)
-    values = f"{{record.{path} for record in body.{envelope}}}" if path else "set()"
-    found: _Values = eval(f"lambda body: {values}")  # noqa: S307 - built from the declared names of a Stream alone
-    return found
-
-
-def _struct(name: str, leaves: dict[str, tuple[Any, Any]]) -> Any:
-    groups: dict[str, dict[str, tuple[Any, Any]]] = {}
-    fields: list[Any] = []
-    for path, leaf in leaves.items():
-        head, dot, rest = path.partition(".")
-        if dot:
-            groups.setdefault(head, {})[rest] = leaf
-        else:
-            fields.append((head, leaf[0], msgspec.field(default=leaf[1])))
-    for head, below in groups.items():
-        fields.append((head, _struct(f"{name}_{head}", below), msgspec.field(default=msgspec.NODEFAULT)))
-    return msgspec.defstruct(name, fields, kw_only=True, forbid_unknown_fields=True, gc=False)
-
-
-class _Days(dict[date | None, str]):
-    """A day's text, made once: rows repeat their days."""
-
-    def __missing__(self, day: date | None) -> str:
-        text = self[day] = NULL if day is None else day.isoformat()
-        return text
-
-
-def _line_maker(stream: Stream, envelope: str) -> Callable[[Any, str], str]:
-    """Compile one expression that formats a whole body: attribute access and formatting without a call per field."""
-    parts: list[str] = []
-    for column in stream.columns:
-        value = f"record.{column.path}"
-        if column.type == "jsonb":
-            written = "raw.translate(SPACES).decode()"
-            if column.holds is not None:  # 91 is [
-                written = f"({written} if raw[0] == 91 else ODD)"
-            parts.append(f"{{NULL if (raw := bytes({value})) in NOTHING else {written}}}")
-        elif column.type == "date":
-            parts.append(f"{{DAYS[{value}]}}")
-        elif column.type == "text":
-            # Blank ids begin with a space.
-            limit = f"len(value) < {LONGEST_ID // 4} and value > '!'" if stream.is_id(column) else "value"
-            empty = "ODD" if column.required else "NULL"
-            parts.append(f"{{(value if {limit} else ODD) if (value := {value}) else {empty}}}")
-        elif column.type == "numeric":
-            # A number with an exponent or of many digits is looked at on the careful way.
-            digits = f"digits if len(digits := str(value)) < {MOST_DIGITS} and 'E' not in digits else ODD"
-            parts.append(f"{{NULL if (value := {value}) is None else ({digits})}}")
-        elif column.required:
-            parts.append(f"{{{value}!s}}")
-        else:
-            parts.append(f"{{NULL if (value := {value}) is None else value!s}}")
-    template = "\\t".join(parts)
-    code = f'lambda body, tail: "".join([f"{template}\\t{{NULL}}{{tail}}" for record in body.{envelope}])'
-    return eval(code, {"NULL": NULL, "ODD": ODD, "NOTHING": (b"null", b'""'), "SPACES": _SPACES, "DAYS": _Days()})  # noqa: S307 - built from the declared names of a Stream alone
-
-
 def lines(
     source: Source,
     stream: Stream,
@@ -323,7 +228,7 @@ def lines(
     Raises BodyError for a body that cannot be read. `carefully` reads every record by itself: what PostgreSQL refuses
     of the fast way is repaired or quarantined then.
     """
-    fast = None if carefully else _fast_decoder(source, stream)
+    fast = None if carefully else typed_bodies.decoder(source, stream)
     asked = set(window.days)
     to_fields = convert(stream, window, secret, f"{source.name}:{connection_id}:{stream.name}")
     for number, body in enumerate(bodies):
@@ -348,7 +253,7 @@ def _fast_lines(source: Source, fast: Any, body: bytes, asked: set[date], tail: 
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
     # Decimal and PostgreSQL accept NaN and Infinity; we reject them.
-    if ODD in text or "NaN" in text or "Infinity" in text:
+    if typed_bodies.ODD in text or "NaN" in text or "Infinity" in text:
         return None
     tally.readable += len(getattr(decoded, source.envelope or ""))
     if tally.accounts is not None:

@@ -20,7 +20,7 @@ import uuid
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,8 @@ import zstandard
 
 from funnel import settings
 from funnel.contract import AccountRead, AccountRefused, Connection, Fetched, HomeCurrency, Source, Stream, Window
-from funnel.errors import Failure
 from funnel.ingest import stated_currency
+from funnel.ingest.errors import LandingError, NothingLanded, damaged, remedy, unreadable
 from funnel.rest.errors import RestartWindow
 
 MANIFEST = "manifest.json"
@@ -42,26 +42,7 @@ OLD_MANIFEST = {
     *("files", "bytes"),
 }
 
-
 log = logging.getLogger(__name__)
-
-
-class LandingError(Failure):
-    """A landed read is missing or damaged. The message says which file and what to do; trying again changes nothing."""
-
-    is_permanent = True
-
-
-class NothingLanded(LandingError):
-    """A run has landed nothing of a stream yet."""
-
-    is_permanent = False
-
-
-class LandingUnreachable(LandingError):
-    """The disk with a landed read did not answer: that may pass."""
-
-    is_permanent = False
 
 
 @dataclass(frozen=True)
@@ -101,6 +82,11 @@ class LandedRead:
         known = [file.sha256 for file in self.files if file.sha256]
         return known if len(known) == len(self.files) else None
 
+    @property
+    def scope(self) -> tuple[str, str, str, date, date]:
+        """Source, connection, stream, first day, day after the last."""
+        return self.source, self.connection_id, self.stream, self.window.from_day, self.window.to_day
+
     def bodies(self) -> Iterator[bytes]:
         """The vendor's bodies in the order received, one at a time, each compared with the manifest before.
 
@@ -117,7 +103,7 @@ class LandedRead:
             # The next one is read when this one is gone.
             del body
         if left:
-            raise _damaged(self.path, MANIFEST, f"says that the bodies have {self.size:,} bytes; {left:,} are missing")
+            raise damaged(self.path, MANIFEST, f"says that the bodies have {self.size:,} bytes; {left:,} are missing")
 
     def verify(self) -> None:
         """Compare all files with the manifest. Raises LandingError as `bodies` does."""
@@ -130,24 +116,24 @@ class LandedRead:
             with os.scandir(root() / self.path) as entries:
                 found = {entry.name: entry.stat().st_size for entry in entries if not entry.name.startswith(".")}
         except OSError as error:
-            raise _unreadable(self.path, MANIFEST, error) from error
+            raise unreadable(self.path, MANIFEST, error) from error
         for file in self.files:
             if file.name not in found:
-                raise _damaged(self.path, file.name, "is missing")
+                raise damaged(self.path, file.name, "is missing")
             size = found.pop(file.name)
             if file.size is not None and size != file.size:
-                raise _damaged(self.path, file.name, f"is {size:,} bytes long; {file.size:,} bytes were landed")
+                raise damaged(self.path, file.name, f"is {size:,} bytes long; {file.size:,} bytes were landed")
         if extra := sorted(found.keys() - {MANIFEST}):
-            raise _damaged(self.path, extra[0], "is not part of this read: the manifest does not list it")
+            raise damaged(self.path, extra[0], "is not part of this read: the manifest does not list it")
 
     def _body(self, file: LandedFile, most: int) -> bytes:
         """One body, which is at most so long. Its file is read once."""
         try:
             stored = (root() / self.path / file.name).read_bytes()
         except OSError as error:
-            raise _unreadable(self.path, file.name, error) from error
+            raise unreadable(self.path, file.name, error) from error
         if file.sha256 is not None and hashlib.sha256(stored).hexdigest() != file.sha256:
-            raise _damaged(self.path, file.name, "is altered: its SHA-256 differs from the landed one")
+            raise damaged(self.path, file.name, "is altered: its SHA-256 differs from the landed one")
         if not file.name.endswith(".zst"):
             return stored
         try:
@@ -155,31 +141,7 @@ class LandedRead:
                 raise zstandard.ZstdError("it is longer than stated in the manifest")
             return zstandard.ZstdDecompressor().decompress(stored)
         except zstandard.ZstdError as error:
-            raise _damaged(self.path, file.name, f"cannot be unpacked ({error})") from error
-
-
-def _damaged(path: str, name: str, what: str) -> LandingError:
-    return LandingError(f"Landed file {path}/{name} {what}. Nothing of it is loaded. {_remedy(path)}")
-
-
-def _unreadable(path: str, name: str, error: OSError) -> LandingError:
-    if isinstance(error, (FileNotFoundError, NotADirectoryError)):
-        return _damaged(path, name, "is missing")
-    return LandingUnreachable(f"Landed file {path}/{name} cannot be read: {error.strerror}. {_remedy(path)}")
-
-
-def _remedy(path: str) -> str:
-    """What to do about a read that cannot be loaded. Its path says what it was, even without its manifest."""
-    source, _, _, days, *_ = [*path.split("/"), "", "", ""]
-    first, _, end = days.partition("_")
-    try:
-        last = str(date.fromisoformat(end) - timedelta(days=1))
-    except ValueError:
-        return "Ingest that source again; what is loaded stays as it is."
-    return (
-        f"Ingest {source} again for {first} to {last}; what is loaded stays as it is "
-        "(docs/runbook.md, `A landed file is damaged`)."
-    )
+            raise damaged(self.path, file.name, f"cannot be unpacked ({error})") from error
 
 
 def root() -> Path:
@@ -353,9 +315,9 @@ def read_manifest(path: str) -> LandedRead:
     try:
         text = (root() / path / MANIFEST).read_bytes()
     except FileNotFoundError as error:
-        raise LandingError(f"{path} holds no complete read: it has no {MANIFEST}. {_remedy(path)}") from error
+        raise LandingError(f"{path} holds no complete read: it has no {MANIFEST}. {remedy(path)}") from error
     except OSError as error:
-        raise _unreadable(path, MANIFEST, error) from error
+        raise unreadable(path, MANIFEST, error) from error
     try:
         stored = json.loads(text)
         if stored.keys() != OLD_MANIFEST:
@@ -364,10 +326,10 @@ def read_manifest(path: str) -> LandedRead:
                 raise ValueError
         landed = _landed(path, stored)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise _damaged(path, MANIFEST, "is damaged or altered: it differs from what was written") from error
+        raise damaged(path, MANIFEST, "is damaged or altered: it differs from what was written") from error
     ours = _run_folder(landed.source, landed.connection_id, landed.stream, landed.window, landed.run_id)
     if not path.startswith(f"{ours}/{_attempt(landed.fetched_at)}"):
-        raise _damaged(path, MANIFEST, f"belongs to another read, {ours} of {landed.fetched_at}")
+        raise damaged(path, MANIFEST, f"belongs to another read, {ours} of {landed.fetched_at}")
     return landed
 
 

@@ -7,7 +7,16 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from funnel.contract import Stream
+from funnel.contract import Source, Stream, raw_table
+from funnel.ingest import json_rows, reconcile
+from funnel.ingest.landing import LandedRead
+
+SYSTEM_COLUMNS = (
+    ("_extra", "jsonb"),
+    ("_connection_id", "text"),
+    ("_load_id", "bigint"),
+    ("_fetched_at", "timestamptz"),
+)
 
 
 @dataclass(frozen=True)
@@ -34,6 +43,79 @@ class Target:
         )
 
 
+@dataclass(frozen=True)
+class Loading:
+    """A read on its way into its raw table: what the steps of its load share."""
+
+    connection: psycopg.Connection[Any]
+    source: Source
+    stream: Stream
+    target: Target
+    landed: LandedRead
+    load_id: int
+    # The key of the hashes of persons.
+    secret: bytes
+
+
+def system_columns(stream: Stream) -> tuple[tuple[str, str], ...]:
+    return (*SYSTEM_COLUMNS, reconcile.REMOVED_AT) if stream.reconcile else SYSTEM_COLUMNS
+
+
+def lock_stream(connection: psycopg.Connection[Any], source: Source, stream: Stream) -> None:
+    """One stream is loaded, or has its table made, by one at a time; until the transaction ends."""
+    connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", (raw_table(source, stream),))
+
+
+def ensure_table(connection: psycopg.Connection[Any], source: Source, stream: Stream) -> Target:
+    """Create the raw table, or add columns that were declared since; columns are never dropped or retyped."""
+    target = _target(source, stream)
+    name = raw_table(source, stream)
+    stored = {
+        row[0]
+        for row in connection.execute(
+            "select column_name from information_schema.columns where table_schema = 'raw' and table_name = %s", (name,)
+        )
+    }
+    columns = (*json_rows.raw_columns(stream), *system_columns(stream))
+    # What indexes read stands first: to reach a column PostgreSQL walks over those before it, row by row.
+    indexed = ("_load_id", *target.key, *stream.lookups)
+    columns = tuple(sorted(columns, key=lambda one: indexed.index(one[0]) if one[0] in indexed else len(indexed)))
+    declare = [sql.SQL("{} {}").format(sql.Identifier(column), sql.SQL(kind)) for column, kind in columns]
+    if not stored:
+        connection.execute(sql.SQL("create table {} ({})").format(target.table, sql.SQL(", ").join(declare)))
+        create_index_of_loads(connection, target)
+        create_indexes(connection, stream, target)
+    for (column, _), declaration in zip(columns, declare, strict=True):
+        if stored and column not in stored:
+            connection.execute(sql.SQL("alter table {} add column {}").format(target.table, declaration))
+    connection.execute(
+        sql.SQL("create temporary table {} ({}) on commit drop").format(target.incoming, sql.SQL(", ").join(declare))
+    )
+    return target
+
+
+def _target(source: Source, stream: Stream) -> Target:
+    name = raw_table(source, stream)
+    columns = (*json_rows.raw_columns(stream), *SYSTEM_COLUMNS)
+    # Days come in order: a key that begins with the day is appended to, not scattered over the index. What the rows of
+    # a read say alike comes last: where it comes first, sorting them compares it again for each two rows.
+    shared = (*([stream.account] if stream.account in stream.key else []), "_connection_id")
+    first = [stream.day] if stream.day else []
+    key = (*first, *(one for one in stream.key if one not in (*first, *shared)), *shared)
+    return Target(
+        table=sql.Identifier("raw", name),
+        incoming=sql.Identifier("pg_temp", f"incoming__{name}"),
+        columns=tuple(column for column, _ in columns),
+        key=key,
+        content=tuple(
+            column
+            for column, _ in columns
+            if column not in (*key, "_load_id", "_fetched_at", "_first_seen_at")
+            and not (column == stream.modified and column.startswith("_"))
+        ),
+    )
+
+
 def create_index_of_loads(connection: psycopg.Connection[Any], target: Target, first_load: int = 0) -> None:
     """The index on _load_id skips the first load: it would cover every row and nothing filters on it.
 
@@ -44,13 +126,12 @@ def create_index_of_loads(connection: psycopg.Connection[Any], target: Target, f
     )
 
 
-def create_indexes(
-    connection: psycopg.Connection[Any], stream: Stream, target: Target, primary_key: tuple[str, ...]
-) -> None:
+def create_indexes(connection: psycopg.Connection[Any], stream: Stream, target: Target) -> None:
     """The unique key and what rows are looked up by.
 
     Free texts of a key are in its index as one hash (ING-21): an index row is limited to 2,704 bytes.
     """
+    primary_key = (*target.key, "_fetched_at") if stream.keep_versions else target.key
     free = [column.name for column in stream.columns if column.free_text and column.name in primary_key]
     if free:
         hashes = sql.SQL(" || ").join(sql.SQL("md5({})").format(sql.Identifier(name)) for name in free)

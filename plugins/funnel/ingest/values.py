@@ -16,22 +16,17 @@ from funnel.rest.bodies import kind, write_json
 
 # An index row of PostgreSQL holds 2,704 bytes: keys of three ids and a connection must fit.
 LONGEST_ID = 400  # bytes of UTF-8
-
-
 # On either side of the point. PostgreSQL could store 131,072 and 16,383, but the marts could not compute with them.
 MOST_DIGITS = 100
 
+# What COPY takes for a null, and how it writes what would end a field or a line.
+NULL = "\\N"
+ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 REPLACED, DROPPED = "half a letter replaced", "NUL dropped"
-
-
 # A text with any of these is looked at once more; most texts are not.
 _ODD_JSON = re.compile(rf"\\u0000|[eE][+-]?\d{{3}}|\d{{{MOST_DIGITS}}}|NaN|Infinity")
-
-
 _HALF = re.compile("[\ud800-\udfff]")
-
-
 _BYTES = re.compile("[\udc80-\udcff]+")
 
 

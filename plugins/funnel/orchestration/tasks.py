@@ -92,13 +92,14 @@ def _land(
 ) -> str:
     from funnel import warehouse
     from funnel.ingest import completeness, landing
+    from funnel.ingest.errors import LandingError, NothingLanded
 
     run_id, started_at = context["run_id"], context["dag_run"].start_date
     try:
         read = landing.newest_read(source.name, connection.connection_id, stream.name, window, run_id)
-    except landing.NothingLanded:
+    except NothingLanded:
         read = None
-    except landing.LandingError as damaged:
+    except LandingError as damaged:
         log.warning("%s It is not used again; the vendor is asked.", damaged)
         read = None
     if read is None or started_at is None or read.fetched_at < started_at:

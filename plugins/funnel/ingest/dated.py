@@ -4,7 +4,6 @@ If most of a table changes, the read is copied into the table itself (ING-10), n
 the indexes are created again: half the work of moving every row in through them.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,9 +13,9 @@ from psycopg import sql
 from funnel.contract import Stream
 from funnel.ingest import accounts, conflicts, restatement
 from funnel.ingest.accounts import Accounts
+from funnel.ingest.copying import copy_read
 from funnel.ingest.json_rows import Tally
-from funnel.ingest.landing import LandedRead
-from funnel.ingest.raw_tables import Target, create_index_of_loads, create_indexes, drop_duplicates, drop_indexes
+from funnel.ingest.raw_tables import Loading, create_index_of_loads, create_indexes, drop_duplicates, drop_indexes
 
 # A read is looked at for this when it is so long, in bytes, and has so many bodies: the first one is read once more.
 WORTH_REWRITING = 1_000_000
@@ -41,29 +40,16 @@ class Difference:
     vanished: int
 
 
-def scope(landed: LandedRead) -> tuple[Any, ...]:
-    """Source, connection, stream, first day, day after the last."""
-    window = landed.window
-    return landed.source, landed.connection_id, landed.stream, window.from_day, window.to_day
-
-
-def replace_days(
-    connection: psycopg.Connection[Any],
-    stream: Stream,
-    target: Target,
-    landed: LandedRead,
-    load_id: int,
-    read: Accounts,
-    tally: Tally,
-) -> tuple[int, int, int]:
+def replace_days(loading: Loading, read: Accounts, tally: Tally) -> tuple[int, int, int]:
     """Make the days of the accounts read say what the incoming rows say, except those of which a newer read is loaded.
 
     Returns (rows superseded, rows retracted, rows duplicated).
     """
-    stored = _stored(stream, landed, read)
+    connection, stream, target, landed = loading.connection, loading.stream, loading.target, loading.landed
+    stored = _stored(loading, read)
     superseded = duplicated = 0
     if newer := accounts.newer_days(connection, landed):
-        duplicated = _drop_duplicates(connection, stream, target, tally)
+        duplicated = _drop_duplicates(loading, tally)
         superseded = connection.execute(
             sql.SQL("delete from {incoming} as incoming where {is_newer}").format(
                 incoming=target.incoming, is_newer=accounts.is_of(newer, stream, "incoming")
@@ -71,44 +57,42 @@ def replace_days(
         ).rowcount
         # A null account is of no day of an account, and `not` would leave it out.
         stored = sql.SQL("{} and ({}) is not true").format(stored, accounts.is_of(newer, stream, "stored"))
-    exchange = _Exchange(connection, stream, target, landed, load_id, read, stored)
+    exchange = _Exchange(loading, read, stored)
     try:
         # Most reads hold no key twice, so it is not looked for: it shows when the rows are counted, or in the index.
         with connection.transaction():
             retracted = _move_in(exchange, tally.readable - duplicated - superseded)
     except (KeyTwice, psycopg.errors.UniqueViolation):
-        duplicated += _drop_duplicates(connection, stream, target, tally)
+        duplicated += _drop_duplicates(loading, tally)
         retracted = _move_in(exchange, tally.readable - duplicated - superseded)
-    accounts.note_days(connection, landed, load_id, read)
+    accounts.note_days(connection, landed, loading.load_id, read)
     return superseded, retracted, duplicated
 
 
-def _drop_duplicates(connection: psycopg.Connection[Any], stream: Stream, target: Target, tally: Tally) -> int:
+def _drop_duplicates(loading: Loading, tally: Tally) -> int:
     """Keep one incoming row per key; differences of the others are reported."""
-    tally.conflicts = conflicts.find(connection, stream, target.incoming)
-    return drop_duplicates(connection, stream, target)
+    tally.conflicts = conflicts.find(loading.connection, loading.stream, loading.target.incoming)
+    return drop_duplicates(loading.connection, loading.stream, loading.target)
 
 
 @dataclass(frozen=True)
 class _Exchange:
     """What the steps of one exchange share. `stored` is the condition of the rows that the read replaces."""
 
-    connection: psycopg.Connection[Any]
-    stream: Stream
-    target: Target
-    landed: LandedRead
-    load_id: int
+    loading: Loading
     read: Accounts
     stored: sql.Composable
 
     def run(self, statement: str, **names: Any) -> psycopg.Cursor[Any]:
-        target = self.target
+        target = self.loading.target
         known = {"table": target.table, "incoming": target.incoming, "compared": COMPARED, "stored": self.stored}
         known["columns"] = target.names(target.columns)
-        return self.connection.execute(sql.SQL(statement).format(**known, **names))
+        return self.loading.connection.execute(sql.SQL(statement).format(**known, **names))
 
 
-def _stored(stream: Stream, landed: LandedRead, read: Accounts) -> sql.Composable:
+def _stored(loading: Loading, read: Accounts) -> sql.Composable:
+    """Whether a stored row is of the days and the accounts of a read."""
+    stream, landed = loading.stream, loading.landed
     return sql.SQL(
         "stored._connection_id = {connection} and stored.{day} >= {start} and stored.{day} < {end} and {covered}"
     ).format(
@@ -122,18 +106,19 @@ def _stored(stream: Stream, landed: LandedRead, read: Accounts) -> sql.Composabl
 
 def _move_in(exchange: _Exchange, rows: int) -> int:
     """Exchange what differs between so many incoming rows and the stored ones; returns how many were retracted."""
-    target, run = exchange.target, exchange.run
+    loading, run = exchange.loading, exchange.run
+    target = loading.target
     known = run(
         "select exists (select from {table} as stored where {stored}) or exists (select from ops.loaded_days "
         "where source = {source} and connection_id = {connection} and stream = {stream} "
         "and date_day >= {start} and date_day < {end})",
-        **dict(zip(("source", "connection", "stream", "start", "end"), scope(exchange.landed), strict=True)),
+        **dict(zip(("source", "connection", "stream", "start", "end"), loading.landed.scope, strict=True)),
     ).fetchone()
     if known == (False,):
         run("insert into {table} ({columns}) select {columns} from {incoming}")
         return 0
     same_key = target.same_key("stored", "incoming")
-    accounts.name_rows(exchange.connection, exchange.stream, target.table, target.incoming, same_key)
+    accounts.name_rows(loading.connection, loading.stream, target.table, target.incoming, same_key)
     found = _compare(exchange, target.incoming, rows)
     # No other transaction moves or adds rows of this stream meanwhile, so their places are as good as their keys.
     run("delete from {table} where ctid = any(array(select unnest(gone) from {compared}))")
@@ -154,7 +139,8 @@ def _compare(exchange: _Exchange, incoming: sql.Identifier, rows: int) -> Differ
     `compared` then holds by day and account the places of incoming rows that differ or say the same, and of stored
     rows that are `gone`. Raises KeyTwice when one key stands twice among the incoming rows.
     """
-    stream, target = exchange.stream, exchange.target
+    loading = exchange.loading
+    stream, target = loading.stream, loading.target
     of_row = [stream.day or "", *([stream.account] if stream.account and stream.account != stream.day else [])]
     exchange.run(
         """
@@ -205,7 +191,7 @@ def _compare(exchange: _Exchange, incoming: sql.Identifier, rows: int) -> Differ
     # A stored row that meets two incoming rows of its key was counted twice.
     if exchange.run("select count(*) from {table} as stored where {stored}").fetchone() != (paired,):
         raise KeyTwice
-    restatement.note(exchange.connection, stream, exchange.landed, exchange.load_id, exchange.read, COMPARED)
+    restatement.note(loading.connection, stream, loading.landed, loading.load_id, exchange.read, COMPARED)
     return Difference(*different)
 
 
@@ -219,67 +205,57 @@ def _both_sides(stream: Stream, statement: str) -> sql.Composed:
     )
 
 
-def rewrite(
-    connection: psycopg.Connection[Any],
-    stream: Stream,
-    target: Target,
-    landed: LandedRead,
-    load_id: int,
-    secret: bytes,
-    copy: Callable[..., Tally],
-) -> tuple[Tally, Accounts, int] | None:
+def rewrite(loading: Loading) -> tuple[Tally, Accounts, int] | None:
     """Copy a read into the table itself and take out what it replaces.
 
     None when that is not worth it, or a key occurs twice; then nothing was done.
 
-    `copy(table, most=…)` copies the read, or its first bodies. What another transaction sees is the table as it was:
-    rows are deleted, never truncated, so a dump that began before shows them.
+    What another transaction sees is the table as it was: rows are deleted, never truncated, so a dump that began before
+    shows them.
     """
-    if not _is_worth_rewriting(connection, stream, target, landed, copy):
+    if not _is_worth_rewriting(loading):
         return None
+    connection, stream, target, landed = loading.connection, loading.stream, loading.target, loading.landed
     connection.execute("set local maintenance_work_mem = '256MB'")
     try:
         with connection.transaction():
             drop_indexes(connection, target)
-            create_index_of_loads(connection, target, load_id)
-            tally = copy(target.table)
+            create_index_of_loads(connection, target, loading.load_id)
+            tally = copy_read(loading, target.table)
             connection.execute(
                 sql.SQL("create temporary view {} as select *, ctid from {} where _load_id = {}").format(
-                    IN_PLACE, target.table, sql.Literal(load_id)
+                    IN_PLACE, target.table, sql.Literal(loading.load_id)
                 )
             )
-            accounts.set_aside(connection, stream, landed, IN_PLACE, secret, tally)
+            accounts.set_aside(connection, stream, landed, IN_PLACE, loading.secret, tally)
             read = accounts.of_read(connection, stream, landed, table=target.table, incoming=IN_PLACE, tally=tally)
-            stored = sql.SQL("{} and stored._load_id <> {}").format(_stored(stream, landed, read), sql.Literal(load_id))
-            exchange = _Exchange(connection, stream, target, landed, load_id, read, stored)
+            stored = sql.SQL("{} and stored._load_id <> {}").format(
+                _stored(loading, read), sql.Literal(loading.load_id)
+            )
+            exchange = _Exchange(loading, read, stored)
             found = _compare(exchange, IN_PLACE, tally.readable)
             exchange.run("delete from {table} where ctid = any(array(select unnest(gone || same) from {compared}))")
             exchange.run("drop table {compared}")
             connection.execute(sql.SQL("drop view {}").format(IN_PLACE))
-            create_indexes(connection, stream, target, target.key)
-            accounts.note_days(connection, landed, load_id, read)
+            create_indexes(connection, stream, target)
+            accounts.note_days(connection, landed, loading.load_id, read)
     except (KeyTwice, psycopg.errors.UniqueViolation):
         return None
     return tally, read, found.vanished
 
 
-def _is_worth_rewriting(
-    connection: psycopg.Connection[Any],
-    stream: Stream,
-    target: Target,
-    landed: LandedRead,
-    copy: Callable[..., Tally],
-) -> bool:
+def _is_worth_rewriting(loading: Loading) -> bool:
     """Will a read change most of its table? By its first body, which holds old days in most vendors' order."""
+    connection, stream, target, landed = loading.connection, loading.stream, loading.target, loading.landed
     if landed.size < WORTH_REWRITING or len(landed.files) < BODIES_WORTH_REWRITING:
         return False
     # Stored rows that a read gives their account would have to be found by their key.
     names_rows = stream.account is not None and stream.account not in stream.key
     if names_rows or accounts.newer_days(connection, landed):
         return False
-    sampled = copy(target.incoming, most=1)
+    sampled = copy_read(loading, target.incoming, most=1)
     names = {"table": target.table, "incoming": target.incoming, "same_key": target.same_key("stored", "incoming")}
-    names |= {"differ": target.differ("stored", "incoming"), "stored": _stored(stream, landed, Accounts())}
+    names |= {"differ": target.differ("stored", "incoming"), "stored": _stored(loading, Accounts())}
     share = connection.execute(
         sql.SQL(
             "select avg(({differ})::int) from (select * from {incoming} order by random() limit {sample}) as incoming "
