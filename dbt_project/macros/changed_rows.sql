@@ -1,7 +1,7 @@
-{#- The change list of a keyed table, for tests that look at what this build changed; none in a full build or for views. -#}
+{#- The change list of a keyed table, for generic tests that look at what this build changed; none in a full build or for views. -#}
 {% macro changed_rows(model) -%}
     {%- if not execute or is_full_build() -%}{{ return(none) }}{%- endif -%}
-    {{ return(adapter.get_relation(database=target.database, schema='marts_changes', identifier=model.identifier)) }}
+    {{ return(load_relation(change_list(model))) }}
 {%- endmacro %}
 
 {#- Predicate of a test over `tested`: all rows in a full build, the changed ones otherwise, none of an unlisted table. -#}

@@ -4,16 +4,15 @@
   A run computes the rows in scope, compares them with what is stored by `unique_key`, deletes rows of the scope that
   are gone, replaces those that differ and inserts the new ones. Rows that stay the same are not touched. The keys of
   whatever changed, with the values of the `track` columns before and after, go to `marts_changes.<model>`: downstream
-  models take their scope from there, and the publication copies just these rows.
+  models take their scope from there (see touched.sql), and the publication copies just these rows.
 
   Config
     unique_key    columns of the key (they become the primary key)
     scope_column  the column by which a run limits itself; without it the whole table is recomputed and compared
-    scope_from    models whose change lists hold that column
-    scope_sql     further queries of one column that yield values in scope; `{since_load_id}` and `{build_id}` are filled in
     track         columns whose old and new values the change list keeps beside the key
 
-  A full build (see `is_full_build`) has everything in scope.
+  A model with a scope_column states its scope once, in front of its query: see `scope`. A full build (see
+  `is_full_build`) has everything in scope.
 -#}
 {% materialization keyed_table, adapter='postgres' %}
     {%- set target = this.incorporate(type='table') -%}
@@ -23,7 +22,7 @@
     {%- set is_full = is_full_build() -%}
     {%- set is_scoped = config.get('scope_column') is not none and not is_full -%}
     {%- set name = this.identifier -%}
-    {%- set changes = api.Relation.create(database=this.database, schema='marts_changes', identifier=name, type='table') -%}
+    {%- set changes = change_list(this) -%}
 
     {{ run_hooks(pre_hooks) }}
 
@@ -93,21 +92,30 @@
 {%- endmacro %}
 
 
+{#-
+  The scope of a model: a query of one column that yields the values of scope_column that a daily build computes again.
+
+      {% call scope() %}
+      select person_key from {{ changes('int_touches') }}
+      {% endcall %}
+
+  It is read with the model, so that dbt's graph has an edge to every table that it names; a full build and a unit test
+  have no scope.
+-#}
+{% macro scope() -%}
+    {%- if not execute -%}
+        {%- do caller() -%}
+    {%- elif model.resource_type == 'model' and not is_full_build() -%}
+        {#- The graph is one object for all nodes of a run: the materialization finds the query there. -#}
+        {%- do graph.setdefault('scopes', {}).update({model.unique_id: caller()}) -%}
+    {%- endif -%}
+{%- endmacro %}
+
+
 {% macro scope_table_sql(name) %}
     create temporary table {{ name }}__scope on commit drop as
     select distinct scope_key
-    from (
-        {%- for upstream in config.get('scope_from') or [] %}
-        select {{ config.get('scope_column') }} as scope_key from marts_changes.{{ upstream }}
-        {% if not loop.last or config.get('scope_sql') %}union all{% endif %}
-        {%- endfor %}
-        {%- set queries = config.get('scope_sql') or [] %}
-        {%- for query in ([queries] if queries is string else queries) %}
-        select scope_query.*
-        from ({{ query | replace('{since_load_id}', since_load_id()) | replace('{build_id}', build_id()) }}) as scope_query (scope_key)
-        {% if not loop.last %}union all{% endif %}
-        {%- endfor %}
-    ) as changed
+    from ({{ graph['scopes'][model.unique_id] }}) as stated (scope_key)
     where scope_key is not null;
     analyze {{ name }}__scope
 {% endmacro %}
@@ -214,38 +222,13 @@
 {% endmacro %}
 
 
-{#- What this build is: the open row of ops.builds. Read at run time, so that the manifest stays the same from day to day. -#}
-{% macro build_context() %}
-    {%- set unset = {
-        'build_id': 0, 'as_of': '2026-01-01 00:00:00+00', 'is_full': true, 'since_load_id': 0,
-        'reporting_currency': 'USD', 'reporting_timezone': 'UTC', 'master_crm': 'salesforce', 'sources_configured': [],
-    } -%}
-    {%- if not execute or model.resource_type == 'unit_test' -%}{{ return(unset) }}{%- endif -%}
-    {#- The graph is one object for all nodes of a run, so the row is read once per run and not once per macro. -#}
-    {%- if 'build_context' in graph -%}{{ return(graph['build_context']) }}{%- endif -%}
-    {%- set answer = run_query(
-        "select build_id, as_of::text as as_of, is_full, since_load_id, reporting_currency, reporting_timezone, master_crm, "
-        ~ "array_to_string(sources_configured, ',') as sources_configured "
-        ~ "from ops.builds where status = 'building' order by build_id desc limit 1"
-    ) -%}
-    {%- if answer.rows | length == 0 -%}{{ return(unset) }}{%- endif -%}
-    {%- set row = answer.rows[0] -%}
-    {%- set context = {
-        'build_id': row['build_id'] | int, 'as_of': row['as_of'], 'is_full': row['is_full'],
-        'since_load_id': row['since_load_id'] | int, 'reporting_currency': row['reporting_currency'],
-        'reporting_timezone': row['reporting_timezone'], 'master_crm': row['master_crm'],
-        'sources_configured': row['sources_configured'].split(',') if row['sources_configured'] else [],
-    } -%}
-    {%- do graph.update({'build_context': context}) -%}
-    {{ return(context) }}
+{#- The table that lists what a build changed of another. -#}
+{% macro change_list(relation) %}
+    {{ return(api.Relation.create(database=relation.database, schema='marts_changes', identifier=relation.identifier, type='table')) }}
 {% endmacro %}
 
-{% macro build_id() %}{{ return(build_context()['build_id']) }}{% endmacro %}
-{% macro since_load_id() %}{{ return(build_context()['since_load_id']) }}{% endmacro %}
-{% macro is_full_build() %}{{ return(build_context()['is_full']) }}{% endmacro %}
-{% macro as_of() %}{{ return("timestamptz '" ~ build_context()['as_of'] ~ "'") }}{% endmacro %}
-{% macro reporting_currency() %}{{ return("'" ~ build_context()['reporting_currency'] ~ "'") }}{% endmacro %}
-{% macro reporting_timezone() %}{{ return("'" ~ build_context()['reporting_timezone'] ~ "'") }}{% endmacro %}
-{% macro master_crm() %}{{ return("'" ~ build_context()['master_crm'] ~ "'") }}{% endmacro %}
-{#- Whether a source has ever been loaded: what is not configured is null in the marts, not 0. -#}
-{% macro is_configured(source_name) %}{{ return(source_name in build_context()['sources_configured']) }}{% endmacro %}
+
+{#- The columns of a model's key. -#}
+{% macro key_of(model_name) %}
+    {{ return(graph.nodes['model.' ~ project_name ~ '.' ~ model_name].config.unique_key) }}
+{% endmacro %}

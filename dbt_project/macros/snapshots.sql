@@ -32,19 +32,10 @@
     where '{{ mart }}' = any(shown.marts)
 {%- endmacro %}
 
-{#- For `scope_sql`: the days of such a mart that are complete and that readers were not shown. -#}
-{% macro unpublished_days_sql(mart) -%}
+{#- The days of such a mart that are complete and that readers were not shown. -#}
+{% macro unpublished_days(mart) -%}
     select days.date_day::date
-    from ops.builds as build
-    cross join (
-        {{ published_snapshots_sql(mart) }}
-    ) as published
-    cross join lateral generate_series(
-        published.last_day + interval '1 day',
-        (build.as_of at time zone build.reporting_timezone)::date - 1,
-        interval '1 day'
-    ) as days (date_day)
-    where build.build_id = {build_id}
+    from generate_series({{ last_published_day(mart) }} + interval '1 day', {{ last_day() }}, interval '1 day') as days (date_day)
 {%- endmacro %}
 
 {#- The last day that is over, in the reporting time zone; as_of lies within a day after that zone was changed. -#}

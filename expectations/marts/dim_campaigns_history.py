@@ -35,8 +35,8 @@ WARNING: dict[str, list[gxe.Expectation]] = {}
 BATCHES = {
     "campaigns": """
         select campaign_key, count(*) filter (where valid_to is null) as current_versions
-        from marts.dim_campaigns_history
-        where campaign_key in (select campaign_key from {changed.dim_campaigns_history} as changed)
+        from {{ ref('dim_campaigns_history') }}
+        where campaign_key in (select campaign_key from {{ changed('dim_campaigns_history') }} as changed)
         group by campaign_key
     """,
 }

@@ -39,7 +39,7 @@ WARNING = {
     ],
 }
 
-BATCHES = {"members": "select channel from marts.dim_channels"}
+BATCHES = {"members": "select channel from {{ ref('dim_channels') }}"}
 
 PASSING = [
     {"channel": "Unknown", "channel_group": "unknown", "owner_team": "unknown", "is_known": True},

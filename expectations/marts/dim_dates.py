@@ -25,8 +25,8 @@ WARNING: dict[str, list[gxe.Expectation]] = {}
 
 BATCHES = {
     "calendar": """
-        select {as_of_date} - 1 - max(date_day) as days_missing, max(date_day) as date_day
-        from marts.dim_dates
+        select {{ as_of_date() }} - 1 - max(date_day) as days_missing, max(date_day) as date_day
+        from {{ ref('dim_dates') }}
     """,
 }
 

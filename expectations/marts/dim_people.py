@@ -37,11 +37,11 @@ BATCHES = {
     "people": """
         select
             (
-                select count(distinct person_key) from intermediate.int_person_records
-                where {is_touched.person_key.int_person_records}
+                select count(distinct person_key) from {{ ref('int_person_records') }}
+                where {{ is_touched('person_key', 'int_person_records') }}
             ) - (
-                select count(*) from marts.dim_people
-                where {is_touched.person_key.int_person_records}
+                select count(*) from {{ ref('dim_people') }}
+                where {{ is_touched('person_key', 'int_person_records') }}
             ) as people_lost
     """,
 }

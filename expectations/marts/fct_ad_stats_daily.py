@@ -62,7 +62,7 @@ WARNING = {
 BATCHES = {
     "rows": """
         select mart.*, mart.clicks - mart.impressions as clicks_over_impressions
-        from {changed.fct_ad_stats_daily} as mart
+        from {{ changed('fct_ad_stats_daily') }} as mart
     """,
     # Two connections may see one account: its newest row counts, as everywhere.
     "landed": """
@@ -85,8 +85,8 @@ BATCHES = {
                         date as date_day,
                         cost_micros / 1000000.0 as spend,
                         _load_id
-                    from raw.google_ads__campaign_stats
-                    where date = any({loaded_days})
+                    from {{ source('google_ads', 'google_ads__campaign_stats') }}
+                    where date = any({{ loaded_days() }})
 
                     union all
 
@@ -98,8 +98,8 @@ BATCHES = {
                         date_start as date_day,
                         spend,
                         _load_id
-                    from raw.meta_ads__insights
-                    where date_start = any({loaded_days})
+                    from {{ source('meta_ads', 'meta_ads__insights') }}
+                    where date_start = any({{ loaded_days() }})
 
                     union all
 
@@ -111,8 +111,8 @@ BATCHES = {
                         date as date_day,
                         spend,
                         _load_id
-                    from raw.microsoft_ads__campaign_stats
-                    where date = any({loaded_days})
+                    from {{ source('microsoft_ads', 'microsoft_ads__campaign_stats') }}
+                    where date = any({{ loaded_days() }})
 
                     union all
 
@@ -124,15 +124,16 @@ BATCHES = {
                         stats.date as date_day,
                         stats.cost_in_local_currency as spend,
                         stats._load_id
-                    from raw.linkedin_ads__campaign_stats as stats
+                    from {{ source('linkedin_ads', 'linkedin_ads__campaign_stats') }} as stats
                     left join (
-                        select distinct _connection_id, account_id, campaign_id from raw.linkedin_ads__campaigns
+                        select distinct _connection_id, account_id, campaign_id
+                        from {{ source('linkedin_ads', 'linkedin_ads__campaigns') }}
                     ) as campaigns using (_connection_id, campaign_id)
-                    left join raw.linkedin_ads__accounts as accounts
+                    left join {{ source('linkedin_ads', 'linkedin_ads__accounts') }} as accounts
                         on
                             stats._connection_id = accounts._connection_id
                             and coalesce(stats.account_id, campaigns.account_id) = accounts.account_id
-                    where stats.date = any({loaded_days})
+                    where stats.date = any({{ loaded_days() }})
                 ) as unioned
                 order by platform, ad_account_id, campaign_id, date_day, _load_id desc
             ) as counted
@@ -140,8 +141,8 @@ BATCHES = {
         ) as landed
         full join (
             select platform, currency_code, date_day, sum(spend_local) as spend, count(*) as campaign_days
-            from marts.fct_ad_stats_daily
-            where date_day = any({loaded_days}) and source_system = platform
+            from {{ ref('fct_ad_stats_daily') }}
+            where date_day = any({{ loaded_days() }}) and source_system = platform
             group by platform, currency_code, date_day
         ) as shown using (platform, currency_code, date_day)
     """,

@@ -91,20 +91,20 @@ BATCHES = {
                 min(converted_key) as converted_key,
                 sum(credit) as credit,
                 sum(credited_amount) as credited_amount
-            from marts.fct_attribution
-            where {is_touched.conversion_id.fct_attribution}
+            from {{ ref('fct_attribution') }}
+            where {{ is_touched('conversion_id', 'fct_attribution') }}
             group by conversion_id, model
         ) as credited
-        left join marts.fct_opportunities as deal on credited.opportunity_key = deal.opportunity_key
+        left join {{ ref('fct_opportunities') }} as deal on credited.opportunity_key = deal.opportunity_key
         left join lateral (
-            select sum(net_amount) as amount from marts.fct_orders where order_key = credited.converted_key
+            select sum(net_amount) as amount from {{ ref('fct_orders') }} where order_key = credited.converted_key
         ) as purchase on credited.opportunity_key is null
     """,
     # Every model shows the same touches.
     "touches": """
         select credited.conversion_id, credited.touch_id, credited.converted_at, touch.touched_at
-        from {changed.fct_attribution} as credited
-        inner join marts.fct_touchpoints as touch on credited.touch_id = touch.touch_id
+        from {{ changed('fct_attribution') }} as credited
+        inner join {{ ref('fct_touchpoints') }} as touch on credited.touch_id = touch.touch_id
         where credited.model = 'linear'
     """,
 }

@@ -45,7 +45,7 @@ BATCHES = {
             bridge.*,
             activity_count - in_cohort_and_month - from_earlier_cohorts as activity_lost,
             cohort_count - in_cohort_and_month - in_later_months as cohort_lost
-        from {changed.fct_funnel_bridge} as bridge
+        from {{ changed('fct_funnel_bridge') }} as bridge
     """,
     "months": """
         select
@@ -54,7 +54,7 @@ BATCHES = {
             coalesce(daily.entities, 0) - coalesce(bridge.entities, 0) as entities_lost
         from (
             select days.month_start, stages.stage, sum(stages.entities) as entities
-            from marts.fct_funnel_monthly as days
+            from {{ ref('fct_funnel_monthly') }} as days
             cross join lateral (
                 values
                 ('lead', days.leads),
@@ -64,13 +64,13 @@ BATCHES = {
                 ('opportunity', days.opportunities),
                 ('won', days.won)
             ) as stages (stage, entities)
-            where {is_touched.month_start.fct_funnel_bridge.fct_funnel_monthly}
+            where {{ is_touched('month_start', ['fct_funnel_bridge', 'fct_funnel_monthly']) }}
             group by days.month_start, stages.stage
         ) as daily
         full join (
             select month_start, stage, sum(activity_count) as entities
-            from marts.fct_funnel_bridge
-            where {is_touched.month_start.fct_funnel_bridge.fct_funnel_monthly}
+            from {{ ref('fct_funnel_bridge') }}
+            where {{ is_touched('month_start', ['fct_funnel_bridge', 'fct_funnel_monthly']) }}
             group by month_start, stage
         ) as bridge using (month_start, stage)
     """,

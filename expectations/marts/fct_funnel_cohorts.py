@@ -44,19 +44,19 @@ BATCHES = {
         select months.cohort_month, shown.stage, shown.age_days, counted.leads - shown.leads as leads_lost
         from (
             select distinct date_trunc('month', created_date::timestamp)::date as cohort_month
-            from {touched.fct_leads}
+            from {{ touched('fct_leads') }}
             where created_date is not null
         ) as months
         cross join lateral (
             select count(*) as leads
-            from marts.fct_leads
+            from {{ ref('fct_leads') }}
             where
                 created_date >= months.cohort_month
                 and created_date < (months.cohort_month + interval '1 month')::date
         ) as counted
         cross join lateral (
             select stage, age_days, sum(leads) as leads
-            from marts.fct_funnel_cohorts
+            from {{ ref('fct_funnel_cohorts') }}
             where cohort_month = months.cohort_month
             group by stage, age_days
         ) as shown

@@ -164,26 +164,26 @@ BATCHES = {
             coalesce(ordered.order_amount, 0) - coalesce(shown.order_amount, 0) as order_amount_lost,
             coalesce(closed.lost, 0) - coalesce(shown.lost, 0) as lost_lost
         from (
-            select date_day from {touched.fct_funnel_daily}
+            select date_day from {{ touched('fct_funnel_daily') }}
             union
-            select date_day from {touched.fct_ad_stats_daily}
+            select date_day from {{ touched('fct_ad_stats_daily') }}
             union
-            select date_day from {touched.fct_web_sessions_daily}
+            select date_day from {{ touched('fct_web_sessions_daily') }}
             union
-            select unnest(array[created_date, mql_date, sal_date, sql_date]) from {touched.fct_leads}
+            select unnest(array[created_date, mql_date, sal_date, sql_date]) from {{ touched('fct_leads') }}
             union
-            select unnest(array[created_date, closed_date]) from {touched.fct_opportunities}
+            select unnest(array[created_date, closed_date]) from {{ touched('fct_opportunities') }}
             union
-            select ordered_date from {touched.fct_orders}
+            select ordered_date from {{ touched('fct_orders') }}
         ) as day
         left join lateral (
             select sum(spend) as spend, sum(clicks) as clicks
-            from marts.fct_ad_stats_daily
+            from {{ ref('fct_ad_stats_daily') }}
             where date_day = day.date_day
         ) as ads on true
         left join lateral (
             select sum(sessions) as sessions
-            from marts.fct_web_sessions_daily
+            from {{ ref('fct_web_sessions_daily') }}
             where date_day = day.date_day
         ) as web on true
         left join lateral (
@@ -192,7 +192,7 @@ BATCHES = {
                 count(*) filter (where mql_date = day.date_day) as mqls,
                 count(*) filter (where sal_date = day.date_day) as sals,
                 count(*) filter (where sql_date = day.date_day) as sqls
-            from marts.fct_leads
+            from {{ ref('fct_leads') }}
             where
                 created_date = day.date_day
                 or mql_date = day.date_day
@@ -201,7 +201,7 @@ BATCHES = {
         ) as lead on true
         left join lateral (
             select count(*) as opportunities, sum(amount) as pipeline_amount
-            from marts.fct_opportunities
+            from {{ ref('fct_opportunities') }}
             where created_date = day.date_day and opportunity_type <> 'renewal'
         ) as opened on true
         left join lateral (
@@ -209,12 +209,12 @@ BATCHES = {
                 count(*) filter (where is_won) as won,
                 sum(amount) filter (where is_won) as won_amount,
                 count(*) filter (where is_lost) as lost
-            from marts.fct_opportunities
+            from {{ ref('fct_opportunities') }}
             where closed_date = day.date_day and not is_open and opportunity_type <> 'renewal'
         ) as closed on true
         left join lateral (
             select count(distinct order_key) as orders, sum(net_amount) as order_amount
-            from marts.fct_orders
+            from {{ ref('fct_orders') }}
             where ordered_date = day.date_day and is_revenue
         ) as ordered on true
         left join lateral (
@@ -233,7 +233,7 @@ BATCHES = {
                 sum(orders) as orders,
                 sum(order_amount) as order_amount,
                 sum(lost) as lost
-            from marts.fct_funnel_daily
+            from {{ ref('fct_funnel_daily') }}
             where date_day = day.date_day
         ) as shown on true
         where date_day is not null
@@ -242,12 +242,12 @@ BATCHES = {
         select
             sum(leads) as leads,
             coalesce(sum(leads) filter (where channel = 'Unknown'), 0) / nullif(sum(leads), 0) as unknown_share
-        from marts.fct_funnel_daily
-        where date_day >= {as_of_date} - 28 and date_day < {as_of_date}
+        from {{ ref('fct_funnel_daily') }}
+        where date_day >= {{ as_of_date() }} - 28 and date_day < {{ as_of_date() }}
     """,
     "sources": """
-        select source, connection_id, {as_of_date} - 1 - last_day_complete as days_behind
-        from ops.sources
+        select source, connection_id, {{ as_of_date() }} - 1 - last_day_complete as days_behind
+        from {{ source('ops', 'sources') }}
         where first_day is not null
     """,
 }

@@ -32,14 +32,14 @@ BATCHES = {
                 as measures_lost
         from (
             select month_start, {_SUMS}
-            from marts.fct_funnel_daily
-            where {{is_touched.month_start.fct_funnel_monthly.fct_funnel_daily}}
+            from {{{{ ref('fct_funnel_daily') }}}}
+            where {{{{ is_touched('month_start', ['fct_funnel_monthly', 'fct_funnel_daily']) }}}}
             group by month_start
         ) as daily
         full join (
             select month_start, {_SUMS}
-            from marts.fct_funnel_monthly
-            where {{is_touched.month_start.fct_funnel_monthly.fct_funnel_daily}}
+            from {{{{ ref('fct_funnel_monthly') }}}}
+            where {{{{ is_touched('month_start', ['fct_funnel_monthly', 'fct_funnel_daily']) }}}}
             group by month_start
         ) as monthly using (month_start)
     """,  # noqa: S608

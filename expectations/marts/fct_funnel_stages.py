@@ -33,7 +33,7 @@ BATCHES = {
         select month_start, stage, coalesce(daily.entities, 0) - coalesce(monthly.entities, 0) as entities_lost
         from (
             select days.month_start, stages.stage, sum(stages.entities) as entities
-            from marts.fct_funnel_daily as days
+            from {{ ref('fct_funnel_daily') }} as days
             cross join lateral (
                 values
                 ('lead', days.leads),
@@ -43,13 +43,13 @@ BATCHES = {
                 ('opportunity', days.opportunities),
                 ('won', days.won)
             ) as stages (stage, entities)
-            where {is_touched.month_start.fct_funnel_stages.fct_funnel_daily}
+            where {{ is_touched('month_start', ['fct_funnel_stages', 'fct_funnel_daily']) }}
             group by days.month_start, stages.stage
         ) as daily
         full join (
             select month_start, stage, sum(entities) as entities
-            from marts.fct_funnel_stages
-            where {is_touched.month_start.fct_funnel_stages.fct_funnel_daily}
+            from {{ ref('fct_funnel_stages') }}
+            where {{ is_touched('month_start', ['fct_funnel_stages', 'fct_funnel_daily']) }}
             group by month_start, stage
         ) as monthly using (month_start, stage)
     """,

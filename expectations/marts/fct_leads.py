@@ -79,13 +79,13 @@ BATCHES = {
     "cycles": """
         select
             (
-                select count(*) from intermediate.int_person_events
+                select count(*) from {{ ref('int_person_events') }}
                 where
                     starts_cycle
-                    and {is_touched.person_key.int_person_events.fct_leads}
+                    and {{ is_touched('person_key', ['int_person_events', 'fct_leads']) }}
             ) - (
-                select count(*) from marts.fct_leads
-                where {is_touched.person_key.int_person_events.fct_leads}
+                select count(*) from {{ ref('fct_leads') }}
+                where {{ is_touched('person_key', ['int_person_events', 'fct_leads']) }}
             ) as leads_lost
     """,
 }

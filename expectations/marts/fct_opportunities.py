@@ -136,7 +136,7 @@ BATCHES = {
             mart.*,
             cast(mart.is_open as integer) + cast(mart.is_won as integer) + cast(mart.is_lost as integer) as states,
             abs(mart.weighted_amount) - abs(mart.amount) as weight_over_amount
-        from {changed.fct_opportunities} as mart
+        from {{ changed('fct_opportunities') }} as mart
     """,
     "landed": """
         select
@@ -155,16 +155,16 @@ BATCHES = {
                 opportunity_id,
                 amount,
                 coalesce(is_won, false) as is_won
-            from raw.salesforce__opportunities
+            from {{ source('salesforce', 'salesforce__opportunities') }}
             where
-                _load_id > {since_load_id}
-                and _load_id <= {through_load_id}
+                {{ is_loaded_since('_load_id') }}
+                and _load_id <= {{ through_load_id() }}
                 and not coalesce(is_deleted, false)
                 and _removed_at is null
                 and (
-                    {master_crm} = 'salesforce'
+                    {{ master_crm() }} = 'salesforce'
                     or opportunity_id not in (
-                        select salesforce_opportunity_id from raw.hubspot__deals
+                        select salesforce_opportunity_id from {{ source('hubspot', 'hubspot__deals') }}
                         where salesforce_opportunity_id is not null
                     )
                 )
@@ -176,31 +176,31 @@ BATCHES = {
                 deal_id as opportunity_id,
                 amount,
                 coalesce(is_won, false) as is_won
-            from raw.hubspot__deals as deals
+            from {{ source('hubspot', 'hubspot__deals') }} as deals
             where
-                _load_id > {since_load_id}
-                and _load_id <= {through_load_id}
+                {{ is_loaded_since('_load_id') }}
+                and _load_id <= {{ through_load_id() }}
                 and not coalesce(is_archived, false)
                 and _removed_at is null
                 -- What was merged into another deal counts as that one.
                 and (_connection_id, deal_id) not in (
                     select _connection_id, unnest(string_to_array(replace(merged_deal_ids, ' ', ''), ';'))
-                    from raw.hubspot__deals
+                    from {{ source('hubspot', 'hubspot__deals') }}
                     where merged_deal_ids is not null
                 )
                 and (
-                    {master_crm} = 'hubspot'
+                    {{ master_crm() }} = 'hubspot'
                     or salesforce_opportunity_id is null
                     -- A deal that took a copy is a copy, also through another merge.
                     and not exists (
-                        select from raw.hubspot__deals as losers
+                        select from {{ source('hubspot', 'hubspot__deals') }} as losers
                         where losers._connection_id = deals._connection_id
                             and losers.deal_id = any(string_to_array(replace(deals.merged_deal_ids, ' ', ''), ';'))
                             and (losers.salesforce_opportunity_id is not null or losers.merged_deal_ids is not null)
                     )
                 )
         ) as landed
-        left join marts.fct_opportunities as shown
+        left join {{ ref('fct_opportunities') }} as shown
             on landed.source_system = shown.source_system and landed.opportunity_id = shown.opportunity_id
     """,
 }

@@ -53,18 +53,18 @@ WARNING = {
 BATCHES = {
     "rows": """
         select mart.*, abs(mart.weighted_amount) - abs(mart.amount) as weight_over_amount
-        from {changed.fct_opportunities_daily} as mart
+        from {{ changed('fct_opportunities_daily') }} as mart
     """,
     "continued": """
         select
             opportunities.opportunity_key,
             today.opportunity_key as snapshot_key
-        from marts.fct_opportunities_daily as yesterday
-        inner join marts.fct_opportunities as opportunities
+        from {{ ref('fct_opportunities_daily') }} as yesterday
+        inner join {{ ref('fct_opportunities') }} as opportunities
             on yesterday.opportunity_key = opportunities.opportunity_key and opportunities.is_open
-        left join marts.fct_opportunities_daily as today
-            on today.date_day = {as_of_date} - 1 and yesterday.opportunity_key = today.opportunity_key
-        where yesterday.date_day = {as_of_date} - 2
+        left join {{ ref('fct_opportunities_daily') }} as today
+            on today.date_day = {{ as_of_date() }} - 1 and yesterday.opportunity_key = today.opportunity_key
+        where yesterday.date_day = {{ as_of_date() }} - 2
     """,
 }
 KEYS = {"continued": ["opportunity_key"]}

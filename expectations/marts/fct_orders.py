@@ -99,22 +99,22 @@ BATCHES = {
                     end)
                     from jsonb_array_elements(refunds) as refund
                 ), 0) as amount
-            from raw.shopify__orders
+            from {{ source('shopify', 'shopify__orders') }}
             where
-                _load_id > {since_load_id}
-                and _load_id <= {through_load_id}
+                {{ is_loaded_since('_load_id') }}
+                and _load_id <= {{ through_load_id() }}
                 and _removed_at is null
                 -- Prices with tax are taken apart by the model alone.
                 and not coalesce(taxes_included, false)
         ) as landed
         left join (
             select md5('shopify' || '|' || _connection_id || '|' || order_id) as order_key, _connection_id, order_id
-            from raw.shopify__orders
-            where _load_id > {since_load_id}
+            from {{ source('shopify', 'shopify__orders') }}
+            where {{ is_loaded_since('_load_id') }}
         ) as keys using (_connection_id, order_id)
         left join lateral (
             select max(mart.order_key) as order_key, sum(mart.amount_local) as amount
-            from marts.fct_orders as mart
+            from {{ ref('fct_orders') }} as mart
             where mart.order_key = keys.order_key
         ) as shown on true
     """,
@@ -126,20 +126,20 @@ BATCHES = {
             select mart.ordered_date as date_day, count(distinct mart.order_key) filter (
                 where mart.is_counted and not coalesce(deal.is_won, false)
             ) as orders
-            from marts.fct_orders as mart
-            left join marts.fct_opportunities as deal on mart.opportunity_key = deal.opportunity_key
-            where {is_touched.ordered_date.fct_orders}
+            from {{ ref('fct_orders') }} as mart
+            left join {{ ref('fct_opportunities') }} as deal on mart.opportunity_key = deal.opportunity_key
+            where {{ is_touched('ordered_date', 'fct_orders') }} and ordered_date is not null
             group by mart.ordered_date
         ) as counted
-        left join marts.fct_funnel_daily as shown using (date_day)
+        left join {{ ref('fct_funnel_daily') }} as shown using (date_day)
         group by date_day
     """,
     "recent": """
         select
             cast(count(distinct order_key) filter (where not is_counted) as numeric)
             / nullif(count(distinct order_key), 0) as uncounted_share
-        from marts.fct_orders
-        where ordered_date >= {as_of_date} - 28 and ordered_date < {as_of_date}
+        from {{ ref('fct_orders') }}
+        where ordered_date >= {{ as_of_date() }} - 28 and ordered_date < {{ as_of_date() }}
     """,
 }
 KEYS = {"landed": ["order_id"], "billed": ["date_day"]}

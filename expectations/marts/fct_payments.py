@@ -59,13 +59,13 @@ BATCHES = {
             coalesce(landed.payments, 0) - coalesce(shown.payments, 0) as rows_lost
         from (
             select _connection_id as source_system, sum(amount) as amount, count(*) as payments
-            from raw.files__payments
-            where _load_id <= {through_load_id}
+            from {{ source('files', 'files__payments') }}
+            where _load_id <= {{ through_load_id() }}
             group by _connection_id
         ) as landed
         full join (
             select source_system, sum(amount_local) as amount, count(*) as payments
-            from marts.fct_payments
+            from {{ ref('fct_payments') }}
             group by source_system
         ) as shown on landed.source_system = shown.source_system
     """,

@@ -50,8 +50,8 @@ WARNING = {
 
 BATCHES = {
     "rows": """
-        select mart.*, cast(mart.entered_at at time zone {timezone} as date) as entered_on
-        from {changed.fct_stage_events} as mart
+        select mart.*, cast(mart.entered_at at time zone {{ reporting_timezone() }} as date) as entered_on
+        from {{ changed('fct_stage_events') }} as mart
     """,
 }
 

@@ -50,8 +50,8 @@ BATCHES = {
         select
             mart.*,
             mart.attainment_rate - mart.actual / nullif(mart.target, 0) as misrated,
-            mart.period_start < {as_of_date} as is_begun
-        from {changed.fct_targets} as mart
+            mart.period_start < {{ as_of_date() }} as is_begun
+        from {{ changed('fct_targets') }} as mart
     """,
     "stated": """
         select
@@ -59,8 +59,8 @@ BATCHES = {
             stated.team,
             stated.period_start,
             shown.metric as shown_metric
-        from intermediate.int_targets as stated
-        left join marts.fct_targets as shown using (period_start, period_grain, team, metric, region)
+        from {{ ref('int_targets') }} as stated
+        left join {{ ref('fct_targets') }} as shown using (period_start, period_grain, team, metric, region)
     """,
 }
 KEYS = {"stated": ["period_start", "metric", "team"]}

@@ -61,23 +61,23 @@ WARNING = {
 
 BATCHES = {
     "rows": """
-        select mart.*, cast(mart.touched_at at time zone {timezone} as date) as touched_on
-        from {changed.fct_touchpoints} as mart
+        select mart.*, cast(mart.touched_at at time zone {{ reporting_timezone() }} as date) as touched_on
+        from {{ changed('fct_touchpoints') }} as mart
     """,
     "touches": """
         select
             (
-                select count(*) from intermediate.int_touches
-                where {is_touched.person_key.int_touches.fct_touchpoints}
+                select count(*) from {{ ref('int_touches') }}
+                where {{ is_touched('person_key', ['int_touches', 'fct_touchpoints']) }}
             ) - (
-                select count(*) from marts.fct_touchpoints
-                where {is_touched.person_key.int_touches.fct_touchpoints}
+                select count(*) from {{ ref('fct_touchpoints') }}
+                where {{ is_touched('person_key', ['int_touches', 'fct_touchpoints']) }}
             ) as touches_lost
     """,
     "people": """
         select person_key, count(*) filter (where is_person_creating) as creating_touches
-        from marts.fct_touchpoints
-        where {is_touched.person_key.fct_touchpoints}
+        from {{ ref('fct_touchpoints') }}
+        where {{ is_touched('person_key', 'fct_touchpoints') }} and person_key is not null
         group by person_key
     """,
 }

@@ -73,8 +73,8 @@ BATCHES = {
                     property_id,
                     sessions,
                     key_events
-                from raw.ga4__sessions
-                where date = any({loaded_days})
+                from {{ source('ga4', 'ga4__sessions') }}
+                where date = any({{ loaded_days() }})
                 order by
                     date, property_id, channel_group, session_source, session_medium, campaign_id, campaign_name,
                     country_id, _load_id desc
@@ -83,8 +83,8 @@ BATCHES = {
         ) as landed
         full join (
             select date_day, property_id, sum(sessions) as sessions, sum(key_events) as key_events
-            from marts.fct_web_sessions_daily
-            where date_day = any({loaded_days})
+            from {{ ref('fct_web_sessions_daily') }}
+            where date_day = any({{ loaded_days() }})
             group by date_day, property_id
         ) as shown using (date_day, property_id)
     """,
@@ -93,8 +93,8 @@ BATCHES = {
             coalesce(sum(sessions) filter (where channel = 'Unknown'), 0) / nullif(sum(sessions), 0) as unknown_share,
             count(distinct (property_id, date_day)) filter (where is_thresholded)
             / cast(nullif(count(distinct (property_id, date_day)), 0) as numeric) as thresholded_share
-        from marts.fct_web_sessions_daily
-        where date_day >= {as_of_date} - 28 and date_day < {as_of_date}
+        from {{ ref('fct_web_sessions_daily') }}
+        where date_day >= {{ as_of_date() }} - 28 and date_day < {{ as_of_date() }}
     """,
 }
 KEYS = {"landed": ["date_day", "property_id"]}

@@ -47,7 +47,7 @@ BATCHES = {
             period_start, period_grain, region,
             coalesce(max(value) filter (where part = 'sourced_share'), 0)
             - coalesce(max(value) filter (where part = 'influenced_share'), 0) as more_sourced_than_influenced
-        from marts.rpt_alignment_parts
+        from {{ ref('rpt_alignment_parts') }}
         where measure = 'marketing_revenue_share'
         group by period_start, period_grain, region
     """,

@@ -59,15 +59,15 @@ BATCHES = {
             models.model,
             coalesce(months.spend, 0) - coalesce(returns.spend, 0) as spend_lost,
             coalesce(months.revenue, 0) - coalesce(returns.revenue, 0) as revenue_lost,
-            coalesce((select sum(amount) from intermediate.int_costs where month_start = months.month_start), 0)
+            coalesce((select sum(amount) from {{ ref('int_costs') }} where month_start = months.month_start), 0)
             - coalesce(returns.costs, 0) as costs_lost
         from (
             select
                 month_start,
                 sum(spend) as spend,
                 coalesce(sum(won_amount), 0) + coalesce(sum(order_amount), 0) as revenue
-            from marts.fct_funnel_daily
-            where {is_touched.month_start.rpt_channel_return.fct_funnel_daily}
+            from {{ ref('fct_funnel_daily') }}
+            where {{ is_touched('month_start', ['rpt_channel_return', 'fct_funnel_daily']) }}
             group by month_start
         ) as months
         cross join (
@@ -78,8 +78,8 @@ BATCHES = {
         left join (
             select
                 month_start, model, sum(spend) as spend, sum(revenue) as revenue, sum(costs) as costs
-            from marts.rpt_channel_return
-            where {is_touched.month_start.rpt_channel_return.fct_funnel_daily}
+            from {{ ref('rpt_channel_return') }}
+            where {{ is_touched('month_start', ['rpt_channel_return', 'fct_funnel_daily']) }}
             group by month_start, model
         ) as returns on months.month_start = returns.month_start and models.model = returns.model
     """,

@@ -41,10 +41,13 @@ WARNING = {
 BATCHES = {
     "people": """
         select
-            (select count(*) from marts.dim_people where {is_touched.person_key.dim_people.rpt_identity})
+            (
+                select count(*) from {{ ref('dim_people') }}
+                where {{ is_touched('person_key', ['dim_people', 'rpt_identity']) }}
+            )
             - (
-                select count(distinct person_key) from marts.rpt_identity
-                where {is_touched.person_key.dim_people.rpt_identity}
+                select count(distinct person_key) from {{ ref('rpt_identity') }}
+                where {{ is_touched('person_key', ['dim_people', 'rpt_identity']) }}
             ) as people_lost
     """,
 }

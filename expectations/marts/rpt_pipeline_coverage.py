@@ -56,16 +56,16 @@ BATCHES = {
             mart.coverage - mart.open_amount / nullif(mart.target - mart.booked_amount, 0) as miscovered,
             case when mart.open_opportunities >= 10 then mart.overdue_amount / nullif(mart.open_amount, 0) end
                 as overdue_share
-        from {changed.rpt_pipeline_coverage} as mart
+        from {{ changed('rpt_pipeline_coverage') }} as mart
     """,
     "days": """
         select
             days.date_day,
             coalesce(snapshots.amount, 0) - coalesce(quarters.amount, 0) as open_lost
-        from (select distinct date_day from {touched.rpt_pipeline_coverage}) as days
+        from (select distinct date_day from {{ touched('rpt_pipeline_coverage') }}) as days
         cross join lateral (
             select sum(daily.amount) as amount
-            from marts.fct_opportunities_daily as daily
+            from {{ ref('fct_opportunities_daily') }} as daily
             where
                 daily.date_day = days.date_day
                 and daily.opportunity_type <> 'renewal'
@@ -73,7 +73,7 @@ BATCHES = {
         ) as snapshots
         cross join lateral (
             select sum(coverage.open_amount) as amount
-            from marts.rpt_pipeline_coverage as coverage
+            from {{ ref('rpt_pipeline_coverage') }} as coverage
             where coverage.date_day = days.date_day and coverage.region <> '(all)'
         ) as quarters
     """,

@@ -60,14 +60,14 @@ BATCHES = {
             mart.leakage_amount - greatest(0, mart.discount_rate - mart.expected_discount_rate) * mart.list_amount
                 as miscounted,
             mart.commission_amount / nullif(abs(mart.list_amount - mart.discount_amount), 0) as commission_over_amount
-        from {changed.rpt_price_leakage} as mart
+        from {{ changed('rpt_price_leakage') }} as mart
     """,
     "won": """
         select
             won.opportunity_key,
             shown.opportunity_key as shown_key
-        from {changed.fct_opportunities} as won
-        left join marts.rpt_price_leakage as shown on won.opportunity_key = shown.opportunity_key
+        from {{ changed('fct_opportunities') }} as won
+        left join {{ ref('rpt_price_leakage') }} as shown on won.opportunity_key = shown.opportunity_key
         where won.is_won
     """,
 }

@@ -47,7 +47,7 @@ BATCHES = {
             mart.change - mart.change_late - mart.change_retracted - mart.change_currency_rate as unexplained,
             mart.as_known - mart.as_reported - mart.change as miscounted,
             abs(mart.change) / nullif(mart.as_reported, 0) as restated_share
-        from {changed.rpt_restatement} as mart
+        from {{ changed('rpt_restatement') }} as mart
     """,
 }
 

@@ -42,8 +42,8 @@ BATCHES = {
             coalesce(funnel.order_amount, 0) - coalesce(shown.own_ecommerce_amount, 0) as own_ecommerce_lost
         from (
             select month_start, sum(retail_amount) as retail_amount, sum(order_amount) as order_amount
-            from marts.fct_funnel_monthly
-            where {is_touched.month_start.rpt_retail_gap.fct_funnel_monthly}
+            from {{ ref('fct_funnel_monthly') }}
+            where {{ is_touched('month_start', ['rpt_retail_gap', 'fct_funnel_monthly']) }}
             group by month_start
         ) as funnel
         full join (
@@ -51,8 +51,8 @@ BATCHES = {
                 month_start,
                 sum(sell_through_amount) as sell_through_amount,
                 sum(own_ecommerce_amount) as own_ecommerce_amount
-            from marts.rpt_retail_gap
-            where {is_touched.month_start.rpt_retail_gap.fct_funnel_monthly}
+            from {{ ref('rpt_retail_gap') }}
+            where {{ is_touched('month_start', ['rpt_retail_gap', 'fct_funnel_monthly']) }}
             group by month_start
         ) as shown using (month_start)
     """,

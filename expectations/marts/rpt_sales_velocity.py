@@ -31,12 +31,12 @@ BATCHES = {
         select months.month_start, coalesce(counted.closed, 0) - coalesce(shown.closed, 0) as closed_lost
         from (
             select distinct date_trunc('month', closed_date::timestamp)::date as month_start
-            from {touched.fct_opportunities}
-            where closed_date < {as_of_date}
+            from {{ touched('fct_opportunities') }}
+            where closed_date < {{ as_of_date() }}
         ) as months
         left join lateral (
             select count(*) as closed
-            from marts.fct_opportunities
+            from {{ ref('fct_opportunities') }}
             where
                 closed_date >= months.month_start
                 and closed_date < (months.month_start + interval '1 month')::date
@@ -45,7 +45,7 @@ BATCHES = {
         ) as counted on true
         left join lateral (
             select sum(won + lost) as closed
-            from marts.rpt_sales_velocity
+            from {{ ref('rpt_sales_velocity') }}
             where month_start = months.month_start
         ) as shown on true
     """,

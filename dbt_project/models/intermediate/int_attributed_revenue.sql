@@ -2,9 +2,12 @@
     config(
         unique_key=['month_start', 'region'],
         scope_column='month_start',
-        scope_sql=["select converted_month from marts_changes.fct_attribution"],
     )
 }}
+
+{% call scope() %}
+select converted_month from {{ changes('fct_attribution') }}
+{% endcall %}
 
 with
 

@@ -2,20 +2,21 @@
     config(
         unique_key=['month_start', 'conversion_type', 'from_channel', 'to_channel'],
         scope_column='month_start',
-        scope_sql=[
-            "select converted_month from marts_changes.int_conversion_touches",
-            "select ended_month from marts_changes.int_lead_endings",
-            "select generate_series(
-                date_trunc('month', published.as_of at time zone builds.reporting_timezone),
-                date_trunc('month', builds.as_of at time zone builds.reporting_timezone),
-                interval '1 month'
-            )::date
-            from ops.builds as builds
-            cross join ops.publication_in_effect as published
-            where builds.build_id = {build_id}",
-        ],
     )
 }}
+
+{% call scope() %}
+select converted_month from {{ changes('int_conversion_touches') }}
+union all
+select ended_month from {{ changes('int_lead_endings') }}
+union all
+-- A silence is known once it has lasted.
+select generate_series(
+    date_trunc('month', {{ published_as_of() }} at time zone {{ reporting_timezone() }}),
+    date_trunc('month', {{ as_of() }} at time zone {{ reporting_timezone() }}),
+    interval '1 month'
+)::date
+{% endcall %}
 
 with
 

@@ -2,31 +2,34 @@
     config(
         unique_key=['conversion_id', 'touch_id'],
         scope_column='converted_key',
-        scope_sql=[
-            "select opportunity_key from marts_changes.fct_opportunities",
-            "select opportunity_key from marts_changes.int_opportunity_contacts",
-            "select opportunity_key
-            from intermediate.int_opportunity_contacts
-            where person_key in (select person_key from marts_changes.fct_touchpoints)",
-            "select opportunity_key
-            from marts.fct_opportunities
-            where person_key in (select person_key from marts_changes.fct_touchpoints)",
-            "select opportunity_key
-            from marts.fct_opportunities
-            where lead_key in (select lead_key from marts_changes.fct_leads)",
-            "select order_key from marts_changes.fct_orders",
-            "select order_key
-            from marts.fct_orders
-            where person_key in (
-                select person_key from marts_changes.fct_touchpoints
-                union
-                select person_key from marts_changes.fct_leads
-            )",
-        ],
         track=['converted_key', 'converted_month', 'conversion_type'],
         indexes=[{'columns': ['converted_key']}, {'columns': ['converted_month']}],
     )
 }}
+
+{% call scope() %}
+select opportunity_key from {{ changes('fct_opportunities') }}
+union all
+select opportunity_key from {{ changes('int_opportunity_contacts') }}
+union all
+select opportunity_key
+from {{ ref('int_opportunity_contacts') }}
+where {{ is_touched('person_key', 'fct_touchpoints') }}
+union all
+select opportunity_key
+from {{ ref('fct_opportunities') }}
+where {{ is_touched('person_key', 'fct_touchpoints') }}
+union all
+select opportunity_key
+from {{ ref('fct_opportunities') }}
+where {{ is_touched('lead_key', 'fct_leads') }}
+union all
+select order_key from {{ changes('fct_orders') }}
+union all
+select order_key
+from {{ ref('fct_orders') }}
+where {{ is_touched('person_key', ['fct_touchpoints', 'fct_leads']) }}
+{% endcall %}
 
 with
 

@@ -2,24 +2,30 @@
     config(
         unique_key=['opportunity_key'],
         scope_column='quarter_start',
-        scope_from=['int_quotas'],
-        scope_sql=[
-            "select quarter_start
-            from intermediate.int_deal_commissions
-            where opportunity_key in (select opportunity_key from marts_changes.int_opportunities)",
-            "select " ~ fiscal_quarter_start('rate_date') ~ "
-            from intermediate.int_opportunities
-            where is_won and opportunity_key in (select opportunity_key from marts_changes.int_opportunities)",
-            "select " ~ fiscal_quarter_start('date_day') ~ " from marts_changes.int_currency_rates_daily",
-            "select quarter_start
-            from intermediate.int_deal_commissions
-            where rep_key in (select rep_key from marts_changes.dim_sales_reps)",
-            "select quarter_start from intermediate.int_deal_commissions
-            where exists (select 1 from staging.stg_files__commission_plans where load_id > {since_load_id})",
-        ],
         indexes=[{'columns': ['quarter_start']}, {'columns': ['rep_key']}],
     )
 }}
+
+{% call scope() %}
+select quarter_start from {{ changes('int_quotas') }}
+union all
+select quarter_start
+from {{ this }}
+where {{ is_touched('opportunity_key', 'int_opportunities') }}
+union all
+select {{ fiscal_quarter_start('rate_date') }}
+from {{ ref('int_opportunities') }}
+where is_won and {{ is_touched('opportunity_key', 'int_opportunities') }}
+union all
+select {{ fiscal_quarter_start('date_day') }} from {{ changes('int_currency_rates_daily') }}
+union all
+select quarter_start
+from {{ this }}
+where {{ is_touched('rep_key', 'dim_sales_reps') }}
+union all
+select quarter_start from {{ this }}
+where exists (select 1 from {{ ref('stg_files__commission_plans') }} where {{ is_loaded_since('load_id') }})
+{% endcall %}
 
 with
 

@@ -2,21 +2,24 @@
     config(
         unique_key=['engagement_key', 'contact_id'],
         scope_column='engagement_key',
-        scope_sql=[
-            "select md5('call' || '|' || connection_id || '|' || call_id)
-            from staging.stg_hubspot__calls
-            where load_id > {since_load_id}",
-            "select md5('email' || '|' || connection_id || '|' || email_id)
-            from staging.stg_hubspot__emails
-            where load_id > {since_load_id}",
-            "select md5('meeting' || '|' || connection_id || '|' || meeting_id)
-            from staging.stg_hubspot__meetings
-            where load_id > {since_load_id}",
-        ],
         track=['connection_id'],
         indexes=[{'columns': ['contact_id']}],
     )
 }}
+
+{% call scope() %}
+select {{ surrogate_key(["'call'", 'connection_id', 'call_id']) }}
+from {{ ref('stg_hubspot__calls') }}
+where {{ is_loaded_since('load_id') }}
+union all
+select {{ surrogate_key(["'email'", 'connection_id', 'email_id']) }}
+from {{ ref('stg_hubspot__emails') }}
+where {{ is_loaded_since('load_id') }}
+union all
+select {{ surrogate_key(["'meeting'", 'connection_id', 'meeting_id']) }}
+from {{ ref('stg_hubspot__meetings') }}
+where {{ is_loaded_since('load_id') }}
+{% endcall %}
 
 with
 

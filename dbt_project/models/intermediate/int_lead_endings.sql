@@ -2,11 +2,18 @@
     config(
         unique_key=['lead_key', 'ending'],
         scope_column='person_key',
-        scope_from=['fct_leads', 'fct_touchpoints', 'fct_orders'],
         track=['person_key', 'ended_month'],
         indexes=[{'columns': ['person_key']}, {'columns': ['ended_month']}],
     )
 }}
+
+{% call scope() %}
+select person_key from {{ changes('fct_leads') }}
+union all
+select person_key from {{ changes('fct_touchpoints') }}
+union all
+select person_key from {{ changes('fct_orders') }}
+{% endcall %}
 
 with
 

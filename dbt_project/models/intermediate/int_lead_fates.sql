@@ -2,23 +2,22 @@
     config(
         unique_key=['lead_key'],
         scope_column='lead_key',
-        scope_from=['fct_leads'],
-        scope_sql=[
-            "select lead_key
-            from marts.fct_leads
-            where person_key in (
-                select person_key from marts_changes.int_person_events
-                union all
-                select person_key from marts_changes.int_lead_moves
-            )",
-            "select lead_key
-            from marts.fct_leads
-            where account_key in (select account_key from marts_changes.dim_accounts)",
-        ],
         track=['created_quarter', 'mql_quarter'],
         indexes=[{'columns': ['created_quarter']}, {'columns': ['mql_quarter']}],
     )
 }}
+
+{% call scope() %}
+select lead_key from {{ changes('fct_leads') }}
+union all
+select lead_key
+from {{ ref('fct_leads') }}
+where {{ is_touched('person_key', ['int_person_events', 'int_lead_moves']) }}
+union all
+select lead_key
+from {{ ref('fct_leads') }}
+where {{ is_touched('account_key', 'dim_accounts') }}
+{% endcall %}
 
 with
 
@@ -137,9 +136,9 @@ final as (
         coalesce(compared.days_disagreed, 0)::integer as days_disagreed,
         fates.created_at,
         fates.decided_at,
-        date_trunc('month', fates.created_date::timestamp)::date as created_month,
+        {{ month_of('fates.created_date') }} as created_month,
         date_trunc('quarter', fates.created_date::timestamp)::date as created_quarter,
-        date_trunc('month', fates.mql_date::timestamp)::date as mql_month,
+        {{ month_of('fates.mql_date') }} as mql_month,
         date_trunc('quarter', fates.mql_date::timestamp)::date as mql_quarter
     from fates
     left join accounts on fates.account_key = accounts.account_key

@@ -2,21 +2,25 @@
     config(
         unique_key=['move_id'],
         scope_column='person_key',
-        scope_from=['int_person_events', 'int_person_records'],
-        scope_sql=[
-            "select records.person_key
-            from staging.stg_salesforce__lead_history as history
-            inner join intermediate.int_person_records as records
-                on records.record_id = history.lead_id
-                and records.connection_id = history.connection_id
-                and records.source_system = 'salesforce'
-                and records.record_type = 'lead'
-            where history.load_id > {since_load_id}",
-        ],
         track=['person_key'],
         indexes=[{'columns': ['person_key']}, {'columns': ['lead_key', 'moved_at']}],
     )
 }}
+
+{% call scope() %}
+select person_key from {{ changes('int_person_events') }}
+union all
+select person_key from {{ changes('int_person_records') }}
+union all
+select records.person_key
+from {{ ref('stg_salesforce__lead_history') }} as history
+inner join {{ ref('int_person_records') }} as records
+    on records.record_id = history.lead_id
+    and records.connection_id = history.connection_id
+    and records.source_system = 'salesforce'
+    and records.record_type = 'lead'
+where {{ is_loaded_since('history.load_id') }}
+{% endcall %}
 
 with
 

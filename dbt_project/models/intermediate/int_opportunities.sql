@@ -2,88 +2,6 @@
     config(
         unique_key=['opportunity_key'],
         scope_column='opportunity_key',
-        scope_from=['int_opportunity_contacts'],
-        scope_sql=[
-            "select md5('salesforce' || '|' || connection_id || '|' || opportunity_id)
-            from staging.stg_salesforce__opportunities
-            where load_id > {since_load_id}",
-            "select md5('salesforce' || '|' || connection_id || '|' || opportunity_id)
-            from staging.stg_salesforce__opportunity_history
-            where load_id > {since_load_id}",
-            "select md5('hubspot' || '|' || connection_id || '|' || deal_id)
-            from staging.stg_hubspot__deals
-            where load_id > {since_load_id}",
-            "select md5('hubspot' || '|' || deals.connection_id || '|' || deals.deal_id)
-            from staging.stg_salesforce__opportunities as opportunities
-            inner join staging.stg_hubspot__deals as deals
-                on opportunities.opportunity_id = deals.salesforce_opportunity_id
-            where opportunities.load_id > {since_load_id}",
-            "select md5('salesforce' || '|' || opportunities.connection_id || '|' || opportunities.opportunity_id)
-            from staging.stg_hubspot__deals as deals
-            inner join staging.stg_salesforce__opportunities as opportunities
-                on deals.salesforce_opportunity_id = opportunities.opportunity_id
-            where deals.load_id > {since_load_id}",
-            "select md5('hubspot' || '|' || merges.connection_id || '|' || ids.deal_id)
-            from marts_changes.int_record_merges as merges
-            cross join lateral (values (merges.loser_id), (merges.survivor_id)) as ids (deal_id)
-            where merges.source_system = 'hubspot' and merges.record_type = 'deal'",
-            "select md5('hubspot' || '|' || merges.connection_id || '|' || merges.survivor_id)
-            from staging.stg_salesforce__opportunities as opportunities
-            inner join staging.stg_hubspot__deals as losers
-                on opportunities.opportunity_id = losers.salesforce_opportunity_id
-            inner join intermediate.int_record_merges as merges
-                on losers.connection_id = merges.connection_id and losers.deal_id = merges.loser_id
-            where merges.source_system = 'hubspot' and merges.record_type = 'deal' and opportunities.load_id > {since_load_id}",
-            "select md5('salesforce' || '|' || opportunities.connection_id || '|' || opportunities.opportunity_id)
-            from marts_changes.int_record_merges as merges
-            inner join staging.stg_hubspot__deals as losers
-                on merges.connection_id = losers.connection_id and merges.loser_id = losers.deal_id
-            inner join staging.stg_salesforce__opportunities as opportunities
-                on losers.salesforce_opportunity_id = opportunities.opportunity_id
-            where merges.source_system = 'hubspot' and merges.record_type = 'deal'",
-            "select md5('hubspot' || '|' || deals.connection_id || '|' || deals.deal_id)
-            from intermediate.int_pipeline_stages as stages
-            inner join staging.stg_hubspot__deals as deals
-                on stages.connection_id = deals.connection_id
-                and stages.pipeline_id = deals.pipeline
-                and stages.stage_id = deals.stage
-            where stages.load_id > {since_load_id}",
-            "select md5(connection_id || '|' || connection_id || '|' || opportunity_id)
-            from staging.stg_files__opportunities
-            where load_id > {since_load_id}",
-            "select md5(deals.connection_id || '|' || deals.connection_id || '|' || deals.opportunity_id)
-            from staging.stg_files__leads as leads
-            inner join staging.stg_files__opportunities as deals
-                on leads.connection_id = deals.connection_id and leads.lead_id = deals.lead_id
-            where leads.load_id > {since_load_id}",
-            "select md5(deals.connection_id || '|' || deals.connection_id || '|' || deals.opportunity_id)
-            from staging.stg_files__reps as reps
-            inner join staging.stg_files__opportunities as deals
-                on reps.connection_id = deals.connection_id and reps.rep_id = deals.rep_id
-            where reps.load_id > {since_load_id}",
-            "select stored.opportunity_key
-            from marts_changes.int_person_records as changes
-            inner join intermediate.int_opportunities as stored on changes.person_key = stored.person_key
-            where stored.stated_lead_id is not null or stored.stated_person_key is not null",
-            "select md5(deals.connection_id || '|' || deals.connection_id || '|' || deals.opportunity_id)
-            from staging.stg_files__opportunities as deals
-            where (deals.connection_id, deals.person_id_key) in (
-                select leads.connection_id, leads.person_id_key
-                from staging.stg_files__leads as leads
-                where leads.load_id > {since_load_id}
-                union all
-                select touches.connection_id, touches.person_id_key
-                from staging.stg_files__touches as touches
-                where touches.load_id > {since_load_id}
-            )",
-            "select md5(events.connection_id || '|' || events.connection_id || '|' || events.opportunity_id)
-            from staging.stg_files__stage_events as events
-            where events.load_id > {since_load_id}",
-            "select opportunity_key from intermediate.int_opportunities where has_future_close",
-            "select contacts.opportunity_key
-            from intermediate.int_opportunity_contacts as contacts
-            where contacts.person_key in (select person_key from marts_changes.int_person_records)",
-        ],
         track=['person_key', 'account_record'],
         indexes=[
             {'columns': ['person_key']},
@@ -94,6 +12,107 @@
         ],
     )
 }}
+
+{% call scope() %}
+select opportunity_key from {{ changes('int_opportunity_contacts') }}
+union all
+select {{ surrogate_key(["'salesforce'", 'connection_id', 'opportunity_id']) }}
+from {{ ref('stg_salesforce__opportunities') }}
+where {{ is_loaded_since('load_id') }}
+union all
+select {{ surrogate_key(["'salesforce'", 'connection_id', 'opportunity_id']) }}
+from {{ ref('stg_salesforce__opportunity_history') }}
+where {{ is_loaded_since('load_id') }}
+union all
+select {{ surrogate_key(["'hubspot'", 'connection_id', 'deal_id']) }}
+from {{ ref('stg_hubspot__deals') }}
+where {{ is_loaded_since('load_id') }}
+union all
+select {{ surrogate_key(["'hubspot'", 'deals.connection_id', 'deals.deal_id']) }}
+from {{ ref('stg_salesforce__opportunities') }} as opportunities
+inner join {{ ref('stg_hubspot__deals') }} as deals
+    on opportunities.opportunity_id = deals.salesforce_opportunity_id
+where {{ is_loaded_since('opportunities.load_id') }}
+union all
+select {{ surrogate_key(["'salesforce'", 'opportunities.connection_id', 'opportunities.opportunity_id']) }}
+from {{ ref('stg_hubspot__deals') }} as deals
+inner join {{ ref('stg_salesforce__opportunities') }} as opportunities
+    on deals.salesforce_opportunity_id = opportunities.opportunity_id
+where {{ is_loaded_since('deals.load_id') }}
+union all
+select {{ surrogate_key(["'hubspot'", 'merges.connection_id', 'ids.deal_id']) }}
+from {{ changes('int_record_merges') }} as merges
+cross join lateral (values (merges.loser_id), (merges.survivor_id)) as ids (deal_id)
+where merges.source_system = 'hubspot' and merges.record_type = 'deal'
+union all
+select {{ surrogate_key(["'hubspot'", 'merges.connection_id', 'merges.survivor_id']) }}
+from {{ ref('stg_salesforce__opportunities') }} as opportunities
+inner join {{ ref('stg_hubspot__deals') }} as losers
+    on opportunities.opportunity_id = losers.salesforce_opportunity_id
+inner join {{ ref('int_record_merges') }} as merges
+    on losers.connection_id = merges.connection_id and losers.deal_id = merges.loser_id
+where merges.source_system = 'hubspot' and merges.record_type = 'deal' and {{ is_loaded_since('opportunities.load_id') }}
+union all
+select {{ surrogate_key(["'salesforce'", 'opportunities.connection_id', 'opportunities.opportunity_id']) }}
+from {{ changes('int_record_merges') }} as merges
+inner join {{ ref('stg_hubspot__deals') }} as losers
+    on merges.connection_id = losers.connection_id and merges.loser_id = losers.deal_id
+inner join {{ ref('stg_salesforce__opportunities') }} as opportunities
+    on losers.salesforce_opportunity_id = opportunities.opportunity_id
+where merges.source_system = 'hubspot' and merges.record_type = 'deal'
+union all
+select {{ surrogate_key(["'hubspot'", 'deals.connection_id', 'deals.deal_id']) }}
+from {{ ref('int_pipeline_stages') }} as stages
+inner join {{ ref('stg_hubspot__deals') }} as deals
+    on stages.connection_id = deals.connection_id
+    and stages.pipeline_id = deals.pipeline
+    and stages.stage_id = deals.stage
+where {{ is_loaded_since('stages.load_id') }}
+union all
+select {{ surrogate_key(['connection_id', 'connection_id', 'opportunity_id']) }}
+from {{ ref('stg_files__opportunities') }}
+where {{ is_loaded_since('load_id') }}
+union all
+select {{ surrogate_key(['deals.connection_id', 'deals.connection_id', 'deals.opportunity_id']) }}
+from {{ ref('stg_files__leads') }} as leads
+inner join {{ ref('stg_files__opportunities') }} as deals
+    on leads.connection_id = deals.connection_id and leads.lead_id = deals.lead_id
+where {{ is_loaded_since('leads.load_id') }}
+union all
+select {{ surrogate_key(['deals.connection_id', 'deals.connection_id', 'deals.opportunity_id']) }}
+from {{ ref('stg_files__reps') }} as reps
+inner join {{ ref('stg_files__opportunities') }} as deals
+    on reps.connection_id = deals.connection_id and reps.rep_id = deals.rep_id
+where {{ is_loaded_since('reps.load_id') }}
+union all
+select stored.opportunity_key
+from {{ changes('int_person_records') }} as changes
+inner join {{ this }} as stored on changes.person_key = stored.person_key
+where stored.stated_lead_id is not null or stored.stated_person_key is not null
+union all
+select {{ surrogate_key(['deals.connection_id', 'deals.connection_id', 'deals.opportunity_id']) }}
+from {{ ref('stg_files__opportunities') }} as deals
+where (deals.connection_id, deals.person_id_key) in (
+    select leads.connection_id, leads.person_id_key
+    from {{ ref('stg_files__leads') }} as leads
+    where {{ is_loaded_since('leads.load_id') }}
+    union all
+    select touches.connection_id, touches.person_id_key
+    from {{ ref('stg_files__touches') }} as touches
+    where {{ is_loaded_since('touches.load_id') }}
+)
+union all
+select {{ surrogate_key(['events.connection_id', 'events.connection_id', 'events.opportunity_id']) }}
+from {{ ref('stg_files__stage_events') }} as events
+where {{ is_loaded_since('events.load_id') }}
+union all
+select opportunity_key from {{ this }} where has_future_close
+union all
+select contacts.opportunity_key
+from {{ ref('int_opportunity_contacts') }} as contacts
+where {{ is_touched('contacts.person_key', 'int_person_records') }}
+{% endcall %}
+
 -- depends_on: {{ ref('stg_files__leads') }}
 -- depends_on: {{ ref('stg_files__touches') }}
 

@@ -2,31 +2,36 @@
     config(
         unique_key=['opportunity_key', 'contact_id'],
         scope_column='opportunity_key',
-        scope_sql=[
-            "select md5('salesforce' || '|' || connection_id || '|' || opportunity_id)
-            from staging.stg_salesforce__opportunities
-            where load_id > {since_load_id}",
-            "select md5('salesforce' || '|' || connection_id || '|' || opportunity_id)
-            from staging.stg_salesforce__opportunity_contact_roles
-            where load_id > {since_load_id}",
-            "select md5('hubspot' || '|' || connection_id || '|' || deal_id)
-            from staging.stg_hubspot__deals
-            where load_id > {since_load_id}",
-            "select md5('hubspot' || '|' || connection_id || '|' || loser_id)
-            from marts_changes.int_record_merges
-            where source_system = 'hubspot' and record_type = 'deal'",
-            "select stored.opportunity_key
-            from marts_changes.int_person_records as changes
-            inner join intermediate.int_opportunity_contacts as stored
-                on changes.record_id = stored.contact_id
-                and changes.connection_id = stored.connection_id
-                and changes.source_system = stored.source_system
-            where changes.record_type = 'contact'",
-        ],
         track=['person_key'],
         indexes=[{'columns': ['contact_id']}, {'columns': ['person_key']}],
     )
 }}
+
+{% call scope() %}
+select {{ surrogate_key(["'salesforce'", 'connection_id', 'opportunity_id']) }}
+from {{ ref('stg_salesforce__opportunities') }}
+where {{ is_loaded_since('load_id') }}
+union all
+select {{ surrogate_key(["'salesforce'", 'connection_id', 'opportunity_id']) }}
+from {{ ref('stg_salesforce__opportunity_contact_roles') }}
+where {{ is_loaded_since('load_id') }}
+union all
+select {{ surrogate_key(["'hubspot'", 'connection_id', 'deal_id']) }}
+from {{ ref('stg_hubspot__deals') }}
+where {{ is_loaded_since('load_id') }}
+union all
+select {{ surrogate_key(["'hubspot'", 'connection_id', 'loser_id']) }}
+from {{ changes('int_record_merges') }}
+where source_system = 'hubspot' and record_type = 'deal'
+union all
+select stored.opportunity_key
+from {{ changes('int_person_records') }} as changes
+inner join {{ this }} as stored
+    on changes.record_id = stored.contact_id
+    and changes.connection_id = stored.connection_id
+    and changes.source_system = stored.source_system
+where changes.record_type = 'contact'
+{% endcall %}
 
 with
 

@@ -2,57 +2,6 @@
     config(
         unique_key=['order_key'],
         scope_column='order_key',
-        scope_sql=[
-            "select md5(source_system || '|' || connection_id || '|' || order_id)
-            from intermediate.int_orders_unioned
-            where load_id > {since_load_id}",
-            "select md5('shopify' || '|' || connection_id || '|' || order_id)
-            from staging.stg_shopify__orders
-            where is_removed and load_id > {since_load_id}",
-            "select orders.order_key
-            from staging.stg_shopify__orders as removed
-            inner join intermediate.int_orders as orders
-                on removed.connection_id = orders.connection_id and removed.customer_id = orders.customer_id
-            where removed.is_removed and removed.load_id > {since_load_id}",
-            "select orders.order_key
-            from intermediate.int_orders_unioned as loaded
-            inner join intermediate.int_orders as orders
-                on loaded.connection_id = orders.connection_id and loaded.customer_id = orders.customer_id
-            where loaded.load_id > {since_load_id}",
-            "select order_key
-            from intermediate.int_orders
-            where account_record = any(array(select account_record from marts_changes.int_account_records))",
-            "select order_key
-            from intermediate.int_orders
-            where person_key = any(array(
-                select person_key from marts_changes.int_person_records
-                union
-                select person_key from marts_changes.fct_leads
-                union
-                select person_key from marts_changes.dim_people
-            ))",
-            "select order_key
-            from intermediate.int_orders
-            where email_key = any(array(
-                select substr(named.identifier, 7)
-                from marts_changes.int_person_records as changed
-                inner join intermediate.int_person_records as records on changed.person_key = records.person_key
-                cross join lateral unnest(records.identifiers) as named (identifier)
-                where named.identifier like 'email:%'
-            ))",
-            "select order_key
-            from intermediate.int_orders
-            where opportunity_key = any(array(select opportunity_key from marts_changes.fct_opportunities))
-            or stated_opportunity_id = any(array(
-                select opportunities.opportunity_id
-                from marts_changes.fct_opportunities as changed
-                inner join marts.fct_opportunities as opportunities
-                    on changed.opportunity_key = opportunities.opportunity_key
-            ))",
-            "select order_key
-            from intermediate.int_orders
-            where tag_key = any(array(select tag_key from marts_changes.int_tag_channels))",
-        ],
         track=['ordered_date'],
         indexes=[
             {'columns': ['person_key']},
@@ -66,6 +15,60 @@
         ],
     )
 }}
+
+{% call scope() %}
+select {{ surrogate_key(['source_system', 'connection_id', 'order_id']) }}
+from {{ ref('int_orders_unioned') }}
+where {{ is_loaded_since('load_id') }}
+union all
+select {{ surrogate_key(["'shopify'", 'connection_id', 'order_id']) }}
+from {{ ref('stg_shopify__orders') }}
+where is_removed and {{ is_loaded_since('load_id') }}
+union all
+select orders.order_key
+from {{ ref('stg_shopify__orders') }} as removed
+inner join {{ this }} as orders
+    on removed.connection_id = orders.connection_id and removed.customer_id = orders.customer_id
+where removed.is_removed and {{ is_loaded_since('removed.load_id') }}
+union all
+select orders.order_key
+from {{ ref('int_orders_unioned') }} as loaded
+inner join {{ this }} as orders
+    on loaded.connection_id = orders.connection_id and loaded.customer_id = orders.customer_id
+where {{ is_loaded_since('loaded.load_id') }}
+union all
+select order_key
+from {{ this }}
+where {{ is_touched('account_record', 'int_account_records') }}
+union all
+select order_key
+from {{ this }}
+where {{ is_touched('person_key', ['int_person_records', 'fct_leads', 'dim_people']) }}
+union all
+select order_key
+from {{ this }}
+where email_key = any(array(
+    select substr(named.identifier, 7)
+    from {{ changes('int_person_records') }} as changed
+    inner join {{ ref('int_person_records') }} as records on changed.person_key = records.person_key
+    cross join lateral unnest(records.identifiers) as named (identifier)
+    where named.identifier like 'email:%'
+))
+union all
+select order_key
+from {{ this }}
+where {{ is_touched('opportunity_key', 'fct_opportunities') }}
+or stated_opportunity_id = any(array(
+    select opportunities.opportunity_id
+    from {{ changes('fct_opportunities') }} as changed
+    inner join {{ ref('fct_opportunities') }} as opportunities
+        on changed.opportunity_key = opportunities.opportunity_key
+))
+union all
+select order_key
+from {{ this }}
+where {{ is_touched('tag_key', 'int_tag_channels') }}
+{% endcall %}
 
 -- depends_on: {{ ref('stg_shopify__orders') }}
 

@@ -2,37 +2,45 @@
     config(
         unique_key=['event_id'],
         scope_column='person_key',
-        scope_from=['int_person_records', 'int_touches', 'int_opportunities'],
-        scope_sql=[
-            "select records.person_key
-            from staging.stg_salesforce__lead_history as history
-            inner join intermediate.int_person_records as records
-                on records.record_id = history.lead_id
-                and records.connection_id = history.connection_id
-                and records.source_system = 'salesforce'
-                and records.record_type = 'lead'
-            where history.load_id > {since_load_id}",
-            "select records.person_key
-            from staging.stg_files__stage_events as events
-            inner join intermediate.int_person_records as records
-                on records.record_id = events.lead_id
-                and records.connection_id = events.connection_id
-                and records.source_system = events.connection_id
-                and records.record_type = 'lead'
-            where events.load_id > {since_load_id}",
-            "select records.person_key
-            from staging.stg_files__leads as leads
-            inner join intermediate.int_person_records as records
-                on records.record_id = leads.lead_id
-                and records.connection_id = leads.connection_id
-                and records.source_system = leads.connection_id
-                and records.record_type = 'lead'
-            where leads.load_id > {since_load_id}",
-        ],
         track=['person_key'],
         indexes=[{'columns': ['person_key', 'occurred_at']}],
     )
 }}
+
+{% call scope() %}
+select person_key from {{ changes('int_person_records') }}
+union all
+select person_key from {{ changes('int_touches') }}
+union all
+select person_key from {{ changes('int_opportunities') }}
+union all
+select records.person_key
+from {{ ref('stg_salesforce__lead_history') }} as history
+inner join {{ ref('int_person_records') }} as records
+    on records.record_id = history.lead_id
+    and records.connection_id = history.connection_id
+    and records.source_system = 'salesforce'
+    and records.record_type = 'lead'
+where {{ is_loaded_since('history.load_id') }}
+union all
+select records.person_key
+from {{ ref('stg_files__stage_events') }} as events
+inner join {{ ref('int_person_records') }} as records
+    on records.record_id = events.lead_id
+    and records.connection_id = events.connection_id
+    and records.source_system = events.connection_id
+    and records.record_type = 'lead'
+where {{ is_loaded_since('events.load_id') }}
+union all
+select records.person_key
+from {{ ref('stg_files__leads') }} as leads
+inner join {{ ref('int_person_records') }} as records
+    on records.record_id = leads.lead_id
+    and records.connection_id = leads.connection_id
+    and records.source_system = leads.connection_id
+    and records.record_type = 'lead'
+where {{ is_loaded_since('leads.load_id') }}
+{% endcall %}
 
 with
 

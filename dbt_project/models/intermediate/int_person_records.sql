@@ -2,22 +2,6 @@
     config(
         unique_key=['source_system', 'connection_id', 'record_type', 'record_id'],
         scope_column='person_key',
-        scope_sql="
-            select person_key
-            from intermediate.int_person_records
-            where identifiers && array(
-                select touched.identifier
-                from intermediate.int_person_records_unioned as records
-                cross join lateral unnest(
-                    records.identifiers
-                    || array(
-                        select 'hubspot:contact:' || records.connection_id || ':' || merged.record_id
-                        from unnest(records.merged_record_ids) as merged (record_id)
-                    )
-                ) as touched (identifier)
-                where records.load_id > {since_load_id}
-            )
-        ",
         track=['person_key'],
         indexes=[
             {'columns': ['person_key']},
@@ -27,6 +11,23 @@
         ],
     )
 }}
+
+{% call scope() %}
+select person_key
+from {{ this }}
+where identifiers && array(
+    select touched.identifier
+    from {{ ref('int_person_records_unioned') }} as records
+    cross join lateral unnest(
+        records.identifiers
+        || array(
+            select 'hubspot:contact:' || records.connection_id || ':' || merged.record_id
+            from unnest(records.merged_record_ids) as merged (record_id)
+        )
+    ) as touched (identifier)
+    where {{ is_loaded_since('records.load_id') }}
+)
+{% endcall %}
 
 with recursive
 

@@ -2,16 +2,19 @@
     config(
         unique_key=['cohort_week', 'region', 'from_stage', 'lag_days'],
         scope_column='cohort_week',
-        scope_sql=[
-            "select date_trunc('week', days.date_day::timestamp)::date
-            from marts_changes.fct_leads as changes
-            cross join lateral unnest(
-                array[changes.created_date, changes.mql_date, changes.sal_date, changes.sql_date]
-            ) as days (date_day)",
-            "select date_trunc('week', created_date::timestamp)::date from marts_changes.fct_opportunities",
-        ],
     )
 }}
+
+{% call scope() %}
+select date_trunc('week', days.date_day::timestamp)::date
+from {{ changes('fct_leads') }} as changes
+cross join lateral unnest(
+    array[changes.created_date, changes.mql_date, changes.sal_date, changes.sql_date]
+) as days (date_day)
+union all
+select date_trunc('week', created_date::timestamp)::date from {{ changes('fct_opportunities') }}
+{% endcall %}
+
 {%- set horizon = var('conversion_horizon_days') %}
 
 with

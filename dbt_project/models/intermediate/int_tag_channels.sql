@@ -2,14 +2,6 @@
     config(
         unique_key=['tag_key'],
         scope_column='tag_key',
-        scope_sql=[
-            "select tag_key from intermediate.int_tags_unioned where load_id > {since_load_id}",
-            "select tags.tag_key
-            from intermediate.int_tag_channels as tags
-            where lower(tags.utm_campaign) = any(array(select label from marts_changes.int_campaign_labels))
-            or lower(tags.utm_id) = any(array(select label from marts_changes.int_campaign_labels))
-            or lower(tags.campaign_id) = any(array(select label from marts_changes.int_campaign_labels))",
-        ],
         indexes=[
             {'columns': ['lower(utm_campaign)']},
             {'columns': ['lower(utm_id)']},
@@ -17,6 +9,16 @@
         ],
     )
 }}
+
+{% call scope() %}
+select tag_key from {{ ref('int_tags_unioned') }} where {{ is_loaded_since('load_id') }}
+union all
+select tags.tag_key
+from {{ this }} as tags
+where {{ is_touched('lower(tags.utm_campaign)', 'int_campaign_labels', column='label') }}
+or {{ is_touched('lower(tags.utm_id)', 'int_campaign_labels', column='label') }}
+or {{ is_touched('lower(tags.campaign_id)', 'int_campaign_labels', column='label') }}
+{% endcall %}
 
 with
 

@@ -2,16 +2,19 @@
     config(
         unique_key=['month_start', 'team_kind', 'team', 'region'],
         scope_column='month_start',
-        scope_from=['fct_funnel_daily'],
-        scope_sql=[
-            "select date_trunc('month', days.date_day::timestamp)::date
-            from marts_changes.fct_opportunities as changes
-            cross join lateral unnest(array[changes.created_date, changes.closed_date]) as days (date_day)",
-            "select month_start from intermediate.int_team_months
-            where exists (select 1 from marts_changes.dim_sales_reps)",
-        ],
     )
 }}
+
+{% call scope() %}
+select month_start from {{ changes('fct_funnel_daily') }}
+union all
+select {{ month_of('days.date_day') }}
+from {{ changes('fct_opportunities') }} as changes
+cross join lateral unnest(array[changes.created_date, changes.closed_date]) as days (date_day)
+union all
+select month_start from {{ this }}
+where exists (select 1 from {{ changes('dim_sales_reps') }})
+{% endcall %}
 
 with
 

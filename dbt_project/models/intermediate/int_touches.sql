@@ -2,48 +2,6 @@
     config(
         unique_key=['touch_id'],
         scope_column='person_key',
-        scope_from=['int_person_records'],
-        scope_sql=[
-            "select records.person_key
-            from staging.stg_hubspot__contact_events as events
-            inner join intermediate.int_person_records as records
-                on records.record_id = events.contact_id
-                and records.connection_id = events.connection_id
-                and records.source_system = 'hubspot'
-            where events.load_id > {since_load_id}",
-            "select records.person_key
-            from staging.stg_files__touches as touches
-            inner join intermediate.int_person_records as records
-                on records.record_id in (touches.lead_id, touches.email_key, touches.person_id_key)
-                and records.connection_id = touches.connection_id
-                and records.source_system = touches.connection_id
-            where touches.load_id > {since_load_id}",
-            "select records.person_key
-            from staging.stg_salesforce__campaign_members as members
-            inner join intermediate.int_person_records as records
-                on records.record_id in (members.lead_id, members.contact_id)
-                and records.connection_id = members.connection_id
-                and records.source_system = 'salesforce'
-            where members.load_id > {since_load_id}",
-            "select records.person_key
-            from staging.stg_salesforce__campaigns as campaigns
-            inner join staging.stg_salesforce__campaign_members as members
-                on campaigns.connection_id = members.connection_id and campaigns.campaign_id = members.campaign_id
-            inner join intermediate.int_person_records as records
-                on records.record_id in (members.lead_id, members.contact_id)
-                and records.connection_id = members.connection_id
-                and records.source_system = 'salesforce'
-            where campaigns.load_id > {since_load_id}",
-            "select touches.person_key
-            from intermediate.int_touches as touches
-            where touches.event_date in (
-                select days.date_day from ops.loaded_days as days
-                where days.source = 'hubspot' and days.stream = 'contact_events' and days.load_id > {since_load_id}
-            )",
-            "select touches.person_key
-            from intermediate.int_touches as touches
-            where touches.tag_key = any(array(select tag_key from marts_changes.int_tag_channels))",
-        ],
         track=['person_key'],
         indexes=[
             {'columns': ['person_key']},
@@ -52,6 +10,55 @@
         ],
     )
 }}
+
+{% call scope() %}
+select person_key from {{ changes('int_person_records') }}
+union all
+select records.person_key
+from {{ ref('stg_hubspot__contact_events') }} as events
+inner join {{ ref('int_person_records') }} as records
+    on records.record_id = events.contact_id
+    and records.connection_id = events.connection_id
+    and records.source_system = 'hubspot'
+where {{ is_loaded_since('events.load_id') }}
+union all
+select records.person_key
+from {{ ref('stg_files__touches') }} as touches
+inner join {{ ref('int_person_records') }} as records
+    on records.record_id in (touches.lead_id, touches.email_key, touches.person_id_key)
+    and records.connection_id = touches.connection_id
+    and records.source_system = touches.connection_id
+where {{ is_loaded_since('touches.load_id') }}
+union all
+select records.person_key
+from {{ ref('stg_salesforce__campaign_members') }} as members
+inner join {{ ref('int_person_records') }} as records
+    on records.record_id in (members.lead_id, members.contact_id)
+    and records.connection_id = members.connection_id
+    and records.source_system = 'salesforce'
+where {{ is_loaded_since('members.load_id') }}
+union all
+select records.person_key
+from {{ ref('stg_salesforce__campaigns') }} as campaigns
+inner join {{ ref('stg_salesforce__campaign_members') }} as members
+    on campaigns.connection_id = members.connection_id and campaigns.campaign_id = members.campaign_id
+inner join {{ ref('int_person_records') }} as records
+    on records.record_id in (members.lead_id, members.contact_id)
+    and records.connection_id = members.connection_id
+    and records.source_system = 'salesforce'
+where {{ is_loaded_since('campaigns.load_id') }}
+union all
+select touches.person_key
+from {{ this }} as touches
+where touches.event_date in (
+    select days.date_day from {{ ref('stg_ops__loaded_days') }} as days
+    where days.source_name = 'hubspot' and days.stream = 'contact_events' and {{ is_loaded_since('days.load_id') }}
+)
+union all
+select touches.person_key
+from {{ this }} as touches
+where {{ is_touched('touches.tag_key', 'int_tag_channels') }}
+{% endcall %}
 
 with
 

@@ -2,17 +2,19 @@
     config(
         unique_key=['date_day', 'property_id', 'tag_key', 'country_id'],
         scope_column='date_day',
-        scope_sql=[
-            "select date_day from ops.loaded_days where source = 'ga4' and stream = 'sessions' and load_id > {since_load_id}",
-            "select sessions.date_day
-            from intermediate.int_web_sessions as sessions
-            where sessions.tag_key = any(array(select tag_key from marts_changes.int_tag_channels))",
-        ],
         indexes=[
             {'columns': ['tag_key']},
         ],
     )
 }}
+
+{% call scope() %}
+select date_day from {{ ref('stg_ops__loaded_days') }} where source_name = 'ga4' and stream = 'sessions' and {{ is_loaded_since('load_id') }}
+union all
+select sessions.date_day
+from {{ this }} as sessions
+where {{ is_touched('sessions.tag_key', 'int_tag_channels') }}
+{% endcall %}
 
 with
 

@@ -2,19 +2,24 @@
     config(
         unique_key=['opportunity_key'],
         scope_column='opportunity_key',
-        scope_from=['fct_opportunities', 'int_opportunity_contacts'],
-        scope_sql=[
-            "select opportunity_key
-            from intermediate.int_opportunity_contacts
-            where person_key in (select person_key from marts_changes.int_touches)",
-            "select opportunity_key
-            from marts.fct_opportunities
-            where person_key in (select person_key from marts_changes.int_touches)",
-        ],
         track=['quarter_start'],
         indexes=[{'columns': ['quarter_start']}],
     )
 }}
+
+{% call scope() %}
+select opportunity_key from {{ changes('fct_opportunities') }}
+union all
+select opportunity_key from {{ changes('int_opportunity_contacts') }}
+union all
+select opportunity_key
+from {{ ref('int_opportunity_contacts') }}
+where {{ is_touched('person_key', 'int_touches') }}
+union all
+select opportunity_key
+from {{ ref('fct_opportunities') }}
+where {{ is_touched('person_key', 'int_touches') }}
+{% endcall %}
 
 with
 
@@ -80,7 +85,7 @@ final as (
         coalesce(won.amount, 0) as amount,
         coalesce(origins.is_marketing, false) as is_sourced,
         coalesce(influences.is_marketing, false) as is_influenced,
-        date_trunc('month', won.closed_date::timestamp)::date as month_start,
+        {{ month_of('won.closed_date') }} as month_start,
         date_trunc('quarter', won.closed_date::timestamp)::date as quarter_start
     from won
     left join origins on won.opportunity_key = origins.opportunity_key

@@ -2,29 +2,29 @@
     config(
         unique_key=['person_key'],
         scope_column='person_key',
-        scope_from=['int_person_records'],
-        scope_sql=[
-            "select records.person_key
-            from staging.stg_files__leads as leads
-            inner join intermediate.int_person_records as records
-                on records.record_id = leads.lead_id
-                and records.connection_id = leads.connection_id
-                and records.source_system = leads.connection_id
-            where leads.load_id > {since_load_id}",
-            "select person_key
-            from intermediate.int_person_records
-            where account_record in (select account_record from marts_changes.int_account_records)",
-            "select person_key
-            from marts.dim_people
-            where account_key in (
-                select account_key from marts_changes.int_account_records
-                union all
-                select account_key from marts_changes.dim_accounts
-            )",
-        ],
         indexes=[{'columns': ['account_key']}],
     )
 }}
+
+{% call scope() %}
+select person_key from {{ changes('int_person_records') }}
+union all
+select records.person_key
+from {{ ref('stg_files__leads') }} as leads
+inner join {{ ref('int_person_records') }} as records
+    on records.record_id = leads.lead_id
+    and records.connection_id = leads.connection_id
+    and records.source_system = leads.connection_id
+where {{ is_loaded_since('leads.load_id') }}
+union all
+select person_key
+from {{ ref('int_person_records') }}
+where {{ is_touched('account_record', 'int_account_records') }}
+union all
+select person_key
+from {{ this }}
+where {{ is_touched('account_key', ['int_account_records', 'dim_accounts']) }}
+{% endcall %}
 
 with
 

@@ -2,40 +2,44 @@
     config(
         unique_key=['date_day', 'platform', 'ad_account_id', 'campaign_id', 'channel', 'source_system'],
         scope_column='date_day',
-        scope_from=['int_currency_rates_daily'],
-        scope_sql=[
-            "select date_day
-            from ops.loaded_days
-            where (source, stream) in " ~ ad_stats_streams() ~ " and load_id > {since_load_id}",
-            "select date_day
-            from staging.stg_files__ad_stats
-            where load_id > {since_load_id}",
-            "select changed.first_day + days.day_no
-            from (
-                select min(case when n_rows > 1 and n_channels = 1 then coalesce(valid_to, valid_from) else valid_from end) as first_day
-                from (
-                    select
-                        min(valid_from) as valid_from,
-                        min(valid_to) as valid_to,
-                        count(*) as n_rows,
-                        count(distinct channel) as n_channels
-                    from marts_changes.dim_campaigns_history
-                    group by campaign_version_key
-                ) as versions
-            ) as changed
-            cross join (
-                select max(date_day) as last_day
-                from (
-                    select max(date_day) as date_day from ops.loaded_days
-                    union all
-                    select max(date_day) as date_day from staging.stg_files__ad_stats
-                ) as last_days
-            ) as loaded
-            cross join lateral generate_series(0, loaded.last_day - changed.first_day) as days (day_no)",
-        ],
         indexes=[{'columns': ['campaign_key']}],
     )
 }}
+
+{% call scope() %}
+select date_day from {{ changes('int_currency_rates_daily') }}
+union all
+select date_day
+from {{ ref('stg_ops__loaded_days') }}
+where (source_name, stream) in {{ ad_stats_streams() }} and {{ is_loaded_since('load_id') }}
+union all
+select date_day
+from {{ ref('stg_files__ad_stats') }}
+where {{ is_loaded_since('load_id') }}
+union all
+select changed.first_day + days.day_no
+from (
+    select min(case when n_rows > 1 and n_channels = 1 then coalesce(valid_to, valid_from) else valid_from end) as first_day
+    from (
+        select
+            min(valid_from) as valid_from,
+            min(valid_to) as valid_to,
+            count(*) as n_rows,
+            count(distinct channel) as n_channels
+        from {{ changes('dim_campaigns_history') }}
+        group by campaign_version_key
+    ) as versions
+) as changed
+cross join (
+    select max(date_day) as last_day
+    from (
+        select max(date_day) as date_day from {{ ref('stg_ops__loaded_days') }}
+        union all
+        select max(date_day) as date_day from {{ ref('stg_files__ad_stats') }}
+    ) as last_days
+) as loaded
+cross join lateral generate_series(0, loaded.last_day - changed.first_day) as days (day_no)
+{% endcall %}
 
 with
 

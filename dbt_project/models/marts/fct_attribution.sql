@@ -2,18 +2,21 @@
     config(
         unique_key=['conversion_id', 'model', 'touch_id'],
         scope_column='computed_key',
-        scope_sql=[
-            "select converted_key from marts_changes.int_conversion_touches",
-            "select 'markov:' || converted_key from marts_changes.int_conversion_touches",
-            "select 'markov:' || touches.converted_key
-            from marts_changes.removal_effects as effects
-            inner join intermediate.int_conversion_touches as touches
-                on effects.month_start = touches.converted_month and effects.conversion_type = touches.conversion_type",
-        ],
         track=['converted_key', 'converted_month', 'touched_month'],
         indexes=[{'columns': ['computed_key']}, {'columns': ['converted_month']}, {'columns': ['touched_month']}],
     )
 }}
+
+{% call scope() %}
+select converted_key from {{ changes('int_conversion_touches') }}
+union all
+select 'markov:' || converted_key from {{ changes('int_conversion_touches') }}
+union all
+select 'markov:' || touches.converted_key
+from {{ changes_of_statistic('removal_effects') }} as effects
+inner join {{ ref('int_conversion_touches') }} as touches
+    on effects.month_start = touches.converted_month and effects.conversion_type = touches.conversion_type
+{% endcall %}
 
 with
 

@@ -2,20 +2,24 @@
     config(
         unique_key=['month_start', 'channel', 'stage'],
         scope_column='month_start',
-        scope_sql=[
-            "select date_trunc('month', unnest(array[created_date, mql_date, sal_date, sql_date])::timestamp)::date
-            from marts_changes.fct_leads",
-            "select date_trunc('month', unnest(array[created_date, closed_date])::timestamp)::date
-            from marts_changes.fct_opportunities",
-            "select date_trunc('month', leads.created_date::timestamp)::date
-            from marts_changes.fct_opportunities as changed
-            inner join marts.fct_leads as leads on changed.lead_key = leads.lead_key",
-            "select date_trunc('month', unnest(array[opportunities.created_date, opportunities.closed_date])::timestamp)::date
-            from marts.fct_opportunities as opportunities
-            where opportunities.lead_key = any(array(select lead_key from marts_changes.fct_leads))",
-        ],
     )
 }}
+
+{% call scope() %}
+select date_trunc('month', unnest(array[created_date, mql_date, sal_date, sql_date])::timestamp)::date
+from {{ changes('fct_leads') }}
+union all
+select date_trunc('month', unnest(array[created_date, closed_date])::timestamp)::date
+from {{ changes('fct_opportunities') }}
+union all
+select {{ month_of('leads.created_date') }}
+from {{ changes('fct_opportunities') }} as changed
+inner join {{ ref('fct_leads') }} as leads on changed.lead_key = leads.lead_key
+union all
+select date_trunc('month', unnest(array[opportunities.created_date, opportunities.closed_date])::timestamp)::date
+from {{ ref('fct_opportunities') }} as opportunities
+where {{ is_touched('opportunities.lead_key', 'fct_leads') }}
+{% endcall %}
 
 with
 

@@ -2,13 +2,16 @@
     config(
         unique_key=['cohort_month', 'channel', 'region', 'stage', 'age_days'],
         scope_column='cohort_month',
-        scope_sql=[
-            "select date_trunc('month', created_date::timestamp)::date from marts_changes.fct_leads",
-            "select cohort_month from marts.fct_funnel_cohorts where not is_mature",
-        ],
         indexes=[{'columns': ['is_mature', 'cohort_month']}],
     )
 }}
+
+{% call scope() %}
+select {{ month_of('created_date') }} from {{ changes('fct_leads') }}
+union all
+select cohort_month from {{ this }} where not is_mature
+{% endcall %}
+
 {#- Of the normal distribution: both bounds together leave 5 % out. -#}
 {%- set z = '1.959963984540054' %}
 

@@ -2,17 +2,25 @@
     config(
         unique_key=['date_day', 'channel', 'campaign_key', 'region'],
         scope_column='date_day',
-        scope_from=['fct_ad_stats_daily', 'fct_web_sessions_daily'],
-        scope_sql=[
-            "select unnest(array[created_date, mql_date, sal_date, sql_date]) from marts_changes.fct_leads",
-            "select unnest(array[created_date, closed_date]) from marts_changes.fct_opportunities",
-            "select ordered_date from marts_changes.fct_orders",
-            "select week_start + day_no from marts_changes.fct_sell_through_weekly cross join generate_series(0, 6) as day_no",
-        ],
         track=['month_start'],
         indexes=[{'columns': ['month_start']}],
     )
 }}
+
+{% call scope() %}
+select date_day from {{ changes('fct_ad_stats_daily') }}
+union all
+select date_day from {{ changes('fct_web_sessions_daily') }}
+union all
+select unnest(array[created_date, mql_date, sal_date, sql_date]) from {{ changes('fct_leads') }}
+union all
+select unnest(array[created_date, closed_date]) from {{ changes('fct_opportunities') }}
+union all
+select ordered_date from {{ changes('fct_orders') }}
+union all
+select week_start + day_no from {{ changes('fct_sell_through_weekly') }} cross join generate_series(0, 6) as day_no
+{% endcall %}
+
 {%- set has_ads = is_advertising_configured() %}
 {%- set has_web = is_configured('ga4') %}
 {%- set has_shop = is_configured('shopify') or is_configured('files.orders') %}
@@ -276,7 +284,7 @@ final as (
         case when {{ has_shop }} then trim_scale(coalesce(orders_by_day.order_amount, 0)) end as order_amount,
         case when {{ has_retail }} then trim_scale(coalesce(retail_by_day.retail_amount, 0)) end as retail_amount,
         date_day,
-        date_trunc('month', date_day::timestamp)::date as month_start
+        {{ month_of('date_day') }} as month_start
     from ads_by_day
     full outer join events_by_day using (date_day, channel, campaign_key, region)
     full outer join sessions_by_day using (date_day, channel, campaign_key, region)

@@ -2,9 +2,12 @@
     config(
         unique_key=['month_start', 'channel', 'campaign_key', 'region'],
         scope_column='month_start',
-        scope_from=['fct_funnel_daily'],
     )
 }}
+
+{% call scope() %}
+select month_start from {{ changes('fct_funnel_daily') }}
+{% endcall %}
 
 with
 

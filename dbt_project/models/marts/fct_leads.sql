@@ -2,37 +2,6 @@
     config(
         unique_key=['lead_key'],
         scope_column='person_key',
-        scope_from=['int_person_records', 'int_touches', 'int_person_events', 'int_opportunities', 'dim_people'],
-        scope_sql=[
-            "select records.person_key
-            from staging.stg_salesforce__tasks as tasks
-            inner join intermediate.int_person_records as records
-                on records.record_id = tasks.who_id
-                and records.connection_id = tasks.connection_id
-                and records.source_system = 'salesforce'
-            where tasks.load_id > {since_load_id}",
-            "select records.person_key
-            from staging.stg_salesforce__events as meetings
-            inner join intermediate.int_person_records as records
-                on records.record_id = meetings.who_id
-                and records.connection_id = meetings.connection_id
-                and records.source_system = 'salesforce'
-            where meetings.load_id > {since_load_id}",
-            "select records.person_key
-            from marts_changes.int_engagement_contacts as engagements
-            inner join intermediate.int_person_records as records
-                on records.record_id = engagements.contact_id
-                and records.connection_id = engagements.connection_id
-                and records.source_system = 'hubspot'",
-            "select records.person_key
-            from staging.stg_files__leads as leads
-            inner join intermediate.int_person_records as records
-                on records.record_id = leads.lead_id
-                and records.connection_id = leads.connection_id
-                and records.source_system = leads.connection_id
-            where leads.load_id > {since_load_id}",
-            "select person_key from marts.fct_leads where is_sla_pending",
-        ],
         track=['person_key', 'created_date', 'mql_date', 'sal_date', 'sql_date'],
         indexes=[
             {'columns': ['person_key']},
@@ -45,6 +14,51 @@
         ],
     )
 }}
+
+{% call scope() %}
+select person_key from {{ changes('int_person_records') }}
+union all
+select person_key from {{ changes('int_touches') }}
+union all
+select person_key from {{ changes('int_person_events') }}
+union all
+select person_key from {{ changes('int_opportunities') }}
+union all
+select person_key from {{ changes('dim_people') }}
+union all
+select records.person_key
+from {{ ref('stg_salesforce__tasks') }} as tasks
+inner join {{ ref('int_person_records') }} as records
+    on records.record_id = tasks.who_id
+    and records.connection_id = tasks.connection_id
+    and records.source_system = 'salesforce'
+where {{ is_loaded_since('tasks.load_id') }}
+union all
+select records.person_key
+from {{ ref('stg_salesforce__events') }} as meetings
+inner join {{ ref('int_person_records') }} as records
+    on records.record_id = meetings.who_id
+    and records.connection_id = meetings.connection_id
+    and records.source_system = 'salesforce'
+where {{ is_loaded_since('meetings.load_id') }}
+union all
+select records.person_key
+from {{ changes('int_engagement_contacts') }} as engagements
+inner join {{ ref('int_person_records') }} as records
+    on records.record_id = engagements.contact_id
+    and records.connection_id = engagements.connection_id
+    and records.source_system = 'hubspot'
+union all
+select records.person_key
+from {{ ref('stg_files__leads') }} as leads
+inner join {{ ref('int_person_records') }} as records
+    on records.record_id = leads.lead_id
+    and records.connection_id = leads.connection_id
+    and records.source_system = leads.connection_id
+where {{ is_loaded_since('leads.load_id') }}
+union all
+select person_key from {{ this }} where is_sla_pending
+{% endcall %}
 
 with
 

@@ -2,40 +2,6 @@
     config(
         unique_key=['opportunity_key'],
         scope_column='opportunity_key',
-        scope_from=['int_opportunities', 'int_deal_commissions', 'fct_opportunity_lines'],
-        scope_sql=[
-            "select opportunity_key
-            from intermediate.int_opportunities
-            where person_key in (
-                select person_key from marts_changes.fct_leads
-                union all
-                select person_key from marts_changes.int_person_events
-            )",
-            "select opportunity_key
-            from intermediate.int_opportunities
-            where lower(stated_campaign_id) in (
-                select unnest(array[lower(campaign_id), lower(campaign_name)])
-                from marts.dim_campaigns
-                where campaign_key in (select campaign_key from marts_changes.dim_campaigns)
-            )",
-            "select opportunity_key
-            from marts.fct_opportunities
-            where stated_campaign_id is not null
-                and campaign_key in (select campaign_key from marts_changes.dim_campaigns)",
-            "select opportunity_key
-            from intermediate.int_opportunities
-            where rate_date in (select date_day from marts_changes.int_currency_rates_daily)",
-            "select opportunity_key
-            from intermediate.int_opportunities
-            where account_record in (select account_record from marts_changes.int_account_records)",
-            "select opportunity_key
-            from marts.fct_opportunities
-            where account_key in (
-                select account_key from marts_changes.int_account_records
-                union all
-                select account_key from marts_changes.dim_accounts
-            )",
-        ],
         track=['created_date', 'closed_date', 'lead_key'],
         indexes=[
             {'columns': ['created_date']},
@@ -45,6 +11,43 @@
         ],
     )
 }}
+
+{% call scope() %}
+select opportunity_key from {{ changes('int_opportunities') }}
+union all
+select opportunity_key from {{ changes('int_deal_commissions') }}
+union all
+select opportunity_key from {{ changes('fct_opportunity_lines') }}
+union all
+select opportunity_key
+from {{ ref('int_opportunities') }}
+where {{ is_touched('person_key', ['fct_leads', 'int_person_events']) }}
+union all
+select opportunity_key
+from {{ ref('int_opportunities') }}
+where lower(stated_campaign_id) in (
+    select unnest(array[lower(campaign_id), lower(campaign_name)])
+    from {{ ref('dim_campaigns') }}
+    where {{ is_touched('campaign_key', 'dim_campaigns') }}
+)
+union all
+select opportunity_key
+from {{ this }}
+where stated_campaign_id is not null
+    and {{ is_touched('campaign_key', 'dim_campaigns') }}
+union all
+select opportunity_key
+from {{ ref('int_opportunities') }}
+where {{ is_touched('rate_date', 'int_currency_rates_daily', column='date_day') }}
+union all
+select opportunity_key
+from {{ ref('int_opportunities') }}
+where {{ is_touched('account_record', 'int_account_records') }}
+union all
+select opportunity_key
+from {{ this }}
+where {{ is_touched('account_key', ['int_account_records', 'dim_accounts']) }}
+{% endcall %}
 
 with
 

@@ -2,9 +2,13 @@
     config(
         unique_key=['date_day', 'opportunity_key'],
         scope_column='date_day',
-        scope_sql=unpublished_days_sql('fct_opportunities_daily'),
     )
 }}
+
+{% call scope() %}
+{{ unpublished_days('fct_opportunities_daily') }}
+{% endcall %}
+
 {%- set published_day = last_published_day('fct_opportunities_daily') %}
 
 with
@@ -21,7 +25,7 @@ opportunity_keys as (
     where closed_date is null or closed_date > {{ published_day }}
     union
     select opportunity_key
-    from marts_changes.fct_opportunities
+    from {{ changes('fct_opportunities') }}
 ),
 
 opportunities as (

@@ -2,43 +2,53 @@
     config(
         unique_key=['opportunity_key', 'line_no'],
         scope_column='opportunity_key',
-        scope_from=['int_opportunities'],
-        scope_sql=[
-            "select md5(connection_id || '|' || connection_id || '|' || opportunity_id)
-            from staging.stg_files__opportunity_lines
-            where load_id > {since_load_id}",
-            "select md5('salesforce' || '|' || connection_id || '|' || opportunity_id)
-            from staging.stg_salesforce__opportunity_line_items
-            where load_id > {since_load_id}",
-            "select md5('hubspot' || '|' || connection_id || '|' || deal_id)
-            from staging.stg_hubspot__line_items
-            where load_id > {since_load_id}",
-            "select md5('hubspot' || '|' || merges.connection_id || '|' || merges.survivor_id)
-            from staging.stg_hubspot__line_items as lines
-            inner join intermediate.int_record_merges as merges
-                on lines.connection_id = merges.connection_id and lines.deal_id = merges.loser_id
-            where merges.source_system = 'hubspot' and merges.record_type = 'deal' and lines.load_id > {since_load_id}",
-            "select md5('hubspot' || '|' || merges.connection_id || '|' || ids.deal_id)
-            from marts_changes.int_record_merges as merges
-            cross join lateral (values (merges.loser_id), (merges.survivor_id)) as ids (deal_id)
-            where merges.source_system = 'hubspot' and merges.record_type = 'deal'",
-            "select opportunity_key
-            from marts.fct_opportunity_lines
-            where line_no in (select line_item_id from staging.stg_hubspot__line_items where load_id > {since_load_id})",
-            "select opportunity_key
-            from intermediate.int_opportunities
-            where rate_date in (select date_day from marts_changes.int_currency_rates_daily)",
-            "select opportunity_key
-            from marts.fct_opportunity_lines
-            where product_key in (
-                select md5(product_id) from marts_changes.int_product_prices
-                union all
-                select md5(product_id) from marts_changes.int_product_costs
-            )",
-        ],
         indexes=[{'columns': ['product_key']}, {'columns': ['line_no']}],
     )
 }}
+
+{% call scope() %}
+select opportunity_key from {{ changes('int_opportunities') }}
+union all
+select {{ surrogate_key(['connection_id', 'connection_id', 'opportunity_id']) }}
+from {{ ref('stg_files__opportunity_lines') }}
+where {{ is_loaded_since('load_id') }}
+union all
+select {{ surrogate_key(["'salesforce'", 'connection_id', 'opportunity_id']) }}
+from {{ ref('stg_salesforce__opportunity_line_items') }}
+where {{ is_loaded_since('load_id') }}
+union all
+select {{ surrogate_key(["'hubspot'", 'connection_id', 'deal_id']) }}
+from {{ ref('stg_hubspot__line_items') }}
+where {{ is_loaded_since('load_id') }}
+union all
+select {{ surrogate_key(["'hubspot'", 'merges.connection_id', 'merges.survivor_id']) }}
+from {{ ref('stg_hubspot__line_items') }} as lines
+inner join {{ ref('int_record_merges') }} as merges
+    on lines.connection_id = merges.connection_id and lines.deal_id = merges.loser_id
+where merges.source_system = 'hubspot' and merges.record_type = 'deal' and {{ is_loaded_since('lines.load_id') }}
+union all
+select {{ surrogate_key(["'hubspot'", 'merges.connection_id', 'ids.deal_id']) }}
+from {{ changes('int_record_merges') }} as merges
+cross join lateral (values (merges.loser_id), (merges.survivor_id)) as ids (deal_id)
+where merges.source_system = 'hubspot' and merges.record_type = 'deal'
+union all
+select opportunity_key
+from {{ this }}
+where line_no in (select line_item_id from {{ ref('stg_hubspot__line_items') }} where {{ is_loaded_since('load_id') }})
+union all
+select opportunity_key
+from {{ ref('int_opportunities') }}
+where {{ is_touched('rate_date', 'int_currency_rates_daily', column='date_day') }}
+union all
+select opportunity_key
+from {{ this }}
+where product_key in (
+    select md5(product_id) from {{ changes('int_product_prices') }}
+    union all
+    select md5(product_id) from {{ changes('int_product_costs') }}
+)
+{% endcall %}
+
 {#- A line that is archived or moved no longer names the deal it was of: what is stored does. -#}
 
 with

@@ -2,31 +2,36 @@
     config(
         unique_key=['order_key', 'order_line'],
         scope_column='order_key',
-        scope_from=['int_orders'],
-        scope_sql=[
-            "select md5(source_system || '|' || connection_id || '|' || order_id)
-            from intermediate.int_orders_unioned
-            where load_id > {since_load_id}",
-            "select orders.order_key
-            from staging.stg_files__order_lines as lines
-            inner join intermediate.int_orders as orders
-                on lines.connection_id = orders.connection_id and lines.order_id = orders.order_id
-            where lines.load_id > {since_load_id}",
-            "select orders.order_key
-            from intermediate.int_account_records as accounts
-            inner join staging.stg_files__order_lines as lines
-                on accounts.connection_id = lines.connection_id and accounts.record_id = lines.account_id
-            inner join intermediate.int_orders as orders
-                on lines.connection_id = orders.connection_id and lines.order_id = orders.order_id
-            where accounts.account_record = any(array(select account_record from marts_changes.int_account_records))",
-            "select order_key
-            from intermediate.int_orders
-            where rate_dates && array(select distinct date_day from marts_changes.int_currency_rates_daily)",
-        ],
         track=['ordered_date', 'person_key'],
         indexes=[{'columns': ['ordered_date']}, {'columns': ['person_key']}],
     )
 }}
+
+{% call scope() %}
+select order_key from {{ changes('int_orders') }}
+union all
+select {{ surrogate_key(['source_system', 'connection_id', 'order_id']) }}
+from {{ ref('int_orders_unioned') }}
+where {{ is_loaded_since('load_id') }}
+union all
+select orders.order_key
+from {{ ref('stg_files__order_lines') }} as lines
+inner join {{ ref('int_orders') }} as orders
+    on lines.connection_id = orders.connection_id and lines.order_id = orders.order_id
+where {{ is_loaded_since('lines.load_id') }}
+union all
+select orders.order_key
+from {{ ref('int_account_records') }} as accounts
+inner join {{ ref('stg_files__order_lines') }} as lines
+    on accounts.connection_id = lines.connection_id and accounts.record_id = lines.account_id
+inner join {{ ref('int_orders') }} as orders
+    on lines.connection_id = orders.connection_id and lines.order_id = orders.order_id
+where {{ is_touched('accounts.account_record', 'int_account_records') }}
+union all
+select order_key
+from {{ ref('int_orders') }}
+where rate_dates && array(select distinct date_day from {{ changes('int_currency_rates_daily') }})
+{% endcall %}
 
 with
 

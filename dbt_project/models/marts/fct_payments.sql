@@ -2,21 +2,23 @@
     config(
         unique_key=['payment_key'],
         scope_column='payment_key',
-        scope_sql=[
-            "select md5(connection_id || '|' || row_key)
-            from staging.stg_files__payments
-            where load_id > {since_load_id}",
-            "select md5(payments.connection_id || '|' || payments.row_key)
-            from intermediate.int_orders as orders
-            inner join staging.stg_files__payments as payments
-                on orders.connection_id = payments.connection_id and orders.order_id = payments.order_id
-            where orders.order_key = any(array(select order_key from marts_changes.int_orders))
-            or orders.rate_dates && array(select distinct date_day from marts_changes.int_currency_rates_daily)",
-        ],
         track=['order_key'],
         indexes=[{'columns': ['order_key']}],
     )
 }}
+
+{% call scope() %}
+select {{ surrogate_key(['connection_id', 'row_key']) }}
+from {{ ref('stg_files__payments') }}
+where {{ is_loaded_since('load_id') }}
+union all
+select {{ surrogate_key(['payments.connection_id', 'payments.row_key']) }}
+from {{ ref('int_orders') }} as orders
+inner join {{ ref('stg_files__payments') }} as payments
+    on orders.connection_id = payments.connection_id and orders.order_id = payments.order_id
+where {{ is_touched('orders.order_key', 'int_orders') }}
+or orders.rate_dates && array(select distinct date_day from {{ changes('int_currency_rates_daily') }})
+{% endcall %}
 
 with
 

@@ -2,20 +2,23 @@
     config(
         unique_key=['week_start', 'retailer', 'region', 'store_id', 'product_key', 'source_system'],
         scope_column='week_start',
-        scope_sql=[
-            "select coalesce(week_start, date_trunc('week', date_day::timestamp)::date)
-            from staging.stg_files__sell_through
-            where load_id > {since_load_id}",
-            "select week_start
-            from marts.fct_sell_through_weekly
-            where week_start in (select date_day from marts_changes.int_currency_rates_daily)",
-            "select week_start
-            from marts.fct_sell_through_weekly
-            where product_key in (select product_key from marts_changes.dim_products_history)",
-        ],
         indexes=[{'columns': ['product_key']}],
     )
 }}
+
+{% call scope() %}
+select coalesce(week_start, date_trunc('week', date_day::timestamp)::date)
+from {{ ref('stg_files__sell_through') }}
+where {{ is_loaded_since('load_id') }}
+union all
+select week_start
+from {{ this }}
+where {{ is_touched('week_start', 'int_currency_rates_daily', column='date_day') }}
+union all
+select week_start
+from {{ this }}
+where {{ is_touched('product_key', 'dim_products_history') }}
+{% endcall %}
 
 with
 

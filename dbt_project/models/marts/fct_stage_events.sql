@@ -2,24 +2,31 @@
     config(
         unique_key=['event_id'],
         scope_column='subject_key',
-        scope_sql=[
-            "select person_key from marts_changes.fct_leads",
-            "select person_key from marts_changes.int_person_events",
-            "select person_key from marts_changes.int_lead_moves",
-            "select opportunity_key from marts_changes.fct_opportunities",
-            "select md5('salesforce' || '|' || connection_id || '|' || opportunity_id)
-            from staging.stg_salesforce__opportunity_history
-            where load_id > {since_load_id}",
-            "select md5('hubspot' || '|' || connection_id || '|' || deal_id)
-            from staging.stg_hubspot__deals
-            where load_id > {since_load_id}",
-            "select md5(connection_id || '|' || connection_id || '|' || opportunity_id)
-            from staging.stg_files__stage_events
-            where opportunity_id is not null and load_id > {since_load_id}",
-        ],
         indexes=[{'columns': ['subject_key']}, {'columns': ['lead_key']}],
     )
 }}
+
+{% call scope() %}
+select person_key from {{ changes('fct_leads') }}
+union all
+select person_key from {{ changes('int_person_events') }}
+union all
+select person_key from {{ changes('int_lead_moves') }}
+union all
+select opportunity_key from {{ changes('fct_opportunities') }}
+union all
+select {{ surrogate_key(["'salesforce'", 'connection_id', 'opportunity_id']) }}
+from {{ ref('stg_salesforce__opportunity_history') }}
+where {{ is_loaded_since('load_id') }}
+union all
+select {{ surrogate_key(["'hubspot'", 'connection_id', 'deal_id']) }}
+from {{ ref('stg_hubspot__deals') }}
+where {{ is_loaded_since('load_id') }}
+union all
+select {{ surrogate_key(['connection_id', 'connection_id', 'opportunity_id']) }}
+from {{ ref('stg_files__stage_events') }}
+where opportunity_id is not null and {{ is_loaded_since('load_id') }}
+{% endcall %}
 
 with
 

@@ -2,11 +2,18 @@
     config(
         unique_key=['touch_id'],
         scope_column='person_key',
-        scope_from=['int_touches', 'int_person_events', 'dim_people'],
         track=['person_key'],
         indexes=[{'columns': ['person_key']}],
     )
 }}
+
+{% call scope() %}
+select person_key from {{ changes('int_touches') }}
+union all
+select person_key from {{ changes('int_person_events') }}
+union all
+select person_key from {{ changes('dim_people') }}
+{% endcall %}
 
 with
 

@@ -2,9 +2,12 @@
     config(
         unique_key=['date_day', 'property_id', 'channel', 'campaign_key', 'country_id'],
         scope_column='date_day',
-        scope_from=['int_web_sessions'],
     )
 }}
+
+{% call scope() %}
+select date_day from {{ changes('int_web_sessions') }}
+{% endcall %}
 
 with
 

@@ -2,23 +2,28 @@
     config(
         unique_key=['month_start', 'channel', 'campaign_key', 'model', 'region'],
         scope_column='month_start',
-        scope_from=['fct_funnel_daily', 'int_costs'],
-        scope_sql=[
-            "select converted_month from marts_changes.fct_attribution",
-            "select touched_month from marts_changes.fct_attribution",
-            "select date_trunc('month', closed_date::timestamp)::date from marts_changes.fct_opportunities",
-            "select generate_series(
-                date_trunc('month', published.as_of at time zone builds.reporting_timezone - window_length),
-                date_trunc('month', builds.as_of at time zone builds.reporting_timezone - window_length) - interval '1 month',
-                interval '1 month'
-            )::date
-            from ops.builds as builds
-            cross join ops.publication_in_effect as published
-            cross join (values (interval '" ~ var('attribution_window_days') ~ " days')) as setting (window_length)
-            where builds.build_id = {build_id}",
-        ],
     )
 }}
+
+{% call scope() %}
+select month_start from {{ changes('fct_funnel_daily') }}
+union all
+select month_start from {{ changes('int_costs') }}
+union all
+select converted_month from {{ changes('fct_attribution') }}
+union all
+select touched_month from {{ changes('fct_attribution') }}
+union all
+select {{ month_of('closed_date') }} from {{ changes('fct_opportunities') }}
+union all
+-- Months whose attribution window has closed since.
+select generate_series(
+    date_trunc('month', {{ published_as_of() }} at time zone {{ reporting_timezone() }} - setting.window_length),
+    date_trunc('month', {{ as_of() }} at time zone {{ reporting_timezone() }} - setting.window_length) - interval '1 month',
+    interval '1 month'
+)::date
+from (values (interval '{{ var('attribution_window_days') }} days')) as setting (window_length)
+{% endcall %}
 
 with
 

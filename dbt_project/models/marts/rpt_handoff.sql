@@ -2,16 +2,20 @@
     config(
         unique_key=['lead_key', 'held_from'],
         scope_column='person_key',
-        scope_from=['fct_leads', 'int_lead_moves'],
-        scope_sql=[
-            "select person_key
-            from marts.fct_leads
-            where lead_key in (select lead_key from marts_changes.fct_opportunities)",
-        ],
         track=['person_key'],
         indexes=[{'columns': ['person_key']}],
     )
 }}
+
+{% call scope() %}
+select person_key from {{ changes('fct_leads') }}
+union all
+select person_key from {{ changes('int_lead_moves') }}
+union all
+select person_key
+from {{ ref('fct_leads') }}
+where {{ is_touched('lead_key', 'fct_opportunities') }}
+{% endcall %}
 
 with
 

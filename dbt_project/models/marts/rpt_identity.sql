@@ -2,11 +2,16 @@
     config(
         unique_key=['source_system', 'connection_id', 'record_type', 'record_id'],
         scope_column='person_key',
-        scope_from=['int_person_records', 'dim_people'],
         track=['person_key'],
         indexes=[{'columns': ['person_key']}],
     )
 }}
+
+{% call scope() %}
+select person_key from {{ changes('int_person_records') }}
+union all
+select person_key from {{ changes('dim_people') }}
+{% endcall %}
 
 with
 

@@ -2,9 +2,13 @@
     config(
         unique_key=['date_day', 'period_start', 'region'],
         scope_column='date_day',
-        scope_sql=unpublished_days_sql('rpt_pipeline_coverage'),
     )
 }}
+
+{% call scope() %}
+{{ unpublished_days('rpt_pipeline_coverage') }}
+{% endcall %}
+
 -- depends_on: {{ ref('int_currency_rates_daily') }}
 {%- set published_day = last_published_day('rpt_pipeline_coverage') %}
 

@@ -2,27 +2,30 @@
     config(
         unique_key=['opportunity_key'],
         scope_column='closed_date',
-        scope_sql=[
-            "select days.date_day
-            from (
-                select closed_date as changed_from, least(closed_date + " ~ var('leakage_peer_days') ~ ", (
-                    select max(newest.closed_date) from marts.fct_opportunities as newest
-                )) as changed_to
-                from marts_changes.fct_opportunities
-                where closed_date is not null
-            ) as spans
-            cross join lateral (
-                select spans.changed_from + day_no as date_day
-                from generate_series(0, greatest(spans.changed_to - spans.changed_from, 0)) as numbers (day_no)
-            ) as days",
-            "select closed_date from marts.rpt_price_leakage
-            where rep_key in (select rep_key from marts_changes.dim_sales_reps)",
-            "select closed_date from marts.rpt_price_leakage
-            where opportunity_key in (select opportunity_key from marts_changes.int_deal_commissions)",
-        ],
         indexes=[{'columns': ['closed_date']}, {'columns': ['rep_key']}],
     )
 }}
+
+{% call scope() %}
+select days.date_day
+from (
+    select closed_date as changed_from, least(closed_date + {{ var('leakage_peer_days') }}, (
+        select max(newest.closed_date) from {{ ref('fct_opportunities') }} as newest
+    )) as changed_to
+    from {{ changes('fct_opportunities') }}
+    where closed_date is not null
+) as spans
+cross join lateral (
+    select spans.changed_from + day_no as date_day
+    from generate_series(0, greatest(spans.changed_to - spans.changed_from, 0)) as numbers (day_no)
+) as days
+union all
+select closed_date from {{ this }}
+where {{ is_touched('rep_key', 'dim_sales_reps') }}
+union all
+select closed_date from {{ this }}
+where {{ is_touched('opportunity_key', 'int_deal_commissions') }}
+{% endcall %}
 
 with
 

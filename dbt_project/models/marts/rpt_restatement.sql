@@ -2,9 +2,12 @@
     config(
         unique_key=['mart', 'measure', 'date_day', 'known_on'],
         scope_column='date_day',
-        scope_from=['fct_ad_stats_daily'],
     )
 }}
+
+{% call scope() %}
+select date_day from {{ changes('fct_ad_stats_daily') }}
+{% endcall %}
 
 with
 

@@ -2,21 +2,28 @@
     config(
         unique_key=['month_start', 'region', 'product_group'],
         scope_column='month_start',
-        scope_sql=[
-            "select date_trunc('month', week_start::timestamp)::date from marts_changes.fct_sell_through_weekly",
-            "select date_trunc('month', (week_start + 6)::timestamp)::date from marts_changes.fct_sell_through_weekly",
-            "select date_trunc('month', ordered_date::timestamp)::date from marts_changes.fct_orders",
-            "select month_start from marts_changes.fct_funnel_daily",
-            "select date_trunc('month', (date_day + 6 * reach.weeks)::timestamp)::date
-            from marts_changes.fct_funnel_daily cross join (values (-1), (1)) as reach (weeks)",
-            "select month_start
-            from marts.rpt_retail_gap
-            where exists (
-                select from marts_changes.dim_products group by product_key having count(distinct product_group) > 1
-            )",
-        ],
     )
 }}
+
+{% call scope() %}
+select {{ month_of('week_start') }} from {{ changes('fct_sell_through_weekly') }}
+union all
+select date_trunc('month', (week_start + 6)::timestamp)::date from {{ changes('fct_sell_through_weekly') }}
+union all
+select {{ month_of('ordered_date') }} from {{ changes('fct_orders') }}
+union all
+select month_start from {{ changes('fct_funnel_daily') }}
+union all
+select date_trunc('month', (date_day + 6 * reach.weeks)::timestamp)::date
+from {{ changes('fct_funnel_daily') }} cross join (values (-1), (1)) as reach (weeks)
+union all
+select month_start
+from {{ this }}
+where exists (
+    select from {{ changes('dim_products') }} group by product_key having count(distinct product_group) > 1
+)
+{% endcall %}
+
 {%- set has_ads = is_advertising_configured() %}
 {%- set has_shop = is_configured('shopify') or is_configured('files.orders') %}
 {%- set has_retail = is_configured('files.sell_through') %}

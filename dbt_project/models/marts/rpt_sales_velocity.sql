@@ -2,26 +2,30 @@
     config(
         unique_key=['month_start', 'region', 'channel'],
         scope_column='month_start',
-        scope_sql=[
-            "select months.month_start::date
-            from (select created_date, coalesce(closed_date, builds.as_of::date + 1) as last_date
-                from marts_changes.fct_opportunities, ops.builds where builds.build_id = {build_id}) as changed
-            cross join lateral generate_series(
-                date_trunc('month', least(changed.created_date, changed.last_date)::timestamp),
-                changed.last_date::timestamp,
-                interval '1 month'
-            ) as months (month_start)",
-            "select months.month_start::date
-            from ops.builds
-            cross join lateral generate_series(
-                (select max(month_start) from marts.rpt_sales_velocity)::timestamp,
-                (builds.as_of::date + 1)::timestamp,
-                interval '1 month'
-            ) as months (month_start)
-            where builds.build_id = {build_id}",
-        ],
     )
 }}
+
+{% call scope() %}
+select months.month_start::date
+from (
+    select
+        created_date,
+        coalesce(closed_date, {{ as_of() }}::date + 1) as last_date
+    from {{ changes('fct_opportunities') }}
+) as changed
+cross join lateral generate_series(
+    date_trunc('month', least(changed.created_date, changed.last_date)::timestamp),
+    changed.last_date::timestamp,
+    interval '1 month'
+) as months (month_start)
+union all
+select months.month_start::date
+from generate_series(
+    (select max(month_start) from {{ this }})::timestamp,
+    ({{ as_of() }}::date + 1)::timestamp,
+    interval '1 month'
+) as months (month_start)
+{% endcall %}
 
 with
 

@@ -5,7 +5,7 @@ with
 
 credits as not materialized (
     select * from {{ ref('fct_attribution') }}
-    where {{ in_changes_of('fct_attribution', 'conversion_id', 'conversion_id') }}
+    where {{ is_touched('conversion_id', 'fct_attribution') }}
 ),
 
 opportunities as not materialized (
@@ -18,7 +18,7 @@ orders as (
         sum(net_amount) as amount,
         bool_and(is_revenue) as is_conversion
     from {{ ref('fct_orders') }}
-    where {{ in_changes_of('fct_attribution', 'converted_key', 'order_key') }}
+    where {{ is_touched('order_key', 'fct_attribution', column='converted_key') }}
     group by order_key
 ),
 
@@ -60,7 +60,7 @@ expected as (
     select opportunity_key || ':opportunity' as conversion_id
     from opportunities
     where
-        {{ in_changes_of('fct_opportunities', 'opportunity_key', 'opportunity_key') }}
+        {{ is_touched('opportunity_key', 'fct_opportunities') }}
         and opportunity_type <> 'renewal'
 
     union all
@@ -68,7 +68,7 @@ expected as (
     select opportunity_key || ':won' as conversion_id
     from opportunities
     where
-        {{ in_changes_of('fct_opportunities', 'opportunity_key', 'opportunity_key') }}
+        {{ is_touched('opportunity_key', 'fct_opportunities') }}
         and opportunity_type <> 'renewal'
         and is_won
 
@@ -77,7 +77,7 @@ expected as (
     select order_key || ':order' as conversion_id
     from {{ ref('fct_orders') }}
     where
-        {{ in_changes_of('fct_orders', 'order_key', 'order_key') }}
+        {{ is_touched('order_key', 'fct_orders') }}
         and is_revenue
     group by order_key
 ),

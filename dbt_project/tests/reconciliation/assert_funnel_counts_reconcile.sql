@@ -15,7 +15,7 @@ funnel as (
         sum(won_amount) as won_amount,
         sum(lost) as lost
     from {{ ref('fct_funnel_daily') }}
-    where {{ in_tested_days('date_day') }}
+    where {{ is_touched_day('date_day') }}
     group by date_day
 ),
 
@@ -30,63 +30,63 @@ entities as (
         'leads' as measure,
         1::numeric as value
     from {{ ref('fct_leads') }}
-    where {{ in_tested_days('created_date') }}
+    where {{ is_touched_day('created_date') }}
     union all
     select
         mql_date as date_day,
         'mqls' as measure,
         1::numeric as value
     from {{ ref('fct_leads') }}
-    where mql_date is not null and {{ in_tested_days('mql_date') }}
+    where mql_date is not null and {{ is_touched_day('mql_date') }}
     union all
     select
         sal_date as date_day,
         'sals' as measure,
         1::numeric as value
     from {{ ref('fct_leads') }}
-    where sal_date is not null and {{ in_tested_days('sal_date') }}
+    where sal_date is not null and {{ is_touched_day('sal_date') }}
     union all
     select
         sql_date as date_day,
         'sqls' as measure,
         1::numeric as value
     from {{ ref('fct_leads') }}
-    where sql_date is not null and {{ in_tested_days('sql_date') }}
+    where sql_date is not null and {{ is_touched_day('sql_date') }}
     union all
     select
         created_date as date_day,
         'opportunities' as measure,
         1::numeric as value
     from opportunities
-    where {{ in_tested_days('created_date') }}
+    where {{ is_touched_day('created_date') }}
     union all
     select
         created_date as date_day,
         'pipeline_amount' as measure,
         amount as value
     from opportunities
-    where {{ in_tested_days('created_date') }}
+    where {{ is_touched_day('created_date') }}
     union all
     select
         closed_date as date_day,
         'won' as measure,
         1::numeric as value
     from opportunities
-    where is_won and {{ in_tested_days('closed_date') }}
+    where is_won and {{ is_touched_day('closed_date') }}
     union all
     select
         closed_date as date_day,
         'won_amount' as measure,
         amount as value
     from opportunities
-    where is_won and {{ in_tested_days('closed_date') }}
+    where is_won and {{ is_touched_day('closed_date') }}
     union all
     select
         closed_date as date_day,
         'lost' as measure,
         1::numeric as value
     from opportunities
-    where is_lost and {{ in_tested_days('closed_date') }}
+    where is_lost and {{ is_touched_day('closed_date') }}
 ),
 
 counted as (

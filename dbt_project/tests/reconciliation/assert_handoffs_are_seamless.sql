@@ -10,12 +10,12 @@ intervals as (
         row_number() over (partition by lead_key order by held_from) as interval_no,
         row_number() over (partition by lead_key order by held_from desc) as places_left
     from {{ ref('rpt_handoff') }}
-    where {{ in_changes_of('rpt_handoff', 'lead_key', 'lead_key') }}
+    where {{ is_touched('lead_key', 'rpt_handoff') }}
 ),
 
 leads as (
     select * from {{ ref('fct_leads') }}
-    where {{ in_changes_of('fct_leads', 'lead_key', 'lead_key') }}
+    where {{ is_touched('lead_key', 'fct_leads') }}
 )
 
 select

@@ -17,7 +17,7 @@ differences as (
     from {{ ref('fct_ad_stats_daily') }} as spent
     left join rates on spent.date_day = rates.date_day and spent.currency_code = rates.currency_code
     where
-        {{ in_tested_days('spent.date_day') }}
+        {{ is_touched_day('spent.date_day') }}
         and spent.spend is distinct from spent.spend_local * rates.rate
         -- Of several currencies: see assert_spend_reconciles.
         and not (spent.spend_local is null and spent.currency_code is null)
@@ -34,7 +34,7 @@ differences as (
     left join rates
         on coalesce(deals.closed_date, deals.created_date) = rates.date_day and deals.currency_code = rates.currency_code
     where
-        {{ in_changes_of('fct_opportunities', 'opportunity_key', 'deals.opportunity_key') }}
+        {{ is_touched('deals.opportunity_key', 'fct_opportunities') }}
         and deals.amount is distinct from deals.amount_local * rates.rate
 
     union all
@@ -48,7 +48,7 @@ differences as (
     from {{ ref('fct_orders') }} as orders
     left join rates on orders.ordered_date = rates.date_day and orders.currency_code = rates.currency_code
     where
-        {{ in_changes_of('fct_orders', 'order_key', 'orders.order_key') }}
+        {{ is_touched('orders.order_key', 'fct_orders') }}
         and orders.refund_amount = 0
         and orders.net_amount is distinct from orders.amount_local * rates.rate
 )

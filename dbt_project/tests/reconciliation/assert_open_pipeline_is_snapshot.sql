@@ -9,7 +9,7 @@ new_days as (
     {% if is_full_build() -%}
     select {{ last_day() }} as date_day
     {%- else -%}
-    select distinct date_day from marts_changes.fct_opportunities_daily
+    select distinct date_day from {{ changes('fct_opportunities_daily') }}
     {%- endif %}
 ),
 

@@ -101,7 +101,7 @@ made_up as (
     from {{ ref('fct_opportunities') }} as facts
     inner join {{ ref('int_opportunities') }} as records on facts.opportunity_key = records.opportunity_key
     where
-        {{ in_changes_of('fct_opportunities', 'opportunity_key', 'facts.opportunity_key') }}
+        {{ is_touched('facts.opportunity_key', 'fct_opportunities') }}
         and not exists (
             select 1 from landed
             where

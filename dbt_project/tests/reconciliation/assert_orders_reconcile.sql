@@ -71,7 +71,7 @@ counted as (
         count(distinct order_key) as orders,
         sum(net_amount) as order_amount
     from {{ ref('fct_orders') }}
-    where is_revenue and {{ in_tested_days('ordered_date') }}
+    where is_revenue and {{ is_touched_day('ordered_date') }}
     group by ordered_date
 ),
 
@@ -81,7 +81,7 @@ funnel as (
         sum(orders) as orders,
         sum(order_amount) as order_amount
     from {{ ref('fct_funnel_daily') }}
-    where {{ in_tested_days('date_day') }}
+    where {{ is_touched_day('date_day') }}
     group by date_day
 )
 

@@ -30,7 +30,7 @@ lost_people as (
     from {{ ref('int_person_records') }} as records
     left join {{ ref('dim_people') }} as people on records.person_key = people.person_key
     where
-        {{ in_changes_of('int_person_records', 'person_key', 'records.person_key') }}
+        {{ is_touched('records.person_key', 'int_person_records') }}
         and people.person_key is null
 ),
 
@@ -40,7 +40,7 @@ people_without_leads as (
         people.person_key as key
     from {{ ref('dim_people') }} as people
     where
-        {{ in_changes_of('dim_people', 'person_key', 'people.person_key') }}
+        {{ is_touched('people.person_key', 'dim_people') }}
         and not exists (
             select 1 from {{ ref('fct_leads') }} as leads
             where leads.person_key = people.person_key
@@ -50,13 +50,13 @@ people_without_leads as (
 opened as (
     select lead_key
     from {{ ref('int_person_events') }}
-    where starts_cycle and {{ in_changes_of('int_person_events', 'person_key', 'person_key') }}
+    where starts_cycle and {{ is_touched('person_key', 'int_person_events') }}
 ),
 
 counted as (
     select lead_key
     from {{ ref('fct_leads') }}
-    where {{ in_changes_of('int_person_events', 'person_key', 'person_key') }}
+    where {{ is_touched('person_key', 'int_person_events') }}
 ),
 
 lost_cycles as (

@@ -9,7 +9,7 @@ funnel as (
         coalesce(sum(retail_amount), 0) as retail_amount,
         coalesce(sum(order_amount), 0) as order_amount
     from {{ ref('fct_funnel_daily') }}
-    where {{ in_tested_months('month_start') }}
+    where {{ is_touched('month_start', 'fct_funnel_daily') }}
     group by month_start, region
     having sum(retail_amount) <> 0 or sum(order_amount) <> 0
 ),
@@ -21,7 +21,7 @@ gap as (
         coalesce(sum(sell_through_amount), 0) as retail_amount,
         coalesce(sum(own_ecommerce_amount), 0) as order_amount
     from {{ ref('rpt_retail_gap') }}
-    where {{ in_tested_months('month_start') }}
+    where {{ is_touched('month_start', 'fct_funnel_daily') }}
     group by month_start, region
 )
 

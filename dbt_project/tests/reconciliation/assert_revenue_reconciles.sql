@@ -7,7 +7,7 @@ won as (
         month_start,
         coalesce(sum(won_amount), 0) + coalesce(sum(order_amount), 0) as amount
     from {{ ref('fct_funnel_daily') }}
-    where {{ in_tested_months('month_start') }}
+    where {{ is_touched('month_start', 'fct_funnel_daily') }}
     group by month_start
 ),
 
@@ -17,7 +17,7 @@ returned as (
         model,
         sum(revenue) as amount
     from {{ ref('rpt_channel_return') }}
-    where {{ in_tested_months('month_start') }}
+    where {{ is_touched('month_start', 'fct_funnel_daily') }}
     group by month_start, model
 )
 

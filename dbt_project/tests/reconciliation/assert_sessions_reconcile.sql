@@ -16,7 +16,7 @@ landed as (
             property_id,
             sessions
         from {{ ref('stg_ga4__sessions') }}
-        where {{ in_tested_days('date_day') }}
+        where {{ is_touched_day('date_day') }}
         order by
             date_day, property_id, channel_group, session_source, session_medium, campaign_id, campaign_name, country_id,
             load_id desc
@@ -30,7 +30,7 @@ facts as (
         property_id,
         sum(sessions) as sessions
     from {{ ref('fct_web_sessions_daily') }}
-    where {{ in_tested_days('date_day') }}
+    where {{ is_touched_day('date_day') }}
     group by date_day, property_id
 ),
 
@@ -47,7 +47,7 @@ funnel as (
         date_day,
         sum(sessions) as sessions
     from {{ ref('fct_funnel_daily') }}
-    where {{ in_tested_days('date_day') }}
+    where {{ is_touched_day('date_day') }}
     group by date_day
 ),
 

@@ -17,7 +17,7 @@ landed as (
                 order by source_system = platform desc, load_id desc, connection_id
             ) as counted_connection
         from {{ ref('int_ad_stats_unioned') }}
-        where {{ in_tested_days('date_day') }}
+        where {{ is_touched_day('date_day') }}
     ) as stats
     left join {{ ref('int_currency_rates_daily') }} as rates
         on stats.date_day = rates.date_day and stats.currency_code = rates.currency_code
@@ -33,7 +33,7 @@ facts as (
         -- A campaign that was paid in several currencies has no amount in one of them.
         bool_or(currency_code is null and spend_local is null) as is_mixed
     from {{ ref('fct_ad_stats_daily') }}
-    where {{ in_tested_days('date_day') }}
+    where {{ is_touched_day('date_day') }}
     group by date_day
 ),
 
@@ -42,7 +42,7 @@ funnel as (
         date_day,
         sum(spend) as spend
     from {{ ref('fct_funnel_daily') }}
-    where {{ in_tested_days('date_day') }}
+    where {{ is_touched_day('date_day') }}
     group by date_day
 ),
 
@@ -51,7 +51,7 @@ funnel_months as (
         month_start,
         sum(spend) as spend
     from {{ ref('fct_funnel_daily') }}
-    where {{ in_tested_months('month_start') }}
+    where {{ is_touched('month_start', 'fct_funnel_daily') }}
     group by month_start
 ),
 
@@ -60,7 +60,7 @@ return_months as (
         month_start,
         sum(spend) as spend
     from {{ ref('rpt_channel_return') }}
-    where model = 'first' and {{ in_tested_months('month_start') }}
+    where model = 'first' and {{ is_touched('month_start', 'fct_funnel_daily') }}
     group by month_start
 ),
 

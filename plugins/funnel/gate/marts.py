@@ -68,7 +68,7 @@ def batches(connection: psycopg.Connection[Any], scope: Scope) -> Iterator[Batch
                 continue
             critical, warning = judged.CRITICAL.get(batch, []), judged.WARNING.get(batch, [])
             key = scope.keys.get(mart, ()) if batch == "rows" else tuple(getattr(judged, "KEYS", {}).get(batch, ()))
-            query = scope.fill(queries.get(batch, f"select mart.* from {{changed.{mart}}} as mart"))  # noqa: S608
+            query = scope.fill(queries.get(batch, f"select mart.* from {{{{ changed('{mart}') }}}} as mart"))  # noqa: S608
             if batch == "rows":
                 query = _narrowed(query, key, [*critical, *warning], scope.texts.get(mart, ()))
             yield Batch(

@@ -1,20 +1,20 @@
 """What a build touched: the rows that the suites of marts check."""
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 
 from funnel import ledger, warehouse
+from funnel.gate import macros
 from funnel.gate.errors import SuiteError
 from funnel.gate.suites import literal
 
 
 @dataclass(frozen=True)
 class Scope:
-    """What a build touched, as the words in braces that suites of marts may use in their queries."""
+    """What a build touched, and what the macros in queries of suites say of it."""
 
     is_whole: bool
     keys: Mapping[str, tuple[str, ...]]
@@ -23,36 +23,9 @@ class Scope:
     words: Mapping[str, str]
     parameters: Mapping[str, Any]
 
-    def changed(self, mart: str) -> str:
-        """Rows of a mart, as they are now, that changed since the publication in effect."""
-        if self.is_whole or mart not in self.keys:
-            return f"marts.{mart}"
-        key = ", ".join(self.keys[mart])
-        listed = f"select distinct {key} from marts_changes.{mart}"  # noqa: S608
-        return f"(select built.* from marts.{mart} as built inner join ({listed}) as listed using ({key}))"  # noqa: S608
-
-    def touched(self, model: str) -> str:
-        """Keys and tracked columns of a model's rows that changed, as they were and as they are."""
-        if self.is_whole:
-            return f"{'intermediate' if model.startswith('int_') else 'marts'}.{model}"
-        return f"marts_changes.{model}"
-
-    def is_touched(self, column: str, models: Sequence[str]) -> str:
-        """The condition that a key or tracked column is one of a changed row of these models."""
-        if self.is_whole:
-            return f"{column} is not null"
-        listed = " union ".join(f"select {column} from {self.touched(model)}" for model in models)  # noqa: S608
-        # As an array the values are looked up in an index; as a subquery the planner may read the whole table.
-        return f"{column} = any(array({listed}))"
-
     def fill(self, query: str) -> str:
-        """The query with its words in braces replaced."""
-        query = re.sub(r"\{changed\.(\w+)\}", lambda found: self.changed(found[1]), query)
-        query = re.sub(
-            r"\{is_touched\.(\w+)\.([\w.]+)\}", lambda found: self.is_touched(found[1], found[2].split(".")), query
-        )
-        query = re.sub(r"\{touched\.(\w+)\}", lambda found: self.touched(found[1]), query)
-        return query.format_map(self.words).strip()
+        """The query with its macros filled in."""
+        return macros.rendered(query, macros.given(is_full=self.is_whole, keys=self.keys, words=self.words))
 
 
 def of_build(connection: psycopg.Connection[Any], build_id: int) -> Scope:
@@ -80,7 +53,7 @@ def of_build(connection: psycopg.Connection[Any], build_id: int) -> Scope:
         texts={table["name"]: tuple(table["texts"]) for table in tables},
         words={
             "as_of_date": f"date '{as_of_date}'",
-            "timezone": literal(build["reporting_timezone"]),
+            "reporting_timezone": literal(build["reporting_timezone"]),
             "master_crm": literal(build["master_crm"]),
             "since_load_id": str(since),
             "through_load_id": str(build["through_load_id"]),

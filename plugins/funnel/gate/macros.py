@@ -1,0 +1,70 @@
+"""What a build touched, in the words of dbt: suites of marts write their queries with the macros of dbt_project.
+
+`dbt_project/macros/touched.sql` is the one definition of `changed`, `touched` and `is_touched`. Here it gets what dbt
+gives it in a model: where a table lies, what its key is, what was loaded since. Nothing of dbt is imported.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+
+from funnel import settings
+
+MACROS = settings.REPOSITORY / "dbt_project" / "macros" / "touched.sql"
+# By the first letters of a model's name.
+LAYERS = {"stg": "staging", "int": "intermediate"}
+SPOKEN = ("changes", "touched", "changed", "is_touched", "is_loaded_since")
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A table or view that dbt knows."""
+
+    schema: str
+    identifier: str
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.identifier}"
+
+
+def relation_of_model(name: str) -> Relation:
+    """What `ref` says in a suite."""
+    return Relation(LAYERS.get(name.partition("_")[0], "marts"), name)
+
+
+def relation_of_source(source: str, table: str) -> Relation:
+    """What `source` says in a suite: the ledger, or what a vendor delivered."""
+    return Relation("ops" if source == "ops" else "raw", table)
+
+
+def given(*, is_full: bool, keys: Mapping[str, tuple[str, ...]], words: Mapping[str, str]) -> dict[str, Any]:
+    """What macros and queries may ask: `keys` of the marts by name, `words` such as as_of_date with what they say."""
+    return {
+        "execute": True,
+        "is_full_build": lambda: is_full,
+        "key_of": lambda name: keys[name],
+        "ref": relation_of_model,
+        "source": relation_of_source,
+        **{name: partial(str, text) for name, text in words.items()},
+    }
+
+
+def rendered(query: str, given: Mapping[str, Any]) -> str:
+    """The query of a suite with its macros filled in."""
+    macros = _environment().from_string(_macros()).make_module(dict(given))
+    spoken = {name: getattr(macros, name) for name in SPOKEN}
+    return _environment().from_string(query).render({**given, **spoken}).strip()
+
+
+@cache
+def _environment() -> Environment:
+    # What is written is SQL for PostgreSQL, not a page.
+    return Environment(undefined=StrictUndefined, autoescape=False)  # noqa: S701
+
+
+@cache
+def _macros() -> str:
+    return MACROS.read_text()

@@ -1,0 +1,167 @@
+"""What a build touched is said in one language, and held against what dbt knows: tables, columns and change lists."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlglot
+from sqlglot.optimizer.qualify import qualify
+
+from funnel.build import dbt_run
+from funnel.gate import macros, suites
+
+SCHEMAS = "raw|staging|intermediate|marts|marts_changes|ops|bi|bi_history|seeds|statistics"
+BY_HAND = re.compile(rf"\b(?:from|join|in|into|update)\s+\(?(?:{SCHEMAS})\.\w+", re.IGNORECASE)
+# What dbt does not build: the ledger's tables, and what the builder itself reads of them.
+LEDGER = {"build.sql", "snapshots.sql"}
+
+
+def nodes(manifest: dict[str, Any], kind: str = "model") -> dict[str, dict[str, Any]]:
+    return {node["name"]: node for node in manifest["nodes"].values() if node["resource_type"] == kind}
+
+
+def known(manifest: dict[str, Any]) -> dict[str, dict[str, dict[str, str]]]:
+    """Columns of every table that a scope or a suite may name, by schema: models, seeds, sources, change lists."""
+    tables: dict[str, dict[str, dict[str, str]]] = {"changes": {}}
+    for node in (*nodes(manifest).values(), *nodes(manifest, "seed").values()):
+        columns = dict.fromkeys(node["columns"], "text")
+        tables.setdefault(node["schema"], {})[node["name"]] = columns
+        if node["config"].get("materialized") == "keyed_table":
+            listed = [*node["config"]["unique_key"], *(node["config"].get("track") or []), "build_id"]
+            tables["changes"][node["name"]] = dict.fromkeys(listed, "text")
+        if node["schema"] == "staging" and node["name"].startswith("stg_statistics__"):
+            tables["changes"][node["name"]] = columns
+    return tables
+
+
+def stated_scopes(manifest: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for name, node in nodes(manifest).items():
+        found = re.findall(r"\{% call scope\(\) %\}(.*?)\{% endcall %\}", node["raw_code"], re.S)
+        if node["config"].get("scope_column"):
+            assert len(found) == 1, f"{name} has a scope_column, and states {len(found)} scopes"
+            yield name, found[0]
+        else:
+            assert not found, f"{name} states a scope without a scope_column"
+
+
+def stated_queries() -> Iterator[tuple[str, str]]:
+    for name in suites.mart_suites():
+        for batch, query in getattr(suites.suite(name), "BATCHES", {}).items():
+            yield f"{name}:{batch}", query
+
+
+def rendered(query: str, manifest: dict[str, Any], me: str | None = None, named: set[str] | None = None) -> str:
+    """The query of an incremental build with the names of tables as `known` has them; models it names go to `named`."""
+    models = nodes(manifest) | nodes(manifest, "seed")
+    sources = {(each["source_name"], each["name"]) for each in manifest["sources"].values()}
+
+    def ref(name: str) -> macros.Relation:
+        assert name in models, f"the manifest knows no model {name}"
+        if named is not None:
+            named.add(models[name]["unique_id"])
+        return macros.Relation(models[name]["schema"], name)
+
+    def source(name: str, table: str) -> macros.Relation:
+        assert (name, table) in sources, f"the manifest knows no source {name}.{table}"
+        return macros.relation_of_source(name, table)
+
+    numbers = dict.fromkeys(("since_load_id", "through_load_id"), "1")
+    days = dict.fromkeys(("as_of_date", "last_day"), "date '2026-01-05'")
+    texts = dict.fromkeys(
+        ("as_of", "published_as_of", "reporting_timezone", "master_crm", "ad_stats_streams", "loaded_days"), "'x'"
+    )
+    given = macros.given(
+        is_full=False,
+        keys={name: tuple(node["config"].get("unique_key") or ()) for name, node in models.items()},
+        words=numbers | days | texts,
+    )
+    spoken = {
+        "this": macros.relation_of_model(me) if me else None,
+        "surrogate_key": lambda columns: f"concat({', '.join(columns)})",
+        "month_of": lambda day: f"({day})",
+        "fiscal_quarter_start": lambda day: f"({day})",
+        "unpublished_days": lambda _: "select 1",
+        "var": lambda _: "1",
+        "changes_of_statistic": lambda name: f"marts_changes.stg_statistics__{name}",
+    }
+    text = macros.rendered(query, {**given, **spoken, "ref": ref, "source": source})
+    return text.replace("marts_changes.", "changes.")
+
+
+def unknown_columns(query: str, manifest: dict[str, Any]) -> str | None:
+    """What the query names that no table has; None when all is known. Connectors declare raw rows, not dbt."""
+    tables = known(manifest)
+    parsed = sqlglot.parse_one(query, read="postgres")
+    for table in parsed.find_all(sqlglot.exp.Table):
+        if table.db and table.db not in ("raw", "ops") and table.name not in tables.get(table.db, {}):
+            return f"{table.db}.{table.name}"
+    if any(table.db in ("raw", "ops") for table in parsed.find_all(sqlglot.exp.Table)):
+        return None
+    try:
+        qualify(parsed, schema=tables, dialect="postgres", quote_identifiers=False)
+    except sqlglot.errors.SqlglotError as error:
+        return str(error)
+    return None
+
+
+def test_every_scope_names_tables_and_columns_that_dbt_knows(manifest: dict[str, Any]) -> None:
+    wrong = {
+        name: found
+        for name, query in stated_scopes(manifest)
+        if (found := unknown_columns(rendered(query, manifest, name), manifest))
+    }
+    assert wrong == {}
+
+
+def test_every_suite_names_tables_and_columns_that_dbt_knows(manifest: dict[str, Any]) -> None:
+    wrong = {
+        name: found
+        for name, query in stated_queries()
+        if (found := unknown_columns(rendered(query, manifest), manifest))
+    }
+    assert wrong == {}
+
+
+@pytest.mark.parametrize(
+    ("query", "named"),
+    [
+        ("select person_key from {{ changes('fct_lead') }}", "fct_lead"),
+        ("select lead_key from {{ ref('stg_files__payment') }}", "stg_files__payment"),
+        ("select channel from {{ changes('fct_leads') }}", "channel"),
+        ("select changed.lead_key from {{ touched('fct_leads') }} as changed where changed.region is null", "region"),
+        ("select lead_id from {{ ref('fct_leads') }} where {{ is_touched('region', 'fct_leads') }}", "region"),
+    ],
+)
+def test_an_unknown_name_is_found(manifest: dict[str, Any], query: str, named: str) -> None:
+    try:
+        found = unknown_columns(rendered(query, manifest, "fct_leads"), manifest)
+    except AssertionError as unknown:
+        found = str(unknown)
+    assert named in str(found)
+
+
+def test_every_table_of_a_scope_stands_in_the_graph(manifest: dict[str, Any]) -> None:
+    models = nodes(manifest)
+    for name, query in stated_scopes(manifest):
+        named: set[str] = set()
+        rendered(query, manifest, name, named)
+        assert named <= set(models[name]["depends_on"]["nodes"]), name
+
+
+def files() -> Iterator[tuple[Path, str]]:
+    for path in (*dbt_run.PROJECT.glob("models/**/*.sql"), *dbt_run.PROJECT.glob("tests/**/*.sql")):
+        yield path, path.read_text()
+    for path in dbt_run.PROJECT.glob("macros/*.sql"):
+        if path.name not in LEDGER:
+            yield path, re.sub(r"\{#.*?#\}", "", path.read_text(), flags=re.S)
+
+
+def test_no_schema_is_named_by_hand(manifest: dict[str, Any]) -> None:
+    """`ref`, `source`, `this` and the macros of touched.sql say where a table lies."""
+    texts = [(path.name, re.sub(r"--.*", "", text)) for path, text in files()] + list(stated_queries())
+    named = {name: found[0] for name, text in texts if (found := BY_HAND.search(text)) and name != "touched.sql"}
+    assert named == {}
+    assert BY_HAND.search("select 1 from marts.fct_leads as leads")
+    assert BY_HAND.search("inner join\n    ops.loaded_days")
