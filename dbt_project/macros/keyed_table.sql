@@ -93,14 +93,14 @@
 
 
 {#-
-  The scope of a model: a query of one column that yields the values of scope_column that a daily build computes again.
+  The scope of a model: a query whose first column yields the values of scope_column that a daily build computes again.
 
       {% call scope() %}
       select person_key from {{ changes('int_touches') }}
       {% endcall %}
 
   It is read with the model, so that dbt's graph has an edge to every table that it names; a full build and a unit test
-  have no scope.
+  have no scope. Further columns keep their names, for the model to find its rows by in `<model>__scope`.
 -#}
 {% macro scope() -%}
     {%- if not execute -%}
@@ -114,7 +114,7 @@
 
 {% macro scope_table_sql(name) %}
     create temporary table {{ name }}__scope on commit drop as
-    select distinct scope_key
+    select distinct *
     from ({{ graph['scopes'][model.unique_id] }}) as stated (scope_key)
     where scope_key is not null;
     analyze {{ name }}__scope

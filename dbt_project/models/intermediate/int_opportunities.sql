@@ -13,104 +13,166 @@
     )
 }}
 
+-- Keys are hashes, so the scope keeps the ids that they were made of: the query below finds records by them.
 {% call scope() %}
-select opportunity_key from {{ changes('int_opportunity_contacts') }}
-union all
-select {{ surrogate_key(["'salesforce'", 'connection_id', 'opportunity_id']) }}
-from {{ ref('stg_salesforce__opportunities') }}
-where {{ is_loaded_since('load_id') }}
-union all
-select {{ surrogate_key(["'salesforce'", 'connection_id', 'opportunity_id']) }}
-from {{ ref('stg_salesforce__opportunity_history') }}
-where {{ is_loaded_since('load_id') }}
-union all
-select {{ surrogate_key(["'hubspot'", 'connection_id', 'deal_id']) }}
-from {{ ref('stg_hubspot__deals') }}
-where {{ is_loaded_since('load_id') }}
-union all
-select {{ surrogate_key(["'hubspot'", 'deals.connection_id', 'deals.deal_id']) }}
-from {{ ref('stg_salesforce__opportunities') }} as opportunities
-inner join {{ ref('stg_hubspot__deals') }} as deals
-    on opportunities.opportunity_id = deals.salesforce_opportunity_id
-where {{ is_loaded_since('opportunities.load_id') }}
-union all
-select {{ surrogate_key(["'salesforce'", 'opportunities.connection_id', 'opportunities.opportunity_id']) }}
-from {{ ref('stg_hubspot__deals') }} as deals
-inner join {{ ref('stg_salesforce__opportunities') }} as opportunities
-    on deals.salesforce_opportunity_id = opportunities.opportunity_id
-where {{ is_loaded_since('deals.load_id') }}
-union all
-select {{ surrogate_key(["'hubspot'", 'merges.connection_id', 'ids.deal_id']) }}
-from {{ changes('int_record_merges') }} as merges
-cross join lateral (values (merges.loser_id), (merges.survivor_id)) as ids (deal_id)
-where merges.source_system = 'hubspot' and merges.record_type = 'deal'
-union all
-select {{ surrogate_key(["'hubspot'", 'merges.connection_id', 'merges.survivor_id']) }}
-from {{ ref('stg_salesforce__opportunities') }} as opportunities
-inner join {{ ref('stg_hubspot__deals') }} as losers
-    on opportunities.opportunity_id = losers.salesforce_opportunity_id
-inner join {{ ref('int_record_merges') }} as merges
-    on losers.connection_id = merges.connection_id and losers.deal_id = merges.loser_id
-where merges.source_system = 'hubspot' and merges.record_type = 'deal' and {{ is_loaded_since('opportunities.load_id') }}
-union all
-select {{ surrogate_key(["'salesforce'", 'opportunities.connection_id', 'opportunities.opportunity_id']) }}
-from {{ changes('int_record_merges') }} as merges
-inner join {{ ref('stg_hubspot__deals') }} as losers
-    on merges.connection_id = losers.connection_id and merges.loser_id = losers.deal_id
-inner join {{ ref('stg_salesforce__opportunities') }} as opportunities
-    on losers.salesforce_opportunity_id = opportunities.opportunity_id
-where merges.source_system = 'hubspot' and merges.record_type = 'deal'
-union all
-select {{ surrogate_key(["'hubspot'", 'deals.connection_id', 'deals.deal_id']) }}
-from {{ ref('int_pipeline_stages') }} as stages
-inner join {{ ref('stg_hubspot__deals') }} as deals
-    on stages.connection_id = deals.connection_id
-    and stages.pipeline_id = deals.pipeline
-    and stages.stage_id = deals.stage
-where {{ is_loaded_since('stages.load_id') }}
-union all
-select {{ surrogate_key(['connection_id', 'connection_id', 'opportunity_id']) }}
-from {{ ref('stg_files__opportunities') }}
-where {{ is_loaded_since('load_id') }}
-union all
-select {{ surrogate_key(['deals.connection_id', 'deals.connection_id', 'deals.opportunity_id']) }}
-from {{ ref('stg_files__leads') }} as leads
-inner join {{ ref('stg_files__opportunities') }} as deals
-    on leads.connection_id = deals.connection_id and leads.lead_id = deals.lead_id
-where {{ is_loaded_since('leads.load_id') }}
-union all
-select {{ surrogate_key(['deals.connection_id', 'deals.connection_id', 'deals.opportunity_id']) }}
-from {{ ref('stg_files__reps') }} as reps
-inner join {{ ref('stg_files__opportunities') }} as deals
-    on reps.connection_id = deals.connection_id and reps.rep_id = deals.rep_id
-where {{ is_loaded_since('reps.load_id') }}
-union all
-select stored.opportunity_key
-from {{ changes('int_person_records') }} as changes
-inner join {{ this }} as stored on changes.person_key = stored.person_key
-where stored.stated_lead_id is not null or stored.stated_person_key is not null
-union all
-select {{ surrogate_key(['deals.connection_id', 'deals.connection_id', 'deals.opportunity_id']) }}
-from {{ ref('stg_files__opportunities') }} as deals
-where (deals.connection_id, deals.person_id_key) in (
-    select leads.connection_id, leads.person_id_key
+select
+    {{ surrogate_key(['found.source_system', 'found.connection_id', 'found.opportunity_id']) }},
+    found.*
+from (
+    select
+        'salesforce' as source_system,
+        connection_id,
+        opportunity_id
+    from {{ ref('stg_salesforce__opportunities') }}
+    where {{ is_loaded_since('load_id') }}
+    union
+    select
+        'salesforce' as source_system,
+        connection_id,
+        opportunity_id
+    from {{ ref('stg_salesforce__opportunity_history') }}
+    where {{ is_loaded_since('load_id') }}
+    union
+    select
+        'hubspot' as source_system,
+        connection_id,
+        deal_id as opportunity_id
+    from {{ ref('stg_hubspot__deals') }}
+    where {{ is_loaded_since('load_id') }}
+    union
+    -- Copies of what was loaded, and originals whose copy was.
+    select
+        'hubspot' as source_system,
+        deals.connection_id,
+        deals.deal_id as opportunity_id
+    from {{ ref('stg_salesforce__opportunities') }} as opportunities
+    inner join {{ ref('stg_hubspot__deals') }} as deals
+        on opportunities.opportunity_id = deals.salesforce_opportunity_id
+    where {{ is_loaded_since('opportunities.load_id') }}
+    union
+    select
+        'salesforce' as source_system,
+        opportunities.connection_id,
+        opportunities.opportunity_id
+    from {{ ref('stg_hubspot__deals') }} as deals
+    inner join {{ ref('stg_salesforce__opportunities') }} as opportunities
+        on deals.salesforce_opportunity_id = opportunities.opportunity_id
+    where {{ is_loaded_since('deals.load_id') }}
+    union
+    -- Deals of a merge that is new, what their survivor is a copy of, and survivors by way of what a loser was a copy of.
+    select
+        'hubspot' as source_system,
+        merges.connection_id,
+        ids.deal_id as opportunity_id
+    from {{ changes('int_record_merges') }} as merges
+    cross join lateral (values (merges.loser_id), (merges.survivor_id)) as ids (deal_id)
+    where merges.source_system = 'hubspot' and merges.record_type = 'deal'
+    union
+    select
+        'salesforce' as source_system,
+        opportunities.connection_id,
+        opportunities.opportunity_id
+    from {{ changes('int_record_merges') }} as merges
+    inner join {{ ref('stg_hubspot__deals') }} as losers
+        on merges.connection_id = losers.connection_id and merges.loser_id = losers.deal_id
+    inner join {{ ref('stg_salesforce__opportunities') }} as opportunities
+        on losers.salesforce_opportunity_id = opportunities.opportunity_id
+    where merges.source_system = 'hubspot' and merges.record_type = 'deal'
+    union
+    select
+        'hubspot' as source_system,
+        merges.connection_id,
+        merges.survivor_id as opportunity_id
+    from {{ ref('stg_salesforce__opportunities') }} as opportunities
+    inner join {{ ref('stg_hubspot__deals') }} as losers
+        on opportunities.opportunity_id = losers.salesforce_opportunity_id
+    inner join {{ ref('int_record_merges') }} as merges
+        on losers.connection_id = merges.connection_id and losers.deal_id = merges.loser_id
+    where merges.source_system = 'hubspot' and merges.record_type = 'deal' and {{ is_loaded_since('opportunities.load_id') }}
+    union
+    select
+        'hubspot' as source_system,
+        deals.connection_id,
+        deals.deal_id as opportunity_id
+    from {{ ref('int_pipeline_stages') }} as stages
+    inner join {{ ref('stg_hubspot__deals') }} as deals
+        on
+            stages.connection_id = deals.connection_id
+            and stages.pipeline_id = deals.pipeline
+            and stages.stage_id = deals.stage
+    where {{ is_loaded_since('stages.load_id') }}
+    union
+    select
+        connection_id as source_system,
+        connection_id,
+        opportunity_id
+    from {{ ref('stg_files__opportunities') }}
+    where {{ is_loaded_since('load_id') }}
+    union
+    select
+        deals.connection_id as source_system,
+        deals.connection_id,
+        deals.opportunity_id
     from {{ ref('stg_files__leads') }} as leads
+    inner join {{ ref('stg_files__opportunities') }} as deals
+        on leads.connection_id = deals.connection_id and leads.lead_id = deals.lead_id
     where {{ is_loaded_since('leads.load_id') }}
-    union all
-    select touches.connection_id, touches.person_id_key
-    from {{ ref('stg_files__touches') }} as touches
-    where {{ is_loaded_since('touches.load_id') }}
-)
-union all
-select {{ surrogate_key(['events.connection_id', 'events.connection_id', 'events.opportunity_id']) }}
-from {{ ref('stg_files__stage_events') }} as events
-where {{ is_loaded_since('events.load_id') }}
-union all
-select opportunity_key from {{ this }} where has_future_close
-union all
-select contacts.opportunity_key
-from {{ ref('int_opportunity_contacts') }} as contacts
-where {{ is_touched('contacts.person_key', 'int_person_records') }}
+    union
+    select
+        deals.connection_id as source_system,
+        deals.connection_id,
+        deals.opportunity_id
+    from {{ ref('stg_files__reps') }} as reps
+    inner join {{ ref('stg_files__opportunities') }} as deals
+        on reps.connection_id = deals.connection_id and reps.rep_id = deals.rep_id
+    where {{ is_loaded_since('reps.load_id') }}
+    union
+    select
+        deals.connection_id as source_system,
+        deals.connection_id,
+        deals.opportunity_id
+    from {{ ref('stg_files__opportunities') }} as deals
+    where (deals.connection_id, deals.person_id_key) in (
+        select
+            leads.connection_id,
+            leads.person_id_key
+        from {{ ref('stg_files__leads') }} as leads
+        where {{ is_loaded_since('leads.load_id') }}
+        union all
+        select
+            touches.connection_id,
+            touches.person_id_key
+        from {{ ref('stg_files__touches') }} as touches
+        where {{ is_loaded_since('touches.load_id') }}
+    )
+    union
+    select
+        connection_id as source_system,
+        connection_id,
+        opportunity_id
+    from {{ ref('stg_files__stage_events') }}
+    where {{ is_loaded_since('load_id') }} and opportunity_id is not null
+    union
+    select
+        source_system,
+        connection_id,
+        opportunity_id
+    from {{ ref('int_opportunity_contacts') }}
+    where {{ is_touched('opportunity_key', 'int_opportunity_contacts') }} or {{ is_touched('person_key', 'int_person_records') }}
+    union
+    select
+        stored.source_system,
+        stored.connection_id,
+        stored.opportunity_id
+    from {{ this }} as stored
+    where
+        stored.has_future_close
+        or {{ is_touched('stored.opportunity_key', 'int_opportunity_contacts') }}
+        or (
+            {{ is_touched('stored.person_key', 'int_person_records') }}
+            and (stored.stated_lead_id is not null or stored.stated_person_key is not null)
+        )
+) as found
 {% endcall %}
 
 -- depends_on: {{ ref('stg_files__leads') }}
@@ -120,16 +182,7 @@ with
 
 -- Deals that were merged into others stay as they were last seen. What they were copies of, their survivors are.
 lost_deals as (
-    select
-        merges.connection_id,
-        merges.loser_id as deal_id,
-        merges.survivor_id,
-        merges.is_survivor_gone,
-        deals.salesforce_opportunity_id
-    from {{ ref('int_record_merges') }} as merges
-    left join {{ ref('stg_hubspot__deals') }} as deals
-        on merges.connection_id = deals.connection_id and merges.loser_id = deals.deal_id
-    where merges.source_system = 'hubspot' and merges.record_type = 'deal'
+    {{ lost_deals() }}
 ),
 
 {% if is_full_build() -%}
@@ -145,160 +198,28 @@ filed_in_scope as (
     select * from {{ ref('stg_files__opportunities') }}
 ),
 {%- else -%}
-salesforce_ids as (
-    select
-        connection_id,
-        opportunity_id
-    from {{ ref('stg_salesforce__opportunities') }}
-    where load_id > {{ since_load_id() }}
-    union
-    select
-        connection_id,
-        opportunity_id
-    from {{ ref('stg_salesforce__opportunity_history') }}
-    where load_id > {{ since_load_id() }}
-    union
-    select
-        connection_id,
-        opportunity_id
-    from {{ ref('int_opportunity_contacts') }}
-    where source_system = 'salesforce' and {{ in_scope('opportunity_key') }}
-    union
-    select
-        connection_id,
-        opportunity_id
-    from {{ this }}
-    where source_system = 'salesforce' and {{ in_scope('opportunity_key') }}
-    union
-    select
-        opportunities.connection_id,
-        opportunities.opportunity_id
-    from {{ ref('stg_hubspot__deals') }} as deals
-    inner join {{ ref('stg_salesforce__opportunities') }} as opportunities
-        on deals.salesforce_opportunity_id = opportunities.opportunity_id
-    where deals.load_id > {{ since_load_id() }}
-    union
-    select
-        opportunities.connection_id,
-        opportunities.opportunity_id
-    from lost_deals
-    inner join {{ ref('stg_salesforce__opportunities') }} as opportunities
-        on lost_deals.salesforce_opportunity_id = opportunities.opportunity_id
-    where {{ in_scope(surrogate_key(["'salesforce'", 'opportunities.connection_id', 'opportunities.opportunity_id'])) }}
-),
-
 salesforce_in_scope as (
     select opportunities.*
-    from salesforce_ids
+    from {{ this.identifier }}__scope as found
     inner join {{ ref('stg_salesforce__opportunities') }} as opportunities
-        on
-            salesforce_ids.connection_id = opportunities.connection_id
-            and salesforce_ids.opportunity_id = opportunities.opportunity_id
-),
-
-hubspot_ids as (
-    select
-        connection_id,
-        deal_id
-    from {{ ref('stg_hubspot__deals') }}
-    where load_id > {{ since_load_id() }}
-    union
-    select
-        deals.connection_id,
-        deals.deal_id
-    from {{ ref('stg_salesforce__opportunities') }} as opportunities
-    inner join {{ ref('stg_hubspot__deals') }} as deals
-        on opportunities.opportunity_id = deals.salesforce_opportunity_id
-    where opportunities.load_id > {{ since_load_id() }}
-    union
-    select
-        deals.connection_id,
-        deals.deal_id
-    from {{ ref('int_pipeline_stages') }} as stages
-    inner join {{ ref('stg_hubspot__deals') }} as deals
-        on
-            stages.connection_id = deals.connection_id
-            and stages.pipeline_id = deals.pipeline
-            and stages.stage_id = deals.stage
-    where stages.load_id > {{ since_load_id() }}
-    union
-    select
-        connection_id,
-        survivor_id as deal_id
-    from lost_deals
-    where {{ in_scope(surrogate_key(["'hubspot'", 'connection_id', 'survivor_id'])) }}
-    union
-    select
-        connection_id,
-        opportunity_id as deal_id
-    from {{ ref('int_opportunity_contacts') }}
-    where source_system = 'hubspot' and {{ in_scope('opportunity_key') }}
-    union
-    select
-        connection_id,
-        opportunity_id as deal_id
-    from {{ this }}
-    where source_system = 'hubspot' and {{ in_scope('opportunity_key') }}
+        on found.connection_id = opportunities.connection_id and found.opportunity_id = opportunities.opportunity_id
+    where found.source_system = 'salesforce'
 ),
 
 hubspot_in_scope as (
     select deals.*
-    from hubspot_ids
+    from {{ this.identifier }}__scope as found
     inner join {{ ref('stg_hubspot__deals') }} as deals
-        on hubspot_ids.connection_id = deals.connection_id and hubspot_ids.deal_id = deals.deal_id
-),
-
-filed_ids as (
-    select
-        connection_id,
-        opportunity_id
-    from {{ ref('stg_files__opportunities') }}
-    where load_id > {{ since_load_id() }}
-    union
-    select
-        deals.connection_id,
-        deals.opportunity_id
-    from {{ ref('stg_files__leads') }} as leads
-    inner join {{ ref('stg_files__opportunities') }} as deals
-        on leads.connection_id = deals.connection_id and leads.lead_id = deals.lead_id
-    where leads.load_id > {{ since_load_id() }}
-    union
-    select
-        deals.connection_id,
-        deals.opportunity_id
-    from {{ ref('stg_files__opportunities') }} as deals
-    where (deals.connection_id, deals.person_id_key) in (
-        select
-            leads.connection_id,
-            leads.person_id_key
-        from {{ ref('stg_files__leads') }} as leads
-        where leads.load_id > {{ since_load_id() }}
-        union all
-        select
-            touches.connection_id,
-            touches.person_id_key
-        from {{ ref('stg_files__touches') }} as touches
-        where touches.load_id > {{ since_load_id() }}
-    )
-    union
-    select
-        events.connection_id,
-        events.opportunity_id
-    from {{ ref('stg_files__stage_events') }} as events
-    where events.load_id > {{ since_load_id() }} and events.opportunity_id is not null
-    union
-    select
-        connection_id,
-        opportunity_id
-    from {{ this }}
-    where source_system not in ('hubspot', 'salesforce') and {{ in_scope('opportunity_key') }}
+        on found.connection_id = deals.connection_id and found.opportunity_id = deals.deal_id
+    where found.source_system = 'hubspot'
 ),
 
 filed_in_scope as (
     select deals.*
-    from filed_ids
+    from {{ this.identifier }}__scope as found
     inner join {{ ref('stg_files__opportunities') }} as deals
-        on filed_ids.connection_id = deals.connection_id and filed_ids.opportunity_id = deals.opportunity_id
+        on found.connection_id = deals.connection_id and found.opportunity_id = deals.opportunity_id
+    where found.source_system not in ('hubspot', 'salesforce')
 ),
 {%- endif %}
 

@@ -7,30 +7,52 @@
     )
 }}
 
+-- Keys are hashes, so the scope keeps the ids that they were made of: the query below finds records by them.
 {% call scope() %}
-select {{ surrogate_key(["'salesforce'", 'connection_id', 'opportunity_id']) }}
-from {{ ref('stg_salesforce__opportunities') }}
-where {{ is_loaded_since('load_id') }}
-union all
-select {{ surrogate_key(["'salesforce'", 'connection_id', 'opportunity_id']) }}
-from {{ ref('stg_salesforce__opportunity_contact_roles') }}
-where {{ is_loaded_since('load_id') }}
-union all
-select {{ surrogate_key(["'hubspot'", 'connection_id', 'deal_id']) }}
-from {{ ref('stg_hubspot__deals') }}
-where {{ is_loaded_since('load_id') }}
-union all
-select {{ surrogate_key(["'hubspot'", 'connection_id', 'loser_id']) }}
-from {{ changes('int_record_merges') }}
-where source_system = 'hubspot' and record_type = 'deal'
-union all
-select stored.opportunity_key
-from {{ changes('int_person_records') }} as changes
-inner join {{ this }} as stored
-    on changes.record_id = stored.contact_id
-    and changes.connection_id = stored.connection_id
-    and changes.source_system = stored.source_system
-where changes.record_type = 'contact'
+select
+    {{ surrogate_key(['found.source_system', 'found.connection_id', 'found.opportunity_id']) }},
+    found.*
+from (
+    select
+        'salesforce' as source_system,
+        connection_id,
+        opportunity_id
+    from {{ ref('stg_salesforce__opportunities') }}
+    where {{ is_loaded_since('load_id') }}
+    union
+    select
+        'salesforce' as source_system,
+        connection_id,
+        opportunity_id
+    from {{ ref('stg_salesforce__opportunity_contact_roles') }}
+    where {{ is_loaded_since('load_id') }}
+    union
+    select
+        'hubspot' as source_system,
+        connection_id,
+        deal_id as opportunity_id
+    from {{ ref('stg_hubspot__deals') }}
+    where {{ is_loaded_since('load_id') }}
+    union
+    select
+        'hubspot' as source_system,
+        connection_id,
+        loser_id as opportunity_id
+    from {{ changes('int_record_merges') }}
+    where source_system = 'hubspot' and record_type = 'deal'
+    union
+    select
+        stored.source_system,
+        stored.connection_id,
+        stored.opportunity_id
+    from {{ changes('int_person_records') }} as changes
+    inner join {{ this }} as stored
+        on
+            changes.record_id = stored.contact_id
+            and changes.connection_id = stored.connection_id
+            and changes.source_system = stored.source_system
+    where changes.record_type = 'contact'
+) as found
 {% endcall %}
 
 with
@@ -68,55 +90,20 @@ deals_in_scope as (
     select * from deals
 ),
 {%- else -%}
--- Keys are hashes, so the scope reaches the vendor's ids through what was loaded or stored.
-ids_in_scope as (
-    select
-        connection_id,
-        opportunity_id
-    from {{ ref('stg_salesforce__opportunities') }}
-    where load_id > {{ since_load_id() }}
-    union
-    select
-        connection_id,
-        opportunity_id
-    from {{ ref('stg_salesforce__opportunity_contact_roles') }}
-    where load_id > {{ since_load_id() }}
-    union
-    select
-        connection_id,
-        opportunity_id
-    from {{ this }}
-    where source_system = 'salesforce' and {{ in_scope('opportunity_key') }}
-),
-
 opportunities_in_scope as (
     select opportunities.*
-    from ids_in_scope
+    from {{ this.identifier }}__scope as found
     inner join opportunities
-        on
-            ids_in_scope.connection_id = opportunities.connection_id
-            and ids_in_scope.opportunity_id = opportunities.opportunity_id
-),
-
-deal_ids_in_scope as (
-    select
-        connection_id,
-        deal_id
-    from {{ ref('stg_hubspot__deals') }}
-    where load_id > {{ since_load_id() }}
-    union
-    select
-        connection_id,
-        opportunity_id as deal_id
-    from {{ this }}
-    where source_system = 'hubspot' and {{ in_scope('opportunity_key') }}
+        on found.connection_id = opportunities.connection_id and found.opportunity_id = opportunities.opportunity_id
+    where found.source_system = 'salesforce'
 ),
 
 deals_in_scope as (
     select deals.*
-    from deal_ids_in_scope
+    from {{ this.identifier }}__scope as found
     inner join deals
-        on deal_ids_in_scope.connection_id = deals.connection_id and deal_ids_in_scope.deal_id = deals.deal_id
+        on found.connection_id = deals.connection_id and found.opportunity_id = deals.deal_id
+    where found.source_system = 'hubspot'
 ),
 {%- endif %}
 

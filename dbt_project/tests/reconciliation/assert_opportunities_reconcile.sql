@@ -4,16 +4,7 @@
 with
 
 lost_deals as (
-    select
-        merges.connection_id,
-        merges.loser_id as deal_id,
-        merges.survivor_id,
-        merges.is_survivor_gone,
-        deals.salesforce_opportunity_id
-    from {{ ref('int_record_merges') }} as merges
-    left join {{ ref('stg_hubspot__deals') }} as deals
-        on merges.connection_id = deals.connection_id and merges.loser_id = deals.deal_id
-    where merges.source_system = 'hubspot' and merges.record_type = 'deal'
+    {{ lost_deals() }}
 ),
 
 landed as not materialized (
