@@ -1,6 +1,7 @@
 {{
     config(
         unique_key=['product_version_key'],
+        track=['product_key'],
         indexes=[{'columns': ['product_key']}],
     )
 }}
