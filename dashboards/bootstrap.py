@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from contents import complete
 
 HERE = Path(__file__).resolve().parent
 REGIONS = HERE.parent / "dbt_project" / "seeds" / "country_regions.csv"
@@ -34,7 +35,7 @@ def main() -> None:
         _synchronise_permissions()
         roles = _roles(access)
         _users(access["users"], roles)
-        contents = _contents()
+        contents = complete(os.environ["WAREHOUSE_READER_URI"], os.environ["REPORTING_CURRENCY"])
         _import(contents)
         removed = _remove_what_left(contents)
         _grant(roles)
@@ -138,26 +139,6 @@ def _become(present: list[Any], wanted: list[Any]) -> None:
 
 
 # --- what -----------------------------------------------------------------------------------------------------------
-
-
-def _contents() -> dict[str, str]:
-    """The asset files by their path, with this installation's warehouse and currency."""
-    assets = HERE / "assets"
-    contents = {str(path.relative_to(assets)): path.read_text() for path in sorted(assets.rglob("*.yaml"))}
-    for path, text in contents.items():
-        if path.startswith("databases/"):
-            contents[path] = _changed(text, sqlalchemy_uri=os.environ["WAREHOUSE_READER_URI"])
-        elif path.startswith("datasets/") and os.environ["REPORTING_CURRENCY"] != "USD":
-            dataset = yaml.safe_load(text)
-            for metric in dataset["metrics"]:
-                if metric.get("currency"):
-                    metric["currency"]["symbol"] = os.environ["REPORTING_CURRENCY"]
-            contents[path] = yaml.safe_dump(dataset, allow_unicode=True, sort_keys=False)
-    return contents
-
-
-def _changed(text: str, **fields: str) -> str:
-    return yaml.safe_dump({**yaml.safe_load(text), **fields}, allow_unicode=True, sort_keys=False)
 
 
 def _import(contents: dict[str, str]) -> None:

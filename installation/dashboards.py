@@ -73,10 +73,11 @@ def bootstrap_superset(progress: Progress, *, again: bool) -> bool:
 
 
 def _dashboards_fingerprint(environment: Mapping[str, str]) -> str:
-    """Everything that the bootstrap reads: the files, the regions, and the settings that end up in Superset."""
+    """Everything that the bootstrap reads: the files, metrics, regions, and the settings that end up in Superset."""
     digest = hashlib.sha256()
     files = [path for path in DASHBOARDS.rglob("*") if path.suffix in (".py", ".yaml", ".lock")]
     files = [path for path in files if ".venv" not in path.parts]
+    files += [*(REPOSITORY / "dbt_project/models/semantic").glob("*.yml")]
     for path in sorted([*files, REPOSITORY / "dbt_project" / "seeds" / "country_regions.csv"]):
         digest.update(path.name.encode() + path.read_bytes())
     for name in ("WAREHOUSE_READER_URI", "SUPERSET_SECRET_KEY", "REPORTING_CURRENCY"):

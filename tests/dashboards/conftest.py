@@ -57,9 +57,9 @@ class House:
             client.headers["authorization"] = f"Bearer {token}"
             yield client
 
-    def chart(self, slug: str, name: str) -> int:
-        """Superset's number of a chart of the files."""
-        path = settings.REPOSITORY / "dashboards/assets/charts" / slug / f"{name}.yaml"
+    def chart(self, name: str) -> int:
+        """Superset's number of a chart of the files, such as `funnel/leads`."""
+        path = settings.REPOSITORY / "dashboards/assets/charts" / f"{name}.yaml"
         return self.names[yaml.safe_load(path.read_text())["uuid"]]
 
 

@@ -6,7 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import contents
+import formulas
 import pytest
+import queries
 import yaml
 
 ROOT = Path(__file__).parents[2]
@@ -23,6 +26,10 @@ def read(kind: str) -> dict[str, dict[str, Any]]:
 
 
 DATASETS, CHARTS, BOARDS = read("datasets"), read("charts"), read("dashboards")
+COMPLETE = contents.complete("postgresql://warehouse", "EUR")
+STRIP = "Can I trust this today?"
+# Of one period and region there is one value, the numbers of steps only sort, and a range is that over all models.
+OWN_FORMULAS = {"scorecard_friction", "step_order", "roas_lowest", "roas_highest"}
 
 
 def tables(dataset: dict[str, Any]) -> set[str]:
@@ -38,11 +45,6 @@ def placed(board: dict[str, Any]) -> list[dict[str, Any]]:
     """The charts of a dashboard, in reading order."""
     items = [item for item in board["position"].values() if isinstance(item, dict) and item["type"] == "CHART"]
     return [CHARTS[item["meta"]["uuid"]] for item in items]
-
-
-def metrics_of(chart: dict[str, Any]) -> list[Any]:
-    params = chart["params"]
-    return [*params.get("metrics", []), *([params["metric"]] if params.get("metric") else [])]
 
 
 def filters_of(board: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -72,9 +74,12 @@ def test_a_dataset_reads_bi_and_ops_only(dataset: dict[str, Any]) -> None:
     assert {name.partition(".")[0] for name in read_from} <= {"bi", "ops"}, read_from
 
 
-def test_every_chart_stands_on_one_dashboard_and_reads_a_dataset_of_the_files() -> None:
+def test_every_chart_stands_on_one_dashboard_but_the_trust_strip_which_is_one_for_all() -> None:
+    (strip,) = (chart for chart in CHARTS.values() if chart["slice_name"] == STRIP)
     seen = [chart["uuid"] for board in BOARDS.values() for chart in placed(board)]
-    assert sorted(seen) == sorted(CHARTS)
+    assert seen.count(strip["uuid"]) == len(BOARDS)
+    assert sorted({*seen}) == sorted(CHARTS)
+    assert len(seen) == len(CHARTS) - 1 + len(BOARDS)
     assert {chart["dataset_uuid"] for chart in CHARTS.values()} == set(DATASETS)
 
 
@@ -84,8 +89,10 @@ def test_a_chart_uses_columns_and_metrics_of_its_dataset_and_no_formula_of_its_o
     columns = {column["column_name"] for column in dataset["columns"]}
     metrics = {metric["metric_name"] for metric in dataset["metrics"]}
     params = chart["params"]
-    assert all(isinstance(metric, str) for metric in metrics_of(chart)), "a formula in a chart is nobody's definition"
-    assert set(metrics_of(chart)) <= metrics
+    assert all(isinstance(metric, str) for metric in queries.metrics(chart["params"])), (
+        "a formula in a chart is nobody's definition"
+    )
+    assert set(queries.metrics(chart["params"])) <= metrics
     named = [
         *params.get("groupby", []),
         *params.get("all_columns", []),
@@ -96,15 +103,72 @@ def test_a_chart_uses_columns_and_metrics_of_its_dataset_and_no_formula_of_its_o
     assert all(each["expressionType"] == "SIMPLE" for each in params["adhoc_filters"])
 
 
-@pytest.mark.parametrize("chart", CHARTS.values(), ids=lambda each: each["slice_name"])
-def test_what_a_chart_exports_is_what_it_draws(chart: dict[str, Any]) -> None:
-    context = json.loads(chart["query_context"])
-    (query,) = context["queries"]
-    assert query["metrics"] == metrics_of(chart)
-    drawn = {each["subject"] for each in chart["params"]["adhoc_filters"]}
-    assert {each["col"] for each in query["filters"]} == drawn
-    form = context["form_data"]
-    assert form == chart["params"]
+def test_what_a_chart_exports_is_what_it_draws() -> None:
+    charts = {path: yaml.safe_load(text) for path, text in COMPLETE.items() if path.startswith("charts/")}
+    assert len(charts) == len(CHARTS)
+    for path, chart in charts.items():
+        assert "query_context" not in CHARTS[chart["uuid"]], f"{path} stores what is computed"
+        context = json.loads(chart["query_context"])
+        (query,) = context["queries"]
+        assert query["metrics"] == queries.metrics(chart["params"]), path
+        assert {each["col"] for each in query["filters"]} == {
+            each["subject"] for each in chart["params"]["adhoc_filters"]
+        }
+        assert context["form_data"] == chart["params"]
+
+
+def test_a_chart_over_time_asks_for_its_grain_and_one_column_per_line() -> None:
+    chart = yaml.safe_load((DASHBOARDS / "assets/charts/funnel/by_month.yaml").read_text())
+    (query,) = json.loads(queries.query_context(chart["params"]))["queries"]
+    (axis,) = query["columns"]
+    assert (axis["sqlExpression"], axis["timeGrain"]) == ("month_start", "P1M")
+    pivot, _ = query["post_processing"]
+    assert list(pivot["options"]["aggregates"]) == chart["params"]["metrics"]
+
+
+def test_the_formula_of_a_metric_stands_once() -> None:
+    """A dataset writes an expression for figures of the ledger alone; all others come from models/semantic."""
+    for dataset in DATASETS.values():
+        for metric in dataset["metrics"]:
+            name = metric["metric_name"]
+            if "expression" not in metric:
+                assert formulas.formula(metric.get("formula_of") or name)
+                continue
+            with pytest.raises(formulas.FormulaError, match="Define it there"):
+                formulas.formula(name)
+            of_ledger = any(table.startswith("ops.") for table in tables(dataset))
+            assert of_ledger or name in OWN_FORMULAS, f"{dataset['table_name']}: {name}"
+
+
+@pytest.mark.parametrize(
+    ("name", "expression"),
+    [
+        ("spend", "sum(spend)"),
+        ("platform_claimed_value", "sum(platform_conversion_value)"),
+        ("lead_response_median", "percentile_cont(0.5) within group (order by response_business_minutes)"),
+        ("handoff_count", "count(*)"),
+        ("open_deal_count", "count(*) filter (where is_open)"),
+        ("cost_per_lead", "sum(spend) / nullif(sum(leads), 0)::numeric"),
+        ("revenue", "coalesce(sum(won_amount), 0) + coalesce(sum(order_amount), 0)"),
+        (
+            "return_on_spend",
+            "(coalesce(sum(won_amount), 0) + coalesce(sum(order_amount), 0)) / nullif(sum(spend), 0)::numeric",
+        ),
+    ],
+)
+def test_a_formula_is_written_as_sql(name: str, expression: str) -> None:
+    assert formulas.formula(name) == expression
+
+
+def test_an_import_is_complete_and_in_the_currency_of_the_installation() -> None:
+    for path, text in COMPLETE.items():
+        written = yaml.safe_load(text)
+        for metric in written.get("metrics", []) if path.startswith("datasets/") else []:
+            assert metric["expression"]
+            assert "formula_of" not in metric
+            assert not metric.get("currency") or metric["currency"]["symbol"] == "EUR"
+    (database,) = (yaml.safe_load(text) for path, text in COMPLETE.items() if path.startswith("databases/"))
+    assert database["sqlalchemy_uri"] == "postgresql://warehouse"
 
 
 @pytest.mark.parametrize("board", BOARDS.values(), ids=lambda each: each["slug"])

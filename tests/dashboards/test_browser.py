@@ -82,7 +82,7 @@ def test_somebody_who_is_not_logged_in_sees_nothing(house: House) -> None:
         assert anybody.get("/api/v1/dashboard/funnel").status_code in (401, 404)
         assert anybody.get("/api/v1/dashboard/").json().get("count", 0) == 0
         for path in (
-            f"/api/v1/chart/{house.chart('funnel', 'by_channel')}/data/",
+            f"/api/v1/chart/{house.chart('funnel/by_channel')}/data/",
             "/api/v1/dataset/",
             "/api/v1/database/",
         ):
@@ -95,10 +95,10 @@ def test_somebody_who_is_not_logged_in_sees_nothing(house: House) -> None:
 def test_a_role_opens_its_own_dashboard_and_no_other(house: House) -> None:
     with house.client("only_funnel") as reader:
         assert reader.get("/api/v1/dashboard/funnel").status_code == 200
-        assert reader.get(f"/api/v1/chart/{house.chart('funnel', 'by_channel')}/data/").status_code == 200
+        assert reader.get(f"/api/v1/chart/{house.chart('funnel/by_channel')}/data/").status_code == 200
         for slug, chart in (("money", "leakage_by_team"), ("trust", "checks"), ("pipeline", "oldest")):
             assert reader.get(f"/api/v1/dashboard/{slug}").status_code in (403, 404), slug
-            number = house.chart(slug, chart)
+            number = house.chart(f"{slug}/{chart}")
             for form in ("", "?format=csv"):
                 assert reader.get(f"/api/v1/chart/{number}/data/{form}").status_code in (403, 404), slug
         assert [each["slug"] for each in reader.get("/api/v1/dashboard/").json()["result"]] == ["funnel"]
@@ -115,7 +115,7 @@ def test_a_reader_writes_nothing_and_asks_no_sql(house: House) -> None:
         query = {"database_id": 1, "sql": "select 1", "client_id": "x"}
         refused = [
             reader.put(f"/api/v1/dashboard/{number}", json={"dashboard_title": "Mine"}),
-            reader.delete(f"/api/v1/chart/{house.chart('funnel', 'leads')}"),
+            reader.delete(f"/api/v1/chart/{house.chart('funnel/leads')}"),
             reader.post("/api/v1/sqllab/execute/", json=query),
             reader.get("/api/v1/security/users/"),
             reader.get("/api/v1/database/1"),
@@ -130,7 +130,7 @@ def test_a_region_sees_its_rows_alone_exports_included(house: House, user: str, 
         f"select channel, sum(leads) as leads from bi.fct_funnel_daily where region in ({listed}) group by 1"
     )
     wanted = {row["channel"]: int(row["leads"]) for row in expected}
-    number = house.chart("funnel", "by_channel")
+    number = house.chart("funnel/by_channel")
     with house.client(user) as reader:
         drawn = reader.get(f"/api/v1/chart/{number}/data/").raise_for_status().json()["result"][0]["data"]
         assert {row["channel"]: int(row["leads"]) for row in drawn} == wanted
@@ -138,9 +138,9 @@ def test_a_region_sees_its_rows_alone_exports_included(house: House, user: str, 
         exported = {row["Channel"]: int(float(row["Leads"])) for row in csv.DictReader(io.StringIO(text))}
         assert exported == wanted
         # A table that has no region holds figures of all of them.
-        closed = reader.get(f"/api/v1/chart/{house.chart('funnel', 'bridge')}/data/").raise_for_status().json()
+        closed = reader.get(f"/api/v1/chart/{house.chart('funnel/bridge')}/data/").raise_for_status().json()
         assert closed["result"][0]["data"] == []
-        strip = reader.get(f"/api/v1/chart/{house.chart('funnel', 'trust_strip')}/data/").raise_for_status().json()
+        strip = reader.get(f"/api/v1/chart/{house.chart('trust_strip')}/data/").raise_for_status().json()
         assert strip["result"][0]["data"][0]["verdict"] == "Passed"
 
 
@@ -148,7 +148,7 @@ def test_a_region_sees_its_rows_alone_exports_included(house: House, user: str, 
 
 
 def test_a_publication_empties_the_cache_and_a_rollback_returns_the_old_one(house: House) -> None:
-    number = house.chart("funnel", "by_month")
+    number = house.chart("funnel/by_month")
 
     def ask(reader: httpx.Client) -> tuple[bool, Any]:
         (answer,) = reader.get(f"/api/v1/chart/{number}/data/").raise_for_status().json()["result"]
@@ -206,9 +206,8 @@ def test_a_failed_audit_stands_on_every_dashboard_and_numbers_stay(viewer: Viewe
         assert viewer.text("New leads") == before
         screenshot(viewer, "failed_audit")
         with house.client("viewer", house.password) as reader:
-            for slug in SAYS:
-                answer = reader.get(f"/api/v1/chart/{house.chart(slug, 'trust_strip')}/data/").raise_for_status().json()
-                assert "FAILED: " in answer["result"][0]["data"][0]["verdict"], slug
+            answer = reader.get(f"/api/v1/chart/{house.chart('trust_strip')}/data/").raise_for_status().json()
+            assert "FAILED: " in answer["result"][0]["data"][0]["verdict"]
 
 
 @pytest.mark.soak

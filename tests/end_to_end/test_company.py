@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import contents
 import numpy as np
 import psycopg
 import pytest
@@ -1356,7 +1357,7 @@ def test_what_dashboards_compute_is_what_the_semantic_layer_defines(company: Pip
     known = set(layer.names())
     compared = 0
     for path in sorted((settings.REPOSITORY / "dashboards/assets/datasets").glob("*.yaml")):
-        dataset = yaml.safe_load(path.read_text())
+        dataset = contents.with_formulas(yaml.safe_load(path.read_text()), "USD")
         place = f"({dataset['sql']}) as shown" if dataset["sql"] else f"{dataset['schema']}.{dataset['table_name']}"
         for metric in dataset["metrics"]:
             name = metric["metric_name"]
@@ -1375,7 +1376,7 @@ def test_what_dashboards_compute_is_what_the_semantic_layer_defines(company: Pip
 
 def test_the_range_of_return_on_dashboards_is_that_over_all_models(company: Pipeline) -> None:
     path = settings.REPOSITORY / "dashboards/assets/datasets/returns.yaml"
-    dataset = yaml.safe_load(path.read_text())
+    dataset = contents.with_formulas(yaml.safe_load(path.read_text()), "USD")
     formulas = {each["metric_name"]: each["expression"] for each in dataset["metrics"]}
     by_model: dict[str, list[Any]] = defaultdict(list)
     for row in metrics.Metrics().ask(["roas_of_model"], ["return_cell__channel", "return_cell__model"]):

@@ -1,0 +1,45 @@
+"""The asset files as Superset imports them, with what they leave out and what only an installation knows.
+
+A metric without an expression has that of dbt_project/models/semantic, under its own name or the one after
+`formula_of`; a chart's query_context follows from what it draws.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import formulas
+import queries
+import yaml
+
+ASSETS = Path(__file__).resolve().parent / "assets"
+
+
+def complete(warehouse_uri: str, currency: str) -> dict[str, str]:
+    """The text of every asset file by its path."""
+    kinds: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+        "databases": lambda database: database | {"sqlalchemy_uri": warehouse_uri},
+        "datasets": lambda dataset: with_formulas(dataset, currency),
+        "charts": lambda chart: chart | {"query_context": queries.query_context(chart["params"])},
+    }
+    contents = {}
+    for path in sorted(ASSETS.rglob("*.yaml")):
+        name = path.relative_to(ASSETS)
+        complete_one = kinds.get(name.parts[0])
+        text = path.read_text()
+        if complete_one:
+            text = yaml.safe_dump(complete_one(yaml.safe_load(text)), allow_unicode=True, sort_keys=False)
+        contents[name.as_posix()] = text
+    return contents
+
+
+def with_formulas(dataset: dict[str, Any], currency: str) -> dict[str, Any]:
+    """The dataset with an expression for every metric, and money in this currency."""
+    return dataset | {"metrics": [_metric(each, currency) for each in dataset["metrics"]]}
+
+
+def _metric(metric: dict[str, Any], currency: str) -> dict[str, Any]:
+    named = {key: value for key, value in metric.items() if key != "formula_of"}
+    expression = metric.get("expression") or formulas.formula(metric.get("formula_of") or metric["metric_name"])
+    money = {"currency": metric["currency"] | {"symbol": currency}} if metric.get("currency") else {}
+    return named | {"expression": expression} | money

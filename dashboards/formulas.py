@@ -1,0 +1,94 @@
+"""The formula of a metric as SQL over a dataset's columns, from its one definition in dbt_project/models/semantic.
+
+MetricFlow reads the same definitions. It also groups and joins, which a dataset does itself: only the expression is
+written here. A count of no rows is 0; a sum and a share of no rows are null.
+"""
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+SEMANTIC = Path(__file__).resolve().parents[1] / "dbt_project" / "models" / "semantic"
+AGGREGATES = {
+    "sum": "sum({})",
+    "max": "max({})",
+    "min": "min({})",
+    "count": "count({})",
+    "count_distinct": "count(distinct {})",
+    "median": "percentile_cont(0.5) within group (order by {})",
+}
+
+
+class FormulaError(Exception):
+    """A metric cannot be written as SQL. The message names it and what to do."""
+
+
+def formula(name: str) -> str:
+    """The expression of a metric. A filter of a metric is the dataset's to apply."""
+    metrics, measures = _definitions()
+    if name not in metrics:
+        raise FormulaError(
+            f"No file of dbt_project/models/semantic defines the metric {name}. Define it there, or write an "
+            "expression in the dataset if it is a figure of the ledger."
+        )
+    kind, parameters = metrics[name]["type"], metrics[name]["type_params"]
+    if kind == "simple":
+        return _aggregated(measures[_name(parameters["measure"])])
+    if kind == "ratio":
+        return f"{_operand(parameters['numerator'])} / nullif({formula(_name(parameters['denominator']))}, 0)::numeric"
+    if kind == "derived":
+        inputs = {each.get("alias") or each["name"]: each["name"] for each in map(_input, parameters["metrics"])}
+        return re.sub(
+            r"\b[a-z_]+\b", lambda word: _operand(inputs[word[0]]) if word[0] in inputs else word[0], parameters["expr"]
+        )
+    raise FormulaError(
+        f"The metric {name} is of type {kind}, which a dataset cannot compute. Write its expression there."
+    )
+
+
+@cache
+def _definitions() -> tuple[dict[str, Any], dict[str, Any]]:
+    """All metrics and all measures by their names."""
+    metrics: dict[str, Any] = {}
+    measures: dict[str, Any] = {}
+    for path in sorted(SEMANTIC.glob("*.yml")):
+        written = yaml.safe_load(path.read_text())
+        metrics |= {each["name"]: each for each in written.get("metrics", [])}
+        for model in written.get("semantic_models", []):
+            measures |= {each["name"]: each for each in model.get("measures", [])}
+    return metrics, measures
+
+
+def _aggregated(measure: dict[str, Any]) -> str:
+    expression = str(measure.get("expr", measure["name"]))
+    if measure["agg"] == "sum" and expression == "1":
+        return "count(*)"
+    indicator = re.fullmatch(r"case when (.+) then 1 else 0 end", expression)
+    if measure["agg"] == "sum" and indicator:
+        return f"count(*) filter (where {indicator[1]})"
+    return AGGREGATES[measure["agg"]].format(expression)
+
+
+def _derived(parameters: dict[str, Any]) -> str:
+    terms = {each.get("alias") or each["name"]: each["name"] for each in map(_input, parameters["metrics"])}
+    return re.sub(
+        r"\b[a-z_]+\b", lambda word: _operand(terms[word[0]]) if word[0] in terms else word[0], parameters["expr"]
+    )
+
+
+def _operand(reference: Any) -> str:
+    """A metric's expression, in brackets where it is one of several terms."""
+    name = _name(reference)
+    text = formula(name)
+    return f"({text})" if _definitions()[0][name]["type"] != "simple" else text
+
+
+def _input(reference: Any) -> dict[str, Any]:
+    return {"name": reference} if isinstance(reference, str) else reference
+
+
+def _name(reference: Any) -> str:
+    return str(_input(reference)["name"])
