@@ -46,7 +46,7 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- The condition that a day of advertising, visits or the funnel was loaded or changed: true in a full build. -#}
+{#- The condition that something of a day was loaded or changed, facts or funnel: true in a full build. -#}
 {% macro is_touched_day(expression) -%}
     {%- if execute and is_full_build() -%}
         true
@@ -60,8 +60,16 @@
             union
             select date_day from {{ ref('stg_files__ad_stats') }}
             where {{ is_loaded_since('load_id') }}
+            {%- for mart in ['fct_ad_stats_daily', 'fct_web_sessions_daily', 'fct_funnel_daily'] %}
             union
-            select date_day from {{ changes('fct_funnel_daily') }}
+            select date_day from {{ changes(mart) }}
+            {%- endfor %}
+            union
+            select unnest(array[created_date, mql_date, sal_date, sql_date]) from {{ changes('fct_leads') }}
+            union
+            select unnest(array[created_date, closed_date]) from {{ changes('fct_opportunities') }}
+            union
+            select ordered_date from {{ changes('fct_orders') }}
         ))
     {%- endif -%}
 {%- endmacro %}

@@ -11,15 +11,6 @@ CRITICAL = {
             notes="Readers of bi may not see persons; only the domain of an address is shown.",
         ),
     ],
-    "people": [
-        gxe.ExpectColumnValuesToBeBetween(
-            column="people_lost",
-            min_value=0,
-            max_value=0,
-            description="people in = people out",
-            notes="Every matched person has exactly one row.",
-        ),
-    ],
 }
 
 WARNING = {
@@ -33,18 +24,6 @@ WARNING = {
     ],
 }
 
-BATCHES = {
-    "people": """
-        select
-            (
-                select count(distinct person_key) from {{ ref('int_person_records') }}
-                where {{ is_touched('person_key', 'int_person_records') }}
-            ) - (
-                select count(*) from {{ ref('dim_people') }}
-                where {{ is_touched('person_key', 'int_person_records') }}
-            ) as people_lost
-    """,
-}
 
 PASSING = [
     {
@@ -58,6 +37,5 @@ PASSING = [
 
 POISON = {
     "no text holds an e-mail address": [{"email_domain": "ana@example.com"}],
-    "people in = people out": [],
     "nobody is merged from more than 20 records": [{"n_records_merged": 21}],
 }

@@ -9,12 +9,6 @@ CRITICAL = {
             description="every spend has a rate into the reporting currency",
             notes="Without a rate the spend would be in no sum. Add the currency to seeds/currency_rates.csv.",
         ),
-        gxe.ExpectColumnValuesToBeInSet(
-            column="channel",
-            value_set={"$PARAMETER": "channels"},
-            description="every channel is in dim_channels",
-            notes="Spend in a channel without an owner is in no team's sum. Correct seeds/campaign_channel_rules.csv.",
-        ),
         gxe.ExpectColumnValuesToNotBeNull(
             column="campaign_key",
             description="every row has a campaign",
@@ -172,7 +166,6 @@ POISON = {
     "spend is never negative": [{"spend": -99}],
     "impressions are never negative": [{"impressions": -1, "clicks": None}],
     "clicks are never negative": [{"clicks": -1}],
-    "every channel is in dim_channels": [{"channel": "Radio"}],
     "every row has a campaign": [{"campaign_key": None}],
     "spend landed = spend shown": [{"spend_local": 89.99}],
     "campaign days landed = campaign days shown": [{}, {"campaign_id": "12", "spend_local": 0, "spend": 0}],

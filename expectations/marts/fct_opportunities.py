@@ -45,12 +45,6 @@ CRITICAL = {
             notes="It is amount times probability.",
         ),
         gxe.ExpectColumnValuesToBeInSet(
-            column="channel",
-            value_set={"$PARAMETER": "channels"},
-            description="every channel is in dim_channels",
-            notes="The deal would be in no team's sum. Correct seeds/channel_rules.csv.",
-        ),
-        gxe.ExpectColumnValuesToBeInSet(
             column="source_type",
             value_set=["marketing", "sales", "partner", "unknown"],
             description="every opportunity has a source type we know",
@@ -245,7 +239,6 @@ POISON = {
     "a won opportunity has a closing time": [{"closed_at": None}],
     "the probability lies between 0 and 1": [{"probability": 100}],
     "the weighted amount is never more than the amount": [{"weighted_amount": 1100.01}],
-    "every channel is in dim_channels": [{"channel": "Radio"}],
     "every opportunity has a source type we know": [{"source_type": "agency"}],
     "every opportunity has a type we know": [{"opportunity_type": "gift"}],
     "every opportunity has a region": [{"region": None}],

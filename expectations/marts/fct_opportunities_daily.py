@@ -12,12 +12,6 @@ CRITICAL = {
             notes="Days that were published are never computed again: a missing rate would stay missing.",
         ),
         gxe.ExpectColumnValuesToBeBetween(
-            column="weight_over_amount",
-            max_value=0,
-            description="the weighted pipeline is never more than the pipeline",
-            notes="Probabilities in per cent would inflate it a hundredfold.",
-        ),
-        gxe.ExpectColumnValuesToBeBetween(
             column="date_day",
             max_value={"$PARAMETER": "as_of_date"},
             strict_max=True,
@@ -51,10 +45,6 @@ WARNING = {
 }
 
 BATCHES = {
-    "rows": """
-        select mart.*, abs(mart.weighted_amount) - abs(mart.amount) as weight_over_amount
-        from {{ changed('fct_opportunities_daily') }} as mart
-    """,
     "continued": """
         select
             opportunities.opportunity_key,
@@ -89,7 +79,6 @@ PASSING = [
 
 POISON = {
     "every amount of the pipeline has a rate": [{"amount": None, "weighted_amount": None}],
-    "the weighted pipeline is never more than the pipeline": [{"probability": 20, "weighted_amount": 22000}],
     "no day is shown that is not over": [{"date_day": "2026-01-06"}],
     "every snapshot has a region": [{"region": None}],
     "a deal that stays open keeps its daily row": {

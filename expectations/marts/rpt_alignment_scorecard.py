@@ -11,18 +11,6 @@ CRITICAL = {
             description="the scorecard has three measures",
             notes="Another measure belongs in rpt_alignment_parts, or in the contract first.",
         ),
-        gxe.ExpectColumnValuesToBeNull(
-            column="value",
-            row_condition=Column("is_sufficient") == False,  # noqa: E712
-            description="what is too thin has no value",
-            notes="A figure from three deals would be misleading.",
-        ),
-        gxe.ExpectColumnValuesToNotBeNull(
-            column="reason",
-            row_condition=Column("is_sufficient") == False,  # noqa: E712
-            description="what is missing says why",
-            notes="An empty tile needs a reason.",
-        ),
         gxe.ExpectColumnPairValuesAToBeGreaterThanB(
             column_A="value_high",
             column_B="value_low",
@@ -74,8 +62,6 @@ PASSING = [
 
 POISON = {
     "the scorecard has three measures": [{"measure": "happiness"}],
-    "what is too thin has no value": [{"is_sufficient": False, "reason": "too thin: 2 won"}],
-    "what is missing says why": [{"is_sufficient": False, "value": None, "value_low": None, "value_high": None}],
     "an interval has its bounds in order": [{"value_low": 0.7}],
     "a share lies between nothing and all": [{"value": 1.1}],
     "no sign turns when like is compared with like": [{"measure": "close_rate_lift", "is_reversed": True}],

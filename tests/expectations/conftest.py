@@ -150,15 +150,10 @@ def deliver(warehouse: str) -> Deliver:
 MODELS = settings.REPOSITORY / "dbt_project" / "models" / "marts"
 # What suites of marts read beside marts: only the columns they read.
 INTERMEDIATE = {
-    "int_costs": "month_start date, amount numeric",
-    "int_person_records": "record_id text, person_key text",
-    "int_person_events": "event_id text, person_key text, starts_cycle boolean",
     "int_touches": "touch_id text, person_key text",
     "int_targets": "period_start date, period_grain text, team text, metric text, region text",
 }
 BESIDE = {
-    "intermediate.int_person_records": [{"record_id": "101", "person_key": "p1"}],
-    "intermediate.int_person_events": [{"event_id": "e1", "person_key": "p1", "starts_cycle": True}],
     "intermediate.int_touches": [{"touch_id": "t1", "person_key": "p1"}],
     "intermediate.int_targets": [
         {"period_start": "2026-01-01", "period_grain": "month", "team": "sales", "metric": "won", "region": "EMEA"}

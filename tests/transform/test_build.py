@@ -663,6 +663,20 @@ def test_a_failed_test_names_itself_its_rows_and_what_to_do(copied: Path) -> Non
     assert statuses() == ["published", "failed"]
 
 
+def test_a_day_that_a_scope_forgets_is_found(copied: Path) -> None:
+    """A daily build compares the days that the facts changed, not only those that the funnel computed again."""
+    model = copied / "models/marts/fct_funnel_daily.sql"
+    block = (
+        "select unnest(array[created_date, mql_date, sal_date, sql_date]) from {{ changes('fct_leads') }}\nunion all\n"
+    )
+    assert block in model.read_text()
+    model.write_text(model.read_text().replace(block, ""))
+    publish_build(dbt_run.build(project_dir=copied).build_id)
+    insert("hubspot__contacts", CONTACT | {"contact_id": "2", "email_key": "ben", "_record_key": "k2"})
+    with pytest.raises(dbt_run.BuildFailed, match=r"assert_funnel_counts_reconcile failed on \d+ rows.*\n.*2026-01-05"):
+        dbt_run.build(project_dir=copied)
+
+
 def test_a_broken_model_names_itself_and_the_error(copied: Path) -> None:
     model = copied / "models/marts/dim_channels.sql"
     model.write_text(model.read_text().replace("owner_team", "owner_tea"))

@@ -193,14 +193,14 @@ FAULTS = [
         "marts/fct_opportunities",
         "trim_scale(valued.probability) as probability",
         "trim_scale(valued.probability * 100) as probability",
-        "probability_is_a_share",
+        "the probability lies between 0 and 1",
     ),
     Fault(
         "weighted_by_percentages",
         "marts/fct_opportunities",
         "valued.amount * valued.probability",
         "valued.amount * valued.probability * 100",
-        "probability_is_a_share",
+        "the weighted amount is never more than the amount",
     ),
     # Meaning.
     Fault(

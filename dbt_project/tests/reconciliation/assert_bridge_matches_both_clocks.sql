@@ -1,7 +1,7 @@
-{{ config(tags=['full_build']) }}
--- The activity of the bridge is that of fct_funnel_daily, channel by channel; its cohorts are the leads of fct_leads by
--- the month of their creation, with what they and their opportunities reached whenever that was. (The audit compares the
--- activity of the months that a daily build touches.)
+-- The activity of the bridge is that of fct_funnel_daily, channel by channel, in the months that this build touched. In a
+-- full build its cohorts are the leads of fct_leads by the month of their creation, with what they and their opportunities
+-- reached whenever that was.
+{%- set months = ['fct_funnel_bridge', 'fct_funnel_daily'] %}
 
 with
 
@@ -22,11 +22,15 @@ activity as (
             ('opportunity', daily.opportunities),
             ('won', daily.won)
         ) as stages (stage, entities)
+    where {{ is_touched('daily.month_start', months) }}
     group by daily.month_start, daily.channel, stages.stage
 ),
 
 leads as (
     select * from {{ ref('fct_leads') }}
+    {%- if not is_full_build() %}
+    where false
+    {%- endif %}
 ),
 
 opportunities as (
@@ -78,6 +82,7 @@ cohorts as (
 
 bridge as (
     select * from {{ ref('fct_funnel_bridge') }}
+    where {{ is_touched('month_start', months) }}
 )
 
 select
@@ -93,4 +98,6 @@ full outer join activity using (month_start, channel, stage)
 full outer join cohorts using (month_start, channel, stage)
 where
     coalesce(activity.entities, 0) <> coalesce(bridge.activity_count, 0)
+    {%- if is_full_build() %}
     or coalesce(cohorts.entities, 0) <> coalesce(bridge.cohort_count - bridge.cohort_without_lead, 0)
+    {%- endif %}

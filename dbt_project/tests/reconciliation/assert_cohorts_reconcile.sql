@@ -1,6 +1,6 @@
 {{ config(tags=['full_build']) }}
 -- Every age of a cohort holds all leads of its month, and a mature one the leads that reached the stage by that age.
--- (The audit compares the leads of the months that a daily build touches.)
+-- (A daily build compares the leads of the months that it touches: assert_cohorts_hold_their_leads.)
 
 with
 

@@ -14,7 +14,7 @@ daily as (
             sum(won), sum(won_amount), sum(lost), sum(orders), sum(order_amount), sum(retail_amount)
         ] as measures
     from {{ ref('fct_funnel_daily') }}
-    where {{ is_touched('month_start', 'fct_funnel_daily') }}
+    where {{ is_touched('month_start', ['fct_funnel_monthly', 'fct_funnel_daily']) }}
     group by month_start, channel, campaign_key, region
 ),
 
@@ -30,7 +30,7 @@ monthly as (
             won, won_amount, lost, orders, order_amount, retail_amount
         ] as measures
     from {{ ref('fct_funnel_monthly') }}
-    where {{ is_touched('month_start', 'fct_funnel_daily') }}
+    where {{ is_touched('month_start', ['fct_funnel_monthly', 'fct_funnel_daily']) }}
 )
 
 select

@@ -1,5 +1,5 @@
--- Leads in = leads out: every living record is a record of one person, every person opens at least one cycle, and every
--- cycle that opened is one row of fct_leads.
+-- Leads in = leads out: every living record is a record of one person, every person has records and opens at least one
+-- cycle, and every cycle that opened is one row of fct_leads.
 
 with
 
@@ -34,6 +34,19 @@ lost_people as (
         and people.person_key is null
 ),
 
+people_without_records as (
+    select
+        'person without a record' as problem,
+        people.person_key as key
+    from {{ ref('dim_people') }} as people
+    where
+        {{ is_touched('people.person_key', ['dim_people', 'int_person_records']) }}
+        and not exists (
+            select 1 from {{ ref('int_person_records') }} as records
+            where records.person_key = people.person_key
+        )
+),
+
 people_without_leads as (
     select
         'person without a lead cycle' as problem,
@@ -50,13 +63,13 @@ people_without_leads as (
 opened as (
     select lead_key
     from {{ ref('int_person_events') }}
-    where starts_cycle and {{ is_touched('person_key', 'int_person_events') }}
+    where starts_cycle and {{ is_touched('person_key', ['int_person_events', 'fct_leads']) }}
 ),
 
 counted as (
     select lead_key
     from {{ ref('fct_leads') }}
-    where {{ is_touched('person_key', 'int_person_events') }}
+    where {{ is_touched('person_key', ['int_person_events', 'fct_leads']) }}
 ),
 
 lost_cycles as (
@@ -71,6 +84,8 @@ lost_cycles as (
 select * from lost_records
 union all
 select * from lost_people
+union all
+select * from people_without_records
 union all
 select * from people_without_leads
 union all

@@ -9,7 +9,7 @@ funnel as (
         coalesce(sum(retail_amount), 0) as retail_amount,
         coalesce(sum(order_amount), 0) as order_amount
     from {{ ref('fct_funnel_daily') }}
-    where {{ is_touched('month_start', 'fct_funnel_daily') }}
+    where {{ is_touched('month_start', ['rpt_retail_gap', 'fct_funnel_daily']) }}
     group by month_start, region
     having sum(retail_amount) <> 0 or sum(order_amount) <> 0
 ),
@@ -21,7 +21,7 @@ gap as (
         coalesce(sum(sell_through_amount), 0) as retail_amount,
         coalesce(sum(own_ecommerce_amount), 0) as order_amount
     from {{ ref('rpt_retail_gap') }}
-    where {{ is_touched('month_start', 'fct_funnel_daily') }}
+    where {{ is_touched('month_start', ['rpt_retail_gap', 'fct_funnel_daily']) }}
     group by month_start, region
 )
 

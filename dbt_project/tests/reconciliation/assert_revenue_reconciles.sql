@@ -1,4 +1,5 @@
--- What was won and ordered in a month is what every attribution model returns for the month, unattributed included.
+-- What was won and ordered in a month is what every attribution model returns for the month, unattributed included, and
+-- every model bears the costs of the month.
 
 with
 
@@ -7,7 +8,7 @@ won as (
         month_start,
         coalesce(sum(won_amount), 0) + coalesce(sum(order_amount), 0) as amount
     from {{ ref('fct_funnel_daily') }}
-    where {{ is_touched('month_start', 'fct_funnel_daily') }}
+    where {{ is_touched('month_start', ['rpt_channel_return', 'fct_funnel_daily']) }}
     group by month_start
 ),
 
@@ -15,18 +16,33 @@ returned as (
     select
         month_start,
         model,
-        sum(revenue) as amount
+        sum(revenue) as amount,
+        sum(costs) as costs
     from {{ ref('rpt_channel_return') }}
-    where {{ is_touched('month_start', 'fct_funnel_daily') }}
+    where {{ is_touched('month_start', ['rpt_channel_return', 'fct_funnel_daily']) }}
     group by month_start, model
+),
+
+costs as (
+    select
+        month_start,
+        sum(amount) as amount
+    from {{ ref('int_costs') }}
+    group by month_start
 )
 
 select
     won.month_start,
     models.model,
     won.amount as won,
-    returned.amount as returned
+    returned.amount as returned,
+    costs.amount as costs_filed,
+    returned.costs as costs_shown
 from won
 cross join (values {{ attribution_models() }}) as models (model)
 left join returned on won.month_start = returned.month_start and models.model = returned.model
-where coalesce(won.amount, 0) <> coalesce(returned.amount, 0)
+left join costs on won.month_start = costs.month_start
+where
+    coalesce(won.amount, 0) <> coalesce(returned.amount, 0)
+    -- Shares of a cost are rounded.
+    or abs(coalesce(costs.amount, 0) - coalesce(returned.costs, 0)) > 0.000001

@@ -1,4 +1,5 @@
 -- Spend landed = spend in every mart: in account currency by day and campaign, in reporting currency by day and month.
+-- Clicks go the same way into the funnel.
 -- A campaign's day that two connections read is spent once: the platform's own overrides a file, then the newest load
 -- counts.
 
@@ -30,6 +31,7 @@ facts as (
         date_day,
         sum(spend_local) as spend_local,
         sum(spend) as spend,
+        sum(clicks) as clicks,
         -- A campaign that was paid in several currencies has no amount in one of them.
         bool_or(currency_code is null and spend_local is null) as is_mixed
     from {{ ref('fct_ad_stats_daily') }}
@@ -40,7 +42,8 @@ facts as (
 funnel as (
     select
         date_day,
-        sum(spend) as spend
+        sum(spend) as spend,
+        sum(clicks) as clicks
     from {{ ref('fct_funnel_daily') }}
     where {{ is_touched_day('date_day') }}
     group by date_day
@@ -51,7 +54,7 @@ funnel_months as (
         month_start,
         sum(spend) as spend
     from {{ ref('fct_funnel_daily') }}
-    where {{ is_touched('month_start', 'fct_funnel_daily') }}
+    where {{ is_touched('month_start', ['rpt_channel_return', 'fct_funnel_daily']) }}
     group by month_start
 ),
 
@@ -60,7 +63,7 @@ return_months as (
         month_start,
         sum(spend) as spend
     from {{ ref('rpt_channel_return') }}
-    where model = 'first' and {{ is_touched('month_start', 'fct_funnel_daily') }}
+    where model = 'first' and {{ is_touched('month_start', ['rpt_channel_return', 'fct_funnel_daily']) }}
     group by month_start
 ),
 
@@ -95,6 +98,17 @@ differences as (
     from facts
     full outer join funnel on facts.date_day = funnel.date_day
     where coalesce(facts.spend, 0) <> coalesce(funnel.spend, 0)
+
+    union all
+
+    select
+        'fct_ad_stats_daily and fct_funnel_daily, clicks' as compared,
+        coalesce(facts.date_day, funnel.date_day) as period_start,
+        facts.clicks as landed,
+        funnel.clicks as found
+    from facts
+    full outer join funnel on facts.date_day = funnel.date_day
+    where coalesce(facts.clicks, 0) <> coalesce(funnel.clicks, 0)
 
     union all
 

@@ -12,7 +12,7 @@ daily as (
         sum(opportunities) as opportunity,
         sum(won) as won
     from {{ ref('fct_funnel_daily') }}
-    where {{ is_touched('month_start', 'fct_funnel_daily') }}
+    where {{ is_touched('month_start', ['fct_funnel_stages', 'fct_funnel_daily']) }}
     group by month_start
 ),
 
@@ -39,7 +39,7 @@ stages as (
         stage,
         sum(entities) as entities
     from {{ ref('fct_funnel_stages') }}
-    where {{ is_touched('month_start', 'fct_funnel_daily') }}
+    where {{ is_touched('month_start', ['fct_funnel_stages', 'fct_funnel_daily']) }}
     group by month_start, stage
 )
 
