@@ -104,7 +104,7 @@ FAULTS = [
     # Its second row stands beside one that is stored already.
     Fault(
         "a_rate_is_carried_a_day_too_long",
-        "intermediate/int_currency_rates_daily",
+        "intermediate/money/int_currency_rates_daily",
         "- quoted.rate_date - 1",
         "- quoted.rate_date",
         "Model int_currency_rates_daily could not be built",
@@ -233,7 +233,7 @@ FAULTS = [
     ),
     Fault(
         "a_closed_cycle_stays_open",
-        "intermediate/int_person_events",
+        "intermediate/persons/int_person_events",
         "not is_closer and was_closed as starts_cycle",
         "not is_closer and was_closed and event_no = 1 as starts_cycle",
         "a_response_opens_a_cycle_only_while_none_is_open",
@@ -347,21 +347,21 @@ FAULTS = [
     # Attribution and return.
     Fault(
         "credit_before_cause",
-        "intermediate/int_conversion_touches",
+        "intermediate/tags/int_conversion_touches",
         "and conversions.converted_at > touchpoints.touched_at",
         "and conversions.converted_at >= touchpoints.touched_at",
         "a_path_is_what_came_before_and_inside_the_window",
     ),
     Fault(
         "the_window_is_a_moment_too_short",
-        "intermediate/int_conversion_touches",
+        "intermediate/tags/int_conversion_touches",
         "days' <= touchpoints.touched_at",
         "days' < touchpoints.touched_at",
         "a_path_is_what_came_before_and_inside_the_window",
     ),
     Fault(
         "equal_times_all_take_the_first_touch",
-        "intermediate/int_conversion_touches",
+        "intermediate/tags/int_conversion_touches",
         "row_number() over (\n            partition by conversions.conversion_id\n"
         "            order by touchpoints.touched_at, touchpoints.source_system, touchpoints.touch_id",
         "rank() over (\n            partition by conversions.conversion_id\n"
@@ -370,21 +370,21 @@ FAULTS = [
     ),
     Fault(
         "a_touch_creates_the_opportunity_it_came_with",
-        "intermediate/int_conversion_touches",
+        "intermediate/tags/int_conversion_touches",
         "conversions.opportunity_created_at > touchpoints",
         "conversions.opportunity_created_at >= touchpoints",
         "a_path_is_what_came_before_and_inside_the_window",
     ),
     Fault(
         "a_person_named_twice_on_a_deal_is_credited_twice",
-        "intermediate/int_conversion_touches",
+        "intermediate/tags/int_conversion_touches",
         "    union\n\n    select\n        opportunity_key as converted_key",
         "    union all\n\n    select\n        opportunity_key as converted_key",
         "a_path_is_what_came_before_and_inside_the_window",
     ),
     Fault(
         "renewals_are_credited_to_advertising",
-        "intermediate/int_conversion_touches",
+        "intermediate/tags/int_conversion_touches",
         "where opportunity_type <> 'renewal' and {{",
         "where {{",
         "a_path_is_what_came_before_and_inside_the_window",
@@ -433,14 +433,14 @@ FAULTS = [
     ),
     Fault(
         "a_return_undoes_a_silence",
-        "intermediate/int_lead_endings",
+        "intermediate/tags/int_lead_endings",
         "order by leads.lead_key, pauses.silent_at",
         "order by leads.lead_key, pauses.silent_at desc",
         "a_journey_ends_once_without_what_was_hoped_for",
     ),
     Fault(
         "a_silence_is_counted_before_it_has_lasted",
-        "intermediate/int_channel_transitions",
+        "intermediate/tags/int_channel_transitions",
         "ended_at < {{ as_of() }}",
         "ended_at <= {{ as_of() }}",
         "steps_of_journeys_are_counted_by_month_and_type",
@@ -482,7 +482,7 @@ FAULTS = [
     ),
     Fault(
         "costs_are_summed_as_if_of_one_currency",
-        "intermediate/int_costs",
+        "intermediate/money/int_costs",
         "then 1 else rates.rate end",
         "then 1 else 1 end",
         "costs_are_in_the_reporting_currency",

@@ -72,7 +72,7 @@ def block_around(text: str, place: int) -> str:
 def used(entity: str) -> set[str]:
     """Words of the parts of models beyond staging that read the entity; of `select *` the whole model's."""
     words: set[str] = set()
-    for path in (*MODELS.glob("intermediate/*.sql"), *MODELS.glob("marts/*.sql")):
+    for path in (*MODELS.glob("intermediate/*/*.sql"), *MODELS.glob("marts/*.sql")):
         text = re.sub(r"--.*", "", path.read_text())
         text = re.sub(r"\{\{\s*config\(.*?\n\}\}", "", text, flags=re.S)
         # Macros hold brackets, too: what is left of them are the words inside.

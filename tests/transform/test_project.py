@@ -51,6 +51,9 @@ MARTS = {
 }
 
 
+SUBJECTS = {"persons", "advertising", "tags", "pipeline", "money", "alignment"}
+
+
 def models(manifest: dict[str, Any], layer: str | None = None) -> list[dict[str, Any]]:
     found = [node for node in manifest["nodes"].values() if node["resource_type"] == "model"]
     return [node for node in found if layer is None or node["fqn"][1] == layer]
@@ -96,6 +99,19 @@ def test_staging_carries_every_declared_column(manifest: dict[str, Any]) -> None
 def test_staging_neither_joins_nor_aggregates(manifest: dict[str, Any]) -> None:
     for node in models(manifest, "staging"):
         assert not re.search(r"\b(join|group by|distinct|union)\b", node["raw_code"]), node["name"]
+
+
+@pytest.mark.parametrize("layer", ["intermediate", "marts"])
+def test_a_model_has_files_of_its_own(manifest: dict[str, Any], layer: str) -> None:
+    """`int_touches.sql`, `int_touches.yml` and `_int_touches_unit_tests.yml` stand in one folder."""
+    for node in models(manifest, layer):
+        path = Path(node["original_file_path"])
+        assert node["patch_path"] == f"funnel://{path.with_suffix('.yml')}"
+        assert layer == "marts" or path.parent.name in SUBJECTS, path
+    for test in manifest["unit_tests"].values():
+        folder = Path(manifest["nodes"][test["depends_on"]["nodes"][0]]["original_file_path"]).parent
+        if layer in folder.parts:
+            assert test["original_file_path"] == str(folder / f"_{test['model']}_unit_tests.yml")
 
 
 def test_joins_can_look_through_every_view(manifest: dict[str, Any]) -> None:
