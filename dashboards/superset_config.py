@@ -47,6 +47,7 @@ RATELIMIT_ENABLED = True
 AUTH_RATE_LIMITED = True
 AUTH_RATE_LIMIT = "30 per minute"
 
+# It also blocks the counting pixel of Superset's makers, which its pages ask for.
 TALISMAN_ENABLED = True
 TALISMAN_CONFIG = {
     "content_security_policy": {
@@ -122,8 +123,7 @@ THUMBNAIL_CACHE_CONFIG = {"CACHE_TYPE": "NullCache"}
 
 def FLASK_APP_MUTATOR(app: Any) -> None:
     """What no setting stops: time ranges by the machine's clock, charts that move while they are drawn, a connection to
-    the warehouse for each chart though its data are in the cache, a counting pixel elsewhere, and storing colours."""
-    import superset
+    the warehouse for each chart though its data are in the cache, and storing colours."""
     from flask import Response, request
     from superset.db_engine_specs.postgres import PostgresEngineSpec
 
@@ -144,22 +144,8 @@ def FLASK_APP_MUTATOR(app: Any) -> None:
 
     PostgresEngineSpec.get_default_schema = staticmethod(default_schema)
 
-    elsewhere, here = (
-        b"https://apachesuperset.gateway.scarf.sh/",
-        b"data:image/gif;base64,R0lGODlhAQABAAAAACwAAAAAAQABAAA=#",
-    )
-    assets = Path(superset.__file__).parent / "static" / "assets"
-    scripts = {f"/static/assets/{path.name}": path.read_bytes() for path in assets.glob("*.entry.js")}
-    scripts = {path: text.replace(elsewhere, here) for path, text in scripts.items() if elsewhere in text}
-
     @app.before_request  # type: ignore[untyped-decorator]
     def answer() -> Any:
-        if request.path in scripts:
-            return Response(
-                scripts[request.path],
-                mimetype="text/javascript",
-                headers={"Cache-Control": f"public, max-age={SEND_FILE_MAX_AGE_DEFAULT}"},
-            )
         if (
             request.method == "PUT"
             and request.path.startswith("/api/v1/dashboard/")

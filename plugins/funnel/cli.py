@@ -218,7 +218,7 @@ def _docs(_: argparse.Namespace) -> None:
     from funnel.gate import pages
 
     print(f"dbt: {dbt_run.docs()}")
-    print(f"Great Expectations: {pages.build_data_docs(settings.read().home / 'docs' / 'expectations')}")
+    print(f"checks: {pages.build_pages(settings.read().home / 'docs' / 'expectations')}")
 
 
 def _metrics(_: argparse.Namespace) -> None:
@@ -330,7 +330,7 @@ def _add_verbs(add: Callable[[str, object, str], argparse.ArgumentParser]) -> No
     publish.add_argument("build", type=int, nargs="?", help="its id (default: the newest)")
     add("rollback", _rollback, "return to the publication before")
     add("replay", _replay, "load landed reads that were never loaded, oldest first, without calling a vendor")
-    add("docs", _docs, "write the documentation of dbt and the Data Docs of Great Expectations")
+    add("docs", _docs, "write the documentation of dbt and the pages of all checks")
     add("metrics", _metrics, "validate the metrics, and run them if a warehouse is running")
     new_source = add("new-source", _new_source, "write the files of a source that does not exist yet")
     new_source.add_argument("name", help="lower-case letters and underscores, for example acme_ads")

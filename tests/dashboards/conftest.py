@@ -1,6 +1,7 @@
 """A published company, Superset over it, and a browser: dear to start, so all tests of this folder share them."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -112,6 +113,23 @@ class Viewer:
     page: Any
     house: House
     complaints: list[str] = field(default_factory=list)
+    blocked: list[str] = field(default_factory=list)
+
+    def hear(self, said: str) -> None:
+        """Complain of an error in the console, but for what the content policy of the page refused."""
+        if "Content Security Policy" not in said:
+            self.complaints.append(said)
+        elif refused := re.search(r"https?://[^'\s]+", said):
+            self.blocked.append(refused[0])
+
+    def note(self, asked: Any, outcome: str) -> None:
+        """Complain of every request to another host, unless the content policy stopped it in the browser."""
+        if asked.url.startswith((self.house.url, "data:", "blob:")):
+            return
+        if "csp" in outcome.lower():
+            self.blocked.append(asked.url)
+        else:
+            self.complaints.append(f"asked outside: {asked.url} ({outcome})")
 
     def open(self, slug: str, tab: str = TABS[0]) -> None:
         browsing.open_dashboard(self.page, self.house.url, slug)
@@ -164,16 +182,10 @@ def viewing(house: House) -> Iterator[Viewer]:
 def log_in(browser: Any, house: House, username: str, password: str) -> Viewer:
     page = browser.new_page()
     found = Viewer(page, house)
-    page.on("console", lambda said: found.complaints.append(said.text) if said.type == "error" else None)
+    page.on("console", lambda said: found.hear(said.text) if said.type == "error" else None)
     page.on("pageerror", lambda error: found.complaints.append(str(error)))
-    page.on(
-        "request",
-        lambda asked: (
-            found.complaints.append(f"asked outside: {asked.url}")
-            if not asked.url.startswith((house.url, "data:", "blob:"))
-            else None
-        ),
-    )
+    page.on("requestfinished", lambda asked: found.note(asked, "reached"))
+    page.on("requestfailed", lambda asked: found.note(asked, asked.failure or ""))
     browsing.log_in(page, house.url, username, password)
     return found
 

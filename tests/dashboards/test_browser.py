@@ -92,6 +92,13 @@ def test_somebody_who_is_not_logged_in_sees_nothing(house: House) -> None:
     assert "http" not in policy, f"an outside host is allowed: {policy}"
 
 
+def test_the_pixel_of_the_makers_never_leaves_the_browser(viewer: Viewer) -> None:
+    viewer.complaints.clear()
+    viewer.open("funnel")
+    assert viewer.complaints == []
+    assert any("scarf.sh" in url for url in viewer.blocked), "no page asks for it any more: this test proves nothing"
+
+
 def test_a_role_opens_its_own_dashboard_and_no_other(house: House) -> None:
     with house.client("only_funnel") as reader:
         assert reader.get("/api/v1/dashboard/funnel").status_code == 200

@@ -1,174 +1,174 @@
-"""Data Docs: pages of the suites and of the latest result of every delivery and of the marts."""
+"""Pages of what is expected of every table, and of the latest result of every delivery and of the marts.
 
-import re
-from datetime import UTC, datetime
+Written from the suites and from ops.checks: no data are read again, and no value of them is on a page. A page loads
+nothing, so it is read without a network.
+"""
+
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Any
 
 from funnel import warehouse
+
+if TYPE_CHECKING:
+    from great_expectations.expectations.expectation import Expectation
 from funnel.gate.records import LATEST_REPORTS
-from funnel.gate.runner import new_context
-from funnel.gate.suites import all_stated
+from funnel.gate.report import Severity
+from funnel.gate.suites import all_stated, notes_of
+
+# The worst first.
+ORDER = ("FAILED", "warning", "passed", "not asked")
+STYLE = (
+    "body{font:15px/1.5 system-ui,sans-serif;margin:2rem;color:#222;max-width:70rem}"
+    "table{border-collapse:collapse;margin:.5rem 0;width:100%}"
+    "td,th{border:1px solid #ccc;padding:.3rem .6rem;text-align:left;vertical-align:top}a{color:#0b57d0}"
+    ".FAILED{color:#b3261e;font-weight:600}.warning{color:#8a5300;font-weight:600}.note{color:#555}"
+)
 
 
-def build_data_docs(out_dir: Path) -> Path:
-    """Write pages of the suites and of the latest results of every delivery and of the marts; returns the index.
+@dataclass(frozen=True)
+class Result:
+    """One expectation on a page; `found` says how many rows violate it, or what was observed."""
 
-    The results are those in ops.checks, so no data are read again and no value of them is on a page. The pages work
-    without a network: Great Expectations' own styles are on outside hosts and are replaced by a short sheet.
-    """
-    from great_expectations import ExpectationSuite
+    verdict: str
+    severity: Severity
+    expectation: str
+    found: str
+    notes: str
 
+
+@dataclass(frozen=True)
+class Report:
+    """The latest results of one table for one delivery or build."""
+
+    name: str
+    table: str
+    subject: str
+    moment: str
+    results: Sequence[Result]
+
+    @property
+    def verdict(self) -> str:
+        return min((each.verdict for each in self.results), key=ORDER.index)
+
+
+def build_pages(folder: Path) -> Path:
+    """Write a page for each suite and an index of the latest results into this folder; returns the index."""
     with warehouse.connect("builder") as connection:
-        rows = warehouse.dicts(connection, LATEST_REPORTS)
-    context = new_context()
-    out_dir.mkdir(parents=True, exist_ok=True)
-    context.add_data_docs_site(
-        "local",
-        {
-            "class_name": "SiteBuilder",
-            "store_backend": {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(out_dir.resolve())},
-            "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
-            "show_how_to_buttons": False,
-        },
-    )
-    for name, stated in all_stated().items():
-        suite_name = name.replace("/", ".").replace(":", ".")
-        context.suites.add(ExpectationSuite(name=suite_name, expectations=[each.copy() for each in stated]))
-        for report, checks in _reports(rows, name).items():
-            _store(context, suite_name, {each.description: each for each in stated}, report, checks)
-    context.build_data_docs()
-    _make_readable_offline(out_dir)
-    return out_dir / "index.html"
+        checks = warehouse.dicts(connection, LATEST_REPORTS)
+    stated = all_stated()
+    reports = list(_reports(checks, stated))
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    names = sorted(stated.keys() | {report.name for report in reports})
+    for name in names:
+        mine = [report for report in reports if report.name == name]
+        (folder / _file(name)).write_text(_suite_page(name, mine, stated.get(name, [])))
+    index = folder / "index.html"
+    index.write_text(_index_page(reports, names))
+    return index
 
 
-Report = tuple[str | None, str | None, int | None, datetime]
-
-
-def _reports(rows: list[dict[str, Any]], name: str) -> dict[Report, list[dict[str, Any]]]:
-    """Checks of one suite and table by report: source, run, build and moment."""
-    reports: dict[Report, list[dict[str, Any]]] = {}
-    for row in rows:
-        if name == f"{row['suite']}:{row['table_name']}":
-            source = row["connection_id"] or row["source"]
-            reports.setdefault((source, row["run_id"], row["build_id"], row["checked_at"]), []).append(row)
-    return reports
-
-
-def _store(context: Any, suite: str, stated: dict[Any, Any], report: Report, checks: list[dict[str, Any]]) -> None:
-    """Give Great Expectations the checks of one report as it keeps its own results."""
-    from great_expectations.core import ExpectationSuiteValidationResult, ExpectationValidationResult
-    from great_expectations.core.run_identifier import RunIdentifier
-    from great_expectations.data_context.types.resource_identifiers import (
-        ExpectationSuiteIdentifier,
-        ValidationResultIdentifier,
-    )
-
-    source, run_id, build_id, checked_at = report
-    table = checks[0]["table_name"]
-    results = [
-        ExpectationValidationResult(
-            success=check["passed"],
-            expectation_config=stated[check["expectation"]].configuration,
-            result=_shown(check),
-            exception_info={
-                "raised_exception": "raised" in (check["observed"] or {}),
-                "exception_message": (check["observed"] or {}).get("raised"),
-                "exception_traceback": None,
-            },
+def _reports(checks: list[dict[str, Any]], stated: dict[str, list[tuple[Severity, "Expectation"]]]) -> Iterable[Report]:
+    groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for check in checks:
+        source = check["connection_id"] or check["source"]
+        key = (check["suite"], check["table_name"], source, check["run_id"], check["build_id"], check["checked_at"])
+        groups.setdefault(key, []).append(check)
+    for (suite, table, source, run_id, build_id, checked_at), group in groups.items():
+        name = f"{suite}:{table}"
+        notes = {each.description: notes_of(each) or "" for _, each in stated.get(name, [])}
+        yield Report(
+            name,
+            table,
+            subject=f"build {build_id}" if build_id is not None else f"{source}, run {run_id}",
+            moment=f"{checked_at:%Y-%m-%d %H:%M} UTC",
+            results=[_result(check, notes.get(check["expectation"], "")) for check in group],
         )
-        for check in checks
-        if check["expectation"] in stated
+
+
+def _result(check: dict[str, Any], notes: str) -> Result:
+    observed = check["observed"] or {}
+    found = []
+    if "raised" in observed:
+        found.append(f"could not be evaluated: {observed['raised']}")
+    if check["unexpected_count"] is not None:
+        of_all = f" of {observed['rows']}" if "rows" in observed else ""
+        found.append(f"{check['unexpected_count']}{of_all} rows")
+    if check["sample_keys"]:
+        found.append(f"hashed keys {', '.join(check['sample_keys'])}")
+    if "value" in observed:
+        found.append(f"observed {observed['value']}")
+    verdict = "passed" if check["passed"] else "FAILED" if check["severity"] == "critical" else "warning"
+    return Result(verdict, check["severity"], check["expectation"], "; ".join(found), notes)
+
+
+# What is written ---------------------------------------------------------------------------------------------------
+
+
+def _index_page(reports: list[Report], names: list[str]) -> str:
+    rows = [
+        (
+            f'<td class="{report.verdict}">{report.verdict}</td>',
+            f"<td>{_link(report.name, report.table)}</td>",
+            f"<td>{escape(report.subject)}</td><td>{report.moment}</td>",
+        )
+        for report in sorted(reports, key=lambda each: (ORDER.index(each.verdict), each.table, each.moment))
     ]
-    passed = sum(bool(result.success) for result in results)
-    label = f"build {build_id}" if build_id is not None else f"{source} {run_id}"
-    run = RunIdentifier(run_name=label, run_time=checked_at)
-    statistics = {
-        "evaluated_expectations": len(results),
-        "successful_expectations": passed,
-        "unsuccessful_expectations": len(results) - passed,
-        "success_percent": 100 * passed / len(results) if results else None,
-    }
-    batch = {"datasource_name": "warehouse", "data_asset_name": table}
-    context.validation_results_store.set(
-        ValidationResultIdentifier(ExpectationSuiteIdentifier(suite), run, table),
-        ExpectationSuiteValidationResult(
-            results=results,
-            success=passed == len(results),
-            suite_name=suite,
-            statistics=statistics,
-            meta={"run_id": run, "active_batch_definition": batch, "validation_time": checked_at},
+    listed = "".join(f"<li>{_link(name, name)}</li>" for name in names)
+    return _page(
+        "Checks",
+        "<p>A failed check stops what it looked at from being published; a warning does not.</p><h2>Latest results</h2>"
+        + _table(("result", "table", "of", "checked"), ("".join(row) for row in rows))
+        + f"<h2>What is expected</h2><ul>{listed}</ul>",
+    )
+
+
+def _suite_page(name: str, reports: list[Report], stated: list[tuple[Severity, "Expectation"]]) -> str:
+    parts = ['<p><a href="index.html">All checks</a></p>']
+    for report in reports:
+        parts.append(f"<h2>{escape(report.subject)}, {report.moment}</h2>")
+        parts.append(_results(sorted(report.results, key=lambda each: ORDER.index(each.verdict))))
+    if not reports:
+        expected = [
+            Result("not asked", severity, each.description or each.expectation_type, "", notes_of(each) or "")
+            for severity, each in stated
+        ]
+        parts.append(_results(expected))
+    return _page(name, "".join(parts))
+
+
+def _results(results: Sequence[Result]) -> str:
+    return _table(
+        ("result", "expectation", "severity", "found"),
+        (
+            f'<td class="{each.verdict}">{each.verdict}</td>'
+            f'<td>{escape(each.expectation)}<br><span class="note">{escape(each.notes)}</span></td>'
+            f"<td>{each.severity}</td><td>{escape(each.found)}</td>"
+            for each in results
         ),
     )
 
 
-# Styles, scripts and pictures on outside hosts.
-_OUTSIDE = re.compile(
-    r'<link\b[^>]*\bhref="https?://[^>]*>|<script\b[^>]*\bsrc="https?://[^>]*>\s*</script>|<img\b[^>]*\bsrc="https?://[^>]*>'
-)
-
-# An invitation to the makers' newsletter.
-_FOOTER = re.compile(r"<footer\b.*?</footer>", re.DOTALL)
-
-_SHEET = (
-    "body{font:15px/1.5 system-ui,sans-serif;margin:2rem;color:#222}table{border-collapse:collapse;margin:.5rem 0}"
-    "td,th{border:1px solid #ccc;padding:.3rem .6rem;text-align:left;vertical-align:top}"
-    "a{color:#0b57d0}code,pre{background:#f4f4f4;padding:.1rem .3rem}.collapse{display:block}.modal,.btn{display:none}"
-    ".failed,.alert-danger,.text-danger{color:#b3261e}.badge{padding:0 .3rem;border:1px solid #ccc}"
-)
+def _table(heads: Sequence[str], rows: Iterable[str]) -> str:
+    head = "".join(f"<th>{each}</th>" for each in heads)
+    return f"<table><tr>{head}</tr>{''.join(f'<tr>{row}</tr>' for row in rows)}</table>"
 
 
-def _make_readable_offline(site: Path) -> None:
-    """Replace what pages load from outside hosts by a short sheet, and list the pages in the index without a script."""
-    for page in site.rglob("*.html"):
-        text = _FOOTER.sub("", _OUTSIDE.sub("", page.read_text()))
-        if page == site / "index.html":
-            text = text.replace("</body>", f"{_judgements(site)}{_suites(site)}</body>", 1)
-        page.write_text(text.replace("</head>", f"<style>{_SHEET}</style></head>", 1))
-
-
-def _judgements(site: Path) -> str:
-    """The latest result of each table as a table of links, the failed ones first."""
-    rows = []
-    for page in (site / "validations").rglob("*.html"):
-        # Great Expectations lays them out as …/run/time/table.html.
-        run, moment, table = (*page.parent.parts[-2:], page.stem)
-        verdict = "failed" if re.search(r"Status:</span>.*Failed", page.read_text()) else "passed"
-        link = f'<a href="{quote(page.relative_to(site).as_posix())}">{escape(table)}</a>'
-        when = datetime.strptime(moment, "%Y%m%dT%H%M%S.%fZ").replace(tzinfo=UTC)
-        rows.append((verdict, table, f"{run} ({when:%Y-%m-%d %H:%M} UTC)", link))
-    cells = "".join(
-        f'<tr><td class="{verdict}">{verdict}</td><td>{link}</td><td>{escape(run)}</td></tr>'
-        for verdict, _, run, link in sorted(rows)
+def _page(title: str, body: str) -> str:
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+        f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style></head>'
+        f"<body><h1>{escape(title)}</h1>{body}</body></html>\n"
     )
-    return f"<h2>Latest results</h2><table><tr><th>result</th><th>table</th><th>run</th></tr>{cells}</table>"
 
 
-def _suites(site: Path) -> str:
-    pages = sorted(page.relative_to(site).as_posix() for page in (site / "expectations").rglob("*.html"))
-    links = "".join(
-        f'<li><a href="{quote(page)}">{escape(page.removeprefix("expectations/").removesuffix(".html"))}</a></li>'
-        for page in pages
-    )
-    return f"<h2>Expectations</h2><ul>{links}</ul>"
+def _link(name: str, text: str) -> str:
+    return f'<a href="{_file(name)}">{escape(text)}</a>'
 
 
-def _shown(check: dict[str, Any]) -> dict[str, Any]:
-    observed = check["observed"] or {}
-    shown: dict[str, Any] = {}
-    if check["unexpected_count"] is not None:
-        rows = observed.get("rows") or 0
-        share = 100 * check["unexpected_count"] / rows if rows else 0.0
-        shown = {
-            "element_count": rows,
-            "unexpected_count": check["unexpected_count"],
-            "unexpected_percent": share,
-            "unexpected_percent_total": share,
-            "partial_unexpected_list": check["sample_keys"],
-            "partial_unexpected_counts": [{"value": key, "count": 1} for key in check["sample_keys"]],
-        }
-    if "value" in observed:
-        shown["observed_value"] = observed["value"]
-    return shown
+def _file(name: str) -> str:
+    return f"{name.replace('/', '.').replace(':', '-')}.html"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from funnel import settings
 from funnel.gate.errors import SuiteError
 from funnel.gate.report import Check, Severity
-from funnel.gate.suites import Batch, columns_of, literal
+from funnel.gate.suites import Batch, columns_of, literal, notes_of
 from funnel.ingest import privacy
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def _check(batch: Batch, place: int, result: Mapping[str, Any], *, passed: bool 
         observed=observed,
         unexpected_count=result.get("unexpected_count"),
         sample_keys=tuple(privacy.keyed_hash(secret, ":".join(map(str, key))) for key in keys),
-        notes=_notes(expectation),
+        notes=notes_of(expectation),
         rows_query=_on_table(rows_query, batch, expectation) if isinstance(rows_query, str) else None,
     )
 
@@ -177,10 +177,6 @@ def _skipped(batch: Batch, severity: Severity, expectation: "Expectation") -> Ch
         passed=None,
         observed={"type": expectation.expectation_type, "skipped": "no file fills this column"},
     )
-
-
-def _notes(expectation: "Expectation") -> str | None:
-    return " ".join(expectation.notes) if isinstance(expectation.notes, list) else expectation.notes
 
 
 def _is_day(value: Any) -> bool:

@@ -41,7 +41,7 @@ class Batch:
 
     @property
     def expectations(self) -> list[tuple[Severity, "Expectation"]]:
-        return [*(("critical", each) for each in self.critical), *(("warning", each) for each in self.warning)]
+        return _of(self.critical, self.warning)
 
 
 @cache
@@ -75,20 +75,26 @@ def literal(value: str) -> str:
     return sql.Literal(value).as_string()
 
 
-def all_stated() -> dict[str, list["Expectation"]]:
-    """All expectations by `suite:table`, as ops.checks names them."""
-    judged = suite("deliveries")
-    stated = {"deliveries:ops.loads": [*judged.CRITICAL, *judged.WARNING]}
+def notes_of(expectation: "Expectation") -> str | None:
+    """Why it matters and where to look."""
+    return " ".join(expectation.notes) if isinstance(expectation.notes, list) else expectation.notes
+
+
+def all_stated() -> dict[str, list[tuple[Severity, "Expectation"]]]:
+    """All expectations with their severity, by `suite:table` as ops.checks names them."""
+    stated = {"deliveries:ops.loads": _of(suite("deliveries").CRITICAL, suite("deliveries").WARNING)}
     for source in SOURCES.values():
-        judged = suite(f"raw/{source.name}")
+        raw = suite(f"raw/{source.name}")
         for stream in source.streams:
-            stated[f"raw/{source.name}:raw.{raw_table(source, stream)}"] = [
-                *judged.CRITICAL.get(stream.name, []),
-                *judged.WARNING.get(stream.name, []),
-            ]
+            expected = _of(raw.CRITICAL.get(stream.name, []), raw.WARNING.get(stream.name, []))
+            stated[f"raw/{source.name}:raw.{raw_table(source, stream)}"] = expected
     for name, table in [("inputs", "ops.loads"), *((each, each.replace("/", ".")) for each in mart_suites())]:
-        judged = suite(name)
-        stated[f"{name}:{table}"] = [
-            each for kind in (judged.CRITICAL, judged.WARNING) for some in kind.values() for each in some
+        batches = [
+            [each for some in kind.values() for each in some] for kind in (suite(name).CRITICAL, suite(name).WARNING)
         ]
+        stated[f"{name}:{table}"] = _of(*batches)
     return stated
+
+
+def _of(critical: Sequence["Expectation"], warning: Sequence["Expectation"]) -> list[tuple[Severity, "Expectation"]]:
+    return [*(("critical", each) for each in critical), *(("warning", each) for each in warning)]
