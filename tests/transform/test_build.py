@@ -673,7 +673,7 @@ def test_a_day_that_a_scope_forgets_is_found(copied: Path) -> None:
     model.write_text(model.read_text().replace(block, ""))
     publish_build(dbt_run.build(project_dir=copied).build_id)
     insert("hubspot__contacts", CONTACT | {"contact_id": "2", "email_key": "ben", "_record_key": "k2"})
-    with pytest.raises(dbt_run.BuildFailed) as failure:
+    with pytest.raises(errors.BuildFailed) as failure:
         dbt_run.build(project_dir=copied)
     message = str(failure.value)
     assert "assert_funnel_counts_reconcile failed on 1 rows" in message
