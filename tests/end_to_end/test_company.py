@@ -1312,6 +1312,7 @@ def test_the_guide_answers_with_the_truth(company: Pipeline, scenario: Scenario,
 
 # Runs last: another zone is a full build of its own. Casablanca sets its clocks back on 2026-02-15 and forward on
 # 2026-03-22, so that a day of 25 and one of 23 hours are among the ninety.
+@pytest.mark.soak
 def test_days_of_a_reporting_zone_with_daylight_saving(
     company: Pipeline, scenario: Scenario, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,7 +12,6 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from funnel.contract import Connection
-from funnel.ingest import landing
 from funnel.rest import patience
 from sandbox import process
 from sandbox.clock import moment
@@ -185,9 +184,3 @@ def company(sandbox_server: Company) -> Iterator[Company]:
     sandbox_server.handle.set_now(NOW)
     yield sandbox_server
     sandbox_server.handle.reset()
-
-
-@pytest.fixture
-def unsynced(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Thousands of landed bodies that need not outlive the machine."""
-    monkeypatch.setattr(landing.os, "fsync", lambda descriptor: None)

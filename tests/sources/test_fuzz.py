@@ -130,7 +130,7 @@ def fuzz(source: str, company: Company, times: int, in_database: int) -> str:
 
 @pytest.mark.parametrize("source", VENDORS)
 def test_odd_bodies_cost_what_is_odd(
-    warehouse: str, unsynced: None, company: Company, source: str, outcome: Callable[[str, str, str], None]
+    warehouse: str, company: Company, source: str, outcome: Callable[[str, str, str], None]
 ) -> None:
     outcome("fuzz of bodies", source, fuzz(source, company, FEW, FEW // 4))
 
@@ -139,6 +139,6 @@ def test_odd_bodies_cost_what_is_odd(
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("source", VENDORS)
 def test_many_odd_bodies_cost_what_is_odd(
-    warehouse: str, unsynced: None, company: Company, source: str, outcome: Callable[[str, str, str], None]
+    warehouse: str, company: Company, source: str, outcome: Callable[[str, str, str], None]
 ) -> None:
     outcome("fuzz of bodies, long", source, fuzz(source, company, 20_000, 20_000))
