@@ -19,6 +19,9 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "plugins")]
 
+# Fixtures of several folders.
+from tests.vendors import company, sandbox_server, slept, vendor  # noqa: E402, F401
+
 TEMPLATE = "warehouse_template"
 # Databases in use by this process: a test may need one beside that of its module.
 in_use: list[str] = []
@@ -149,18 +152,18 @@ def keep(made: Path, kept: Path) -> None:
 SHARED = ("end_to_end/company",)
 LONG = (
     "end_to_end/test_worked_example.py",
-    "platform/test_installation.py",
-    "transform/test_build.py",
+    "installation/test_installation.py",
+    "build/test_build.py",
     "dashboards/test_browser.py",
     "end_to_end/company",
-    "transform/test_file_money.py",
+    "build/test_file_money.py",
     "end_to_end/test_gate.py",
-    "transform/test_merges.py",
-    "transform/test_removed_records.py",
-    "expectations/test_marts.py",
-    "warehouse/test_oldest_server.py",
-    "expectations/test_raw.py",
-    "transform/test_case_marts.py",
+    "build/test_merges.py",
+    "build/test_removed_records.py",
+    "gate/test_marts.py",
+    "installation/test_oldest_server.py",
+    "gate/test_raw.py",
+    "build/test_case_marts.py",
     "inbox/test_crm_export.py",
 )
 

@@ -11,7 +11,7 @@ import pytest
 
 from installation import exports, postgres, services
 from tests.end_to_end.pipeline import rows
-from tests.platform.test_installation import isolate
+from tests.installation.test_installation import isolate
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(1200)]
 

@@ -20,7 +20,8 @@ from funnel.sources import SOURCES
 from installation import airflow_api, airflow_setup, databases, processes, services
 from sandbox import process as sandbox
 from tests.servers import system
-from tests.servers.system import System, await_that
+from tests.servers.system import System
+from tests.waiting import await_that
 
 FIRST, LAST = date(2026, 1, 3), date(2026, 1, 10)
 DAYS = [FIRST + timedelta(n) for n in range((LAST - FIRST).days + 1)]

@@ -18,7 +18,7 @@ from typing import Any
 from funnel.contract import Stream, Window
 from funnel.rest.accounts import bodies as bodies_of
 from funnel.sources import SOURCES
-from tests.sources.conftest import Company
+from tests.vendors import Company
 
 WEEK = Window(date(2026, 11, 9), date(2026, 11, 16))
 QUARTER = Window(date(2026, 8, 25), date(2026, 11, 23))

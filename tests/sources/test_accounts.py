@@ -10,7 +10,7 @@ from funnel.ingest import landing
 from funnel.rest import errors
 from funnel.rest.accounts import read_each
 from funnel.sources import SOURCES
-from tests.sources.test_rest import WINDOW
+from tests.rest.test_rest import WINDOW
 
 SETTINGS = {
     "google_ads": ("customer_ids", "123-456-7890", "1234567890"),

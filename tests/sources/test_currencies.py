@@ -20,7 +20,7 @@ from funnel.gate.report import CheckReport, require
 from funnel.ingest import landing, load, stated_currency
 from funnel.rest.errors import Refused
 from funnel.sources import SOURCES
-from tests.sources.conftest import Reply, Stub
+from tests.vendors import Reply, Stub
 
 CASE = "17 no currency"
 WINDOW = Window(date(2026, 11, 9), date(2026, 11, 13))

@@ -15,8 +15,8 @@ from funnel.ingest import json_rows, landing, load
 from funnel.ingest.errors import LandingError
 from funnel.rest.errors import BodyError
 from funnel.sources import SOURCES
-from tests.sources.conftest import Company
 from tests.sources.odd_bodies import Sample, damaged, samples, struck
+from tests.vendors import Company
 
 VENDORS = [name for name in SOURCES if name != "files"]
 FEW = 2_000

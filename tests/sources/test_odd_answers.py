@@ -10,8 +10,8 @@ from funnel.rest import errors, patience
 from funnel.rest.accounts import bodies as bodies_of
 from funnel.rest.client import Client
 from funnel.sources import SOURCES
-from tests.sources.conftest import Asked, Reply, Stub
 from tests.sources.odd_bodies import LISTS, WEEK
+from tests.vendors import Asked, Reply, Stub
 
 VENDORS = [name for name in SOURCES if name != "files"]
 ANSWERS: list[Any] = [

@@ -13,9 +13,9 @@ from funnel.contract import raw_table
 from funnel.ingest import arrow_rows, json_rows, load
 from funnel.ingest.errors import LandingError
 from funnel.sources import SOURCES
-from tests.sources.conftest import Company
 from tests.sources.odd_bodies import Sample, sample_of, struck_at
 from tests.sources.test_fuzz import lines, read
+from tests.vendors import Company
 
 Outcome = Callable[[str, str, str], None]
 # (source, stream, path in the record, raw column); `bulk` is Salesforce's CSV.

@@ -16,7 +16,7 @@ from funnel.rest.accounts import bodies as bodies_of
 from funnel.sources import SOURCES
 from sandbox import credentials
 from sandbox.clock import day_of, iso, moment
-from tests.sources.conftest import Reply, Stub
+from tests.vendors import Reply, Stub
 
 QUARTER = Window(date(2026, 8, 25), date(2026, 11, 23))
 WEEK = Window(date(2026, 11, 9), date(2026, 11, 16))

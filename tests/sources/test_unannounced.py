@@ -16,8 +16,8 @@ from funnel.contract import Connection, Window
 from funnel.ingest import landing, load
 from funnel.rest import errors
 from funnel.sources import SOURCES
-from tests.sources.conftest import Asked, Reply, Stub
 from tests.sources.test_streams import TABLES, in_small_pages, read
+from tests.vendors import Asked, Reply, Stub
 
 WEEK = Window(date(2026, 11, 16), date(2026, 11, 23), until_now=True)
 DAY = Window(date(2026, 11, 22), date(2026, 11, 23), until_now=True)

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from installation import exports
-from tests.transform import cases
+from tests.build import cases
 
 
 @pytest.fixture(scope="module")

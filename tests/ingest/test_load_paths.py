@@ -18,7 +18,7 @@ from funnel.ingest import copying, dated, first_read, json_rows, landing, load, 
 from funnel.ingest.landing import LandedRead
 from funnel.ingest.raw_tables import Loading
 from funnel.sources import SOURCES
-from tests.warehouse.conftest import Land, ad_row
+from tests.ingest.conftest import Land, ad_row
 
 DAYS = ("2026-01-04", "2026-01-05", "2026-01-06", "2026-01-07")
 TABLES = (

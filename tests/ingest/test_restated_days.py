@@ -8,7 +8,7 @@ from funnel import settings
 from funnel.contract import Window
 from funnel.ingest import completeness, landing, load
 from funnel.sources import SOURCES
-from tests.sources.conftest import Company
+from tests.vendors import Company
 
 DAYS = 45
 

@@ -10,8 +10,8 @@ from funnel.contract import Source
 from funnel.ingest import completeness, load, restatement
 from funnel.ingest.restatement import Measure
 from funnel.sources import SOURCES
-from tests.warehouse.conftest import Land, ad_row
-from tests.warehouse.test_load import query
+from tests.ingest.conftest import Land, ad_row
+from tests.ingest.test_load import query
 
 GOOGLE = SOURCES["google_ads"]
 FIRST = date(2026, 1, 1)

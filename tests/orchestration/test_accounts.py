@@ -11,11 +11,10 @@ from datetime import date
 from pathlib import Path
 
 import psycopg
-import pytest
 
 from funnel import settings
-from tests.sources.conftest import Stub
-from tests.sources.test_accounts_kept import TEN_DAYS, serve
+from tests.ingest.test_accounts_kept import TEN_DAYS, serve
+from tests.vendors import Stub
 
 # Airflow in a process of its own: a run of the DAG for each line that it reads, and a line when the run is over.
 RUNS = """
@@ -40,13 +39,6 @@ for line in sys.stdin:
         print("STATES", {ti.task_id: str(ti.state) for ti in run.get_task_instances(session=session)})
         print("RUN", run.state, flush=True)
 """
-
-
-@pytest.fixture
-def vendor() -> Iterator[Stub]:
-    stub = Stub()
-    yield stub
-    stub.stop()
 
 
 @contextmanager

@@ -11,12 +11,12 @@ ROOT = Path(__file__).parents[2]
 OLDEST = Path("/usr/lib/postgresql/15/bin")
 # Publishes, judges marts, and builds them in full and by differences.
 AGAIN = (
-    "tests/warehouse/test_publish.py",
-    "tests/expectations/test_marts.py::test_marts_of_good_rows_pass",
-    "tests/transform/test_build.py::test_what_a_failed_build_left_is_repaired_by_the_next",
+    "tests/publication/test_publish.py",
+    "tests/gate/test_marts.py::test_marts_of_good_rows_pass",
+    "tests/build/test_build.py::test_what_a_failed_build_left_is_repaired_by_the_next",
 )
 # The long ones: each test of a load has a database of its own.
-AND_LOADS = ("tests/warehouse/test_load.py", "tests/warehouse/test_load_paths.py")
+AND_LOADS = ("tests/ingest/test_load.py", "tests/ingest/test_load_paths.py")
 
 
 @pytest.mark.timeout(600)

@@ -6,8 +6,8 @@ from pathlib import Path
 from funnel.gate import deliveries, marts
 from funnel.gate.pages import build_pages
 from funnel.gate.suites import all_stated, suite
-from tests.expectations.conftest import Deliver, lay_built
-from tests.expectations.test_marts import poisoned
+from tests.gate.conftest import Deliver, lay_built
+from tests.gate.test_marts import poisoned
 
 VERDICT = re.compile(r'<tr><td class="([\w ]+)">[\w ]+</td><td>(?:<a href="[^"]+">)?([^<]+)<')
 

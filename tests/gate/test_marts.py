@@ -8,7 +8,7 @@ from funnel.gate import deliveries, errors, marts, runner, suites
 from funnel.gate.report import TOLD, Check, CheckReport, require
 from funnel.gate.scope import of_build
 from funnel.warehouse import connect
-from tests.expectations.conftest import MODELS, Deliver, Row, add_build, clean_rows, lay, lay_built
+from tests.gate.conftest import MODELS, Deliver, Row, add_build, clean_rows, lay, lay_built
 
 MARTS = [name.removeprefix("marts/") for name in suites.mart_suites()]
 POISONED = [(mart, description) for mart in MARTS for description in suites.suite(f"marts/{mart}").POISON]

@@ -18,7 +18,7 @@ from funnel.sources import SOURCES
 from funnel.warehouse import connect
 from sandbox import truth
 from sandbox.worlds import build
-from tests.sources.conftest import Company, Stub
+from tests.vendors import Company, Stub
 
 DATED = {
     "google_ads": "campaign_stats",

@@ -13,8 +13,8 @@ from funnel.rest import auth, errors, patience
 from funnel.rest.accounts import bodies as bodies_of
 from funnel.rest.client import connect
 from funnel.sources import SOURCES
-from tests.sources.conftest import Company, Stub
-from tests.sources.test_rest import read
+from tests.rest.test_rest import read
+from tests.vendors import Company, Stub
 
 DAYS = Window(date(2026, 11, 1), date(2026, 11, 5))
 TOKENS = ["B", "A", "B"]

@@ -6,7 +6,7 @@ from typing import Any
 from funnel.build import dbt_run
 from funnel.ingest import completeness, load
 from funnel.sources import SOURCES
-from tests.warehouse.conftest import Land, land  # noqa: F401 - a fixture
+from tests.ingest.conftest import Land, land  # noqa: F401 - a fixture
 
 from .builds import assert_as_of_a_full_build, publish_build
 from .conftest import rows

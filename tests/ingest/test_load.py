@@ -11,7 +11,7 @@ from funnel import ledger, warehouse
 from funnel.ingest import landing, load
 from funnel.ingest.errors import LoadError
 from funnel.sources import SOURCES
-from tests.warehouse.conftest import Land, ad_row
+from tests.ingest.conftest import Land, ad_row
 
 CONTENT = (
     "select date, campaign_id, cost_micros, impressions, conversions, _extra "

@@ -8,7 +8,7 @@ from funnel.gate.report import Check, CheckReport
 from funnel.gate.runner import evaluate
 from funnel.sources import SOURCES
 from funnel.warehouse import connect
-from tests.expectations.conftest import Deliver
+from tests.gate.conftest import Deliver
 
 JUDGED = [(name, stream.name) for name, source in SOURCES.items() for stream in source.streams]
 POISONED = [

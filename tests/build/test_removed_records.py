@@ -7,7 +7,7 @@ from typing import Any
 from funnel.build import dbt_run
 from funnel.ingest import completeness, load
 from funnel.sources import SOURCES
-from tests.warehouse.test_reconcile import listing, order, read
+from tests.ingest.test_reconcile import listing, order, read
 
 from .builds import assert_as_of_a_full_build, publish_build
 from .conftest import rows

@@ -14,7 +14,7 @@ from funnel.contract import Connection, Window
 from funnel.rest.accounts import bodies as bodies_of
 from funnel.sources import SOURCES
 from sandbox import credentials
-from tests.sources.conftest import Company
+from tests.vendors import Company
 
 WINDOW = Window(date(2026, 11, 20), date(2026, 11, 21))
 VENDORS = [source for source in SOURCES.values() if not source.is_inbox]

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -36,6 +36,7 @@ from installation import (
 )
 from installation.errors import RunFailed
 from sandbox import process as sandbox
+from tests.waiting import await_that
 
 pytestmark = pytest.mark.timeout(420)
 
@@ -118,13 +119,6 @@ class webhook:
 def ask(query: str, *parameters: Any) -> list[tuple[Any, ...]]:
     with warehouse.connect("admin") as connection:
         return connection.execute(query.encode(), parameters or None).fetchall()
-
-
-def await_that(is_so: Callable[[], bool], seconds: float = 120) -> None:
-    deadline = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < deadline, f"not so after {seconds} s"
-        time.sleep(0.5)
 
 
 def backfill(dag_id: str, first: date, last: date, *more: str) -> None:

@@ -296,7 +296,7 @@ CASES = Path(__file__).parents[1] / "cases" / "vendors"
 
 @pytest.fixture
 def stub() -> Any:
-    from tests.sources.conftest import Stub
+    from tests.vendors import Stub
 
     made = Stub()
     yield made

@@ -26,7 +26,7 @@ from funnel.ingest import completeness, landing, load
 from funnel.ingest.errors import LandingError, LandingUnreachable
 from funnel.ingest.landing import LandedRead
 from funnel.sources import SOURCES, files
-from tests.sources.conftest import Company
+from tests.vendors import Company
 
 WINDOW = Window(date(2026, 11, 20), date(2026, 11, 23))
 MORNING = datetime(2026, 11, 23, 3, tzinfo=UTC)

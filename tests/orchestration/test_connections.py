@@ -17,8 +17,8 @@ from funnel import settings
 from funnel import warehouse as database
 from funnel.gate import deliveries
 from funnel.ingest import completeness
-from tests.sources.conftest import Stub
-from tests.sources.test_accounts_kept import TEN_DAYS, google_row
+from tests.ingest.test_accounts_kept import TEN_DAYS, google_row
+from tests.vendors import Stub
 
 OTHER = "google_ads__emea"
 # Airflow in a process of its own: one run of the DAG, and what became of its tasks.
