@@ -161,7 +161,8 @@ def test_the_range_of_return_on_dashboards_is_that_over_all_models(company: Pipe
 
 
 def test_the_velocity_of_a_month_on_dashboards_is_that_of_the_semantic_layer(company: Pipeline) -> None:
-    dataset = yaml.safe_load((settings.REPOSITORY / "dashboards/assets/datasets/velocity.yaml").read_text())
+    path = settings.REPOSITORY / "dashboards/assets/datasets/velocity.yaml"
+    dataset = contents.with_formulas(yaml.safe_load(path.read_text()), "USD")
     formulas = {each["metric_name"]: each["expression"] for each in dataset["metrics"]}
     for name, defined in BY_MONTH.items():
         shown = rows(f"select month_start, {formulas[name]} as value from bi.rpt_sales_velocity group by month_start")
