@@ -11,6 +11,7 @@ import pytest
 from funnel.build.computations import scorecard
 from sandbox import truth
 from sandbox.scenario import Scenario
+from sandbox.truth import cycles
 from tests.end_to_end.company.rates import Rates
 from tests.end_to_end.office_hours import business_seconds, sla_minutes
 from tests.end_to_end.pipeline import Pipeline, rows
@@ -64,7 +65,7 @@ def test_close_rates_of_young_cohorts(company: Pipeline, scenario: Scenario, now
         ended = one.won_at or min(losses, default=None)
         outcome = 0 if ended is None else 1 if one.won_at is not None else 2
         days = ((ended or now) - one.created_at) // timedelta(days=1)
-        sides[one.channel not in truth.NOT_MARKETING].append((days, outcome))
+        sides[one.channel not in cycles.NOT_MARKETING].append((days, outcome))
     parts = {row["part"]: row["value"] for row in quarter("rpt_alignment_parts", "close_rate_lift")}
     for part, side in (("marketing_close_rate", True), ("other_close_rate", False)):
         durations, outcomes = zip(*sides[side], strict=True)
