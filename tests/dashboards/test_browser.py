@@ -185,21 +185,21 @@ def test_a_publication_empties_the_cache_and_a_rollback_returns_the_old_one(hous
 
 @contextmanager
 def failed_audit(house: House) -> Iterator[None]:
-    """A cent of spend goes missing between two marts and the audit sees it; repaired and audited again afterwards."""
-    damage = "update marts.fct_funnel_daily set spend = spend {} 0.01 where spend > 1 and date_day = '{}'"
+    """Counts of a day turn negative and the audit sees it; repaired and audited again afterwards."""
     day = house.today - timedelta(days=3)
 
-    def change(sign: str) -> None:
+    def turn() -> None:
+        """Once it does damage, twice it is undone."""
         with psycopg.connect(settings.dsn("builder")) as builder:
-            builder.execute(damage.format(sign, day).encode())
+            builder.execute("update marts.fct_funnel_daily set leads = -1 - leads where date_day = %s", [day])
 
-    change("-")
+    turn()
     try:
         with pytest.raises(errors.GateClosed):
             report.require(marts.check_marts(house.build_id))
         yield
     finally:
-        change("+")
+        turn()
         report.require(marts.check_marts(house.build_id))
 
 

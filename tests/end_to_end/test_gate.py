@@ -38,6 +38,10 @@ def contents() -> dict[str, list[dict[str, Any]]]:
     return {mart: rows(f"select * from bi.{mart} as mart order by mart::text") for mart in marts}
 
 
+# Once it does damage, twice it is undone.
+NEGATIVE = "update marts.fct_funnel_daily set leads = -1 - leads where date_day = '2026-01-05'"
+
+
 def damage(statement: str) -> None:
     """What a fault in a model would leave behind: the audit must see it."""
     with psycopg.connect(settings.dsn("builder")) as connection:
@@ -49,8 +53,8 @@ def test_failed_audit_leaves_readers_alone_until_it_is_repaired(published: Pipel
     assert len(yesterday) > 15
     published.day(date(2026, 1, 7), sources=SOURCES)
     built = published.build()
-    # One cent of spend goes missing between two marts after the audit passed: the next audit must not let it through.
-    damage("update marts.fct_funnel_daily set spend = spend - 0.01 where spend > 1 and date_day = '2026-01-05'")
+    # Counts turn negative after the audit passed: the next audit must not let them through.
+    damage(NEGATIVE)
     report = check_marts(built)
     with pytest.raises(errors.GateClosed, match="fct_funnel_daily"):
         require(report)
@@ -65,7 +69,7 @@ def test_failed_audit_leaves_readers_alone_until_it_is_repaired(published: Pipel
     assert status["as_of"] == "2026-01-06"
     assert "@" not in os.linesep.join(status["failed_checks"])
 
-    damage("update marts.fct_funnel_daily set spend = spend + 0.01 where spend > 1 and date_day = '2026-01-05'")
+    damage(NEGATIVE)
     require(check_marts(built))
     publication.publish(built)
     (status,) = rows("select distinct last_audit_passed, data_as_of::date::text as as_of from bi.data_status")
