@@ -21,7 +21,7 @@ import httpx
 from authoring.scrubbing import VENDOR, Scrubber
 from funnel.contract import Connection, Source, Stream, Window
 from funnel.ingest import privacy
-from funnel.rest import network, patience
+from funnel.rest import network, retries
 from funnel.rest.accounts import bodies
 
 log = logging.getLogger(__name__)
@@ -209,12 +209,12 @@ def _replaying(answers: list[httpx.Response]) -> Iterator[None]:
             raise RecordingError(f"The connector asks {request.method} {request.url.path}, which was not recorded.")
         return waiting.pop(0)
 
-    before = network.transport, patience.sleep
-    network.transport, patience.sleep = httpx.MockTransport(answer), lambda seconds: None
+    before = network.transport, retries.sleep
+    network.transport, retries.sleep = httpx.MockTransport(answer), lambda seconds: None
     try:
         yield
     finally:
-        network.transport, patience.sleep = before
+        network.transport, retries.sleep = before
 
 
 def _rows(source: Source, stream: Stream, bodies: Iterator[bytes]) -> int:

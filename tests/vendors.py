@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from funnel.contract import Connection
-from funnel.rest import patience
+from funnel.rest import retries
 from sandbox import process
 from sandbox.clock import moment
 from sandbox.scenario import Scenario
@@ -137,7 +137,7 @@ def vendor() -> Iterator[Stub]:
 def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The waits that were asked for, in order, none of which takes any time."""
     waits: list[float] = []
-    monkeypatch.setattr(patience, "sleep", waits.append)
+    monkeypatch.setattr(retries, "sleep", waits.append)
     return waits
 
 

@@ -1,10 +1,9 @@
 """Which token a connection is read with: one login for all streams and runs, kept with the refresh token's rotation.
 
 A vendor may answer a login with a new refresh token and revoke the one that was used (Salesforce, Microsoft, LinkedIn
-and
-HubSpot can). So the answer of a login is kept before its access token is used, logins of one connection take turns, and
-a process that waited uses the login that was kept (ING-22). The connector sends the requests, the `TokenStore` stores
-the logins; this module knows neither and writes no token into a message or a log.
+and HubSpot can). So the answer of a login is kept before its access token is used, logins of one connection take turns,
+and a process that waited uses the login that was kept (ING-22). The connector sends the requests, the `TokenStore`
+stores the logins; this module knows neither and writes no token into a message or a log.
 """
 
 import hashlib

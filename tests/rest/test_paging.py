@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from funnel.contract import Connection, Window
-from funnel.rest import auth, errors, patience
+from funnel.rest import auth, errors, retries
 from funnel.rest.accounts import bodies as bodies_of
 from funnel.rest.client import connect
 from funnel.sources import SOURCES
@@ -171,7 +171,7 @@ def test_a_question_that_times_out_again_and_again_halves_the_window(
     monkeypatch.setattr(httpx.Client, "stream", stream)
     vendor.answer = answer
     assert keys(read("meta_ads", "insights", vendor.connection(), DAYS)) == EVERY_ROW
-    assert len(tried) == patience.TIMEOUTS
+    assert len(tried) == retries.TIMEOUTS
     outcome("repeated timeouts", "meta_ads", "halves the window, no row twice")
 
 
@@ -246,7 +246,7 @@ def test_a_report_that_times_out_is_asked_for_in_halves(
     monkeypatch.setattr(httpx.Client, "stream", ask)
     assert rows_of(source, stream, connection) == whole
     assert len(whole) > 30
-    assert len(tried) >= patience.TIMEOUTS
+    assert len(tried) >= retries.TIMEOUTS
     outcome("repeated timeouts", source, "asks for halves, no row twice")
 
 

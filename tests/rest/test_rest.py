@@ -14,7 +14,7 @@ from urllib.parse import quote
 import pytest
 
 from funnel.contract import Window
-from funnel.rest import client, messages, patience
+from funnel.rest import client, messages, retries
 from funnel.rest.accounts import bodies as bodies_of
 from funnel.rest.errors import (
     AccountDenied,
@@ -196,7 +196,7 @@ def test_throttle_that_never_ends_becomes_a_quota(vendor: Any, slept: list[float
     vendor.reply_in_turn(vendor.reply({"error": {"message": "slow", "code": 17}}, status=400))
     with pytest.raises(QuotaExhausted):
         read("meta_ads", "campaigns", vendor.connection())
-    assert patience.LONGEST_WAITING <= sum(slept) <= patience.LONGEST_WAITING + client.LONGEST_WAIT
+    assert retries.LONGEST_WAITING <= sum(slept) <= retries.LONGEST_WAITING + client.LONGEST_WAIT
     assert len(vendor.asked) < 30
 
 
@@ -234,7 +234,7 @@ def test_vendor_that_stays_down_is_given_up_after_half_a_minute(vendor: Any, sle
     vendor.reply_in_turn(vendor.reply(b"<html>", status=503))
     with pytest.raises(Unavailable, match="503"):
         read("meta_ads", "campaigns", vendor.connection())
-    assert len(vendor.asked) == patience.ATTEMPTS
+    assert len(vendor.asked) == retries.ATTEMPTS
     assert 25 <= sum(slept) <= 60
 
 

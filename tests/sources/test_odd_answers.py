@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from funnel.contract import Window
-from funnel.rest import errors, patience
+from funnel.rest import errors, retries
 from funnel.rest.accounts import bodies as bodies_of
 from funnel.rest.client import Client
 from funnel.sources import SOURCES
@@ -50,7 +50,7 @@ def test_answer_of_another_form_is_no_exception_of_a_library(
     declared = SOURCES[source]
     read = failed = pathless = 0
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(patience, "ATTEMPTS", 1)
+        patch.setattr(retries, "ATTEMPTS", 1)
         patch.setattr(Client, "_access_token", lambda client: "t" * 20)
         for answer in ANSWERS:
             asked = 0

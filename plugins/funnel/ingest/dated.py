@@ -1,4 +1,5 @@
 """A read of a dated stream replaces the days of its accounts: differing rows are replaced, missing rows are retracted.
+
 One pass compares the read with the stored rows of its days. Equal rows stay unchanged, with the load that wrote them.
 If most of a table changes, the read is copied into the table itself (ING-10), next to the rows that it replaces, and
 the indexes are created again: half the work of moving every row in through them.

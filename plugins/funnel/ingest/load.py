@@ -23,10 +23,10 @@ from funnel.ingest import (
     accounts,
     changed,
     dated,
+    file_merging,
     first_read,
     home_currency,
     json_rows,
-    merging,
     notes,
     privacy,
     quarantine,
@@ -106,7 +106,7 @@ def load_into(connection: psycopg.Connection[Any], landed: LandedRead) -> LoadRe
     accounts.note(connection, stream, landed, taken.read)
     notes.note_values(connection, load_id, result.noted)
     notes.note_files(connection, landed, load_id, taken.tally.files)
-    merging.record(connection, load_id, taken.tally.files)
+    file_merging.record(connection, load_id, taken.tally.files)
     replacement.record(connection, load_id, taken.tally.exports)
     connection.execute(sql.SQL("drop table {}").format(target.incoming))
     return result
@@ -153,8 +153,8 @@ def _take_incoming(loading: Loading) -> _Taken:
     tally = copy_read(loading, target.incoming)
     accounts.set_aside(connection, stream, landed, target.incoming, loading.secret, tally)
     home_currency.fill(connection, stream, target.incoming, landed.currency)
-    files = merging.writers(connection, landed, tally.files, target.content)
-    is_merged = merging.differ(files[1])
+    files = file_merging.writers(connection, landed, tally.files, target.content)
+    is_merged = file_merging.differ(files[1])
     # Of a dated stream they are found when its rows are counted.
     is_settled = is_merged or stream.kind == "dated"
     duplicated = 0 if is_settled else drop_duplicates(connection, stream, target)
@@ -165,7 +165,9 @@ def _take_incoming(loading: Loading) -> _Taken:
     elif stream.keep_versions:
         versions.append(loading)
     elif is_merged:
-        taken.superseded = merging.merge(connection, target.table, target.incoming, target.columns, target.key, *files)
+        taken.superseded = file_merging.merge(
+            connection, target.table, target.incoming, target.columns, target.key, *files
+        )
     else:
         taken.superseded = changed.upsert(loading)
     return taken

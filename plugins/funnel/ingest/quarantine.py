@@ -1,4 +1,8 @@
-"""Quarantine: rows that cannot be read, with the reason, until a newer read holds them in another form."""
+"""Quarantine: rows that cannot be read, with the reason, until a newer read holds them in another form.
+
+This module stores them. The reasons are found in `values` (a value of a vendor), `json_rows` (a row) and the errors of
+`inbox` (a cell of a file).
+"""
 
 from typing import Any
 

@@ -19,7 +19,7 @@ import tenacity
 
 from funnel import tokens
 from funnel.contract import Connection
-from funnel.rest import patience
+from funnel.rest import retries
 from funnel.rest.auth import Token, is_hidden, secrets, spellings
 from funnel.rest.diagnosis import diagnose_archive, diagnose_by_status, diagnose_shape, diagnose_transport, parse, read
 from funnel.rest.errors import (
@@ -37,7 +37,7 @@ from funnel.rest.errors import (
 )
 from funnel.rest.messages import Answer, Diagnosis, Page, Request, value_at
 from funnel.rest.network import open_http
-from funnel.rest.patience import is_enough, log_pause, pause, wait
+from funnel.rest.retries import is_enough, log_pause, pause, wait
 from funnel.tokens import Login
 
 log = logging.getLogger(__name__)
@@ -103,7 +103,7 @@ class Client:
         may_wait, may_renew = True, can_renew
         while True:
             try:
-                page = self._ask_patiently(request)
+                page = self._ask_with_retries(request)
             except (TokenExpired, DeadToken) as refusal:
                 if may_wait and isinstance(refusal, TokenExpired) and (self._is_new or not can_renew):
                     may_wait = False
@@ -137,12 +137,12 @@ class Client:
 
     def download_archive(self, address: str) -> Page:
         """The ZIP file at an address that a body named, asked for without the token, which is not for strangers."""
-        return self._ask_patiently(Request("GET", address, archive=True), signed=False)
+        return self._ask_with_retries(Request("GET", address, archive=True), signed=False)
 
     def ask_for_token(self, request: Request) -> dict[str, Any]:
         """What a token endpoint answers: asked without a token, and sure to hold one."""
         try:
-            parsed = self._ask_patiently(request, signed=False).parsed
+            parsed = self._ask_with_retries(request, signed=False).parsed
         except AccountDenied as denied:
             # A login is the whole connection's.
             raise self._as(Refused, denied) from None
@@ -155,7 +155,7 @@ class Client:
 
         `lacks` says what the file lacks; one that is not complete is fetched again.
         """
-        file: IO[bytes] = self._patiently(self._download_once, request, lacks)
+        file: IO[bytes] = self._retried(self._download_once, request, lacks)
         return file
 
     def clean(self, text: str) -> str:
@@ -194,18 +194,18 @@ class Client:
             advice=changed.get("advice"),
         )
 
-    def _ask_patiently(self, request: Request, *, signed: bool = True) -> Page:
+    def _ask_with_retries(self, request: Request, *, signed: bool = True) -> Page:
         token = self._access_token() if signed else None
-        page: Page = self._patiently(self._ask_once, request, token)
+        page: Page = self._retried(self._ask_once, request, token)
         return page
 
-    def _patiently(self, ask: Callable[..., Any], *arguments: Any) -> Any:
+    def _retried(self, ask: Callable[..., Any], *arguments: Any) -> Any:
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type((Throttled, Unavailable)),
             wait=pause,
             stop=is_enough,
             before_sleep=log_pause,
-            sleep=patience.wait,
+            sleep=retries.wait,
             reraise=True,
         )
         try:

@@ -10,9 +10,11 @@
     QuotaExhausted   hours, not minutes: the caller gives its slot back and comes again after `wait_seconds`
     DeadToken        a person must make a new token: fail at once
     Refused          permission, unknown field, sunset version, bad setting: fail at once
+    AccountDenied    one account refuses: the others of its connection are read, the run is red and names it
+    UnknownField     a field that the vendor does not know: asked again without it where the connector can, else refused
     UnknownForm      an answer of another form than the connector knows, met while it was read
 
-The first five never leave this wing unless the vendor does not recover.
+Throttled, Unavailable, TokenExpired, TimedOut and LongUrl reach a connector only if the vendor does not recover.
 """
 
 from datetime import UTC, datetime, timedelta

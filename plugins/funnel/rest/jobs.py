@@ -8,7 +8,7 @@ from typing import Any
 from funnel.rest.client import Client
 from funnel.rest.errors import DeadToken, QuotaExhausted, Refused, RestartWindow, TokenExpired
 from funnel.rest.messages import Page, Request
-from funnel.rest.patience import BELIEVED_WAITS, wait
+from funnel.rest.retries import TRUSTED_WAITS, wait
 
 log = logging.getLogger(__name__)
 LONGEST_JOB = 1_800.0  # seconds a vendor may take to prepare a file while a worker waits
@@ -36,7 +36,7 @@ def read_report(client: Client, submission: Request, report: Report) -> Iterator
     Addresses live for minutes: when one is dead the report is asked about again, which gives a fresh one.
     """
     question = report.poll(submission, client.ask(submission).parsed)
-    for fetches_left in reversed(range(BELIEVED_WAITS)):
+    for fetches_left in reversed(range(TRUSTED_WAITS)):
         answer = await_job(client, question, lambda parsed: report.state(parsed) not in report.pending).parsed
         state = report.state(answer)
         if state not in report.ready:

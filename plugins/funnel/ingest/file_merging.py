@@ -1,4 +1,4 @@
-"""Merging: files of one record that fill different columns complete each other.
+"""Files of one record that fill different columns complete each other.
 
 A file writes the columns that it has and leaves the others as they are. If two files fill the same column of a record,
 the later one in the order of files counts (FIL-7). A row stores only the last file that wrote it: if three files with

@@ -1,4 +1,7 @@
-"""Limits of retries: how long and how often."""
+"""Limits of retries: how long and how often.
+
+Which failures are retried is decided by `client.Client._ask_with_retries`.
+"""
 
 import logging
 import time
@@ -19,7 +22,7 @@ def wait(seconds: float) -> None:
 
 
 LONGEST_WAITING = 900.0  # seconds one request may wait in all
-BELIEVED_WAITS = 3
+TRUSTED_WAITS = 3
 ATTEMPTS = 6  # of a request that finds the vendor unavailable: about half a minute
 TIMEOUTS = 3  # of one request, two minutes each
 _BACKOFF = tenacity.wait_exponential_jitter(initial=1, max=60, jitter=1)
@@ -30,7 +33,7 @@ def pause(state: tenacity.RetryCallState) -> float:
     if asked is None:
         return _BACKOFF(state)
     # A vendor that still throttles after the wait it named meant more.
-    return asked if state.attempt_number <= BELIEVED_WAITS else max(asked, _BACKOFF(state))
+    return asked if state.attempt_number <= TRUSTED_WAITS else max(asked, _BACKOFF(state))
 
 
 def is_enough(state: tenacity.RetryCallState) -> bool:
