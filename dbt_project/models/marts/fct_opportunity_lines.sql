@@ -21,16 +21,16 @@ select {{ surrogate_key(["'hubspot'", 'connection_id', 'deal_id']) }}
 from {{ ref('stg_hubspot__line_items') }}
 where {{ is_loaded_since('load_id') }}
 union all
-select {{ surrogate_key(["'hubspot'", 'merges.connection_id', 'merges.survivor_id']) }}
+select {{ surrogate_key(["'hubspot'", 'merged.connection_id', 'merged.survivor_id']) }}
 from {{ ref('stg_hubspot__line_items') }} as lines
-inner join {{ ref('int_record_merges') }} as merges
-    on lines.connection_id = merges.connection_id and lines.deal_id = merges.loser_id
-where merges.source_system = 'hubspot' and merges.record_type = 'deal' and {{ is_loaded_since('lines.load_id') }}
+inner join {{ ref('int_record_merges') }} as merged
+    on lines.connection_id = merged.connection_id and lines.deal_id = merged.loser_id
+where merged.source_system = 'hubspot' and merged.record_type = 'deal' and {{ is_loaded_since('lines.load_id') }}
 union all
-select {{ surrogate_key(["'hubspot'", 'merges.connection_id', 'ids.deal_id']) }}
-from {{ changes('int_record_merges') }} as merges
-cross join lateral (values (merges.loser_id), (merges.survivor_id)) as ids (deal_id)
-where merges.source_system = 'hubspot' and merges.record_type = 'deal'
+select {{ surrogate_key(["'hubspot'", 'merged.connection_id', 'ids.deal_id']) }}
+from {{ changes('int_record_merges') }} as merged
+cross join lateral (values (merged.loser_id), (merged.survivor_id)) as ids (deal_id)
+where merged.source_system = 'hubspot' and merged.record_type = 'deal'
 union all
 select opportunity_key
 from {{ this }}
@@ -107,12 +107,12 @@ deals_of_opportunities as (
 
     select
         opportunities.opportunity_key,
-        merges.connection_id,
-        merges.loser_id as deal_id
+        merged.connection_id,
+        merged.loser_id as deal_id
     from opportunities
-    inner join {{ ref('int_record_merges') }} as merges
-        on opportunities.connection_id = merges.connection_id and opportunities.opportunity_id = merges.survivor_id
-    where opportunities.source_system = 'hubspot' and merges.source_system = 'hubspot' and merges.record_type = 'deal'
+    inner join {{ ref('int_record_merges') }} as merged
+        on opportunities.connection_id = merged.connection_id and opportunities.opportunity_id = merged.survivor_id
+    where opportunities.source_system = 'hubspot' and merged.source_system = 'hubspot' and merged.record_type = 'deal'
 ),
 
 hubspot_lines as (

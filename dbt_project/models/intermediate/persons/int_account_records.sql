@@ -56,7 +56,7 @@ named_accounts as (
     group by connection_id, account_id
 ),
 
-merges as (
+merged as (
     select * from {{ ref('int_record_merges') }}
     where record_type in ('account', 'company')
 ),
@@ -65,12 +65,12 @@ salesforce_records as (
     select
         'salesforce:' || accounts.connection_id || ':' || accounts.account_id as account_record,
         {{ surrogate_key([
-            "'salesforce'", 'accounts.connection_id', 'coalesce(merges.survivor_id, accounts.account_id)'
+            "'salesforce'", 'accounts.connection_id', 'coalesce(merged.survivor_id, accounts.account_id)'
         ]) }} as account_key,
         'salesforce' as source_system,
         accounts.connection_id,
         accounts.account_id as record_id,
-        merges.survivor_id is not null as is_merge_loser,
+        merged.survivor_id is not null as is_merge_loser,
         accounts.account_name,
         accounts.industry,
         accounts.country,
@@ -81,12 +81,12 @@ salesforce_records as (
             split_part(regexp_replace(lower(trim(accounts.website)), '^(https?://)?(www\.)?', ''), '/', 1), ''
         ) as domain
     from salesforce_accounts as accounts
-    left join merges
+    left join merged
         on
-            merges.source_system = 'salesforce'
-            and accounts.connection_id = merges.connection_id
-            and accounts.account_id = merges.loser_id
-    where not coalesce(merges.is_survivor_gone, accounts.is_deleted, false)
+            merged.source_system = 'salesforce'
+            and accounts.connection_id = merged.connection_id
+            and accounts.account_id = merged.loser_id
+    where not coalesce(merged.is_survivor_gone, accounts.is_deleted, false)
 ),
 
 -- A domain names one account; where several claim it, the oldest has it. Mail providers' domains do not identify an
@@ -117,9 +117,9 @@ linked as (
 companies as (
     select
         companies.connection_id,
-        coalesce(merges.loser_id, companies.company_id) as company_id,
-        coalesce(merges.survivor_id, companies.company_id) as survivor_id,
-        merges.loser_id is not null as is_merge_loser,
+        coalesce(merged.loser_id, companies.company_id) as company_id,
+        coalesce(merged.survivor_id, companies.company_id) as survivor_id,
+        merged.loser_id is not null as is_merge_loser,
         companies.company_name,
         companies.industry,
         companies.country,
@@ -128,19 +128,19 @@ companies as (
         companies.salesforce_account_id,
         regexp_replace(lower(trim(companies.domain)), '^www\.', '') as domain
     from hubspot_companies as companies
-    left join merges
+    left join merged
         on
-            merges.source_system = 'hubspot'
-            and companies.connection_id = merges.connection_id
-            and companies.company_id = merges.loser_id
-    where not coalesce(merges.is_survivor_gone, false)
+            merged.source_system = 'hubspot'
+            and companies.connection_id = merged.connection_id
+            and companies.company_id = merged.loser_id
+    where not coalesce(merged.is_survivor_gone, false)
 
     union all
 
     select
-        merges.connection_id,
-        merges.loser_id as company_id,
-        merges.survivor_id,
+        merged.connection_id,
+        merged.loser_id as company_id,
+        merged.survivor_id,
         true as is_merge_loser,
         null::text as company_name,
         null::text as industry,
@@ -149,10 +149,10 @@ companies as (
         null::timestamptz as created_at,
         null::text as salesforce_account_id,
         null::text as domain
-    from merges
+    from merged
     left join hubspot_companies as companies
-        on merges.connection_id = companies.connection_id and merges.loser_id = companies.company_id
-    where merges.source_system = 'hubspot' and not merges.is_survivor_gone and companies.company_id is null
+        on merged.connection_id = companies.connection_id and merged.loser_id = companies.company_id
+    where merged.source_system = 'hubspot' and not merged.is_survivor_gone and companies.company_id is null
 ),
 
 surviving_companies as (

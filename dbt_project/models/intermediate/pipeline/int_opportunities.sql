@@ -62,33 +62,33 @@ from (
     -- Deals of a merge that is new, what their survivor is a copy of, and survivors by way of what a loser was a copy of.
     select
         'hubspot' as source_system,
-        merges.connection_id,
+        merged.connection_id,
         ids.deal_id as opportunity_id
-    from {{ changes('int_record_merges') }} as merges
-    cross join lateral (values (merges.loser_id), (merges.survivor_id)) as ids (deal_id)
-    where merges.source_system = 'hubspot' and merges.record_type = 'deal'
+    from {{ changes('int_record_merges') }} as merged
+    cross join lateral (values (merged.loser_id), (merged.survivor_id)) as ids (deal_id)
+    where merged.source_system = 'hubspot' and merged.record_type = 'deal'
     union
     select
         'salesforce' as source_system,
         opportunities.connection_id,
         opportunities.opportunity_id
-    from {{ changes('int_record_merges') }} as merges
+    from {{ changes('int_record_merges') }} as merged
     inner join {{ ref('stg_hubspot__deals') }} as losers
-        on merges.connection_id = losers.connection_id and merges.loser_id = losers.deal_id
+        on merged.connection_id = losers.connection_id and merged.loser_id = losers.deal_id
     inner join {{ ref('stg_salesforce__opportunities') }} as opportunities
         on losers.salesforce_opportunity_id = opportunities.opportunity_id
-    where merges.source_system = 'hubspot' and merges.record_type = 'deal'
+    where merged.source_system = 'hubspot' and merged.record_type = 'deal'
     union
     select
         'hubspot' as source_system,
-        merges.connection_id,
-        merges.survivor_id as opportunity_id
+        merged.connection_id,
+        merged.survivor_id as opportunity_id
     from {{ ref('stg_salesforce__opportunities') }} as opportunities
     inner join {{ ref('stg_hubspot__deals') }} as losers
         on opportunities.opportunity_id = losers.salesforce_opportunity_id
-    inner join {{ ref('int_record_merges') }} as merges
-        on losers.connection_id = merges.connection_id and losers.deal_id = merges.loser_id
-    where merges.source_system = 'hubspot' and merges.record_type = 'deal' and {{ is_loaded_since('opportunities.load_id') }}
+    inner join {{ ref('int_record_merges') }} as merged
+        on losers.connection_id = merged.connection_id and losers.deal_id = merged.loser_id
+    where merged.source_system = 'hubspot' and merged.record_type = 'deal' and {{ is_loaded_since('opportunities.load_id') }}
     union
     select
         'hubspot' as source_system,

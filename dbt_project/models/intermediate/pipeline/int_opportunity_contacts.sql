@@ -72,12 +72,12 @@ deals as not materialized (
     where
         not coalesce(deals.is_archived, false)
         and not exists (
-            select 1 from {{ ref('int_record_merges') }} as merges
+            select 1 from {{ ref('int_record_merges') }} as merged
             where
-                merges.source_system = 'hubspot'
-                and merges.record_type = 'deal'
-                and merges.connection_id = deals.connection_id
-                and merges.loser_id = deals.deal_id
+                merged.source_system = 'hubspot'
+                and merged.record_type = 'deal'
+                and merged.connection_id = deals.connection_id
+                and merged.loser_id = deals.deal_id
         )
 ),
 
