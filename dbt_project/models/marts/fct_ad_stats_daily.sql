@@ -106,7 +106,9 @@ final as (
         platform,
         channel,
         '(all)' as region,
-        case when count(distinct currency_code) = 1 and count(*) = count(currency_code) then min(currency_code) end as currency_code,
+        case
+            when count(distinct currency_code) = 1 and count(*) = count(currency_code) then min(currency_code)
+        end as currency_code,
         source_system,
         sum(impressions)::bigint as impressions,
         sum(clicks)::bigint as clicks,

@@ -97,7 +97,5 @@ from bridge
 full outer join activity using (month_start, channel, stage)
 full outer join cohorts using (month_start, channel, stage)
 where
-    coalesce(activity.entities, 0) <> coalesce(bridge.activity_count, 0)
-    {%- if is_full_build() %}
-    or coalesce(cohorts.entities, 0) <> coalesce(bridge.cohort_count - bridge.cohort_without_lead, 0)
-    {%- endif %}
+    coalesce(activity.entities, 0) <> coalesce(bridge.activity_count, 0){% if is_full_build() %}
+    or coalesce(cohorts.entities, 0) <> coalesce(bridge.cohort_count - bridge.cohort_without_lead, 0){% endif %}

@@ -14,7 +14,7 @@ counted as (
     from months
     left join {{ ref('fct_leads') }} as leads
         on
-            leads.created_date >= months.cohort_month
+            months.cohort_month <= leads.created_date
             and leads.created_date < (months.cohort_month + interval '1 month')::date
     group by months.cohort_month
 ),

@@ -133,15 +133,17 @@ select
     coalesce(claimed_values.platform_conversion_value_local, 0) as platform_conversion_value_local,
     insights.date_day
 from {{ ref('stg_meta_ads__insights') }} as insights
-cross join lateral (
-    select
-        sum({{ json_number("action.entry ->> 'value'") }}) as platform_conversions,
-        sum({{ json_number("action.entry ->> 'value'") }}) filter (where counted.action_type = 'lead') as platform_leads,
-        sum({{ json_number("action.entry ->> 'value'") }}) filter (where counted.action_type = 'purchase') as platform_purchases
-    from {{ json_elements('insights.actions') }} as action (entry)
-    inner join {{ ref('conversion_actions') }} as counted
-        on action.entry ->> 'action_type' = counted.action_type and counted.platform = 'meta_ads'
-) as claimed
+cross join
+    lateral (
+        select
+            sum({{ json_number("action.entry ->> 'value'") }}) as platform_conversions,
+            sum({{ json_number("action.entry ->> 'value'") }}) filter (where counted.action_type = 'lead') as platform_leads,
+            sum({{ json_number("action.entry ->> 'value'") }})
+            filter (where counted.action_type = 'purchase') as platform_purchases
+        from {{ json_elements('insights.actions') }} as action (entry)
+        inner join {{ ref('conversion_actions') }} as counted
+            on action.entry ->> 'action_type' = counted.action_type and counted.platform = 'meta_ads'
+    ) as claimed
 cross join lateral (
     select sum({{ json_number("action.entry ->> 'value'") }}) as platform_conversion_value_local
     from {{ json_elements('insights.action_values') }} as action (entry)

@@ -504,8 +504,9 @@ keyed as (
             when known.type_value ~* '{{ var("renewal_words") }}' then 'renewal'
             else 'unknown'
         end as opportunity_type,
-        {{ reporting_date('case when known.has_future_close then known.created_at else coalesce(known.closed_at, known.created_at) end') }}
-            as rate_date
+        {{ reporting_date(
+            'case when known.has_future_close then known.created_at else coalesce(known.closed_at, known.created_at) end'
+        ) }} as rate_date
     from known
     left join {{ ref('opportunity_types') }} as opportunity_types
         on
