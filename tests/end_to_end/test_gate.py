@@ -38,8 +38,11 @@ def contents() -> dict[str, list[dict[str, Any]]]:
     return {mart: rows(f"select * from bi.{mart} as mart order by mart::text") for mart in marts}
 
 
-# Once it does damage, twice it is undone.
-NEGATIVE = "update marts.fct_funnel_daily set leads = -1 - leads where date_day = '2026-01-05'"
+# In the days that the newest build wrote. Once it does damage, twice it is undone.
+NEGATIVE = """
+    update marts.fct_funnel_daily set leads = -1 - leads
+    where date_day = (select max(date_day) from marts.fct_funnel_daily)
+"""
 
 
 def damage(statement: str) -> None:

@@ -270,8 +270,8 @@ def test_cell_of_any_length_and_line_of_another_length(warehouse: str, company: 
     assert (result.rows_loaded, result.rows_quarantined) == (len(rows) - 2, 2)
     assert max(len(row["stage"]) for row in stored) == 200_000
     assert {reason.partition("has ")[2] for _, reason in quarantine()} == {
-        f"{len(sample.header) + 1} cells where {len(sample.header)} are due",
-        f"{len(sample.header) - 1} cells where {len(sample.header)} are due",
+        f"{len(sample.header) + 1} cells where {len(sample.header)} are expected",
+        f"{len(sample.header) - 1} cells where {len(sample.header)} are expected",
     }
     outcome("cells and lines of CSV", "salesforce bulk", "200,000 letters loaded; a cell too many or few: quarantined")
 
