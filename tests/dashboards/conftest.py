@@ -52,7 +52,9 @@ class House:
     @contextmanager
     def client(self, username: str, password: str = PASSWORD) -> Iterator[httpx.Client]:
         """Somebody who uses Superset's API after logging in."""
-        with httpx.Client(base_url=self.url, timeout=60) as client:
+        # A connection for each request: Superset may close one that waits just as the next request is sent.
+        limits = httpx.Limits(max_keepalive_connections=0)
+        with httpx.Client(base_url=self.url, timeout=60, limits=limits) as client:
             body = {"username": username, "password": password, "provider": "db"}
             token = client.post("/api/v1/security/login", json=body).raise_for_status().json()["access_token"]
             client.headers["authorization"] = f"Bearer {token}"
