@@ -1,8 +1,9 @@
 """The cache of chart data, which a publication invalidates automatically (DSH-3).
 
 Every entry belongs to the publication in effect when its query was sent. After another publication or a roll-back, no
-server and no process reads the older entries, and their files are deleted. So publishing needs to know nothing of Superset and cannot fail because Superset is down; and a query that was
-running during a publication is never kept under the new one's number.
+server and no process reads the older entries, and their files are deleted. So publishing does not need Superset and
+cannot fail because Superset is down; and a query that was running during a publication is never kept under the new
+one's number.
 
 Where the warehouse does not answer, nothing is kept and nothing is found.
 """
