@@ -33,7 +33,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _is_ours(error: Exception) -> bool:
-    """Errors of our own say what to do; a traceback would bury that. Anything else is a fault and shows where."""
+    """True for our own errors: they say what to do, and are printed without a traceback. Any other error is a bug and
+    gets its traceback.
+    """
     return type(error).__module__.partition(".")[0] in ("funnel", "installation", "authoring")
 
 
@@ -321,7 +323,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_verbs(add: Callable[[str, object, str], argparse.ArgumentParser]) -> None:
-    """What is done with loaded data, and what authors of sources do."""
+    """Add the commands that work with loaded data, and those for authors of sources."""
     from funnel.sources import VENDORS
 
     build = add("build", _build, "build and audit the marts, without publishing them")

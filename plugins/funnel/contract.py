@@ -1,7 +1,7 @@
-"""What a source promises: its streams, their columns, their keys.
+"""The declaration of a source: its streams, their columns, their keys.
 
-Everything that must agree between connector, loader, dbt and Great Expectations is declared once, here as types and
-in `funnel.sources.<source>` as data. This module holds no behaviour beyond deriving names.
+Everything that must agree between connector, loader, dbt and Great Expectations is declared once: the types here, the
+data in `funnel.sources.<source>`. This module only derives names.
 """
 
 from collections.abc import Callable, Iterator
@@ -57,9 +57,10 @@ class Column:
 class Reconcile:
     """How silently deleted records are found: the vendor's ids are regularly compared with the stored ones (ING-16).
 
-    `days` pass between two listings of ids; `reconcile_days` in a connection's extra sets another number, 0 for none.
-    `since` is the column of the record's creation if a vendor does not list ids before some time: rows created before
-    it are not compared. A listing with less than `at_least` of the stored records is refused.
+    `days` is the time between two listings of ids; `reconcile_days` in a connection's extra overrides it, and 0
+    switches listings off. `since` is the column of the record's creation if a vendor does not list ids before some
+    time: rows created before it are not compared. A listing with less than `at_least` (a share) of the stored records
+    is refused.
     """
 
     days: int = 7
@@ -69,9 +70,10 @@ class Reconcile:
 
 @dataclass(frozen=True)
 class Money:
-    """The amounts of a stream, and the column of their currency.
+    """The columns of a stream that hold amounts, and the column of their currency.
 
-    Without `amounts` every row needs a currency, which rows of another stream use, as an account's by its spend.
+    If `amounts` is empty, every row needs a currency because rows of another stream use it, as an account's currency is
+    used by its spend.
     """
 
     currency: str
@@ -142,14 +144,16 @@ class Stream:
 
 @dataclass(frozen=True)
 class AccountRead:
-    """Yielded by `fetch` after the bodies of one account: all of it was read. `account` is written as in the rows."""
+    """Yielded by `fetch` after the bodies of one account when all of it was read. `account` is written
+    as in the rows.
+    """
 
     account: str
 
 
 @dataclass(frozen=True)
 class AccountRefused:
-    """Yielded by `fetch` instead, if the vendor refuses one account of several: its bodies do not count.
+    """Yielded by `fetch` instead of AccountRead if the vendor refuses one of several accounts: its bodies do not count.
 
     `reason` has the vendor's message and what to do.
     """
@@ -160,7 +164,7 @@ class AccountRefused:
 
 @dataclass(frozen=True)
 class HomeCurrency:
-    """Yielded by `fetch` for a portal or an organisation: amounts without a currency are in this one (ISO 4217)."""
+    """Yielded by `fetch` for a portal or an organisation: the currency (ISO 4217) of its amounts that name none."""
 
     code: str
 
@@ -170,12 +174,12 @@ Fetched = bytes | AccountRead | AccountRefused | HomeCurrency
 
 @dataclass(frozen=True)
 class Window:
-    """Half-open range of days [from_day, to_day) that one read covers.
+    """Half-open range of days [from_day, to_day) that one read covers. Raises ValueError if it is empty.
 
     A vendor finds a changed record only by its last change. A read that ends with the newest day is therefore
     `until_now`: for changed streams it also takes later changes, because records changed again this morning would be
-    missing (ING-2).
-    A read that is `whole` takes all records of a changed stream, whenever they changed; its days stay those of its run.
+    missing (ING-2). A read that is `whole` takes all records of a changed stream, whenever they changed; its days stay
+    those of its run.
     """
 
     from_day: date
@@ -191,6 +195,7 @@ class Window:
 
     @property
     def days(self) -> tuple[date, ...]:
+        """All days of the window, in order."""
         return tuple(self.from_day + timedelta(n) for n in range((self.to_day - self.from_day).days))
 
 
@@ -198,8 +203,8 @@ class Window:
 class Connection:
     """Address and login of one connection of a source.
 
-    Mirrors an Airflow connection; never logged. `origin` is the place where it was found, for messages; `tokens` keeps
-    its login between clients and runs.
+    Mirrors an Airflow connection; never logged. `origin` is the place where it was found, for messages; `tokens` stores
+    its login for later clients and runs.
     """
 
     connection_id: str
@@ -211,7 +216,7 @@ class Connection:
     tokens: TokenStore | None = field(default=None, repr=False, compare=False)
 
     def days(self, setting: str, stream: Stream, default: int) -> int:
-        """A number of days that `extra` sets for all streams or per stream; otherwise the default."""
+        """The number of days that `extra` sets for this stream, or else for all streams; otherwise the default."""
         chosen = self.extra.get(setting)
         if isinstance(chosen, dict):
             chosen = chosen.get(stream.name)
@@ -248,7 +253,9 @@ class Source:
     list_ids: Callable[[Connection, Stream, Window], Iterator[bytes]] | None = None
 
     def stream(self, name: str) -> Stream:
-        """The stream of this name, or the one whose ids a listing of this name holds."""
+        """The stream of this name, or the stream whose ids a listing of this name holds. Raises KeyError if there is
+        neither.
+        """
         for stream in self.streams:
             if stream.name == name.removesuffix(LISTING):
                 return stream

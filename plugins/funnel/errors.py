@@ -1,12 +1,12 @@
-"""Base class of failures. Each wing has its own in its module `errors`."""
+"""The base class of failures. The exceptions of each wing are in its module `errors`."""
 
 from typing import ClassVar
 
 
 class Failure(Exception):
-    """A failure that people see. The message says what happened, where, and what to do.
+    """A failure that users see. The message says what happened, where, and what to do.
 
-    `is_permanent` is true when the same rows would fail the same way again, so that a retry is of no use.
+    `is_permanent` is true if the same rows would fail in the same way again, so that a retry does not help.
     """
 
     is_permanent: ClassVar[bool] = False

@@ -1,6 +1,6 @@
 """Schema `ops`: migrations, the record of loads, builds and publications, and their lock.
 
-It has SQL on `ops` only; loads and publications of data are in `funnel.ingest` and `funnel.publication`.
+Its SQL reads and writes `ops` only; data are loaded in `funnel.ingest` and published in `funnel.publication`.
 """
 
 import logging
@@ -29,13 +29,14 @@ BUILD_LOCK = 7_205_759
 
 
 class LedgerError(Exception):
-    """The ledger cannot do what was asked. The message says why and what to do."""
+    """The ledger cannot do what was requested. The message says why and what to do."""
 
 
 def migrate(admin_dsn: str | None = None) -> list[str]:
-    """Create the roles and bring `raw` and `ops` to the newest version. Forward only; returns what was applied.
+    """Create the roles and bring `raw` and `ops` to the newest version. Forward only; returns the names of the applied
+    migrations.
 
-    Raises LedgerError when the server is older than 15 or newer than 18.
+    Raises LedgerError if the server is older than version 15 or newer than 18.
     """
     with psycopg.connect(admin_dsn or settings.dsn("admin")) as admin:
         major = admin.info.server_version // 10_000
@@ -99,10 +100,10 @@ class Build:
 
 @contextmanager
 def build_lock(*, wait: bool = True) -> Iterator[psycopg.Connection[Any]]:
-    """Hold the build lock on a session of its own; loads wait, so that a build reads whole loads only.
+    """Hold the build lock on a session of its own; loads wait, so that a build never reads part of a load.
 
-    Raises LedgerError when another build holds it and `wait` is false. The lock ends with the session, so a killed
-    build leaves none behind.
+    Raises LedgerError if another build holds it and `wait` is false. The lock ends with the session, so a killed build
+    does not leave it behind.
     """
     connection = warehouse.connect("builder", autocommit=True)
     try:
@@ -118,13 +119,13 @@ def build_lock(*, wait: bool = True) -> Iterator[psycopg.Connection[Any]]:
 
 
 def publication_in_effect(connection: psycopg.Connection[Any]) -> dict[str, Any] | None:
-    """The publication that readers see, or None before the first."""
+    """The id of the publication that readers see, or None before the first."""
     with connection.cursor(row_factory=dict_row) as cursor:
         return cursor.execute("select * from ops.publication_in_effect").fetchone()
 
 
 def newest_build() -> int:
-    """Id of the newest build. Raises LedgerError when there is none."""
+    """Id of the newest build. Raises LedgerError if there is none."""
     with warehouse.connect("builder") as connection:
         row = connection.execute("select max(build_id) from ops.builds").fetchone()
     if row is None or row[0] is None:
@@ -133,7 +134,7 @@ def newest_build() -> int:
 
 
 def has_unpublished_loads() -> bool:
-    """Whether anything was loaded or removed that the publication in effect was not built from."""
+    """True if anything was loaded or removed after the build of the publication in effect."""
     with warehouse.connect("builder") as connection:
         published = publication_in_effect(connection) or {"through_load_id": 0, "build_id": 0}
         row = connection.execute(
@@ -152,13 +153,13 @@ def has_unpublished_loads() -> bool:
 
 
 def open_build(connection: psycopg.Connection[Any], project_fingerprint: str, *, full: bool = False) -> Build:
-    """Start a row of ops.builds: what must be read (loads since the publication in effect) and as of when.
+    """Start a row of ops.builds with the loads that must be read (those since the publication in effect) and the as-of
+    day.
 
     `connection` must hold the build lock. as_of is the end of the last day complete in every source that is not late;
-    it never moves back by itself. The build is full when asked, before the first publication, after a roll-back, after
-    an unpublished full build, after rows were removed (ops.removals), and when the dbt project, a reporting setting or
-    the set of sources differs from the published build's: a source that is connected turns null into 0 in all of
-    history.
+    it does not move back by itself. The build is full if requested, before the first publication, after a roll-back,
+    after an unpublished full build, after rows were removed (ops.removals), and if the dbt project, a reporting setting
+    or the set of sources differs from the published build's: connecting a source turns null into 0 in all of history.
     Raises LedgerError before the first load.
     """
     chosen = settings.read()
@@ -211,7 +212,7 @@ def open_build(connection: psycopg.Connection[Any], project_fingerprint: str, *,
 
 
 def _filed_entities(connection: psycopg.Connection[Any]) -> list[str]:
-    """Which entities were ever read from files, such as files.ad_stats: other entities are not configured."""
+    """The entities that were ever read from files, such as files.ad_stats: the others are not configured."""
     return [
         f"files.{stream}"
         for (stream,) in connection.execute(
@@ -249,7 +250,7 @@ def _needs_full_build(
 
 
 def _forget_published_changes(connection: psycopg.Connection[Any]) -> None:
-    """Empty the change lists when the last build that wrote them is the published one."""
+    """Empty the change lists if the last build that wrote them is the published one."""
     last = connection.execute("select status from ops.builds order by build_id desc limit 1").fetchone()
     if last and last[0] == "published":
         tables = warehouse.tables(connection, "marts_changes")
@@ -259,7 +260,7 @@ def _forget_published_changes(connection: psycopg.Connection[Any]) -> None:
 
 
 def close_build(connection: psycopg.Connection[Any], build_id: int, status: str, failure: str | None = None) -> None:
-    """Record how a build ended: built, failed, audit_failed or published."""
+    """Record the result of a build: built, failed, audit_failed or published."""
     connection.execute(
         "update ops.builds set status = %s, failure = %s, finished_at = clock_timestamp() where build_id = %s",
         (status, failure, build_id),

@@ -1,6 +1,7 @@
-"""Settings, generated secrets, connection URLs and vendor connections. The only reader of the environment in `funnel`.
+"""Settings, generated secrets, connection URLs and vendor connections. Only this module of `funnel` reads the
+environment.
 
-It does not open connections and knows nothing of Airflow: in a task, `orchestration` passes Airflow's own connections.
+It opens no connections and does not import Airflow: in a task, `orchestration` passes Airflow's own connections.
 """
 
 import json
@@ -25,15 +26,15 @@ LOGINS: tuple[Role, ...] = ("pipeline", "bi_reader")
 
 
 class ConfigurationError(Exception):
-    """A setting is missing or wrong. The message names it and says what to write."""
+    """A setting is missing or not valid. The message names it and says what to write."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything a person may set, from the environment. Ports are TCP on `bind_address`.
+    """All settings of the environment. Ports are TCP on `bind_address`.
 
-    The URLs are where this installation's own processes meet each other. With `redis_url` tasks go to Celery's workers,
-    `workers` of them on this machine.
+    The URLs are those by which this installation's own processes reach each other. If `redis_url` is set, tasks run in
+    Celery's workers, `workers` of them on this machine.
     """
 
     home: Path
@@ -77,7 +78,7 @@ def _home() -> Path:
 
 
 def _inbox() -> str:
-    """The inbox of files: a folder of this machine, or any URL that Airflow's ObjectStoragePath reads."""
+    """The inbox of files: a local folder, or any URL that Airflow's ObjectStoragePath reads."""
     given = os.environ.get("FUNNEL_INBOX")
     if not given:
         # The one that `make files` took in.
@@ -87,7 +88,7 @@ def _inbox() -> str:
 
 
 def keep_inbox(url: str) -> bool:
-    """Make this a home for files: store its inbox, and switch the sandbox off. True if that changed something."""
+    """Store the inbox in this home and switch the sandbox off. Returns true if that changed something."""
     noted = _home() / "inbox.txt"
     noted.parent.mkdir(parents=True, exist_ok=True)
     is_new = not noted.exists() or noted.read_text() != url
@@ -97,7 +98,7 @@ def keep_inbox(url: str) -> bool:
 
 
 def _port(name: str, default: int) -> int:
-    """From the environment, else the one that this home was started with, else the usual one."""
+    """A port from the environment, else the one that this home was started with, else the default."""
     try:
         kept = json.loads((_home() / "ports.json").read_text())
     except (OSError, ValueError):
@@ -106,7 +107,7 @@ def _port(name: str, default: int) -> int:
 
 
 def keep_ports() -> None:
-    """Note this home's ports, so that later commands find it without its environment."""
+    """Store this home's ports, so that later commands find them without the environment."""
     chosen = read()
     ports = {
         "POSTGRES_PORT": chosen.postgres_port,
@@ -119,7 +120,7 @@ def keep_ports() -> None:
 
 
 def read() -> Settings:
-    """Read the environment. Raises ConfigurationError naming the variable that cannot be used."""
+    """Read the environment. Raises ConfigurationError, which names the variable that is not valid."""
     timezone = os.environ.get("REPORTING_TIMEZONE", "UTC")
     try:
         ZoneInfo(timezone)
@@ -161,22 +162,22 @@ def read() -> Settings:
 
 
 def now() -> datetime:
-    """The moment that counts as now, in UTC: the machine's clock, on the day of FUNNEL_TODAY where one is stated.
+    """The current moment in UTC: the machine's clock, on the day of FUNNEL_TODAY if it is set.
 
-    Whatever depends on the day asks here: which days are loaded, how far a read goes, when the made-up company lives.
-    Waiting times, tokens and moments of logging are the machine's own.
+    Everything that depends on the day uses this: which days are loaded, how far a read reaches, the days of the
+    simulated company. Waiting times, tokens and log lines use the machine's clock.
     """
     return on_stated_day(datetime.now(UTC))
 
 
 def on_stated_day(moment: datetime) -> datetime:
-    """A moment in UTC, on the day of FUNNEL_TODAY where one is stated."""
+    """A moment in UTC, moved to the day of FUNNEL_TODAY if it is set."""
     stated = stated_day()
     return datetime.combine(stated, moment.timetz()) if stated else moment
 
 
 def stated_day() -> date | None:
-    """The day that FUNNEL_TODAY states, None where the machine's clock counts."""
+    """The day that FUNNEL_TODAY states; None if it is not set. Raises ConfigurationError."""
     text = os.environ.get("FUNNEL_TODAY")
     try:
         return date.fromisoformat(text) if text else None
@@ -218,7 +219,8 @@ _SECRET_NAMES = (
 def secrets() -> dict[str, str]:
     """Secrets of this installation: generated once into `<home>/secrets.json` (mode 0600).
 
-    `PERSON_KEY_SECRET`, or any other name in capitals, overrides a generated one: for those who keep theirs in a vault.
+    An environment variable of the same name in capitals, such as `PERSON_KEY_SECRET`, overrides a generated one, so
+    that secrets can come from a vault.
     """
     path = read().home / "secrets.json"
     stored: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
@@ -251,12 +253,14 @@ def secrets() -> dict[str, str]:
 
 
 def lineage_key() -> str | None:
-    """What the receiver of lineage knows us by, when it asks."""
+    """API key for the OpenLineage endpoint, if set."""
     return os.environ.get("OPENLINEAGE_API_KEY") or None
 
 
 def dsn(role: Role) -> str:
-    """libpq URL of the warehouse for a role: admin, pipeline, loader, builder, publisher or bi_reader."""
+    """libpq URL of the warehouse for a role: admin, pipeline, loader, builder, publisher or bi_reader. Raises
+    ConfigurationError.
+    """
     chosen = read()
     base = chosen.warehouse_dsn or (
         f"postgresql://postgres:{secrets()['admin_password']}@127.0.0.1:{chosen.postgres_port}/{chosen.warehouse_database}"
@@ -278,7 +282,9 @@ def dsn(role: Role) -> str:
 
 
 def connection_ids(source: str) -> tuple[str, ...]:
-    """Connection ids of a source: its own name, or those listed for it in FUNNEL_CONNECTIONS (a JSON object)."""
+    """Connection ids of a source: its own name, or those listed for it in FUNNEL_CONNECTIONS (a JSON object). Raises
+    ConfigurationError.
+    """
     text = os.environ.get("FUNNEL_CONNECTIONS") or "{}"
     try:
         listed = json.loads(text)
@@ -293,7 +299,9 @@ def connection_ids(source: str) -> tuple[str, ...]:
 
 
 def restatement(source: str) -> int | Literal["measured"] | None:
-    """What FUNNEL_RESTATEMENT (a JSON object) says of a source: days to read again, `measured`, or nothing."""
+    """The setting of a source in FUNNEL_RESTATEMENT (a JSON object): days to read again, `measured`, or None. Raises
+    ConfigurationError.
+    """
     text = os.environ.get("FUNNEL_RESTATEMENT") or "{}"
     try:
         chosen = json.loads(text).get(source)
@@ -320,7 +328,9 @@ def has_connection_variable(connection_id: str) -> bool:
 
 
 def connection(connection_id: str) -> Connection:
-    """The vendor connection in AIRFLOW_CONN_<ID> (JSON form). Raises ConfigurationError when absent or unreadable."""
+    """The vendor connection in AIRFLOW_CONN_<ID> (JSON form). Raises ConfigurationError if it is missing
+    or unreadable.
+    """
     name = connection_variable(connection_id)
     text = os.environ.get(name)
     if not text:

@@ -1,9 +1,9 @@
-"""Which token a connection is read with: one login for all streams and runs, kept with the refresh token's rotation.
+"""The login of a connection: one for all streams and runs, stored together with the rotated refresh token.
 
-A vendor may answer a login with a new refresh token and revoke the one that was used (Salesforce, Microsoft, LinkedIn
-and HubSpot can). So the answer of a login is kept before its access token is used, logins of one connection take turns,
-and a process that waited uses the login that was kept (ING-22). The connector sends the requests, the `TokenStore`
-stores the logins; this module knows neither and writes no token into a message or a log.
+A vendor may answer a login with a new refresh token and revoke the used one (Salesforce, Microsoft, LinkedIn and
+HubSpot can). So the answer of a login is stored before its access token is used, logins of one connection take turns,
+and a process that waited uses the stored login (ING-22). The connector sends the requests, the `TokenStore` stores the
+logins; no token is written into a message or a log here.
 """
 
 import hashlib
@@ -25,10 +25,11 @@ SECRET_ENDINGS = ("secret", "token", "password", "key")
 
 @dataclass(frozen=True)
 class Token:
-    """What a vendor answers to a login: an access token, how long it holds (None: unknown) and where it is good for.
+    """A vendor's answer to a login: an access token, its lifetime in seconds (None: unknown) and the base URL it is
+    valid for.
 
-    `refresh_token` is the one for the next login, where the vendor names one. A token that was not asked for, because
-    it is in the connection or is signed here, is not `is_fetched` and need not be kept.
+    `refresh_token` is the one for the next login, if the vendor names one. A token that was not requested, because it
+    is in the connection or is signed locally, is not `is_fetched` and need not be stored.
     """
 
     value: str = field(repr=False)
@@ -40,10 +41,10 @@ class Token:
 
 @dataclass(frozen=True)
 class Key:
-    """Under what a login is kept: the refresh token that it began with, or its connection where it needs none.
+    """The key of a stored login: the refresh token that it began with, or its connection if it needs none.
 
     A new refresh token in the connection is another key, so its login starts again; connections that share a refresh
-    token share its rotation. `settings` stands for all else that a login depends on.
+    token share its rotation. `settings` is a digest of everything else that a login depends on.
     """
 
     source: str
@@ -54,7 +55,7 @@ class Key:
 
 @dataclass(frozen=True)
 class Login:
-    """A login as it is kept. `good_until` is in seconds since 1970, None where the vendor does not say."""
+    """A stored login. `good_until` is in seconds since 1970, None if the vendor does not say."""
 
     access_token: str = field(repr=False)
     refresh_token: str | None = field(repr=False)
@@ -63,7 +64,7 @@ class Login:
     settings: str
 
     def is_good(self, key: Key, refused: set[str]) -> bool:
-        """True while the access token was made with the present settings, has not expired and was not refused."""
+        """True if the access token was made with the present settings, has not expired and was not refused."""
         if self.settings != key.settings or self.access_token in refused:
             return False
         return self.good_until is None or time.time() < self.good_until
@@ -71,10 +72,10 @@ class Login:
 
 @dataclass(frozen=True)
 class TokenStore:
-    """Where logins are kept.
+    """Stores logins.
 
-    read   the login under a key, None when there is none
-    write  keep a login; when it returns, the login survives a crash
+    read   the login under a key, None if there is none
+    write  store a login; when it returns, the login survives a crash
     turn   a block in which no other process logs in under this key
     """
 
@@ -84,7 +85,7 @@ class TokenStore:
 
 
 def key_of(source: str, connection: Any) -> Key:
-    """The key of a connection's login. Its digests can be written down: no secret can be computed from them."""
+    """The key of a connection's login. Its digests may be written down: no secret can be computed from them."""
     refresh_token = connection.extra.get("refresh_token")
     settings = {
         name: value for name, value in connection.extra.items() if name in SETTINGS or name.endswith(SECRET_ENDINGS)
@@ -105,10 +106,10 @@ def current(
     refused: set[str],
     log_in: Callable[[Callable[[], str | None]], Token],
 ) -> Login:
-    """The login to use now: the kept one while it is good, else a new one, which is kept before it is returned.
+    """The login to use now: the stored one while it is valid, else a new one, which is stored before it is returned.
 
-    `refused` are access tokens that the vendor did not take. `log_in` asks the vendor; its argument reads the newest
-    refresh token.
+    `refused` are access tokens that the vendor did not accept. `log_in` requests a login from the vendor; its argument
+    reads the newest refresh token.
     """
     kept = store.read(key)
     if kept and kept.is_good(key, refused):
@@ -136,7 +137,7 @@ def current(
 
 
 def in_memory() -> TokenStore:
-    """Keeps logins for as long as this process, in turns of its threads."""
+    """Stores logins in this process, until it ends; its threads take turns."""
     logins: dict[str, Login] = {}
     locks: dict[str, threading.Lock] = {}
     guard = threading.Lock()

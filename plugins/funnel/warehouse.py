@@ -1,6 +1,6 @@
 """Connections to the warehouse, and look-ups in its catalogue of schemas, tables and columns.
 
-It knows no table by name.
+No table is named here.
 """
 
 from typing import Any
@@ -17,7 +17,9 @@ class WarehouseError(Exception):
 
 
 def connect(role: settings.Role = "pipeline", **arguments: Any) -> psycopg.Connection[Any]:
-    """Open a warehouse connection as `role`, sessions in UTC."""
+    """Open a warehouse connection as `role`, with the session in UTC. Raises WarehouseError if the server does not
+    answer.
+    """
     try:
         connection = psycopg.connect(settings.dsn(role), **arguments)
     except psycopg.OperationalError as error:

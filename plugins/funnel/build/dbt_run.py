@@ -1,7 +1,7 @@
-"""Building: dbt turns `raw` into `marts`, in this process, under the build lock.
+"""Builds: dbt turns `raw` into `marts`, in this process, under the build lock.
 
-It selects what dbt runs, and turns a dbt failure into a message with the model or test, the rows and what to do. The
-meaning of the numbers is in `dbt_project/` only; `funnel.gate` checks them.
+This module selects what dbt runs, and turns a dbt failure into a message with the model or test, the rows and what to
+do. The meaning of the numbers is in `dbt_project/`; `funnel.gate` checks them.
 """
 
 import hashlib
@@ -64,9 +64,9 @@ class BuildResult:
 
 
 def build(full: bool = False, project_dir: Path | None = None) -> BuildResult:
-    """Build and test the marts from everything loaded since the publication in effect, or from all of raw when `full`.
+    """Build and test the marts from everything loaded since the publication in effect, or from all of raw if `full`.
 
-    Raises BuildFailed when dbt fails; what was published stays as it is, and the next build starts from it again.
+    Raises BuildFailed if dbt fails; what is published stays as it is, and the next build starts from it again.
     """
     started = time.monotonic()
     project = Path(project_dir or PROJECT)
@@ -84,7 +84,9 @@ def build(full: bool = False, project_dir: Path | None = None) -> BuildResult:
 
 
 def docs(project_dir: Path | None = None) -> Path:
-    """Write the documentation of the dbt project as one file that needs no network; returns its path."""
+    """Write the documentation of the dbt project as one HTML file that needs no network; returns its path. Raises
+    BuildFailed.
+    """
     project = Path(project_dir or PROJECT)
     outcome = _invoke(project, "docs", "generate", "--static")
     if not outcome.success:
@@ -93,7 +95,7 @@ def docs(project_dir: Path | None = None) -> Path:
 
 
 def semantic_manifest(project_dir: Path | None = None) -> str:
-    """What the project says of metrics, as the text that MetricFlow reads. Asks no database."""
+    """The metrics of the project as the JSON text that MetricFlow reads. Needs no database. Raises BuildFailed."""
     from dbt.contracts.graph.semantic_manifest import SemanticManifest
 
     read = _invoke(Path(project_dir or PROJECT), "parse")
@@ -105,7 +107,7 @@ def semantic_manifest(project_dir: Path | None = None) -> str:
 
 
 def fingerprint(project: Path) -> str:
-    """Changes whenever a file of the project, or the code of a statistic, gives old rows another meaning."""
+    """A hash of the project and of the statistics' code. It changes whenever old rows might get another meaning."""
     models = _hash_files(
         project, (path for path in _files(project, "models", "macros", "seeds") if not path.name.endswith(HARMLESS))
     )
@@ -127,11 +129,12 @@ def _hash_files(project: Path, paths: Iterator[Path]) -> str:
 
 
 def _build_models(connection: psycopg.Connection[Any], project: Path, opened: ledger.Build) -> None:
-    """Run dbt on what the build needs: what depends on no statistic, then the statistics, then what does.
+    """Run dbt on the selected models: first those that need no statistic, then the statistics, then the models that
+    read them.
 
-    Views hold no rows and change with the project alone, and a changed project is built in full; tests tagged
-    `full_build` look at what the database enforces or what only a full build can break. Seeds are loaded when their
-    files differ from what the database holds. The project is read once for both runs.
+    Views hold no rows and change only with the project, and a changed project is built in full; tests tagged
+    `full_build` check what the database enforces or what only a full build can break. Seeds are loaded if their files
+    differ from what the database holds. The project is parsed once for both runs.
     """
     wanted = _hash_files(project, _files(project, "seeds"))
     stored = connection.execute(
@@ -193,9 +196,9 @@ def _folder() -> Path:
 
 
 def _invoke(project: Path, *command: str, manifest: Any = None) -> Any:
-    """Run a dbt command in this process, on a project already read when its manifest is given.
+    """Run a dbt command in this process, on an already parsed project if its manifest is given.
 
-    Imported here: dbt takes seconds to import.
+    dbt is imported here because that takes seconds.
     """
     from dbt.cli.main import dbtRunner
 
@@ -217,7 +220,7 @@ def _invoke(project: Path, *command: str, manifest: Any = None) -> Any:
 
 
 def _profile() -> dict[str, str]:
-    """What profiles.yml asks of the environment: the pipeline's login; dbt takes the role builder itself."""
+    """The environment variables that profiles.yml reads: the pipeline's login; dbt itself switches to role builder."""
     parts = conninfo_to_dict(settings.dsn("pipeline"))
     return {
         "DBT_HOST": str(parts.get("host") or "127.0.0.1"),
@@ -245,7 +248,7 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
 
 
 def _explain(connection: psycopg.Connection[Any], outcome: Any) -> str:
-    """What failed, on which rows, and what to do."""
+    """The message of a failed dbt run: what failed, on which rows, and what to do."""
     if outcome.exception is not None or outcome.result is None:
         return (
             f"dbt could not read the project: {outcome.exception}\n"
@@ -277,7 +280,7 @@ def _explain_node(connection: psycopg.Connection[Any], result: Any) -> str:
 
 
 def _sample(connection: psycopg.Connection[Any], query: str | None) -> str:
-    """A few of the rows a test found. Keys in the warehouse are hashes and vendor ids, never addresses."""
+    """A few of the rows that violate a test. Keys in the warehouse are hashes and vendor ids, never addresses."""
     if not query:
         return ""
     try:

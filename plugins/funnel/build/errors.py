@@ -1,4 +1,4 @@
-"""Why a build, a computation or a metric fails."""
+"""Exceptions of builds, computations and metrics."""
 
 from funnel.errors import Failure
 
@@ -14,4 +14,6 @@ class StatisticsFailed(Failure):
 
 
 class MetricsError(Failure):
-    """A metric is not defined as MetricFlow needs it, or asks for what is not published. The message names each."""
+    """A metric is not defined as MetricFlow needs it, or reads a table that is not published. The
+    message names each.
+    """

@@ -1,7 +1,7 @@
-"""Metrics: validates the definitions of `dbt_project/models/semantic` and computes them from published data.
+"""Validates the metrics of `dbt_project/models/semantic` and computes them from published data.
 
 MetricFlow writes the statements, which run as the readers' role on schema `bi`, so that a metric equals the dashboard's
-figure. No formula is here. MetricFlow and dbt are imported inside functions: they take seconds.
+figure. No formula is here. MetricFlow and dbt are imported inside functions because that takes seconds.
 """
 
 import json
@@ -26,7 +26,7 @@ READER: settings.Role = "bi_reader"
 
 @dataclass(frozen=True)
 class Validation:
-    """What was looked at; `answered` counts the metrics that the warehouse was asked for."""
+    """The result of `validate`; `answered` is the number of metrics that the warehouse was queried for."""
 
     metrics: int
     semantic_models: int
@@ -38,7 +38,7 @@ class Validation:
 
 
 class Metrics:
-    """The metrics of a project, read once: reading takes seconds, asking milliseconds."""
+    """The metrics of a project. They are parsed once, which takes seconds; a query then takes milliseconds."""
 
     def __init__(self, project_dir: Path | None = None) -> None:
         self.project = Path(project_dir or dbt_run.PROJECT)
@@ -58,6 +58,7 @@ class Metrics:
 
     @cached_property
     def engine(self) -> "MetricFlowEngine":
+        """MetricFlow's engine, used to write statements only."""
         from metricflow.engine.metricflow_engine import MetricFlowEngine
         from metricflow.sql.render.postgres import PostgresSQLSqlPlanRenderer
         from metricflow_semantics.model.semantic_manifest_lookup import SemanticManifestLookup
@@ -69,7 +70,10 @@ class Metrics:
         return sorted(metric.name for metric in self.manifest.metrics)
 
     def statement(self, names: Sequence[str], by: Sequence[str] = (), where: Sequence[str] = ()) -> str:
-        """The SQL that answers these metrics, grouped `by` names such as metric_time__month or funnel_cell__channel."""
+        """The SQL that computes these metrics, grouped `by` names such as metric_time__month or funnel_cell__channel.
+
+        Raises MetricsError if MetricFlow cannot answer the question.
+        """
         from metricflow.engine.metricflow_engine import MetricFlowQueryRequest
 
         request = MetricFlowQueryRequest.create(
@@ -83,7 +87,7 @@ class Metrics:
             ) from error
 
     def ask(self, names: Sequence[str], by: Sequence[str] = (), where: Sequence[str] = ()) -> list[dict[str, Any]]:
-        """Their values, one dictionary per group, from what is published."""
+        """The values of metrics from published data, one dictionary per group. Raises MetricsError."""
         text = self.statement(names, by, where)
         with warehouse.connect(READER) as connection:
             return warehouse.dicts(connection, text)
@@ -120,7 +124,7 @@ class Metrics:
 
 
 def is_published() -> bool:
-    """Whether a warehouse runs and shows something that a metric could be asked of."""
+    """True if a warehouse is running and holds published tables."""
     try:
         with warehouse.connect(READER, connect_timeout=5) as connection:
             return warehouse.has_table(connection, "bi", "fct_funnel_daily")
@@ -129,13 +133,13 @@ def is_published() -> bool:
 
 
 def _said(metric: Any) -> bool:
-    """A metric without a description is read differently by each reader."""
+    """True if the metric has a label, and a description that states its limits."""
     return bool(metric.label and metric.description and "Limits: " in metric.description)
 
 
 @dataclass(frozen=True)
 class _Writer:
-    """What MetricFlow asks of a database to write statements for it. It is never asked to run one."""
+    """The database client that MetricFlow needs to write PostgreSQL statements. It runs none."""
 
     sql_plan_renderer: Any
 
@@ -154,4 +158,4 @@ class _Writer:
     execute = dry_run = query
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Does nothing: no connection is open."""

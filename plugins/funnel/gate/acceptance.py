@@ -1,4 +1,4 @@
-"""One connection of several, or one source of an inbox: loaded and checked in one transaction, committed or held back.
+"""Loads and checks one connection of several, or one source of an inbox, in one transaction: committed or held back.
 
 Rows that fail the gate never reach `raw`: builds and other connections do not see them, and rows accepted earlier stay.
 The next run reads the same days or files again, since none of them counts as loaded. A crash leaves nothing behind.
@@ -23,10 +23,10 @@ HELD_BACK = "held back: a check of this delivery failed"
 
 
 def accept(reads: Sequence[LandedRead]) -> list[LoadResult]:
-    """Load all reads of one connection of one run, if its checks pass. Accepting them again changes nothing.
+    """Load all reads of one connection of one run if its checks pass. Accepting them again changes nothing.
 
-    Raises GateClosed when a critical check failed; then nothing is loaded, and ops.checks, ops.files and ops.held_back
-    say why. Listings of ids bring no rows to check: each is compared when the rest is accepted.
+    Raises GateClosed if a critical check failed; then nothing is loaded, and ops.checks, ops.files and ops.held_back
+    say why. Listings of ids hold no rows to check; they are compared when the rest is accepted.
     """
     listings = [read for read in reads if reconcile.is_listing(read.path)]
     reads = [read for read in reads if read not in listings]
@@ -63,7 +63,7 @@ def _accept_rows(reads: Sequence[LandedRead]) -> list[LoadResult]:
 
 
 def _files(results: Sequence[LoadResult]) -> str:
-    """Which files a delivery that was held back came from."""
+    """The files of a delivery that was held back."""
     named = [
         f"{result.stream}: {', '.join(each['path'] for each in result.files)}" for result in results if result.files
     ]
@@ -82,7 +82,7 @@ def _rate_checks(connection: psycopg.Connection[Any], results: Sequence[LoadResu
 def _hold_back(
     reads: Sequence[LandedRead], results: Sequence[LoadResult], report: CheckReport | None, reason: str
 ) -> None:
-    """Write down what was rolled back and why: its checks, its files, the source of this run."""
+    """Record what was rolled back and why: its checks, its files, and the source in this run."""
     first = reads[0]
     with warehouse.connect("loader") as connection, connection.transaction():
         if report:
@@ -101,6 +101,6 @@ def _hold_back(
 
 
 def _refused(file: dict[str, Any], reasons: list[str]) -> dict[str, Any]:
-    """A file of a delivery that was held back: as it was read, and nothing of it loaded."""
+    """A file of a delivery that was held back: it was read, and nothing of it was loaded."""
     nothing = {name: 0 for name in file if name.startswith("rows_") and name != "rows_read"}
     return {**file, **nothing, "status": "refused", "reason": HELD_BACK, "reasons": reasons}

@@ -19,7 +19,7 @@ EXPECTATION = "every amount has a currency"
 
 @dataclass(frozen=True)
 class Lacking:
-    """Amounts without a currency that loads brought of one stream, by connection; none where all have one."""
+    """Amounts without a currency in the loaded rows of one stream, counted by connection; empty if all have one."""
 
     source: str
     stream: str
@@ -29,6 +29,7 @@ class Lacking:
 
     @property
     def cure(self) -> str:
+        """The message for the check: how many rows, of which connections, and what to do."""
         found = ", ".join(f"{rows} rows of connection {name}" for name, rows in self.rows.items())
         return (
             f"Stream {self.stream}: {found} hold an amount and no currency. Write the currency of that account into "
@@ -43,9 +44,10 @@ def lacking(
     loads: Sequence[Mapping[str, Any]],
     suspects: Sequence[Mapping[str, Any]] = (),
 ) -> Iterator[Lacking]:
-    """What lacks a currency in these loads, for each of their streams that holds money.
+    """The amounts without a currency in these loads, for each of their streams that holds money.
 
-    `suspects` are loads that failed before: a record that came again unchanged still bears the number of its first.
+    `suspects` are loads that failed before: a record that the vendor sends again unchanged keeps the load id of its
+    first load.
     """
     for stream in source.streams:
         asked = loads if stream.day else (*loads, *suspects)

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 def check_raw(source: str, run_id: str) -> CheckReport:
     """Check what one run loaded of a source, and write the results to ops.checks.
 
-    Looks at the run's rows of ops.loads, at the days it read of dated streams, and at the records it changed of changed
+    Checked are the run's rows of ops.loads, the days it read of dated streams, and the records it changed of changed
     streams, together with those of deliveries that failed before and were not repaired since: a bad row that the vendor
-    sends again unchanged keeps its first load id, and must not pass for being old.
+    sends again unchanged keeps its first load id, and must be checked again nevertheless.
     """
     declared = SOURCES[source]
     with warehouse.connect("loader") as connection:
@@ -78,7 +78,8 @@ def check_delivery(
 ) -> CheckReport:
     """Check what an open transaction has loaded of one connection; the results are not written yet.
 
-    `filled` names the columns that the files of an inbox's source fill, by stream. What speaks of another is skipped.
+    `filled` names the columns that the files of an inbox's source fill, by stream. Expectations of other columns are
+    skipped.
     """
     declared = SOURCES[source]
     asked = {"source": source, "run_id": run_id}
@@ -136,7 +137,7 @@ def _raw_batches(
 
 
 def _only_filled(batch: Batch, columns: frozenset[str]) -> Batch:
-    """The batch without expectations of columns that the source does not fill: these are noted as skipped."""
+    """The batch without the expectations of columns that the source does not fill; these are recorded as skipped."""
 
     def asks_for_more(expectation: "Expectation") -> bool:
         return not set(columns_of(expectation)) <= columns
@@ -229,7 +230,7 @@ def _deliveries(loads: list[dict[str, Any]], streams: list[str], quarantine_limi
 def _delivered(
     source: Source, stream: Stream, loads: list[dict[str, Any]], suspects: list[dict[str, Any]], judged: ModuleType
 ) -> Batch:
-    """The rows of one stream that the run answers for, narrowed to the columns its suite speaks of."""
+    """The rows of one stream that belong to this delivery, limited to the columns that its suite uses."""
     if stream.kind == "dated":
         scopes = [
             f"(_connection_id = {literal(load['connection_id'])} and {stream.day} >= date '{load['window_from']}' "
@@ -312,5 +313,5 @@ order by load.load_id
 
 
 def open_failures(connection: psycopg.Connection[Any]) -> list[dict[str, Any]]:
-    """Loads whose rows failed their gate and were not replaced by a delivery that passed."""
+    """Loads whose rows failed their gate and were not replaced since by a delivery that passed."""
     return warehouse.dicts(connection, _OPEN_FAILURES)

@@ -14,6 +14,6 @@ class SuiteError(Failure):
 
 
 class RateMissing(GateClosed):
-    """The only checks that failed ask for exchange rates: another source of the inbox may bring them in this run."""
+    """Only checks for exchange rates failed: another source of the inbox may deliver the rates in this run."""
 
     is_permanent = False

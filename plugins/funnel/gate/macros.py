@@ -1,7 +1,8 @@
-"""What a build touched, in the words of dbt: suites of marts write their queries with the macros of dbt_project.
+"""Renders the dbt macros in the queries of suites, so that "what a build touched" has one definition.
 
-`dbt_project/macros/touched.sql` is the one definition of `changed`, `touched` and `is_touched`. Here it gets what dbt
-gives it in a model: where a table lies, what its key is, what was loaded since. Nothing of dbt is imported.
+`dbt_project/macros/touched.sql` is the one definition of `changed`, `touched` and `is_touched`. This module supplies
+what dbt supplies in a model: the place of a table, its key, and the loads since the last publication. dbt is not
+imported.
 """
 
 from collections.abc import Mapping
@@ -21,7 +22,7 @@ SPOKEN = ("changes", "touched", "changed", "is_touched", "is_loaded_since")
 
 @dataclass(frozen=True)
 class Relation:
-    """A table or view that dbt knows."""
+    """A table or view of the dbt project."""
 
     schema: str
     identifier: str
@@ -31,17 +32,19 @@ class Relation:
 
 
 def relation_of_model(name: str) -> Relation:
-    """What `ref` says in a suite."""
+    """The relation that `ref` returns in the query of a suite."""
     return Relation(LAYERS.get(name.partition("_")[0], "marts"), name)
 
 
 def relation_of_source(source: str, table: str) -> Relation:
-    """What `source` says in a suite: the ledger, or what a vendor delivered."""
+    """The relation that `source` returns in the query of a suite: a table of the ledger, or of `raw`."""
     return Relation("ops" if source == "ops" else "raw", table)
 
 
 def given(*, is_full: bool, keys: Mapping[str, tuple[str, ...]], words: Mapping[str, str]) -> dict[str, Any]:
-    """What macros and queries may ask: `keys` of the marts by name, `words` such as as_of_date with what they say."""
+    """The names that queries and macros may use: `keys` of the marts by name, `words` such as as_of_date with their
+    values.
+    """
     return {
         "execute": True,
         "is_full_build": lambda: is_full,

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 def check_marts(build_id: int) -> CheckReport:
     """Check a build of the marts, and write the results to ops.checks.
 
-    Looks at the rows that changed since the publication in effect, by the change lists that publishing copies by, and
-    at sums over the days, months and people they touch: the cost follows the change. A full build is looked at whole.
+    Checked are the rows that changed since the publication in effect, by the change lists that publishing also uses,
+    and sums over the days, months and people that they touch: the cost follows the change. A full build is checked
+    whole.
     """
     with warehouse.connect("builder") as connection:
         scope = of_build(connection, build_id)
@@ -56,7 +57,7 @@ def _inputs(connection: psycopg.Connection[Any]) -> Iterator[Batch]:
 
 
 def batches(connection: psycopg.Connection[Any], scope: Scope) -> Iterator[Batch]:
-    """The batches of all suites of marts. A table without a suite is refused."""
+    """The batches of all suites of marts. Raises SuiteError for a table without a suite."""
     names = {name.removeprefix("marts/") for name in mart_suites()}
     if unjudged := sorted(set(scope.keys) - names):
         raise SuiteError(f"There is no suite for marts.{unjudged[0]}. Write expectations/marts/{unjudged[0]}.py.")
@@ -89,7 +90,7 @@ def _has_changed(connection: psycopg.Connection[Any], mart: str) -> bool:
 
 
 def _narrowed(query: str, key: tuple[str, ...], stated: list["Expectation"], texts: tuple[str, ...]) -> str:
-    """The query with only the columns that are spoken of; `all_text` is every text of the row, one after the other."""
+    """The query limited to the columns that expectations use; `all_text` is the concatenation of all text columns."""
     wanted = dict.fromkeys((*key, *(name for each in stated for name in columns_of(each))))
     columns = [
         f"concat_ws(' ', {', '.join(texts) or 'null'}) as all_text" if name == "all_text" else name for name in wanted

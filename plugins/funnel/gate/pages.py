@@ -1,7 +1,7 @@
-"""Pages of what is expected of every table, and of the latest result of every delivery and of the marts.
+"""HTML pages of what is expected of every table, and of the latest result of every delivery and of the marts.
 
-Written from the suites and from ops.checks: no data are read again, and no value of them is on a page. A page loads
-nothing, so it is read without a network.
+Written from the suites and from ops.checks: no data are read again, and no value of the data is on a page. A page loads
+no other file, so it can be read without a network.
 """
 
 import shutil
@@ -31,7 +31,7 @@ STYLE = (
 
 @dataclass(frozen=True)
 class Result:
-    """One expectation on a page; `found` says how many rows violate it, or what was observed."""
+    """One expectation on a page; `found` is the number of rows that violate it, or the observed value."""
 
     verdict: str
     severity: Severity
@@ -52,11 +52,14 @@ class Report:
 
     @property
     def verdict(self) -> str:
+        """The worst result of the table's expectations."""
         return min((each.verdict for each in self.results), key=ORDER.index)
 
 
 def build_pages(folder: Path) -> Path:
-    """Write a page for each suite and an index of the latest results into this folder; returns the index."""
+    """Write a page for each suite and an index of the latest results into this folder; returns the path
+    of the index.
+    """
     with warehouse.connect("builder") as connection:
         checks = warehouse.dicts(connection, LATEST_REPORTS)
     stated = all_stated()

@@ -1,7 +1,7 @@
 """Checks that the amounts of a file can be converted, for each source of an inbox, before its rows reach `raw`.
 
 Without a rate an amount has no value in the reporting currency, and an audit would stop the publication of all sources.
-The days are those on which the marts convert; `int_currency_rates_unioned` has the origins of rates.
+The relevant days are those on which the marts convert; the origins of rates are in `int_currency_rates_unioned`.
 """
 
 import csv
@@ -29,7 +29,9 @@ DOLLAR_SINCE = date(2000, 1, 1)
 
 @dataclass(frozen=True)
 class Missing:
-    """Rows of one stream that cannot be converted: whose rate is missing, and from which day on it is needed."""
+    """Rows of one stream that cannot be converted: the currency without a rate, and the first day on which it is
+    needed.
+    """
 
     currency: str
     needed_from: date
@@ -57,7 +59,7 @@ _MONEY = {
 
 
 def checks(connection: psycopg.Connection[Any], source: str, stream: str, load_id: int) -> list[Check]:
-    """Whether each amount of a load has a rate, as a critical check; none where the stream holds no money."""
+    """A critical check that each amount of a load has an exchange rate; no check if the stream holds no money."""
     if stream not in _MONEY:
         return []
     lacking = missing(connection, stream, load_id)
@@ -77,7 +79,7 @@ def checks(connection: psycopg.Connection[Any], source: str, stream: str, load_i
 
 
 def missing(connection: psycopg.Connection[Any], stream: str, load_id: int) -> list[Missing]:
-    """What is missing to convert the rows that a load has changed, by currency."""
+    """The rows changed by a load that have no rate, by currency."""
     if stream not in _MONEY:
         return []
     has_money, day = _MONEY[stream]
@@ -117,7 +119,9 @@ def _missing(
 
 
 def first_days(connection: psycopg.Connection[Any]) -> dict[str, date]:
-    """The first day of which each currency has a rate, by all that quotes one. From then on the last one is carried."""
+    """The first day with a rate of each currency, over all origins of rates. Later days without a rate use the last one
+    before.
+    """
     known = {DOLLAR: DOLLAR_SINCE}
     with SEED.open(newline="") as lines:
         quoted = [(row["currency_code"], date.fromisoformat(row["rate_date"])) for row in csv.DictReader(lines)]

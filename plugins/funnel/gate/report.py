@@ -1,6 +1,6 @@
 """The results of checks, and their message.
 
-It does not decide what follows: a task calls `require`, which raises if a critical check failed.
+`require` raises if a critical check failed; the reaction to it is the task's.
 """
 
 import logging
@@ -37,7 +37,9 @@ class Check:
 
     @property
     def text(self) -> str:
-        """Which expectation, where, how many rows, which keys, why it matters and where to look."""
+        """The check for people: which expectation, where, how many rows, which keys, why it matters and
+        where to look.
+        """
         lines = [f"{self.severity.upper()} {self.table}{f'.{self.column}' if self.column else ''}: {self.expectation}"]
         if "raised" in self.observed:
             lines.append(f"could not be evaluated, which counts as failed: {self.observed['raised']}")
@@ -58,7 +60,7 @@ class Check:
 
 @dataclass(frozen=True)
 class CheckReport:
-    """What one audit found. `failures` are the failed critical expectations, `warnings` the failed others."""
+    """The results of one audit. `failures` are the failed critical expectations, `warnings` the other failed ones."""
 
     subject: str
     advice: str
@@ -96,12 +98,12 @@ class CheckReport:
 
 
 def extended(report: CheckReport, checks: Sequence[Check]) -> CheckReport:
-    """The report with the results of further checks."""
+    """The report with the results of further checks added."""
     return replace(report, results=(*report.results, *checks))
 
 
 def require(report: CheckReport) -> None:
-    """Raise GateClosed with the report's text when a critical expectation failed; log it otherwise."""
+    """Log the report. Raises GateClosed with its text if a critical expectation failed."""
     if not report.passed:
         raise GateClosed(report.text())
     (log.warning if report.warnings else log.info)(report.text())

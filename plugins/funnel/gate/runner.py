@@ -1,6 +1,6 @@
 """Evaluates suites with Great Expectations, and keeps the results without values of the data.
 
-Suites are evaluated as booleans first; only failed expectations are evaluated again for counts and keys. Keys are
+Suites are first evaluated as booleans; only failed expectations are evaluated again for counts and keys. Keys are
 hashed.
 """
 
@@ -28,7 +28,7 @@ SAMPLES = 5
 
 
 def new_context() -> Any:
-    """Great Expectations without files, without progress bars and without messages to its makers."""
+    """A context of Great Expectations without files, progress bars and usage statistics."""
     import great_expectations
     from great_expectations.data_context.types.base import DataContextConfig, InMemoryStoreBackendDefaults
 
@@ -43,7 +43,9 @@ def new_context() -> Any:
 
 @contextmanager
 def data_source(role: settings.Role) -> Iterator["SQLDatasource"]:
-    """The warehouse as Great Expectations sees it: one connection, scoped rows copied once into a temporary table."""
+    """The warehouse as a data source of Great Expectations: one connection; rows in scope are copied once into a
+    temporary table.
+    """
     from sqlalchemy.engine import make_url
 
     url = make_url(settings.dsn(role)).set(drivername="postgresql+psycopg")
@@ -65,7 +67,7 @@ Asker = Callable[[Sequence[int], Any], dict[int, Any]]
 
 
 def _asker(data: "SQLDatasource", batch: Batch) -> Asker:
-    """A function that evaluates the expectations at given places of the batch, as often as it is called."""
+    """A function that evaluates the expectations at the given positions of the batch."""
     from great_expectations import ExpectationSuite
     from great_expectations.validator.v1_validator import Validator
 
@@ -90,10 +92,10 @@ def _asker(data: "SQLDatasource", batch: Batch) -> Asker:
 
 
 def evaluate(data: "SQLDatasource", batch: Batch) -> Iterator[Check]:
-    """Evaluate all expectations of a batch; as many checks as expectations, in their order, the skipped ones first.
+    """Evaluate all expectations of a batch; returns one check per expectation, in their order, the skipped ones first.
 
-    An expectation that cannot be evaluated has failed, and so have all of a batch that cannot be read: an unchecked
-    batch does not pass.
+    An expectation that cannot be evaluated counts as failed, and so does each expectation of a batch that cannot be
+    read. Raises SuiteError if Great Expectations returns another number of results.
     """
     for severity, expectation in batch.skipped:
         yield _skipped(batch, severity, expectation)
@@ -137,7 +139,7 @@ def evaluate(data: "SQLDatasource", batch: Batch) -> Iterator[Check]:
 
 
 def _check(batch: Batch, place: int, result: Mapping[str, Any], *, passed: bool = False) -> Check:
-    """A result as we keep it: counts, days and hashed keys, but no value of the data."""
+    """A result as it is stored: counts, days and hashed keys, but no value of the data."""
     severity, expectation = batch.expectations[place]
     samples = [sample for sample in result.get("partial_unexpected_index_list") or () if isinstance(sample, Mapping)]
     keys = [[sample.get(name) for name in batch.key] for sample in samples]
@@ -190,7 +192,7 @@ def _is_day(value: Any) -> bool:
 
 
 def _on_table(query: str, batch: Batch, expectation: "Expectation") -> str | None:
-    """The query for bad rows, on the table that a person can read instead of the copy of its rows in scope."""
+    """The query for bad rows, on the real table instead of the temporary copy of the rows in scope."""
     if not {*batch.key, *columns_of(expectation)} <= batch.columns:
         return None
     query = re.sub(r"datetime\.date\((\d+), (\d+), (\d+)\)", lambda day: f"'{day[1]}-{day[2]:0>2}-{day[3]:0>2}'", query)
@@ -210,7 +212,7 @@ def _condition_text(condition: Any) -> str:
 
 
 def _raised(result: Any) -> str | None:
-    """Why an expectation could not be evaluated; None when it was."""
+    """The reason why an expectation could not be evaluated; None if it was."""
     information = result.exception_info or {}
     # One flat entry, or one per metric that could not be computed.
     entries = [information] if "raised_exception" in information else list(information.values())
@@ -225,6 +227,6 @@ def _reason(error: BaseException) -> str:
 
 
 def _shortened(text: str) -> str:
-    """The first line without addresses: what follows in a database error quotes statements and values."""
+    """The first line of an error, without addresses: the rest of a database error quotes statements and values."""
     first = text.strip().splitlines()[0][:300] if text.strip() else "no reason given"
     return re.sub(r"\S+@\S+", "(address)", first)

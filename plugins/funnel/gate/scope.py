@@ -1,4 +1,4 @@
-"""What a build touched: the rows that the suites of marts check."""
+"""The rows that a build touched: the suites of marts check these."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from funnel.gate.suites import literal
 
 @dataclass(frozen=True)
 class Scope:
-    """What a build touched, and what the macros in queries of suites say of it."""
+    """The rows that a build touched, with the values of the macros in queries of suites."""
 
     is_whole: bool
     keys: Mapping[str, tuple[str, ...]]
@@ -29,6 +29,7 @@ class Scope:
 
 
 def of_build(connection: psycopg.Connection[Any], build_id: int) -> Scope:
+    """The scope of a build in ops.builds. Raises SuiteError if there is no such build or the marts are not built."""
     builds = warehouse.dicts(
         connection,
         """

@@ -1,7 +1,7 @@
-"""Great Expectations inside a transaction of ours: it checks rows that no other session can see yet.
+"""Lets Great Expectations read inside an open transaction, so that it checks rows that no other session can see yet.
 
-Great Expectations opens its connections through SQLAlchemy. Here SQLAlchemy is given the session that has loaded the
-rows, and its commits and rollbacks become savepoints of that session: only its owner ends the transaction.
+Great Expectations opens its connections through SQLAlchemy. Here SQLAlchemy gets the session that has loaded the rows,
+and its commits and rollbacks become savepoints of that session: only its owner ends the transaction.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ _SAVEPOINT = "gate"
 
 
 class _Joined:
-    """A psycopg connection as SQLAlchemy sees it, without the right to end its transaction."""
+    """A psycopg connection for SQLAlchemy that cannot end the transaction."""
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self.__dict__["connection"] = connection
@@ -37,12 +37,12 @@ class _Joined:
         self.connection.execute(f"rollback to savepoint {_SAVEPOINT}")
 
     def close(self) -> None:
-        """The session is not ours to close."""
+        """Does nothing: the owner of the session closes it."""
 
 
 @contextmanager
 def joined(warehouse: "SQLDatasource", connection: psycopg.Connection[Any]) -> Iterator["SQLDatasource"]:
-    """The data source of Great Expectations, reading through an open transaction until the block ends."""
+    """A data source of Great Expectations that reads through an open transaction until the block ends."""
     from sqlalchemy import event
 
     session = _Joined(connection)

@@ -1,4 +1,4 @@
-"""The suites of `expectations/`, and the rows that each of them looks at."""
+"""The suites of `expectations/`, and the rows that each of them checks."""
 
 import importlib.util
 from collections.abc import Mapping, Sequence
@@ -25,8 +25,8 @@ SUITES = settings.REPOSITORY / "expectations"
 class Batch:
     """The rows of one query, and what is expected of them.
 
-    `key` names a bad row of `table`. Bad rows can be looked at there when the expectation speaks of its `columns` only,
-    and of nothing that the query computes.
+    `key` identifies a row of `table`. Bad rows can be queried in `table` if the expectation uses only its `columns`,
+    and no column that the query computes.
     """
 
     suite: str
@@ -41,12 +41,13 @@ class Batch:
 
     @property
     def expectations(self) -> list[tuple[Severity, "Expectation"]]:
+        """All expectations with their severity, the critical ones first."""
         return _of(self.critical, self.warning)
 
 
 @cache
 def suite(name: str) -> ModuleType:
-    """The module `expectations/<name>.py`, for instance `raw/google_ads`. Raises SuiteError when there is none."""
+    """The module `expectations/<name>.py`, for instance `raw/google_ads`. Raises SuiteError if it does not exist."""
     path = SUITES / f"{name}.py"
     spec = importlib.util.spec_from_file_location(f"expectations.{name.replace('/', '.')}", path)
     if not path.exists() or spec is None or spec.loader is None:
@@ -62,7 +63,7 @@ def mart_suites() -> list[str]:
 
 
 def columns_of(expectation: "Expectation") -> list[str]:
-    """Columns an expectation speaks of, those of its row condition last."""
+    """The columns that an expectation uses, that of its row condition last."""
     named = [getattr(expectation, name, None) for name in ("column", "column_A", "column_B")]
     named += getattr(expectation, "column_list", None) or []
     condition = getattr(expectation, "row_condition", None)
@@ -72,16 +73,17 @@ def columns_of(expectation: "Expectation") -> list[str]:
 
 
 def literal(value: str) -> str:
+    """A text as an SQL literal."""
     return sql.Literal(value).as_string()
 
 
 def notes_of(expectation: "Expectation") -> str | None:
-    """Why it matters and where to look."""
+    """The notes of an expectation: why it matters and where to look."""
     return " ".join(expectation.notes) if isinstance(expectation.notes, list) else expectation.notes
 
 
 def all_stated() -> dict[str, list[tuple[Severity, "Expectation"]]]:
-    """All expectations with their severity, by `suite:table` as ops.checks names them."""
+    """All expectations with their severity, by `suite:table` as in ops.checks."""
     stated = {"deliveries:ops.loads": _of(suite("deliveries").CRITICAL, suite("deliveries").WARNING)}
     for source in SOURCES.values():
         raw = suite(f"raw/{source.name}")

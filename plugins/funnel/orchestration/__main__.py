@@ -1,6 +1,6 @@
 """Airflow's command line with the tasks' slow imports already done.
 
-LocalExecutor forks its tasks from the scheduler, so `python -m funnel.orchestration scheduler` spares every task some
+LocalExecutor forks its tasks from the scheduler, so `python -m funnel.orchestration scheduler` saves every task some
 seconds.
 """
 
@@ -26,7 +26,7 @@ SLOW_IMPORTS = (
 
 
 def main() -> None:
-    """Airflow's command line, with what tasks import slowly imported before the scheduler forks them."""
+    """Run Airflow's command line after importing what tasks import slowly, so that the scheduler forks with it."""
     for name in SLOW_IMPORTS:
         importlib.import_module(name)
     from airflow.__main__ import main as airflow

@@ -1,4 +1,4 @@
-"""Vendor connections from Airflow's secrets backend, environment or database."""
+"""Reads vendor connections from Airflow's secrets backend, environment or database."""
 
 from typing import Any
 
@@ -11,7 +11,9 @@ from funnel import contract, settings
 
 
 def airflow_connection(connection_id: str) -> contract.Connection:
-    """A vendor connection from wherever this Airflow keeps them: environment, its database or a secrets backend."""
+    """A vendor connection from Airflow's secrets backend, environment or database. Raises ConfigurationError if it is
+    missing.
+    """
     try:
         found = BaseHook.get_connection(connection_id)
     except AirflowException as error:
@@ -33,7 +35,7 @@ def airflow_connection(connection_id: str) -> contract.Connection:
 
 
 def connection_origin(connection_id: str) -> str:
-    """Where Airflow found a connection, for messages: the first that has it of backend, environment and database."""
+    """Where Airflow found a connection, for messages: the first of backend, environment and database that has it."""
     from airflow.sdk.execution_time.supervisor import ensure_secrets_backend_loaded
 
     for backend in ensure_secrets_backend_loaded():
@@ -57,13 +59,13 @@ def _has_connection(backend: Any, connection_id: str) -> bool:
 
 
 def inbox_connection(connection_id: str) -> contract.Connection:
-    """A source of the inbox, with the file system that ObjectStoragePath opens for it."""
+    """A connection for a source of the inbox, with the file system that ObjectStoragePath opens for it."""
     url, filesystem = inbox()
     return contract.Connection(connection_id, url, extra={"filesystem": filesystem})
 
 
 def inbox() -> tuple[str, Any]:
-    """The inbox's folder and, on object storage, the file system with Airflow's credentials."""
+    """The path of the inbox and, on object storage, its file system with Airflow's credentials."""
     from airflow.sdk import ObjectStoragePath
 
     inbox = settings.read().inbox

@@ -1,4 +1,4 @@
-"""Exceptions of tasks that alert although the rest of a run continues."""
+"""Exceptions of tasks that send an alert although the rest of the run continues."""
 
 from funnel.errors import Failure
 
@@ -10,12 +10,12 @@ class FilesRefused(Failure):
 
 
 class AccountsRefused(Failure):
-    """The vendor refused accounts of a connection whose other accounts were read. The message names each."""
+    """The vendor refused some accounts of a connection, others were read. The message names each."""
 
     is_permanent = True
 
 
 class ConnectionsHeldBack(Failure):
-    """Connections of a source were held back whose other connections were accepted. The message names each."""
+    """Some connections of a source were held back, others were accepted. The message names each."""
 
     is_permanent = True

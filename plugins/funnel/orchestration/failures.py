@@ -1,4 +1,4 @@
-"""The reaction to a failure by its class (retry, wait, fail), and the alert for a task that has failed finally."""
+"""The reaction to a failure by its class (retry, wait, fail), and the alert for a task that has finally failed."""
 
 import logging
 from datetime import timedelta
@@ -34,19 +34,19 @@ HEADLINES = {
 
 
 def _errors_of_rows() -> tuple[type[Exception], ...]:
-    """What PostgreSQL refuses whenever it is asked; a server that is away or a lock that is taken is not among it."""
+    """PostgreSQL's errors that a retry would repeat; an unreachable server or a held lock is not one of them."""
     import psycopg
 
     return psycopg.DataError, psycopg.IntegrityError, psycopg.ProgrammingError
 
 
 class FailureRetryPolicy(RetryPolicy):
-    """What a failure asks for, by its class; anything unknown is retried as the DAG says."""
+    """Chooses the reaction by the class of a failure; an unknown class is retried as the DAG says."""
 
     def evaluate(
         self, exception: BaseException, try_number: int, max_tries: int, context: Context | None = None
     ) -> RetryDecision:
-        """Fail at once where only a person or other data can help; wait as long as a vendor says."""
+        """Fail at once if only a person or other data can help; wait as long as the vendor says."""
         if isinstance(exception, (errors.DeadToken, errors.Refused, settings.ConfigurationError)):
             return RetryDecision.fail(reason=str(exception))
         if (isinstance(exception, Failure) and exception.is_permanent) or isinstance(exception, _errors_of_rows()):
@@ -57,7 +57,7 @@ class FailureRetryPolicy(RetryPolicy):
 
 
 def alert(context: Context) -> None:
-    """Send one alert about a task that has failed for good."""
+    """Send one alert about a task that has finally failed."""
     from funnel.reporting import alerts
 
     ti = context["task_instance"]

@@ -1,10 +1,10 @@
-"""Which data sets a task reads and writes, for OpenLineage's provider."""
+"""The data sets that a task reads and writes, for OpenLineage's provider."""
 
 from typing import Any
 
 
 def __getattr__(name: str) -> Any:
-    """`Lineage`, which OpenLineage's provider asks for the data sets of a task, is made when it is asked for."""
+    """Create `Lineage` when OpenLineage's provider imports it from here."""
     if name != "Lineage":
         raise AttributeError(name)
     from airflow.providers.openlineage.extractors import BaseExtractor, OperatorLineage

@@ -1,6 +1,6 @@
 """Airflow's tasks: the functions of `funnel`, wrapped with Airflow's context.
 
-It has no rules about data: the functions work the same in a Python shell.
+Rules about data are in `funnel`, whose functions work the same in a Python shell.
 """
 
 import logging
@@ -54,7 +54,8 @@ def asset(source_name: str) -> Asset:
 def extract(source_name: str, connection_id: str) -> list[str]:
     """Land every stream of a vendor for the run's days; returns the paths of the landed reads.
 
-    Streams that this run has landed since it started are kept: after a quota of hours, only what is missing is asked.
+    Streams that this run has already landed are kept: after hours of waiting for a quota, only the missing ones are
+    requested.
     """
     from funnel.ingest import kept_logins, plan
     from funnel.sources import VENDORS
@@ -70,7 +71,9 @@ def extract(source_name: str, connection_id: str) -> list[str]:
 
 @task(task_id="extract")
 def extract_files(source_name: str, connection_id: str) -> list[str]:
-    """Land the entities that a manifest of the inbox describes; one that is gone by now is refused as a read would."""
+    """Land the entities that a manifest of the inbox describes. A manifest that has vanished since is refused like an
+    unusable one.
+    """
     from funnel.ingest import notes
     from funnel.sources import INBOX, files
 
@@ -123,7 +126,7 @@ def _land(
 
 @task
 def load(landed: list[str]) -> dict[str, int]:
-    """Load what was landed, a transaction for each stream; returns the rows loaded by stream."""
+    """Load what was landed, in one transaction per stream; returns the number of loaded rows by stream."""
     from funnel.ingest import landing
     from funnel.ingest import load as loading
 
@@ -147,7 +150,8 @@ def _report_load(result: "LoadResult") -> None:
 def list_inbox() -> list[str]:
     """The sources whose manifests are in the inbox, those with exchange rates first; each is read separately.
 
-    A manifest that cannot be used stops no other: `tell_refusals` says why, unless there is no other.
+    An unusable manifest does not stop the others: `tell_refusals` reports it. Raises ManifestError if all are unusable,
+    and AirflowSkipException for an empty inbox.
     """
     from funnel.sources import files
 
@@ -165,9 +169,9 @@ def list_inbox() -> list[str]:
 
 @task
 def accept(source_name: str, connection_id: str, landed: list[str]) -> dict[str, int]:
-    """Load what was landed of one connection and check it, all or nothing; returns the rows by stream.
+    """Load what was landed of one connection and check it, all or nothing; returns the number of rows by stream.
 
-    So are the sources of an inbox taken in, and the connections of a vendor that has several.
+    Used for the sources of an inbox, and for a vendor with several connections. Raises GateClosed.
     """
     from funnel.gate import acceptance
     from funnel.gate.errors import GateClosed, RateMissing
@@ -192,7 +196,7 @@ def accept(source_name: str, connection_id: str, landed: list[str]) -> dict[str,
 
 @contextmanager
 def _noted(source_name: str, connection_id: str) -> Iterator[None]:
-    """Write down why a connection was not accepted, for the task that reports it, and go on failing."""
+    """Record why a connection was not accepted, for the task that reports it, and raise the error again."""
     from funnel import warehouse
     from funnel.gate.errors import GateClosed
     from funnel.ingest import notes
@@ -223,13 +227,13 @@ def _others_bring_rates(connection_id: str) -> bool:
 
 @task(trigger_rule="all_done_min_one_success")
 def announce(source_name: str) -> None:
-    """Emit the asset once for all that was accepted: builds go on without what was held back."""
+    """Emit the asset event once for all accepted connections: builds continue without those held back."""
     log.info("%s: what was accepted in this run may be built", source_name)
 
 
 @task(trigger_rule="all_done")
 def tell_refusals(source_name: str) -> None:
-    """Fail when manifests, files or sources were held back in this run, with the reasons: the rest goes on without."""
+    """Report manifests, files and sources that were held back in this run; the others continue. Raises FilesRefused."""
     from funnel.ingest import notes
 
     context = get_current_context()
@@ -250,7 +254,7 @@ def tell_refusals(source_name: str) -> None:
 
 @task(trigger_rule="all_done")
 def tell_held_back(source_name: str, connection_ids: tuple[str, ...]) -> None:
-    """Fail when connections were held back in this run, with the reasons: the others go on."""
+    """Report connections that were held back in this run; the others continue. Raises ConnectionsHeldBack."""
     run_id = get_current_context()["run_id"]
     held_back = _held_back(source_name, run_id, connection_ids)
     if held_back:
@@ -265,7 +269,7 @@ def tell_held_back(source_name: str, connection_ids: tuple[str, ...]) -> None:
 
 
 def _held_back(source_name: str, run_id: str, connection_ids: Iterable[str]) -> dict[str, str]:
-    """Why connections were not accepted in a run, by connection."""
+    """The reasons why connections were not accepted in a run, by connection."""
     from funnel.ingest import notes
 
     held_back = notes.held_back(source_name, run_id)
@@ -290,7 +294,7 @@ def check(source_name: str) -> None:
 
 @task
 def tell_accounts(source_name: str) -> None:
-    """Fail when the vendor refused accounts in this run, and name them: what came of the others goes on."""
+    """Report the accounts that the vendor refused in this run; the others continue. Raises AccountsRefused."""
     from funnel import warehouse
     from funnel.ingest import accounts
 
@@ -310,7 +314,7 @@ def tell_accounts(source_name: str) -> None:
 def build() -> int:
     """Build the marts from everything loaded; returns the build's id.
 
-    Runs that were queued by deliveries which an earlier build has published already are skipped.
+    Raises AirflowSkipException if an earlier build has already published the deliveries that queued this run.
     """
     from funnel import ledger
     from funnel.build import dbt_run

@@ -13,7 +13,7 @@ from airflow.triggers.base import BaseTrigger, StartTriggerArgs, TaskSuccessEven
 
 
 class IngestsOver(BaseTrigger):
-    """Fires when no run of the given DAGs is queued or running, or when they have been waited for long enough."""
+    """Fires when none of the given DAGs has a queued or running run, or when the longest waiting time has passed."""
 
     PAUSE_SECONDS = 2.0
 
@@ -23,14 +23,14 @@ class IngestsOver(BaseTrigger):
         self.deadline_seconds = deadline_seconds
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Where the triggerer finds this class, and its arguments."""
+        """The import path of this class, and its arguments, for the triggerer."""
         return (
             "funnel.orchestration.waiting.IngestsOver",
             {"dag_ids": self.dag_ids, "deadline_seconds": self.deadline_seconds},
         )
 
     async def run(self) -> AsyncIterator[TaskSuccessEvent]:
-        """Look every two seconds; one event ends the task."""
+        """Check every two seconds; one event ends the task."""
         deadline = time.monotonic() + self.deadline_seconds
         while late := [dag_id for dag_id in self.dag_ids if await asyncio.to_thread(self._is_active, dag_id)]:
             if time.monotonic() > deadline:
@@ -47,7 +47,7 @@ class IngestsOver(BaseTrigger):
 
 
 class WaitForIngests(BaseOperator):
-    """Waits in the triggerer from beginning to end: no worker slot and no process of its own."""
+    """Waits in the triggerer only: it needs neither a worker slot nor a process of its own."""
 
     start_from_trigger = True
 
@@ -61,4 +61,4 @@ class WaitForIngests(BaseOperator):
         )
 
     def execute(self, context: Context) -> None:
-        """Nothing is left to do: the trigger has waited."""
+        """Does nothing: the trigger has waited already."""

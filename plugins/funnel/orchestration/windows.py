@@ -17,11 +17,11 @@ WINDOW_PARAMS = {
 
 
 def window_of(context: Context, source: Source, connection_id: str) -> contract.Window:
-    """The days a run reads of one connection.
+    """The days that a run reads of one connection. Raises ConfigurationError for parameters that are not days.
 
-    A scheduled run reads its day, as many before it as still change by what the vendor says and what was measured, and
-    whatever was missed while nothing ran or while an account that answers again was refused.
-    A backfill or a run by hand reads exactly its day, or the days in its parameters.
+    A scheduled run reads its day, the days before it that still change (as the vendor states and as was measured), and
+    the days that were missed while nothing ran or while an account was refused. A backfill or a manual run reads
+    exactly its day, or the days in its parameters.
     """
     from funnel.ingest import completeness
 
@@ -44,6 +44,6 @@ def window_of(context: Context, source: Source, connection_id: str) -> contract.
 
 
 def _window(first: date, last: date) -> contract.Window:
-    """The days first to last, both included; up to now when they end with the newest complete day."""
+    """The days first to last, both included; until now if they end with the newest complete day."""
     to_day = last + timedelta(days=1)
     return contract.Window(first, to_day, until_now=to_day >= settings.now().date())

@@ -4,4 +4,6 @@ from funnel.errors import Failure
 
 
 class PublishError(Failure):
-    """Nothing was published or rolled back; readers see what they saw. The message says why and what to do."""
+    """Nothing was published or rolled back; readers see the same data as before. The message says why
+    and what to do.
+    """

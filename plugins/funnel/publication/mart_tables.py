@@ -12,12 +12,15 @@ from funnel.publication.errors import PublishError
 
 @dataclass(frozen=True)
 class Mart:
+    """One table of the marts: its name, its columns in order and the columns of its primary key."""
+
     name: str
     columns: tuple[str, ...]
     key: tuple[str, ...]
 
     @property
     def identifiers(self) -> dict[str, sql.Composable]:
+        """The SQL names of the mart in each schema, for the statements of `publication`."""
         return {
             "mart": sql.Identifier("marts", self.name),
             "shown": sql.Identifier("bi", self.name),
@@ -30,7 +33,7 @@ class Mart:
 
 
 def built_marts(connection: psycopg.Connection[Any]) -> list[Mart]:
-    """The tables of schema `marts`, by name."""
+    """The tables of schema `marts`, by name. Raises PublishError for a table without a primary key."""
     marts = []
     for name in warehouse.tables(connection, "marts"):
         key = tuple(
@@ -55,7 +58,7 @@ def built_marts(connection: psycopg.Connection[Any]) -> list[Mart]:
 
 
 def published(connection: psycopg.Connection[Any]) -> list[Mart]:
-    """The published tables with the columns that `bi` and its history share."""
+    """The published tables with the columns that `bi` and its history have in common."""
     return [
         Mart(
             name,
@@ -67,18 +70,21 @@ def published(connection: psycopg.Connection[Any]) -> list[Mart]:
 
 
 def name_list(columns: tuple[str, ...], qualifier: str | None = None) -> sql.Composed:
+    """The columns as a comma-separated SQL list, with the qualifier before each if one is given."""
     return sql.SQL(", ").join(
         sql.Identifier(qualifier, column) if qualifier else sql.Identifier(column) for column in columns
     )
 
 
 def same_key(mart: Mart, left: str, right: str) -> sql.Composed:
+    """The SQL condition that two aliases hold rows with the same key."""
     return sql.SQL(" and ").join(
         sql.SQL("{} = {}").format(sql.Identifier(left, column), sql.Identifier(right, column)) for column in mart.key
     )
 
 
 def differ(mart: Mart) -> sql.Composed:
+    """The SQL condition that the shown row differs from the built one."""
     return sql.SQL("row({}) is distinct from row({})").format(
         name_list(mart.columns, "shown"), name_list(mart.columns, "built")
     )

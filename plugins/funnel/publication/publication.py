@@ -38,9 +38,9 @@ class Publication:
 
 
 def publish(build_id: int) -> Publication:
-    """Publish a build whose audit passed. Publishing it again returns the first time's publication.
+    """Publish a build whose audit passed. Publishing it again returns the existing publication.
 
-    Raises PublishError when the build is not the newest one built, or its audit failed or never ran.
+    Raises PublishError if it is not the newest build, or its audit failed or did not run.
     """
     with warehouse.connect("publisher") as connection, connection.transaction():
         connection.execute("select pg_advisory_xact_lock(%s)", (ledger.BUILD_LOCK,))
@@ -83,9 +83,10 @@ def publish(build_id: int) -> Publication:
 
 
 def rollback() -> Publication:
-    """Return readers to the publication before the one in effect: exactly its rows. The next build will be a full one.
+    """Return readers to exactly the rows of the publication before the one in effect. The next build will be a full
+    one.
 
-    Raises PublishError when there is no earlier publication.
+    Raises PublishError if there is no earlier publication.
     """
     with warehouse.connect("publisher") as connection, connection.transaction():
         connection.execute("select pg_advisory_xact_lock(%s)", (ledger.BUILD_LOCK,))
@@ -212,7 +213,7 @@ def _publish_mart(
 
 
 def _limits(connection: psycopg.Connection[Any], mart: Mart) -> dict[str, sql.Composable]:
-    """The conditions that a row, shown or built, has a key of the change list."""
+    """The conditions that a shown or built row has a key of the change list."""
     touched = sql.Identifier("pg_temp", f"touched__{mart.name}")
     connection.execute(
         sql.SQL("create temporary table {} on commit drop as select distinct {key} from {changes}").format(
@@ -228,7 +229,7 @@ def _limits(connection: psycopg.Connection[Any], mart: Mart) -> dict[str, sql.Co
 
 
 def _ensure_shown_table(connection: psycopg.Connection[Any], mart: Mart) -> None:
-    """Give `bi` and `bi_history` the mart's columns: new ones are added, dropped ones go, others take the new type."""
+    """Give `bi` and `bi_history` the mart's columns: add new ones, drop removed ones, change types."""
     names = mart.identifiers
     stored = warehouse.columns(connection, "bi", mart.name)
     built = warehouse.columns(connection, "marts", mart.name)

@@ -23,10 +23,11 @@ log = logging.getLogger(__name__)
 
 
 def send(title: str, text: str, *, severity: Literal["critical", "warning"] = "critical") -> bool:
-    """Send one alert through every channel that is set; whether one of them took it.
+    """Send one alert through every channel that is set; returns true if one of them accepted it.
 
-    The webhook (ALERT_WEBHOOK) gets `{"title", "text", "severity", "at"}`; `text` holds the title too, since chat
-    systems show that field alone. Mail goes to ALERT_EMAIL through SMTP_URL (smtp:// with STARTTLS where offered, or smtps://).
+    The webhook (ALERT_WEBHOOK) gets `{"title", "text", "severity", "at"}`; `text` contains the title too, since chat
+    systems show only that field. Mail goes to ALERT_EMAIL through SMTP_URL (smtp:// with STARTTLS where offered, or
+    smtps://).
     """
     log.log(logging.ERROR if severity == "critical" else logging.WARNING, "%s\n%s", title, text)
     chosen = settings.read()

@@ -1,11 +1,12 @@
-"""Lineage: which of a vendor's streams fills which table of raw, and which of those a mart is made of, as OpenLineage.
+"""Lineage as OpenLineage events: which stream of a vendor fills which raw table, and which raw tables a mart is made
+of.
 
 `OPENLINEAGE_URL` switches it on; without it OpenLineage is not imported and nothing is sent. Airflow's provider reports
-the tasks' runs, with the data sets that `orchestration` asks this module for; the models of a build are reported from
-dbt's manifest and results, which are still in memory, by the processor of OpenLineage's dbt integration.
+the tasks' runs, with the data sets from this module; the models of a build are reported from dbt's manifest and
+results, which are still in memory, by the processor of OpenLineage's dbt integration.
 
-Events name streams, tables, columns and jobs, never what is in them: `WithoutContents` takes out error texts,
-statements and code, whatever sends them. A receiver that does not answer costs a warning, and no build.
+Events name streams, tables, columns and jobs, never their contents: `WithoutContents` removes error texts, statements
+and code from every event. If the receiver does not answer, a warning is logged; no build fails.
 """
 
 import logging
@@ -36,7 +37,7 @@ def is_on() -> bool:
 
 
 def transport() -> dict[str, Any]:
-    """Where events go and what is taken out of them before, for the client and for Airflow's provider alike."""
+    """Where events go and what is removed from them first, for the client and for Airflow's provider alike."""
     receiver: dict[str, Any] = {
         "type": "http",
         "url": settings.read().lineage_url,
@@ -56,13 +57,13 @@ def transport() -> dict[str, Any]:
 
 
 def warehouse() -> tuple[str, str]:
-    """Namespace and database of every table, as dbt's events name them."""
+    """Namespace and database of every table, as in dbt's events."""
     parts = conninfo_to_dict(settings.dsn("pipeline"))
     return f"postgres://{parts.get('host') or '127.0.0.1'}:{parts.get('port') or 5432}", str(parts["dbname"])
 
 
 def table(schema: str, name: str, stream: Stream | None = None) -> Any:
-    """A table of the warehouse; with its stream also its columns."""
+    """The data set of a warehouse table, with its columns if the stream is given."""
     from openlineage.client.event_v2 import Dataset
     from openlineage.client.facet_v2 import schema_dataset
 
@@ -76,14 +77,14 @@ def table(schema: str, name: str, stream: Stream | None = None) -> Any:
 
 
 def vendor(source_name: str, connection_id: str, stream_name: str) -> Any:
-    """A vendor's stream, as one connection reads it."""
+    """The data set of a vendor's stream, as one connection reads it."""
     from openlineage.client.event_v2 import Dataset
 
     return Dataset(namespace=f"{source_name}://{connection_id}", name=stream_name)
 
 
 def of_task(task_name: str, arguments: Iterable[Any]) -> tuple[list[Any], list[Any]]:
-    """What a task of ours reads and writes, by its name and what it was called with."""
+    """The data sets that a task reads and writes, by its name and its arguments."""
     from funnel.sources import SOURCES
 
     given = list(arguments)
@@ -126,7 +127,7 @@ def _published() -> list[str]:
 
 
 def tell_models(manifest: Any, results: Any, adapter: dict[str, str]) -> None:
-    """Send what dbt has built, from what, and with which columns. Fails nothing."""
+    """Send an event for each model that dbt has built, with its inputs and columns. Never raises."""
     if not is_on() or not results:
         return
     try:

@@ -8,7 +8,7 @@ from funnel.reporting.lineage import CONTENTS
 
 
 class WithoutContents(EventTransformer):
-    """Names of jobs, tables and columns pass; what quotes rows, messages, statements or code does not."""
+    """Keeps the names of jobs, tables and columns; removes facets that quote rows, messages, statements or code."""
 
     def transform(self, event: Any) -> Any:
         """The event without those facets."""

@@ -1,1 +1,1 @@
-"""Figures that SQL cannot compute well."""
+"""Statistics that SQL cannot compute well."""

@@ -1,9 +1,9 @@
-"""The scorecard's tables: from rows of a quarter to a row per period, region and measure.
+"""Builds the scorecard's tables: from the input rows of a quarter to one row per period, region and measure.
 
-The figures themselves come from `scorecard`.
+The figures themselves are computed in `scorecard`.
 
-A group is a quarter, and gives its three months and itself, for each region and for all. It knows the columns of
-`int_won_origins` and `int_lead_fates`; baselines and texts are in dbt.
+A group is a quarter. Its periods are its three months and the quarter itself, each for every region and for all
+regions. The input columns are those of `int_won_origins` and `int_lead_fates`; baselines and texts are in dbt.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Row = Mapping[str, Any]
 
 
 def _periods(rows: Sequence[Row], month: str, quarter: str) -> Iterator[tuple[dict[str, Any], NDArray[np.int64]]]:
-    """Each period and region of a quarter that has rows, with the places of its rows, in a fixed order."""
+    """Each period and region of a quarter that has rows, with the positions of its rows, in a fixed order."""
     import numpy as np
 
     places: dict[tuple[Any, str, str], list[int]] = {}
@@ -38,7 +38,7 @@ def _periods(rows: Sequence[Row], month: str, quarter: str) -> Iterator[tuple[di
 
 
 def _numbered(values: Sequence[Any]) -> NDArray[np.int64]:
-    """A number for each value, by its place in the order of all."""
+    """Replace each value by its position in the sorted list of all values."""
     import numpy as np
 
     numbers = {value: number for number, value in enumerate(sorted(set(values)))}
@@ -46,7 +46,7 @@ def _numbered(values: Sequence[Any]) -> NDArray[np.int64]:
 
 
 def revenue_shares(rows: Sequence[Row]) -> Iterator[dict[str, Any]]:
-    """M1: rows of int_won_origins of one quarter."""
+    """M1: from the rows of int_won_origins of one quarter to a row per period and region."""
     import numpy as np
 
     customers = _numbered([row["customer_key"] for row in rows])
@@ -83,7 +83,9 @@ def revenue_shares(rows: Sequence[Row]) -> Iterator[dict[str, Any]]:
 
 
 def close_rates(rows: Sequence[Row]) -> Iterator[dict[str, Any]]:
-    """M2: leads created in one quarter, counted by what they have in common."""
+    """M2: from the leads created in one quarter to a row per period and region, compared within strata of similar
+    leads.
+    """
     import numpy as np
 
     days = np.array([row["days"] for row in rows], dtype=np.int64)
@@ -125,7 +127,9 @@ _COMPONENTS: tuple[tuple[Callable[[Row], float | None], Callable[[Row], float | 
 
 
 def frictions(rows: Sequence[Row]) -> Iterator[dict[str, Any]]:
-    """M3: MQLs of one quarter. The index itself needs a baseline; its parts and how uncertain it is do not."""
+    """M3: from the MQLs of one quarter to the components of the index and their spread. The index itself needs a
+    baseline.
+    """
     import numpy as np
 
     above, below = (

@@ -1,4 +1,4 @@
-"""The list of figures computed between two runs of dbt: their rows, function and table.
+"""The list of statistics computed between two runs of dbt: their rows, function and table.
 
 To add one, see docs/architecture.md, "What SQL cannot compute well".
 """
@@ -199,7 +199,9 @@ COMPUTATIONS: tuple[Computation, ...] = (
 
 
 def fingerprint(computations: Sequence[Computation] = COMPUTATIONS) -> str:
-    """Changes with the code of a computation: what old groups say changes with it, so the next build is a full one."""
+    """A hash of a computation's code. It changes with the code, because old groups must then be computed again by a
+    full build.
+    """
     files = {
         Path(__file__),
         Path(__file__).with_name("engine.py"),

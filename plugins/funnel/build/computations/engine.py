@@ -1,13 +1,14 @@
-"""Statistics that SQL cannot compute well, computed between two runs of dbt: they read results of the first run and
-write tables that the second run reads.
+"""Runs the statistics between two runs of dbt: they read results of the first run and write tables that the second run
+reads.
 
 A `Computation` is a query, a function of its rows and a table of schema `statistics`; dbt reads the table as
-`source('statistics', …)` in models/staging/statistics/. Of the groups of a computation (months, mostly) only those are
-computed whose inputs changed since the publication in effect; rows that stay the same are not touched, and the keys of
-those that changed go to `marts_changes.<table>`, from where models downstream take their scope.
+`source('statistics', …)` in models/staging/statistics/. A group (mostly a month) is computed only if its inputs changed
+since the publication in effect. Rows that stay the same are not written; the keys of changed rows go to
+`marts_changes.<table>`, from which models downstream take their scope.
 
-The same inputs give the same rows: they come in a total order, seeds are fixed, numbers are rounded to 12 decimals.
-What the numbers mean is not said here: the functions live in modules of their own, and dbt documents the columns.
+The same inputs give the same rows: they come in a total order, seeds are fixed, numbers are rounded to 12 decimals. The
+meaning of the numbers is documented elsewhere: the functions are in modules of their own, and dbt documents the
+columns.
 """
 
 import inspect
@@ -32,10 +33,10 @@ DECIMALS = 12
 def run(
     connection: psycopg.Connection[Any], build: ledger.Build, computations: Sequence[Computation] = COMPUTATIONS
 ) -> dict[str, int]:
-    """Bring every table of `statistics` up to date; returns how many rows of each changed.
+    """Bring every table of `statistics` up to date; returns the number of changed rows by table.
 
-    `connection` is the builder's and holds the build lock. Raises StatisticsFailed; tables done before stay done, which
-    the next build finds out by comparing.
+    `connection` is the builder's and holds the build lock. Raises StatisticsFailed; tables written before the failure
+    are kept, and the next build compares them again.
     """
     published = ledger.publication_in_effect(connection)
     parameters = {
@@ -69,7 +70,7 @@ def _bring_up_to_date(
 
 
 def _ensure_tables(connection: psycopg.Connection[Any], each: Computation, *, is_full: bool) -> bool:
-    """Create the table and its list of changes; true if the table had to be created again."""
+    """Create the table and its list of changes; returns true if the table had to be created again."""
     names = _identifiers(each)
     stored = warehouse.columns(connection, "statistics", each.name)
     is_new = stored != dict(each.columns)
@@ -97,7 +98,7 @@ def _changed_groups(connection: psycopg.Connection[Any], each: Computation, para
 
 
 def _code(query: str) -> sql.SQL:
-    """A query of a Computation: written by us, like the code around it."""
+    """The query of a Computation as SQL. It is safe to compose: it is written in this package, not by a user."""
     return sql.SQL(query)  # type: ignore[arg-type]
 
 
@@ -107,7 +108,7 @@ def _results(
     parameters: dict[str, Any],
     groups: list[Any] | None,
 ) -> Iterator[tuple[Any, ...]]:
-    """What every group gives, one group's inputs at a time in memory."""
+    """The results of every group; only one group's inputs are in memory at a time."""
     query = sql.SQL("select * from ({inputs}) as inputs where {limit} order by {order}").format(
         inputs=_code(each.inputs),
         limit=sql.SQL("true" if groups is None else "{} = any(%(groups)s)").format(sql.Identifier(each.group)),
@@ -131,7 +132,9 @@ def _results(
 
 
 def _stored(name: str, value: Any, kind: str) -> Any:
-    """A result as the table holds it. Raises ValueError for a value that is not a number; a missing value is null."""
+    """A result in the form in which the table stores it; a missing value is null. Raises ValueError for a number that
+    is not finite.
+    """
     if kind != "numeric" or value is None or isinstance(value, Decimal | int):
         return value
     number = float(value)
@@ -147,7 +150,7 @@ def _write(
     results: list[tuple[Any, ...]],
     groups: list[Any] | None,
 ) -> int:
-    """Replace what differs, in the groups that were computed, and list its keys."""
+    """Replace the rows that differ in the computed groups, and list their keys."""
     names = _identifiers(each)
     within = sql.SQL("true") if groups is None else sql.SQL("stored.{group} = any(%(groups)s)").format(**names)
     names["within"] = within

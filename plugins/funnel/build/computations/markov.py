@@ -1,7 +1,7 @@
 """Removal effects of channels in a first-order Markov chain of journeys, in closed form.
 
-It knows only transitions between channels, not touches, months or databases. `dbt_project/` turns journeys into
-transitions and removal effects into credit.
+The input is transitions between channels; touches, months and databases do not occur here. `dbt_project/` turns
+journeys into transitions and removal effects into credit.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ START, CONVERSION, NULL = "(start)", "(conversion)", "(null)"
 
 
 def removal_effects_by_type(rows: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Rows of int_channel_transitions, ordered by conversion type, to a row per conversion type and channel."""
+    """From rows of int_channel_transitions, ordered by conversion type, to one row per conversion type and channel."""
     for conversion_type, transitions in groupby(rows, key=itemgetter("conversion_type")):
         rate, effects = removal_effects(
             (row["from_channel"], row["to_channel"], int(row["transitions"])) for row in transitions
@@ -28,11 +28,11 @@ def removal_effects_by_type(rows: Sequence[Mapping[str, Any]]) -> Iterator[dict[
 
 
 def removal_effects(transitions: Iterable[tuple[str, str, int]]) -> tuple[float, dict[str, float]]:
-    """The chain's probability of a conversion, and by what share of it each channel's removal lowers it.
+    """The chain's probability of a conversion, and the share of it that is lost when each channel is removed.
 
-    Removing a channel sends the transitions into it to null. What that costs are the journeys that ever come to the
-    channel and convert from there. With N the inverse of I less Q, a journey ever comes to channel c with probability
-    (sN)_c / N_cc, and converts from it with (NR)_c. Without a conversion every effect is 0.
+    Removing a channel redirects the transitions into it to null. This loses the journeys that reach the channel and
+    convert after it. With N the inverse of I less Q, a journey reaches channel c with probability (sN)_c / N_cc, and
+    converts from there with (NR)_c. Without a conversion every effect is 0.
     """
     import numpy as np
 

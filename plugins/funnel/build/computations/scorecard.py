@@ -1,9 +1,9 @@
-"""The figures of the alignment scorecard: shares, lifts and indices with intervals, and a reason if there are too few
-data.
+"""The figures of the alignment scorecard: shares, lifts and indices with confidence intervals, and the reason if there
+are too few data.
 
-Pure functions over arrays, without a database: the engine beside it reads what they need and writes what they give.
-Intervals come from NumPy, SciPy and statsmodels, which are imported inside of functions. The definitions of a
-marketing-generated deal and of a period's leads are in `dbt_project/`.
+Pure functions over arrays, without a database: `engine` reads their inputs and writes their results. Intervals come
+from NumPy, SciPy and statsmodels, which are imported inside functions. The definitions of a marketing-generated deal
+and of a period's leads are in `dbt_project/`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ SLICE = 4_000_000
 
 @dataclass(frozen=True)
 class Interval:
-    """A value between two bounds; None for what cannot be said."""
+    """A value with the bounds of its interval; None where it cannot be computed."""
 
     value: float | None
     low: float | None
@@ -50,11 +50,11 @@ def clustered_share(
     resamples: int = RESAMPLES,
     seed: int = SEED,
 ) -> Interval:
-    """The share of `amounts` that is `generated`, with a percentile bootstrap that draws whole accounts.
+    """The share of `amounts` that is `generated`, with a percentile bootstrap that resamples whole accounts.
 
-    Deals of one account are won together or not at all, so an interval that draws deals would be too narrow. `accounts`
-    numbers the account of each deal, in an order that does not depend on the database's; `generated` is the part of the
-    amount that counts. Accounts of one resample are drawn as multinomial counts, which needs no matrix of indices.
+    Deals of one account are not independent, so an interval that resamples deals would be too narrow. `accounts`
+    numbers the account of each deal, in an order that does not depend on the database; `generated` is the part of the
+    amount that counts. A resample is drawn as multinomial counts per account, which needs no matrix of indices.
     """
     import numpy as np
 
@@ -86,12 +86,12 @@ def clustered_share(
 def incidence(
     days: NDArray[np.int64], outcomes: NDArray[np.int64], leads: NDArray[np.int64], horizon: int
 ) -> tuple[float, float, int]:
-    """Aalen-Johansen: the share that was won before `horizon` days had passed, its variance, and of how many.
+    """Aalen-Johansen: the cumulative share won before `horizon` days, its variance, and the number of leads.
 
-    Each entry stands for `leads` whose first `days` whole days ended with an outcome: 1 won, 2 something that excludes
-    it (lost, disqualified, recycled), 0 nothing yet, so that all one knows is that nothing happened until then. Ties
-    are counted as they are: what happens on a day happens to all who were still there, and who was watched until that
-    day was. If every lead was observed to the horizon this is x / n.
+    Each entry stands for `leads` that were observed for `days` whole days and ended with an outcome: 1 won, 2 a
+    competing outcome (lost, disqualified, recycled), 0 censored (still open at the end of the observation). Events on
+    the same day as a censoring count first: the censored lead was at risk on that day. If every lead was observed up to
+    the horizon, the result is x / n.
     """
     import numpy as np
 
@@ -113,7 +113,7 @@ def incidence(
 def _incidence_variance(
     at_risk: NDArray[Any], won: NDArray[Any], other: NDArray[Any], before: NDArray[Any], reached: NDArray[Any]
 ) -> float:
-    """Of the delta method, as in Marubini and Valsecchi."""
+    """Variance of the cumulative incidence by the delta method (Marubini and Valsecchi)."""
     import numpy as np
 
     events = won + other
@@ -126,7 +126,7 @@ def _incidence_variance(
 
 
 def ratio_interval(won: float, n: float, won_other: float, n_other: float) -> Interval:
-    """Ratio of two shares: Katz's logarithm, or Koopman's score where a count is small."""
+    """Interval of a ratio of two shares: Katz's log method, or Koopman's score method where a count is small."""
     from statsmodels.stats.proportion import confint_proportions_2indep
 
     if min(n, n_other) <= 0 or won_other <= 0:
@@ -141,7 +141,7 @@ def ratio_interval(won: float, n: float, won_other: float, n_other: float) -> In
 
 
 def difference_interval(won: float, n: float, won_other: float, n_other: float) -> Interval:
-    """Difference of two shares with Newcombe's interval."""
+    """Newcombe's interval of a difference of two shares."""
     from statsmodels.stats.proportion import confint_proportions_2indep
 
     if min(n, n_other) <= 0:
@@ -153,9 +153,9 @@ def difference_interval(won: float, n: float, won_other: float, n_other: float) 
 
 
 def pooled_ratio(strata: Sequence[tuple[float, float, float, float]]) -> float | None:
-    """Mantel-Haenszel's ratio of shares over strata of (won, n, won of the others, n of the others).
+    """Mantel-Haenszel ratio of shares over strata of (won, n, won of the others, n of the others).
 
-    A stratum where one side is empty says nothing about a difference and has no weight.
+    A stratum in which one side is empty has no weight.
     """
     above = below = 0.0
     for won, n, won_other, n_other in strata:
@@ -166,7 +166,7 @@ def pooled_ratio(strata: Sequence[tuple[float, float, float, float]]) -> float |
 
 
 def is_reversed(raw: float | None, adjusted: float | None) -> bool:
-    """Simpson: whether what is better over all is worse once like is compared with like."""
+    """True for a Simpson's reversal: the overall ratio and the ratio within strata point in opposite directions."""
     return raw is not None and adjusted is not None and (raw - 1) * (adjusted - 1) < 0
 
 
@@ -194,11 +194,11 @@ def close_rate_lift(
     strata: NDArray[np.int64],
     horizon: int,
 ) -> Lift:
-    """Won within the horizon among marketing's leads against the others', each by Aalen-Johansen.
+    """The share of marketing's leads won within the horizon against that of the others, each by Aalen-Johansen.
 
-    The entries are those of `incidence`, and `strata` numbers what is like. While some leads are young, a share is as
-    certain as that of the number of leads that would give its variance: the intervals of two proportions are taken with
-    that number, and are those of x / n once every lead has been watched to the horizon.
+    The entries are those of `incidence`; `strata` numbers the groups of similar leads. While some leads are young, a
+    share gets the number of leads that would give the same variance (the effective sample size), and the intervals of
+    two proportions use that number. Once every lead was observed up to the horizon, the intervals are those of x / n.
     """
 
     sides = [incidence(days[side], outcomes[side], leads[side], horizon) for side in (is_generated, ~is_generated)]
@@ -238,7 +238,7 @@ def close_rate_lift(
 
 
 def _as_counts(share: float, variance: float, n: int, *, is_young: bool) -> tuple[float, float]:
-    """How many of how many: counted where all is known, else the number whose share would be as certain."""
+    """(won, leads): counted if every lead was observed, otherwise with the effective number of leads."""
     if not is_young or variance <= 0:
         return (float(round(share * n)) if not is_young else share * n), float(n)
     certain = min(float(n), share * (1 - share) / variance)
@@ -253,7 +253,7 @@ def _tables(
     strata: NDArray[np.int64],
     horizon: int,
 ) -> list[tuple[float, float, float, float]]:
-    """Won and all of each stratum, on both sides."""
+    """Won and total of each stratum, on both sides."""
     import numpy as np
 
     found = []
@@ -273,10 +273,10 @@ def _tables(
 def friction_parts(
     above: NDArray[np.float64], below: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The components, each a sum over a sum, and how uncertain their logarithms are together.
+    """The components of the index, each a sum divided by a sum, and the covariance of their logarithms.
 
-    A row of `above` and `below` is a lead, a column a component; a lead of which a component says nothing has 0 in
-    both. The covariance is that of the delta method over leads. A component without a denominator is nan.
+    A row of `above` and `below` is a lead, a column a component; a lead without a value for a component has 0 in both.
+    The covariance uses the delta method over leads. A component without a denominator is nan.
     """
     import numpy as np
 
@@ -294,9 +294,10 @@ def friction_index(
     weights: NDArray[np.float64],
     floors: NDArray[np.float64],
 ) -> float:
-    """100 times the weighted geometric mean of each component against its baseline.
+    """100 times the weighted geometric mean of each component divided by its baseline.
 
-    The floor keeps a component of nothing from making the whole index nothing, and is applied above and below alike.
+    The floor is applied to component and baseline alike: otherwise one component of 0 would make the whole index 0.
+    Raises ValueError if the weights do not add up to 1.
     """
     import numpy as np
 
@@ -311,9 +312,9 @@ def friction_spread(
     floors: NDArray[np.float64],
     covariance: NDArray[np.float64],
 ) -> float:
-    """By what factor the index may be off, up or down: its interval is index / spread to index * spread.
+    """The factor of the index's uncertainty: its interval is index / spread to index * spread.
 
-    A component below its floor cannot vary. The baseline is a number that was agreed on, and certain.
+    A component below its floor does not vary. The baseline is an agreed number and has no variance.
     """
     from statistics import NormalDist
 
@@ -324,7 +325,7 @@ def friction_spread(
 
 
 def less_friction(index: float) -> float:
-    """How many per cent less friction than at the baseline: negative where there is more."""
+    """Per cent less friction than at the baseline; negative if there is more."""
     return 100 * (100 / index - 1)
 
 
