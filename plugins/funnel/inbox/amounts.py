@@ -43,7 +43,7 @@ def number(text: str, decimal: str, thousands: str | None) -> str:
 
 
 def _words(text: str) -> tuple[str | None, Decimal, bool]:
-    """(mark of a currency, factor of a unit, whether it is a percentage) of the words beside a number."""
+    """(currency sign or code, factor of the unit, whether it is a percentage) from the words next to a number."""
     mark, factor, is_percent = None, Decimal(1), False
     for word in text.split():
         plain = word.lower().rstrip(".")
@@ -100,7 +100,7 @@ _BEFORE, BEHIND = r"(^|[^0-9.,])", r"([^0-9.,]|$)"
 
 
 def _proof(point: str, group: str) -> str:
-    """What only a number with this sign before its decimals looks like."""
+    """A pattern of numbers that are only possible with this decimal sign."""
     forms = (
         rf"[0-9]*{point}[0-9]{{1,2}}",
         rf"[0-9]*{point}[0-9]{{4,}}",
@@ -119,7 +119,7 @@ UNCLEAR_NUMBER = rf"{_BEFORE}[1-9][0-9]{{0,2}}[.,][0-9]{{3}}{BEHIND}"
 
 
 def decimal_sign(points: int, commas: int, unclear: int, example: str) -> str:
-    """The decimal sign of a file from what its cells prove. Raises Unclear."""
+    """The decimal sign of a file, as its cells prove it. Raises Unclear if they prove both or neither."""
     if points > 20 * commas or (points and not commas):
         return "."
     if commas > 20 * points:
@@ -138,7 +138,7 @@ def decimal_sign(points: int, commas: int, unclear: int, example: str) -> str:
 
 
 def share(text: str, decimal: str, thousands: str | None, is_percent: bool, is_mixed: bool = False) -> str:
-    """A share between 0 and 1. Raises BadCell."""
+    """A share between 0 and 1, also written as per cent. Raises BadCell."""
     read = amount(text, decimal, thousands)
     if read.mark:
         raise BadCell(f"names a currency ({read.mark}), but is a share")

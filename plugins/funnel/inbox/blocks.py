@@ -14,8 +14,9 @@ NO_VALUE = "#FORMULA!"
 
 @dataclass(frozen=True)
 class BadRow:
-    """A row that breaks its contract: where it stands, which of our columns, why, what it says, and its `row_key` where
-    that could be read."""
+    """A row that violates its contract: its line, the column by our name, the reason, its content, and its `row_key` if
+    the key is readable.
+    """
 
     line: int
     column: str | None
@@ -26,9 +27,9 @@ class BadRow:
 
 @dataclass(frozen=True)
 class Block:
-    """Some rows of a file: cells by header, as Arrow text, the line of each row, and lines that are not rows.
+    """Some rows of a file: cells by header as Arrow text, the line of each row, and the lines that are not rows.
 
-    `is_clean` says that no cell holds a spreadsheet's error or a character that could not be decoded.
+    `is_clean` is true if no cell holds a spreadsheet error or a character that could not be decoded.
     """
 
     columns: dict[str, Any]
@@ -38,7 +39,7 @@ class Block:
 
 
 def ahead(items: Iterator[Item]) -> Iterator[Item]:
-    """The same items, each made while the one before is used: Arrow and zstd work without Python's lock."""
+    """The same items; each is made while the previous one is used (Arrow and zstd release Python's lock)."""
     nothing: Any = object()
     with ThreadPoolExecutor(1) as pool:
         following = pool.submit(next, items, nothing)

@@ -28,7 +28,7 @@ MOST_ROWS, MOST_LEAVES, MOST_COLUMN = 100_000_000, 16_384, 128 * MILLION
 
 
 class Unpacked(io.RawIOBase):
-    """What a gzip file holds, until it holds far too much."""
+    """The content of a gzip file. Reading raises Refused if it grows beyond the limit."""
 
     def __init__(self, source: IO[bytes], size: int) -> None:
         super().__init__()
@@ -37,9 +37,11 @@ class Unpacked(io.RawIOBase):
         self._read = 0
 
     def readable(self) -> bool:
+        """Always true."""
         return True
 
     def readinto(self, buffer: Any) -> int:
+        """Fill the buffer. Raises Refused if the content exceeds the limit."""
         data = self._file.read(len(buffer))
         self._read += len(data)
         if self._read > self._most:
@@ -52,7 +54,7 @@ class Unpacked(io.RawIOBase):
 
 
 def lines(file: IO[bytes]) -> Iterator[bytes]:
-    """The lines of a file. Raises Refused at one that is longer than any record."""
+    """The lines of a file. Raises Refused for a line that is longer than any record."""
     number = 0
     while line := file.readline(LONGEST_LINE + 1):
         number += 1
@@ -65,7 +67,7 @@ _ROW = re.compile(rb"<(?:\w+:)?row\b")
 
 
 class Guarded(io.RawIOBase):
-    """The XML of a sheet. A cell or row that is longer than a spreadsheet's ends it, before it is held in memory."""
+    """The XML of a sheet. Reading raises Refused for a cell or row that is too long, before all of it is in memory."""
 
     def __init__(self, file: IO[bytes], sheet: str) -> None:
         super().__init__()
@@ -74,9 +76,11 @@ class Guarded(io.RawIOBase):
         self._is_first = True
 
     def readable(self) -> bool:
+        """Always true."""
         return True
 
     def read(self, size: int = -1) -> bytes:
+        """The next part of the XML, at most 64 KB. Raises Refused."""
         data = self._file.read(64 << 10 if size < 0 else min(size, 64 << 10))
         if self._is_first:
             _refuse_doctype(data, self._sheet)
@@ -93,13 +97,15 @@ class Guarded(io.RawIOBase):
 
 
 def _refuse_doctype(data: bytes, part: str) -> None:
-    """No program writes one into a workbook; its entities may stand for any number of texts."""
+    """Raises Refused for a DOCTYPE: no program writes one into a workbook, and its entities may expand
+    without limit.
+    """
     if b"<!DOCTYPE" in data.replace(b"\0", b""):
         raise Refused(f"{part!r} has a DOCTYPE, which no workbook needs; save it as .xlsx again")
 
 
 def check_workbook(archive: zipfile.ZipFile, size: int) -> None:
-    """Raises Refused for a workbook that grows too much when it is unpacked, by what it says of its parts."""
+    """Raises Refused for a workbook that grows too much when unpacked, by the sizes that it states for its parts."""
     members = archive.infolist()
     if len(members) > MOST_MEMBERS:
         raise Refused(f"the workbook has {len(members):,} parts, more than {MOST_MEMBERS:,}")
@@ -125,7 +131,7 @@ def check_workbook(archive: zipfile.ZipFile, size: int) -> None:
 
 
 def check_parquet(metadata: Any, source: IO[bytes]) -> None:
-    """Raises Refused for a Parquet file whose columns are held whole and grow too much, by what it says of them."""
+    """Raises Refused for a Parquet file that grows too much when read, by the sizes that it states for its columns."""
     size = source.seek(0, os.SEEK_END)
     if metadata.num_rows > MOST_ROWS:
         raise Refused(f"the file says that it has {metadata.num_rows:,} rows, more than {MOST_ROWS:,}")

@@ -6,12 +6,14 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Ends:
+    """Whether cells may begin or end with a space, and whether some are empty."""
+
     may_have_space: bool
     has_empty: bool
 
 
 def laid_out(column: Any) -> tuple[Any, Any]:
-    """(bytes of all cells, where each begins and the last one ends). A null has no bytes."""
+    """(bytes of all cells, offsets: where each cell begins, and where the last one ends). A null has no bytes."""
     import numpy as np
 
     _, offsets, data = column.buffers()
@@ -20,7 +22,7 @@ def laid_out(column: Any) -> tuple[Any, Any]:
 
 
 def ends_of(column: Any) -> Ends:
-    """Whether cells may begin or end with a space, of which Unicode knows many, and whether some are empty."""
+    """Check the first and last byte of each cell: any byte that may belong to one of Unicode's spaces counts as one."""
     if not len(column):
         return Ends(False, False)
     data, places = laid_out(column)
@@ -30,7 +32,7 @@ def ends_of(column: Any) -> Ends:
 
 
 def is_all_digits(column: Any) -> bool:
-    """Whether every cell is a null or a whole number of at most 18 digits."""
+    """True if every cell is a null or a whole number of at most 18 digits."""
     if not len(column):
         return True
     data, places = laid_out(column)
@@ -42,7 +44,7 @@ def is_all_digits(column: Any) -> bool:
 
 
 def beginning_with(column: Any, letters: bytes) -> Any:
-    """The places of the cells that begin with one of the letters."""
+    """The positions of the cells that begin with one of the letters."""
     import numpy as np
 
     if not len(column):
@@ -53,7 +55,7 @@ def beginning_with(column: Any, letters: bytes) -> Any:
 
 
 def may_have_words(column: Any) -> bool:
-    """Whether some cell holds more than digits, points, commas and signs: a currency or a unit, perhaps."""
+    """True if a cell holds more than digits, points, commas and signs, such as a currency or a unit."""
     if not len(column):
         return False
     data, places = laid_out(column)

@@ -1,4 +1,4 @@
-"""The reader of one field: from the text of a cell to the text that PostgreSQL reads, or a reason."""
+"""The reader of one field: from the text of a cell to the text that PostgreSQL reads, or the reason why not."""
 
 import re
 from collections.abc import Callable
@@ -31,7 +31,7 @@ def _integer(text: str, reading: Reading) -> str:
 
 
 def reader_of(each: Field, reading: Reading, zone: ZoneInfo, *, is_money: bool, stated: bool) -> values.Remembered:
-    """A reader that remembers. Of money that names a currency, its mark stands behind a NUL."""
+    """A reader that caches its results. An amount with a currency returns the sign or code after a NUL."""
     formats = reading.formats.get(each.name) or ()
     is_percent, is_mixed = each.name in reading.percents, each.name in reading.mixed
     has_times = each.name in reading.timed

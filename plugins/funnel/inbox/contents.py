@@ -1,4 +1,4 @@
-"""What the cells of a column look like: dates, numbers, addresses, ids that repeat. Evidence for `recognition`."""
+"""Statistics of the cells of a column: dates, numbers, addresses, repeated ids. `recognition` uses them as evidence."""
 
 import re
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ NOTHING = frozenset(
 
 @dataclass(frozen=True)
 class Column:
-    """The cells of one column, as far as they were looked at, in order; empty ones are empty texts.
+    """The cells of one column that were examined, in order; empty cells are empty texts.
 
-    `further` are different cells that stand below, of columns that hold few.
+    `further` are other values from lower rows, for columns with few different values.
     """
 
     header: str
@@ -27,42 +27,46 @@ class Column:
 
     @cached_property
     def filled(self) -> tuple[str, ...]:
+        """The cells that hold a value."""
         return tuple(cell for cell in self.cells if cell and cell not in NOTHING)
 
     @cached_property
     def distinct(self) -> tuple[str, ...]:
+        """The different values, in order of their first occurrence."""
         further = (cell for cell in self.further if cell and cell not in NOTHING)
         return tuple(dict.fromkeys((*self.filled, *further)))
 
     @property
     def is_empty(self) -> bool:
+        """True if no examined cell holds a value."""
         return not self.filled
 
     @property
     def is_unique(self) -> bool:
+        """True if every cell holds a value and none occurs twice."""
         return len(self.filled) == len(self.cells) == len(self.distinct)
 
     @cached_property
     def dates(self) -> float:
-        """Share of the cells that are dates or months."""
+        """Share of the values that are dates or months (0 to 1)."""
         texts = self.distinct[:EXAMPLES]
         return max((_share_of_dates(texts, months) for months in (False, True)), default=0.0)
 
     @cached_property
     def weeks(self) -> float:
-        """Share of the cells that name a week of the calendar."""
+        """Share of the values that are calendar weeks (0 to 1)."""
         texts = self.distinct[:EXAMPLES]
         return sum(bool(_named_week(text)) for text in texts) / len(texts) if texts else 0.0
 
     @cached_property
     def numbers(self) -> float:
-        """Share of the cells that are numbers, by one sign of decimals or the other."""
+        """Share of the values that are numbers with the same decimal sign (0 to 1)."""
         texts = self.distinct[:EXAMPLES]
         return max(sum(_is_number(text, sign) for text in texts) for sign in ".,") / len(texts) if texts else 0.0
 
     @cached_property
     def decimal(self) -> str | None:
-        """The sign before the decimals, where a cell proves it."""
+        """The decimal sign, if the cells prove one; otherwise None."""
         texts = [cell for cell in self.distinct[:2000] if re.search(r"[.,]", cell)]
         points = sum(bool(re.search(amounts.POINT_PROOF, cell)) for cell in texts)
         commas = sum(bool(re.search(amounts.COMMA_PROOF, cell)) for cell in texts)
@@ -70,6 +74,7 @@ class Column:
 
     @cached_property
     def addresses(self) -> float:
+        """Share of the values that contain @ (0 to 1)."""
         texts = self.distinct[:EXAMPLES]
         return sum("@" in text for text in texts) / len(texts) if texts else 0.0
 

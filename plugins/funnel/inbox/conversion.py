@@ -1,4 +1,4 @@
-"""Converts blocks of cells into batches of our columns, as text that PostgreSQL reads, and bad rows with reasons."""
+"""Converts blocks of cells to batches of our columns, as text that PostgreSQL reads, and bad rows with reasons."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -21,7 +21,7 @@ from funnel.inbox.reading import DATES, NUMBERS, Reading
 
 
 class Converter:
-    """Blocks of a file's cells → batches of our columns, all as the text that PostgreSQL reads, and the bad rows."""
+    """Converts the blocks of a file to batches of our columns, as text that PostgreSQL reads, and collects bad rows."""
 
     def __init__(
         self, spec: StreamSpec, mapping: dict[str, str], reading: Reading, has_types: bool, path: str = ""
@@ -83,7 +83,7 @@ class Converter:
     def _columns(
         self, cells: dict[str, Any], problems: dict[int, tuple[str | None, str]], length: int, is_clean: bool
     ) -> dict[str, Any]:
-        """The entity's columns: read from cells, stated for all rows, or taken from another column."""
+        """The entity's columns: read from cells, stated for all rows, or copied from another column."""
         columns: dict[str, Any] = {}
         for each in self.spec.entity.fields:
             name = each.name
@@ -111,7 +111,7 @@ class Converter:
     def _check(
         self, columns: dict[str, Any], cells: dict[str, Any], block: Block, problems: dict[int, tuple[str | None, str]]
     ) -> None:
-        """What a row as a whole lacks or is: required values, a line of totals, an amount without a currency."""
+        """Rules for the row as a whole: required values, lines of totals, amounts without a currency."""
         row_filters.require(self.spec.entity, columns, problems)
         if self.spec.totals == "drop":
             for place, name in totals.by_words(
@@ -131,7 +131,7 @@ class Converter:
     def _bad_rows(
         self, columns: dict[str, Any], cells: dict[str, Any], block: Block, problems: dict[int, tuple[str | None, str]]
     ) -> Iterator[BadRow]:
-        """The rows with problems, each with the file's own cells."""
+        """The rows with problems, each with its original cells."""
         texts = {name: column.to_pylist() for name, column in block.columns.items()} if problems else {}
         for place, (column, reason) in sorted(problems.items()):
             payload = {header: (theirs[place] or "").replace(TYPED, "") for header, theirs in texts.items()}
@@ -139,7 +139,7 @@ class Converter:
             yield BadRow(block.lines[place].as_py(), column, reason, payload, row_key)
 
     def _supply(self, cells: dict[str, Any], block: Block, problems: dict[int, tuple[str | None, str]]) -> None:
-        """Put the columns into `cells` that the file does not hold as such."""
+        """Add the columns to `cells` that the file does not contain as such."""
         length = len(block.lines)
         for name, within in self.spec.fill_down.items():
             if name in cells:
@@ -166,7 +166,9 @@ class Converter:
                 cells[name] = supplied.joined(made, parts)
 
     def _labels(self, cells: dict[str, Any], block: Block) -> dict[str, Any]:
-        """Cells as written, where a line of totals may have its word: in place of a day, or in a column not mapped."""
+        """The original cells of the columns in which a line of totals may have its word: columns of days, and unmapped
+        columns.
+        """
         days = {name: column for name, column in cells.items() if self.spec.entity.field(name).kind in DATES}
         others = {name: self._cells(None, block.columns[name]) for name in block.columns if name not in self.used}
         return {**days, **others}
@@ -175,7 +177,7 @@ class Converter:
         return amounts.amount(text, self.reading.decimal, self.reading.thousands)
 
     def _filled(self, each: Field, read: dict[str, Any]) -> dict[str, Any]:
-        """A column in its own unit, its empty cells with what the manifest states for them."""
+        """A column in our unit, with its empty cells filled as the manifest states."""
         name = each.name
         if name in self.spec.scales:
             read = {name: supplied.scaled(read[name], Decimal(self.spec.scales[name]))}
@@ -199,7 +201,7 @@ class Converter:
     def _settle_currencies(
         self, columns: dict[str, Any], problems: dict[int, tuple[str | None, str]], written: Any, length: int
     ) -> None:
-        """Amounts that name a currency: the row is in it, or in quarantine where that contradicts."""
+        """Amounts that name a currency: it becomes the row's currency; a row that contradicts goes to quarantine."""
         marked: dict[int, dict[str, str]] = {}
         for name, found in self.marks.items():
             for place, mark in found:
@@ -259,7 +261,7 @@ class Converter:
     def _read(
         self, each: Field, column: Any, problems: dict[int, tuple[str | None, str]], is_clean: bool
     ) -> dict[str, Any]:
-        """The raw columns of one field; puts what cannot be read into `problems`."""
+        """The raw columns of one field; adds unreadable cells to `problems`."""
         if not is_clean:
             column = self._without_errors(each.name, column, problems)
         if each.kind in ("text", "email", "person"):
@@ -340,7 +342,7 @@ class Converter:
 
     @property
     def filled(self) -> set[str]:
-        """Columns of which the manifest says the same for all rows."""
+        """Columns with one value for all rows, as the manifest states."""
         return {*self.stated, *self.spec.defaults, "currency_code"}
 
     def _key_column(self, columns: dict[str, Any], name: str) -> Any:
@@ -350,7 +352,7 @@ class Converter:
         return column
 
     def _readable_key(self, place: int, cells: dict[str, Any], columns: dict[str, Any]) -> str | None:
-        """The key of a bad row; None where one of its parts is what could not be read."""
+        """The key of a bad row; None if a part of the key is unreadable."""
         for name in self.spec.key:
             part = self._key_column(columns, name)
             if name in cells and cells[name][place].is_valid and not part[place].is_valid:
@@ -358,7 +360,7 @@ class Converter:
         return columns["row_key"][place].as_py() or None
 
     def _note_days(self, batch: Any) -> None:
-        """The range of the dates that a person would ask about first."""
+        """Record the range of days of the entity's main date."""
         for each in self.spec.entity.fields:
             if each.kind not in DATES or each.name == "expected_close_date":
                 continue
@@ -371,7 +373,7 @@ class Converter:
                     self.last_day = max(self.last_day or high[:10], high[:10])
 
     def _without_constants(self, batch: Any) -> Any:
-        """The batch without the columns that the manifest fills; what it fills them with is noted once."""
+        """The batch without the columns that the manifest fills; their values are recorded once per file."""
         stated = set(self.stated) - ({"channel"} if self.spec.channels else set())
         held = {*self.mapping, *self.spec.templates}
         if self.spec.currency and "currency_code" not in held and not self.reading.has_marks:

@@ -1,4 +1,4 @@
-"""Currencies, units and shares next to numbers: data, and the look-up of a word."""
+"""Currencies, units and shares next to numbers: the data, and the look-up of a sign or word."""
 
 from decimal import Decimal
 
@@ -49,7 +49,7 @@ PERCENT = frozenset(["%", "pct", "percent", "per", "cent", "prozent", "procent",
 
 
 def candidates(mark: str) -> tuple[str, ...]:
-    """The currencies that a sign or code may mean; none where it is neither."""
+    """The currencies that a sign or code may stand for; empty if it is neither."""
     if mark in CODES:
         return (mark,)
     return SIGNS.get(mark.lower().rstrip("."), ())
@@ -60,7 +60,7 @@ _FIRST_MEANT = {"£": "GBP"}
 
 
 def meant(mark: str, stated: str | None) -> str | None:
-    """The currency of a cell with this mark where `stated` is expected; None where the sign is shared by others."""
+    """The currency of a cell with this sign if `stated` is expected; None if several currencies share the sign."""
     possible = candidates(mark)
     if stated in possible:
         return stated

@@ -23,19 +23,19 @@ _DAYS = re.compile(
 
 @dataclass
 class Noted:
-    """A value to write, and what is unsure of it."""
+    """A value to write, and what is unsure about it."""
 
     value: Any
     note: str | None = None
 
 
 class Formula(str):
-    """Arithmetic or a joined text with headers in braces, not a header."""
+    """Arithmetic or a joined text with headers in braces, instead of a header."""
 
 
 @dataclass
 class Proposed:
-    """One stream of the manifest: the tables it was found in, and what to write."""
+    """One stream of the manifest: the tables it was found in, and its settings."""
 
     entity: str
     path: str
@@ -53,12 +53,12 @@ def entity_of(name: str) -> Entity:
 
 
 def has_money(columns: dict[str, Noted], entity: Entity) -> bool:
-    """Whether a stream holds amounts."""
+    """True if a stream holds amounts."""
     return any(name not in COUNTS and entity.field(name).kind == "number" for name in columns)
 
 
 def headers_of(columns: dict[str, Noted]) -> Iterator[tuple[str, str]]:
-    """(our name, their header) of what is taken, those inside of arithmetic and joined texts too."""
+    """(our name, their header) of all used columns, those inside arithmetic and joined texts included."""
     for name, noted in columns.items():
         if isinstance(noted.value, str):
             is_formula = isinstance(noted.value, Formula)
@@ -67,7 +67,7 @@ def headers_of(columns: dict[str, Noted]) -> Iterator[tuple[str, str]]:
 
 
 def complete(stream: Proposed, table: Table, one: Recognised) -> None:
-    """Add what the entity needs and no header means."""
+    """Add what the entity needs and no header provides."""
     extra = {
         "opportunities": _deal,
         "leads": _lead,
@@ -83,7 +83,7 @@ def complete(stream: Proposed, table: Table, one: Recognised) -> None:
 
 
 def _own_key(table: Table, columns: dict[str, Noted]) -> str | None:
-    """A column of codes without a repeated one that no field takes: one that calls itself an id, else the first."""
+    """An unused column of codes without repeated values: preferably one whose header says id, else the first one."""
     taken = {header for _, header in headers_of(columns)}
     free = [column for column in table.columns if column.is_unique and column.header not in taken]
     named = [column for column in free if "id" in vocabulary.meaning(column.header)]
@@ -95,7 +95,7 @@ def _own_key(table: Table, columns: dict[str, Noted]) -> str | None:
 
 
 def _named(table: Table, *wanted: str) -> Column | None:
-    """The first column of these meanings."""
+    """The first column with one of these meanings."""
     for each in wanted:
         for column in table.columns:
             if vocabulary.meaning(column.header) == vocabulary.meaning(each) and not column.is_empty:
@@ -200,7 +200,7 @@ def _order_line(stream: Proposed, table: Table, one: Recognised) -> None:
 
 
 def _is_of_order(table: Table, order: str, header: str) -> bool:
-    """Whether all lines of an order hold the same number, other than 0, in every order of several lines."""
+    """True if all lines of an order hold the same number, other than 0, in every order of several lines."""
     of_order: dict[str, list[str]] = {}
     for key, cell in zip(table.column(order).cells, table.column(header).cells, strict=True):
         of_order.setdefault(key, []).append(cell)
@@ -211,7 +211,7 @@ def _is_of_order(table: Table, order: str, header: str) -> bool:
 
 
 def _is_product(table: Table, amount: str, quantity: str, price: str) -> bool:
-    """Whether an amount is that of the line, not that of the order."""
+    """True if an amount is that of the line, not of the order."""
     sign = table.column(price).decimal or table.column(amount).decimal or "."
     fits = seen = 0
     for cells in zip(*(table.column(name).cells for name in (amount, quantity, price)), strict=True):
@@ -270,7 +270,7 @@ def _ads(stream: Proposed, table: Table, one: Recognised) -> None:
 
 
 def day_of(table: Table) -> str | None:
-    """The last day of the period that the lines above the header or the file's name state; None without one."""
+    """The last day of the period stated by the lines above the header or by the file's name; None without one."""
     for text in (table.above, os.path.basename(table.path)):
         found = [day for match in _DAYS.finditer(text) if (day := _iso(match[0]))]
         if found:
@@ -287,7 +287,7 @@ def _iso(text: str) -> str | None:
 
 
 def platform_of(table: Table) -> str | None:
-    """The ad platform that a file's name, its first lines or its headers give away."""
+    """The ad platform named by the file's name, its first lines or its headers."""
     return vocabulary.platform_of(_said_of(table)) or _platform_by_headers(table)
 
 
@@ -307,7 +307,7 @@ def _platform_by_headers(table: Table) -> str | None:
 
 
 def retailer_of(table: Table) -> str | None:
-    """What the lines above the header, or else the file's name, call the retailer."""
+    """The retailer named by the lines above the header, or else by the file's name."""
     named = _RETAILER.search(table.above)
     if named:
         return named[1].strip()

@@ -17,7 +17,7 @@ Kind = Literal["text", "number", "integer", "share", "date", "moment", "email", 
 class Field:
     """One field of an entity. `required` fields must be mapped and filled in every row.
 
-    A date that `is_week` may also be written as a week of the calendar: it is that week's Monday.
+    A date with `is_week` may also be a calendar week: its value is that week's Monday.
     """
 
     name: str
@@ -46,10 +46,12 @@ class Entity:
     lookups: tuple[str, ...] = ()
 
     def field(self, name: str) -> Field:
+        """The field of this name."""
         return next(field for field in self.fields if field.name == name)
 
     @property
     def names(self) -> tuple[str, ...]:
+        """The names of all fields, in order."""
         return tuple(field.name for field in self.fields)
 
 

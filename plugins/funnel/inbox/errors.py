@@ -10,7 +10,7 @@ class ManifestError(Failure):
 
 
 class Refused(Failure):
-    """A file is refused whole; nothing of it is loaded. `reasons` are the first ten, most useful first."""
+    """A file is refused as a whole; nothing of it is loaded. `reasons` are the first ten, the most useful first."""
 
     def __init__(self, reason: str, reasons: tuple[str, ...] = ()) -> None:
         super().__init__(reason)
@@ -19,15 +19,15 @@ class Refused(Failure):
 
 
 class Vanished(Failure):
-    """A file was listed and is gone, or changes while it is read. The next run finds it as it is then."""
+    """A listed file is gone, or it changes while it is read. The next run reads it as it is then."""
 
 
 class Unclear(Failure):
-    """A column can be read in more than one way. The message says how, and what to state."""
+    """A column can be read in more than one way. The message says how, and what to state in the manifest."""
 
 
 class BadCell(Failure):
-    """A cell that its column cannot take; the reason."""
+    """A cell that does not fit its column; the message is the reason."""
 
 
 class OtherForm(BadCell):
@@ -35,11 +35,11 @@ class OtherForm(BadCell):
 
 
 class Misstated(Failure):
-    """A column, a scale or a format cannot be meant as it stands; the message says what to write."""
+    """A column, a scale or a format of the manifest is not valid; the message says what to write."""
 
 
 class YamlError(Failure):
-    """The text cannot be used; the message says why, `line` where, if that is known."""
+    """The YAML is not valid; the message says why, `line` where, if known."""
 
     def __init__(self, reason: str, line: int | None = None) -> None:
         super().__init__(reason)

@@ -1,5 +1,4 @@
-"""The content of a folder of exports: the tables of its files, with their headers and cells, before any manifest
-exists.
+"""Reads a folder of exports before any manifest exists: the tables of its files, with their headers and cells.
 
 A table is a text file, or one sheet of a workbook. Its header is the line with most headers of the vocabulary: exports
 begin with titles, dates and empty lines. Files are read as in every load.
@@ -33,7 +32,7 @@ TYPED_FILES = ("parquet", "json", "jsonl", "ndjson")
 
 @dataclass(frozen=True)
 class Table:
-    """One table of a file. `above` are the lines before its header, `sheet` is set where the workbook has several."""
+    """One table of a file. `above` are the lines above its header, `sheet` is set if the workbook has several."""
 
     path: str
     kind: str
@@ -46,15 +45,17 @@ class Table:
 
     @property
     def headers(self) -> tuple[str, ...]:
+        """The headers, in order."""
         return tuple(column.header for column in self.columns)
 
     def column(self, header: str) -> Column:
+        """The column with this header."""
         return next(column for column in self.columns if column.header == header)
 
 
 @dataclass
 class Found:
-    """The tables of a folder, and why each other file has none."""
+    """The tables of a folder, and the reason for each file without one."""
 
     tables: list[Table] = field(default_factory=list)
     unread: dict[str, str] = field(default_factory=dict)
@@ -124,7 +125,7 @@ def _text(source: IO[bytes], path: str, kind: str) -> Iterator[Table]:
 
 
 def _holds_cells(headers: tuple[str, ...]) -> bool:
-    """Whether the lower of two lines of headers is a row: one of its parts is a number or a date."""
+    """True if the lower of two header lines is a row of data: one of its parts is a number or a date."""
     return any(re.fullmatch(r"[^A-Za-z]*\d[^A-Za-z]*", header.rpartition(" / ")[2]) for header in headers)
 
 

@@ -1,6 +1,7 @@
-"""The inbox: a local folder or one on object storage, its manifests, and the files each of them means.
+"""The inbox: a local folder or one on object storage, its manifests, and the files that each of them matches.
 
-Anything fsspec opens is an inbox; inside Airflow, ObjectStoragePath brings the file system with its credentials.
+Any file system of fsspec can hold an inbox; inside Airflow, ObjectStoragePath supplies the file system with its
+credentials.
 """
 
 from collections.abc import Iterator
@@ -28,14 +29,16 @@ class Folder:
     root: str
 
     def read(self, path: str) -> bytes:
+        """The content of a file, by its path below the inbox."""
         content: bytes = self.filesystem.cat_file(f"{self.root}/{path}")
         return content
 
 
 @dataclass(frozen=True)
 class FileInfo:
-    """One file as the inbox lists it. `path` is relative to the inbox and valid text; `place` is what opens it, since
-    file systems take names that are not UTF-8."""
+    """One file as listed in the inbox. `path` is relative to the inbox and valid text; `place` is the name used to open
+    the file, because file systems accept names that are not UTF-8.
+    """
 
     path: str
     size: int
@@ -44,7 +47,7 @@ class FileInfo:
 
 
 def open_folder(url: str, filesystem: Any = None) -> Folder:
-    """The inbox at a path or URL. Raises ManifestError when there is no such folder."""
+    """The inbox at a path or URL. Raises ManifestError if there is no such folder."""
     import fsspec
 
     if filesystem is not None:
@@ -61,12 +64,12 @@ def open_folder(url: str, filesystem: Any = None) -> Folder:
 
 
 def is_remote(url: str) -> bool:
-    """Whether an inbox is named by a URL rather than by a path of this machine."""
+    """True if an inbox is named by a URL instead of a local path."""
     return "://" in url and urlsplit(url).scheme != "file"
 
 
 def listed(folder: Folder) -> Iterator[FileInfo]:
-    """All finished files below the inbox, by name."""
+    """All completely written files below the inbox, by name."""
     details = folder.filesystem.find(folder.root, detail=True)
     for full, info in sorted(details.items()):
         path = full.removeprefix(folder.root).lstrip("/")
@@ -95,7 +98,7 @@ def _moment(info: dict[str, Any]) -> datetime | None:
 
 
 def find_manifests(folder: Folder, reserved: frozenset[str]) -> tuple[list[Manifest], list[ManifestError]]:
-    """All manifests below the inbox, and what is wrong with those that cannot be used."""
+    """(all usable manifests below the inbox, the ManifestError of each unusable one)."""
     found: dict[str, Manifest] = {}
     wrong: list[ManifestError] = []
     for info in listed(folder):
@@ -118,7 +121,9 @@ def find_manifests(folder: Folder, reserved: frozenset[str]) -> tuple[list[Manif
 
 
 def files_of(folder: Folder, manifest: Manifest, spec: StreamSpec) -> list[FileInfo]:
-    """The files a stream of a manifest means, the oldest first: of two that hold the same row the later one counts."""
+    """The files that a stream of a manifest matches, the oldest first: the later of two files with the
+    same row counts.
+    """
     below = manifest.path.rpartition("/")[0]
     start = f"{below}/" if below else ""
     chosen = [
@@ -133,7 +138,7 @@ def files_of(folder: Folder, manifest: Manifest, spec: StreamSpec) -> list[FileI
 
 @contextmanager
 def fetched(folder: Folder, info: FileInfo) -> Iterator[IO[bytes]]:
-    """A file to be read several times: opened where it lies, or copied from afar first. Raises Vanished."""
+    """A file that can be read several times: opened in place, or copied from remote storage first. Raises Vanished."""
     import shutil
     import tempfile
 

@@ -1,7 +1,7 @@
-"""Headers: which line of a file or sheet names its columns, and what each column is called.
+"""Headers: the line of a file or sheet that names its columns, and the name of each column.
 
-Every column has a name of its own: of two that are called alike the second is `Spend (column 8)`, an empty one is
-`column 3`. Two lines of headers, as merged cells leave them, become one: `Google / Spend`.
+Every column has a unique name: the second of two equal ones becomes `Spend (column 8)`, an empty one `column 3`. Two
+lines of headers, as merged cells leave them, become one: `Google / Spend`.
 """
 
 import itertools
@@ -27,7 +27,9 @@ Fits = Callable[[tuple[str, ...]], bool]
 
 @dataclass(frozen=True)
 class Line:
-    """One line of cells near the top of a file: where it begins, where it ends (a cell may hold line breaks)."""
+    """One line of cells near the top of a file, with its first and last line number (a cell may contain
+    line breaks).
+    """
 
     first: int
     last: int
@@ -36,7 +38,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Header:
-    """The names of a file's columns. `lines` are those that were read for it, `last` is the last of them."""
+    """The names of a file's columns. `lines` are the header's lines, `last` is the last of them."""
 
     names: tuple[str, ...]
     lines: tuple[int, ...]
@@ -44,7 +46,7 @@ class Header:
 
     @property
     def stated(self) -> int | list[int]:
-        """What the manifest could state."""
+        """The value that the manifest could state as `header`."""
         return self.lines[0] if len(self.lines) == 1 else list(self.lines)
 
 
@@ -52,18 +54,18 @@ NOTHING = Header((), (0,), 0)
 
 
 def within(stated: int | list[int] | None) -> int:
-    """How many lines may hold the header."""
+    """The number of lines in which the header is searched."""
     return max([WITHIN, *(stated if isinstance(stated, list) else [stated or 0])])
 
 
 def clean_headers(cells: list[str] | tuple[str, ...]) -> tuple[str, ...]:
-    """Headers without the spaces around them and invisible marks; empty ones are named after their place."""
+    """Headers without surrounding spaces and invisible characters; empty ones are named after their position."""
     names = [re.sub(r"\s+", " ", re.sub("[\ufeff\u00a0\u200b]", " ", cell)).strip() for cell in cells]
     return tuple(name or f"column {place}" for place, name in enumerate(names, start=1))
 
 
 def own(names: tuple[str, ...]) -> tuple[str, ...]:
-    """The names, each once: what stands again is named with its place."""
+    """Unique names: a repeated one gets its position."""
     seen: set[str] = set()
     own = []
     for place, name in enumerate(names, start=1):
@@ -73,7 +75,7 @@ def own(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def merged(upper: tuple[str, ...], lower: tuple[str, ...]) -> tuple[str, ...]:
-    """Two lines of headers as one. A merged cell leaves empty ones to its right; they belong to it."""
+    """Two lines of headers as one. A merged cell leaves the cells to its right empty; they get its text."""
     width = max(len(upper), len(lower))
     above = [cell.strip() for cell in upper] + [""] * (width - len(upper))
     below = [cell.strip() for cell in lower] + [""] * (width - len(lower))
@@ -88,9 +90,9 @@ def merged(upper: tuple[str, ...], lower: tuple[str, ...]) -> tuple[str, ...]:
 def find(
     lines: list[Line], stated: int | list[int] | None, wanted: set[str], fits: Fits | None = None
 ) -> Header | None:
-    """The header among the first lines: the stated one, else the one with all wanted names; None without them.
+    """The header among the first lines: the stated one, else the one with all wanted names; None without one.
 
-    Where the manifest names no columns, it is the first line that `fits`, or simply the first.
+    If the manifest names no columns, it is the first line that `fits`, or simply the first.
     """
     candidates = list(_candidates(lines, stated))
     if fits and not wanted:
@@ -102,7 +104,7 @@ def find(
 
 
 def _candidates(lines: list[Line], stated: int | list[int] | None) -> Iterator[Header]:
-    """Single lines, then two that follow each other."""
+    """Single lines, then pairs of consecutive lines."""
     filled = [line for line in lines if any(cell.strip() for cell in line.cells)]
     if isinstance(stated, list):
         chosen = [line for number in stated for line in filled if line.first == number]
@@ -128,13 +130,13 @@ def _of_two(upper: Line, lower: Line) -> Header:
 
 
 def closest(lines: list[Line], stated: int | list[int] | None, wanted: set[str]) -> Header:
-    """The header that comes nearest to the wanted one, for a message."""
+    """The header most similar to the wanted one, for a message."""
     candidates = list(_candidates(lines, stated)) or [Header((), (1,), 1)]
     return max(candidates, key=lambda one: (len(wanted & set(one.names)), len(one.lines) == 1, len(one.names)))
 
 
 def missing(header: Header, wanted: set[str]) -> str:
-    """What to write about wanted columns that a header lacks."""
+    """The message about wanted columns that a header lacks."""
     import difflib
 
     hints = []
@@ -146,7 +148,7 @@ def missing(header: Header, wanted: set[str]) -> str:
 
 
 def check_width(names: tuple[str, ...] | list[str]) -> None:
-    """Raises Refused for more columns than any spreadsheet holds."""
+    """Raises Refused for more columns than any spreadsheet allows."""
     if len(names) > MOST_COLUMNS:
         raise Refused(f"the file has {len(names):,} columns, more than the {MOST_COLUMNS:,} that a table may have")
 
@@ -155,22 +157,22 @@ def check_width(names: tuple[str, ...] | list[str]) -> None:
 
 
 def twins(names: tuple[str, ...], name: str) -> tuple[str, ...]:
-    """The columns that the file calls by this name, itself included."""
+    """All columns that the file calls by this name, including the first."""
     again = re.compile(re.escape(name) + r" \(column (\d+)\)")
     return (name, *(one for place, one in enumerate(names, 1) if (f := again.fullmatch(one)) and int(f[1]) == place))
 
 
 def at(names: tuple[str, ...], position: int) -> str:
-    """The name of the column at a place, counted from 1. Raises Refused."""
+    """The name of the column at a position, counted from 1. Raises Refused."""
     if not 1 <= position <= len(names):
         raise Refused(f"the manifest names column {position}, but the file has {len(names)}: {', '.join(names[:30])}")
     return names[position - 1]
 
 
 def agreeing(read: Reader, names: tuple[str, ...], mapped: dict[str, str]) -> tuple[Reader, list[str]]:
-    """A reader that refuses a file whose columns of one name differ, and a note for each name that stands twice.
+    """A reader that refuses a file whose columns of the same name differ, and a note for each repeated name.
 
-    `mapped`: our names → the headers that the manifest means by name.
+    `mapped`: our names → the headers that the manifest uses by name.
     """
     alike = {ours: twins(names, theirs) for ours, theirs in mapped.items() if len(twins(names, theirs)) > 1}
     if not alike:

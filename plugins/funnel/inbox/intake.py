@@ -1,9 +1,8 @@
 """Intake: one file of the inbox, from its bytes to blocks of typed rows, or refused with the first ten reasons.
 
-Formats of numbers and dates are inferred from the whole file, unless the manifest states them. Formats are inferred
-from the first block and verified against the rest; only if that fails is the file read again (FIL-5). Rows are kept in
-a temporary file until the whole file is accepted, so that no row of a refused file is loaded. The loader, which has the
-key, hashes data of persons later.
+Formats of numbers and dates are inferred from the first block and verified against the rest, unless the manifest states
+them; only if that fails is the file read again (FIL-5). Rows are kept in a temporary file until the whole file is
+accepted, so that no row of a refused file is loaded. Personal data are hashed later by the loader, which has the key.
 """
 
 import hashlib
@@ -38,9 +37,10 @@ MOST_BAD = 200_000
 
 @dataclass
 class Outcome:
-    """What became of one file. rows_read = rows_loaded + rows_quarantined + rows_merged.
+    """The result of one file. rows_read = rows_loaded + rows_quarantined + rows_merged.
 
-    A refused file has loaded and kept none."""
+    For a refused file, none is loaded or quarantined.
+    """
 
     path: str
     entity: str
@@ -61,13 +61,15 @@ class Outcome:
     notes: list[str] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
+        """The outcome as values of JSON."""
         return {**self.__dict__, "modified_at": self.modified_at.isoformat() if self.modified_at else None}
 
 
 @dataclass(frozen=True)
 class Taken:
-    """An accepted file: tables of its typed rows (Arrow IPC streams, one a block), what all rows say alike and the bad
-    rows. To be read once."""
+    """An accepted file: tables of its typed rows (Arrow IPC streams, one per block), the values that all rows share,
+    and the bad rows. Can be read once.
+    """
 
     tables: Iterator[bytes]
     constants: dict[str, str]
@@ -75,7 +77,7 @@ class Taken:
 
 
 def fingerprint(source: IO[bytes], spec: StreamSpec) -> tuple[str, int]:
-    """Hash of a file's bytes and of how they are read, and its size. A renamed file keeps it."""
+    """Hash of a file's bytes and of the way they are read, and the size. Renaming a file does not change it."""
     source.seek(0)
     digest = hashlib.sha256()
     size = 0
@@ -88,9 +90,9 @@ def fingerprint(source: IO[bytes], spec: StreamSpec) -> tuple[str, int]:
 
 
 def file_order(path: str, modified_at: datetime | None, newest_by: str) -> str:
-    """Orders files: of two that hold the same row, the later one's counts. Names are compared as people read them.
+    """Sort key of a file: the later of two files with the same row counts. Numbers in names are compared by value.
 
-    Times come after all names: a manifest that states `newest_by: time` replaces what names had settled.
+    Times sort after all names: a manifest with `newest_by: time` overrides the order by name.
     """
     stem = re.sub(r"\.(gz|[a-z0-9]{2,7})$", "", re.sub(r"\.gz$", "", path.lower()))
     natural = re.sub(r"\d+", lambda found: found[0].zfill(12), stem)
@@ -101,7 +103,7 @@ def file_order(path: str, modified_at: datetime | None, newest_by: str) -> str:
 
 @contextmanager
 def take(source: IO[bytes], spec: StreamSpec, outcome: Outcome) -> Iterator[Taken]:
-    """Read one file whole; fills `outcome`. Raises Refused with the reasons, and then nothing of it may be loaded."""
+    """Read one whole file; fills `outcome`. Raises Refused with the reasons; nothing of the file may be loaded then."""
     try:
         converted = _convert_all(source, spec, outcome)
     except Refused as refused:
@@ -115,7 +117,7 @@ def take(source: IO[bytes], spec: StreamSpec, outcome: Outcome) -> Iterator[Take
 
 @dataclass
 class _Converted:
-    """A whole file by one reading of its cells."""
+    """A whole file, converted with one choice of formats."""
 
     convert: Converter
     spool: Spool = field(default_factory=Spool)
@@ -184,7 +186,7 @@ def _convert_all(source: IO[bytes], spec: StreamSpec, outcome: Outcome) -> _Conv
 
 
 def _without_last_total(converted: _Converted, spec: StreamSpec) -> int:
-    """Put a last row that sums all others into quarantine; how many rows that were."""
+    """Move a last row that sums all others to quarantine; returns the number of rows moved."""
     line = totals.last_line(converted.convert.last, converted.spool, spec.entity, spec.key, converted.convert.filled)
     if line is None:
         return 0
@@ -213,7 +215,7 @@ def _note_repeats(settled: Settled, spec: StreamSpec, outcome: Outcome) -> None:
 def _converted(
     source: IO[bytes], spec: StreamSpec, layout: Layout, mapping: dict[str, str], outcome: Outcome
 ) -> _Converted:
-    """The file by the reading that all of it proves. Raises Refused where the file leaves it open."""
+    """The file, converted with the formats that all of it proves. Raises Refused if the file leaves them open."""
     parts = tuple(
         {headers.clean_headers([one])[0] for made in spec.templates.values() if made.is_sum for one in made.headers}
     )
@@ -245,6 +247,6 @@ def _converted(
 
 
 def told(row: BadRow) -> str:
-    """A bad row in words, without its content, which may name a person."""
+    """A bad row in words, without its content, which may contain personal data."""
     column = f", {row.column}" if row.column else ""
     return f"line {row.line}{column}: {row.reason}"

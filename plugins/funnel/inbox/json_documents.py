@@ -1,6 +1,6 @@
-"""JSON that is one document: a list of records, alone or within an object, as programs and APIs write it.
+"""JSON files that are one document: a list of records, at the top or within an object, as programs and APIs write it.
 
-It is parsed record by record, never whole in memory. What a record's fields mean is decided as for JSON lines.
+It is parsed record by record, never whole in memory. The fields of a record are read as for JSON lines.
 """
 
 import codecs
@@ -18,7 +18,9 @@ _LIST_WITHIN = 3
 
 
 def is_document(start: bytes, *, is_named_lines: bool) -> bool:
-    """Whether a file that begins so is one document, and not a record on each line, as its name may say."""
+    """True if a file that begins with these bytes is one document instead of one record per line, whatever its name
+    says.
+    """
     text = start.decode("utf-8", errors="replace").lstrip(_SPACE)
     if text.startswith("["):
         return True
@@ -41,7 +43,7 @@ def _values(found: dict[str, Any], depth: int = 1) -> Iterator[Any]:
 
 
 def records(file: IO[bytes]) -> Iterator[bytes]:
-    """The text of each record of the document's list. Raises Refused where it is damaged or there are two lists."""
+    """The text of each record of the document's list. Raises Refused if it is damaged or contains two lists."""
     document = _Document(file)
     try:
         yield from _records(document, "", 1)
@@ -79,7 +81,7 @@ def _check_length(length: int) -> None:
 
 
 class _Document:
-    """A JSON text that is read from its beginning, a piece at a time."""
+    """A JSON text that is read from its beginning, piece by piece."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
@@ -88,7 +90,7 @@ class _Document:
         self._text, self._place, self._is_over = "", 0, False
 
     def _more(self, most: int = _READ_AT_ONCE) -> bool:
-        """Read on; False at the end of the file."""
+        """Read the next piece; returns False at the end of the file."""
         if self._is_over:
             return False
         data = self._file.read(most)
@@ -98,7 +100,7 @@ class _Document:
         return not self._is_over
 
     def peek(self) -> str:
-        """The next sign that is not a space; empty at the end."""
+        """The next character that is not a space; empty at the end."""
         while True:
             while self._place < len(self._text) and self._text[self._place] in _SPACE:
                 self._place += 1
@@ -114,7 +116,7 @@ class _Document:
         self._place += 1
 
     def value(self) -> str:
-        """The text of the next value, which is passed."""
+        """The text of the next value; moves behind it."""
         self.peek()
         while True:
             try:
@@ -144,7 +146,7 @@ class _Document:
         self._take("]")
 
     def names(self) -> Iterator[str]:
-        """The keys of an object, each with the document standing at its value."""
+        """The keys of an object; at each, the document is positioned at its value."""
         self._take("{")
         while self.peek() != "}":
             if self.peek() != '"':
@@ -157,7 +159,7 @@ class _Document:
         self._take("}")
 
     def holds_objects(self) -> bool:
-        """Whether the list that begins here holds records: looked at, not passed."""
+        """True if the list that begins here holds records. Does not move."""
         place = self._place + 1
         while True:
             rest = self._text[place:].lstrip(_SPACE)

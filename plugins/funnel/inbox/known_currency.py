@@ -15,7 +15,7 @@ OF_ANOTHER = frozenset({"payments", "opportunity_lines"})
 
 
 def unknown(columns: dict[str, Any], entity: Entity) -> list[tuple[int, str]]:
-    """(place, column) of each row whose amount has no currency, and which of its amounts it is."""
+    """(row position, column of its first amount) of each row that holds an amount and no currency."""
     code = columns.get("currency_code")
     if code is None or entity.name in OF_ANOTHER:
         return []

@@ -22,10 +22,10 @@ SPOOLED_BYTES = 8 << 20
 
 @dataclass(frozen=True)
 class Layout:
-    """How one file is to be read: headers, a reader for them, and what is known of its signs.
+    """How one file is read: its headers, a reader for them, and its detected format.
 
-    `sheets` are those that are read, where there are several; `is_named` says that the manifest chose them. `notes` say
-    what was found out, merged or left unread.
+    `sheets` are the sheets that are read, if there are several; `is_named` is true if the manifest chose them. `notes`
+    report what was inferred, merged or skipped.
     """
 
     headers: tuple[str, ...]
@@ -37,12 +37,12 @@ class Layout:
     notes: tuple[str, ...] = ()
 
     def place(self, line: int) -> str:
-        """Where a line stands, in words."""
+        """The position of a line, in words."""
         sheet, number = divmod(line, LINES_OF_A_SHEET)
         return f"sheet {self.sheets[sheet]}, line {number}" if self.sheets else f"line {line}"
 
     def placed(self, row: BadRow) -> BadRow:
-        """A bad row with the line of its own sheet."""
+        """A bad row with the line number of its own sheet."""
         if not self.sheets:
             return row
         sheet, number = divmod(row.line, LINES_OF_A_SHEET)
@@ -51,7 +51,9 @@ class Layout:
 
 @contextmanager
 def opened(source: IO[bytes], path: str) -> Iterator[IO[bytes]]:
-    """The file's content, decompressed when it is gzip, whatever its name says."""
+    """The file's content, decompressed if it is gzip, whatever its name says. Raises Refused for a
+    damaged gzip file.
+    """
     source.seek(0)
     is_gzip = source.read(2) == b"\x1f\x8b"
     size = source.seek(0, os.SEEK_END)
@@ -64,7 +66,7 @@ def opened(source: IO[bytes], path: str) -> Iterator[IO[bytes]]:
 
 
 def seekable(file: IO[bytes]) -> IO[bytes]:
-    """The same content, to be read in any order."""
+    """The same content with random access."""
     import shutil
 
     if file.seekable():

@@ -1,6 +1,7 @@
-"""Columns that join two files of a folder: the deals' column that holds ids of the leads, whatever it is called.
+"""Finds columns that join two files of a folder: for instance the deals' column that holds lead ids, whatever its
+header.
 
-Ids prove a link if their values are in both files. Plain numbers prove it only under a header that names ids.
+Ids prove a link if their values are in both files. Plain numbers prove it only if the header names ids.
 """
 
 from funnel.inbox import vocabulary
@@ -46,7 +47,7 @@ def link(streams: list[tuple[Proposed, Table]]) -> None:
 
 
 def _keys(streams: list[tuple[Proposed, Table]], entity: str) -> frozenset[str]:
-    """The keys of an entity in the folder."""
+    """The values of an entity's key in the folder."""
     key = ENTITIES[entity].key[0]
     found: set[str] = set()
     for stream, table in streams:
@@ -61,7 +62,7 @@ def _share_of(column: Column, keys: frozenset[str]) -> float:
 
 
 def _share(column: Column, keys: frozenset[str], stream: Proposed, other: str, name: str) -> float:
-    """Share of a column's values that are keys of the other entity; 0 for columns that mean something else."""
+    """Share of a column's values that are keys of the other entity; 0 for columns with another meaning."""
     own = ENTITIES[stream.entity].key[0]
     holders = {ours for ours, theirs in headers_of(stream.columns) if theirs == column.header} - {name}
     if (

@@ -1,4 +1,4 @@
-"""Manifests: what a source says about its files, read from YAML and checked before any file is opened.
+"""Manifests: a source's description of its files, read from YAML and checked before any file is opened.
 
 A manifest is any `*.yml` or `*.yaml` file of the inbox with the keys `source` and `streams`; its globs are relative to
 its folder. Every mistake is reported with its place and what to write instead.
@@ -26,7 +26,7 @@ DEFAULT_BAD_SHARE = 0.05
 
 @dataclass(frozen=True)
 class StreamSpec:
-    """One stream of a manifest, checked: which files hold which entity, and how they are to be read."""
+    """One checked stream of a manifest: the files that hold the entity, and how they are read."""
 
     entity: Entity
     path: str
@@ -80,6 +80,7 @@ class Manifest:
     owner: str | None = field(default=None)
 
     def of(self, entity_name: str) -> tuple[StreamSpec, ...]:
+        """The streams of an entity."""
         return tuple(spec for spec in self.streams if spec.entity.name == entity_name)
 
 
@@ -122,7 +123,7 @@ def parse(text: bytes, path: str, reserved: frozenset[str] = frozenset()) -> Man
 
 
 def _told(message: str) -> str:
-    """What msgspec says, in the words of a manifest."""
+    """The message of a msgspec error, in terms of the manifest."""
     found = re.search(r"unknown field `(.*?)`", message)
     if found:
         settings = {*StreamText.__struct_fields__} if "streams" in message else {*ManifestText.__struct_fields__}
@@ -193,7 +194,7 @@ def _fill_down(one: StreamText) -> dict[str, str | None]:
 
 
 def _maps(one: StreamText) -> dict[str, dict[str, str | None]]:
-    """Corrections of cells by column; what is corrected to null is empty."""
+    """Corrections of cells by column; a correction to null makes the cell empty."""
     return {
         name: {written.strip(): None if ours is None else _text(ours) for written, ours in pairs.items()}
         for name, pairs in one.map.items()
@@ -292,7 +293,7 @@ def _columns(entity: Entity, one: StreamText, place: str) -> Columns:
 
 
 def _defaults(entity: Entity, one: StreamText, manifest: ManifestText, place: str) -> dict[str, str]:
-    """Of the manifest's defaults those that the entity has; a stream's own must fit it."""
+    """The manifest's defaults that apply to the entity; the stream's own settings must be valid for it."""
     for name in one.default:
         _known(entity, name, f"{place}, default")
     for name in manifest.default:
@@ -314,7 +315,7 @@ def _sheets(one: StreamText, place: str) -> tuple[str | int, ...]:
 
 
 def _check_replacements(streams: tuple[StreamSpec, ...], path: str) -> None:
-    """An export is all there is of its entity only where one stream brings that entity."""
+    """Raises ManifestError if an entity that is replaced by whole exports comes from more than one stream."""
     for place, spec in enumerate(streams):
         if spec.replace == "key":
             continue
@@ -339,7 +340,7 @@ def _known(entity: Entity, name: str, place: str) -> None:
 
 
 def _require(entity: Entity, mapped: set[str], place: str) -> None:
-    """Required fields must have a column or a constant."""
+    """Raises ManifestError if a required field has neither a column nor a constant."""
     mapped = mapped | {name for name, other in entity.fallbacks if other in mapped}
     for field_ in entity.fields:
         if field_.required and field_.name not in mapped:
@@ -351,7 +352,7 @@ def _require(entity: Entity, mapped: set[str], place: str) -> None:
 
 
 def lines_for_key(name: str) -> str:
-    """What to write for a key that no column holds."""
+    """The lines to write in the manifest for a key that no column holds."""
     return (
         f". If no column names the record, write under columns: `{name}: {{from: row}}` (file and line) or "
         f"`{name}: {{from: hash}}` (content and repeat number)"
@@ -374,7 +375,7 @@ def _text(value: str | int | float | bool) -> str:
 
 
 def matches(path: str, pattern: str) -> bool:
-    """Whether a path below the manifest's folder is meant by a glob; compressed files are meant without their .gz."""
+    """True if a glob matches a path below the manifest's folder; compressed files match without their .gz."""
     return any(
         fnmatch.fnmatchcase(candidate, pattern) for candidate in (path, path.removesuffix(".gz"))
     ) and path.count("/") == pattern.count("/")

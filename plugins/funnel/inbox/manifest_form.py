@@ -9,7 +9,7 @@ from funnel.inbox import stated
 
 
 class StreamText(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """One stream as written. Names are the manifest's."""
+    """One stream as written in the manifest, with the manifest's names."""
 
     entity: str
     path: str
@@ -56,7 +56,7 @@ class ManifestText(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 @dataclass
 class Columns:
-    """What `columns` of a stream come to."""
+    """The parts of a stream's `columns`, by kind."""
 
     headers: dict[str, str] = field(default_factory=dict)
     constants: dict[str, str] = field(default_factory=dict)
@@ -66,4 +66,5 @@ class Columns:
 
     @property
     def names(self) -> set[str]:
+        """Our names of all columns."""
         return {*self.headers, *self.constants, *self.positions, *self.templates, *self.origins}

@@ -1,4 +1,4 @@
-"""A proposed manifest as YAML with comments: each value that may be wrong says `# unsure:` and why."""
+"""Writes a proposed manifest as YAML with comments: each uncertain value has a comment `# unsure:` with the reason."""
 
 import json
 import re
@@ -63,7 +63,7 @@ def _stream(stream: Proposed) -> list[str]:
 
 
 def _literal(noted: Noted) -> Noted:
-    """A header that holds braces is not arithmetic."""
+    """A header that contains braces, escaped so that it is not read as arithmetic."""
     is_odd = isinstance(noted.value, str) and not isinstance(noted.value, Formula) and set(noted.value) & set("{}")
     return Noted({"column": noted.value}, noted.note) if is_odd else noted
 
@@ -82,7 +82,7 @@ def _value(value: Any) -> str:
 
 
 def _scalar(text: str) -> str:
-    """A text as YAML reads it back, whatever it holds."""
+    """A text quoted so that YAML reads it back unchanged."""
     is_word = _PLAIN.fullmatch(text) and "  " not in text and text.lower() not in ("null", "nan", "inf")
     return text if is_word else json.dumps(text, ensure_ascii=False)
 

@@ -1,4 +1,4 @@
-"""The layout of a file by its format, and which of its columns are which of ours."""
+"""The layout of a file by its format, and the mapping of its columns to ours."""
 
 import re
 from dataclasses import replace
@@ -11,6 +11,7 @@ from funnel.inbox.manifest import StreamSpec, lacks_currency
 
 
 def layout_of(source: IO[bytes], spec: StreamSpec, path: str) -> Layout:
+    """The layout of a file, by the format that the manifest or its name states. Raises Refused."""
     kind = spec.format or path.lower().removesuffix(".gz").rpartition(".")[2]
     wanted = set(headers.clean_headers(sorted(spec.headers)))
     by_sheet = [name for name, origin in spec.origins.items() if origin == "sheet"]
@@ -54,7 +55,9 @@ def layout_of(source: IO[bytes], spec: StreamSpec, path: str) -> Layout:
 
 
 def _checked_encoding(source: IO[bytes], path: str, dialect: separated.Dialect) -> separated.Dialect:
-    """Whether the whole file is UTF-8; else what its first other line looks like."""
+    """The dialect with its encoding verified on the whole file: UTF-8, else the likely code page of the first other
+    line.
+    """
     import codecs
 
     decoder = codecs.getincrementaldecoder("utf-8")()
@@ -70,7 +73,7 @@ def _checked_encoding(source: IO[bytes], path: str, dialect: separated.Dialect) 
 
 
 def _fits(spec: StreamSpec, names: tuple[str, ...]) -> bool:
-    """Whether these headers have what the stream needs."""
+    """True if these headers have what the stream needs."""
     try:
         mapping_of(spec, names)
     except Refused:
@@ -85,7 +88,7 @@ def used_of(spec: StreamSpec, mapping: dict[str, str]) -> set[str]:
 
 
 def mapping_of(spec: StreamSpec, names: tuple[str, ...]) -> dict[str, str]:
-    """Our names → the file's headers. Raises Refused when a column that the manifest names is missing."""
+    """Our names → the file's headers. Raises Refused if a column that the manifest names is missing."""
     if spec.columns is None:
         ours = {re.sub(r"[^a-z0-9]+", "_", header.lower()).strip("_"): header for header in reversed(names)}
         mapping = {name: ours[name] for name in spec.entity.names if name in ours and name not in spec.constants}

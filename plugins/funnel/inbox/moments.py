@@ -1,4 +1,4 @@
-"""Days and times in files: order of day and month, zones, weeks, serial numbers."""
+"""Days and times in files: order of day and month, time zones, weeks, serial numbers."""
 
 import re
 from collections.abc import Iterable
@@ -31,13 +31,13 @@ EARLIEST, LATEST = 1900, 2200
 
 
 def split_time(text: str) -> tuple[str, re.Match[str] | None]:
-    """A date's text and the match of the time behind it, if any."""
+    """A date's text, and the match of the time after it, if any."""
     found = _TIME.fullmatch(text)
     return (found["date"].strip().rstrip(","), found) if found else (text, None)
 
 
 def has_time(text: str) -> bool:
-    """Whether a time other than midnight stands behind a date."""
+    """True if a time other than midnight follows a date."""
     found = split_time(text)[1]
     if found is None:
         return False
@@ -45,9 +45,9 @@ def has_time(text: str) -> bool:
 
 
 def date_format(texts: Iterable[str], column: str, *, months: bool = False) -> str | None:
-    """The format that a column's dates are written in; None for an empty column. Raises Unclear.
+    """The format of a column's dates; None for an empty column. Raises Unclear.
 
-    What no format reads does not count here; it becomes a bad row later.
+    Cells that no format reads are ignored here; they become bad rows later.
     """
     formats: tuple[str, ...] = (*_MONTH_FORMATS, *_DATE_FORMATS) if months else _DATE_FORMATS
     days = {split_time(text)[0] for text in texts}
@@ -83,9 +83,10 @@ def date_format(texts: Iterable[str], column: str, *, months: bool = False) -> s
 
 
 def refuse_swapped(texts: Iterable[str], column: str) -> None:
-    """Raises Unclear for dates of a spreadsheet of which a part was read with days and months exchanged.
+    """Raises Unclear for dates of a spreadsheet some of which were read with day and month swapped.
 
-    A program that expects the month first makes real dates of what has a day up to 12, and leaves the rest as texts.
+    A program that expects the month first turns a text with a day up to 12 into a (wrong) date, and leaves the rest as
+    text.
     """
     dates, days = set(), set()
     for text in texts:
@@ -130,7 +131,7 @@ def _parse(text: str, stated: str) -> date | None:
 
 
 def moment(text: str, stated: str | None, zone: ZoneInfo, *, has_times: bool = False) -> tuple[str | None, str | None]:
-    """(time in UTC, day): one of them. Times without an offset are in `zone`. Raises BadCell."""
+    """(time in UTC, day): one of both. Times without an offset are in `zone`. Raises BadCell."""
     if stated and "%" in stated and re.search(r"%[HIMSpTRXcfzZ]", stated):
         try:
             found = datetime.strptime(text, stated)  # noqa: DTZ007 - the zone follows
@@ -195,7 +196,9 @@ COUNTED = {
 
 
 def _counted(text: str, stated: str) -> datetime:
-    """A moment as spreadsheets count it (days since 1899-12-30) or programs (since 1970, in UTC). Raises BadCell."""
+    """A moment written as a number: days since 1899-12-30 (spreadsheets), or a count since 1970 in UTC.
+    Raises BadCell.
+    """
     since, seconds, called = COUNTED[stated]
     try:
         counted = Decimal(text) * seconds
@@ -209,7 +212,7 @@ def _counted(text: str, stated: str) -> datetime:
 
 
 def _hint(text: str) -> str:
-    """Which counted moment a number could be, and how the manifest says so."""
+    """The counted moment that a number could be, and how to state it in the manifest."""
     if not re.fullmatch(r"[0-9]{5}([.][0-9]+)?|[0-9]{10}|[0-9]{13}|[0-9]{16}", text):
         return ""
     stated = {10: "unix", 13: "unix_ms", 16: "unix_us"}.get(len(text), "serial")
@@ -240,7 +243,7 @@ def _check_year(year: int) -> None:
 
 
 def day(text: str, stated: str | None) -> str:
-    """An ISO date; a time behind it is left away. Raises BadCell."""
+    """An ISO date; a time after it is dropped. Raises BadCell."""
     return _day(split_time(text)[0], stated).isoformat()
 
 
@@ -253,7 +256,7 @@ _WEEKS = (
 
 
 def week(text: str) -> str | None:
-    """The Monday of the ISO week that a text names, such as 2026-W05 or KW 5/2026; None where it names none.
+    """The Monday of the ISO week that a text names, such as 2026-W05 or KW 5/2026; None if it names none.
 
     Raises BadCell for a week that its year does not have.
     """

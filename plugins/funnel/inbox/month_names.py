@@ -1,4 +1,4 @@
-"""Names of months in other languages, mapped to the English ones that date formats know."""
+"""Names of months in other languages, mapped to the English ones of date formats."""
 
 import re
 
@@ -25,7 +25,7 @@ _FIRST = re.compile(r"\b1(?:er|ère|º|°|st)\b|\b1[º°]", re.IGNORECASE)
 
 
 def in_english(text: str) -> str:
-    """A date's text with the short English name of its month; any other text as it is."""
+    """A date's text with the short English name of its month; other texts unchanged."""
     if text.isascii() and not _WORD.search(text):
         return text
     plain = _BETWEEN.sub(" ", _FIRST.sub("1", text))

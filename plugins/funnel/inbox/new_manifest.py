@@ -1,8 +1,7 @@
-"""`make new-manifest`: from a folder of exports to a manifest to correct, and the first rows as they would load.
+"""`make new-manifest`: proposes a manifest for a folder of exports, and shows the first rows as they would load.
 
 The proposal is used at once to read the files, with the functions of every load, so that a wrong guess is visible.
-Nothing is
-overwritten and nothing is loaded. Cells are shown only on the terminal of the files' owner.
+Nothing is overwritten and nothing is loaded. Cells are shown only on the terminal of the files' owner.
 """
 
 import math
@@ -30,9 +29,10 @@ Tell = Callable[[str], None]
 
 
 def make(directory: str, reserved: frozenset[str], reporting_currency: str, tell: Tell = print) -> bool:
-    """Write a manifest for the files of a folder that no manifest describes yet; whether all of it would load.
+    """Write a manifest for the files of a folder that no manifest describes yet; returns true if all of them would
+    load.
 
-    Raises ManifestError when there is nothing to describe.
+    Raises ManifestError if there is nothing to describe.
     """
     tell = safely(tell)
     path = Path(directory).expanduser()
@@ -77,7 +77,7 @@ def make(directory: str, reserved: frozenset[str], reporting_currency: str, tell
 
 
 def _leave_out(proposed: proposal.Proposal) -> None:
-    """Take out the streams that no manifest can hold: one of them must not hide the others."""
+    """Remove the streams that are not valid in a manifest, so that one of them does not hide the others."""
     for stream in list(proposed.streams):
         try:
             manifest.parse(manifest_text.written(replace(proposed, streams=[stream]), "one").encode(), stream.path)
@@ -87,7 +87,7 @@ def _leave_out(proposed: proposal.Proposal) -> None:
 
 
 def _allow_footers(folder: Folder, proposed: proposal.Proposal, source: str) -> None:
-    """State a larger share of bad rows where all of a file's bad rows are lines below its records."""
+    """State a larger share of bad rows if all bad rows of a file are lines below its records."""
     made = manifest.parse(manifest_text.written(proposed, source).encode(), source)
     for stream, spec in zip(proposed.streams, made.streams, strict=True):
         needed, below = 0.0, 0
@@ -126,7 +126,7 @@ def _source_name(path: Path, taken: frozenset[str]) -> str:
 
 
 def _show(folder: Folder, made: manifest.Manifest, tell: Tell) -> bool:
-    """Print what each file would give, the first rows as they would load; whether none would be refused."""
+    """Print the result of each file and its first rows as they would load; returns true if none would be refused."""
     fine = True
     tell("The first rows as they would load")
     for spec in made.streams:

@@ -15,7 +15,7 @@ _THOUSANDS = re.compile(
 
 
 def date_order(tables: list[Table]) -> str | None:
-    """`day` or `month`: what comes first in the folder's dates with slashes, where some cell proves it."""
+    """`day` or `month`: the first part of the folder's dates with slashes, if a cell proves it."""
     firsts = seconds = commas = points = 0
     for table in tables:
         for column in table.columns:
@@ -30,7 +30,7 @@ def date_order(tables: list[Table]) -> str | None:
 
 
 def date_format(column: Column, months: bool, order: str | None) -> Noted | None:
-    """The format to state where the column can be read in two ways."""
+    """The format to state for a column that can be read in two ways."""
     try:
         moments.date_format(column.filled, "", months=months)
     except errors.Unclear:

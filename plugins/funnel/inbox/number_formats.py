@@ -1,7 +1,7 @@
-"""The currency that a spreadsheet shows next to a number: it is in the cell's number format, not in the cell.
+"""The currency that a spreadsheet shows next to a number: it is in the cell's number format, not in its value.
 
-`[$€-407] #,##0.00` shows 13.63 as € 13.63. Formats 5 to 8 and 37 to 44 show whatever currency the reader's computer is
-set to; they name none.
+`[$€-407] #,##0.00` shows 13.63 as € 13.63. Formats 5 to 8 and 37 to 44 show the currency of the reader's computer; they
+name none.
 """
 
 import re
@@ -32,7 +32,7 @@ _SPACER = re.compile(r"[_*].")
 
 @dataclass(frozen=True)
 class Money:
-    """A number that its cell shows with a currency: its sign or code."""
+    """A number with the sign or code of the currency that its cell shows."""
 
     amount: int | float
     mark: str
@@ -40,7 +40,7 @@ class Money:
 
 @lru_cache(1_000)
 def currency_of(number_format: str) -> str | None:
-    """The sign or code of the currency in a number format; None where it shows none, or more than one."""
+    """The sign or code of the currency in a number format; None if it shows none, or more than one."""
     positive = _first_section(number_format)
     marks: set[str] = set()
     for found in _BRACKETED.finditer(positive):
@@ -67,7 +67,7 @@ def _first_section(number_format: str) -> str:
 
 
 def _mark(text: str, locale: int | None) -> set[str]:
-    """The currency that a text of a format names, as a sign or a code; nothing for other texts."""
+    """The currency that a text of a format names, as a sign or a code; empty for other texts."""
     words = [word for word in re.split(r"\s+", text.replace("\\", "").strip()) if currencies.candidates(word)]
     if len(words) != 1:
         return set()

@@ -8,10 +8,10 @@ _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u206
 
 
 def printable(text: object) -> str:
-    """The text with control characters as codes, `\\x1b`; its lines stay lines."""
+    """The text with control characters as codes such as `\\x1b`; line breaks are kept."""
     return _UNSAFE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), str(text))
 
 
 def safely(tell: Callable[[str], None]) -> Callable[[str], None]:
-    """The same way to a terminal, for texts that hold what files say."""
+    """A print function for texts that contain cells of files: it passes them through `printable`."""
     return lambda text: tell(printable(text))

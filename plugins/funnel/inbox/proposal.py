@@ -1,7 +1,7 @@
 """Proposes a manifest for a folder of exports: streams with their columns, maps and settings.
 
-A value that may be wrong has a note. Nothing is written or loaded here; `new_manifest` proves the proposal by reading
-the files with it.
+An uncertain value has a note. Nothing is written or loaded here; `new_manifest` tests the proposal by reading the files
+with it.
 """
 
 import fnmatch
@@ -29,7 +29,7 @@ _TIME = re.compile(r"(?<![\d:])(?!0?0:00(?::00)?(?:\.0+)?$)\d{1,2}:\d{2}(?::\d{2
 
 @dataclass
 class Proposal:
-    """What all of a folder comes to."""
+    """The result for a folder."""
 
     streams: list[Proposed]
     unknown: dict[str, str]
@@ -38,7 +38,7 @@ class Proposal:
 
 
 def propose(tables: list[Table], reporting_currency: str, names: Iterable[str]) -> Proposal:
-    """The streams of these tables. `names` are all files of the folder: a glob must not mean others."""
+    """The streams of these tables. `names` are all files of the folder: a glob must not match others."""
     groups: dict[Any, list[Table]] = {}
     for table in tables:
         groups.setdefault((table.kind, table.headers), []).append(table)
@@ -75,7 +75,7 @@ def propose(tables: list[Table], reporting_currency: str, names: Iterable[str]) 
 
 
 def _of_wide(table: Table) -> tuple[list[Table], Table, Recognised] | None:
-    """What a table with a column for each month holds; None where nothing takes a month and an amount of it."""
+    """The entity of a table with a column per month; None if no entity has a month and an amount of it."""
     for wide in wide_tables.narrowed(table):
         for one in recognition.recognise(wide.columns, _names([table])):
             if wide_tables.is_read(one, wide):
@@ -84,7 +84,7 @@ def _of_wide(table: Table) -> tuple[list[Table], Table, Recognised] | None:
 
 
 def _note_orders(made: list[tuple[Proposed, Table]]) -> None:
-    """Revenue is that of the lines: orders alone have none."""
+    """Add a note to orders without lines: revenue is computed from lines."""
     if "order_lines" not in {stream.entity for stream, _ in made}:
         for stream, _ in made:
             if stream.entity == "orders":
@@ -92,7 +92,7 @@ def _note_orders(made: list[tuple[Proposed, Table]]) -> None:
 
 
 def _free_prices(made: list[tuple[Proposed, Table]]) -> None:
-    """What a line is paid with is not what its product costs the seller."""
+    """Remove the unit cost of products if its column is the price that customers pay."""
     paid = {
         (id(table), header)
         for stream, table in made
@@ -107,13 +107,13 @@ def _free_prices(made: list[tuple[Proposed, Table]]) -> None:
 
 
 def _interchange(members: list[Table], names: list[str]) -> Proposed:
-    """An X12 852 is read without columns."""
+    """The stream of an X12 852, which is read without columns."""
     path = _glob(sorted({table.path for table in members}), names)
     return Proposed("sell_through", path, members, {}, notes=["X12 852: stores, products, pieces sold and on hand"])
 
 
 def _parts(members: list[Table], one: Recognised) -> list[list[Table]]:
-    """The tables by what only their names or first lines say: a platform, a retailer."""
+    """The tables, grouped by what only their names or first lines state: a platform, a retailer."""
     parts: dict[str | None, list[Table]] = {}
     for table in members:
         said = None
@@ -127,7 +127,7 @@ def _parts(members: list[Table], one: Recognised) -> list[list[Table]]:
 
 
 def _is_dated(one: Recognised, members: list[Table]) -> bool:
-    """Whether statistics say their day: in a column, above the header or in the file's name."""
+    """True if the day of statistics is known: from a column, the lines above the header, or the file's name."""
     return "date_day" not in recognition.lacking(one.entity, one.columns) or all(map(derivation.day_of, members))
 
 
@@ -141,7 +141,7 @@ def _place(table: Table) -> str:
 
 
 def _told(table: Table, merged: Table) -> str:
-    """What a table that was not recognised says, and what it may lack."""
+    """The message for a table that was not recognised: its headers, and what it may lack."""
     near = recognition.recognise(merged.columns, _names([table]), whole=False)
     lacking = (
         ", ".join(near[0].lacking) or "date_day (export it by day, or map date_day: {value: 2026-01-31})"
@@ -153,7 +153,7 @@ def _told(table: Table, merged: Table) -> str:
 
 
 def _merged(members: list[Table]) -> Table:
-    """The tables of one header as one: what one of them leaves open another may settle."""
+    """The tables with the same header as one: one of them may settle what another leaves open."""
     first = members[0]
     columns = tuple(
         Column(
@@ -167,7 +167,7 @@ def _merged(members: list[Table]) -> Table:
 
 
 def _companions(table: Table, one: Recognised, have: set[str]) -> list[Recognised]:
-    """Other entities that the same rows hold: an order's lines, a deal's account."""
+    """Other entities in the same rows: an order's lines, a deal's account."""
     found: list[Recognised] = []
     pair = {"orders": "order_lines", "order_lines": "orders"}.get(one.entity.name)
     if pair and pair not in have:
@@ -186,7 +186,7 @@ def _companions(table: Table, one: Recognised, have: set[str]) -> list[Recognise
 
 
 def _clear(table: Table, other: Recognised, key: str, shared: str) -> Recognised | None:
-    """The entity on the side with those attributes that have one value for each key; None without any."""
+    """The second entity, limited to attributes that have one value for each key; None without any."""
     keys = table.column(key).cells
     if other.columns.get(other.entity.key[0], other.columns.get(shared)) != key or len(set(keys)) == len(keys):
         return None
@@ -259,7 +259,7 @@ def _finished(proposed: Proposed, merged: Table, order: str | None) -> Proposed:
 
 
 def _is_filled_down(column: Column, entity: Entity, name: str) -> bool:
-    """Whether a label that each row needs is written once per group, as merged cells leave it."""
+    """True if a required label is written only once per group, as merged cells leave it."""
     field = entity.field(name)
     is_needed = field.required or any(name in group for group in entity.any_of)
     is_label = field.kind in ("text", "date", "month", "moment") and not (entity.is_fixed and name == entity.key[0])
@@ -271,7 +271,7 @@ def _is_filled_down(column: Column, entity: Entity, name: str) -> bool:
 
 
 def _stages(column: Column, ours: tuple[str, ...], of_lead: bool) -> dict[str, Noted]:
-    """Their words for a stage → ours. An unknown one is taken to be open, and said to be."""
+    """Map the file's words for stages to ours. An unknown one is mapped to open, with a note."""
     found: dict[str, Noted] = {}
     for word in column.distinct:
         stage = vocabulary.stage_of(word, of_lead=of_lead)
@@ -287,7 +287,7 @@ def _stages(column: Column, ours: tuple[str, ...], of_lead: bool) -> dict[str, N
 
 
 def _glob(paths: list[str], names: list[str]) -> str:
-    """One pattern for these files and for the next ones of their kind, but for no other file that lies there."""
+    """One pattern for these files and the next ones of their kind that matches no other file of the folder."""
     bare = [path.removesuffix(".gz") for path in paths]
     for pattern in _patterns(bare):
         meant = {name for name in names if _matches(name, pattern)}
@@ -303,7 +303,7 @@ def _matches(name: str, pattern: str) -> bool:
 
 
 def _patterns(paths: list[str]) -> list[str]:
-    """Candidates, the most general first: digits of a date are another's next month."""
+    """Candidate patterns, the most general first: digits of a date differ in next month's file."""
     first = glob.escape(paths[0])
     found = []
     stem, dot, extension = first.rpartition(".")
@@ -320,7 +320,7 @@ def _patterns(paths: list[str]) -> list[str]:
 
 
 def _common(paths: list[str]) -> str:
-    """What all paths begin and end with, and a star between."""
+    """The common beginning and end of all paths, with a star between."""
     start = _shared(paths)
     end = _shared([path[len(start) :][::-1] for path in paths])[::-1]
     return f"{glob.escape(start)}*{glob.escape(end)}"
@@ -336,7 +336,7 @@ def _shared(texts: list[str]) -> str:
 
 
 def _currency(streams: list[Proposed], reporting: str) -> Noted | None:
-    """The manifest's currency; a stream in another one states it."""
+    """The manifest's currency; a stream with another one states it."""
     found = [each.settings.pop("currency", None) for each in streams]
     seen = Counter(one.value for one in found if one)
     chosen = seen.most_common(1)[0][0] if seen else None
@@ -359,7 +359,7 @@ def _currency(streams: list[Proposed], reporting: str) -> Noted | None:
 
 
 def _timezone(tables: list[Table], made: list[tuple[Proposed, Table]]) -> Noted:
-    """UTC, and unsure of it where a column that is taken holds times without an offset."""
+    """UTC, marked as unsure if a used column holds times without an offset."""
     if tables and all(re.search(r"\bUTC\b", f"{table.above} {' '.join(table.headers)}") for table in tables):
         return Noted("UTC")
     for stream, table in made:

@@ -20,7 +20,7 @@ NUMBERS = ("number", "integer", "share")
 
 @dataclass(frozen=True)
 class Reading:
-    """What is stated or was learnt of a file."""
+    """The stated or inferred formats of a file."""
 
     decimal: str
     thousands: str | None
@@ -35,7 +35,7 @@ class Reading:
 
 
 class Evidence:
-    """What the cells seen so far prove about how numbers and dates are written, where the manifest does not say."""
+    """What the cells read so far prove about the formats of numbers and dates that the manifest does not state."""
 
     def __init__(self, spec: StreamSpec, has_types: bool, mapping: dict[str, str], parts: tuple[str, ...] = ()) -> None:
         self.spec, self.mapping, self.has_types = spec, mapping, has_types
@@ -58,7 +58,7 @@ class Evidence:
         self.has_marks = False
 
     def watched(self, blocks: Iterator[Block]) -> Iterator[Block]:
-        """The same blocks, each looked at before it is passed on."""
+        """The same blocks; each is examined before it is passed on."""
         for block in blocks:
             self._look_at(block)
             yield block
@@ -109,7 +109,7 @@ class Evidence:
         self.example = self.example or (unclear[0].as_py().strip() if len(unclear) else "")
 
     def reading(self) -> Reading:
-        """What it comes to. Raises Refused where it may be read in two ways."""
+        """The formats that follow from the evidence. Raises Refused if there are two possibilities."""
         decimal = self.spec.decimal or "."
         formats = dict(self.spec.date_formats)
         # Numbers beside typed ones are few: what is unclear of them is quarantined, not the file refused.
@@ -137,7 +137,7 @@ class Evidence:
 
 
 def describe(reading: Reading, spec: StreamSpec, mapping: dict[str, str]) -> dict[str, Any]:
-    """A reading as the settings one could state in the manifest."""
+    """The formats as the settings that the manifest could state."""
     settings: dict[str, Any] = {}
     if any(spec.entity.field(name).kind in NUMBERS for name in mapping):
         settings["decimal"] = reading.decimal

@@ -1,7 +1,7 @@
 """Recognises the entity of a table and the fields of its columns, by the words of its headers and by its cells.
 
-Every entity is tried. A header means a field when all its known words do; a column whose cells are not dates, numbers
-or addresses is rejected again. The entity with the most, and the most typical, fields is the likely one.
+Every entity is tried. A header matches a field if all its known words do; a column whose cells are not of the field's
+kind (dates, numbers, addresses) is rejected. The entity with the most, and the most typical, fields ranks first.
 """
 
 import re
@@ -44,7 +44,7 @@ _TWINS = {("account_id", "account_name"), ("product_id", "product_name"), ("rep_
 
 @dataclass(frozen=True)
 class Recognised:
-    """A table read as one entity: the header of each field with how sure that is (0 to 1), and a score to compare."""
+    """A table read as one entity: the header of each field with its certainty (0 to 1), and a score for comparison."""
 
     entity: Entity
     columns: dict[str, str]
@@ -54,7 +54,9 @@ class Recognised:
 
 
 def match(header: Meaning, patterns: tuple[Meaning, ...], noun: Meaning) -> float:
-    """How surely a header means a field, from 0 to 1. A word of another meaning in it makes it another thing."""
+    """Certainty that a header matches a field, from 0 to 1. An additional word with another meaning
+    excludes the match.
+    """
     best = 0.0
     for place, pattern in enumerate(patterns):
         if not pattern:
@@ -73,7 +75,7 @@ def match(header: Meaning, patterns: tuple[Meaning, ...], noun: Meaning) -> floa
 
 @cache
 def known_header(header: str) -> bool:
-    """Whether a header surely means a field of any entity."""
+    """True if a header surely matches a field of any entity."""
     means = vocabulary.meaning(header)
     return bool(means) and any(
         match(means, patterns, words.noun) >= SURE
@@ -83,12 +85,12 @@ def known_header(header: str) -> bool:
 
 
 def known_headers(headers: Iterable[str]) -> int:
-    """How many different headers surely mean something."""
+    """The number of different headers that surely match a field."""
     return sum(len(header) <= 80 and known_header(header) for header in set(headers))
 
 
 def fits(field: Field, column: Column) -> bool:
-    """Whether the cells may be of the field's kind. Empty columns fit anything."""
+    """True if the cells may be of the field's kind. Empty columns fit every kind."""
     if column.is_empty:
         return True
     if field.is_week and column.weeks >= _SHARE_OF_KIND:
@@ -112,7 +114,7 @@ def fits(field: Field, column: Column) -> bool:
 
 
 def _stage_bonus(field: Field, column: Column) -> float:
-    """Of several columns of stages the one that says what was won and lost."""
+    """A bonus for a column of stages whose cells name ours, higher if won or lost is among them."""
     if field.kind != "stage":
         return 0.0
     said = _stages_of(field, column)
@@ -126,7 +128,7 @@ def _stages_of(field: Field, column: Column) -> set[str]:
 
 
 def _by_cells(field: Field, column: Column) -> float:
-    """How surely the cells alone mean a field, where no header does."""
+    """Certainty that the cells alone match a field, if no header does."""
     if known_header(column.header) or column.is_empty:
         return 0.0
     if field.kind in _DATES and field.required:
@@ -140,7 +142,7 @@ def _by_cells(field: Field, column: Column) -> float:
 
 
 def _assigned(entity: Entity, words: EntityWords, columns: tuple[Column, ...]) -> dict[str, tuple[str, float]]:
-    """Field → (header, how sure), the surest pairs first, each header once but for twins."""
+    """Field → (header, certainty), the most certain pairs first; each header is used once, except for twins."""
     pairs = []
     for place, column in enumerate(columns):
         means = vocabulary.meaning(column.header)
@@ -163,7 +165,7 @@ def _assigned(entity: Entity, words: EntityWords, columns: tuple[Column, ...]) -
 
 
 def _field(entity: Entity, name: str) -> Field:
-    """A field of the entity, or of the vocabulary alone: a price that makes an amount."""
+    """A field of the entity, or one that exists only in the vocabulary, such as a price that makes an amount."""
     return entity.field(name) if name in entity.names else Field(name, "number")
 
 
@@ -176,7 +178,7 @@ def lacking(entity: Entity, mapped: Iterable[str]) -> list[str]:
 
 
 def _is_open(field: str, assigned: dict[str, tuple[str, float]], is_said: bool) -> bool:
-    """Whether a field that could be derived cannot be, from these columns. `is_said`: words name the entity itself."""
+    """True if a derivable field cannot be derived from these columns. `is_said`: words name the entity itself."""
     if field == "stage":
         return "won" not in vocabulary.meaning(assigned.get("closed_at", ("", 0))[0])
     needs = {"amount": {"unit_price"}, "line_no": {"product_id"}, "campaign_id": {"channel", "platform"}}
@@ -186,7 +188,7 @@ def _is_open(field: str, assigned: dict[str, tuple[str, float]], is_said: bool) 
 
 
 def _has_repeated_keys(entity: Entity, assigned: dict[str, tuple[str, float]], columns: tuple[Column, ...]) -> bool:
-    """Whether rows that should be records of their own share a key."""
+    """True if rows that should be separate records share a key."""
     if not entity.is_fixed or entity.name == "orders":
         return False
     headers = {assigned[name][0] for name in entity.key if name in assigned}
@@ -199,7 +201,7 @@ def recognise(
 ) -> list[Recognised]:
     """The entities that a table may hold, the likeliest first. `name` is that of its file and sheet.
 
-    Those that lack a required field which nothing else can give are left out when they must be `whole`.
+    If they must be `whole`, entities without a required field that cannot be derived are left out.
     """
     said = set(re.findall(r"[a-z0-9]+", vocabulary.plain(name)))
     said |= {word.rstrip("s") for word in said}
@@ -213,7 +215,7 @@ def recognise(
 
 
 def _tried(entity: Entity, words: EntityWords, columns: tuple[Column, ...], is_named: bool) -> Recognised | None:
-    """A table read as one entity; None where nothing speaks for it."""
+    """A table read as one entity; None without any evidence for it."""
     assigned = _assigned(entity, words, columns)
     typical = sum(sure for field, (_, sure) in assigned.items() if field in words.typical)
     if not assigned or not (typical or is_named):

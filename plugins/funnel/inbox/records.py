@@ -1,8 +1,8 @@
 """Records of separated values: from the bytes of a CSV or TSV file to blocks of text columns with the line of each row.
 
-Blocks without a line break inside quotes, nearly all, are parsed at once by Arrow; any other block is put together
-record by record. Both ways give the same rows. An unclosed quote costs only its own line, not the rest of the file. The
-cells are not interpreted here.
+Blocks without a line break inside quotes (nearly all) are parsed at once by Arrow; any other block is parsed record by
+record. Both ways give the same rows. An unclosed quote costs only its own line, not the rest of the file. Cells are not
+interpreted here.
 """
 
 import codecs
@@ -28,9 +28,9 @@ csv.field_size_limit(LONGEST_LINE)
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a file is written: stated by the manifest or found in its first lines.
+    """The format of a file: stated by the manifest or found in its first lines.
 
-    `header` is what the manifest could state, `header_line` the last line of the header.
+    `header` is the value that the manifest could state, `header_line` the last line of the header.
     """
 
     encoding: str
@@ -42,7 +42,7 @@ class Dialect:
     mark_bytes: int
 
     def told(self) -> dict[str, str | int | list[int]]:
-        """For people: the settings one could state in the manifest."""
+        """The settings that the manifest could state, for messages."""
         return {
             "encoding": self.encoding,
             "delimiter": "\\t" if self.delimiter == "\t" else self.delimiter,
@@ -52,11 +52,12 @@ class Dialect:
 
     @cached_property
     def scanner(self) -> "Scanner":
+        """The scanner for this delimiter and quote."""
         return Scanner(self.delimiter, self.quote)
 
 
 def read(file: IO[bytes], dialect: Dialect, only: set[str] | None = None) -> Iterator[Block]:
-    """Blocks of text columns by header, all rows below the header. `only` limits the columns that are kept."""
+    """Blocks of text columns by header, with all rows below the header. `only` limits the columns that are kept."""
     kept = {name: place for place, name in enumerate(dialect.headers) if only is None or name in only}
     number, rest = 1, ""
     for text, is_last in _texts(file, dialect):
@@ -85,9 +86,9 @@ def read(file: IO[bytes], dialect: Dialect, only: set[str] | None = None) -> Ite
 
 
 def _texts(file: IO[bytes], dialect: Dialect) -> Iterator[tuple[str, bool]]:
-    """The file in pieces of whole lines ended by \\n, whatever ended them before; (piece, whether it is the last).
+    """The file in pieces of whole lines with \\n as line end: (piece, whether it is the last).
 
-    Raises Refused at a line that is longer than any table's.
+    Raises Refused for a line that is longer than a line of any table.
     """
     file.read(dialect.mark_bytes)
     decoder = codecs.getincrementaldecoder(dialect.encoding)(errors="replace")
@@ -122,9 +123,9 @@ def _texts(file: IO[bytes], dialect: Dialect) -> Iterator[tuple[str, bool]]:
 
 
 def _parse_at_once(text: str, number: int, count: int, kept: dict[str, int], dialect: Dialect) -> Block | None:
-    """The block by Arrow, or None when its rows are not its lines.
+    """The block, parsed by Arrow; None if its rows are not its lines.
 
-    A line of empty cells is put behind the text. Where a quote is open at the end, that line is not a separate row, and
+    A line of empty cells is appended to the text. If a quote is open at the end, that line is not a separate row, and
     there are fewer rows than lines, as for any line break in quotes.
     """
     if "\0" in text or not (dialect.delimiter + dialect.quote).isascii() or dialect.scanner.has_space_before(text):
@@ -160,7 +161,7 @@ def _parse_at_once(text: str, number: int, count: int, kept: dict[str, int], dia
 
 
 def _read_csv(data: bytes, dialect: Dialect, included: list[str], note: Callable[[arrow_csv.InvalidRow], str]) -> Any:
-    """All rows of `data` as texts; those of another width go to `note`."""
+    """All rows of `data` as texts; rows with another number of cells go to `note`."""
     return arrow_csv.read_csv(
         pa.BufferReader(data),
         read_options=arrow_csv.ReadOptions(
@@ -202,7 +203,7 @@ def _wrong_width(actual: int, expected: int) -> str:
 def _parse_by_record(
     text: str, number: int, kept: dict[str, int], dialect: Dialect, is_last: bool
 ) -> tuple[Block, str]:
-    """The block record by record, and the lines at its end that the next block must complete."""
+    """The block, parsed record by record, and the lines at its end that the next block must complete."""
     cells: dict[str, list[str]] = {name: [] for name in kept}
     numbers: list[int] = []
     bad: list[BadRow] = []
@@ -233,9 +234,9 @@ def _parse_by_record(
 
 @dataclass(frozen=True)
 class Record:
-    """A record of a text: its first line (from 0), where it begins and ends, its cells.
+    """A record of a text: its first line (from 0), its begin and end, its cells.
 
-    `cells` is None where a quote is never closed; `is_open` then says that a further text may close it.
+    `cells` is None if a quote is not closed; `is_open` is true if later text may close it.
     """
 
     line: int
@@ -246,7 +247,7 @@ class Record:
 
 
 def records(text: str, scanner: "Scanner") -> Iterator[Record]:
-    """The records of a text of lines. Those that Python's reader does not take without a complaint are scanned."""
+    """The records of a text of lines. Those that Python's csv reader does not read cleanly are scanned."""
     lines = [f"{line}\n" for line in text.split("\n")]
     if lines[-1] == "\n":
         lines.pop()
@@ -277,7 +278,7 @@ def records(text: str, scanner: "Scanner") -> Iterator[Record]:
 
 
 class Scanner:
-    """Cells as they are written by programs that do not double their quotes, or put spaces before them."""
+    """Reads cells of programs that do not double their quotes, or write spaces before them."""
 
     def __init__(self, delimiter: str, quote: str) -> None:
         self.delimiter, self.quote = delimiter, quote
@@ -292,11 +293,11 @@ class Scanner:
         self._space_before = re.compile(rf"(?:^|{sign}) +{mark}", re.MULTILINE)
 
     def has_space_before(self, text: str) -> bool:
-        """Whether a cell begins with spaces and a quote, which Arrow would take for a part of the text."""
+        """True if a cell begins with spaces and a quote: Arrow would read the quote as part of the text."""
         return f" {self.quote}" in text and self.delimiter != " " and self._space_before.search(text) is not None
 
     def scan(self, text: str, line: int, start: int) -> Record:
-        """The record that begins at a place. A quoted cell may hold line breaks if its last quote ends the cell."""
+        """The record that begins at a position. A quoted cell may hold line breaks if its last quote ends the cell."""
         cells: list[str] = []
         place = start
         while True:

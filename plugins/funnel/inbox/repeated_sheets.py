@@ -1,4 +1,4 @@
-"""Sheets that repeat other sheets of their workbook: copies, a year next to its months, sums.
+"""Finds sheets that repeat other sheets of their workbook: copies, a year next to its months, sums.
 
 They would count everything twice.
 """
@@ -19,7 +19,7 @@ _WHOLE |= {"gesamt", "summe", "übersicht", "resumen", "résumé", "resume", "to
 
 @dataclass
 class Facts:
-    """What the rows of a sheet say: how often each stands, the sums of its measures, what its other cells hold."""
+    """A summary of a sheet's rows: the number of each row, the sums of its measures, the values of its other cells."""
 
     measures: set[int]
     rows: Counter[int] = field(default_factory=Counter)
@@ -29,7 +29,7 @@ class Facts:
     is_summable: bool = True
 
     def add(self, cells: list[Any]) -> None:
-        """Take in a row; a total below the rows is not one."""
+        """Add a row; a total below the rows is ignored."""
         if any(isinstance(cell, str) and totals.is_total(cell) for cell in cells):
             return
         if all(cell is None for cell in cells):
@@ -52,7 +52,7 @@ class Facts:
 
 
 def _plain(cell: Any) -> Any:
-    """A cell as it is compared: 10 and 10.0 are one number."""
+    """A cell in the form used for comparison: 10 and 10.0 are equal."""
     if isinstance(cell, bool) or cell is None:
         return cell
     if isinstance(cell, (int, float)):
@@ -61,7 +61,7 @@ def _plain(cell: Any) -> Any:
 
 
 def left_out(sheets: dict[str, Facts], by_sheet: bool) -> dict[str, str]:
-    """The sheets that are not read, each with the reason. `by_sheet`: rows of two sheets differ by the sheet's name."""
+    """The sheets that are not read, each with the reason. `by_sheet`: the sheet's name distinguishes equal rows."""
     left: dict[str, str] = {}
     # The largest first: of a year and its months the months stay.
     for name in sorted(sheets, key=lambda one: -sheets[one].rows.total()):

@@ -1,4 +1,4 @@
-"""Rows of one file that have the same key: added up, taken once, or all but the last in quarantine."""
+"""Rows of one file with the same key: added up, taken once, or all but the last in quarantine."""
 
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -26,7 +26,7 @@ _NUMBERS = ("number", "integer", "share")
 
 @dataclass
 class Settled:
-    """The rows of a file, each key once, and what became of the others."""
+    """The rows of a file, each key once, and counts of the others."""
 
     spool: Spool
     bad: list[BadRow] = field(default_factory=list)
@@ -35,13 +35,14 @@ class Settled:
 
 
 def hashes(keys: Any) -> Any:
-    """Eight bytes for each key: a million rows must not stay in memory to find the two that are the same."""
+    """Eight bytes for each key: finding a repeated key must not require all keys of a million rows in memory."""
     import numpy as np
 
     return np.fromiter(map(hash, keys.to_pylist()), np.int64, len(keys))
 
 
 def has_repeated(keys: list[Any]) -> bool:
+    """True if a hash occurs twice in these arrays."""
     import numpy as np
 
     together = np.sort(np.concatenate(keys))
@@ -65,7 +66,7 @@ def refuse_keys_of_two_sheets(spool: Spool, layout: Layout) -> None:
 
 
 def measures(spec: StreamSpec, names: list[str]) -> tuple[str, ...]:
-    """The numbers to add up; none where rows of one key must not be added."""
+    """The numbers to add up; empty if rows with the same key must not be added."""
     numbers = {each.name for each in spec.entity.fields if each.kind in _NUMBERS and each.name in names}
     additive = ADDITIVE.get(spec.entity.name, ())
     if spec.repeats == "once" or not numbers:
@@ -76,7 +77,7 @@ def measures(spec: StreamSpec, names: list[str]) -> tuple[str, ...]:
 
 
 def settle(spool: Spool, spec: StreamSpec) -> Settled:
-    """Each key once. Raises nothing: rows that contradict are in `bad`."""
+    """Keep each key once. Contradicting rows are in `bad`."""
     counts = pc.value_counts(pa.chunked_array([batch.column("row_key") for batch in spool.batches()]))
     repeated = counts.filter(pc.greater(counts.field("counts"), 1)).field("values")
     groups: dict[str, list[dict[str, Any]]] = {}
@@ -98,7 +99,7 @@ def settle(spool: Spool, spec: StreamSpec) -> Settled:
 
 
 def _join(kept: list[dict[str, Any]], row: dict[str, Any], spec: StreamSpec, settled: Settled) -> None:
-    """Take one more row of a key: `kept` holds the one that counts so far."""
+    """Add one more row of a key: `kept` holds the row that counts so far."""
     if not kept:
         kept.append(row)
         return

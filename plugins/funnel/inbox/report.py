@@ -1,7 +1,7 @@
 """`make inbox-check`: prints what an inbox would load. Nothing is loaded or stored.
 
-It reads with the same functions as the source itself, so that it shows what a load would do. Cells are shown only here,
-on the terminal of the user who has the files.
+It uses the same functions as the source itself, so it shows exactly what a load would do. Cells are shown only here, on
+the terminal of the user who has the files.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,9 @@ Tell = Callable[[str], None]
 
 
 def check(url: str, reserved: frozenset[str], tell: Tell = print) -> bool:
-    """Print what each manifest of an inbox would load; true if nothing would be refused."""
+    """Print what each manifest of an inbox would load; returns true if nothing would be refused. Raises ManifestError
+    if there is no manifest.
+    """
     tell = safely(tell)
     folder = inbox.open_folder(url)
     found, wrong = inbox.find_manifests(folder, reserved)

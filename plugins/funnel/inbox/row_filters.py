@@ -11,7 +11,7 @@ from funnel.inbox.entities import Entity, day_name
 
 
 def without_empty_rows(cells: dict[str, Any], block: Block) -> tuple[dict[str, Any], Block]:
-    """Cells by column, and their block, without rows in which all of them are empty."""
+    """Cells by column, and their block, without the rows in which all cells are empty."""
     filled = None
     for column in cells.values():
         mask = pc.is_valid(column)
@@ -24,7 +24,7 @@ def without_empty_rows(cells: dict[str, Any], block: Block) -> tuple[dict[str, A
 
 
 def headers_again(cells: dict[str, Any], mapping: dict[str, str], corrected: Container[str], length: int) -> list[int]:
-    """Rows that are the header once more, as where exports were put one below the other."""
+    """Rows that repeat the header, for instance where exports were concatenated."""
     if not length or len(mapping) < 2:
         return []
     same = None
@@ -39,7 +39,7 @@ def headers_again(cells: dict[str, Any], mapping: dict[str, str], corrected: Con
 
 
 def require(entity: Entity, columns: dict[str, Any], problems: dict[int, tuple[str | None, str]]) -> None:
-    """Note the rows that lack a required value, or all of a group of which one is required."""
+    """Record the rows that lack a required value, or all values of a group that requires one."""
     for each in entity.fields:
         if each.required and each.name in columns:
             present = pc.is_valid(columns[each.name])

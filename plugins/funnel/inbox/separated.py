@@ -1,4 +1,4 @@
-"""Separated values: detects the format of a CSV or TSV file from its first lines: encoding, separator, quote, header.
+"""Detects the format of a CSV or TSV file from its first lines: encoding, separator, quote, header.
 
 Its rows are read in `records`.
 """
@@ -37,9 +37,9 @@ def sniff(
 ) -> Dialect:
     """The dialect of a file from its first bytes; `wanted` are the headers that the manifest names.
 
-    Where it names none, `fits` says which line could be the header.
+    If it names none, `fits` decides whether a line can be the header.
 
-    Raises Refused when no line holds all wanted headers, and for what is not a text.
+    Raises Refused if no line has all wanted headers, and for a file that is not text.
     """
     mark, marked = next(((mark, name) for mark, name in _MARKS if sample.startswith(mark)), (b"", None))
     encoding = marked or encoding or _sniff_encoding(sample)
@@ -64,7 +64,7 @@ def sniff(
 
 
 def _first_lines(text: str, delimiter: str, quote: str, within: int) -> list[headers.Line]:
-    """The first records of a file, by one separator."""
+    """The first records of a file, read with one separator."""
     lines = []
     for record in records(text, Scanner(delimiter, quote)):
         if record.line >= within:
@@ -95,7 +95,7 @@ _KINDS = (
 
 
 def _refuse_binary(sample: bytes, text: str) -> None:
-    """Raises Refused for what no program wrote as a text: by its first bytes, or where control characters abound."""
+    """Raises Refused for a binary file: recognised by its first bytes, or by many control characters."""
     for start, kind in _KINDS:
         if sample.startswith(start) and (len(start) > 2 or re.search(r"[\x00-\x08]", text)):
             raise Refused(f"the file is not text but {kind}")
@@ -119,7 +119,7 @@ def _sniff_encoding(sample: bytes) -> str:
 
 
 def guess_encoding(sample: bytes) -> str:
-    """A file that is not UTF-8 comes from a program that knows one code page: nearly always Windows' western one."""
+    """The code page of a file that is not UTF-8: nearly always Windows-1252."""
     from charset_normalizer import from_bytes
 
     # Only lines with non-ASCII characters distinguish code pages.

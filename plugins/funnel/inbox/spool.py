@@ -13,13 +13,14 @@ pa.set_memory_pool(pa.system_memory_pool())
 
 
 class Spool:
-    """Tables of rows in a temporary file, as they will be landed."""
+    """Tables of rows in a temporary file, in the form in which they are landed."""
 
     def __init__(self) -> None:
         self.file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by take
         self.ends: list[int] = [0]
 
     def add(self, batch: Any) -> None:
+        """Append a batch as one Arrow IPC stream."""
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, batch.schema, options=_TABLES) as writer:
             writer.write_batch(batch)
@@ -27,11 +28,13 @@ class Spool:
         self.ends.append(self.file.tell())
 
     def tables(self) -> Iterator[bytes]:
+        """The streams as bytes, in order."""
         self.file.seek(0)
         for start, end in itertools.pairwise(self.ends):
             yield self.file.read(end - start)
 
     def batches(self) -> Iterator[Any]:
+        """The batches, in order."""
         for table in self.tables():
             with pa.ipc.open_stream(table) as rows:
                 yield from rows

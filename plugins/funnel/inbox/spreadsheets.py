@@ -1,4 +1,4 @@
-"""Files whose cells have types: Parquet and JSON, as the same blocks of text that separated values give.
+"""Files with typed cells: Parquet and JSON, read to the same blocks of text as separated values.
 
 A numeric cell carries a mark, so that its decimal sign is not inferred; text in a spreadsheet is read like any other
 text. Numbers keep all their digits.
@@ -29,11 +29,11 @@ JSON_START = 256 << 10
 
 
 class Number(str):
-    """A number as it is written, for those that a float does not hold."""
+    """A number as written, for numbers that a float cannot represent."""
 
 
 def cell_text(value: Any) -> str | None:
-    """A typed cell as text; numbers with their mark, and before it the currency that they are shown with."""
+    """A typed cell as text; numbers with their mark, and before it the currency that the cell shows."""
     if isinstance(value, Number):
         return value + TYPED
     if isinstance(value, Money):
@@ -55,7 +55,7 @@ def cell_text(value: Any) -> str | None:
 
 
 def parquet(source: IO[bytes], path: str, spec: StreamSpec) -> Layout:
-    """A Parquet file; lines are counted from its first row."""
+    """The layout of a Parquet file; lines are counted from its first row. Raises Refused."""
     import pyarrow.parquet as pq
 
     with opened(source, path) as file:
@@ -105,7 +105,9 @@ def _column_text(column: Any) -> Any:
 
 
 def _times_text(column: Any) -> Any:
-    """Times by Arrow, which writes down those that Python has no years for; they are a bad cell, not a bad file."""
+    """Times formatted by Arrow, also for years outside Python's range: they become bad cells instead of
+    a refused file.
+    """
     zone = column.type.tz
     texts = pc.cast(pc.cast(column, pa.timestamp(column.type.unit)), pa.string())
     return pc.binary_join_element_wise(texts, "+00:00", "") if zone else texts
@@ -115,9 +117,9 @@ def _times_text(column: Any) -> Any:
 
 
 def json_records(source: IO[bytes], path: str, spec: StreamSpec) -> Layout:
-    """One JSON object a line, or a list of them in one document; fields of objects within are named with a dot.
+    """The layout of a file with one JSON object per line, or with a list of them; nested fields are named with dots.
 
-    Lines are counted in the one, records of the list in the other.
+    Bad rows are counted by line, or by record of the list. Raises Refused.
     """
     with opened(source, path) as file:
         start = file.read(JSON_START)
@@ -169,7 +171,7 @@ def _json_blocks(records: Iterator[bytes], kept: list[str]) -> Iterator[Block]:
 
 
 class _Unreadable(ValueError):
-    """A line that is JSON and cannot be a row; the reason."""
+    """A line of JSON that cannot be a row; the message is the reason."""
 
 
 # Numbers that a float may not hold, or not as they are written.
@@ -177,7 +179,7 @@ _LONG = re.compile(rb"[0-9.]{16}|[0-9][eE]")
 
 
 def _fields(line: bytes) -> tuple[dict[str, Any] | None, str | None]:
-    """(fields of a line's object by name, None), (None, why it has none), or neither for an empty line."""
+    """(fields of a line's object by name, None), (None, the reason without them), or (None, None) for an empty line."""
     import orjson
 
     text = line.removeprefix(b"\xef\xbb\xbf").strip()
@@ -202,7 +204,7 @@ def _fields(line: bytes) -> tuple[dict[str, Any] | None, str | None]:
 
 
 def _exact(text: bytes) -> Any:
-    """JSON with all digits of its numbers. Raises _Unreadable for an object that has a key twice with two values."""
+    """JSON with all digits of its numbers. Raises _Unreadable for an object that has one key with two values."""
 
     def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
         once = dict(found)

@@ -18,14 +18,14 @@ _BRACES = re.compile(r"\{([^{}]+)\}")
 
 @dataclass(frozen=True)
 class Template:
-    """A text with headers in braces: arithmetic for a number, joined texts for a text."""
+    """A text with headers in braces: arithmetic for a number, concatenation for a text."""
 
     text: str
     headers: tuple[str, ...]
     is_sum: bool
 
     def filled(self, cells: tuple[str | None, ...]) -> str | None:
-        """The joined text; None where all parts are empty."""
+        """The joined text; None if all parts are empty."""
         if not any(cells):
             return None
         given = dict(zip(self.headers, (cell or "" for cell in cells), strict=True))
@@ -94,7 +94,7 @@ def calculation(made: Template) -> Callable[[dict[str, Decimal]], Decimal]:
 
 
 def scale(stated: Any, entity: Entity) -> dict[str, str]:
-    """A factor for each number that is written in another unit. Raises Misstated."""
+    """A factor for each number in another unit. Raises Misstated."""
     numbers = [each.name for each in entity.fields if each.kind in ("number", "integer")]
     factors = stated if isinstance(stated, dict) else dict.fromkeys(numbers, stated) if stated is not None else {}
     made = {}

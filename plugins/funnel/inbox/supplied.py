@@ -1,6 +1,6 @@
-"""Columns that a file does not have: keys from rows, sums, joined texts, constants.
+"""Columns that a file does not contain: keys from rows, sums, joined texts, constants.
 
-All work on Arrow columns of texts; only sums are computed row by row, exactly.
+All functions work on Arrow columns of texts; only sums are computed row by row, exactly.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ _DECIMALS = Decimal("1e-12")
 
 
 def joined(made: Template, columns: list[Any]) -> Any:
-    """The joined text of each row; null where all parts are empty."""
+    """The joined text of each row; null if all parts are empty."""
     rows = zip(*(column.to_pylist() for column in columns), strict=True)
     return pa.array([made.filled(cells) for cells in rows], TEXT)
 
@@ -31,9 +31,9 @@ def joined(made: Template, columns: list[Any]) -> Any:
 def computed(
     made: Template, columns: list[Any], read: Callable[[str], Amount], *, is_money: bool
 ) -> tuple[Any, dict[int, str]]:
-    """The sum of each row, null where a part is empty, and why the others cannot be computed.
+    """The sum of each row, null if a part is empty, and the reason for rows that cannot be computed.
 
-    A currency beside a part is that of the sum, where the sum is money.
+    A currency next to a part becomes the currency of the sum, if the sum is money.
     """
     calculate = calculation(made)
     values: list[str | None] = []
@@ -55,7 +55,7 @@ def computed(
 
 
 def _mark_of(parts: Iterable[Amount], *, is_money: bool) -> str | None:
-    """The currency beside the parts of a sum. Raises BadCell."""
+    """The currency next to the parts of a sum. Raises BadCell if they differ."""
     if any(part.is_percent for part in parts):
         raise BadCell("is a percentage, which only rates and probabilities can be")
     marks = {part.mark for part in parts if part.mark}
@@ -67,7 +67,7 @@ def _mark_of(parts: Iterable[Amount], *, is_money: bool) -> str | None:
 
 
 def plain(value: Decimal) -> str:
-    """A result as PostgreSQL writes it, with at most twelve decimals."""
+    """A result as text for PostgreSQL, with at most twelve decimals."""
     exponent = value.as_tuple().exponent
     if isinstance(exponent, int) and exponent < -12:
         value = value.quantize(_DECIMALS)
@@ -75,7 +75,7 @@ def plain(value: Decimal) -> str:
 
 
 def scaled(column: Any, factor: Decimal) -> Any:
-    """Numbers times a factor, exactly."""
+    """Numbers multiplied by a factor, exactly."""
     coded = column.dictionary_encode()
     made = [None if text is None else plain(Decimal(text) * factor) for text in coded.dictionary.to_pylist()]
     return pa.array(made, TEXT).take(coded.indices)
@@ -86,9 +86,10 @@ Above = tuple[str | None, str | None]
 
 
 def carried(column: Any, above: Above | None, within: Any = None) -> tuple[Any, Above | None]:
-    """Empty cells take the value above, where `within` says the same there; also what the next block takes.
+    """Fill empty cells with the value above if the `within` columns are equal there; also returns the values for the
+    next block.
 
-    `above` is that of the block before.
+    `above` are the values of the previous block.
     """
     if not len(column):
         return column, above
@@ -106,26 +107,26 @@ def carried(column: Any, above: Above | None, within: Any = None) -> tuple[Any, 
 
 
 def looked_up(column: Any, answers: dict[str, str]) -> Any:
-    """What the manifest says for each text, whatever its capitals; null where it says nothing."""
+    """The manifest's value for each text, ignoring case; null without one."""
     texts = pa.array([text.lower() for text in answers], TEXT)
     places = pc.index_in(pc.utf8_lower(column), value_set=texts)
     return pa.array(list(answers.values()), TEXT).take(places)
 
 
 def channel(columns: dict[str, Any], channels: dict[str, str], length: int) -> Any:
-    """The channel of each row: as its file states it, else by what the manifest maps."""
+    """The channel of each row: as its file states it, else by the manifest's map."""
     found = [columns["channel"]] if "channel" in columns else []
     found += [looked_up(columns[name], channels) for name in CHANNEL_BY if name in columns]
     return pc.coalesce(*found) if found else pa.nulls(length, TEXT)
 
 
 def row_keys(path: str, lines: Any) -> Any:
-    """File and line of each row."""
+    """Keys made of file and line."""
     return pc.binary_join_element_wise(pa.repeat(pa.scalar(path), len(lines)), pc.cast(lines, TEXT), ":")
 
 
 class ContentKeys:
-    """Keys of rows by what they say: equal rows are numbered in the order of the file."""
+    """Keys made of the content of rows: equal rows are numbered in the order of the file."""
 
     def __init__(self) -> None:
         self.times: dict[bytes, int] = {}

@@ -1,4 +1,4 @@
-"""Totals: lines of an export that sum the others and are not records."""
+"""Totals: lines of an export that sum other lines and are not records."""
 
 import re
 from decimal import Decimal
@@ -29,17 +29,17 @@ _FIRST = b"gGsSoOrRaAcCtTzZiIeEyY" + bytes({word.encode()[0] for word in "\u0438
 
 @lru_cache(100_000)
 def is_total(text: str) -> bool:
-    """Whether a text names a total and nothing else. "Total Wine" is a name."""
+    """True if a text names a total and nothing else. "Total Wine" is a company's name."""
     return _TOTAL.fullmatch(text.strip()) is not None
 
 
 def by_words(
     columns: dict[str, Any], texts: dict[str, Any], entity: Entity, key: tuple[str, ...], stated: set[str]
 ) -> list[tuple[int, str]]:
-    """(row, column) of totals by their words: the other columns of the key are empty, constant or days.
+    """(row, column) of totals recognised by their words: the other columns of the key are empty, constant or days.
 
-    `texts` are cells as the file writes them: of columns of days, where a total has its word instead of a day, and of
-    the first column where the manifest does not map it.
+    `texts` are the original cells: of columns of days, in which a total has its word instead of a day, and of the first
+    column if the manifest does not map it.
     """
     days = {each.name for each in entity.fields if each.kind in ("date", "moment", "month")}
     ours = {each.name: columns[each.name] for each in entity.fields if each.kind == "text" and each.name in columns}
@@ -61,12 +61,12 @@ def by_words(
 
 
 def _is_nothing(text: str | None) -> bool:
-    """Whether a cell names no record: it is empty, holds dashes, or a word for a total."""
+    """True if a cell names no record: it is empty, or holds dashes or a word for a total."""
     return text is None or not text.strip(" -\u2013\u2014") or is_total(text)
 
 
 def last_line(last: dict[str, Any], spool: Spool, entity: Entity, key: tuple[str, ...], stated: set[str]) -> int | None:
-    """The line of the `last` row if it names nothing and its measures all equal the sums of the rows above."""
+    """The line of the `last` row if it names nothing and all its measures equal the sums of the rows above."""
     days = {each.name for each in entity.fields if each.kind in ("date", "moment", "month")}
     measured = [name for name in ADDITIVE.get(entity.name, ()) if last.get(name) is not None]
     named = [last[name] for name in key if name in last and name not in days and name not in stated]

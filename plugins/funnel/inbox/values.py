@@ -33,7 +33,7 @@ def currency(text: str) -> str:
 
 @dataclass
 class Remembered:
-    """A reading of cells that remembers what it has read: exports repeat their days and stages."""
+    """A cached reader of cells: exports repeat their days and stages."""
 
     read: Callable[[str], str]
     limit: int = 200_000

@@ -1,7 +1,7 @@
 """The meaning of words in headers and cells of exports: the data of `synonyms.yml`, prepared for look-ups.
 
 A header becomes the set of its meanings: `Abschlussdatum`, `Date de clôture` and `Close Date` are all {close, date}.
-It does not know files; `recognition` combines several headers.
+Files are not read here; `recognition` combines several headers.
 """
 
 import re
@@ -20,7 +20,7 @@ _JOINTS = ("", "s", "n", "en", "es", "e")
 
 @dataclass(frozen=True)
 class EntityWords:
-    """How files of one entity speak. `fields` holds for each field the meanings of its headers, the best first."""
+    """The words of one entity. `fields` holds the meanings of each field's headers, the best first."""
 
     noun: Meaning
     files: frozenset[str]
@@ -64,7 +64,7 @@ def entities() -> dict[str, EntityWords]:
 
 
 def plain(text: str) -> str:
-    """Lower case without accents; words that are written together with capitals are taken apart."""
+    """Lower case without accents; words joined with capitals (CamelCase) are separated."""
     text = re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])|(?<=[a-z])(?=[A-Z]{2,}\b)", " ", text)
     decomposed = unicodedata.normalize("NFKD", text.replace("ß", "ss").replace("ø", "o").replace("œ", "oe"))
     kept = "".join(sign for sign in decomposed if not unicodedata.combining(sign))
@@ -73,7 +73,7 @@ def plain(text: str) -> str:
 
 @cache
 def meaning(header: str) -> Meaning:
-    """The meanings of a header's words, without those that say nothing. Unknown words stand for themselves."""
+    """The meanings of a header's words, without filler words. An unknown word is its own meaning."""
     text = " ".join(re.findall(r"[a-z0-9]+", plain(re.sub(r" \(column \d+\)$", "", header))))
     for phrase, means in _data()["phrases"].items():
         text = re.sub(rf"\b{phrase}\b", means, text)
@@ -87,13 +87,13 @@ def meaning(header: str) -> Meaning:
 
 
 def is_known(word: str) -> bool:
-    """Whether a word of a meaning comes from the vocabulary."""
+    """True if a word of a meaning is in the vocabulary."""
     return word in _words()
 
 
 @cache
 def _parts(word: str) -> list[str] | None:
-    """The meanings of a compound's parts: all of it must be known words."""
+    """The meanings of a compound's parts; empty unless all of them are known words."""
     for end in range(len(word) - 3, 2, -1):
         head = _words().get(word[:end])
         if head is None:
@@ -109,7 +109,7 @@ def _parts(word: str) -> list[str] | None:
 
 
 def _ending(word: str) -> list[str]:
-    """An unknown word with a known one at its end (`Vorgangsnummer`), or the word as it is."""
+    """An unknown word split before a known ending (`Vorgangsnummer`), or the word unchanged."""
     for start in range(4, len(word) - 4):
         if word[start:] in _words():
             return [word[:start], _words()[word[start:]]]
@@ -123,12 +123,12 @@ def _codes() -> frozenset[str]:
 
 @cache
 def names_nothing(word: str) -> bool:
-    """True if a word of a file's name is common in file names of retailers."""
+    """True if a word is common in names of retailers' files, or has a meaning of its own in the vocabulary."""
     return word in _data()["names"].split() or is_known(word)
 
 
 def currency_of(text: str) -> str | None:
-    """The currency that a header (`Cost (EUR)`, `Betrag in €`) or a cell (`12,50 €`) names without doubt."""
+    """The currency that a header (`Cost (EUR)`, `Betrag in €`) or a cell (`12,50 €`) names unambiguously."""
     for sign, code in _data()["signs"].items():
         if sign in text:
             return str(code)
@@ -154,12 +154,12 @@ def _stages(kind: str) -> dict[str, str]:
 
 
 def channel_of(campaign_type: str) -> str | None:
-    """The channel of a platform's kind of campaigns, where it has one of its own."""
+    """The channel of a platform's campaign type, if the type determines it."""
     return _stages("campaign_types").get(re.sub(r"\s+", " ", plain(campaign_type)).strip())
 
 
 def stage_of(text: str, *, of_lead: bool) -> str | None:
-    """Our word for a stage, or None where the vocabulary does not know it."""
+    """Our word for a stage, or None if the vocabulary does not contain it."""
     known = _stages("lead_stages" if of_lead else "stages")
     clean = re.sub(r"\s+", " ", plain(text)).strip()
     bare = " ".join(re.findall(r"[a-z]+", clean))

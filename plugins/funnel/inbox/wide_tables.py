@@ -1,7 +1,7 @@
-"""Tables with a column for each month or week, as budgets and retailers' sheets have them.
+"""Tables with a column for each month or week, such as budgets and retailers' sheets.
 
-Each of those columns becomes a stream: its amount is that column, its month a constant (FIL-15). To recognise such a
-table it is treated as if it had one column of months and one of amounts.
+Each of those columns becomes a stream: its amount is that column, its month a constant (FIL-15). For recognition such a
+table is treated as if it had one column of months and one of amounts.
 """
 
 import glob
@@ -30,9 +30,9 @@ _MIDNIGHT = re.compile(r"[T ]00:00(:00)?$")
 
 @dataclass(frozen=True, kw_only=True)
 class WideTable(Table):
-    """A wide table as if it were a long one: one column of months or days, one of amounts.
+    """A wide table in the form of a long one: one column of months or days, one of amounts.
 
-    `spread` holds the first day of each column that was taken together, by its header, `original` the table as it is.
+    `spread` holds the first day of each combined column, by its header, `original` the table as it is.
     """
 
     original: Table
@@ -42,7 +42,7 @@ class WideTable(Table):
 
 
 def narrowed(table: Table) -> Iterator[WideTable]:
-    """The table with its columns of months or days as one, by each name that its amounts may have."""
+    """The table with its columns of months or days combined, once for each name that its amounts may have."""
     for label in (MONTH, DAY):
         spread = _spread(table, label)
         if not FEWEST <= len(spread) <= MOST or len(set(spread.values())) < len(spread):
@@ -71,7 +71,7 @@ def _written(day: date, label: str) -> str:
 
 
 def _spread(table: Table, label: str) -> dict[str, date]:
-    """The headers that are months (or days) over columns of numbers, each with its first day."""
+    """The headers that are months (or days) above columns of numbers, each with its first day."""
     year = next(iter(_YEAR.findall(f"{table.sheet or ''} {table.path} {table.above[:200]}")), None)
     texts: dict[str, str] = {}
     for column in table.columns:
@@ -99,12 +99,12 @@ def _spread(table: Table, label: str) -> dict[str, date]:
 
 
 def is_read(one: Recognised, table: WideTable) -> bool:
-    """Whether an entity takes both the month and the amount."""
+    """True if an entity uses both the month and the amount."""
     return {table.label, table.amount} <= set(one.columns.values())
 
 
 def expanded(stream: Proposed, table: WideTable) -> list[Proposed]:
-    """A stream for each of the columns, of this file alone: another year's has other months."""
+    """A stream for each of the columns, for this file only: another year's file has other months."""
     made: list[Proposed] = []
     for header, day in table.spread.items():
         columns: dict[str, Noted] = {}

@@ -1,7 +1,7 @@
-"""Workbooks: the sheets of an XLSX file with the requested table, as one table.
+"""Workbooks: the sheets of an XLSX file that hold the requested table, as one table.
 
-All visible sheets with the same header are read unless the manifest names some. A sheet that repeats the others or sums
-them is left out, and a note says so. A formula without a stored value is an error of its cell.
+All visible sheets with the same header are read unless the manifest names some. A sheet that repeats or sums the others
+is left out, with a note. A formula without a stored value is an error of its cell.
 """
 
 import itertools
@@ -28,7 +28,7 @@ CELLS_OF_A_BLOCK = 200_000
 
 @dataclass(frozen=True)
 class Sheet:
-    """One sheet of a workbook and the header found in it."""
+    """One sheet of a workbook with its header."""
 
     name: str
     path: str
@@ -46,7 +46,7 @@ class Book:
     sheets: tuple[Sheet, ...]
 
     def rows(self, sheet: Sheet) -> Iterator[tuple[int, list[Any]]]:
-        """The rows of a sheet that hold anything, each with its number."""
+        """The non-empty rows of a sheet, each with its number. Raises Refused for damaged XML."""
         from xml.etree.ElementTree import ParseError, iterparse
 
         from openpyxl.worksheet._reader import DATA_TAG, ROW_TAG
@@ -81,7 +81,7 @@ class Book:
 
     @cached_property
     def _money_styles(self) -> dict[int, str]:
-        """The styles that show a number with a currency, and which."""
+        """The styles that show a currency, each with its currency."""
         from openpyxl.styles.numbers import BUILTIN_FORMATS_MAX_SIZE
 
         own = [currency_of(each) for each in self.workbook._number_formats]
@@ -95,7 +95,7 @@ def _cells_parser() -> Any:
     from openpyxl.worksheet._reader import FORMULA_TAG, WorkSheetParser
 
     class Cells(WorkSheetParser):  # type: ignore[misc]
-        """As openpyxl reads cells; a formula that no program has computed is not an empty cell."""
+        """openpyxl's reader of cells, except that a formula without a computed value is not an empty cell."""
 
         def parse_cell(self, element: Any) -> Any:
             cell = super().parse_cell(element)
@@ -107,7 +107,7 @@ def _cells_parser() -> Any:
 
 
 def _spread(cells: list[dict[str, Any]], money: dict[int, str]) -> list[Any]:
-    """The values of a row by their columns; numbers that are shown with a currency as Money."""
+    """The values of a row by column; numbers that are shown with a currency as Money."""
     width = max(cell["column"] for cell in cells)
     if width > headers.MOST_COLUMNS:
         raise Refused(f"a row has a cell in column {width:,}; a sheet has at most {headers.MOST_COLUMNS:,}")
@@ -155,9 +155,9 @@ def open_book(file: IO[bytes]) -> Book:
 
 
 def layout(source: IO[bytes], path: str, spec: StreamSpec, wanted: set[str], fits: Fits, names: Any) -> Layout:
-    """The sheets that hold the wanted headers, as one table. Raises Refused when none does.
+    """The sheets with the wanted headers, as one table. Raises Refused if no sheet has them.
 
-    `fits` says whether headers have what the entity needs; `names` are the sheets that the manifest states, if any.
+    `fits` checks whether headers have what the entity needs; `names` are the sheets that the manifest states, if any.
     """
     with opened(source, path) as file:
         book = open_book(file)
@@ -242,7 +242,7 @@ def _belongs(header: Header, chosen: list[Sheet], wanted: set[str], fits: Fits, 
 
 
 def _facts(book: Book, sheet: Sheet, first: Sheet, spec: StreamSpec, wanted: set[str]) -> repeated_sheets.Facts:
-    """What a sheet's rows say, in short: to find those that repeat or sum other sheets."""
+    """A summary of a sheet's rows, used to find sheets that repeat or sum others."""
     kinds = {theirs: spec.entity.field(ours).kind for ours, theirs in (spec.columns or {}).items()}
     used = sorted(wanted - {SHEET}) or [name for name in first.header.names if name in sheet.header.names]
     if not spec.columns:

@@ -1,8 +1,8 @@
 """X12 852, product activity: a retailer's sales and stock, by store or in total, from EDI segments.
 
-Read are XQ (the days reported), N1 (retailer, store), LIN (product), ZA (activity) and SDQ (activity by store). Control
-totals must agree, otherwise the whole file is refused: nothing else shows a lost line. Other transactions of the
-interchange are skipped.
+These segments are read: XQ (the reported days), N1 (retailer, store), LIN (product), ZA (activity) and SDQ (activity by
+store). Control totals must agree, otherwise the whole file is refused: a lost line would not be visible otherwise.
+Other transactions of the interchange are skipped.
 """
 
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ LONGEST = 32 << 20
 
 
 def layout(source: IO[bytes], path: str, spec: StreamSpec) -> Layout:
-    """An interchange of 852s; lines are its segments. Raises Refused when a control total disagrees."""
+    """The layout of an interchange of 852s; lines are its segments. Raises Refused if a control total disagrees."""
     if spec.entity.name != "sell_through":
         raise Refused("X12 852 holds only sell_through")
     with opened(source, path) as file:
@@ -65,7 +65,7 @@ def layout(source: IO[bytes], path: str, spec: StreamSpec) -> Layout:
 
 
 def _notes(segments: list[list[str]]) -> tuple[str, ...]:
-    """What is left unread."""
+    """Notes on what is not read."""
     codes = {_at(segment, 1) for segment in segments if segment[0] == "ZA"} - SOLD - ON_HAND - RETURNED
     others = sum(segment[0] == "ST" for segment in segments) - _count(segments)
     notes = [f"activities (ZA01) that are not read: {', '.join(sorted(codes))}"] if codes else []
@@ -73,7 +73,7 @@ def _notes(segments: list[list[str]]) -> tuple[str, ...]:
 
 
 def _qualifiers(segments: list[list[str]]) -> list[str]:
-    """The kinds of product numbers that the interchange gives."""
+    """The kinds of product numbers in the interchange."""
     found = {segment[place] for segment in segments if segment[0] == "LIN" for place in range(2, len(segment), 2)}
     return [kind for kind in PRODUCT_IDS if kind in found]
 
@@ -113,7 +113,7 @@ def _amount(text: str) -> Decimal | None:
 
 
 def _check_totals(segments: list[list[str]]) -> None:
-    """Every count that the interchange makes of itself."""
+    """Check every control total of the interchange. Raises Refused."""
     wrong: list[str] = []
 
     def compare(what: str, stated: str, found: int) -> None:
@@ -159,7 +159,7 @@ Activity = tuple[int, dict[str, Any]]
 
 
 def _activities(segments: list[list[str]]) -> tuple[list[Activity], list[BadRow]]:
-    """Rows by store and product, with the segment that began each."""
+    """Rows by store and product, with the segment that begins each."""
     found: list[Activity] = []
     bad: list[BadRow] = []
     is_852 = False
@@ -211,14 +211,14 @@ def _activities(segments: list[list[str]]) -> tuple[list[Activity], list[BadRow]
 
 
 def _quantities(segment: list[str], store: str) -> list[tuple[str, str]]:
-    """Stores with their quantities: one in a segment ZA, many in SDQ."""
+    """Stores with their quantities: one in a segment ZA, several in SDQ."""
     if segment[0] == "ZA":
         return [(store, _at(segment, 2))] if _at(segment, 2) else []
     return [(_at(segment, place), _at(segment, place + 1)) for place in range(3, len(segment), 2)]
 
 
 def _combined(activities: list[Activity]) -> list[Activity]:
-    """Sold and on hand of one product in one store side by side; what stands twice is added up."""
+    """Sold and on-hand quantities of a product in a store as one row; repeated ones are added up."""
     rows: dict[tuple[Any, ...], Activity] = {}
     for number, activity in activities:
         code, quantity = activity["code"], activity["quantity"]
@@ -237,7 +237,7 @@ def _combined(activities: list[Activity]) -> list[Activity]:
 
 
 def _told(value: Any) -> str | None:
-    """A quantity as text, with the mark of a number and without zeros at its end."""
+    """A quantity as text, with the mark of a number and without trailing zeros."""
     if not isinstance(value, Decimal):
         return value  # type: ignore[no-any-return]
     text = f"{value:f}"

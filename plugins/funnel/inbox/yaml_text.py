@@ -1,4 +1,4 @@
-"""YAML as a manifest may use it: plain values as they are written, within limits.
+"""YAML for manifests: plain values as written, within limits.
 
 Yes, no and dates stay texts, a duplicate key is an error, and a document cannot grow beyond its size in memory.
 """
@@ -15,7 +15,7 @@ MOST_LEVELS = 20
 
 
 class _Loader(yaml.SafeLoader):
-    """Only whole numbers, decimals, null and merged mappings are more than texts."""
+    """A YAML loader that resolves only whole numbers, decimals, null and merged mappings; all else is text."""
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -25,7 +25,7 @@ _Loader.yaml_implicit_resolvers = {
 
 
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
-    """As PyYAML does, but a duplicate key is an error: the first value would be lost silently."""
+    """A mapping as PyYAML builds it, but a duplicate key is an error: its first value would be lost silently."""
     loader.flatten_mapping(node)
     keys = [loader.construct_object(key, deep=True) for key, _ in node.value]
     for place, key in enumerate(keys):
@@ -59,7 +59,7 @@ def load(text: bytes) -> Any:
 
 
 def _check_limits(text: bytes) -> None:
-    """Raises YamlError for a document that would be too large, with each alias counted as what it stands for."""
+    """Raises YamlError for a document that would grow too large; each alias counts with the size of its target."""
     sizes: dict[str, int] = {}
     open_nodes: list[tuple[str | None, int]] = []
     total = 0
@@ -85,7 +85,7 @@ def _check_limits(text: bytes) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """Keys as texts: the values of a map may be numbers."""
+    """The value with all keys as texts: keys of a map may be numbers in YAML."""
     if isinstance(value, dict):
         return {str(key) if key is not None else "": _plain(below) for key, below in value.items()}
     if isinstance(value, list):
