@@ -60,7 +60,7 @@ class Check:
 
 @dataclass(frozen=True)
 class CheckReport:
-    """The results of one audit. `failures` are the failed critical expectations, `warnings` the other failed ones."""
+    """The results of one audit, with its subject and the advice for a failure."""
 
     subject: str
     advice: str
@@ -68,18 +68,22 @@ class CheckReport:
 
     @property
     def failures(self) -> list[Check]:
+        """The failed critical expectations."""
         return [check for check in self.results if check.passed is False and check.severity == "critical"]
 
     @property
     def warnings(self) -> list[Check]:
+        """The other failed expectations."""
         return [check for check in self.results if check.passed is False and check.severity == "warning"]
 
     @property
     def skipped(self) -> list[Check]:
+        """The expectations of columns that the source does not fill."""
         return [check for check in self.results if check.passed is None]
 
     @property
     def passed(self) -> bool:
+        """True if no critical expectation failed."""
         return not self.failures
 
     def text(self) -> str:

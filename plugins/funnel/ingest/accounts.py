@@ -25,7 +25,7 @@ FURTHEST_GAP_DAYS = 1_000
 
 @dataclass(frozen=True)
 class Accounts:
-    """The accounts that a read counts for, None for all that the connection holds, and those that refused."""
+    """The accounts that a read covers (None: all accounts of the connection), and those that refused."""
 
     read: tuple[str, ...] | None = None
     refused: dict[str, str] = field(default_factory=dict)
@@ -73,7 +73,7 @@ def set_aside(
     secret: bytes,
     tally: Tally,
 ) -> None:
-    """Take the rows of accounts that were not asked for out of a read, into quarantine: no read could replace them."""
+    """Move rows of accounts that were not requested from a read to quarantine: no later read would replace them."""
     if stream.account is None or landed.accounts is None:
         return
     columns = [name for name, _ in raw_columns(stream)]
@@ -108,7 +108,7 @@ def _without_doubtful(
     told: Accounts,
     silent: list[str],
 ) -> Accounts:
-    """An account without any row, of which rows are stored for these days, has not said that they are gone."""
+    """Treat an account as refused if it answered with no row although rows are stored for these days."""
     stored = dict(
         connection.execute(
             sql.SQL(
@@ -138,14 +138,14 @@ def _without_doubtful(
 
 
 def covered(accounts: Accounts, stream: Stream, alias: str) -> sql.Composable:
-    """Whether a row's account is among those of a read."""
+    """The SQL condition that a row's account belongs to a read."""
     if accounts.read is None:
         return sql.SQL("true")
     return sql.SQL("{} = any({})").format(sql.Identifier(alias, stream.account or ""), list(accounts.read))
 
 
 def newer_days(connection: psycopg.Connection[Any], landed: LandedRead) -> list[tuple[str, date]]:
-    """(account, day) of which a newer read than this one is loaded; the account is empty for all that there are."""
+    """(account, day) of each day for which a newer read is loaded; the account is empty for the whole connection."""
     return connection.execute(
         """
         select account, date_day from ops.loaded_days
@@ -160,7 +160,7 @@ def newer_days(connection: psycopg.Connection[Any], landed: LandedRead) -> list[
 
 
 def is_of(days: list[tuple[str, date]], stream: Stream, alias: str) -> sql.Composable:
-    """Whether a row is of one of these accounts and days."""
+    """The SQL condition that a row belongs to one of these accounts and days."""
     return sql.SQL(
         "({day} = any({whole}::date[]) "
         "or ({account}, {day}) in (select * from unnest({accounts}::text[], {days}::date[])))"
@@ -180,7 +180,7 @@ def name_rows(
     incoming: sql.Identifier,
     same_key: sql.Composable,
 ) -> None:
-    """Give stored rows the account that the read names for their key, where the key does not hold it itself."""
+    """Write the account of the read into stored rows with the same keys, if the key does not contain the account."""
     if stream.account is None or stream.account in stream.key:
         return
     connection.execute(
@@ -193,7 +193,7 @@ def name_rows(
 
 
 def note_days(connection: psycopg.Connection[Any], landed: LandedRead, load_id: int, accounts: Accounts) -> None:
-    """Write down which read covers each day of the window now, account by account."""
+    """Record which read covers each day of the window now, by account."""
     connection.execute(
         """
         insert into ops.loaded_days (source, connection_id, stream, account, date_day, fetched_at, load_id)
@@ -220,7 +220,7 @@ def note_days(connection: psycopg.Connection[Any], landed: LandedRead, load_id: 
 
 
 def note(connection: psycopg.Connection[Any], stream: Stream, landed: LandedRead, accounts: Accounts) -> None:
-    """Write down what a read has said of each account; the result does not depend on the order of the reads."""
+    """Record the state of each account after a read; the result does not depend on the order of the reads."""
     if landed.accounts is None:
         return
     is_dated = stream.kind == "dated"
@@ -258,7 +258,7 @@ def note(connection: psycopg.Connection[Any], stream: Stream, landed: LandedRead
 
 
 def refused_in(connection: psycopg.Connection[Any], source_name: str, run_id: str) -> dict[tuple[str, str], str]:
-    """The accounts that refused in a run, by (connection, account), with the reason; of a stream's reads the last."""
+    """The accounts that refused in a run, by (connection, account), with the last reason."""
     refused: dict[tuple[str, str], str] = {}
     for connection_id, reasons in connection.execute(
         """
@@ -277,9 +277,9 @@ def refused_in(connection: psycopg.Connection[Any], source_name: str, run_id: st
 def first_missed_day(
     connection: psycopg.Connection[Any], source_name: str, connection_id: str, day: date
 ) -> date | None:
-    """The first day that was read of other accounts while one that answers again did not; None without such a day.
+    """The first day that was read of other accounts while an account was refused that answers again; None without one.
 
-    An account that still refuses, or that is no longer asked for, does not count: its days could not be read.
+    Accounts that still refuse, or are no longer requested, do not count: their days could not be read.
     """
     row = connection.execute(
         """

@@ -1,6 +1,6 @@
-"""From landed tables to the columns of a raw table: for sources that land typed rows rather than a vendor's JSON.
+"""From landed tables to the columns of a raw table, for sources that land typed rows instead of a vendor's JSON.
 
-Cells are not parsed again; addresses and ids of persons are hashed here, where the key is.
+Cells are not parsed again; addresses and ids of persons are hashed here, where the key is available.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from funnel.ingest.values import ESCAPES, NULL, as_text
 
 @dataclass(frozen=True)
 class Shape:
-    """What rows of one file have in common: the raw columns that are copied, and what the others say in every row."""
+    """The common structure of a file's rows: the raw columns that are copied, and the values that all rows share."""
 
     columns: tuple[str, ...]
     constants: tuple[tuple[str, str], ...]
@@ -28,7 +28,7 @@ class Shape:
 def batches(
     stream: Stream, landed: LandedRead, load_id: int, secret: bytes, tally: Tally
 ) -> Iterator[tuple[Shape, Any]]:
-    """All rows as batches of text by raw column, and the shape of each batch. `tally` counts."""
+    """All rows as batches of text by raw column, with the shape of each batch. `tally` counts the rows."""
     import pyarrow as pa
 
     pa.set_memory_pool(pa.system_memory_pool())
@@ -96,7 +96,7 @@ def _export(file: dict[str, Any], story: dict[str, Any], stream: Stream, secret:
 
 
 def _note_bad(bad: list[dict[str, Any]], path: str, secret: bytes, tally: Tally) -> None:
-    """One line of COPY text for each bad row: hashes, column, reason, file, line and what the row says."""
+    """One line of COPY text for each bad row: hashes, column, reason, file, line and content."""
     for row in bad:
         tally.quarantined += 1
         payload = as_text({"file": path, "line": row["line"], "row": row["payload"]}, set())

@@ -1,4 +1,4 @@
-"""A read of a changed stream is upserted: of two states of a record the newer one counts."""
+"""Upserts a read of a changed stream: of two states of a record, the newer one counts."""
 
 from psycopg import sql
 
@@ -6,9 +6,9 @@ from funnel.ingest.raw_tables import Loading
 
 
 def upsert(loading: Loading) -> int:
-    """Upsert by key; the newest (modified, fetched_at) wins. Returns how many rows an already stored one supersedes.
+    """Upsert by key; the newest (modified, fetched_at) wins. Returns the number of rows superseded by a stored one.
 
-    A stored row that says the same keeps its `_load_id`, but takes the later `_fetched_at`: that orders later reads.
+    A stored row with equal content keeps its `_load_id`, but takes the later `_fetched_at`, which orders later reads.
     """
     connection, stream, target = loading.connection, loading.stream, loading.target
     newer_first = [stream.modified, "_fetched_at"] if stream.modified else ["_fetched_at"]

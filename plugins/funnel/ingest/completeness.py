@@ -19,7 +19,8 @@ log = logging.getLogger(__name__)
 
 
 def complete(source: Source, run_id: str) -> None:
-    """Note that a run's loads are checked: how far each connection of the source is complete, in its own time zone.
+    """Record that a run's loads are checked: the last complete day of each connection of the source, in its own time
+    zone.
 
     A day counts as complete once it was read after its end. The last complete day never moves back.
     """
@@ -32,7 +33,7 @@ def complete(source: Source, run_id: str) -> None:
 
 
 def complete_connection(connection: psycopg.Connection[Any], source: Source, connection_id: str, run_id: str) -> None:
-    """As `complete`, of one connection and in an open transaction."""
+    """Like `complete`, for one connection and in an open transaction."""
     zoned = next((one for one in source.streams if any(column.name == "time_zone" for column in one.columns)), None)
     first_day, end_day, fetched_at = connection.execute(
         """
@@ -81,10 +82,10 @@ def complete_connection(connection: psycopg.Connection[Any], source: Source, con
 
 
 def moment_of_read(source_name: str, connection_id: str, stream_name: str) -> datetime:
-    """The moment that orders a read which begins now among others, in UTC, on the day of FUNNEL_TODAY if it is stated.
+    """The moment that orders a read that begins now among other reads, in UTC, on the day of FUNNEL_TODAY if it is set.
 
-    It is the warehouse's clock, which all workers share, and later than every read that is loaded: a clock that was
-    ahead once must not hide what is read after it.
+    It comes from the warehouse's clock, which all workers share, and is later than every loaded read: if a clock was
+    once ahead, that must not hide what is read after it.
     """
     with warehouse.connect("loader") as connection:
         clock, newest = connection.execute(
@@ -106,9 +107,9 @@ def moment_of_read(source_name: str, connection_id: str, stream_name: str) -> da
 
 
 def last_day_complete(source_name: str, connection_id: str) -> date | None:
-    """The last day up to which a connection is loaded and checked; None when it never was.
+    """The last day up to which a connection is loaded and checked; None if there is none.
 
-    It ends before the days that an account which answers again has missed.
+    It ends before the days that were missed of an account that answers again.
     """
     with warehouse.connect("loader") as connection:
         row = connection.execute(
@@ -122,6 +123,6 @@ def last_day_complete(source_name: str, connection_id: str) -> date | None:
 
 
 def days_to_read_again(source: Source, connection_id: str) -> int:
-    """How many days before its own a scheduled run reads of a connection, after what its reads have shown."""
+    """The number of days before its own that a scheduled run reads of a connection, from what its reads have shown."""
     with warehouse.connect("loader") as connection:
         return restatement.days_to_read_again(source, restatement.measure(connection, source, connection_id))

@@ -1,4 +1,6 @@
-"""Different rows with the same key in one read. One of them is kept; only the vendor can say which one is right."""
+"""Finds different rows with the same key in one read. One of them is kept; only the vendor can say which
+one is right.
+"""
 
 import logging
 from typing import Any
@@ -17,7 +19,7 @@ TOLD = 10
 
 
 def find(connection: psycopg.Connection[Any], stream: Stream, incoming: sql.Identifier) -> Conflicts:
-    """Compare the rows of one key and day in a dated read; differences are also logged."""
+    """Compare the rows with the same key and day in a dated read; differences are also logged."""
     if stream.kind != "dated" or stream.day is None:
         return Conflicts()
     content = [name for name, _ in raw_columns(stream) if name not in stream.key] + ["_extra"]

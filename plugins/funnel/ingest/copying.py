@@ -1,5 +1,5 @@
-"""Landed rows on their way through PostgreSQL's COPY: records as lines of text, columns of files in binary if every
-cell fits its column's type exactly, otherwise as CSV (FIL-6).
+"""Copies landed rows into PostgreSQL with COPY: records as lines of text; columns of files in binary if every cell fits
+its column's type exactly, otherwise as CSV (FIL-6).
 
 The encoder uses the type of the Arrow column, not of the table: integers sent to a `numeric` column load as 0 without
 an error. So each column is first cast to the type of its table. Values that cannot be cast exactly, such as numbers of
@@ -33,7 +33,7 @@ _SCALES = (0, 2, 4, 6, 9, 18)
 
 
 def _copy_tables(loading: Loading, table: sql.Identifier, tally: json_rows.Tally) -> None:
-    """Copy the tables of an inbox. What all rows of a file say alike is a default of its column and is not copied."""
+    """Copy the tables of an inbox. A value that all rows of a file share becomes a column default and is not copied."""
     connection, stream, landed = loading.connection, loading.stream, loading.landed
     defaults: dict[str, str] = {}
 
@@ -68,7 +68,7 @@ def _copy_tables(loading: Loading, table: sql.Identifier, tally: json_rows.Tally
 
 
 def copy_read(loading: Loading, table: sql.Identifier, most: int | None = None) -> json_rows.Tally:
-    """Copy a read, or its first bodies, into a table. Raises LandingError for a body that cannot be read."""
+    """Copy a read, or its first bodies, into a table. Raises LandingError for a body or value that cannot be read."""
     landed = loading.landed
     if loading.source.is_inbox:
         tally = json_rows.Tally()
@@ -98,7 +98,7 @@ def copy_read(loading: Loading, table: sql.Identifier, most: int | None = None) 
 
 
 def _refusal(error: psycopg.DataError) -> str:
-    """What PostgreSQL refuses and where, without the value: it may be of a person."""
+    """The row that PostgreSQL refuses and why, without the value, which may be personal."""
     place = (error.diag.context or "unknown place").partition(":")[0]
     return f"PostgreSQL refuses a value ({type(error).__name__}, {place})"
 
@@ -134,7 +134,7 @@ def copy_encoded(
     form: Form,
     blocks: Iterable[bytes],
 ) -> int:
-    """Copy encoded rows into a table; returns how many PostgreSQL took."""
+    """Copy encoded rows into a table; returns the number of rows that PostgreSQL accepted."""
     names = sql.SQL(", ").join(map(sql.Identifier, columns))
     statement = sql.SQL("copy {} ({}) from stdin with ({})").format(table, names, sql.SQL(form))
     with connection.cursor() as cursor:
@@ -203,7 +203,7 @@ def _cast(column: Any, kind: str) -> Any:
 
 
 def _most_digits(column: Any) -> int:
-    """At most so many digits has any number of the column; more than fit where there is an exponent or a word."""
+    """An upper bound of the digits of any number of the column; more than fit if there is an exponent or a word."""
     import numpy as np
 
     _, offsets, data = column.buffers()

@@ -29,12 +29,14 @@ IN_PLACE = sql.Identifier("pg_temp", "read_in_place")
 
 
 class KeyTwice(Exception):
-    """A read holds one key twice; which of the two rows counts must be settled first."""
+    """A read contains one key twice; the caller must first remove one of the rows."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Rows of a read that are new, rows that differ from a stored one, stored rows that the read does not hold."""
+    """Counts of a comparison: rows only in the read, rows that differ from a stored one, stored rows missing from the
+    read.
+    """
 
     new: int
     changed: int
@@ -42,7 +44,7 @@ class Difference:
 
 
 def replace_days(loading: Loading, read: Accounts, tally: Tally) -> tuple[int, int, int]:
-    """Make the days of the accounts read say what the incoming rows say, except those of which a newer read is loaded.
+    """Make the days of the accounts read equal to the incoming rows, except days for which a newer read is loaded.
 
     Returns (rows superseded, rows retracted, rows duplicated).
     """
@@ -78,7 +80,7 @@ def _drop_duplicates(loading: Loading, tally: Tally) -> int:
 
 @dataclass(frozen=True)
 class _Exchange:
-    """What the steps of one exchange share. `stored` is the condition of the rows that the read replaces."""
+    """The common parameters of one exchange. `stored` is the condition of the rows that the read replaces."""
 
     loading: Loading
     read: Accounts
@@ -92,7 +94,7 @@ class _Exchange:
 
 
 def _stored(loading: Loading, read: Accounts) -> sql.Composable:
-    """Whether a stored row is of the days and the accounts of a read."""
+    """The SQL condition that a stored row belongs to the days and accounts of a read."""
     stream, landed = loading.stream, loading.landed
     return sql.SQL(
         "stored._connection_id = {connection} and stored.{day} >= {start} and stored.{day} < {end} and {covered}"
@@ -106,7 +108,7 @@ def _stored(loading: Loading, read: Accounts) -> sql.Composable:
 
 
 def _move_in(exchange: _Exchange, rows: int) -> int:
-    """Exchange what differs between so many incoming rows and the stored ones; returns how many were retracted."""
+    """Replace the stored rows that differ from the incoming ones; returns the number of retracted rows."""
     loading, run = exchange.loading, exchange.run
     target = loading.target
     known = run(
@@ -135,10 +137,10 @@ def _move_in(exchange: _Exchange, rows: int) -> int:
 
 
 def _compare(exchange: _Exchange, incoming: sql.Identifier, rows: int) -> Difference:
-    """Compare the incoming rows, which are so many, with the stored ones; note which days moved.
+    """Compare the incoming rows with the stored ones, and record the days that changed.
 
-    `compared` then holds by day and account the places of incoming rows that differ or say the same, and of stored
-    rows that are `gone`. Raises KeyTwice when one key stands twice among the incoming rows.
+    Afterwards `compared` holds, by day and account, the positions of incoming rows that differ or are equal, and of
+    stored rows that are `gone`. Raises KeyTwice if a key occurs twice among the incoming rows.
     """
     loading = exchange.loading
     stream, target = loading.stream, loading.target
@@ -197,7 +199,7 @@ def _compare(exchange: _Exchange, incoming: sql.Identifier, rows: int) -> Differ
 
 
 def _both_sides(stream: Stream, statement: str) -> sql.Composed:
-    """A part of a statement for each column that counts something."""
+    """A part of a statement for each column that holds a measure."""
     return sql.SQL("").join(
         sql.SQL(statement).format(
             column=sql.Identifier(name), before=sql.Identifier(f"before_{name}"), after=sql.Identifier(f"after_{name}")
@@ -207,12 +209,12 @@ def _both_sides(stream: Stream, statement: str) -> sql.Composed:
 
 
 def rewrite(loading: Loading) -> tuple[Tally, Accounts, int] | None:
-    """Copy a read into the table itself and take out what it replaces.
+    """Copy a read into the table itself and remove what it replaces.
 
-    None when that is not worth it, or a key occurs twice; then nothing was done.
+    Returns None without a change if that is not worth it or a key occurs twice.
 
-    What another transaction sees is the table as it was: rows are deleted, never truncated, so a dump that began before
-    shows them.
+    Other transactions still see the old table: rows are deleted, never truncated, so a dump that began before still
+    contains them.
     """
     if not _is_worth_rewriting(loading):
         return None
@@ -246,7 +248,7 @@ def rewrite(loading: Loading) -> tuple[Tally, Accounts, int] | None:
 
 
 def _is_worth_rewriting(loading: Loading) -> bool:
-    """Will a read change most of its table? By its first body, which holds old days in most vendors' order."""
+    """Estimate from the first body, which most vendors fill with old days, whether a read changes most of its table."""
     connection, stream, target, landed = loading.connection, loading.stream, loading.target, loading.landed
     if landed.size < WORTH_REWRITING or len(landed.files) < BODIES_WORTH_REWRITING:
         return False

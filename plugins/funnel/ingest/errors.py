@@ -6,7 +6,7 @@ from funnel.errors import Failure
 
 
 class LoadError(Failure):
-    """A read cannot be loaded at all; nothing of it was. The message says why and what to do."""
+    """A read cannot be loaded; nothing of it was. The message says why and what to do."""
 
     is_permanent = True
 
@@ -16,19 +16,19 @@ class ListingRefused(LoadError):
 
 
 class LandingError(Failure):
-    """A landed read is missing or damaged. The message says which file and what to do; trying again changes nothing."""
+    """A landed read is missing or damaged. The message says which file and what to do; a retry does not help."""
 
     is_permanent = True
 
 
 class NothingLanded(LandingError):
-    """A run has landed nothing of a stream yet."""
+    """A run has not landed anything of a stream yet."""
 
     is_permanent = False
 
 
 class LandingUnreachable(LandingError):
-    """The disk with a landed read did not answer: that may pass."""
+    """The disk with a landed read did not answer; a retry may help."""
 
     is_permanent = False
 
@@ -42,7 +42,7 @@ class WithdrawalRefused(Exception):
 
 
 class Unreadable(Exception):
-    """A value that its column cannot take: the reason, and the column once it is known."""
+    """A value that does not fit its column: the reason, and the column once it is known."""
 
     def __init__(self, reason: str, column: str | None = None) -> None:
         super().__init__(reason)
@@ -51,17 +51,19 @@ class Unreadable(Exception):
 
 
 def damaged(path: str, name: str, what: str) -> LandingError:
+    """The error for a landed file that is damaged; `what` completes the sentence."""
     return LandingError(f"Landed file {path}/{name} {what}. Nothing of it is loaded. {remedy(path)}")
 
 
 def unreadable(path: str, name: str, error: OSError) -> LandingError:
+    """The error for a landed file that could not be read: damaged if it is missing, else unreachable."""
     if isinstance(error, (FileNotFoundError, NotADirectoryError)):
         return damaged(path, name, "is missing")
     return LandingUnreachable(f"Landed file {path}/{name} cannot be read: {error.strerror}. {remedy(path)}")
 
 
 def remedy(path: str) -> str:
-    """What to do about a read that cannot be loaded. Its path says what it was, even without its manifest."""
+    """What to do about a read that cannot be loaded. Its path names source and days, even without a manifest."""
     source, _, _, days, *_ = [*path.split("/"), "", "", ""]
     first, _, end = days.partition("_")
     try:

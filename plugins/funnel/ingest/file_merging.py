@@ -1,4 +1,4 @@
-"""Files of one record that fill different columns complete each other.
+"""Merges rows of one record from files that fill different columns.
 
 A file writes the columns that it has and leaves the others as they are. If two files fill the same column of a record,
 the later one in the order of files counts (FIL-7). A row stores only the last file that wrote it: if three files with
@@ -18,7 +18,7 @@ from funnel.ingest.landing import LandedRead
 
 @dataclass(frozen=True)
 class Writer:
-    """A file: its place among the files and the columns that it fills."""
+    """A file: its position among the files and the columns that it fills."""
 
     order: str
     columns: frozenset[str]
@@ -27,7 +27,9 @@ class Writer:
 def writers(
     connection: psycopg.Connection[Any], landed: LandedRead, files: list[dict[str, Any]], content: Iterable[str]
 ) -> tuple[list[Writer], list[Writer]]:
-    """(the files of this read that have rows, all files of the stream with them), by the columns of `content`."""
+    """(the files of this read that have rows, all files of the stream with them), with the columns of `content` that
+    they fill.
+    """
     every = frozenset(content)
     ours = [Writer(each["file_order"], every & set(each["columns"])) for each in files if each.get("columns")]
     before = connection.execute(
@@ -52,12 +54,12 @@ def writers(
 
 
 def differ(known: list[Writer]) -> bool:
-    """Whether the files of a stream fill different columns."""
+    """True if the files of a stream fill different columns."""
     return len({one.columns for one in known}) > 1
 
 
 def record(connection: psycopg.Connection[Any], load_id: int, files: list[dict[str, Any]]) -> None:
-    """Write down which columns each file fills, beside what became of it."""
+    """Record which columns each file fills, in the file's row of ops.files."""
     for each in files:
         if each.get("columns"):
             connection.execute(
@@ -76,7 +78,7 @@ def merge(
     ours: list[Writer],
     known: list[Writer],
 ) -> int:
-    """Write the incoming rows file by file, the oldest first; returns how many add nothing to what later files say."""
+    """Write the incoming rows file by file, the oldest first; returns the number of rows that later files supersede."""
     superseded = 0
     for order in sorted({one.order for one in ours}):
         filled = frozenset().union(*(one.columns for one in ours if one.order == order))
@@ -133,7 +135,7 @@ _IS_NEWER = sql.SQL("(stored._file_order, stored._fetched_at) <= (excluded._file
 
 
 def _value(column: str, order: str, later: dict[str, frozenset[str]]) -> sql.Composable:
-    """What a column says after a file of this order wrote it."""
+    """The value of a column after a file of this order wrote it."""
     rivals = [other for other, columns in later.items() if column in columns]
     return sql.SQL(
         "case when {is_newer} then excluded.{column} "

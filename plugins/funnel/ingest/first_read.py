@@ -1,4 +1,4 @@
-"""A first read of a table is copied straight into it, and the indexes are built over all rows."""
+"""Copies the first read of a table straight into it, and then builds the indexes over all rows."""
 
 import psycopg
 from psycopg import sql
@@ -15,8 +15,8 @@ WORTH_FILLING = 1_000_000
 def fill(loading: Loading) -> Tally | None:
     """Copy a first read straight into its table and build the indexes over all rows: half the work of an upsert.
 
-    None when the table holds rows or the read holds one key twice; then nothing was done. Nor for what is so little
-    that an index takes it in sooner than it is made again, nor when days of the read are known to have had no rows.
+    Returns None without a change if the table holds rows, if the read contains one key twice, if the read is so small
+    that updating the indexes is faster than building them again, or if days of the read are known to have had no rows.
     """
     connection, stream, target, landed = loading.connection, loading.stream, loading.target, loading.landed
     if not loading.source.is_inbox and landed.size < WORTH_FILLING:
@@ -42,7 +42,7 @@ def fill(loading: Loading) -> Tally | None:
 
 
 def _holds_rows(loading: Loading) -> bool:
-    """Whether the table holds rows, or days of the read are known to have had none."""
+    """True if the table holds rows, or days of the read are known to have had none."""
     landed = loading.landed
     found = loading.connection.execute(
         sql.SQL(

@@ -1,4 +1,5 @@
-"""The currency of amounts without one: that of the vendor's portal, otherwise the connection's setting `currency`.
+"""Stores the currency of amounts without one: that of the vendor's portal, otherwise the connection's setting
+`currency`.
 
 It is stored with the rows when they are loaded (MON-2). If neither states it, the column stays empty, and the gate
 stops the delivery (`funnel.gate.currencies`); the reporting currency is never assumed.
@@ -14,7 +15,7 @@ from funnel.ingest.landing import LandedRead
 
 
 def lacks_currency(money: Money) -> sql.Composed:
-    """The condition of a row that holds an amount, be it 0, and names no currency."""
+    """The SQL condition of a row that holds an amount, even 0, and names no currency."""
     held = [sql.SQL("{} is not null").format(sql.Identifier(name)) for name in money.amounts]
     empty = sql.SQL("nullif(btrim({}), '') is null").format(sql.Identifier(money.currency))
     return sql.SQL("{} and ({})").format(empty, sql.SQL(" or ").join(held) if held else sql.SQL("true"))
@@ -36,7 +37,9 @@ def fill(connection: psycopg.Connection[Any], stream: Stream, table: sql.Identif
 def fill_older(
     connection: psycopg.Connection[Any], stream: Stream, table: sql.Identifier, landed: LandedRead, load_id: int
 ) -> None:
-    """And into rows that were loaded before it was known: all of a connection, of a dated stream those of its days."""
+    """Write the currency into rows loaded before it was known: all of a connection, or the read's days of a dated
+    stream.
+    """
     if not (stream.money and landed.currency):
         return
     days: sql.Composable = sql.SQL("true")

@@ -1,4 +1,4 @@
-"""From a vendor's bodies to lines of PostgreSQL's COPY text format, with a reason for every row that cannot be read.
+"""From a vendor's bodies to lines of PostgreSQL's COPY text format, with a reason for every unreadable row.
 
 Two ways give the same lines. Bodies of plain streams are decoded straight into typed objects (msgspec), which neither
 builds dictionaries nor looks at a field twice. Bodies with an undeclared field, a wrong type or a text that needs
@@ -32,7 +32,9 @@ LINES_AT_ONCE = 5_000
 
 @dataclass(frozen=True)
 class Conflicts:
-    """How many keys of a read have different rows, and of the first: hashed key, day, the numbers of each row."""
+    """The number of keys of a read with different rows, and for the first ones: hashed key, day, the measures of each
+    row.
+    """
 
     keys: int = 0
     first: tuple[dict[str, Any], ...] = ()
@@ -40,10 +42,10 @@ class Conflicts:
 
 @dataclass
 class Tally:
-    """What happened to the rows of one read. `unreadable` holds COPY lines of (key, payload, column, reason).
+    """Counts of the rows of one read. `unreadable` holds COPY lines of (key, payload, column, reason).
 
-    Of an inbox, `files` says what became of each file, `columns` which raw columns they fill, `exports` holds the
-    complete ones (`funnel.ingest.replacement`), and unreadable rows also say their file and line.
+    For an inbox, `files` holds the result of each file, `columns` the raw columns that they fill, `exports` the
+    complete ones (`funnel.ingest.replacement`), and unreadable rows also have their file and line.
     """
 
     readable: int = 0
@@ -63,7 +65,7 @@ class Tally:
 
 
 def raw_columns(stream: Stream) -> tuple[tuple[str, str], ...]:
-    """(name, PostgreSQL type) of the declared columns of the raw table, in the order in which lines hold them."""
+    """(name, PostgreSQL type) of the declared columns of the raw table, in the order of the COPY lines."""
     columns = tuple(pair for column in stream.columns for pair in column.raw_columns)
     return (*columns, ("_record_key", "text")) if stream.person else columns
 
@@ -107,7 +109,7 @@ def _undeclared(record: dict[str, Any], tree: dict[str, Any], prefix: str, found
 
 @dataclass(frozen=True)
 class _Step:
-    """How one declared column is filled: from where, by what, and what an unreadable value costs."""
+    """How one declared column is filled: its path, its converter, and the effect of an unreadable value."""
 
     column: Column
     path: tuple[str, ...]
@@ -139,10 +141,10 @@ def _converter(stream: Stream, column: Column) -> Callable[[Any, set[str]], str]
 
 
 def convert(stream: Stream, window: Window, secret: bytes, identity: str) -> Callable[[Any, Tally], list[str]]:
-    """A function from one record to the COPY fields of its raw row, `_extra` last. It raises Unreadable.
+    """A function from one record to the COPY fields of its raw row, `_extra` last. The function raises Unreadable.
 
-    `identity` is `<source>:<connection>:<stream>`: what makes a vendor id unique before it is hashed. A dated row of a
-    day that was not asked for is unreadable: a read replaces its own days, so nothing could take that row back.
+    `identity` is `<source>:<connection>:<stream>`, which makes a vendor id unique before it is hashed. A dated row of a
+    day that was not requested is unreadable: a read replaces only its own days, so the row would stay forever.
     """
     asked = {day.isoformat() for day in window.days}
     tree = _declared_tree(stream)
@@ -176,7 +178,7 @@ def convert(stream: Stream, window: Window, secret: bytes, identity: str) -> Cal
 
 
 def _fields_of(step: _Step, value: Any, secret: bytes, odd: list[tuple[str, str]]) -> tuple[str, ...]:
-    """The COPY fields of one declared column. What an unreadable value costs is said by its step."""
+    """The COPY fields of one declared column. The step decides what an unreadable value costs."""
     column = step.column
     if value == "" and not step.keeps_empty:
         # Vendors empty a field that way. An empty key would be one record, an empty code would name something.
@@ -223,10 +225,10 @@ def lines(
     *,
     carefully: bool = False,
 ) -> Iterator[str]:
-    """COPY text of all readable rows, a body at a time; `tail` ends each line. `tally` counts as it goes.
+    """COPY text of all readable rows, one body at a time; `tail` ends each line. `tally` counts the rows.
 
-    Raises BodyError for a body that cannot be read. `carefully` reads every record by itself: what PostgreSQL refuses
-    of the fast way is repaired or quarantined then.
+    Raises BodyError for an unreadable body. `carefully` reads every record by itself: PostgreSQL has refused a line of
+    the fast way, and its row must be repaired or quarantined.
     """
     fast = None if carefully else typed_bodies.decoder(source, stream)
     asked = set(window.days)
@@ -240,7 +242,7 @@ def lines(
 
 
 def _fast_lines(source: Source, fast: Any, body: bytes, asked: set[date], tail: str, tally: Tally) -> str | None:
-    """The lines of a body in which nothing is odd; None for any other."""
+    """The lines of a body without irregularities; None for any other body."""
     # A JSON text holds the characters that COPY escapes only behind a backslash.
     if b"\\" in body:
         return None
@@ -271,7 +273,7 @@ def _careful_lines(
     tail: str,
     tally: Tally,
 ) -> Iterator[str]:
-    """The lines of one body, some thousand at a time: a report is one body, however long it is."""
+    """The lines of one body, in blocks of some thousand records: a report is one body, however long it is."""
     tally.accounts = None
     readable: list[str] = []
     for record in _records(source, stream, number, body):
@@ -288,7 +290,7 @@ def _careful_lines(
 
 
 def _records(source: Source, stream: Stream, number: int, body: bytes) -> Iterator[Any]:
-    """The records of one body. Whatever its connector cannot make of it is a BodyError that says where."""
+    """The records of one body. Any error of the connector becomes a BodyError with the place."""
     records = source.records(stream, body)
     for read in count(1):
         try:
@@ -305,7 +307,7 @@ def _records(source: Source, stream: Stream, number: int, body: bytes) -> Iterat
 
 
 def _set_aside(stream: Stream, record: Any, error: Unreadable, secret: bytes, tally: Tally) -> None:
-    """Write down a row for quarantine: hashes of key and content, column, reason, content."""
+    """Write a row for quarantine: hashes of key and content, column, reason, content."""
     tally.quarantined += 1
     payload = as_text(record.content if isinstance(record, Misfit) else record, set())
     fields = (

@@ -37,7 +37,7 @@ def _cipher() -> MultiFernet:
 
 
 def read(key: Key) -> Login | None:
-    """The login kept under a key; one that this installation's key does not open counts as none."""
+    """The login stored under a key; None if there is none or this installation's key does not decrypt it."""
     with warehouse.connect("loader", autocommit=True) as connection:
         row = connection.execute("select login from logins.kept where began_with = %s", (key.began_with,)).fetchone()
     if row is None:
@@ -54,7 +54,7 @@ def read(key: Key) -> Login | None:
 
 
 def write(key: Key, login: Login) -> None:
-    """Keep a login. It is committed and on disk when this returns."""
+    """Store a login. It is committed and on disk when this returns."""
     text = _cipher().encrypt(json.dumps(asdict(login)).encode()).decode()
     with warehouse.connect("loader", autocommit=True) as connection:
         connection.execute("set synchronous_commit = on")

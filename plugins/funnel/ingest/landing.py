@@ -2,11 +2,11 @@
 (ING-8).
 
 One read is a folder `<source>/<connection>/<stream>/<from>_<to>/<run>/<attempt>/` with one file per body and a
-`manifest.json` that is written last: a folder without one is an attempt that did not finish and is never loaded.
-Bodies are kept as zstd, `000001.json.zst`; tables of Arrow, which are compressed inside, as they are, `000001.arrow`.
-The manifest holds size and SHA-256 of each, and a digest over itself. All is on disk before the manifest gets its name,
-and compared before a body is given out: what was cut, altered, lost or added since is refused by name, never loaded.
-Landing neither parses the bodies nor checks what they say.
+`manifest.json` that is written last: a folder without one is an unfinished attempt and is never loaded. Bodies are
+stored as zstd, `000001.json.zst`; Arrow tables, which are compressed inside, unchanged, `000001.arrow`. The manifest
+holds size and SHA-256 of each, and a digest over itself. All files are flushed to disk before the manifest is written.
+Each body is verified before it is returned: a file that was truncated, altered, lost or added raises an error that
+names it, and is never loaded. Landing neither parses the bodies nor checks their content.
 """
 
 import errno
@@ -47,7 +47,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class LandedFile:
-    """One body on disk. The release before this one noted neither size nor hash: they are None for what it landed."""
+    """One body on disk. Size and hash are None for reads landed by the previous release, which did not record them."""
 
     name: str
     size: int | None = None
@@ -58,7 +58,7 @@ class LandedFile:
 class LandedRead:
     """One complete read of one stream and window. `path` is relative to the landing folder and identifies the read.
 
-    `size` is the length of all bodies before they were compressed.
+    `size` is the length of all bodies in bytes before compression.
     """
 
     source: str
@@ -78,7 +78,7 @@ class LandedRead:
 
     @property
     def hashes(self) -> list[str] | None:
-        """SHA-256 of each file as `bodies` compares it; None for a read of the release that noted none."""
+        """SHA-256 of each file, as `bodies` verifies it; None for a read of the previous release."""
         known = [file.sha256 for file in self.files if file.sha256]
         return known if len(known) == len(self.files) else None
 
@@ -88,9 +88,9 @@ class LandedRead:
         return self.source, self.connection_id, self.stream, self.window.from_day, self.window.to_day
 
     def bodies(self) -> Iterator[bytes]:
-        """The vendor's bodies in the order received, one at a time, each compared with the manifest before.
+        """The vendor's bodies in the order received, one at a time, each verified against the manifest.
 
-        Raises LandingError, by name, for a file that is cut, altered, missing or that the manifest does not hold.
+        Raises LandingError for a file that is truncated, altered, missing or not in the manifest.
         """
         if self.hashes is None:
             log.warning("%s was landed without checksums: only its lengths are compared.", self.path)
@@ -106,12 +106,12 @@ class LandedRead:
             raise damaged(self.path, MANIFEST, f"says that the bodies have {self.size:,} bytes; {left:,} are missing")
 
     def verify(self) -> None:
-        """Compare all files with the manifest. Raises LandingError as `bodies` does."""
+        """Compare all files with the manifest. Raises LandingError like `bodies`."""
         for _ in self.bodies():
             pass
 
     def _check_folder(self) -> None:
-        """All files are there in full length, and no other: what is seen at once is refused before any row is read."""
+        """Check that all files are there in full length, and no others, before any row is read. Raises LandingError."""
         try:
             with os.scandir(root() / self.path) as entries:
                 found = {entry.name: entry.stat().st_size for entry in entries if not entry.name.startswith(".")}
@@ -127,7 +127,7 @@ class LandedRead:
             raise damaged(self.path, extra[0], "is not part of this read: the manifest does not list it")
 
     def _body(self, file: LandedFile, most: int) -> bytes:
-        """One body, which is at most so long. Its file is read once."""
+        """One body, of at most this length. Its file is read once."""
         try:
             stored = (root() / self.path / file.name).read_bytes()
         except OSError as error:
@@ -150,7 +150,7 @@ def root() -> Path:
 
 
 def safe(text: str) -> str:
-    """A name as folders hold it."""
+    """A name that is valid as a folder's name."""
     return re.sub(r"[^A-Za-z0-9._+-]", "_", text)
 
 
@@ -160,7 +160,7 @@ def _run_folder(source: str, connection_id: str, stream: str, window: Window, ru
 
 
 def run_of(path: str) -> tuple[str, str]:
-    """(source, run) of the read in `path`, the run as folders hold it: all that is known without a manifest."""
+    """(source, run) of the read in `path`, as the folders are named: known even without a manifest."""
     source, _, _, _, run_id, _ = path.split("/")
     return source, run_id
 
@@ -175,8 +175,9 @@ def land(
 ) -> LandedRead:
     """Read one stream and window from the vendor into a new folder and return it complete.
 
-    `fetched_at` (UTC; default now) orders this read among others. Vendor errors pass through; what was written of an
-    unfinished attempt is removed. A vendor that asks to start the window again is obeyed three times.
+    `fetched_at` (UTC; default now) orders this read among others. Vendor errors pass through; files of an unfinished
+    attempt are removed. If the vendor requires the window to be started again (RestartWindow), it is, up to three
+    times.
     """
     run_folder = _run_folder(source.name, connection.connection_id, stream.name, window, run_id)
     stated_currency.stated(source.name, connection)
@@ -200,13 +201,14 @@ def land(
 
 
 def _attempt(moment: datetime) -> str:
-    """How the folder of a read that began then is named, up to the random end."""
+    """The name of a read's folder that began at this moment, up to the random end."""
     return f"{moment:%Y%m%dT%H%M%S%f}-"
 
 
 def _write(folder: Path, fetched: Iterator[Fetched]) -> dict[str, Any]:
-    """Write each body into a file of its own, while the next one is fetched and compressed. Returns what a LandedRead
-    says of files and accounts."""
+    """Write each body into its own file while the next one is fetched and compressed. Returns the fields of a
+    LandedRead about files and accounts.
+    """
     compressor = zstandard.ZstdCompressor(level=1, write_checksum=True)
     files: list[LandedFile] = []
     sizes: list[int] = []
@@ -248,7 +250,7 @@ def _write(folder: Path, fetched: Iterator[Fetched]) -> dict[str, Any]:
 
 
 def _wait_for(writing: list[Future[None]]) -> None:
-    """Until what is being written is on disk; raises what writing raised."""
+    """Wait until the current file is on disk; raises the error of the writing thread."""
     while writing:
         writing.pop().result()
 
@@ -262,7 +264,9 @@ def _write_through(path: Path, content: bytes) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Have the names in a folder on disk. Some network file systems cannot, and say so: they keep names themselves."""
+    """Flush the names in a folder to disk. Network file systems that do not support this say so and do
+    it themselves.
+    """
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -274,7 +278,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _write_manifest(landed: LandedRead) -> None:
-    """Everything the manifest names is on disk before the manifest is."""
+    """Write the manifest after everything that it names is on disk."""
     folder = root() / landed.path
     text = _manifest_text(
         {
@@ -305,13 +309,15 @@ def _write_manifest(landed: LandedRead) -> None:
 
 
 def _manifest_text(content: dict[str, Any]) -> bytes:
-    """The manifest as it is written, to the byte; its digest is over all the rest."""
+    """The manifest as bytes; its digest covers all the rest."""
     digest = hashlib.sha256(json.dumps(content, indent=1).encode()).hexdigest()
     return json.dumps({**content, "digest": digest}, indent=1).encode()
 
 
 def read_manifest(path: str) -> LandedRead:
-    """The landed read in `path` (relative to the landing folder). Raises LandingError when it is not complete."""
+    """The landed read in `path` (relative to the landing folder). Raises LandingError if it is
+    incomplete or damaged.
+    """
     try:
         text = (root() / path / MANIFEST).read_bytes()
     except FileNotFoundError as error:
@@ -358,7 +364,9 @@ def _landed(path: str, stored: dict[str, Any]) -> LandedRead:
 
 
 def newest_read(source: str, connection_id: str, stream: str, window: Window, run_id: str) -> LandedRead:
-    """The newest complete read that a run landed. Raises LandingError when the run landed none, or it is damaged."""
+    """The newest complete read that a run landed. Raises NothingLanded if there is none, LandingError if
+    it is damaged.
+    """
     run_folder = _run_folder(source, connection_id, stream, window, run_id)
     attempts = sorted((root() / run_folder).glob(f"*/{MANIFEST}"))
     if not attempts:
@@ -374,7 +382,7 @@ def newest_read(source: str, connection_id: str, stream: str, window: Window, ru
 def reads(source: str | None = None, damaged: dict[str, LandingError] | None = None) -> Iterator[LandedRead]:
     """All complete reads, oldest first: replaying them in this order rebuilds `raw`.
 
-    A read whose manifest is damaged goes to `damaged`, by its path; without that it is raised.
+    If `damaged` is given, a damaged manifest is added to it by its path; otherwise its LandingError is raised.
     """
     found = []
     for manifest in root().glob(f"{source or '*'}/*/*/*/*/*/{MANIFEST}"):

@@ -1,10 +1,9 @@
 """Loading: one landed read into `raw`, in one transaction, with its row in the ledger.
 
 A dated stream's read replaces its days, of the accounts that it read: rows that differ are replaced, rows that vanished
-are retracted, rows that are the same are left alone. A changed stream's read is upserted: the newest (modified,
-fetched_at) wins. Either way the result depends on which reads were loaded, not on their order or number, and `_load_id`
-says which load last changed a row. Unreadable rows go to quarantine. Whether the data may be published is not decided
-here but by the expectations.
+are retracted, equal rows stay unchanged. A changed stream's read is upserted: the newest (modified, fetched_at) wins.
+Either way the result depends on which reads were loaded, not on their order or number, and `_load_id` names the load
+that last changed a row. Unreadable rows go to quarantine. The expectations decide whether the data may be published.
 """
 
 import json
@@ -43,11 +42,11 @@ from funnel.sources import SOURCES
 
 @dataclass(frozen=True)
 class LoadResult:
-    """What one load did. rows_read = rows_loaded + rows_quarantined + rows_merged.
+    """The result of one load. rows_read = rows_loaded + rows_quarantined + rows_merged.
 
-    `is_new` is false when it was loaded before.
+    `is_new` is false if the read was loaded before.
 
-    Of an inbox, `columns` are those of the raw table that the read's files fill, `files` what became of each.
+    For an inbox, `columns` are the raw columns that the read's files fill, `files` the result of each file.
     """
 
     load_id: int
@@ -72,16 +71,16 @@ class LoadResult:
 
 
 def load(landed: LandedRead) -> LoadResult:
-    """Load one complete read. Loading the same read again is a no-op that returns what the first time did.
+    """Load one complete read. Loading the same read again changes nothing and returns the first result.
 
-    Raises LoadError when the person key is not the one this warehouse was loaded with.
+    Raises LoadError if the person key is not the one this warehouse was loaded with.
     """
     with warehouse.connect("loader") as connection, connection.transaction():
         return load_into(connection, landed)
 
 
 def load_into(connection: psycopg.Connection[Any], landed: LandedRead) -> LoadResult:
-    """As `load`, in a transaction that is open and may hold more."""
+    """Like `load`, in an open transaction that may do more."""
     source = SOURCES[landed.source]
     stream = source.stream(landed.stream)
     started_at = datetime.now(UTC)
@@ -114,7 +113,7 @@ def load_into(connection: psycopg.Connection[Any], landed: LandedRead) -> LoadRe
 
 @dataclass
 class _Taken:
-    """What became of the rows of a read, which lie in `incoming` or are in the raw table already."""
+    """The rows of a read, which are in `incoming` or already in the raw table, and their counts."""
 
     tally: json_rows.Tally
     read: accounts.Accounts
@@ -125,7 +124,7 @@ class _Taken:
 
 
 def _take_in(loading: Loading) -> _Taken:
-    """Bring the rows of a read into its raw table, by the shortest way that its rows allow."""
+    """Bring the rows of a read into its raw table, in the fastest way that they allow."""
     connection, source, stream, landed = loading.connection, loading.source, loading.stream, loading.landed
     table = loading.target.table
     tally = first_read.fill(loading)
@@ -148,7 +147,7 @@ def _take_in(loading: Loading) -> _Taken:
 
 
 def _take_incoming(loading: Loading) -> _Taken:
-    """Copy a read into a table beside its raw table, and bring in from there what is new or differs."""
+    """Copy a read into a temporary table, and transfer the rows that are new or differ."""
     connection, stream, landed, target = loading.connection, loading.stream, loading.landed, loading.target
     tally = copy_read(loading, target.incoming)
     accounts.set_aside(connection, stream, landed, target.incoming, loading.secret, tally)
@@ -199,7 +198,7 @@ def _result(loading: Loading, taken: _Taken) -> LoadResult:
 def _load_listing(
     connection: psycopg.Connection[Any], source: Source, stream: Stream, landed: LandedRead
 ) -> LoadResult:
-    """Compare a listing of ids with the stored records; what it lacks is marked as removed, see `ingest.reconcile`."""
+    """Compare a listing of ids with the stored records and mark the missing ones as removed, see `ingest.reconcile`."""
     ensure_table(connection, source, stream)
     try:
         load_id, compared, is_new = reconcile.load_into(connection, source, landed)
@@ -223,9 +222,9 @@ def _load_listing(
 
 
 def prepare(source: Source) -> None:
-    """Commit what transactions of several streams would wait for from one another: the person key, the tables.
+    """Create what several transactions would wait for each other to create: the person key, the tables. Commits.
 
-    Raises LoadError when the person key is not the one this warehouse was loaded with.
+    Raises LoadError if the person key is not the one this warehouse was loaded with.
     """
     with warehouse.connect("loader") as connection, connection.transaction():
         _refuse_other_key(connection, privacy.person_key_secret())
@@ -233,7 +232,7 @@ def prepare(source: Source) -> None:
 
 
 def create_tables(sources: Iterable[Source] = tuple(SOURCES.values())) -> None:
-    """Create tables and columns that were declared and never loaded: the marts are built without them, not refused."""
+    """Create declared tables and columns that were never loaded: otherwise the build would fail without them."""
     with warehouse.connect("loader") as connection:
         stored: dict[str, set[str]] = {}
         with connection.transaction():

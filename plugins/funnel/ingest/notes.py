@@ -1,4 +1,4 @@
-"""What loads note in `ops`: repaired values, the files of an inbox, and its sources that were held back."""
+"""Records of loads in `ops`: repaired values, the files of an inbox, and its sources that were held back."""
 
 import json
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from funnel.ingest.landing import LandedRead
 
 
 def note_values(connection: psycopg.Connection[Any], load_id: int, found: Iterable[tuple[str, str, int]]) -> None:
-    """Write down which values a load repaired or left out: (column, what was done, how many)."""
+    """Record which values a load repaired or left out: (column, what was done, number of values)."""
     for column, what, values in found:
         connection.execute("insert into ops.noted_values values (%s, %s, %s, %s)", (load_id, column, what, values))
 
@@ -19,7 +19,7 @@ def note_values(connection: psycopg.Connection[Any], load_id: int, found: Iterab
 def note_files(
     connection: psycopg.Connection[Any], landed: LandedRead, load_id: int, files: list[dict[str, Any]]
 ) -> None:
-    """Write down what became of each file of an inbox in a load."""
+    """Record the result of each file of an inbox in a load."""
     for each in files:
         connection.execute(
             """
@@ -53,7 +53,7 @@ def note_files(
 
 
 def known_files(source_name: str, connection_id: str, stream_name: str) -> dict[str, str]:
-    """The fingerprint of each file of an inbox by path, as it was read last, if all of that read was accepted."""
+    """The fingerprint of each file of an inbox by path, from its last read, if that read was fully accepted."""
     with warehouse.connect("loader") as connection:
         return dict(
             connection.execute(
@@ -76,7 +76,7 @@ def known_files(source_name: str, connection_id: str, stream_name: str) -> dict[
 
 
 def refused_files(source_name: str, run_id: str) -> list[str]:
-    """What a run refused of an inbox, in words: each file with its reason and the first reasons of rows."""
+    """The files of an inbox that a run refused, in words: each file with its reason and the first reasons of rows."""
     with warehouse.connect("loader") as connection:
         refused = connection.execute(
             """
@@ -97,7 +97,7 @@ def refused_files(source_name: str, run_id: str) -> list[str]:
 def note_held_back(
     connection: psycopg.Connection[Any], source_name: str, connection_id: str, run_id: str, reason: str
 ) -> None:
-    """Write down why a run has loaded nothing of a source of an inbox."""
+    """Record why a run has loaded nothing of a source of an inbox."""
     connection.execute(
         """
         insert into ops.held_back (source, connection_id, run_id, reason) values (%s, %s, %s, %s)
@@ -109,7 +109,7 @@ def note_held_back(
 
 
 def forget_held_back(connection: psycopg.Connection[Any], source_name: str, connection_id: str, run_id: str) -> None:
-    """A source that was held back is accepted in the same run."""
+    """Delete the record of a source that was held back and is accepted later in the same run."""
     connection.execute(
         "delete from ops.held_back where source = %s and connection_id = %s and run_id = %s",
         (source_name, connection_id, run_id),
@@ -117,7 +117,7 @@ def forget_held_back(connection: psycopg.Connection[Any], source_name: str, conn
 
 
 def accepted_connections(source_name: str, run_id: str) -> set[str]:
-    """The connections of a source of which a run has loaded something, if only that nothing is new."""
+    """The connections of a source of which a run has loaded a read, even one without changes."""
     with warehouse.connect("loader") as connection:
         return {
             connection_id
@@ -128,7 +128,7 @@ def accepted_connections(source_name: str, run_id: str) -> set[str]:
 
 
 def held_back(source_name: str, run_id: str) -> dict[str, str]:
-    """Why a run has loaded nothing of a source of an inbox, by source."""
+    """The reasons why a run has loaded nothing of a source of an inbox, by source."""
     with warehouse.connect("loader") as connection:
         return dict(
             connection.execute(

@@ -1,7 +1,7 @@
-"""What one run reads of a source: its streams, and at intervals records that change without a report of the vendor.
+"""The reads of one run of a source: its streams, and at intervals reads that find changes the vendor does not report.
 
-Listings of ids come first, so that what the run itself reads is newer than they are: a record that is created or found
-again during the run never counts as deleted.
+Listings of ids come first, so that the run's other reads are newer: a record that is created or restored during the run
+never counts as deleted.
 """
 
 from dataclasses import replace
@@ -15,9 +15,9 @@ Read = tuple[Source, Stream, Window]
 
 
 def reads(source: Source, connection: Connection, window: Window, moment: datetime | None = None) -> list[Read]:
-    """The reads of a run in the order in which they are landed, each as `landing.land` takes it.
+    """The reads of a run in the order of landing, each as the arguments of `landing.land`.
 
-    A read of days long past looks at these days alone.
+    A run of past days reads only these days.
     """
     planned = [(source, stream, window) for stream in source.streams]
     if not window.until_now:
@@ -30,7 +30,7 @@ def reads(source: Source, connection: Connection, window: Window, moment: dateti
 
 
 def _whole(source: Source, connection: Connection, moment: datetime) -> set[str]:
-    """Streams that are to be read whole: the last whole read, or else the first load, is as old as the setting says."""
+    """Streams whose last whole read, or else first load, is older than the setting allows."""
     days = {
         stream.name: chosen
         for stream in source.streams
@@ -50,5 +50,5 @@ def _whole(source: Source, connection: Connection, moment: datetime) -> set[str]
 
 
 def in_order_of_load(landed: list[str]) -> list[str]:
-    """Paths of landed reads with the listings last: a listing that is refused holds no other stream back."""
+    """Paths of landed reads, listings last: a refused listing does not stop other streams."""
     return sorted(landed, key=reconcile.is_listing)

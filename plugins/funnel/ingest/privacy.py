@@ -20,15 +20,15 @@ def fingerprint(secret: bytes) -> str:
 
 
 def keyed_hash(secret: bytes, text: str) -> str:
-    """HMAC-SHA256 of `text`, 32 hexadecimal digits: 128 bits, no collision to be expected below 10^18 persons."""
+    """HMAC-SHA256 of `text`, 32 hexadecimal digits: 128 bits, no collision expected below 10^18 persons."""
     return hmac.digest(secret, text.encode(), hashlib.sha256).hex()[:32]
 
 
 def normalise_email(address: str) -> str | None:
-    """Lower case, without surrounding space; None when it has no local part or no domain.
+    """Lower case, without surrounding space; None if it has no local part or no domain.
 
-    Dots and plus tags are kept: whether they matter is the receiving server's business, and joining two people is worse
-    than keeping one person apart.
+    Dots and plus tags are kept: their meaning depends on the receiving server, and joining two people is worse than
+    keeping one person apart.
     """
     address = address.strip().casefold()
     local, at, domain = address.rpartition("@")

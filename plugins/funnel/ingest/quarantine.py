@@ -1,7 +1,6 @@
-"""Quarantine: rows that cannot be read, with the reason, until a newer read holds them in another form.
+"""Quarantine: stores unreadable rows with the reason, until a newer read contains them in another form.
 
-This module stores them. The reasons are found in `values` (a value of a vendor), `json_rows` (a row) and the errors of
-`inbox` (a cell of a file).
+The reasons come from `values` (a vendor's value), `json_rows` (a row) and the errors of `inbox` (a cell of a file).
 """
 
 from typing import Any
@@ -13,11 +12,11 @@ from funnel.ingest.raw_tables import Loading
 
 
 def write(loading: Loading, accounts_read: tuple[str, ...] | None, tally: Tally) -> None:
-    """Write unreadable rows down: hashes, column and reason in `ops`, the payload in `raw`.
+    """Write unreadable rows: hashes, column and reason to `ops`, the payload to `raw`.
 
-    Meeting the same row again changes nothing but its `load_id`. Rows that earlier reads of these days quarantined and
-    that this newer read no longer holds in that form are marked replayed; a file's rows by a newer read of that file,
-    an account's by one of that account.
+    If the same row comes again, only its `load_id` changes. Rows quarantined by earlier reads of these days that this
+    newer read no longer contains in that form are marked as replayed; rows of a file only by a newer read of that file,
+    rows of an account only by one of that account.
     """
     connection, landed, stream = loading.connection, loading.landed, loading.stream
     _copy(connection, tally)

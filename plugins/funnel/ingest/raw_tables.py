@@ -30,14 +30,17 @@ class Target:
     content: tuple[str, ...]
 
     def names(self, columns: Iterable[str], qualifier: str | None = None) -> sql.Composed:
+        """The columns as a comma-separated SQL list, with the qualifier before each if one is given."""
         return sql.SQL(", ").join(sql.Identifier(qualifier, c) if qualifier else sql.Identifier(c) for c in columns)
 
     def same_key(self, left: str, right: str) -> sql.Composed:
+        """The SQL condition that two aliases hold rows with the same key."""
         return sql.SQL(" and ").join(
             sql.SQL("{} = {}").format(sql.Identifier(left, c), sql.Identifier(right, c)) for c in self.key
         )
 
     def differ(self, left: str, right: str) -> sql.Composed:
+        """The SQL condition that the content of two aliases differs."""
         return sql.SQL("({}) is distinct from ({})").format(
             self.names(self.content, left), self.names(self.content, right)
         )
@@ -45,7 +48,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Loading:
-    """A read on its way into its raw table: what the steps of its load share."""
+    """A read on its way into its raw table: the common parameters of the steps of its load."""
 
     connection: psycopg.Connection[Any]
     source: Source
@@ -58,11 +61,12 @@ class Loading:
 
 
 def system_columns(stream: Stream) -> tuple[tuple[str, str], ...]:
+    """(name, PostgreSQL type) of the columns that every raw table of this kind of stream has."""
     return (*SYSTEM_COLUMNS, reconcile.REMOVED_AT) if stream.reconcile else SYSTEM_COLUMNS
 
 
 def lock_stream(connection: psycopg.Connection[Any], source: Source, stream: Stream) -> None:
-    """One stream is loaded, or has its table made, by one at a time; until the transaction ends."""
+    """Lock a stream until the transaction ends: only one load at a time may write it or create its table."""
     connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", (raw_table(source, stream),))
 
 
@@ -119,7 +123,7 @@ def _target(source: Source, stream: Stream) -> Target:
 def create_index_of_loads(connection: psycopg.Connection[Any], target: Target, first_load: int = 0) -> None:
     """The index on _load_id skips the first load: it would cover every row and nothing filters on it.
 
-    It is made before the rows of that load are copied: each of them is passed over then, and none read again.
+    It is created before the rows of that load are copied: then each of them is skipped, and none is read again.
     """
     connection.execute(
         sql.SQL("create index on {} (_load_id) where _load_id > {}").format(target.table, sql.Literal(first_load))
@@ -127,9 +131,9 @@ def create_index_of_loads(connection: psycopg.Connection[Any], target: Target, f
 
 
 def create_indexes(connection: psycopg.Connection[Any], stream: Stream, target: Target) -> None:
-    """The unique key and what rows are looked up by.
+    """Create the index of the unique key and those of the lookup columns.
 
-    Free texts of a key are in its index as one hash (ING-21): an index row is limited to 2,704 bytes.
+    Free-text columns of a key are in its index as one hash (ING-21): an index row is limited to 2,704 bytes.
     """
     primary_key = (*target.key, "_fetched_at") if stream.keep_versions else target.key
     free = [column.name for column in stream.columns if column.free_text and column.name in primary_key]
@@ -151,7 +155,7 @@ def create_indexes(connection: psycopg.Connection[Any], stream: Stream, target: 
 
 
 def drop_indexes(connection: psycopg.Connection[Any], target: Target) -> None:
-    """All indexes of the raw table, which stays locked until the transaction ends."""
+    """Drop all indexes of the raw table, which stays locked until the transaction ends."""
     indexes = connection.execute(
         """
         select index.indexrelid::regclass::text, index.indisprimary, pg_constraint.conname

@@ -1,11 +1,11 @@
-"""Reconciling: records that a vendor deleted silently are found by a listing of its ids, and marked (ING-16).
+"""Reconciling: finds records that a vendor deleted silently by a listing of its ids, and marks them (ING-16).
 
-A listing is landed and loaded like any other read. The newest statement about a record counts, whether a read or a
-listing: a row that is older than a listing and absent from it is marked (`_removed_at`) and stays
-in `raw`; staging treats it as deleted. A record that is read or listed later counts again. The result depends on what
-was loaded, not on its order: after a read that is older than a listing, that listing is applied once more.
+A listing is landed and loaded like any other read. The newest statement about a record counts, whether from a read or a
+listing: a row that is older than a listing and absent from it is marked (`_removed_at`) and stays in `raw`; staging
+treats it as deleted. A record that is read or listed later counts again. The result depends on which reads were loaded,
+not on their order: after a read that is older than a listing, that listing is applied once more.
 
-What was merged into another record vanishes too, but counts as its survivor: it is never marked.
+A record that was merged into another one vanishes too, but counts as its survivor: it is never marked.
 """
 
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ REMOVED_AT = ("_removed_at", "timestamptz")
 
 @dataclass(frozen=True)
 class Compared:
-    """What a listing said of the stored records."""
+    """The result of comparing a listing with the stored records."""
 
     ids_listed: int = 0
     rows_compared: int = 0
@@ -38,7 +38,7 @@ class Compared:
 
 
 def due(source: Source, connection: Connection, moment: datetime) -> list[Stream]:
-    """Streams whose ids are to be listed: the last listing, or else the first load, is as old as the setting says."""
+    """Streams whose last listing, or else first load, is older than the setting allows."""
     found = []
     with warehouse.connect("loader") as database:
         for stream in source.streams:
@@ -51,7 +51,10 @@ def due(source: Source, connection: Connection, moment: datetime) -> list[Stream
 
 
 def as_read(source: Source, stream: Stream) -> tuple[Source, Stream]:
-    """The source and stream that `landing.land` takes to read the ids of a stream instead of its records."""
+    """The source and stream for `landing.land` to read the ids of a stream instead of its records.
+
+    Raises ValueError if the source has no `list_ids`.
+    """
     list_ids = source.list_ids
     if list_ids is None:
         raise ValueError(f"Source {source.name} has no list_ids, which stream {stream.name} needs.")
@@ -65,17 +68,15 @@ def as_read(source: Source, stream: Stream) -> tuple[Source, Stream]:
 
 
 def is_listing(path: str) -> bool:
-    """Whether a landed read of this path is a listing: <source>/<connection>/<stream>/…."""
+    """True if a landed read of this path is a listing: <source>/<connection>/<stream>/…."""
     return path.split("/")[2].endswith(LISTING)
 
 
 def load_into(connection: psycopg.Connection[Any], source: Source, landed: LandedRead) -> tuple[int, Compared, bool]:
-    """Compare one landed listing with what is stored, in the transaction of the load.
+    """Compare one landed listing with the stored records, in the transaction of the load.
 
-    Returns its load id, what was found, and whether it was not loaded before.
-
-    The raw table must exist, and the caller hold the locks of a load. Raises SuspiciousListing before anything is
-    marked.
+    Returns its load id, the result, and true if it was not loaded before. The raw table must exist, and the caller must
+    hold the locks of a load. Raises SuspiciousListing before anything is marked.
     """
     stream = source.stream(landed.stream)
     known = connection.execute(
@@ -119,7 +120,7 @@ def load_into(connection: psycopg.Connection[Any], source: Source, landed: Lande
 def apply_newer(
     connection: psycopg.Connection[Any], source: Source, stream: Stream, landed: LandedRead, load_id: int
 ) -> None:
-    """Apply listings again that are newer than a read or listing which was loaded after them."""
+    """Apply listings again that are newer than a read or listing that was loaded after them."""
     if not stream.reconcile:
         return
     newer = connection.execute(
@@ -136,7 +137,7 @@ def apply_newer(
 def unmark_merged(
     connection: psycopg.Connection[Any], source: Source, stream: Stream, incoming: sql.Identifier, load_id: int
 ) -> None:
-    """Take the mark from records that a survivor, loaded just now, names as merged into it."""
+    """Remove the mark from records that a survivor, loaded just now, names as merged into it."""
     if not (stream.merged_ids and stream.reconcile):
         return
     connection.execute(
@@ -153,7 +154,7 @@ def unmark_merged(
 
 
 def next_load_id(connection: psycopg.Connection[Any]) -> int:
-    """The next number of the loads, which builds count by."""
+    """The next load id, which builds use to find new loads."""
     row = connection.execute("select nextval(pg_get_serial_sequence('ops.loads', 'load_id'))").fetchone()
     return int(row[0]) if row else 0
 
@@ -161,7 +162,7 @@ def next_load_id(connection: psycopg.Connection[Any]) -> int:
 def _last_listing(
     database: psycopg.Connection[Any], source: Source, connection_id: str, stream: Stream
 ) -> datetime | None:
-    """When a stream was listed last; else when it was first loaded, which knew of all that was there."""
+    """The time of the last listing of a stream; else of its first load, which contained all records."""
     row = database.execute(
         """
         select coalesce(
@@ -181,7 +182,7 @@ def _last_listing(
 
 
 def _names(source: Source, stream: Stream) -> dict[str, sql.Composable]:
-    """The parts of a statement that depend on the stream. `merged` is true of rows that a survivor names."""
+    """The parts of a statement that depend on the stream. `merged` is true for rows that a survivor names."""
     table, key = sql.Identifier("raw", raw_table(source, stream)), sql.Identifier(stream.key[0])
     merged_ids = sql.Identifier(stream.merged_ids or stream.key[0])
     merged: sql.Composable = sql.SQL("false")
@@ -201,7 +202,9 @@ def _names(source: Source, stream: Stream) -> dict[str, sql.Composable]:
 
 
 def _copy_ids(connection: psycopg.Connection[Any], landed: LandedRead) -> tuple[int, datetime | None, float | None]:
-    """Put the ids of a listing into the table `listed`; returns their number, since when, the share it must hold."""
+    """Copy the ids of a listing into the table `listed`; returns their number, the listing's start and the share it
+    must contain.
+    """
     connection.execute("drop table if exists pg_temp.listed")
     connection.execute("create temporary table listed (record_id text) on commit drop")
     since, at_least, bodies = None, None, 0
@@ -226,7 +229,7 @@ def _apply(
     *,
     is_first: bool,
 ) -> Compared:
-    """Mark what is absent from a listing and older than it; take the mark from what is in it."""
+    """Mark records that are absent from a listing and older than it; remove the mark from those that it contains."""
     ids_listed, since, at_least = _copy_ids(connection, landed)
     if ids_listed < 0 or stream.reconcile is None:
         return Compared()

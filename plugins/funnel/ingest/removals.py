@@ -23,7 +23,7 @@ def count_rows(
     connection_id: str,
     where: sql.Composable = EVERYTHING,
 ) -> int:
-    """How many rows of one connection `remove_rows` would remove; 0 when the stream was never loaded."""
+    """The number of rows of one connection that `remove_rows` would remove; 0 if the stream was never loaded."""
     name = raw_table(source, stream)
     if not warehouse.has_table(connection, "raw", name):
         return 0
@@ -44,10 +44,10 @@ def remove_rows(
     where: sql.Composable = EVERYTHING,
     load_id: int | None = None,
 ) -> int:
-    """Delete rows of one connection and note the removal in ops.removals; returns their number.
+    """Delete rows of one connection and record the removal in ops.removals; returns the number of rows.
 
-    `where` is a condition on the raw row, called `stored`. Run it as role loader, in a transaction that holds the
-    shared build lock (`ledger.BUILD_LOCK`): a build sees the rows or the removal, never a part of both.
+    `where` is a condition on the raw row, whose alias is `stored`. Run it as role loader, in a transaction that holds
+    the shared build lock (`ledger.BUILD_LOCK`): a build sees the rows or the removal, never a part of both.
     """
     name = raw_table(source, stream)
     if not warehouse.has_table(connection, "raw", name):

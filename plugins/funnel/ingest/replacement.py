@@ -2,8 +2,8 @@
 
 A complete export has all rows of its stream, or all rows of its days. Stored rows in its range that are earlier in the
 order of files and that it lacks are retracted (FIL-8). A row that could not be read still counts as present and stays
-unchanged. Of two complete exports the later one in the order of files counts, whichever is
-loaded first; rows that only the earlier one holds are retracted again in the load that brings them.
+unchanged. Of two complete exports the later one in the order of files counts, whichever is loaded first; rows that only
+the earlier one holds are retracted again in the load that brings them.
 """
 
 from dataclasses import dataclass, field
@@ -22,7 +22,9 @@ from funnel.ingest.landing import LandedRead
 
 @dataclass
 class Export:
-    """One complete export of a load. `kept` are the keys of its unreadable rows; None where a row hides its key."""
+    """One complete export of a load. `kept` are the keys of its unreadable rows; None if the key of one
+    is unreadable.
+    """
 
     file: dict[str, Any]
     order: str
@@ -33,13 +35,14 @@ class Export:
     last_day: date | None = None
 
     def note(self, text: str) -> None:
+        """Add a note to the file's result."""
         self.file.setdefault("notes", []).append(text)
 
 
 def find_days(
     connection: psycopg.Connection[Any], stream: Stream, table: sql.Identifier, exports: list[Export]
 ) -> None:
-    """Fill in the first and the last day of each export from its copied rows."""
+    """Set the first and last day of each export from its copied rows."""
     for export in exports:
         if export.rows == "window":
             day = _day(stream, "stored", sql.Literal(export.time_zone))
@@ -59,7 +62,9 @@ def retract(
     load_id: int,
     exports: list[Export],
 ) -> int:
-    """Remove what complete exports no longer hold, of this load and of those before it; returns the number of rows."""
+    """Remove rows that complete exports, of this load or earlier ones, no longer contain; returns the
+    number of rows.
+    """
     removed = 0
     for export in exports:
         if reason := _why_not(export):
@@ -81,7 +86,7 @@ def retract(
 
 
 def record(connection: psycopg.Connection[Any], load_id: int, exports: list[Export]) -> None:
-    """Write down what each complete export covers, beside what became of its file."""
+    """Record the range of each complete export in the file's row of ops.files."""
     for export in exports:
         if _why_not(export) is None:
             connection.execute(
@@ -98,7 +103,7 @@ def record(connection: psycopg.Connection[Any], load_id: int, exports: list[Expo
 
 
 def _why_not(export: Export) -> str | None:
-    """Why an export says nothing about rows that it does not hold."""
+    """The reason why an export says nothing about rows that it does not contain."""
     if not export.file["rows_loaded"]:
         return "the export holds no row that could be read"
     if export.kept is None:
@@ -109,7 +114,9 @@ def _why_not(export: Export) -> str | None:
 
 
 def _vanished(stream: Stream, landed: LandedRead, export: Export) -> sql.Composable:
-    """Rows that an export covers and that come before it: those that it holds were just stored as its own."""
+    """The rows in the range of an export that precede it in the order of files: rows that it contains were just stored
+    as its own.
+    """
     older = sql.SQL(
         "(stored._file_order, stored._fetched_at) < ({order}, {fetched_at}) and stored.row_key <> all({kept}::text[])"
     ).format(order=export.order, fetched_at=landed.fetched_at, kept=sql.Literal(export.kept or []))
@@ -126,7 +133,7 @@ def _vanished(stream: Stream, landed: LandedRead, export: Export) -> sql.Composa
 def _retract_late_rows(
     connection: psycopg.Connection[Any], source: Source, stream: Stream, landed: LandedRead, load_id: int
 ) -> int:
-    """Remove rows that this load brought and that a complete export, loaded before, does not hold."""
+    """Remove rows of this load that an already loaded, later complete export does not contain."""
     covering = sql.SQL(
         """
         stored._load_id = {load_id} and exists (
@@ -162,7 +169,7 @@ def _retract_late_rows(
 
 
 def _day(stream: Stream, row: str, time_zone: sql.Composable) -> sql.Composable:
-    """The day of a row by the main date of its entity, on the manifest's clocks; null for entities without one."""
+    """The day of a row by the main date of its entity, in the manifest's time zone; null for entities without one."""
     entity = ENTITIES[stream.name]
     days: list[sql.Composable] = []
     for name in WINDOW_DATES.get(stream.name, ()):

@@ -1,8 +1,8 @@
 """Measures for how long a vendor changes a day, and derives the window (ING-6).
 
 A load of a dated stream compares its rows with the stored ones; the differences are recorded by day, with the day's
-age. Ages come from the times of the reads, not from the clock, so a replay records the same. A changed stream has
-nothing to measure: its vendor is asked for changes, not for days.
+age. Ages come from the times of the reads, not from the clock, so a replay records the same. Changed streams are not
+measured: their vendors are asked for changes, not for days.
 """
 
 from dataclasses import dataclass
@@ -28,15 +28,16 @@ READS_THAT_DISPROVE = 14
 
 @dataclass(frozen=True)
 class Measure:
-    """What the reads of a connection have shown: the oldest age that moved, and on how many days reads went as far as
-    the vendor's statement."""
+    """What the reads of a connection have shown: the oldest age in days that changed, and the number of days that were
+    read as late as the vendor's statement.
+    """
 
     oldest_moving_age: int | None
     days_of_full_reads: int
 
 
 def measured(stream: Stream) -> list[str]:
-    """The columns of a stream that count something."""
+    """The columns of a stream that hold measures."""
     return [one.name for one in stream.columns if one.type in ("bigint", "numeric") and one.name not in stream.key]
 
 
@@ -48,10 +49,10 @@ def note(
     read: Accounts,
     compared: sql.Identifier,
 ) -> None:
-    """Write down, by day, what a read changes in days that were read before.
+    """Record, by day, what a read changes in days that were read before.
 
-    `compared` holds for each day and account how many rows were stored and came in, how many of them are new, changed
-    and vanished, and each number's sum before and after. An account that is read for the first time changes no day.
+    `compared` holds for each day and account the number of rows stored and received, of new, changed and vanished rows,
+    and each measure's sum before and after. The first read of an account changes no day.
     """
     known = _known(connection, stream, landed, read)
     measures = sql.SQL(", ").join(
@@ -125,7 +126,7 @@ def note(
 
 
 def _known(connection: psycopg.Connection[Any], stream: Stream, landed: LandedRead, read: Accounts) -> sql.Composable:
-    """Whether a row of the read is of a day of which its account was read before."""
+    """The SQL condition that a row's day was read before for its account."""
     if read.read is None:
         return sql.SQL("true")
     days = connection.execute(
@@ -145,10 +146,10 @@ def _known(connection: psycopg.Connection[Any], stream: Stream, landed: LandedRe
 
 
 def measure(connection: psycopg.Connection[Any], source: Source, connection_id: str) -> Measure:
-    """What the reads of the last 90 days, counted back from the newest, have shown of a connection.
+    """The results of the last 90 days of reads of a connection, counted back from the newest.
 
-    A day that was read at age 3 and at age 40 may have changed at any age from 4 on: only that is taken as shown, and
-    the margin finds the rest.
+    A day that was read at age 3 and at age 40 may have changed at any age from 4 on: only age 4 counts as shown, and
+    the margin covers the rest.
     """
     row = connection.execute(
         """
@@ -182,10 +183,10 @@ def measure(connection: psycopg.Connection[Any], source: Source, connection_id: 
 
 
 def days_to_read_again(source: Source, measured: Measure) -> int:
-    """How many days before its own a scheduled run reads.
+    """The number of days before its own that a scheduled run reads.
 
-    What the vendor states, or further when days were seen to change beyond it, at most as far as the vendor gives or
-    credits anything. Less than the vendor states only when FUNNEL_RESTATEMENT asks for it.
+    As the vendor states, or more if days were seen to change later, up to the limit of the vendor's data or crediting.
+    Less than the vendor states only if FUNNEL_RESTATEMENT requests it.
     """
     chosen = settings.restatement(source.name)
     if isinstance(chosen, int):

@@ -18,7 +18,7 @@ def stated(source: str, connection: Connection) -> str | None:
 
 
 def settled(source: str, connection: Connection, found: str | None) -> str | None:
-    """The one of both that is known. Raises Refused where the vendor and the setting contradict."""
+    """The currency that the vendor or the setting states. Raises Refused if they contradict."""
     setting = stated(source, connection)
     if found and setting and found != setting:
         advice = f"Take currency out of the connection's extra, or write {found} there."

@@ -1,6 +1,6 @@
-"""Whole bodies of plain streams, decoded straight into typed objects and written as lines of PostgreSQL's COPY text.
+"""Decodes whole bodies of plain streams straight into typed objects and writes them as lines of COPY text.
 
-What is odd is marked, for the careful way of `json_rows` to read again.
+Irregular bodies are marked; `json_rows` reads them again record by record.
 """
 
 from collections.abc import Callable
@@ -26,7 +26,9 @@ Values = Callable[[Any], set[Any]]
 def decoder(
     source: Source, stream: Stream
 ) -> tuple[msgspec.json.Decoder[Any], Values, Values, Callable[[Any, str], str]] | None:
-    """Decoder of a body, its days, accounts and lines as functions; None for streams that need the second way."""
+    """Decoder of a body, its days, accounts and lines as functions; None for streams that must be read record by
+    record.
+    """
     paths = [column.path for column in stream.columns]
     plain = all(column.type in TYPES and not column.holds for column in stream.columns)
     if source.envelope is None or stream.person or not plain or len(set(paths)) < len(paths):
@@ -72,7 +74,7 @@ def _struct(name: str, leaves: dict[str, tuple[Any, Any]]) -> Any:
 
 
 class _Days(dict[date | None, str]):
-    """A day's text, made once: rows repeat their days."""
+    """Caches the text of a day: rows repeat their days."""
 
     def __missing__(self, day: date | None) -> str:
         text = self[day] = NULL if day is None else day.isoformat()

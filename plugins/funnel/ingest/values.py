@@ -1,8 +1,8 @@
 """Converts one value of a vendor's record for PostgreSQL, or gives the reason why it cannot.
 
-Characters that PostgreSQL cannot store are replaced (half an emoji) or removed (NUL), and noted; otherwise PostgreSQL
-would refuse the whole load. Other invalid values raise Unreadable; `json_rows` decides whether the value or the row is
-left out (ING-18).
+Characters that PostgreSQL cannot store are replaced (half an emoji) or removed (NUL), and recorded; otherwise
+PostgreSQL would refuse the whole load. Other invalid values raise Unreadable; `json_rows` decides whether the value or
+the row is left out (ING-18).
 """
 
 import re
@@ -31,7 +31,7 @@ _BYTES = re.compile("[\udc80-\udcff]+")
 
 
 def clean(text: str, notes: set[str], nul: str = "") -> str:
-    """`text` without what PostgreSQL cannot hold; what was done goes into `notes`."""
+    """`text` without characters that PostgreSQL cannot store; each kind of repair is added to `notes`."""
     if "\x00" in text:
         notes.add(DROPPED)
         text = text.replace("\x00", nul)
@@ -45,7 +45,9 @@ def clean(text: str, notes: set[str], nul: str = "") -> str:
 
 
 def clean_tree(value: Any, notes: set[str], on_number: Callable[[Decimal], Any]) -> Any:
-    """`value` with clean texts and names; `on_number` gives what stands for a number that PostgreSQL cannot hold."""
+    """`value` with clean texts and names; `on_number` returns the substitute of a number that PostgreSQL
+    cannot store.
+    """
     if isinstance(value, str):
         return clean(value, notes)
     if isinstance(value, dict):
@@ -59,7 +61,7 @@ def clean_tree(value: Any, notes: set[str], on_number: Callable[[Decimal], Any])
 
 
 def _fits(number: Decimal) -> bool:
-    """Decided by the exponent: writing out such a number may take minutes."""
+    """True if PostgreSQL can store the number. Checked by the exponent: writing out such a number may take minutes."""
     if not number.is_finite():
         return False
     exponent = number.as_tuple().exponent
@@ -67,6 +69,7 @@ def _fits(number: Decimal) -> bool:
 
 
 def text(value: Any, notes: set[str]) -> str:
+    """A text, or a number as text. Raises Unreadable for booleans, objects and arrays."""
     if isinstance(value, str):
         return clean(value, notes)
     if isinstance(value, (bool, dict, list)):
@@ -75,7 +78,7 @@ def text(value: Any, notes: set[str]) -> str:
 
 
 def identifier(value: Any, notes: set[str]) -> str:
-    """A key, id or code: letters that were repaired would make it another one."""
+    """A key, id or code: a repaired character would make it another one. Raises Unreadable."""
     odd: set[str] = set()
     found = text(value, odd)
     if odd:
@@ -88,6 +91,7 @@ def identifier(value: Any, notes: set[str]) -> str:
 
 
 def numeric(value: Any, notes: set[str]) -> str:
+    """A finite number with all its digits, also from text. Raises Unreadable."""
     return str(_decimal(value))
 
 
@@ -108,6 +112,7 @@ def _decimal(value: Any) -> Decimal:
 
 
 def bigint(value: Any, notes: set[str]) -> str:
+    """A whole number in the range of bigint, also from text. Raises Unreadable."""
     number = _decimal(value)
     if number != number.to_integral_value():
         raise Unreadable("is not a whole number")
@@ -117,6 +122,7 @@ def bigint(value: Any, notes: set[str]) -> str:
 
 
 def boolean(value: Any, notes: set[str]) -> str:
+    """`t` or `f` from true, false or their texts. Raises Unreadable."""
     if value is True or value == "true":
         return "t"
     if value is False or value == "false":
@@ -137,10 +143,12 @@ def _moment(value: Any) -> datetime:
 
 
 def timestamptz(value: Any, notes: set[str]) -> str:
+    """An ISO 8601 time or milliseconds since 1970, in UTC; a time without an offset is in UTC. Raises Unreadable."""
     return _moment(value).isoformat()
 
 
 def day(value: Any, notes: set[str]) -> str:
+    """An ISO 8601 day, or the UTC day of a time. Raises Unreadable."""
     if isinstance(value, str) and len(value) == 10:
         try:
             return date.fromisoformat(value).isoformat()
@@ -150,6 +158,7 @@ def day(value: Any, notes: set[str]) -> str:
 
 
 def jsonb(value: Any, notes: set[str]) -> str:
+    """JSON of any value. Raises Unreadable for a number that PostgreSQL cannot store."""
     return _json(value, notes, _refuse)
 
 
@@ -160,7 +169,7 @@ def _refuse(number: Decimal) -> Any:
 
 
 def as_text(value: Any, notes: set[str]) -> str:
-    """JSON of anything, with the numbers as text that PostgreSQL cannot hold."""
+    """JSON of any value; numbers that PostgreSQL cannot store become text."""
     return _json(value, notes, str)
 
 
@@ -172,7 +181,9 @@ def _json(value: Any, notes: set[str], on_number: Callable[[Decimal], Any]) -> s
 
 
 def listed(value: Any, notes: set[str], holds: tuple[tuple[str, str], ...], costs_row: bool) -> str:
-    """JSON of a list of which every element holds what it should. Others are left out, or cost the row."""
+    """JSON of the list's elements that hold the declared values. Other elements are left out; with `costs_row` they
+    raise Unreadable.
+    """
     if not isinstance(value, list):
         raise Unreadable(f"is {kind(value)}, not a list")
     steps = [(path.split("."), CONVERT[type_]) for path, type_ in holds]

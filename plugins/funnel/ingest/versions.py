@@ -1,4 +1,4 @@
-"""A stream that keeps versions has one row for each change that was seen of a record."""
+"""Keeps one row for each observed change of a record, for streams with `keep_versions`."""
 
 from datetime import datetime
 
@@ -8,10 +8,10 @@ from funnel.ingest.raw_tables import Loading
 
 
 def append(loading: Loading) -> None:
-    """Keep one row per change seen.
+    """Keep one row per observed change.
 
-    A read that arrives late is put between its neighbours: what the next read had seen is written down first, so that
-    the late version ends where that read began.
+    A late read is inserted between its neighbours: the state that the next read saw is stored first, so that the late
+    version ends where that read began.
     """
     target = loading.target
     if next_read := _next_read(loading):
@@ -25,7 +25,7 @@ def append(loading: Loading) -> None:
 
 
 def _next_read(loading: Loading) -> datetime | None:
-    """When the first read after this one was made, of those that are loaded."""
+    """The time of the first loaded read after this one."""
     landed = loading.landed
     row = loading.connection.execute(
         """
@@ -38,7 +38,7 @@ def _next_read(loading: Loading) -> datetime | None:
 
 
 def _write_down(loading: Loading, next_read: datetime) -> None:
-    """The state of each incoming record as the next read saw it."""
+    """Store the state of each incoming record as the next read saw it."""
     connection, target = loading.connection, loading.target
     others = [column for column in target.columns if column != "_fetched_at"]
     connection.execute(
@@ -65,7 +65,7 @@ def _write_down(loading: Loading, next_read: datetime) -> None:
 
 
 def _drop_repeated(loading: Loading) -> None:
-    """Remove versions of the incoming records that say what the version before them said."""
+    """Remove versions of the incoming records that equal the version before them."""
     connection, target = loading.connection, loading.target
     connection.execute(
         sql.SQL(

@@ -1,5 +1,5 @@
-"""Withdrawal: removes the rows of an inbox source, whose folder was removed, from `raw`, and with the next build from
-the marts. Published rows stay in `bi_history`. If the folder returns, its files are read again.
+"""Withdrawal: removes the rows of an inbox source whose folder was removed from `raw`, and with the next build from the
+marts. Published rows stay in `bi_history`. If the folder returns, its files are read again.
 """
 
 import psycopg
@@ -15,14 +15,16 @@ FILES = SOURCES["files"]
 
 
 def sources() -> list[str]:
-    """The sources of the inbox that were ever accepted and not withdrawn since."""
+    """The sources of the inbox that were accepted at least once and not withdrawn since."""
     query = "select connection_id from ops.sources where source = %s order by connection_id"
     with warehouse.connect("loader") as connection:
         return [source for (source,) in connection.execute(query, (FILES.name,))]
 
 
 def count(source: str) -> dict[str, int]:
-    """How many rows of each entity a withdrawal would remove. Raises WithdrawalRefused for an unknown source."""
+    """The number of rows of each entity that a withdrawal would remove. Raises WithdrawalRefused for an
+    unknown source.
+    """
     known = sources()
     if source not in known:
         raise WithdrawalRefused(
@@ -34,7 +36,7 @@ def count(source: str) -> dict[str, int]:
 
 
 def withdraw(source: str) -> dict[str, int]:
-    """Remove a source's rows in one transaction; returns how many of each entity. The next build is a full one."""
+    """Remove a source's rows in one transaction; returns their number by entity. The next build is a full one."""
     count(source)
     removed = {}
     with warehouse.connect("loader") as connection, connection.transaction():
@@ -50,7 +52,9 @@ def withdraw(source: str) -> dict[str, int]:
 
 
 def _forget(connection: psycopg.Connection[tuple[object, ...]], source: str) -> None:
-    """Its files count as never loaded, its bad rows are gone, and it is not waited for."""
+    """Delete the source's files, quarantined rows and completeness: its files count as never loaded, and builds do not
+    wait for it.
+    """
     which = {"source": FILES.name, "connection_id": source}
     of_source = "source = %(source)s and connection_id = %(connection_id)s"
     for statement in (

@@ -1,4 +1,4 @@
-"""Reading several accounts of one connection: a refused one does not stop the others."""
+"""Reads several accounts of one connection: a refused one does not stop the others."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
@@ -11,15 +11,15 @@ log = logging.getLogger(__name__)
 
 
 def bodies(fetched: Iterable[Fetched]) -> Iterator[bytes]:
-    """The bodies alone of what a connector fetches."""
+    """Only the bodies of what a connector fetches."""
     return (one for one in fetched if isinstance(one, bytes))
 
 
 def read_each(accounts: list[str], read: Callable[[str], Iterator[bytes]]) -> Iterator[Fetched]:
-    """What `read` yields of each account in turn, and after it whether the account was read or refused.
+    """Everything that `read` yields of each account in turn, and after it whether the account was read or refused.
 
-    Raises the first refusal when every account refuses: then it is the connection's. Every other failure passes
-    through at once.
+    Raises the first refusal if every account refuses: then the connection is refused. Every other failure is raised at
+    once.
     """
     refusals: list[errors.AccountDenied] = []
     for account in accounts:
@@ -40,9 +40,9 @@ def read_each(accounts: list[str], read: Callable[[str], Iterator[bytes]]) -> It
 def listed(
     source: str, connection: Connection, setting: str, tidy: Callable[[str], str] = lambda account: account
 ) -> list[str]:
-    """The accounts a connection names in its extra, as a list or as text with commas; each once.
+    """The accounts in a connection's extra, given as a list or as comma-separated text; each once.
 
-    `tidy` writes an account as the vendor's rows write it.
+    `tidy` converts an account to the form in the vendor's rows.
     """
     named = connection.extra.get(setting) or []
     if not isinstance(named, list):

@@ -15,7 +15,7 @@ _SECRET_SETTING = re.compile(r"(secret|token|password|key)$", re.IGNORECASE)
 
 
 def token_of(answer: Mapping[str, Any], base_url: str | None = None) -> Token:
-    """The token that a token endpoint answers, with the refresh token for the next login where it names one."""
+    """The token in a token endpoint's answer, with the refresh token for the next login if it names one."""
     try:
         expires_in = float(answer["expires_in"])
     except (KeyError, TypeError, ValueError):
@@ -32,7 +32,9 @@ def token_of(answer: Mapping[str, Any], base_url: str | None = None) -> Token:
 def oauth_refusal(
     answer: Answer, error: str, description: str, dead: tuple[str, ...] = ("invalid_grant",)
 ) -> Diagnosis | None:
-    """What a token endpoint's error means (RFC 6749, 5.2); `dead` are the errors that only a new grant ends."""
+    """The diagnosis of a token endpoint's error (RFC 6749, 5.2); `dead` are the errors that only a new
+    grant resolves.
+    """
     if answer.status >= 500 or answer.status == 429:
         return None
     message = f"{error} {description}".strip()
@@ -42,7 +44,7 @@ def oauth_refusal(
 
 
 def secrets(connection: Connection) -> tuple[str, ...]:
-    """Everything of a connection that must not be seen, longest first."""
+    """All secrets of a connection in all spellings, longest first."""
     values = [connection.password] + [
         value for name, value in connection.extra.items() if isinstance(value, str) and _SECRET_SETTING.search(name)
     ]
@@ -51,6 +53,7 @@ def secrets(connection: Connection) -> tuple[str, ...]:
 
 
 def is_hidden(secret: str | None) -> TypeGuard[str]:
+    """True if a value is long enough to be removed from messages: short values would blank out ordinary words."""
     # Short values would blank out ordinary words; no vendor's secret is that short.
     return secret is not None and len(secret) >= 8
 

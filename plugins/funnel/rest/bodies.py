@@ -1,9 +1,8 @@
-"""Reading and writing vendors' bodies: JSON and CSV; an unreadable value affects one value or one record, never the
-body.
+"""Reads and writes vendors' bodies, JSON and CSV; an unreadable value affects one value or one record, never the body.
 
 Numbers keep all their digits (Decimal, never float). Texts keep characters that PostgreSQL refuses, half surrogate
 pairs and NUL: the loader handles them column by column (`funnel.ingest.values`). Bytes that are not UTF-8 become half
-surrogate pairs too. Only a body that is not whole, or not JSON or CSV at all, raises UnreadableBody.
+surrogate pairs too. Only a body that is incomplete, or not JSON or CSV at all, raises UnreadableBody.
 """
 
 import csv
@@ -33,7 +32,7 @@ LONGEST_INT = 4_000
 
 @dataclass(frozen=True)
 class Misfit:
-    """A record that was read, but does not have the form of its body: what is wrong, and what it holds."""
+    """A readable record that does not have the form of its body: what is wrong, and its content."""
 
     reason: str
     content: Any
@@ -58,7 +57,7 @@ _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
 def read_json(body: bytes) -> Any:
-    """One JSON document. Raises UnreadableBody when it is not one, or not whole."""
+    """One JSON document. Raises UnreadableBody if the body is not one complete document."""
     try:
         return _DECODER.decode(body)
     except (msgspec.MsgspecError, ValueError, RecursionError):
@@ -80,7 +79,7 @@ def read_text(body: bytes) -> str:
 
 
 def write_json(value: Any) -> bytes:
-    """Compact JSON that `read_json` reads as the same value: all digits, and halves of letters as escapes."""
+    """Compact JSON that `read_json` reads as the same value: all digits, and half surrogate pairs as escapes."""
     try:
         return _ENCODER.encode(value)
     except UnicodeEncodeError:
@@ -105,7 +104,7 @@ def _spell(value: Any) -> Iterator[str]:
 
 
 def listed(parsed: Any, path: str, *, may_be_absent: bool = False) -> list[Any]:
-    """The list at a dotted path of a parsed body. Raises UnreadableBody where there is something else."""
+    """The list at a dotted path of a parsed body. Raises UnreadableBody if there is no list."""
     value = parsed
     for name in path.split("."):
         value = value.get(name) if isinstance(value, dict) else None
@@ -117,7 +116,9 @@ def listed(parsed: Any, path: str, *, may_be_absent: bool = False) -> list[Any]:
 
 
 def table(rows: Iterable[list[str]]) -> Iterator[dict[str, Any] | Misfit]:
-    """The records of CSV whose first row names the columns. A row of another length is a Misfit."""
+    """The records of CSV whose first row names the columns. A row of another length becomes a Misfit. Raises
+    UnreadableBody.
+    """
     header: list[str] | None = None
     for row, number in zip(rows, count(1), strict=False):
         if header is None:
@@ -127,14 +128,14 @@ def table(rows: Iterable[list[str]]) -> Iterator[dict[str, Any] | Misfit]:
 
 
 def record(header: list[str], row: list[str], number: int) -> dict[str, Any] | Misfit:
-    """One row by the names of the header."""
+    """One row as a dictionary by the names of the header; a Misfit if it has another length."""
     if len(row) != len(header):
         return Misfit(f"row {number} of the table has {len(row)} cells where {len(header)} are expected", row)
     return dict(zip(header, row, strict=True))
 
 
 def named_once(header: list[str]) -> list[str]:
-    """The header, in which every name stands once: which of two columns is meant, nothing says."""
+    """The header itself. Raises UnreadableBody if a name occurs twice: it would be unclear which column is meant."""
     twice = sorted({name for name in header if header.count(name) > 1})
     if twice:
         raise UnreadableBody(f"names the column {twice[0][:100]!r} twice")
@@ -142,7 +143,7 @@ def named_once(header: list[str]) -> list[str]:
 
 
 def read_csv(body: bytes) -> Iterator[dict[str, Any] | Misfit]:
-    """The records of a CSV body, texts as they stand."""
+    """The records of a CSV body, texts unchanged. Raises UnreadableBody."""
     try:
         yield from table(csv.reader(io.StringIO(read_text(body), newline="")))
     except csv.Error as error:
@@ -150,7 +151,7 @@ def read_csv(body: bytes) -> Iterator[dict[str, Any] | Misfit]:
 
 
 def read_zipped_rows(body: bytes) -> Iterator[list[str]]:
-    """The rows of the CSV file in a ZIP archive, as they come out of it."""
+    """The rows of the CSV file in a ZIP archive, decompressed as they are read. Raises UnreadableBody."""
     try:
         with zipfile.ZipFile(io.BytesIO(body)) as archive:
             names = archive.namelist()
@@ -169,5 +170,5 @@ _KINDS |= dict.fromkeys((int, float, Decimal), "a number")
 
 
 def kind(value: Any) -> str:
-    """What a parsed value is, in words."""
+    """The JSON type of a parsed value, in words."""
     return _KINDS.get(type(value), "null")

@@ -1,8 +1,8 @@
 """The HTTP client of one connection.
 
-Waiting, retrying, renewing tokens and detecting truncated responses happen here, because they are the same for all
-vendors. It does not know any vendor, does not write files and never puts a secret into a message, a log line or a
-landed body.
+Waiting, retrying, renewing tokens and detecting truncated responses are done here, because they are the same for all
+vendors. Vendor-specific rules are in the `Dialect`. The client writes no files and never puts a secret into a message,
+a log line or a landed body.
 """
 
 import logging
@@ -55,11 +55,11 @@ REFUSAL_PAUSE = 2.0  # seconds; a vendor's servers may not all know a new token 
 
 @dataclass(frozen=True)
 class Dialect:
-    """What is particular to one vendor.
+    """The vendor-specific part of a client.
 
     sign      adds the authentication to a request
-    diagnose  reads an error out of an answer, whatever its status; None when there is none it knows
-    login     fetches an access token; None where the token in the connection is all there is
+    diagnose  finds an error in an answer, whatever its status; None if it finds none
+    login     fetches an access token; None if the connection contains the token
     """
 
     source: str
@@ -87,7 +87,7 @@ class Client:
         self.last_request = Request("GET", "/")
 
     def ask(self, request: Request) -> Page:
-        """Ask until the vendor answers completely, or say why it will not."""
+        """Send a request until the vendor answers completely. Raises VendorError if the vendor will not."""
         if request.query is not None and len(request.query) > LONGEST_QUERY:
             request = replace(request, in_form=True)
         try:
@@ -120,7 +120,9 @@ class Client:
                 return page
 
     def _wait_for_token(self, refusal: VendorError) -> None:
-        """A new token may be refused where a server does not know it yet; one that is never renewed, by an accident."""
+        """Wait before the token is sent again: a server may not accept a new token yet, or refuse a valid one by
+        mistake.
+        """
         log.info(
             "%s: the token of connection %s was refused (%s), asked once more",
             self.dialect.source,
@@ -136,11 +138,13 @@ class Client:
         self._login = None
 
     def download_archive(self, address: str) -> Page:
-        """The ZIP file at an address that a body named, asked for without the token, which is not for strangers."""
+        """Download a ZIP from a URL in the response, without sending our token (the host may be a third party)."""
         return self._ask_with_retries(Request("GET", address, archive=True), signed=False)
 
     def ask_for_token(self, request: Request) -> dict[str, Any]:
-        """What a token endpoint answers: asked without a token, and sure to hold one."""
+        """The answer of a token endpoint, requested without a token. Raises Unavailable if it holds no access_token,
+        Refused if the account is denied.
+        """
         try:
             parsed = self._ask_with_retries(request, signed=False).parsed
         except AccountDenied as denied:
@@ -151,15 +155,15 @@ class Client:
         return dict(parsed)
 
     def download(self, request: Request, lacks: Callable[[IO[bytes]], str | None]) -> IO[bytes]:
-        """A file behind a link that is its own permission: fetched without the token, whole, and off the memory.
+        """Download a file from a signed URL, without our token; returns it complete, as a temporary file.
 
-        `lacks` says what the file lacks; one that is not complete is fetched again.
+        `lacks` returns what is missing in the file, or None; an incomplete file is downloaded again.
         """
         file: IO[bytes] = self._retried(self._download_once, request, lacks)
         return file
 
     def clean(self, text: str) -> str:
-        """`text` without this connection's secrets: vendors like to repeat a bad token in their message."""
+        """`text` without this connection's secrets: vendors repeat a bad token in their message."""
         for secret in self._secrets:
             text = text.replace(secret, "***")
         # Messages go to logs and into the ledger, which hold neither NUL nor half a letter.
@@ -172,7 +176,7 @@ class Client:
         return body
 
     def fail(self, error: type[VendorError], message: str, request: Request, **more: Any) -> VendorError:
-        """An exception of this vendor and connection about `request`."""
+        """A VendorError of this vendor and connection about `request`, for the caller to raise."""
         return error(
             self.clean(message),
             source=self.dialect.source,
@@ -297,7 +301,9 @@ class Client:
         return self._login.access_token
 
     def _log_in(self, login: Callable[["Client"], Token], newest: Callable[[], str | None]) -> Token:
-        """Ask the vendor for a token. A refusal may pass by itself: it is asked once more, with the newest token."""
+        """Request a token from the vendor. A refusal may be temporary: the login is tried once more, with the newest
+        refresh token.
+        """
         self._is_new, self._is_kept = True, False
         for may_ask_again in (True, False):
             self.refresh_token = newest() or ""
@@ -330,7 +336,7 @@ class Client:
         )
 
     def _hide(self, *secrets: str | None) -> None:
-        """Tokens that the vendor gave are blanked like those of the connection."""
+        """Also remove these tokens of the vendor from messages and bodies."""
         spelled = {spelling for secret in secrets if is_hidden(secret) for spelling in spellings(secret)}
         self._secrets = tuple(sorted({*self._secrets, *spelled}, key=len, reverse=True))
 
@@ -346,7 +352,8 @@ def connect(dialect: Dialect, connection: Connection) -> Iterator[Client]:
     """A client for one connection, closed when the block ends.
 
     Settings in the connection's extra: `ca_file` (certificate authority to trust instead of the usual ones) and
-    `timeout_seconds` (how long to wait for an answer).
+    `timeout_seconds` (how long to wait for an answer). Raises UnknownForm if the block fails because a response has an
+    unexpected format.
     """
     with open_http(dialect.source, connection) as http:
         client = Client(dialect, connection, http)
@@ -358,7 +365,7 @@ def connect(dialect: Dialect, connection: Connection) -> Iterator[Client]:
 
 
 def _spell_out(request: Request) -> Request:
-    """A request with a `query` as HTTP sends it: in the address, or as the form of a POST that says it is a GET."""
+    """A request with a `query` in its HTTP form: in the URL, or as the form of a POST with X-HTTP-Method-Override."""
     if request.query is None:
         return request
     query = "&".join(part for part in (request.query, urlencode(request.params)) if part)

@@ -17,7 +17,7 @@ from funnel.rest.messages import Answer, Diagnosis, Request, value_at
 
 
 def diagnose_by_status(answer: Answer) -> Diagnosis | None:
-    """What a status means when the vendor's body says nothing its connector knows."""
+    """The diagnosis by HTTP status, for answers whose body the connector's own diagnosis does not recognise."""
     status = answer.status
     kind = answer.headers.get("content-type", "no content type").split(";")[0]
     what = f"HTTP {status} with {len(answer.body)} bytes of {kind}"
@@ -45,13 +45,14 @@ def diagnose_by_status(answer: Answer) -> Diagnosis | None:
 
 
 def diagnose_archive(answer: Answer) -> Diagnosis | None:
-    """Storage refuses in HTML or XML what a vendor would refuse in JSON: the address is dead."""
+    """The diagnosis of a refused download. Storage answers in HTML or XML instead of JSON: the URL has expired."""
     if answer.status in (400, 401, 403, 404, 410):
         return Diagnosis(Refused, f"HTTP {answer.status} for a file", advice="Nothing if it passes: addresses expire.")
     return None
 
 
 def diagnose_shape(request: Request, answer: Answer) -> Diagnosis | None:
+    """The diagnosis of an answer that lacks the expected list, or is cut or incomplete without an error."""
     found = value_at(answer.parsed, request.expects) if request.expects else None
     if request.expects and not isinstance(found, list):
         return Diagnosis(Unavailable, f"HTTP {answer.status} without the list {request.expects!r} that was asked for")
@@ -63,20 +64,20 @@ def diagnose_shape(request: Request, answer: Answer) -> Diagnosis | None:
 
 
 def retry_after(answer: Answer) -> float | None:
-    """The seconds of a Retry-After header; dates, which none of these vendors sends, count as silence."""
+    """The seconds of a Retry-After header; None without it. Dates are ignored: none of these vendors sends them."""
     value = answer.headers.get("retry-after", "")
     return float(value) if re.fullmatch(r"\d+(\.\d+)?", value) else None
 
 
 def seconds_to_midnight() -> float:
-    """Until the next day begins in UTC, when daily budgets are reset; plus a minute, to be sure."""
+    """Seconds until the next day begins in UTC, when daily budgets are reset, plus one minute."""
     now = datetime.now(UTC)
     midnight = datetime(now.year, now.month, now.day, tzinfo=UTC) + timedelta(days=1)
     return (midnight - now).total_seconds() + 60
 
 
 def _read_archive(body: bytes) -> dict[str, int] | None:
-    """Names and sizes of the files of a ZIP archive, None when it is not whole."""
+    """Names and sizes of the files of a ZIP archive; None if it is incomplete."""
     try:
         with zipfile.ZipFile(io.BytesIO(body)) as archive:
             return None if archive.testzip() else {one.filename: one.file_size for one in archive.infolist()}
@@ -85,12 +86,14 @@ def _read_archive(body: bytes) -> dict[str, int] | None:
 
 
 def read(request: Request, headers: Mapping[str, str], body: bytes) -> Any:
+    """The parsed body of an answer, in the form that its request expects; None if it is incomplete."""
     if request.archive:
         return _read_archive(body)
     return request.reads(headers, body) if request.reads else parse(body)
 
 
 def parse(body: bytes) -> Any:
+    """The body as JSON; None if it is not one complete document."""
     try:
         return bodies.read_json(body)
     except errors.UnreadableBody:
@@ -98,7 +101,7 @@ def parse(body: bytes) -> Any:
 
 
 def diagnose_transport(error: httpx.HTTPError) -> Diagnosis:
-    """What it means that no answer came."""
+    """The diagnosis of a request without an answer."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):

@@ -16,11 +16,11 @@ LONGEST_JOB = 1_800.0  # seconds a vendor may take to prepare a file while a wor
 
 @dataclass(frozen=True)
 class Report:
-    """How a vendor makes a file on request, which is asked for, asked about until it is ready, and fetched.
+    """How a vendor prepares a file on request: submitted, polled until it is ready, and fetched.
 
-    poll     the question about its state, from the submission and its answer
-    state    what the answer to that question says; an unknown word counts as a failure
-    address  where the file lies, from the same answer; None when there is nothing to fetch
+    poll     the request for its state, from the submission and its answer
+    state    the state in the answer to that request; an unknown word counts as a failure
+    address  the URL of the file, from the same answer; None if there is nothing to fetch
     """
 
     poll: Callable[[Request, Any], Request]
@@ -31,9 +31,10 @@ class Report:
 
 
 def read_report(client: Client, submission: Request, report: Report) -> Iterator[Page]:
-    """The file of a report, or nothing where the vendor has no data.
+    """The file of a report; yields nothing if the vendor has no data. Raises RestartWindow if the vendor could not make
+    it.
 
-    Addresses live for minutes: when one is dead the report is asked about again, which gives a fresh one.
+    URLs expire after minutes: if one is refused, polling the report again gives a new one.
     """
     question = report.poll(submission, client.ask(submission).parsed)
     for fetches_left in reversed(range(TRUSTED_WAITS)):
@@ -56,7 +57,7 @@ def read_report(client: Client, submission: Request, report: Report) -> Iterator
 
 
 def await_job(client: Client, request: Request, is_done: Callable[[Any], bool], pause: float = 0.25) -> Page:
-    """Ask for the state of a job until it is done, more and more slowly."""
+    """Poll the state of a job until it is done, with growing pauses. Raises QuotaExhausted if that takes too long."""
     waited = 0.0
     while True:
         page = client.ask(request)

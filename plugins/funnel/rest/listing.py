@@ -1,4 +1,4 @@
-"""A listing of ids: made by a connector from the pages in which a vendor lists all records of a stream.
+"""Listings of ids: a connector makes them from the pages in which a vendor lists all records of a stream.
 
 A record without a readable id fails the read: otherwise a stored record would count as deleted.
 """
@@ -16,12 +16,12 @@ READABLE = re.compile(r"[\w-]{1,64}")
 
 
 def ids_body(ids: list[str], since: datetime | None = None) -> bytes:
-    """One landed body of a listing: ids, and from when on created records are in it (None: all of them)."""
+    """One landed body of a listing: ids, and the creation time from which records are listed (None: all records)."""
     return orjson.dumps({"since": since.isoformat() if since else None, "ids": ids})
 
 
 def ids_of(client: Client, request: messages.Request, records: Any, path: str) -> list[str]:
-    """The ids of one page of a vendor's list."""
+    """The ids of one page of a vendor's list. Raises Unavailable if a record has no readable id."""
     ids = [messages.value_at(record, path) for record in records]
     unreadable = [one for one in ids if isinstance(one, bool) or not READABLE.fullmatch(str(one or ""))]
     if unreadable:

@@ -11,14 +11,14 @@ from funnel.rest.errors import VendorError
 
 @dataclass(frozen=True)
 class Request:
-    """One question. `path` is relative to the vendor's base URL, or absolute for a token endpoint.
+    """One request. `path` is relative to the vendor's base URL, or absolute for a token endpoint.
 
-    `expects` names the list an answer must hold: without it a 200 is an error in disguise, not an empty page. A list of
-    `full_at` elements or more was cut by a vendor that does not say so. `query` is sent letter by letter, where a
-    vendor reads brackets and commas as structure; with `in_form` it travels in the body of a POST instead. The answer
-    to a question for an `archive` is a ZIP file, whole or not at all. Of any other answer that is not JSON, `reads`
-    makes what a paginator needs, from its headers and its body; None says that the answer is not whole.
-    `lacks` says what an answer that looks well lacks, for vendors that state how much there should be.
+    `expects` names the list an answer must hold: without it a 200 is treated as an error, not as an empty page. A list
+    of `full_at` elements or more was cut by a vendor that does not report it. `query` is sent unencoded, for vendors
+    that read brackets and commas as structure; with `in_form` it is sent in the body of a POST instead. The answer to a
+    request with `archive` is a ZIP file and must be complete. For other answers that are not JSON, `reads` converts
+    headers and body to what a paginator needs; None means that the answer is incomplete. `lacks` returns what an
+    apparently good answer lacks, for vendors that state how much there should be.
     """
 
     method: str
@@ -37,13 +37,13 @@ class Request:
 
     @property
     def shown_path(self) -> str:
-        """Path without host and query: these may hold secrets."""
+        """Path without host and query, which may contain secrets."""
         return urlsplit(str(self.path)).path
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back. `parsed` is None when the body is not one complete JSON document."""
+    """A response. `parsed` is None if the body is not one complete JSON document."""
 
     status: int
     headers: Mapping[str, str]
@@ -53,7 +53,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What a vendor's error body means: a class of this module, the vendor's words and how long to wait."""
+    """The meaning of a vendor's error: a class of `errors`, the vendor's message and how long to wait."""
 
     error: type[VendorError]
     message: str
@@ -63,21 +63,21 @@ class Diagnosis:
 
 @dataclass(frozen=True)
 class Page:
-    """One body as received, and the same parsed."""
+    """One body as received, and parsed."""
 
     body: bytes
     parsed: Any
 
 
 def with_fields(body: bytes, **fields: str) -> bytes:
-    """A JSON object as received, with what was asked and is not said in it written before its own fields."""
+    """A JSON object as received, with fields of the request that the response lacks written before its own fields."""
     # Behind a byte order mark, if there is one.
     rest = body[body.index(b"{") + 1 :].lstrip()
     return bodies.write_json(fields)[:-1] + (rest if rest.startswith(b"}") else b"," + rest)
 
 
 def value_at(parsed: Any, path: str) -> Any:
-    """The value at a dotted path, None when any part of the way is missing."""
+    """The value at a dotted path; None if any part of the path is missing."""
     for name in path.split("."):
         if not isinstance(parsed, dict):
             return None

@@ -30,12 +30,12 @@ def read_pages(
     page_size_parameter: str | None = None,
     may_shrink_first: bool = True,
 ) -> Iterator[Page]:
-    """Every page from `request` on. The only loop over pages there is.
+    """Every page from `request` on.
 
-    The end is what the paginator says, never an empty page: vendors send those in the middle. A token that leads to a
-    page which was asked for before would never end, and is an error. When a page is too much for the vendor, it is
-    asked again with half the `page_size_parameter`; the first page and one that times out only if `may_shrink_first`,
-    since a caller that can halve its window has to be informed first.
+    The paginator decides where the pages end, never an empty page: vendors send those in the middle. A token that leads
+    to a page which was already read would never end: it raises Unavailable. If a page is too much for the vendor
+    (TooMuchData, TimedOut), it is asked again with half the `page_size_parameter`; the first page, and one that times
+    out, only if `may_shrink_first`, because a caller that can halve its window must get the error first.
     """
     first, seen = request, {_identity(request)}
     next_request: Request | None = request
@@ -64,13 +64,15 @@ def read_pages(
 
 
 def _identity(request: Request) -> bytes:
-    """What makes a question another one, as a hash: a read may have many pages."""
+    """A hash that identifies a request: a read may have many pages."""
     asked = [request.method, request.path, request.query, dict(request.params), dict(request.json or {})]
     return hashlib.blake2b(bodies.write_json(asked), digest_size=16).digest()
 
 
 def _token(first: Request, following: Request) -> str:
-    """What a question says otherwise than the first: the token, cursor or link of its page; of a long one the end."""
+    """The part of a request that differs from the first one: the token, cursor or link of its page; of a long one the
+    end.
+    """
     if following.path != first.path:
         return following.shown_path[-100:]
     before = {**first.params, **(first.json or {}), **_variables(first)}
@@ -85,7 +87,7 @@ def _variables(request: Request) -> dict[str, Any]:
 
 
 def _all_or_nothing(pages: Iterator[Page]) -> Iterator[Page]:
-    """The bodies of the pages, off the memory until the last is read: a question that fails on the way gave none."""
+    """The bodies of the pages, stored outside memory until the last one is read: a failure midway yields none."""
     with SpooledTemporaryFile(MOST_PAGES_IN_MEMORY) as file:
         for page in pages:
             file.write(len(page.body).to_bytes(8, "big"))
@@ -102,8 +104,8 @@ def read_halving(
 ) -> Iterator[Page]:
     """The bodies of a window; if a page is too much for the vendor, those of its halves, down to one day.
 
-    No page of a window is given out before its last one is read: those of its halves would repeat its rows. `read_day`
-    asks for less than `read` when even one day is too much.
+    No page of a window is yielded before its last one is read: the halves would repeat its rows. `read_day` asks for
+    less than `read` if even one day is too much.
     """
     pages = _all_or_nothing(read(window))
     try:
@@ -127,7 +129,7 @@ def read_halving(
 
 
 def read_splitting(items: list[Any], read: Callable[[list[Any]], Iterator[Page]]) -> Iterator[Page]:
-    """The bodies of a question about `items`; if it is too much for the vendor, of its halves, down to one of them."""
+    """The bodies of a request for `items`; if it is too much for the vendor, those of its halves, down to one item."""
     pages = _all_or_nothing(read(items))
     try:
         first = next(pages, None)
@@ -144,7 +146,7 @@ def read_splitting(items: list[Any], read: Callable[[list[Any]], Iterator[Page]]
 
 
 def by_token_in_body(answer_path: str, request_field: str) -> Paginator:
-    """The answer names the next page's token; it goes into the JSON body of the same question (Google)."""
+    """The answer contains the next page's token, which is added to the JSON body of the same request (Google)."""
 
     def paginate(request: Request, parsed: Any) -> Request | None:
         token = value_at(parsed, answer_path)
@@ -154,7 +156,7 @@ def by_token_in_body(answer_path: str, request_field: str) -> Paginator:
 
 
 def by_cursor(answer_path: str, parameter: str) -> Paginator:
-    """The answer names the next page's cursor; it goes into the query of the same question (HubSpot lists)."""
+    """The answer contains the next page's cursor, which is added to the query of the same request (HubSpot lists)."""
 
     def paginate(request: Request, parsed: Any) -> Request | None:
         cursor = value_at(parsed, answer_path)
@@ -164,7 +166,7 @@ def by_cursor(answer_path: str, parameter: str) -> Paginator:
 
 
 def by_offset(total_path: str) -> Paginator:
-    """The answer says how many rows there are; the next page begins `limit` further on (GA4 reports)."""
+    """The answer contains the total number of rows; the next page begins `limit` further on (GA4 reports)."""
 
     def paginate(request: Request, parsed: Any) -> Request | None:
         asked = dict(request.json or {})
@@ -179,7 +181,7 @@ def by_offset(total_path: str) -> Paginator:
 def by_query_of_link(answer_path: str, parameters: tuple[str, ...]) -> Paginator:
     """The answer links the next page; only the named query parameters of the link are taken over (Meta).
 
-    Following the whole link would send the token wherever the body says.
+    Following the whole link would send the token to any host that the body names.
     """
 
     def paginate(request: Request, parsed: Any) -> Request | None:
@@ -193,7 +195,7 @@ def by_query_of_link(answer_path: str, parameters: tuple[str, ...]) -> Paginator
 
 
 def by_path_of_link(answer_path: str) -> Paginator:
-    """The answer links the next page by a path on the same host, which is the whole next question (Salesforce)."""
+    """The answer links the next page by a path on the same host, which is the whole next request (Salesforce)."""
 
     def paginate(request: Request, parsed: Any) -> Request | None:
         link = value_at(parsed, answer_path)
@@ -203,10 +205,10 @@ def by_path_of_link(answer_path: str) -> Paginator:
 
 
 def by_highest_id(restrict: Callable[[Request, int], Request], cursor: Paginator) -> Paginator:
-    """Each page starts after the highest id of the one before (HubSpot searches).
+    """Each page starts after the highest id of the previous one (HubSpot searches).
 
-    An offset would skip a record whenever an earlier one changed meanwhile and left the result, and ends at 10,000.
-    An empty page that is not the last has no highest id: `cursor` leads on from it.
+    An offset would skip a record whenever an earlier one left the result meanwhile because it changed, and is limited
+    to 10,000. An empty page that is not the last has no highest id: `cursor` is used to continue.
     """
 
     def paginate(request: Request, parsed: Any) -> Request | None:
@@ -219,7 +221,7 @@ def by_highest_id(restrict: Callable[[Request, int], Request], cursor: Paginator
 
 
 def by_cursor_in_variables(connection_path: str) -> Paginator:
-    """A GraphQL connection states the cursor of its next page, which goes into the variable `after` (Shopify)."""
+    """A GraphQL connection contains the cursor of its next page, which becomes the variable `after` (Shopify)."""
 
     def paginate(request: Request, parsed: Any) -> Request | None:
         if not value_at(parsed, f"{connection_path}.pageInfo.hasNextPage"):
@@ -252,7 +254,7 @@ def in_chunks(items: list[Any], size: int) -> Iterator[list[Any]]:
 
 
 def _shrink(request: Request, parameter: str | None) -> Request | None:
-    """The same question with half the page, None when it is as small as it gets."""
+    """The same request with half the page size; None if it cannot be smaller."""
     if parameter is None:
         return None
     variables = (request.json or {}).get("variables")

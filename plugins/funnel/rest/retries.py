@@ -17,7 +17,7 @@ sleep: Callable[[float], None] = time.sleep
 
 
 def wait(seconds: float) -> None:
-    """Sleep, or do what tests do instead."""
+    """Sleep; tests replace this."""
     sleep(seconds)
 
 
@@ -29,6 +29,9 @@ _BACKOFF = tenacity.wait_exponential_jitter(initial=1, max=60, jitter=1)
 
 
 def pause(state: tenacity.RetryCallState) -> float:
+    """Seconds until the next attempt: as the vendor says, else growing; a vendor that throttles again after several
+    such waits gets at least the growing pause.
+    """
     asked = _error_of(state).wait_seconds
     if asked is None:
         return _BACKOFF(state)
@@ -37,6 +40,7 @@ def pause(state: tenacity.RetryCallState) -> float:
 
 
 def is_enough(state: tenacity.RetryCallState) -> bool:
+    """True if a request was retried, or waited, as often and long as its kind of failure allows."""
     if isinstance(_error_of(state), Throttled):
         return state.idle_for >= LONGEST_WAITING
     if isinstance(_error_of(state), TimedOut):
@@ -45,6 +49,7 @@ def is_enough(state: tenacity.RetryCallState) -> bool:
 
 
 def log_pause(state: tenacity.RetryCallState) -> None:
+    """Log the failure and the pause before the next attempt."""
     error = _error_of(state)
     log.warning(
         "%s (connection %s) %s at %s: %s; asked again in %.1f s, attempt %d",

@@ -1,4 +1,4 @@
-"""The vendors, one module each. A source's name is the module's name, and nothing else has to be looked up."""
+"""The vendors, one module each. A source's name is the module's name."""
 
 from funnel.contract import Source
 from funnel.sources import (

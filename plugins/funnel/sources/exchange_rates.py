@@ -45,7 +45,7 @@ STREAMS = (
 
 
 def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[bytes]:
-    """The rates of the connection's currencies, some at a time, as tables cut to the window."""
+    """The rates of the connection's currencies, in groups, as tables cut to the window."""
     currencies = sorted({*_currencies(connection), ANCHOR})
     with connect(DIALECT, connection) as client:
         for some in pages.in_chunks(currencies, int(connection.extra.get("page_size", DEFAULT_PAGE_SIZE))):
@@ -84,8 +84,9 @@ def _currencies(connection: Connection) -> list[str]:
 
 
 def _read(headers: Mapping[str, str], body: bytes) -> list[Any] | None:
-    """The table, or None when it is not whole: all currencies are quoted on the same days, so the last row is of the
-    newest one. A currency that is not quoted any more stands between others and does no harm, nor does one odd day."""
+    """The table, or None if it is incomplete: all currencies are quoted on the same days, so the last row must be of
+    the newest day. Currencies that are no longer quoted, and single irregular days, do not matter.
+    """
     try:
         rows = list(bodies.read_csv(body))
     except UnreadableBody:
@@ -108,7 +109,7 @@ _ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 def _cut(body: bytes, window: Window) -> bytes:
-    """The table without the days that were not asked for. A row without a readable day is left to the load."""
+    """The table without days that were not requested. A row without a readable day is left to the load."""
     header, *rows = csv.reader(io.StringIO(bodies.read_text(body), newline=""))
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")

@@ -1,8 +1,8 @@
 """Files: any number of sources, each described by a manifest next to its files, read as if they were vendors.
 
 A manifest's `source` is a connection of this source. A read takes the files of an entity that are new or changed since
-they were loaded, whatever days it is asked for: an export does not know days. What it lands is not the file but its
-rows, typed and checked, with the bad ones separate; the files stay in the inbox.
+they were loaded, whatever its window: an export has no window. It lands the rows of the files, typed and checked, with
+the bad ones separate; the files stay in the inbox.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ VENDORS = frozenset(module.name for module in iter_modules([str(Path(__file__).p
 
 
 def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[bytes]:
-    """The bodies of an entity's files, each made while the one before is landed."""
+    """The bodies of an entity's files; each is made while the previous one is landed."""
     from funnel.inbox.blocks import ahead
 
     yield from ahead(_bodies(connection, stream))
@@ -33,7 +33,7 @@ def _bodies(connection: Connection, stream: Stream) -> Iterator[bytes]:
     """The files of one entity: for each a JSON body of metadata, then bodies of rows (Arrow IPC streams).
 
     `connection.extra` may hold `filesystem` (fsspec's, for inboxes that need credentials) and `known`, the fingerprint
-    of each file by path as it was read last. Raises ManifestError for a manifest that cannot be used.
+    of each file by path from its last read. Raises ManifestError for a manifest that is not valid.
     """
     from funnel.inbox import folder as inbox
 
@@ -67,8 +67,9 @@ def _files(folder: Any, manifest: Any, entity: str) -> Iterator[tuple[Any, list[
 
 
 def _fingerprint(source: IO[bytes], info: Any, specs: list[Any]) -> tuple[str, int]:
-    """What the rows of a file depend on, hashed, and the file's size: its bytes, how each stream reads them, and its
-    time where that orders files."""
+    """A hash of everything that the rows of a file depend on, and the file's size: its bytes, how each stream reads
+    them, and its time if that orders files.
+    """
     from funnel.inbox import intake
 
     prints = [intake.fingerprint(source, spec) for spec in specs]
@@ -79,7 +80,7 @@ def _fingerprint(source: IO[bytes], info: Any, specs: list[Any]) -> tuple[str, i
 
 
 def _passed_over(path: str, spec: Any, known: dict[str, str]) -> list[str]:
-    """A warning where a file comes after one that was read before and whose name is later."""
+    """Warn about a file that arrives late: a file with a later name was read before."""
     from funnel.inbox import intake
 
     if spec.newest_by != "name":
@@ -149,9 +150,9 @@ def records(stream: Stream, body: bytes) -> Iterator[Any]:
 
 
 def connections(url: str, filesystem: Any = None) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The sources whose manifests are in the inbox, and why each manifest that cannot be used is refused.
+    """The sources whose manifests are in the inbox, and the reason for each refused manifest.
 
-    Raises ManifestError when there are only such.
+    Raises ManifestError if all are refused.
     """
     from funnel.inbox import folder as inbox
     from funnel.inbox.errors import ManifestError

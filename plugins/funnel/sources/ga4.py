@@ -102,8 +102,9 @@ STREAMS = (
 
 
 def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[Fetched]:
-    """Each property of the connection, day by day. What answers leave out, its number and the day, is written into
-    the body."""
+    """Each property of the connection, day by day. The property's number and the day, which answers lack, are added to
+    the body.
+    """
     properties = listed("ga4", connection, "property_ids", lambda one: one.removeprefix("properties/"))
     days = window.days if stream.name == "sessions" else window.days[-1:]
     dimensions = DIMENSIONS if stream.name == "sessions" else ()
@@ -151,7 +152,7 @@ def records(stream: Stream, body: bytes) -> Iterator[Any]:
 
 
 def _named(names: list[str], cells: Any) -> dict[str, Any]:
-    """The values by the names of their headers; nothing where they are not as many."""
+    """The values by the names of their headers; empty if their numbers differ."""
     if not isinstance(cells, list) or len(cells) != len(names):
         return {}
     return {
@@ -160,13 +161,13 @@ def _named(names: list[str], cells: Any) -> dict[str, Any]:
 
 
 def _other_day(dimensions: list[Any], rows: Any) -> Any:
-    """The day of a body that was landed before its day was written into it: that of any other row."""
+    """The day of a body that was landed before the day was added to bodies: that of any of its rows."""
     days = (_iso(_named(dimensions, row.get("dimensionValues")).get("date")) for row in rows if isinstance(row, dict))
     return next((day for day in days if day != OTHER), OTHER)
 
 
 def _header(report: Any, name: str) -> list[str]:
-    """The names of a report's columns, none twice; a report without them has none."""
+    """The names of a report's columns. Raises UnreadableBody for a name that is not text or occurs twice."""
     names = [messages.value_at(header, "name") for header in bodies.listed(report, name, may_be_absent=True)]
     strange = [each for each in names if not isinstance(each, str)]
     if strange:
@@ -175,7 +176,7 @@ def _header(report: Any, name: str) -> list[str]:
 
 
 def _iso(day: Any) -> Any:
-    """20261101 as 2026-11-01; the load handles anything else."""
+    """20261101 as 2026-11-01; any other value unchanged, for the load to handle."""
     return f"{day[:4]}-{day[4:6]}-{day[6:]}" if isinstance(day, str) and len(day) == 8 and day.isdigit() else day
 
 
@@ -202,13 +203,13 @@ _NEXT = pages.by_offset("rowCount")
 
 
 def _row_count(parsed: Any) -> int | None:
-    """How many rows the whole report has; None where that is not a number."""
+    """The number of rows of the whole report; None if it is not a number."""
     count = str(messages.value_at(parsed, "rowCount") or 0)
     return int(count) if re.fullmatch(r"[0-9]{1,15}", count) else None
 
 
 def _lacks(request: messages.Request, parsed: Any) -> str | None:
-    """rowCount counts the whole report, so every page says how many rows it must hold."""
+    """What a page lacks: rowCount counts the whole report, so the number of rows of every page is known."""
     asked, in_all = dict(request.json or {}), _row_count(parsed)
     rows = parsed.get("rows", []) if isinstance(parsed, dict) else None
     if in_all is None or not isinstance(rows, list):
@@ -231,7 +232,7 @@ def _sign(connection: Connection, token: str, request: messages.Request) -> mess
 
 
 def _log_in(client: Client) -> auth.Token:
-    """A token that the service account signs itself, or one that it gets for a signed assertion."""
+    """A token that the service account signs itself, or one that it receives for a signed assertion."""
     connection = client.connection
     grant = connection.extra.get("grant_type", "self-signed")
     if grant == "self-signed":
@@ -322,7 +323,7 @@ def _diagnose(answer: messages.Answer) -> messages.Diagnosis | None:
 
 
 def _diagnose_quota(answer: messages.Answer, message: str) -> messages.Diagnosis:
-    """Google names the bucket that is empty: concurrent requests come back in seconds, tokens in hours."""
+    """Google names the exhausted quota: concurrent requests recover in seconds, tokens in hours."""
     said = message.lower()
     if "concurrent" in said:
         return messages.Diagnosis(errors.Throttled, message, wait_seconds=diagnosis.retry_after(answer) or 10.0)

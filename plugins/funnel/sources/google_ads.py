@@ -78,17 +78,17 @@ def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[Fe
 
 
 def _digits(customer_id: str) -> str:
-    """123-456-7890, as Google's pages write it, without its dashes."""
+    """The customer id without the dashes of 123-456-7890, as Google's pages show it."""
     return customer_id.removeprefix("customers/").replace("-", "").replace(" ", "")
 
 
 def records(stream: Stream, body: bytes) -> Iterator[Any]:
-    """The rows of one page; rows that are zero in every metric are absent, as Google sends them."""
+    """The rows of one page. Google leaves out rows that are zero in every metric."""
     yield from bodies.listed(bodies.read_json(body), "results", may_be_absent=True)
 
 
 def _lacks(request: messages.Request, parsed: Any) -> str | None:
-    """A page without rows has no `results`; one that has something else there is not an answer."""
+    """What a page lacks: one without rows has no `results`; any other value there is not a valid answer."""
     is_page = isinstance(parsed, dict) and isinstance(parsed.get("results", []), list)
     return None if is_page else "without the list 'results'"
 

@@ -1,6 +1,6 @@
 """LinkedIn Ads: campaign statistics per day, campaign attributes and ad accounts, over the versioned REST interface.
 
-Days are UTC, as LinkedIn aggregates them. Statistics name only the campaign: the requested account is written into the
+Days are UTC, as LinkedIn aggregates them. Statistics name only the campaign: the requested account is added to the
 body, its currency is joined in dbt.
 """
 
@@ -104,7 +104,7 @@ def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[Fe
 
 
 def records(stream: Stream, body: bytes) -> Iterator[Any]:
-    """The records of one answer; what LinkedIn says in URNs and date parts is added in plain words."""
+    """The records of one answer; plain ids and dates are added to LinkedIn's URNs and date parts."""
     parsed = bodies.read_json(body)
     if stream.name == "accounts":
         yield parsed
@@ -138,11 +138,11 @@ def _campaigns(client: Client, account_id: str, fields: str) -> Iterator[message
 
 
 def _statistics(client: Client, account_id: str, window: Window) -> Iterator[messages.Page]:
-    """Windows so short that every campaign on every day would fit.
+    """The bodies of statistics, in windows so short that every campaign on every day would fit.
 
-    If one is full nevertheless, its halves; a day that is full is asked for by some of the campaigns at a time.
+    If a window is full nevertheless, its halves are read; a full day is requested for some of the campaigns at a time.
 
-    The list of campaigns is also the proof of access: without it LinkedIn answers statistics with an empty list.
+    The list of campaigns also proves access: without it LinkedIn answers statistics with an empty list.
     """
     campaigns = [
         str(campaign_id)
@@ -257,7 +257,7 @@ def _diagnose(answer: messages.Answer) -> messages.Diagnosis | None:
 
 
 def _diagnose_throttle(message: str) -> messages.Diagnosis:
-    """There is no Retry-After: the daily limits of an application and of a member are reset at midnight UTC."""
+    """The diagnosis without a Retry-After: daily limits of an application and of a member are reset at midnight UTC."""
     if "metric value" in message.lower() or "metric-value" in message.lower():
         return messages.Diagnosis(errors.Throttled, message, wait_seconds=_WINDOW_SECONDS)
     if "DAY" in message:

@@ -138,7 +138,7 @@ def _pages(client: Client, account_id: str, stream: Stream, window: Window) -> I
 
 
 def _telling_values(client: Client, account_id: str, pages: Iterator[messages.Page]) -> Iterator[messages.Page]:
-    """The pages; actions without a plain `value`, which the marts count by, are reported when all are read."""
+    """The pages; afterwards logs the actions without a plain `value`, by which the marts count."""
     without: Counter[str] = Counter()
     for page in pages:
         rows = messages.value_at(page.parsed, "data")
@@ -214,7 +214,7 @@ def _diagnose(answer: messages.Answer) -> messages.Diagnosis | None:
 
 
 def _wait(answer: messages.Answer) -> float:
-    """Seconds until Meta answers again, as its usage headers say; a minute when they do not."""
+    """Seconds until Meta answers again, by its usage headers; one minute without them."""
     waits = [0.0]
     by_business = _header(answer, "x-business-use-case-usage")
     for uses in by_business.values():

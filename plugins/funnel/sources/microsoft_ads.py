@@ -63,7 +63,7 @@ STREAMS = (
 def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[Fetched]:
     """One report for each ad account of the connection. Campaigns are those that were shown in the window.
 
-    A report over several accounts is refused whole when one of them is not accessible.
+    One report over several accounts would be refused whole if one of them is not accessible.
     """
     accounts = listed("microsoft_ads", connection, "account_ids")
     with connect(DIALECT, connection) as client:
@@ -83,7 +83,7 @@ def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[Fe
 
 
 def records(stream: Stream, body: bytes) -> Iterator[Any]:
-    """The rows of one report, read as they come out of the archive: lines about the report come first and last."""
+    """The rows of one report, decompressed as they are read: lines about the report come first and last."""
     header: list[str] | None = None
     zone: str | None = None
     for number, fields in enumerate(bodies.read_zipped_rows(body), start=1):

@@ -2,8 +2,7 @@
 
 Contacts and deals are found by search and then read in batches, because a search returns neither history nor
 associations; associations are requested for the ids of each page and added to the records. Every search page starts
-after the
-last id of the one before it; see `pages.by_highest_id`. Windows are days in UTC.
+after the last id of the previous one; see `pages.by_highest_id`. Windows are days in UTC.
 """
 
 from funnel.contract import Source

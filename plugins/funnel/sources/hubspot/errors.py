@@ -10,6 +10,7 @@ _WAITS = {"SECONDLY": 1.0, "TEN_SECONDLY_ROLLING": 10.0}
 
 
 def diagnose(answer: messages.Answer) -> messages.Diagnosis | None:
+    """The diagnosis of an answer by HubSpot's error body; None if it holds no error."""
     body = answer.parsed
     if not isinstance(body, dict):
         return None

@@ -54,7 +54,7 @@ _OPTIONAL = {"line_items": "line_items", "calls": "engagements", "emails": "enga
 
 
 def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[Fetched]:
-    """One portal. Owners and pipelines have no time filter and are read whole, and so are archived records."""
+    """One portal. Owners, pipelines and archived records have no time filter and are read whole."""
     if not connection.extra.get(_OPTIONAL.get(stream.name, ""), True):
         return
     with connect(APP_DIALECT if connection.login else DIALECT, connection) as client:
@@ -90,7 +90,7 @@ def list_ids(connection: Connection, stream: Stream, _: Window) -> Iterator[byte
 
 
 def _with_home_currency(client: Client, stream: Stream, pages: Iterator[bytes]) -> Iterator[Fetched]:
-    """The bodies and, once a record with an amount names no currency, the portal's own. Without the scope: nothing."""
+    """The bodies and, if a record with an amount names no currency, the portal's currency (if the scope allows it)."""
     is_asked = stream.money is None
     for body in pages:
         yield body
@@ -109,7 +109,7 @@ def _lacks_currency(stream: Stream, record: Any) -> bool:
 
 
 def _home_currency(client: Client) -> str | None:
-    """The currency of deals that name none, which portals without several currencies do not write."""
+    """The currency of deals that name none: portals with a single currency do not write it."""
     version = _version(client)
     folder = "v3/currencies" if version.startswith("v") else f"currencies/{version}"
     try:
@@ -127,7 +127,7 @@ def records(stream: Stream, body: bytes) -> Iterator[Any]:
 
 
 def _reaching_back(client: Client, stream: Stream, window: Window) -> Window:
-    """The days whose records a run reads: more than changed, where associations or computed fields may be newer."""
+    """The days to read: more than the changed ones if associations or computed fields may be newer."""
     if window.whole:
         at_most = int(client.connection.extra.get("whole_at_most", WHOLE_AT_MOST))
         first = client.ask(_search(client, stream, window, 1)).parsed
@@ -175,7 +175,7 @@ def _changed_objects(client: Client, stream: Stream, window: Window) -> Iterator
 
 
 def _has_id(record: Any) -> bool:
-    """Can more be asked of this record by its id?"""
+    """True if the record has an id by which more can be requested."""
     return re.fullmatch(r"[\w-]{1,64}", str(messages.value_at(record, "id") or "")) is not None
 
 
@@ -196,7 +196,7 @@ def _search(client: Client, stream: Stream, window: Window, page_size: int) -> m
 
 
 def _associations(client: Client, stream: Stream, name: str, ids: list[str]) -> dict[str, list[Any]]:
-    """What each of these records is associated with, with labels; records without any are missing (HTTP 207)."""
+    """The associations of these records, with labels; records without any are missing (HTTP 207)."""
     version = _version(client)
     kind = f"/crm/{version}/associations" if version.startswith("v") else f"/crm/associations/{version}"
     found: dict[str, list[Any]] = {}
@@ -224,7 +224,7 @@ def _associations(client: Client, stream: Stream, name: str, ids: list[str]) -> 
 
 
 def _linked(client: Client, stream: Stream, page: messages.Page, links: dict[str, dict[str, list[Any]]]) -> bytes:
-    """A page whose records say what they are associated with, and with which one first."""
+    """A page with the associations added to its records, and the first one of each."""
     for record in page.parsed["results"]:
         if not isinstance(record, dict):
             continue
@@ -330,7 +330,7 @@ def _modified_within(stream: Stream, window: Window) -> dict[str, str]:
 
 
 def _names(stream: Stream, part: str) -> list[str]:
-    """Vendor names of the declared fields of one part of a record; properties a portal lacks are ignored there."""
+    """Vendor names of the declared fields of one part of a record; HubSpot ignores properties that a portal lacks."""
     return [column.path.removeprefix(f"{part}.") for column in stream.columns if column.path.startswith(f"{part}.")]
 
 

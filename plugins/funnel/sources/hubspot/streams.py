@@ -27,7 +27,9 @@ _LINK: tuple[tuple[str, ColumnType], ...] = (("toObjectId", "text"),)
 
 
 def _engagement(name: str, key: str, columns: tuple[Column, ...]) -> Stream:
-    """Something a seller did or received. Subjects and texts name people and are not read."""
+    """A stream of one kind of activity that a seller did or received. Subjects and texts name people and
+    are not read.
+    """
     return Stream(
         name=name,
         kind="changed",

@@ -12,6 +12,7 @@ _ADVICE = {
 
 
 def diagnose(answer: messages.Answer) -> messages.Diagnosis | None:
+    """The diagnosis of an answer by Salesforce's error body; None if it holds no error."""
     body = answer.parsed
     if isinstance(body, dict) and isinstance(body.get("error"), str):
         return _diagnose_login(answer, body["error"], str(body.get("error_description", "")))

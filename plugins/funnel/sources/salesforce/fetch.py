@@ -43,7 +43,7 @@ WHOLE_AT_MOST = 50_000
 
 
 def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[Fetched]:
-    """One org. Raises RestartWindow when Salesforce drops its cursor in the middle of the pages."""
+    """One org. Raises RestartWindow if Salesforce drops its cursor in the middle of the pages."""
     if not connection.extra.get(OPTIONAL.get(stream.name, ""), True):
         return
     page_size = max(SMALLEST_PAGE_SIZE, min(int(connection.extra.get("page_size", PAGE_SIZE)), PAGE_SIZE))
@@ -88,7 +88,7 @@ def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[Fe
 
 
 def _reach(client: Client, path: str, stream: Stream, window: Window) -> tuple[Window, bool]:
-    """What is read, and whether it is long enough for Bulk; an object of too many records is not read whole."""
+    """The window to read, and whether it is long enough for Bulk; an object with too many records is not read whole."""
     extra = client.connection.extra
     if window.whole:
         query = f"SELECT COUNT() FROM {OBJECTS[stream.name]}"  # noqa: S608 - SOQL of declared names
@@ -102,7 +102,9 @@ def _reach(client: Client, path: str, stream: Stream, window: Window) -> tuple[W
 
 
 def list_ids(connection: Connection, stream: Stream, _: Window) -> Iterator[bytes]:
-    """The ids of all records, those in the recycle bin included: what is deleted for good is in no other answer."""
+    """The ids of all records, including those in the recycle bin: permanently deleted records are in no
+    other answer.
+    """
     if not connection.extra.get(OPTIONAL.get(stream.name, ""), True):
         return
     path = f"/services/data/{connection.extra.get('version', DEFAULT_VERSION)}"
@@ -121,9 +123,9 @@ def list_ids(connection: Connection, stream: Stream, _: Window) -> Iterator[byte
 
 
 def _corporate_currency(stream: Stream, body: bytes) -> Iterator[HomeCurrency]:
-    """What an organisation with several currencies says is its own; a setting `currency` must not say otherwise.
+    """The corporate currency of an organisation with several currencies; a setting `currency` must not contradict it.
 
-    One with a single currency says it nowhere in REST: there the setting alone counts (checked 2026-11-30).
+    REST does not return the currency of an organisation with a single one: the setting is used (checked 2026-11-30).
     """
     if stream.name == "currency_types":
         for record in records(stream, body):
@@ -133,7 +135,7 @@ def _corporate_currency(stream: Stream, body: bytes) -> Iterator[HomeCurrency]:
 
 
 def records(stream: Stream, body: bytes) -> Iterator[Any]:
-    """The records of one page: JSON of REST, or CSV of Bulk, which writes nothing for null."""
+    """The records of one page: JSON of REST, or CSV of Bulk, in which null is empty."""
     if body.startswith(b"{"):
         yield from bodies.listed(bodies.read_json(body), "records")
     else:
@@ -141,7 +143,7 @@ def records(stream: Stream, body: bytes) -> Iterator[Any]:
 
 
 def _submit(client: Client, path: str, query: str) -> str | None:
-    """Id of a bulk query that was taken on; None where Bulk does not serve the object or the org."""
+    """Id of an accepted bulk query; None if Bulk does not support the object or the org."""
     request = messages.Request("POST", f"{path}/jobs/query", json={"operation": "queryAll", "query": query})
     try:
         return str(client.ask(request).parsed["id"])
@@ -168,7 +170,7 @@ _ENDED = ("JobComplete", "Failed", "Aborted")
 
 
 def _read_results(headers: Mapping[str, str], body: bytes) -> dict[str, Any] | None:
-    """What the headers say of a page of results; None when the body holds another number of records."""
+    """The headers of a page of results; None if the body holds another number of records than they state."""
     try:
         due = int(headers["Sforce-NumberOfRecords"])
         found = list(bodies.read_csv(body))
@@ -196,7 +198,7 @@ def _query(stream: Stream, window: Window, lacking: set[str]) -> str:
 
 
 def _lacking_fields(client: Client, path: str, stream: Stream) -> set[str]:
-    """Optional fields of the stream that the object, as described to this user, does not have."""
+    """Optional fields of the stream that the object does not have, as described to this user."""
     described = client.ask(messages.Request("GET", path, expects="fields")).parsed
     present = {described_field["name"] for described_field in described["fields"]}
     declared = {column.path for column in stream.columns}

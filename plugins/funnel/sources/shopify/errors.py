@@ -19,6 +19,7 @@ _ADVICE = {
 
 
 def diagnose(answer: messages.Answer) -> messages.Diagnosis | None:
+    """The diagnosis of an answer by Shopify's error body; None if it holds no error."""
     body = answer.parsed
     if not isinstance(body, dict):
         return None
@@ -44,7 +45,7 @@ def diagnose(answer: messages.Answer) -> messages.Diagnosis | None:
 
 
 def _wait(body: Any) -> float:
-    """Seconds until the bucket holds what the query asks for, as its cost says."""
+    """Seconds until the bucket has enough points for the query's cost."""
     asked = float(messages.value_at(body, "extensions.cost.requestedQueryCost") or 0)
     available = float(messages.value_at(body, "extensions.cost.throttleStatus.currentlyAvailable") or 0)
     rate = float(messages.value_at(body, "extensions.cost.throttleStatus.restoreRate") or 50)

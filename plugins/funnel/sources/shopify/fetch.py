@@ -95,9 +95,10 @@ def records(stream: Stream, body: bytes) -> Iterator[Any]:
 
 
 def list_ids(connection: Connection, _: Stream, window: Window) -> Iterator[bytes]:
-    """The ids of all orders that the app may see, 250 a call: a deleted order is in no answer of any kind.
+    """The ids of all orders that the app may see, 250 a call: Shopify does not report deleted orders.
 
-    Without the scope read_all_orders older orders are hidden, not deleted: the listing says how far back it reaches.
+    Without the scope read_all_orders older orders are hidden, not deleted: the listing states from when on it is
+    complete.
     """
     with connect(DIALECT, connection) as client:
         since = None
@@ -156,7 +157,9 @@ refunds {{ {_REFUND} refundLineItems(first: {nested}) {{ nodes {{ {_REFUND_LINE}
 
 
 def _complete(client: Client, order: Any) -> bool:
-    """Read what did not fit into the first page of an order's lines and of each refund's; says whether any did not."""
+    """Read the lines of an order and of each refund that did not fit into the first page; returns true if there were
+    any.
+    """
     if not isinstance(order, dict):
         return False
     parts = [("Order", order, "lineItems", _LINE)]
@@ -206,7 +209,7 @@ def _ask(client: Client, query: str, variables: dict[str, Any], expects: str) ->
 
 
 def _in_bulk(client: Client, window: Window) -> Iterator[bytes]:
-    """Submit, wait, download. Children come as lines of their own, anywhere in the file, and name their parents."""
+    """Submit, wait, download. Children are separate lines, anywhere in the file, and name their parents."""
     query = f"""{{ orders(query: "{_changed_within(window)}") {{ edges {{ node {{ {_order_fields(client)}
 lineItems {{ edges {{ node {{ {_LINE} }} }} }} refunds {{ {_REFUND} }} }} }} }} }}"""
     done = _run(client, query)
@@ -255,9 +258,9 @@ def _lacks(file: IO[bytes], due: int) -> str | None:
 
 
 def _families(file: IO[bytes]) -> Iterator[list[Any]]:
-    """Orders with their lines, a part of the file at a time: lines go to buckets by their family first.
+    """Orders with their lines, a part of the file at a time: lines are first distributed to buckets by order.
 
-    What is not an order and belongs to none stays a record by itself, which the load quarantines.
+    A line that is not an order and belongs to none stays a record by itself, which the load quarantines.
     """
     buckets = [TemporaryFile() for _ in range(BUCKETS)]  # noqa: SIM115 - closed below
     try:
@@ -300,7 +303,7 @@ def _read_line(text: bytes) -> Any:
 
 
 def _refunded_lines(client: Client, orders: list[dict[str, Any]]) -> None:
-    """A bulk operation refuses a connection inside of a list, and refunds are a list: their lines are read by id."""
+    """The lines of refunds, read by id: a bulk operation refuses a connection inside a list, and refunds are a list."""
     refunds = {str(refund["id"]): refund for order in orders for refund in _refunds(order)}
     query = f"""query($ids: [ID!]!) {{ nodes(ids: $ids) {{ ... on Refund {{ id
 refundLineItems(first: {NESTED_PAGE_SIZE}) {{ nodes {{ {_REFUND_LINE} }} {_PAGE} }} }} }} }}"""
@@ -318,7 +321,7 @@ def _sign(connection: Connection, token: str, request: messages.Request) -> mess
 
 
 def _log_in(client: Client) -> auth.Token:
-    """A token of 24 hours for the app's credentials; a connection without a login holds a token that does not end."""
+    """A token of 24 hours for the app's credentials; a connection without a login holds a permanent token."""
     connection = client.connection
     if not connection.login:
         if not connection.password:
