@@ -7,58 +7,42 @@ what only a changed interface, or a field hidden from the integration user, can 
 import great_expectations.expectations as gxe
 from great_expectations.expectations.row_conditions import Column
 
+_HIDDEN = "Mostly null: the integration user may no longer see the field."
+_SET = f"Salesforce sets it. {_HIDDEN}"
+_REQUIRED = f"Salesforce requires one. {_HIDDEN}"
+_COMPUTED = f"Salesforce computes it. {_HIDDEN}"
+
+
+def _mostly_stated(column: str, description: str, notes: str) -> gxe.ExpectColumnValuesToNotBeNull:
+    """Half of the records may lack a value before the field counts as missing: people leave fields empty."""
+    return gxe.ExpectColumnValuesToNotBeNull(column=column, mostly=0.5, description=description, notes=notes)
+
+
 CRITICAL = {
     "leads": [
-        gxe.ExpectColumnValuesToNotBeNull(
-            column="created_at",
-            mostly=0.5,
-            description="leads have a creation time",
-            notes="Salesforce sets it. Mostly null: the integration user may no longer see the field.",
-        ),
-        gxe.ExpectColumnValuesToNotBeNull(
-            column="status",
-            mostly=0.5,
-            description="leads have a status",
-            notes="Salesforce requires one. Mostly null: the integration user may no longer see the field.",
-        ),
+        _mostly_stated("created_at", "leads have a creation time", _SET),
+        _mostly_stated("status", "leads have a status", _REQUIRED),
     ],
     "contacts": [
-        gxe.ExpectColumnValuesToNotBeNull(
-            column="created_at",
-            mostly=0.5,
-            description="contacts have a creation time",
-            notes="Salesforce sets it. Mostly null: the integration user may no longer see the field.",
-        ),
+        _mostly_stated("created_at", "contacts have a creation time", _SET),
     ],
     "accounts": [
         gxe.ExpectColumnValuesToBeBetween(
             column="employees", min_value=0, description="head counts are never negative"
         ),
-        gxe.ExpectColumnValuesToNotBeNull(
-            column="account_name",
-            mostly=0.5,
-            description="accounts have names",
-            notes="Salesforce requires one. Mostly null: the integration user may no longer see the field.",
-        ),
+        _mostly_stated("account_name", "accounts have names", _REQUIRED),
     ],
     "opportunities": [
-        gxe.ExpectColumnValuesToNotBeNull(
-            column="stage",
-            mostly=0.5,
-            description="opportunities have a stage",
-            notes="Salesforce requires one. Mostly null: the integration user may no longer see the field.",
+        _mostly_stated("stage", "opportunities have a stage", _REQUIRED),
+        _mostly_stated(
+            "close_date",
+            "opportunities have a close date",
+            "Salesforce requires one. Mostly null: nothing would be won on any day.",
         ),
-        gxe.ExpectColumnValuesToNotBeNull(
-            column="close_date",
-            mostly=0.5,
-            description="opportunities have a close date",
-            notes="Salesforce requires one. Mostly null: nothing would be won on any day.",
-        ),
-        gxe.ExpectColumnValuesToNotBeNull(
-            column="is_closed",
-            mostly=0.5,
-            description="opportunities say whether they are closed",
-            notes="Salesforce computes it. Mostly null: every opportunity would look open.",
+        _mostly_stated(
+            "is_closed",
+            "opportunities say whether they are closed",
+            "Salesforce computes it. Mostly null: every opportunity would look open.",
         ),
         gxe.ExpectColumnValuesToBeBetween(
             column="probability",
@@ -75,93 +59,53 @@ CRITICAL = {
         ),
     ],
     "opportunity_contact_roles": [
-        gxe.ExpectColumnValuesToNotBeNull(
-            column="contact_id",
-            mostly=0.5,
-            description="contact roles name their contact",
-            notes="Opportunities reach their leads through it; without it marketing loses the credit.",
+        _mostly_stated(
+            "contact_id",
+            "contact roles name their contact",
+            "Opportunities reach their leads through it; without it marketing loses the credit.",
         ),
     ],
     "opportunity_history": [
-        gxe.ExpectColumnValuesToNotBeNull(
-            column="stage",
-            mostly=0.5,
-            description="history rows have a stage",
-            notes="The moment of winning is read from here. Mostly null: the field may be hidden.",
+        _mostly_stated(
+            "stage",
+            "history rows have a stage",
+            "The moment of winning is read from here. Mostly null: the field may be hidden.",
         ),
     ],
     "lead_history": [
-        gxe.ExpectColumnValuesToNotBeNull(
-            column="field",
-            mostly=0.5,
-            description="history rows name their field",
-            notes="Acceptance and rejection are read from here. Mostly null: the field may be hidden.",
+        _mostly_stated(
+            "field",
+            "history rows name their field",
+            "Acceptance and rejection are read from here. Mostly null: the field may be hidden.",
         ),
-        gxe.ExpectColumnValuesToNotBeNull(
-            column="lead_id",
-            mostly=0.5,
-            description="history rows name their lead",
-            notes="Mostly null: no stage finds its lead.",
-        ),
+        _mostly_stated("lead_id", "history rows name their lead", "Mostly null: no stage finds its lead."),
     ],
     "tasks": [
-        gxe.ExpectColumnValuesToNotBeNull(
-            column="is_closed",
-            mostly=0.5,
-            description="tasks say whether they are done",
-            notes="Salesforce computes it. Mostly null: no lead would have been answered.",
+        _mostly_stated(
+            "is_closed",
+            "tasks say whether they are done",
+            "Salesforce computes it. Mostly null: no lead would have been answered.",
         ),
     ],
     "events": [
-        gxe.ExpectColumnValuesToNotBeNull(
-            column="starts_at",
-            mostly=0.5,
-            description="events have a beginning",
-            notes="Salesforce requires one. Mostly null: the integration user may no longer see the field.",
-        ),
+        _mostly_stated("starts_at", "events have a beginning", _REQUIRED),
     ],
     "opportunity_line_items": [
-        gxe.ExpectColumnValuesToNotBeNull(
-            column="total_price",
-            mostly=0.5,
-            description="lines have a price",
-            notes="Salesforce computes it. Mostly null: the integration user may no longer see the field.",
-        ),
-        gxe.ExpectColumnValuesToNotBeNull(
-            column="opportunity_id",
-            mostly=0.5,
-            description="lines name their opportunity",
-            notes="Mostly null: no line finds its deal.",
-        ),
+        _mostly_stated("total_price", "lines have a price", _COMPUTED),
+        _mostly_stated("opportunity_id", "lines name their opportunity", "Mostly null: no line finds its deal."),
     ],
     "products": [
-        gxe.ExpectColumnValuesToNotBeNull(
-            column="product_name",
-            mostly=0.5,
-            description="products have names",
-            notes="Salesforce requires one. Mostly null: the integration user may no longer see the field.",
-        ),
+        _mostly_stated("product_name", "products have names", _REQUIRED),
     ],
     "campaigns": [
-        gxe.ExpectColumnValuesToNotBeNull(
-            column="campaign_name",
-            mostly=0.5,
-            description="campaigns have names",
-            notes="Salesforce requires one. Mostly null: the integration user may no longer see the field.",
-        ),
+        _mostly_stated("campaign_name", "campaigns have names", _REQUIRED),
     ],
     "campaign_members": [
-        gxe.ExpectColumnValuesToNotBeNull(
-            column="campaign_id",
-            mostly=0.5,
-            description="members name their campaign",
-            notes="Mostly null: no response finds its channel.",
-        ),
-        gxe.ExpectColumnValuesToNotBeNull(
-            column="has_responded",
-            mostly=0.5,
-            description="members say whether they responded",
-            notes="Salesforce computes it from the status. Mostly null: all responses would vanish.",
+        _mostly_stated("campaign_id", "members name their campaign", "Mostly null: no response finds its channel."),
+        _mostly_stated(
+            "has_responded",
+            "members say whether they responded",
+            "Salesforce computes it from the status. Mostly null: all responses would vanish.",
         ),
     ],
     **{
@@ -183,22 +127,14 @@ CRITICAL = {
         for name in ("currency_types", "currency_rates")
     },
     "users": [
-        gxe.ExpectColumnValuesToNotBeNull(
-            column="user_name",
-            mostly=0.5,
-            description="users have names",
-            notes="Salesforce requires one. Mostly null: the integration user may no longer see the field.",
-        ),
+        _mostly_stated("user_name", "users have names", _REQUIRED),
     ],
 }
 
 WARNING = {
     "leads": [
-        gxe.ExpectColumnValuesToNotBeNull(
-            column="lead_source",
-            mostly=0.5,
-            description="leads have a source",
-            notes="Without one and without a touch the lead lands in channel Unknown.",
+        _mostly_stated(
+            "lead_source", "leads have a source", "Without one and without a touch the lead lands in channel Unknown."
         ),
         gxe.ExpectColumnValuesToNotBeNull(
             column="converted_contact_id",
@@ -208,28 +144,21 @@ WARNING = {
         ),
     ],
     "campaigns": [
-        gxe.ExpectColumnValuesToNotBeNull(
-            column="campaign_type",
-            mostly=0.5,
-            description="campaigns have a type",
-            notes="Responses get their channel by it; without one they are in channel Unknown.",
+        _mostly_stated(
+            "campaign_type",
+            "campaigns have a type",
+            "Responses get their channel by it; without one they are in channel Unknown.",
         ),
     ],
     "contacts": [
-        gxe.ExpectColumnValuesToNotBeNull(
-            column="email_key",
-            mostly=0.5,
-            description="contacts have an e-mail address",
-            notes="Records of other systems are joined by it; half without one means many people are counted twice.",
+        _mostly_stated(
+            "email_key",
+            "contacts have an e-mail address",
+            "Records of other systems are joined by it; half without one means many people are counted twice.",
         ),
     ],
     "accounts": [
-        gxe.ExpectColumnValuesToNotBeNull(
-            column="country",
-            mostly=0.5,
-            description="accounts have a country",
-            notes="Without one they are in region Unknown.",
-        ),
+        _mostly_stated("country", "accounts have a country", "Without one they are in region Unknown."),
     ],
     "opportunities": [
         gxe.ExpectColumnValuesToBeBetween(
@@ -255,12 +184,7 @@ WARNING = {
         ),
     ],
     "users": [
-        gxe.ExpectColumnValuesToNotBeNull(
-            column="team",
-            mostly=0.5,
-            description="users have a department",
-            notes="Teams of the reps are taken from it.",
-        ),
+        _mostly_stated("team", "users have a department", "Teams of the reps are taken from it."),
     ],
 }
 
