@@ -78,7 +78,12 @@ def connections(scenario: Scenario, base_url: str, now: int | None = None) -> di
     `now` is the moment as of which accounts are listed: an account that closed is taken off the list some days later.
     """
     base_url = base_url.rstrip("/")
+    properties = [one.id for one in scenario.properties]
+    vendors = _ad_platforms(scenario, base_url, now) | _crms() | _site(base_url, properties)
+    return {name: {"conn_type": "http", "host": base_url, **details} for name, details in vendors.items()}
 
+
+def _ad_platforms(scenario: Scenario, base_url: str, now: int | None) -> dict[str, dict[str, Any]]:
     def listed(platform: str) -> list[str]:
         return [
             account.id
@@ -88,8 +93,6 @@ def connections(scenario: Scenario, base_url: str, now: int | None = None) -> di
 
     return {
         "google_ads": {
-            "conn_type": "http",
-            "host": base_url,
             "login": GOOGLE_CLIENT_ID,
             "password": GOOGLE_CLIENT_SECRET,
             "extra": {
@@ -100,8 +103,6 @@ def connections(scenario: Scenario, base_url: str, now: int | None = None) -> di
             },
         },
         "meta_ads": {
-            "conn_type": "http",
-            "host": base_url,
             "password": META_ACCESS_TOKEN,
             "extra": {
                 "account_ids": listed("meta_ads"),
@@ -110,8 +111,6 @@ def connections(scenario: Scenario, base_url: str, now: int | None = None) -> di
             },
         },
         "linkedin_ads": {
-            "conn_type": "http",
-            "host": base_url,
             "login": LINKEDIN_CLIENT_ID,
             "password": LINKEDIN_CLIENT_SECRET,
             "extra": {
@@ -122,8 +121,6 @@ def connections(scenario: Scenario, base_url: str, now: int | None = None) -> di
             },
         },
         "microsoft_ads": {
-            "conn_type": "http",
-            "host": base_url,
             "login": MICROSOFT_CLIENT_ID,
             "password": MICROSOFT_CLIENT_SECRET,
             "extra": {
@@ -135,38 +132,38 @@ def connections(scenario: Scenario, base_url: str, now: int | None = None) -> di
                 "version": "v13",
             },
         },
-        "hubspot": {
-            "conn_type": "http",
-            "host": base_url,
-            "password": HUBSPOT_TOKEN,
-            "extra": {"version": "2026-09", **LISTED_DAILY},
-        },
+    }
+
+
+def _crms() -> dict[str, dict[str, Any]]:
+    return {
+        "hubspot": {"password": HUBSPOT_TOKEN, "extra": {"version": "2026-09", **LISTED_DAILY}},
         "salesforce": {
-            "conn_type": "http",
-            "host": base_url,
             "login": SALESFORCE_CLIENT_ID,
             "password": SALESFORCE_CLIENT_SECRET,
             "extra": {"grant_type": "client_credentials", "version": "v68.0", **LISTED_DAILY},
         },
+    }
+
+
+def _site(base_url: str, properties: list[str]) -> dict[str, dict[str, Any]]:
+    """The shop, the visits, and the rates of its currencies."""
+    return {
         "shopify": {
-            "conn_type": "http",
-            "host": base_url,
             "login": SHOPIFY_CLIENT_ID,
             "password": SHOPIFY_CLIENT_SECRET,
             "extra": {"version": "2026-10", **LISTED_DAILY},
         },
         "ga4": {
-            "conn_type": "http",
-            "host": base_url,
             "login": GA4_CLIENT_EMAIL,
             "password": service_account()["private_key"],
             "extra": {
-                "property_ids": [one.id for one in scenario.properties],
+                "property_ids": properties,
                 "private_key_id": GA4_KEY_ID,
                 "token_url": f"{base_url}/oauth2/v4/token",
                 "version": "v1beta",
             },
         },
         # Its dollar is the one the company reckons with; of other currencies the seeds speak.
-        "exchange_rates": {"conn_type": "http", "host": base_url, "extra": {"currencies": ["USD"]}},
+        "exchange_rates": {"extra": {"currencies": ["USD"]}},
     }

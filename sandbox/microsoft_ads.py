@@ -168,9 +168,8 @@ def _accounts(world: World, ids: list[Any], now: int) -> list[AdAccount]:
     return [known[str(account_id)] for account_id in ids]
 
 
-def submit(world: World, call: Call, _: dict[str, str]) -> Answer:
-    """POST /Reporting/v13/GenerateReport/Submit."""
-    _authorize(world, call)
+def _asked(call: Call) -> dict[str, Any]:
+    """The report that is asked for, if it is one that is served here."""
     try:
         asked = call.json.get("ReportRequest")
     except (ValueError, AttributeError):
@@ -183,7 +182,11 @@ def submit(world: World, call: Call, _: dict[str, str]) -> Answer:
         )
     if asked.get("Format", "Csv") != "Csv":
         raise _refuse(2002, "ReportingServiceInvalidFormat", "Only Csv is served here.")
-    columns = asked.get("Columns") or []
+    return asked
+
+
+def _columns(asked: dict[str, Any]) -> list[str]:
+    columns: list[str] = asked.get("Columns") or []
     for name in columns:
         if name not in COLUMNS:
             raise _refuse(2005, "ReportingServiceInvalidColumn", f"Invalid column: {name}")
@@ -194,6 +197,25 @@ def submit(world: World, call: Call, _: dict[str, str]) -> Answer:
         raise _refuse(2003, "ReportingServiceInvalidAggregation", f"Invalid aggregation: {aggregation}")
     if (aggregation == "Daily") != ("TimePeriod" in columns):
         raise _refuse(2007, "ReportingServiceTimePeriodColumn", "TimePeriod belongs to every aggregation but Summary.")
+    return columns
+
+
+def _span(time: dict[str, Any], today: date) -> tuple[date, date]:
+    first, last = _day(time.get("CustomDateRangeStart"), "start"), _day(time.get("CustomDateRangeEnd"), "end")
+    if first > last:
+        raise _refuse(2013, "ReportingServiceInvalidCustomDateRangeEnd", "The end must not be before the start.")
+    months = today.year * 12 + today.month - 1 - MONTHS_KEPT
+    if first < date(months // 12, months % 12 + 1, 1):
+        message = "Daily data are kept for 36 months."
+        raise _refuse(2014, "ReportingServiceInvalidCustomDateRangeStart", message)
+    return first, last
+
+
+def submit(world: World, call: Call, _: dict[str, str]) -> Answer:
+    """POST /Reporting/v13/GenerateReport/Submit."""
+    _authorize(world, call)
+    asked = _asked(call)
+    columns = _columns(asked)
     accounts = _accounts(world, (asked.get("Scope") or {}).get("AccountIds") or [], call.now)
     if not accounts:
         raise _refuse(2009, "ReportingServiceInvalidScope", "The scope names no account.")
@@ -201,20 +223,14 @@ def submit(world: World, call: Call, _: dict[str, str]) -> Answer:
     zone = time.get("ReportTimeZone") or DEFAULT_ZONE
     if zone not in ZONES:
         raise _refuse(2012, "ReportingServiceInvalidReportTimeZone", f"Invalid time zone: {zone}")
-    first, last = _day(time.get("CustomDateRangeStart"), "start"), _day(time.get("CustomDateRangeEnd"), "end")
-    if first > last:
-        raise _refuse(2013, "ReportingServiceInvalidCustomDateRangeEnd", "The end must not be before the start.")
     today = day_of(call.now)
-    months = today.year * 12 + today.month - 1 - MONTHS_KEPT
-    if first < date(months // 12, months % 12 + 1, 1):
-        message = "Daily data are kept for 36 months."
-        raise _refuse(2014, "ReportingServiceInvalidCustomDateRangeStart", message)
+    first, last = _span(time, today)
     # A day is complete three hours after its end in UTC.
     is_complete = call.now >= day_start(last) + DAY + BOOKS_CLOSE
     if asked.get("ReturnOnlyCompleteData") and not is_complete:
         raise Refusal(incomplete())
     number = f"{30_000_000_000 + world.number('microsoft report')}"
-    rows = _rows(accounts, columns, aggregation, first, min(last, today), call.now)
+    rows = _rows(accounts, columns, asked["Aggregation"], first, min(last, today), call.now)
     world.cursors[f"report {number}"] = {
         "polls": 0,
         "columns": columns,
@@ -222,7 +238,7 @@ def submit(world: World, call: Call, _: dict[str, str]) -> Answer:
         "name": asked.get("ReportName") or "Campaign Performance Report",
         "span": (first, last),
         "zone": ZONES[zone],
-        "aggregation": aggregation,
+        "aggregation": asked["Aggregation"],
         "is_complete": is_complete,
         "old_commas": asked.get("FormatVersion") != "2.0",
     }

@@ -60,3 +60,7 @@ class Purchase:
     cancelled_at: int | None = None
     removed_at: int | None = None
     refunds: list[Back] = field(default_factory=list)
+
+    def counts(self, known: int) -> bool:
+        """True unless it is a test, void, or cancelled as far as is known."""
+        return not (self.is_test or self.is_void or (self.cancelled_at is not None and self.cancelled_at <= known))

@@ -31,7 +31,7 @@ from sandbox import (
     shopify,
 )
 from sandbox.exchange import Answer, Call, Handler, Refusal, World
-from sandbox.faults import TOKEN_PATHS, Faults
+from sandbox.faults import TOKEN_PATHS, Asked, Faults
 from sandbox.hubspot import access as hubspot_access
 from sandbox.linkedin_ads import access as linkedin_ads_access
 from sandbox.meta_ads import access as meta_ads_access
@@ -174,12 +174,11 @@ class Sandbox:
         vendor = vendor_of(call.path)
         name = vendor.VENDOR if vendor else None
         stream = _stream(vendor, self.world, call)
-        fault = self.faults.strike(vendor, stream, call) if vendor else None
+        asked = Asked(self.world, vendor, stream, call, route) if vendor else None
+        fault = self.faults.strike(asked) if asked else None
         if fault is not None and fault.delay:
             await asyncio.sleep(fault.delay)
-        answer = (
-            self.faults.answer(self.world, vendor, stream, call, fault, route) if vendor else route(self.world, call)
-        )
+        answer = self.faults.answer(asked, fault) if asked else route(self.world, call)
         self.log.append(
             {
                 "vendor": name,

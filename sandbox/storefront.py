@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import zlib
+from dataclasses import dataclass
 from datetime import date
 
 from sandbox.clock import DAY, HOUR, SECOND, day_start
@@ -67,75 +68,43 @@ def trade(office: Office, day: date) -> None:
         _order(office, shop, rng, at)
 
 
+@dataclass(frozen=True)
+class Visit:
+    """How an order's last visit was tagged, and what that means."""
+
+    tags: tuple[str, str, str | None] | None = None
+    channel: str | None = None
+    campaign_id: str | None = None
+
+
 def _order(office: Office, shop: Shop, rng: random.Random, at: int, bill: Bill | None = None) -> None:
     number = office.number("order")
     order_id = str(5_000_000_000 + number)
-    person_id, email, country = None, f"shopper{rng.randrange(4_000)}@mailbox{number % 5}.example", None
-    known = [one for one in office.shoppers[-400:] if one[0] < at] if bill is None and rng.random() < 0.4 else []
-    if bill is not None:
-        person_id, email = bill.person_id, bill.email or f"accounts{number}@mailbox1.example"
-    elif known:
-        _, person_id, email = rng.choice(known)
-    if rng.random() < 0.9:
-        country = rng.choices(COUNTRIES, WEIGHTS)[0][0]
+    person_id, email = _buyer(office, rng, at, number, bill)
+    country = rng.choices(COUNTRIES, WEIGHTS)[0][0] if rng.random() < 0.9 else None
     lines = [_bill_line(order_id, bill)] if bill else _lines(rng, order_id)
     codes = [] if bill else rng.choices(([], [CODES[0]], [CODES[0], CODES[1]], [CODES[2]]), (66, 18, 8, 8))[0]
     applied = [(code, percent, _discount(lines, percent)) for code, percent in codes]
-    tags, channel = (
-        (None, None) if bill else rng.choices([(tag, name) for tag, name, _ in TAGS], [w for *_, w in TAGS])[0]
-    )
-    campaign_id = None
-    if tags is not None and tags[1] == "cpc":
-        source = rng.choice(
-            [one for one in office.sources if one.channel == "Paid Search" and one.plan.renamed is None]
-        )
-        tags, campaign_id, channel = (
-            (source.utm[0][0], source.utm[0][1], source.plan.name),
-            source.campaign.id,
-            source.channel,
-        )
+    visit = Visit() if bill else _visit(office, rng)
     odd = "" if bill else rng.choices(("", "test", "void", "cancelled"), (93, 2, 2, 3))[0]
-    customer = str(7_000_000_000 + zlib.crc32(email.encode()))
-    # At a till nobody asks for the address; whoever has bought online is known as a customer all the same.
-    has_email = bill is not None or rng.random() >= 0.05
     purchase = Purchase(
         order_id,
         at,
         lines,
         person_id,
-        customer,
-        has_email,
+        str(7_000_000_000 + zlib.crc32(email.encode())),
+        # At a till nobody asks for the address; whoever has bought online is known as a customer all the same.
+        bill is not None or rng.random() >= 0.05,
         bill.deal_id if bill else None,
         country,
-        channel,
-        campaign_id,
+        visit.channel,
+        visit.campaign_id,
         is_test=odd == "test",
         is_void=odd == "void",
     )
     written = email.replace("person", "Person") if rng.random() < 0.1 else email
-    record = Record(
-        order_id,
-        at,
-        {
-            "name": f"#{1_000 + number}",
-            "email": written if has_email else None,
-            "customer": customer,
-            "country": COUNTRY_CODES[country] if country else None,
-            "lines": lines,
-            "codes": applied,
-            "utm": tags,
-            "source": rng.choices(("web", "pos", "shopify_draft_order"), (90, 6, 4))[0]
-            if not bill
-            else "shopify_draft_order",
-            "deal": bill.deal_id if bill else None,
-            "test": odd == "test",
-            "status": "VOIDED" if odd == "void" else "PAID",
-            "cancelled": None,
-            "refunds": (),
-            # What shops write into tags: six letters that look like an escape, and nothing at all.
-            "tags": ("gift a\\u0000b", "") if number % 11 == 0 else (),
-        },
-    )
+    source = "shopify_draft_order" if bill else rng.choices(("web", "pos", "shopify_draft_order"), (90, 6, 4))[0]
+    record = _entered(purchase, number, written, applied, visit, source)
     if odd == "cancelled":
         purchase.cancelled_at = at + rng.randint(2, 40) * HOUR
         record.change(purchase.cancelled_at, cancelled=purchase.cancelled_at, status="VOIDED")
@@ -145,6 +114,59 @@ def _order(office: Office, shop: Shop, rng: random.Random, at: int, bill: Bill |
         delete_order(office.seed, purchase, record)
     shop.orders.add(record)
     office.scenario.purchases.append(purchase)
+
+
+def _buyer(office: Office, rng: random.Random, at: int, number: int, bill: Bill | None) -> tuple[str | None, str]:
+    """The person, if the CRM knows one, and the address: a deal's customer, a known shopper or a stranger."""
+    stranger = f"shopper{rng.randrange(4_000)}@mailbox{number % 5}.example"
+    if bill is not None:
+        return bill.person_id, bill.email or f"accounts{number}@mailbox1.example"
+    known = [one for one in office.shoppers[-400:] if one[0] < at] if rng.random() < 0.4 else []
+    if not known:
+        return None, stranger
+    _, person_id, email = rng.choice(known)
+    return person_id, email
+
+
+def _visit(office: Office, rng: random.Random) -> Visit:
+    tags, channel = rng.choices([(tag, name) for tag, name, _ in TAGS], [w for *_, w in TAGS])[0]
+    if tags is None or tags[1] != "cpc":
+        return Visit(tags, channel)
+    source = rng.choice([one for one in office.sources if one.channel == "Paid Search" and one.plan.renamed is None])
+    utm_source, utm_medium = source.utm[0][0], source.utm[0][1]
+    return Visit((utm_source, utm_medium, source.plan.name), source.channel, source.campaign.id)
+
+
+def _entered(
+    purchase: Purchase,
+    number: int,
+    email: str,
+    codes: list[tuple[str, int, dict[str, int]]],
+    visit: Visit,
+    source: str,
+) -> Record:
+    """The order as the shop keeps it."""
+    return Record(
+        purchase.order_id,
+        purchase.at,
+        {
+            "name": f"#{1_000 + number}",
+            "email": email if purchase.has_email else None,
+            "customer": purchase.customer,
+            "country": COUNTRY_CODES[purchase.country] if purchase.country else None,
+            "lines": purchase.lines,
+            "codes": codes,
+            "utm": visit.tags,
+            "source": source,
+            "deal": purchase.opportunity_id,
+            "test": purchase.is_test,
+            "status": "VOIDED" if purchase.is_void else "PAID",
+            "cancelled": None,
+            "refunds": (),
+            # What shops write into tags: six letters that look like an escape, and nothing at all.
+            "tags": ("gift a\\u0000b", "") if number % 11 == 0 else (),
+        },
+    )
 
 
 def _bill_line(order_id: str, bill: Bill) -> Line:

@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from sandbox.ads import AdAccount, Campaign, Figures
+from sandbox.exchange import Refusal
 from sandbox.google_ads.access import invalid
 
 
@@ -160,30 +161,8 @@ def parse(text: str, today: date) -> Query:
             "BAD_RESOURCE_TYPE_IN_FROM_CLAUSE",
             f"The FROM clause names an unknown resource: '{resource}'.",
         )
-    known = RESOURCES[resource]
-    fields = tuple(part.strip() for part in found["select"].split(","))
-    for name in fields:
-        if name not in EVERY_FIELD:
-            raise invalid("queryError", "UNRECOGNIZED_FIELD", f"Unrecognized field in the query: '{name}'.")
-        if name not in known:
-            raise invalid(
-                "queryError",
-                "PROHIBITED_RESOURCE_TYPE_IN_SELECT_CLAUSE",
-                f"Cannot select field '{name}' with resource '{resource}'.",
-            )
-    from_day: date | None = None
-    to_day: date | None = None
-    conditions: list[Callable[[Row], bool]] = []
-    for condition in _conditions(found["where"]):
-        name = condition["field"]
-        if name not in known:
-            raise invalid("queryError", "UNRECOGNIZED_FIELD", f"Unrecognized field in the query: '{name}'.")
-        if name == "segments.date":
-            low, high = _date_range(condition, today)
-            from_day = low if from_day is None or (low and low > from_day) else from_day
-            to_day = high if to_day is None or (high and high < to_day) else to_day
-        else:
-            conditions.append(_predicate(condition, known[name], name in NUMERIC_FIELDS))
+    fields = _selected(found["select"], resource)
+    conditions, from_day, to_day = _filters(found["where"], RESOURCES[resource], today)
     if from_day and to_day and from_day > to_day:
         raise invalid("queryError", "DATE_RANGE_TOO_NARROW", "Date range start is after its end.")
     if "segments.date" in fields and (from_day is None or to_day is None):
@@ -198,12 +177,50 @@ def parse(text: str, today: date) -> Query:
     return Query(
         fields,
         resource,
-        tuple(conditions),
+        conditions,
         from_day,
         to_day,
         tuple(_order(found["order"], fields)),
         int(limit) if limit else None,
     )
+
+
+def _unrecognized(name: str) -> Refusal:
+    return invalid("queryError", "UNRECOGNIZED_FIELD", f"Unrecognized field in the query: '{name}'.")
+
+
+def _selected(select: str, resource: str) -> tuple[str, ...]:
+    fields = tuple(part.strip() for part in select.split(","))
+    for name in fields:
+        if name not in EVERY_FIELD:
+            raise _unrecognized(name)
+        if name not in RESOURCES[resource]:
+            raise invalid(
+                "queryError",
+                "PROHIBITED_RESOURCE_TYPE_IN_SELECT_CLAUSE",
+                f"Cannot select field '{name}' with resource '{resource}'.",
+            )
+    return fields
+
+
+def _filters(
+    where: str | None, known: dict[str, Callable[[Row], Any]], today: date
+) -> tuple[tuple[Callable[[Row], bool], ...], date | None, date | None]:
+    """The conditions on rows, and the first and last day that the conditions on the date leave."""
+    from_day: date | None = None
+    to_day: date | None = None
+    conditions: list[Callable[[Row], bool]] = []
+    for condition in _conditions(where):
+        name = condition["field"]
+        if name not in known:
+            raise _unrecognized(name)
+        if name == "segments.date":
+            low, high = _date_range(condition, today)
+            from_day = low if from_day is None or (low and low > from_day) else from_day
+            to_day = high if to_day is None or (high and high < to_day) else to_day
+        else:
+            conditions.append(_predicate(condition, known[name], name in NUMERIC_FIELDS))
+    return tuple(conditions), from_day, to_day
 
 
 def _conditions(where: str | None) -> Iterator[re.Match[str]]:

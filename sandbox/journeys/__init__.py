@@ -229,31 +229,8 @@ def _convert(office: Office, rng: random.Random, journey: Journey, at: int, dept
         journey.firm = office.found_firm(rng, at, named=False)
     executive = office.staff.next("Account Executives", journey.firm.region)
     account_id = office.account_of(journey.firm, at, executive)
-    first, last = full_name(journey.number)
-    contact_id = office.salesforce_id("Contact")
-    office.scenario.salesforce["Contact"].add(
-        Record(
-            contact_id,
-            at,
-            {
-                "AccountId": account_id,
-                "FirstName": first,
-                "LastName": last,
-                "Email": journey.lead_email,
-                "Phone": f"+49 30 555{journey.number:07d}",
-                "LeadSource": journey.lead_source,
-                "OwnerId": executive.user_id,
-            },
-        )
-    )
-    # Salesforce hands a converted lead's activities over to the contact.
-    for activity in journey.activities:
-        activity.change(at, WhoId=contact_id)
-    for member in journey.members:
-        member.change(at, ContactId=contact_id)
+    contact_id = _enter_contact(office, journey, at, account_id, executive)
     journey.firm.contacts.append((at, contact_id))
-    office.persons[contact_id] = journey.person.person_id
-    journey.sf_contact_id = contact_id
     journey.person.regions.append((at, journey.firm.region))
     tell(journey.person, at, "sql")
     if journey.contact is not None:
@@ -281,6 +258,34 @@ def _convert(office: Office, rng: random.Random, journey: Journey, at: int, dept
     office.add_lead_history(lead.id, at, "leadConverted", None, None, journey.rep.user_id)
     if 0.90 <= roll < 0.95:
         _sell(office, rng, journey, later(rng, at, 20, 100), depth, executive)
+
+
+def _enter_contact(office: Office, journey: Journey, at: int, account_id: str, executive: Rep) -> str:
+    """The Salesforce contact of a converted lead, which takes over the lead's activities; returns its id."""
+    first, last = full_name(journey.number)
+    contact_id = office.salesforce_id("Contact")
+    office.scenario.salesforce["Contact"].add(
+        Record(
+            contact_id,
+            at,
+            {
+                "AccountId": account_id,
+                "FirstName": first,
+                "LastName": last,
+                "Email": journey.lead_email,
+                "Phone": f"+49 30 555{journey.number:07d}",
+                "LeadSource": journey.lead_source,
+                "OwnerId": executive.user_id,
+            },
+        )
+    )
+    for activity in journey.activities:
+        activity.change(at, WhoId=contact_id)
+    for member in journey.members:
+        member.change(at, ContactId=contact_id)
+    office.persons[contact_id] = journey.person.person_id
+    journey.sf_contact_id = contact_id
+    return contact_id
 
 
 def _sell(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 from urllib.parse import unquote
@@ -95,7 +96,18 @@ def _facets(world: World, parameters: dict[str, str]) -> list[tuple[AdAccount, C
     ]
 
 
-def _elements(world: World, call: Call, parameters: dict[str, str]) -> Iterator[dict[str, Any]]:
+@dataclass(frozen=True)
+class Question:
+    """What a call of the finder asks for."""
+
+    pivot: str
+    by_day: bool
+    start: date
+    end: date
+    fields: list[str]
+
+
+def _question(parameters: dict[str, str], today: date) -> Question:
     for name in ("pivot", "timeGranularity", "dateRange"):
         if name not in parameters:
             raise illegal(f"Parameter '{name}' is required")
@@ -106,7 +118,6 @@ def _elements(world: World, call: Call, parameters: dict[str, str]) -> Iterator[
         raise illegal(f"Invalid value for timeGranularity: {granularity}")
     span = read_value(parameters["dateRange"])
     start = _day(span.get("start") if isinstance(span, dict) else None, "start")
-    today = day_of(call.now)
     end = _day(span["end"], "end") if "end" in span else today
     if start > end:
         raise illegal("dateRange.start must not be after dateRange.end")
@@ -116,7 +127,11 @@ def _elements(world: World, call: Call, parameters: dict[str, str]) -> Iterator[
     for name in fields:
         if name not in METRICS and name not in ("dateRange", "pivotValues"):
             raise illegal(f"Unknown metric: {name}")
-    members = _facets(world, parameters)
+    return Question(pivot, granularity == "DAILY", start, end, fields)
+
+
+def _by_pivot(pivot: str, members: list[tuple[AdAccount, Campaign]]) -> dict[str, list[tuple[AdAccount, Campaign]]]:
+    """The campaigns of each URN that has a row of its own."""
     groups: dict[str, list[tuple[AdAccount, Campaign]]] = {}
     for account, campaign in members:
         urn = (
@@ -125,30 +140,41 @@ def _elements(world: World, call: Call, parameters: dict[str, str]) -> Iterator[
             else f"urn:li:sponsoredAccount:{account.id}"
         )
         groups.setdefault(urn, []).append((account, campaign))
-    days = [start + timedelta(n) for n in range((min(end, today) - start).days + 1)]
-    spans = [(day, day, [day]) for day in days] if granularity == "DAILY" else [(start, end, days)]
+    return groups
+
+
+def _total(shown: list[Figures]) -> Figures:
+    return Figures(
+        sum(part.spend_cents for part in shown),
+        sum(part.impressions for part in shown),
+        sum(part.clicks for part in shown),
+        sum(part.conversions for part in shown),
+        sum(part.conversions_value for part in shown),
+    )
+
+
+def _elements(world: World, call: Call, parameters: dict[str, str]) -> Iterator[dict[str, Any]]:
+    today = day_of(call.now)
+    asked = _question(parameters, today)
+    groups = _by_pivot(asked.pivot, _facets(world, parameters))
+    days = [asked.start + timedelta(n) for n in range((min(asked.end, today) - asked.start).days + 1)]
+    spans = [(day, day, [day]) for day in days] if asked.by_day else [(asked.start, asked.end, days)]
     for first, last, inside in spans:
-        for urn, some in groups.items():
+        for urn, members in groups.items():
             shown = [
                 figures
-                for account, campaign in some
+                for account, campaign in members
                 for day in inside
                 if (figures := account.report(campaign, day, call.now))
             ]
             if shown:
-                total = Figures(
-                    sum(part.spend_cents for part in shown),
-                    sum(part.impressions for part in shown),
-                    sum(part.clicks for part in shown),
-                    sum(part.conversions for part in shown),
-                    sum(part.conversions_value for part in shown),
-                )
+                total = _total(shown)
                 element: dict[str, Any] = {
                     "dateRange": {"start": _day_parts(first), "end": _day_parts(last)},
                     "pivotValues": [urn],
-                    **{name: METRICS[name](total) for name in fields if name in METRICS},
+                    **{name: METRICS[name](total) for name in asked.fields if name in METRICS},
                 }
-                yield {name: element[name] for name in element if name in fields}
+                yield {name: element[name] for name in element if name in asked.fields}
 
 
 def read_analytics(world: World, call: Call, _: dict[str, str]) -> Answer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 from sandbox.clock import DAY, HOUR, day_of
@@ -18,80 +19,40 @@ from sandbox.staff import Rep
 __all__ = ["PRODUCTS", "Close", "Terms", "log_partner_deal", "open_deal", "open_hubspot_deal"]
 
 
+@dataclass(frozen=True)
+class Price:
+    """What a deal is listed at, and what is left of it after the discount."""
+
+    currency: str
+    listed: int
+    amount: int
+
+
 def open_deal(office: Office, rng: random.Random, created: int, terms: Terms) -> tuple[str, Close]:
     """A whole opportunity, from its first stage to wherever it ends; returns its id and its end."""
     currency = terms.firm.currency if terms.firm else "USD"
     listed = rng.randrange(20, 240) * 100 * CURRENCY_SCALE[currency]
     discount = rng.choice(DISCOUNTS)
-    deal_id = office.salesforce_id("Opportunity")
     close = decide_close(rng, created, terms)
-    amount = listed * (100 - discount - haste(close)) // 100
-    account_id = office.account_of(terms.firm, created, terms.rep) if terms.firm else None
+    price = Price(currency, listed, listed * (100 - discount - haste(close)) // 100)
     # One deal in thirty has a contact that nobody marked as the primary one.
     primary = terms.contact_id is not None and rng.random() >= 0.03
-    deal = Record(
-        deal_id,
-        created,
-        {
-            "Name": f"{terms.firm.name if terms.firm else 'Partner deal'} {terms.kind} {deal_id[-5:]}",
-            "AccountId": account_id,
-            "ContactId": terms.contact_id if primary else None,
-            "Type": terms.kind,
-            "LeadSource": terms.lead_source,
-            "StageName": STAGES[0],
-            "IsClosed": False,
-            "IsWon": False,
-            "CloseDate": days_after(created, 30),
-            "Amount": listed,
-            "CurrencyIsoCode": currency,
-            "List_Amount__c": listed if rng.random() >= 0.05 else None,
-            "Probability": PROBABILITY[STAGES[0]],
-            "OwnerId": terms.rep.user_id,
-        },
-    )
-    amounts = [(created, listed)]
-    end = close.entered or created + 25 * DAY
-    steps: list[tuple[int, str]] = []
-    previous = created
-    for number, stage in enumerate(STAGES[1:], start=1):
-        at = working_time(rng, created + (end - created) * (number / 4.2 + rng.uniform(-0.06, 0.06)))
-        if not previous + HOUR < at < end - HOUR or (close.won is None and rng.random() < 0.3):
-            break
-        steps.append((at, stage))
-        previous = at
-    for at, stage in steps:
-        changed = {"StageName": stage, "Probability": PROBABILITY[stage]}
-        if stage == "Proposal/Price Quote" and amount != listed:
-            changed["Amount"] = amount
-            amounts.append((at, amount))
-        deal.change(at, **changed)
-    close_date = None
-    if close.entered is not None and close.closed is not None:
-        close_date = day_of(close.closed)
-        final = "Closed Won" if close.won else "Closed Lost"
-        deal.change(
-            close.entered,
-            StageName=final,
-            IsClosed=True,
-            IsWon=bool(close.won),
-            Probability=PROBABILITY[final],
-            CloseDate=close_date,
-            Amount=amount,
-        )
-        if amounts[-1][1] != amount:
-            amounts.append((close.entered, amount))
-        steps.append((close.entered, final))
+    deal = _opened(office, rng, created, terms, price, primary)
+    steps = _plan_steps(rng, created, close)
+    amounts = _move(deal, steps, price)
+    steps += _finish(deal, close, price, amounts)
     deal.removed = close.deleted
     office.scenario.salesforce["Opportunity"].add(deal)
     itemise(office, deal, currency)
     _keep_history(office, deal, terms.rep, [created, *(at for at, _ in steps)])
     people = _assign_contacts(office, rng, deal, terms, primary)
+    moves = [(created, STAGES[0]), *steps]
     if terms.hubspot_contact_id and rng.random() < 0.65:
-        copy_to_hubspot(office, rng, deal, terms, [(created, STAGES[0]), *steps])
-    _bill(office, deal_id, amount, currency, close, terms)
+        copy_to_hubspot(office, rng, deal, terms, moves)
+    _bill(office, deal.id, price, close)
     office.scenario.deals.append(
         Deal(
-            deal_id,
+            deal.id,
             "salesforce",
             TYPES[terms.kind],
             created,
@@ -103,23 +64,93 @@ def open_deal(office: Office, rng: random.Random, created: int, terms: Terms) ->
             None if primary else terms.person_id,
             terms.lead_source,
             close.entered,
-            close_date,
+            close.day,
             close.won,
             close.deleted,
-            [(created, STAGES[0]), *steps],
+            moves,
             people=people,
         )
     )
-    return deal_id, close
+    return deal.id, close
 
 
-def _bill(office: Office, deal_id: str, amount: int, currency: str, close: Close, terms: Terms) -> None:
+def _opened(office: Office, rng: random.Random, created: int, terms: Terms, price: Price, primary: bool) -> Record:
+    """The opportunity as the rep enters it; `primary` says that it names its contact."""
+    deal_id = office.salesforce_id("Opportunity")
+    return Record(
+        deal_id,
+        created,
+        {
+            "Name": f"{terms.firm.name if terms.firm else 'Partner deal'} {terms.kind} {deal_id[-5:]}",
+            "AccountId": office.account_of(terms.firm, created, terms.rep) if terms.firm else None,
+            "ContactId": terms.contact_id if primary else None,
+            "Type": terms.kind,
+            "LeadSource": terms.lead_source,
+            "StageName": STAGES[0],
+            "IsClosed": False,
+            "IsWon": False,
+            "CloseDate": days_after(created, 30),
+            "Amount": price.listed,
+            "CurrencyIsoCode": price.currency,
+            "List_Amount__c": price.listed if rng.random() >= 0.05 else None,
+            "Probability": PROBABILITY[STAGES[0]],
+            "OwnerId": terms.rep.user_id,
+        },
+    )
+
+
+def _plan_steps(rng: random.Random, created: int, close: Close) -> list[tuple[int, str]]:
+    """When the deal enters which stage between its first and its last."""
+    end = close.entered or created + 25 * DAY
+    steps: list[tuple[int, str]] = []
+    previous = created
+    for number, stage in enumerate(STAGES[1:], start=1):
+        at = working_time(rng, created + (end - created) * (number / 4.2 + rng.uniform(-0.06, 0.06)))
+        if not previous + HOUR < at < end - HOUR or (close.won is None and rng.random() < 0.3):
+            break
+        steps.append((at, stage))
+        previous = at
+    return steps
+
+
+def _move(deal: Record, steps: list[tuple[int, str]], price: Price) -> list[tuple[int, int]]:
+    """Take the deal through its stages, with the discount in the proposal; returns its amounts with their moments."""
+    amounts = [(deal.created, price.listed)]
+    for at, stage in steps:
+        changed = {"StageName": stage, "Probability": PROBABILITY[stage]}
+        if stage == "Proposal/Price Quote" and price.amount != price.listed:
+            changed["Amount"] = price.amount
+            amounts.append((at, price.amount))
+        deal.change(at, **changed)
+    return amounts
+
+
+def _finish(deal: Record, close: Close, price: Price, amounts: list[tuple[int, int]]) -> list[tuple[int, str]]:
+    """Win or lose the deal at what is left of its price; returns its last step, none while it stays open."""
+    if close.entered is None:
+        return []
+    final = "Closed Won" if close.won else "Closed Lost"
+    deal.change(
+        close.entered,
+        StageName=final,
+        IsClosed=True,
+        IsWon=bool(close.won),
+        Probability=PROBABILITY[final],
+        CloseDate=close.day,
+        Amount=price.amount,
+    )
+    if amounts[-1][1] != price.amount:
+        amounts.append((close.entered, price.amount))
+    return [(close.entered, final)]
+
+
+def _bill(office: Office, deal_id: str, price: Price, close: Close) -> None:
     """One won deal in five is billed through the shop, days after it closed, in the shop's currency."""
     chance = random.Random(f"{office.seed} bill {deal_id}")
     if not close.won or close.entered is None or chance.random() >= 0.2:
         return
     at = later(chance, close.entered, 24, 120)
-    bill = Bill(at, deal_id, amount * 100 // CURRENCY_SCALE[currency], None, None)
+    bill = Bill(at, deal_id, price.amount * 100 // CURRENCY_SCALE[price.currency], None, None)
     office.bills.setdefault(day_of(at), []).append(bill)
 
 

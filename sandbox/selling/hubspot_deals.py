@@ -74,8 +74,7 @@ def open_hubspot_deal(office: Office, rng: random.Random, created: int, firm: Fi
     deal_id = str(8_000_000 + office.number("deal"))
     contacts, is_labelled = _invite(office, deal_id, created)
     firm = contacts[0].firm or firm if contacts else firm
-    currency = firm.currency
-    amount = rng.randrange(8, 90) * 100 * CURRENCY_SCALE[currency]
+    amount = rng.randrange(8, 90) * 100 * CURRENCY_SCALE[firm.currency]
     closed = later(rng, created, 48, 900)
     roll = rng.random()
     won = True if roll < 0.35 else False if roll < 0.75 else None
@@ -86,7 +85,7 @@ def open_hubspot_deal(office: Office, rng: random.Random, created: int, firm: Fi
         {
             "dealname": f"{firm.name} small deal",
             "amount": str(amount),
-            "deal_currency_code": currency,
+            "deal_currency_code": firm.currency,
             "dealstage": "appointmentscheduled",
             "pipeline": "default",
             "dealtype": "newbusiness" if rng.random() < 0.7 else "existingbusiness",
@@ -105,27 +104,30 @@ def open_hubspot_deal(office: Office, rng: random.Random, created: int, firm: Fi
         record.change(closed, dealstage=stage, closedate=closed, closed_lost_reason=lost_reason)
     record.removed = removed
     office.scenario.hubspot["deals"].add(record)
-    itemise_in_hubspot(office, deal_id, created, amount, currency)
-    office.scenario.deals.append(
-        Deal(
-            record.id,
-            "hubspot",
-            "new_business" if record.fields["dealtype"] == "newbusiness" else "expansion",
-            created,
-            [(created, amount)],
-            currency,
-            None,
-            firm.region,
-            contacts[0].person_id if is_labelled else None,
-            contacts[0].person_id if contacts and not is_labelled else None,
-            entered_at=closed if won is not None else None,
-            is_won=won,
-            removed_at=removed,
-            moves=[(created, "Appointment Scheduled")]
-            + ([(closed, "Closed Won" if won else "Closed Lost")] if won is not None else []),
-            lost_reason=lost_reason,
-            people=[one.person_id for one in contacts],
-        )
-    )
+    itemise_in_hubspot(office, deal_id, created, amount, firm.currency)
+    deal = _truth(record, firm, amount, contacts, is_labelled)
+    if won is not None:
+        deal.entered_at, deal.is_won, deal.lost_reason = closed, won, lost_reason
+        deal.moves.append((closed, "Closed Won" if won else "Closed Lost"))
+    office.scenario.deals.append(deal)
     enter_company_twice(office, firm, record)
-    enter_deal_twice(office, record, office.scenario.deals[-1])
+    enter_deal_twice(office, record, deal)
+
+
+def _truth(record: Record, firm: Firm, amount: int, contacts: list[Prospect], is_labelled: bool) -> Deal:
+    """The deal as it really is, open as yet."""
+    return Deal(
+        record.id,
+        "hubspot",
+        "new_business" if record.fields["dealtype"] == "newbusiness" else "expansion",
+        record.created,
+        [(record.created, amount)],
+        firm.currency,
+        None,
+        firm.region,
+        contacts[0].person_id if is_labelled else None,
+        contacts[0].person_id if contacts and not is_labelled else None,
+        removed_at=record.removed,
+        moves=[(record.created, "Appointment Scheduled")],
+        people=[one.person_id for one in contacts],
+    )

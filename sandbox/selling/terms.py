@@ -39,6 +39,11 @@ class Close:
     closed: int | None = None
     deleted: int | None = None
 
+    @property
+    def day(self) -> date | None:
+        """The day the rep gives as the close."""
+        return None if self.closed is None else day_of(self.closed)
+
 
 @dataclass
 class Terms:
@@ -58,9 +63,9 @@ class Terms:
 
 def haste(close: Close) -> int:
     """What is given away on top when the quarter is about to end: five per cent, ten in its last week."""
-    if not close.won or close.closed is None:
+    day = close.day
+    if not close.won or day is None:
         return 0
-    day = day_of(close.closed)
     months = day.year * 12 + (day.month - 1) // 3 * 3 + 3
     left = (date(months // 12, months % 12 + 1, 1) - day).days
     return 10 if left <= 7 else 5 if left <= 14 else 0

@@ -95,28 +95,11 @@ def _refund(refund: Back, shop: Shop) -> dict[str, Any]:
 
 
 def _order(state: State, shop: Shop) -> dict[str, Any]:
+    return _header(state, shop) | _buyer(state.fields) | _origin(state.fields) | _contents(state.fields, shop)
+
+
+def _header(state: State, shop: Shop) -> dict[str, Any]:
     fields = state.fields
-    lines: list[Line] = fields["lines"]
-    refunds: tuple[Back, ...] = fields["refunds"]
-    back: dict[str, int] = {}
-    for refund in refunds:
-        for number, quantity, _ in refund.by_line:
-            back[number] = back.get(number, 0) + quantity
-    gross = sum(line.gross_cents for line in lines)
-    discounts = sum(line.discount_cents for line in lines)
-    refunded = sum(refund.total_cents for refund in refunds)
-    address = {"__typename": "MailingAddress", "countryCodeV2": fields["country"]} if fields["country"] else None
-    utm = fields["utm"]
-    parameters = (
-        {"source": utm[0], "medium": utm[1], "campaign": utm[2], "content": None, "term": None} if utm else None
-    )
-    visit = {"__typename": "CustomerVisit", "source": utm[0] if utm else "direct", "utmParameters": parameters}
-    deal = {"funnel.opportunity_id": fields["deal"]} if fields["deal"] else {}
-
-    def metafield(arguments: dict[str, Any]) -> dict[str, Any] | None:
-        value = deal.get(f"{arguments.get('namespace')}.{arguments.get('key')}")
-        return {"__typename": "Metafield", "value": value, "type": "single_line_text_field"} if value else None
-
     return {
         "__typename": "Order",
         "id": global_id("Order", state.id),
@@ -134,14 +117,17 @@ def _order(state: State, shop: Shop) -> dict[str, Any]:
         "currencyCode": shop.currency,
         "presentmentCurrencyCode": shop.currency,
         "taxesIncluded": False,
+        "note": None,
+        "tags": list(fields.get("tags", ())),
+        "customAttributes": [],
+    }
+
+
+def _buyer(fields: dict[str, Any]) -> dict[str, Any]:
+    address = {"__typename": "MailingAddress", "countryCodeV2": fields["country"]} if fields["country"] else None
+    return {
         "email": fields["email"],
         "phone": None,
-        "note": None,
-        "sourceName": fields["source"],
-        "tags": list(fields.get("tags", ())),
-        "discountCodes": [code for code, _, _ in fields["codes"]],
-        "discountCode": fields["codes"][0][0] if fields["codes"] else None,
-        "customAttributes": [],
         "customer": {
             "__typename": "Customer",
             "id": global_id("Customer", fields["customer"]),
@@ -150,8 +136,43 @@ def _order(state: State, shop: Shop) -> dict[str, Any]:
         },
         "billingAddress": address,
         "shippingAddress": address,
+    }
+
+
+def _origin(fields: dict[str, Any]) -> dict[str, Any]:
+    """Where the order came from: the last visit, the codes, the deal that it bills."""
+    utm = fields["utm"]
+    parameters = (
+        {"source": utm[0], "medium": utm[1], "campaign": utm[2], "content": None, "term": None} if utm else None
+    )
+    visit = {"__typename": "CustomerVisit", "source": utm[0] if utm else "direct", "utmParameters": parameters}
+    deal = {"funnel.opportunity_id": fields["deal"]} if fields["deal"] else {}
+
+    def metafield(arguments: dict[str, Any]) -> dict[str, Any] | None:
+        value = deal.get(f"{arguments.get('namespace')}.{arguments.get('key')}")
+        return {"__typename": "Metafield", "value": value, "type": "single_line_text_field"} if value else None
+
+    return {
+        "sourceName": fields["source"],
+        "discountCodes": [code for code, _, _ in fields["codes"]],
+        "discountCode": fields["codes"][0][0] if fields["codes"] else None,
         "customerJourneySummary": {"__typename": "CustomerJourneySummary", "ready": True, "lastVisit": visit},
         "metafield": metafield,
+    }
+
+
+def _contents(fields: dict[str, Any], shop: Shop) -> dict[str, Any]:
+    """The lines with what came back of them, and the sums."""
+    lines: list[Line] = fields["lines"]
+    refunds: tuple[Back, ...] = fields["refunds"]
+    back: dict[str, int] = {}
+    for refund in refunds:
+        for number, quantity, _ in refund.by_line:
+            back[number] = back.get(number, 0) + quantity
+    gross = sum(line.gross_cents for line in lines)
+    discounts = sum(line.discount_cents for line in lines)
+    refunded = sum(refund.total_cents for refund in refunds)
+    return {
         "subtotalPriceSet": _money(gross - discounts, shop),
         "totalPriceSet": _money(gross - discounts, shop),
         "currentTotalPriceSet": _money(gross - discounts - refunded, shop),

@@ -7,7 +7,9 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 from sandbox.clock import day_of, day_start, instant
+from sandbox.decisions import Deal, Person
 from sandbox.office import REGION_OF
+from sandbox.purchases import Purchase
 from sandbox.scenario import Scenario
 from sandbox.truth.cycles import Cycle, contact, known_deals, owners_of, work_out
 from sandbox.truth.facts import Money, MonthCounts, Order, SpendDay, VisitDay
@@ -130,36 +132,41 @@ def orders(scenario: Scenario, as_of: datetime, known_at: datetime | None = None
     for purchase in placed:
         deal = deals.get(purchase.opportunity_id or "")
         is_known = purchase.has_email or purchase.customer in customers_with_email
-        person = owner_of.get((purchase.person_id if is_known else None) or (contact(deal) if deal else None) or "")
-        before = [cycle for cycle in cycles.get(person or "", ()) if cycle.created <= purchase.at]
+        person_id = owner_of.get((purchase.person_id if is_known else None) or (contact(deal) if deal else None) or "")
+        before = [cycle for cycle in cycles.get(person_id or "", ()) if cycle.created <= purchase.at]
         latest = before[-1] if before else None
-        region = deal.region if deal and deal.region != "Unknown" else "Unknown"
-        if region == "Unknown" and person:
-            region = region_of(known_people[person], known)
-        if region == "Unknown":
-            region = REGION_OF.get(purchase.country or "", "Unknown")
-        back = tuple(
-            Money(day_of(refund.at, zone), scenario.shop.currency, Decimal(refund.total_cents) / 100)
-            for refund in purchase.refunds
-            if refund.at <= known
-        )
-        is_cancelled = purchase.cancelled_at is not None and purchase.cancelled_at <= known
         found.append(
             Order(
                 purchase.order_id,
                 instant(purchase.at),
                 scenario.shop.currency,
                 Decimal(sum(line.gross_cents - line.discount_cents for line in purchase.lines)) / 100,
-                back,
-                person,
+                _refunds(purchase, scenario.shop.currency, known, zone),
+                person_id,
                 deal.opportunity_id if deal else None,
                 purchase.channel or (latest.channel if latest else "Unknown"),
                 purchase.campaign_id if purchase.channel else latest.campaign_id if latest else None,
-                region,
-                not (purchase.is_test or purchase.is_void or is_cancelled),
+                _region(purchase, deal, known_people.get(person_id or ""), known),
+                purchase.counts(known),
             )
         )
     return sorted(found, key=lambda order: order.order_id)
+
+
+def _region(purchase: Purchase, deal: Deal | None, person: Person | None, known: int) -> str:
+    """The deal's, else the person's, else that of the address."""
+    if deal and deal.region != "Unknown":
+        return deal.region
+    region = region_of(person, known) if person else "Unknown"
+    return REGION_OF.get(purchase.country or "", "Unknown") if region == "Unknown" else region
+
+
+def _refunds(purchase: Purchase, currency: str, known: int, zone: str) -> tuple[Money, ...]:
+    return tuple(
+        Money(day_of(refund.at, zone), currency, Decimal(refund.total_cents) / 100)
+        for refund in purchase.refunds
+        if refund.at <= known
+    )
 
 
 def pipeline(

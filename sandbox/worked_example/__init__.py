@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -28,68 +29,85 @@ def make_worked_example() -> Scenario:
     meet_people_in_hubspot(scenario)
     sell_in_salesforce(scenario)
     trade(scenario)
-    _decide(scenario)
+    scenario.people.update({person.person_id: person for person in _people()})
+    scenario.deals += _deals()
     return scenario
 
 
-def _decide(scenario: Scenario) -> None:
-    def happened(text: str, kind: Any, channel: str | None = None, campaign: str | None = None) -> Happening:
-        return Happening(moment(text), kind, channel, campaign)
+def _happened(text: str, kind: Any, channel: str | None = None, campaign: str | None = None) -> Happening:
+    return Happening(moment(text), kind, channel, campaign)
 
-    people = [
-        Person(
+
+def _person(
+    name: str,
+    happenings: list[Happening],
+    records: list[tuple[str, str, str]],
+    regions: Sequence[tuple[str, str]] = (),
+    **merged: Any,
+) -> Person:
+    return Person(
+        name,
+        happenings,
+        [(moment(at), source, record_id) for at, source, record_id in records],
+        [(moment(at), region) for at, region in regions],
+        **merged,
+    )
+
+
+def _people() -> list[Person]:
+    return [
+        _person(
             "ana",
             [
-                happened("2026-01-05T10:00:00Z", "touch", "Paid Search", "11"),
-                happened("2026-01-06T09:00:00Z", "mql"),
-                happened("2026-01-06T11:00:00Z", "sal"),
-                happened("2026-01-07T12:00:00Z", "touch", "Email"),
-                happened("2026-01-08T14:00:00Z", "sql"),
-                happened("2026-01-09T15:00:00Z", "touch", "Events"),
+                _happened("2026-01-05T10:00:00Z", "touch", "Paid Search", "11"),
+                _happened("2026-01-06T09:00:00Z", "mql"),
+                _happened("2026-01-06T11:00:00Z", "sal"),
+                _happened("2026-01-07T12:00:00Z", "touch", "Email"),
+                _happened("2026-01-08T14:00:00Z", "sql"),
+                _happened("2026-01-09T15:00:00Z", "touch", "Events"),
             ],
-            [
-                (moment("2026-01-05T10:00:00Z"), "hubspot", ANA),
-                (moment("2026-01-06T09:05:00Z"), "salesforce", LEAD_ANA),
-            ],
-            [(moment("2026-01-08T14:00:00Z"), "EMEA")],
+            [("2026-01-05T10:00:00Z", "hubspot", ANA), ("2026-01-06T09:05:00Z", "salesforce", LEAD_ANA)],
+            [("2026-01-08T14:00:00Z", "EMEA")],
         ),
-        Person(
+        _person(
             "ben",
             [
-                happened("2026-01-05T11:00:00Z", "touch", "Paid Social", "22"),
-                happened("2026-01-07T08:00:00Z", "mql"),
-                happened("2026-01-09T10:00:00Z", "recycled"),
-                happened("2026-01-25T09:00:00Z", "touch", "Email"),
-                happened("2026-01-26T09:00:00Z", "mql"),
+                _happened("2026-01-05T11:00:00Z", "touch", "Paid Social", "22"),
+                _happened("2026-01-07T08:00:00Z", "mql"),
+                _happened("2026-01-09T10:00:00Z", "recycled"),
+                _happened("2026-01-25T09:00:00Z", "touch", "Email"),
+                _happened("2026-01-26T09:00:00Z", "mql"),
             ],
-            [(moment("2026-01-05T11:00:00Z"), "hubspot", BEN)],
-            [(moment("2026-01-05T11:00:00Z"), "Americas")],
+            [("2026-01-05T11:00:00Z", "hubspot", BEN)],
+            [("2026-01-05T11:00:00Z", "Americas")],
         ),
-        Person(
+        _person(
             "carl",
-            [happened("2026-01-06", "touch", "Organic Search")],
-            [(moment("2026-01-06"), "hubspot", CARL)],
+            [_happened("2026-01-06", "touch", "Organic Search")],
+            [("2026-01-06", "hubspot", CARL)],
         ),
-        Person(
+        _person(
             "carl again",
-            [happened("2026-01-10", "touch", "Organic Search")],
-            [(moment("2026-01-10"), "hubspot", CARL_AGAIN)],
+            [_happened("2026-01-10", "touch", "Organic Search")],
+            [("2026-01-10", "hubspot", CARL_AGAIN)],
             merged_into="carl",
             merged_at=moment("2026-01-15"),
         ),
-        Person(
+        _person(
             "dora",
             [
-                happened("2026-01-10T09:00:00Z", "touch", "Outbound"),
-                happened("2026-01-10T09:30:00Z", "sal"),
-                happened("2026-01-12T10:00:00Z", "sql"),
+                _happened("2026-01-10T09:00:00Z", "touch", "Outbound"),
+                _happened("2026-01-10T09:30:00Z", "sal"),
+                _happened("2026-01-12T10:00:00Z", "sql"),
             ],
-            [(moment("2026-01-10T09:00:00Z"), "salesforce", LEAD_DORA)],
-            [(moment("2026-01-12T10:00:00Z"), "EMEA")],
+            [("2026-01-10T09:00:00Z", "salesforce", LEAD_DORA)],
+            [("2026-01-12T10:00:00Z", "EMEA")],
         ),
     ]
-    scenario.people.update({person.person_id: person for person in people})
-    scenario.deals += [
+
+
+def _deals() -> list[Deal]:
+    return [
         Deal(
             DEALS["O1"], "salesforce", "new_business", moment("2026-01-08T14:00:00Z"),
             [(moment("2026-01-08T14:00:00Z"), 1000)], "EUR", 1250, "EMEA", "ana", lead_source="Web",

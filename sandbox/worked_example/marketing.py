@@ -109,80 +109,9 @@ def advertise(scenario: Scenario) -> None:
 
 def meet_people_in_hubspot(scenario: Scenario) -> None:
     contacts = scenario.hubspot["contacts"]
-    ana = contacts.add(
-        Record(
-            ANA,
-            moment("2026-01-05T10:00:00Z"),
-            {
-                "email": "ana@account-x.example",
-                "firstname": "Ana",
-                "lastname": "Example",
-                "phone": "+49 30 5550101",
-                "lifecyclestage": "lead",
-                "hs_analytics_source": "PAID_SEARCH",
-                "hs_analytics_first_timestamp": moment("2026-01-05T10:00:00Z"),
-                "utm_source": "google",
-                "utm_medium": "cpc",
-                "utm_campaign": "brand",
-                "utm_id": "11",
-                "hubspot_owner_id": OWNER,
-            },
-        )
-    )
-    ana.change(moment("2026-01-06T09:00:00Z"), lifecyclestage="marketingqualifiedlead")
-    ben = contacts.add(
-        Record(
-            BEN,
-            moment("2026-01-05T11:00:00Z"),
-            {
-                "email": "ben@account-y.example",
-                "firstname": "Ben",
-                "lastname": "Example",
-                "phone": "+1 212 5550102",
-                "lifecyclestage": "lead",
-                "hs_analytics_source": "PAID_SOCIAL",
-                "hs_analytics_first_timestamp": moment("2026-01-05T11:00:00Z"),
-                "utm_source": "facebook",
-                "utm_medium": "paid_social",
-                "utm_campaign": "lookalike",
-                "utm_id": "22",
-                "associatedcompanyid": COMPANY_Y,
-                "hubspot_owner_id": OWNER,
-            },
-        )
-    )
-    ben.change(moment("2026-01-07T08:00:00Z"), lifecyclestage="marketingqualifiedlead")
-    ben.change(moment("2026-01-09T10:00:00Z"), lifecyclestage="lead", hs_lead_status="BAD_TIMING")
-    ben.change(moment("2026-01-26T09:00:00Z"), lifecyclestage="marketingqualifiedlead")
-    carl_fields = {
-        "firstname": "Carl",
-        "lastname": "Example",
-        "lifecyclestage": "lead",
-        "hs_analytics_source": "ORGANIC_SEARCH",
-    }
-    merged_at = moment("2026-01-15")
-    first, second = moment("2026-01-06"), moment("2026-01-10")
-    carl = contacts.add(
-        Record(
-            CARL,
-            first,
-            {"email": "carl@mail.example", "hs_analytics_first_timestamp": first, **carl_fields},
-        )
-    )
-    carl.change(merged_at, hs_merged_object_ids=CARL_AGAIN)
-    contacts.add(
-        Record(
-            CARL_AGAIN,
-            second,
-            {
-                "email": "carl.second@mail.example",
-                "hs_analytics_first_timestamp": second,
-                "_survivor": CARL,
-                **carl_fields,
-            },
-            merged=merged_at,
-        )
-    )
+    _meet_ana(contacts)
+    _meet_ben(contacts)
+    _meet_carl_twice(contacts)
     scenario.hubspot["companies"].add(
         Record(
             COMPANY_Y,
@@ -214,3 +143,86 @@ def meet_people_in_hubspot(scenario: Scenario) -> None:
         ContactEvent("evt-2", moment("2026-01-09T15:00:00Z"), "pe4242_webinar_attended", ANA),
         ContactEvent("evt-3", moment("2026-01-25T09:00:00Z"), "e_replied_email_v2", BEN),
     ]
+
+
+def _meet_ana(contacts: Table) -> None:
+    ana = contacts.add(
+        Record(
+            ANA,
+            moment("2026-01-05T10:00:00Z"),
+            {
+                "email": "ana@account-x.example",
+                "firstname": "Ana",
+                "lastname": "Example",
+                "phone": "+49 30 5550101",
+                "lifecyclestage": "lead",
+                "hs_analytics_source": "PAID_SEARCH",
+                "hs_analytics_first_timestamp": moment("2026-01-05T10:00:00Z"),
+                "utm_source": "google",
+                "utm_medium": "cpc",
+                "utm_campaign": "brand",
+                "utm_id": "11",
+                "hubspot_owner_id": OWNER,
+            },
+        )
+    )
+    ana.change(moment("2026-01-06T09:00:00Z"), lifecyclestage="marketingqualifiedlead")
+
+
+def _meet_ben(contacts: Table) -> None:
+    ben = contacts.add(
+        Record(
+            BEN,
+            moment("2026-01-05T11:00:00Z"),
+            {
+                "email": "ben@account-y.example",
+                "firstname": "Ben",
+                "lastname": "Example",
+                "phone": "+1 212 5550102",
+                "lifecyclestage": "lead",
+                "hs_analytics_source": "PAID_SOCIAL",
+                "hs_analytics_first_timestamp": moment("2026-01-05T11:00:00Z"),
+                "utm_source": "facebook",
+                "utm_medium": "paid_social",
+                "utm_campaign": "lookalike",
+                "utm_id": "22",
+                "associatedcompanyid": COMPANY_Y,
+                "hubspot_owner_id": OWNER,
+            },
+        )
+    )
+    ben.change(moment("2026-01-07T08:00:00Z"), lifecyclestage="marketingqualifiedlead")
+    ben.change(moment("2026-01-09T10:00:00Z"), lifecyclestage="lead", hs_lead_status="BAD_TIMING")
+    ben.change(moment("2026-01-26T09:00:00Z"), lifecyclestage="marketingqualifiedlead")
+
+
+def _meet_carl_twice(contacts: Table) -> None:
+    carl_fields = {
+        "firstname": "Carl",
+        "lastname": "Example",
+        "lifecyclestage": "lead",
+        "hs_analytics_source": "ORGANIC_SEARCH",
+    }
+    merged_at = moment("2026-01-15")
+    first, second = moment("2026-01-06"), moment("2026-01-10")
+    carl = contacts.add(
+        Record(
+            CARL,
+            first,
+            {"email": "carl@mail.example", "hs_analytics_first_timestamp": first, **carl_fields},
+        )
+    )
+    carl.change(merged_at, hs_merged_object_ids=CARL_AGAIN)
+    contacts.add(
+        Record(
+            CARL_AGAIN,
+            second,
+            {
+                "email": "carl.second@mail.example",
+                "hs_analytics_first_timestamp": second,
+                "_survivor": CARL,
+                **carl_fields,
+            },
+            merged=merged_at,
+        )
+    )

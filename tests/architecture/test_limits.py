@@ -13,28 +13,6 @@ PACKAGES = ("funnel", "installation", "authoring", "sandbox", "expectations", "b
 LINES_OF_A_MODULE = 400
 LINES_OF_A_FUNCTION = 50
 
-# What is still too long. A name leaves these lists when it is divided; none is added.
-LONG_MODULES = {
-    "expectations/raw/salesforce.py",
-}
-LONG_FUNCTIONS = {
-    "sandbox/credentials.py:connections",
-    "sandbox/faults/__init__.py:_spoil",
-    "sandbox/google_ads/gaql.py:parse",
-    "sandbox/hubspot/events.py:list_events",
-    "sandbox/journeys/__init__.py:_convert",
-    "sandbox/linkedin_ads/analytics.py:_elements",
-    "sandbox/microsoft_ads.py:submit",
-    "sandbox/selling/__init__.py:open_deal",
-    "sandbox/selling/hubspot_deals.py:open_hubspot_deal",
-    "sandbox/shopify/holdings.py:_order",
-    "sandbox/storefront.py:_order",
-    "sandbox/truth/counts.py:orders",
-    "sandbox/worked_example/__init__.py:_decide",
-    "sandbox/worked_example/marketing.py:meet_people_in_hubspot",
-    "sandbox/worked_example/sales.py:_open_deal",
-}
-
 
 def modules() -> Iterator[Path]:
     for folder in FOLDERS:
@@ -47,8 +25,7 @@ def named(path: Path) -> str:
 
 def test_no_module_is_too_long() -> None:
     too_long = {named(path) for path in modules() if len(path.read_text().splitlines()) > LINES_OF_A_MODULE}
-    assert too_long - LONG_MODULES == set(), f"more than {LINES_OF_A_MODULE} lines: divide it by subject"
-    assert LONG_MODULES - too_long == set(), "these are short now: take them off the list"
+    assert too_long == set(), f"more than {LINES_OF_A_MODULE} lines: divide it by subject"
 
 
 def length(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
@@ -68,8 +45,7 @@ def test_no_function_is_too_long() -> None:
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and length(node) > LINES_OF_A_FUNCTION
     }
-    assert too_long - LONG_FUNCTIONS == set(), f"more than {LINES_OF_A_FUNCTION} lines: divide it by step"
-    assert LONG_FUNCTIONS - too_long == set(), "these are short now: take them off the list"
+    assert too_long == set(), f"more than {LINES_OF_A_FUNCTION} lines: divide it by step"
 
 
 @pytest.fixture(scope="module")
