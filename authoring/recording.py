@@ -1,8 +1,8 @@
 """`make record`: stores requests to a vendor and its responses as scrubbed fixtures, which the connector can replay.
 
-One file per stream in `tests/fixtures/<source>/`: each question with its answer, in their order. Of a long list of
-pages the first two and the last are kept, when the connector still reads them as a whole; otherwise all of them.
-Headers are kept only where they carry the protocol. What is personal or secret is replaced by `authoring.scrubbing`.
+One file per stream in `tests/fixtures/<source>/`: each request with its response, in order. Of a long list of pages the
+first two and the last are kept, if the connector still reads them as a whole; otherwise all of them. Headers are kept
+only if they are part of the protocol. `authoring.scrubbing` replaces personal and secret values.
 """
 
 import base64
@@ -35,12 +35,12 @@ _SECRET_SETTING = re.compile(r"(secret|token|password|key|key_file|username|logi
 
 
 class RecordingError(Exception):
-    """Nothing was recorded, or what was does not replay. The message says what to do."""
+    """Nothing was recorded, or the recording cannot be replayed. The message says what to do."""
 
 
 @dataclass(frozen=True)
 class Exchange:
-    """One question as sent and its answer as received."""
+    """One request as sent and its response as received."""
 
     request: httpx.Request
     status: int
@@ -49,14 +49,14 @@ class Exchange:
 
     @property
     def kind(self) -> tuple[str, str]:
-        """What the pages of one list have in common: method and path, without the place where Salesforce goes on."""
+        """The identity of a list: method and path, without Salesforce's position in the list."""
         return self.request.method, re.sub(r"-\d+$", "", self.request.url.path)
 
 
 def record(source: Source, connection: Connection, window: Window, folder: Path) -> list[Path]:
-    """Ask the vendor for every stream of a window and write the fixtures; returns their paths.
+    """Request every stream of a window from the vendor and write the fixtures; returns their paths.
 
-    Vendor errors pass through. Raises RecordingError when a fixture does not replay; then none is written.
+    Vendor errors pass through. Raises RecordingError if a fixture cannot be replayed; then none is written.
     """
     key = privacy.person_key_secret()
     secrets = [connection.password or "", connection.login or ""]
@@ -91,12 +91,13 @@ def record(source: Source, connection: Connection, window: Window, folder: Path)
 
 
 def read(path: Path) -> dict[str, Any]:
-    """A fixture as it was written."""
+    """A fixture of `tests/fixtures`."""
     fixture: dict[str, Any] = json.loads(path.read_bytes())
     return fixture
 
 
 def window_of(fixture: dict[str, Any]) -> Window:
+    """The window of a fixture."""
     from datetime import date
 
     first, end = (date.fromisoformat(day) for day in fixture["window"])
@@ -104,9 +105,9 @@ def window_of(fixture: dict[str, Any]) -> Window:
 
 
 def replay(source: Source, fixture: dict[str, Any], connection: Connection) -> Iterator[bytes]:
-    """The bodies that the connector makes of a fixture: each question gets the next answer, whatever it asks.
+    """The bodies that the connector makes of a fixture: each request gets the next response, whatever it asks for.
 
-    `connection` lends the secrets that a connector cannot sign without; no network is used.
+    `connection` supplies the secrets that a connector needs to sign; no network is used.
     """
     settings = {
         name: value for name, value in connection.extra.items() if name not in fixture["settings"] and name != "ca_file"
@@ -138,7 +139,7 @@ def _listen(source: Source, connection: Connection, stream: Stream, window: Wind
 
 
 def _shorten(exchanges: list[Exchange]) -> list[Exchange]:
-    """Of each run of pages of one list the first two and the last."""
+    """The first two and the last page of each list."""
     kept: list[Exchange] = []
     for _, run in groupby(exchanges, key=lambda exchange: exchange.kind):
         pages = list(run)

@@ -1,7 +1,8 @@
 """`make new-source`: writes the first version of the files that CONTRIBUTING.md lists for a new source.
 
 The files import, parse and pass the tests of names and layers; the connector reads nothing yet and says so. Existing
-files are not overwritten. What needs knowledge of the vendor is left to do: its errors, its numbers, its tests.
+files are not overwritten. Work that needs knowledge of the vendor remains to be done: its errors, its numbers, its
+tests.
 """
 
 import re
@@ -13,12 +14,12 @@ from funnel import settings
 
 
 class ScaffoldError(Exception):
-    """The files of this source cannot be made. The message says why."""
+    """The files of this source cannot be written. The message says why."""
 
 
 @dataclass(frozen=True)
 class Scaffold:
-    """What was written and changed, and what is left to do."""
+    """The written and changed files, and the work that is left."""
 
     written: tuple[str, ...]
     changed: tuple[str, ...]
@@ -237,7 +238,7 @@ def make(name: str, root: Path = settings.REPOSITORY) -> Scaffold:
 
 
 def _insert(root: Path, path: str, pattern: str, addition: str) -> str:
-    """The text of a file with `addition` before each place that looks as it must."""
+    """The text of a file with `addition` before each place that matches."""
     text = (root / path).read_text()
     changed, places = re.subn(pattern, lambda found: addition + str(found[0]), text, count=1)
     if not places:

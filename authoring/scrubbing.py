@@ -1,9 +1,9 @@
-"""Removes people and secrets from a vendor's responses: the same original always becomes the same substitute.
+"""Replaces persons and secrets in a vendor's responses: the same original always gets the same substitute.
 
-Substitutes come from a keyed hash, so records still find each other within and across recordings of one installation,
-and a person cannot be found by hashing a list of addresses. Of sources with persons (a declared e-mail address says so)
-every id is replaced, and every text that no column declares and that is not plainly a code, a number or a moment.
-It knows nothing of HTTP; which parts of an exchange are kept at all is decided in `authoring.recording`.
+Substitutes come from a keyed hash, so records still match within and across recordings of one installation, and a
+person cannot be found by hashing a list of addresses. For sources with persons (those that declare an e-mail address)
+every id is replaced, and every text that no column declares and that is not clearly a code, a number or a moment. Which
+parts of an exchange are kept is decided in `authoring.recording`.
 """
 
 import csv
@@ -50,14 +50,16 @@ _PUBLIC_DOMAINS = {"gmail.com", "outlook.com", "hotmail.com", "yahoo.com", "iclo
 
 
 def _meant(key: str, record: dict[str, Any]) -> str:
-    """What a field holds where another one says it: a history of Salesforce names an owner, and then gives its id."""
+    """The field that a value belongs to if another value names it: Salesforce's history names a field, and then gives
+    its value.
+    """
     if key not in ("OldValue", "NewValue") or record.get("Field") != "Owner":
         return key
     return "OwnerId" if _OWNER_ID.fullmatch(str(record[key])) else "OwnerName"
 
 
 class Scrubber:
-    """Replaces what is personal or secret, and remembers what it met, to find it again where no key gives it away."""
+    """Replaces personal and secret values, and remembers them, to find them again where no key identifies them."""
 
     def __init__(self, source: Source, secrets: Iterable[str], key: bytes) -> None:
         columns = [column for stream in source.streams for column in stream.columns]
@@ -79,11 +81,12 @@ class Scrubber:
         return substitute
 
     def email(self, address: str) -> str:
-        """The same person at the same domain; public domains stay."""
+        """The same person at the same domain; public domains are kept."""
         local, _, domain = address.casefold().rpartition("@")
         return self._remember(address, f"person-{self._hash(local + domain)}@{self.domain(domain)}")
 
     def domain(self, text: str) -> str:
+        """A substitute for a company's domain; public domains are kept."""
         host = text.casefold().strip().removeprefix("http://").removeprefix("https://").removeprefix("www.")
         host = host.partition("/")[0]
         if not host or host in _PUBLIC_DOMAINS or host.endswith(".invalid"):
@@ -91,6 +94,7 @@ class Scrubber:
         return self._remember(text, f"company-{self._hash(host)}.example")
 
     def name(self, text: str) -> str:
+        """A substitute for a person's or company's name; its longer parts are also replaced elsewhere."""
         substitute = f"Name {self._hash(text.casefold())}"
         for part in text.split():
             if len(part) > 3 and part.isalpha():
@@ -98,17 +102,20 @@ class Scrubber:
         return self._remember(text, substitute)
 
     def phone(self, text: str) -> str:
+        """A substitute for a phone number."""
         digits = re.sub(r"\D", "", text)
         return self._remember(text, f"+1555{int(self._hash(digits), 16) % 10**7:07d}")
 
     def text(self, text: str) -> str:
+        """A substitute for a free text."""
         return self._remember(text, f"text-{self._hash(text)}")
 
     def token(self, text: str) -> str:
+        """A substitute for a secret."""
         return self._remember(text, f"scrubbed-{self._hash(text)}")
 
     def id(self, text: str) -> str:
-        """An id of the same kind: numbers stay numbers, and what an id says of the record's type stays."""
+        """An id of the same kind: numbers stay numbers, and the part that states the record's type is kept."""
         if text.startswith(("http://", "https://")):
             parts = urlsplit(text)
             return urlunsplit(parts._replace(path="/".join(self.id(part) for part in parts.path.split("/"))))
@@ -122,7 +129,7 @@ class Scrubber:
     # Walking ---------------------------------------------------------------------------------------------------------
 
     def value(self, key: str, value: Any, *, is_ours: bool = False) -> Any:
-        """A value under its key, with all values below it. `is_ours`: part of a question, which we wrote."""
+        """A value under its key, with all values below it. `is_ours`: it is part of a request, which we wrote."""
         if isinstance(value, dict):
             named = next(
                 (value[one] for one in ("propertyName", "key", "name") if isinstance(value.get(one), str)), key
@@ -140,6 +147,7 @@ class Scrubber:
         return self.string(key, value, is_ours=is_ours) if isinstance(value, str) and value else value
 
     def string(self, key: str, text: str, *, is_ours: bool = False) -> str:
+        """The substitute of a text by the kind of its key, or the text itself if it is not personal."""
         if _SECRET_KEY.search(key):
             return self.token(text)
         if not self.has_persons:
@@ -165,7 +173,7 @@ class Scrubber:
         )
 
     def loose(self, text: str) -> str:
-        """Addresses, phone numbers and secrets in links, wherever they stand."""
+        """A text with its addresses, phone numbers and secrets in links replaced."""
         if text.startswith(("http://", "https://", "/")) and "?" in text:
             parts = urlsplit(text)
             query = [(name, self.value(name, each, is_ours=True)) for name, each in parse_qsl(parts.query, True)]
@@ -176,7 +184,7 @@ class Scrubber:
     # Bodies ----------------------------------------------------------------------------------------------------------
 
     def body(self, body: bytes, *, is_ours: bool = False) -> dict[str, Any]:
-        """A body as `json`, or as `text` with its lines (JSON of each, CSV), or as `base64` where it is neither."""
+        """A body as `json`, as `text` (lines of JSON or CSV), or else as `base64`."""
         import base64
 
         try:
@@ -212,11 +220,11 @@ class Scrubber:
     # The last pass ---------------------------------------------------------------------------------------------------
 
     def host(self, host: str) -> None:
-        """An address of the vendor's, which may name the customer."""
+        """A substitute for the vendor's host name, which may contain the customer's name."""
         self._hosts.add(host.rstrip("/"))
 
     def sweep(self, text: str) -> str:
-        """`text` (JSON) without anything met anywhere: an id in a query, a name in a remark, a token in a link."""
+        """`text` (JSON) without any remembered value: an id in a query, a name in a remark, a token in a link."""
         for host in sorted(self._hosts, key=len, reverse=True):
             text = text.replace(host, VENDOR)
         met = {json.dumps(each)[1:-1]: substitute for each, substitute in self._met.items()}

@@ -33,7 +33,7 @@ PORTS = ("POSTGRES_PORT", "AIRFLOW_PORT", "SANDBOX_PORT", "SANDBOX_TLS_PORT")
 
 
 def main() -> None:
-    """Run both, print what each took."""
+    """Run both measurements and print their results."""
     began = time.monotonic()
 
     def tell(text: str) -> None:
@@ -84,7 +84,9 @@ def dag_id(source: str) -> str:
 
 
 def timed(airflow: httpx.Client, ask_for_runs: Callable[[], None], tell: processes.Progress) -> dict[str, Any]:
-    """Seconds, runs and builds from asking for runs until all have succeeded and what they loaded is published."""
+    """Seconds, runs and builds from the request until all runs have succeeded and everything they loaded
+    is published.
+    """
     known = {run.run_id for name in map(dag_id, VENDORS) for run in airflow_api.runs(airflow, name)}
     [(builds_before,)] = ask("select count(*) from ops.builds")
     began = told = time.monotonic()
@@ -118,7 +120,7 @@ def timed(airflow: httpx.Client, ask_for_runs: Callable[[], None], tell: process
 
 
 def read_year(airflow: httpx.Client, last: date) -> None:
-    """Ask for one run for every month of every source."""
+    """Trigger one run for every month of every source."""
     for source in VENDORS:
         until = last
         for number in range(MONTHS):
@@ -133,19 +135,19 @@ def read_year(airflow: httpx.Client, last: date) -> None:
 
 
 def month_before(day: date) -> date:
-    """The same day a month earlier, or that month's last."""
+    """The same day a month earlier, or the last day of that month."""
     end = day.replace(day=1) - timedelta(days=1)
     return end.replace(day=min(day.day, end.day))
 
 
 def read_days(airflow: httpx.Client, last: date) -> None:
-    """Have Airflow backfill the days before the newest, for every source."""
+    """Let Airflow backfill the days before the newest, for every source."""
     for source in VENDORS:
         airflow_api.backfill(airflow, dag_id(source), last - timedelta(days=DAYS), last - timedelta(days=1))
 
 
 def published() -> dict[str, tuple[int, int]]:
-    """Of every mart how many rows readers see, and a hash of them without the id of their publication."""
+    """The number of published rows of every mart, and a hash of them without the publication id."""
     marts = [name for (name,) in ask("select tablename from pg_tables where schemaname = 'bi' order by 1")]
     return {
         name: ask(

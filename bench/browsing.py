@@ -25,7 +25,7 @@ ALL_DRAWN = """() => {
 
 @contextmanager
 def browser(**options: Any) -> Iterator[Any]:
-    """A Chromium without a window, with a profile of its own that nobody has used."""
+    """A headless Chromium with a new profile."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright, TemporaryDirectory(ignore_cleanup_errors=True) as profile:
@@ -39,7 +39,7 @@ def browser(**options: Any) -> Iterator[Any]:
 
 
 def log_in(page: Any, url: str, username: str, password: str) -> None:
-    """Through the page, as a person does."""
+    """Log in through the page, as a user does."""
     page.goto(f"{url}/login/")
     page.fill("#username, input[name=username]", username)
     page.fill("input[type=password]", password)
@@ -55,5 +55,5 @@ def open_dashboard(page: Any, url: str, slug: str) -> None:
 
 
 def wait_for_charts(page: Any) -> None:
-    """Until every chart has its data and shows no sign of waiting."""
+    """Wait until every chart has its data and shows no spinner."""
     page.wait_for_function(ALL_DRAWN, timeout=60_000, polling=50)

@@ -71,7 +71,7 @@ def _seconds(page: Any, slug: str) -> float:
 
 
 def _take_pictures(folder: Path) -> None:
-    """Each dashboard's first tab, scaled down so that five of them do not weigh on the repository."""
+    """A picture of each dashboard's first tab, scaled down to keep the repository small."""
     folder.mkdir(parents=True, exist_ok=True)
     with browsing.browser(device_scale_factor=0.7) as browser:
         page = _page(browser)

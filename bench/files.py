@@ -1,10 +1,10 @@
 """How fast a file becomes rows: one million rows of CSV to `raw`, against server-side COPY of the same file.
 
-`make bench-files` runs it on a throw-away server. Timed end to end: learning how the file is written, reading and
-judging every cell, landing the rows, copying them and the transaction that upserts them. Making the file up is not
-timed, nor is PostgreSQL's start. The reference is `COPY … FROM` of the same CSV file into a bare table with the file's
-nine columns, without index or key, committed and logged. Ours does more: it lands the rows durably, and its table also
-has the row key, the columns of the load, a primary key and an index on the day.
+`make bench-files` runs it on a throw-away server. Timed end to end: detecting the file's format, reading and checking
+every cell, landing the rows, copying them and the transaction that upserts them. Generating the file and PostgreSQL's
+start are not timed. The reference is `COPY … FROM` of the same CSV file into a bare table with the file's nine columns,
+without index or key, committed and logged. Ours does more: it lands the rows durably, and its table also has the row
+key, the columns of the load, a primary key and an index on the day.
 """
 
 import argparse
@@ -60,7 +60,7 @@ def write_file(path: Path, rows: int) -> None:
 
 
 def run(folder: Path, number: int) -> dict[str, float]:
-    """Take the file in; seconds in all and of the two halves."""
+    """Load the file; returns seconds in total and of the two halves."""
     stream = files.SOURCE.stream("ad_stats")
     started = time.perf_counter()
     landed = landing.land(
@@ -94,7 +94,7 @@ def server_copy(path: Path) -> float:
 
 
 def _let_server_read(path: Path, own: Path) -> None:
-    """A copy in the server's own folder, which it may read whoever it runs as."""
+    """A copy in the server's own folder, which the server may read as any user."""
     import shutil
 
     shutil.copy(path, own)
@@ -125,7 +125,7 @@ def main() -> None:
 
 
 def report(rows: int, size: int, measured: list[dict[str, float]], references: list[float]) -> None:
-    """Print medians and the figures."""
+    """Print medians and figures."""
     seconds = statistics.median(references)
     ratios = [reference / one["total"] for reference, one in zip(references, measured, strict=True)]
     median = sorted(measured, key=lambda one: one["total"])[len(measured) // 2]

@@ -1,7 +1,7 @@
-"""A made-up company of any size, for benchmarks: history written straight into `raw`, and the days after it.
+"""A simulated company of any size, for benchmarks: history written straight into `raw`, and the days after it.
 
-The history is a function of its size alone. Every row is made by arithmetic on its number, so that a benchmark can say
-which lead, touch or opportunity comes next; the days after it go through landing and loading, as vendors' answers do.
+The history is a function of its size alone. Every row is computed from its number, so that a benchmark can predict the
+next lead, touch or opportunity; the days after it go through landing and loading, like vendors' responses.
 """
 
 import math
@@ -225,7 +225,7 @@ def write_history(size: Size) -> None:
 
 
 def run_day(day: date, bodies: dict[tuple[str, str], list[bytes]]) -> dict[str, float]:
-    """Load, build, audit and publish one day; seconds of each part."""
+    """Load, build, audit and publish one day; returns the seconds of each part."""
     seconds: dict[str, float] = {}
     fetched_at = datetime(day.year, day.month, day.day, 3, tzinfo=UTC) + timedelta(days=1)
     run_id = f"bench__{day}"
@@ -271,7 +271,7 @@ def _timed(seconds: dict[str, float], part: str) -> Iterator[None]:
 
 
 def prepare(name: str, size: Size) -> dict[str, float]:
-    """A warehouse of its own with that history, published once; seconds of each part."""
+    """A warehouse of its own with that history, published once; returns the seconds of each part."""
     with psycopg.connect(settings.dsn("admin"), autocommit=True) as admin:
         admin.execute(f"create database {name}".encode())
     use(name)
@@ -291,4 +291,5 @@ def prepare(name: str, size: Size) -> dict[str, float]:
 
 
 def use(name: str) -> None:
+    """Make this process use the warehouse of this name."""
     os.environ["WAREHOUSE_DATABASE"] = name

@@ -139,7 +139,7 @@ INPUTS: dict[str, Callable[[Path], None]] = {
 
 
 def look(folder: str) -> None:
-    """Read an inbox as `make inbox-check` does; print seconds, the most memory in MB, and what was said."""
+    """Read an inbox as `make inbox-check` does; print seconds, the peak memory in MB, and its messages."""
     from funnel.inbox import report
 
     told: list[str] = []

@@ -36,7 +36,7 @@ CASES = {"first load": 0.0, "3 % changed": 0.03, "all changed": 1.0}
 
 
 def google_record(day: date, campaign: int, clicks: int, cost: int, conversions: float) -> dict[str, Any]:
-    """One row as Google Ads answers it."""
+    """One row of a response of Google Ads."""
     customer = "1234567890"
     return {
         "customer": {"resourceName": f"customers/{customer}", "id": customer, "currencyCode": "EUR"},
@@ -53,7 +53,7 @@ def google_record(day: date, campaign: int, clicks: int, cost: int, conversions:
 
 
 def meta_record(day: date, campaign: int, clicks: int, cost: int, conversions: float) -> dict[str, Any]:
-    """One row as Meta answers it: counts and money as text, conversions as lists of actions."""
+    """One row of a response of Meta: counts and money as text, conversions as lists of actions."""
     return {
         "account_id": "1234567890",
         "account_currency": "EUR",
@@ -74,7 +74,9 @@ def meta_record(day: date, campaign: int, clicks: int, cost: int, conversions: f
 def write_pages(
     folder: Path, record: Callable[..., dict[str, Any]], envelope: str, records: int, campaigns: int, changed: float
 ) -> list[Path]:
-    """Pages on disk, so that making them up costs neither time nor memory of the run; `changed` share costs more."""
+    """Pages on disk, so that generating them costs neither time nor memory of the run; a share `changed` of rows costs
+    more.
+    """
     base, change = random.Random(1), random.Random(2)
     folder.mkdir(parents=True)
     pages: list[Path] = []
@@ -102,7 +104,7 @@ VENDORS = {"google_ads": ("campaign_stats", google_record), "meta_ads": ("insigh
 
 
 def run(source: Source, stream: Stream, pages: list[Path], window: Window, fetched_at: datetime) -> dict[str, float]:
-    """Land and load the pages; seconds in all and of the parts."""
+    """Land and load the pages; returns seconds in total and of the parts."""
 
     def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[bytes]:
         for page in pages:
@@ -128,7 +130,7 @@ def run(source: Source, stream: Stream, pages: list[Path], window: Window, fetch
 
 @contextmanager
 def _time_inside(module: object, name: str) -> Iterator[list[float]]:
-    """Seconds spent inside a generator function of a module: the time between asking for a value and getting it."""
+    """Seconds spent inside a generator function of a module, measured around each value."""
     original = getattr(module, name)
     spent = [0.0]
 

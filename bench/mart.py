@@ -54,7 +54,7 @@ REPEATS = 20
 
 
 def ask(size: Size) -> dict[str, float]:
-    """Milliseconds at the 95th percentile over all questions, and the slowest question's median."""
+    """The 95th percentile over all queries in milliseconds, and the slowest query's median."""
     chance = random.Random(11)
     taken: dict[str, list[float]] = {}
     with psycopg.connect(settings.dsn("bi_reader"), autocommit=True) as reader:
@@ -86,11 +86,12 @@ def ask(size: Size) -> dict[str, float]:
 
 
 def peak_mb() -> float:
+    """The peak memory of this process in MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024**2 if sys.platform == "darwin" else 1024)
 
 
 def measure(name: str, size: Size, days: int) -> dict[str, Any]:
-    """One size: seconds of the rebuild, of a day, milliseconds of questions, megabytes."""
+    """Measure one size: seconds of the rebuild and of a day, milliseconds of queries, megabytes."""
     full = history.prepare(name, size)
     print(f"  full: {', '.join(f'{part} {value:.0f} s' for part, value in full.items())}", flush=True)
     counted = []

@@ -1,4 +1,4 @@
-"""What the vendors of the made-up history answer on one morning."""
+"""The responses of the simulated vendors on one morning."""
 
 import math
 from collections.abc import Iterable
@@ -23,7 +23,7 @@ RESTATED_DAYS = 30
 
 @dataclass(frozen=True)
 class Size:
-    """How large the company is: `leads` are new people a day, every n-th becomes an opportunity, each has `touches`."""
+    """The size of the company: `leads` new people a day; every n-th becomes an opportunity; each has `touches`."""
 
     days: int
     campaigns: int
@@ -33,6 +33,7 @@ class Size:
 
 
 def number_of(day: date) -> int:
+    """The number of a day since the epoch of the history."""
     return (day - EPOCH).days
 
 
@@ -45,7 +46,7 @@ def stamp(moment: datetime, hours: float) -> str:
 
 
 def campaign_stats(day: date, campaigns: int) -> Rows:
-    """Google's figures of the day and of the days before that it restates."""
+    """Google's figures of the day, and of the days before that it restates."""
     stats: Rows = []
     for back in range(RESTATED_DAYS, -1, -1):
         stat_day = day - timedelta(days=back)
@@ -99,7 +100,7 @@ def contacts_of(moment: datetime, numbers: Iterable[int], campaigns: int) -> Row
 
 
 def events_of(day: date, moment: datetime, first: int, size: Size) -> Rows:
-    """HubSpot's events of contacts that came before."""
+    """HubSpot's events of earlier contacts."""
     leads = size.leads
     return [
         {
@@ -136,7 +137,7 @@ def leads_of(moment: datetime, numbers: Iterable[int]) -> Rows:
 
 
 def lead_history_of(moment: datetime, numbers: Iterable[int]) -> Rows:
-    """And the history of their status."""
+    """The history of the status of Salesforce's leads."""
     return [
         {
             "Id": f"HX{number}",
@@ -177,7 +178,7 @@ def opportunities_of(day: date, moment: datetime, numbers: Iterable[int]) -> Row
 
 
 def bodies_of(day: date, size: Size) -> dict[tuple[str, str], list[bytes]]:
-    """What the vendors answer the morning after `day`, for the streams that have something to say."""
+    """The vendors' responses on the morning after `day`, for the streams that have any."""
     moment = datetime(day.year, day.month, day.day, 9, tzinfo=UTC)
     leads, every = size.leads, size.leads_per_opportunity
     first = number_of(day) * leads

@@ -1,6 +1,6 @@
 """The Airflow DAG that turns raw data into the published funnel: build, audit, publish.
 
-Wiring only. What the tasks do is in `funnel.orchestration.tasks`.
+Wiring only. The tasks are in `funnel.orchestration.tasks`.
 """
 
 from datetime import UTC, datetime, timedelta

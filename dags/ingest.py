@@ -1,6 +1,6 @@
-"""One Airflow DAG per source: read the vendor, load the answers, check the delivery.
+"""One Airflow DAG per source: read the vendor, load the responses, check the delivery.
 
-Wiring only. What the tasks do is in `funnel.orchestration.tasks`; which sources there are is in `funnel.sources`.
+Wiring only. The tasks are in `funnel.orchestration.tasks`, the sources in `funnel.sources`.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -42,7 +42,7 @@ loaded and built, the refused ones keep their days (`ops.accounts`); the message
 
 
 def ingest(source: Source, *, runs_at_once: int) -> DAG:
-    """The DAG of one source, without its tasks yet."""
+    """The DAG of one source, still without tasks."""
     return DAG(
         dag_id=f"ingest__{source.name}",
         # A day is the unit of reading: the interval's start names it, and one missed run is one missed day.
@@ -68,7 +68,7 @@ def ingest(source: Source, *, runs_at_once: int) -> DAG:
 
 
 def read_vendor(source: Source) -> None:
-    """The tasks of a vendor; of several connections each is accepted by itself."""
+    """The tasks of a vendor; each of several connections is accepted by itself."""
     connection_ids = settings.connection_ids(source.name)
     if len(connection_ids) == 1:
         checked = tasks.check.override(outlets=[tasks.asset(source.name)])(source.name)
@@ -81,9 +81,10 @@ def read_vendor(source: Source) -> None:
 
 
 def read_connections(source: Source, connection_ids: tuple[str, ...]) -> XComArg:
-    """The tasks of a source with several connections; returns the one that emits the asset.
+    """The tasks of a source with several connections; returns the task that emits the asset.
 
-    Each is accepted or held back by itself; what was accepted is announced though others failed, and the run is red.
+    Each connection is accepted or held back by itself; accepted ones are announced even if others failed, and the run
+    fails.
     """
     accepted = []
     for connection_id in connection_ids:
@@ -97,9 +98,10 @@ def read_connections(source: Source, connection_ids: tuple[str, ...]) -> XComArg
 
 
 def read_inbox(source: Source) -> None:
-    """The tasks of files: the sources are known only when the inbox is read.
+    """The tasks of files: its sources are known only when the inbox is read.
 
-    Each is accepted or held back by itself; what was accepted is announced though others failed, and the run is red.
+    Each source is accepted or held back by itself; accepted ones are announced even if others failed, and the run
+    fails.
     """
 
     extract = tasks.extract_files.override(**tasks.INBOX_TASKS)

@@ -1,10 +1,9 @@
-"""Load this folder into Superset, in one process: migrate, roles, users, assets, grants, row-level security.
+"""Loads this folder into Superset, in one process: migrate, roles, users, assets, grants, row-level security.
 
-A second run changes nothing. Assets that left the folder are deleted; assets made in Superset stay (DSH-2). The
-password of the warehouse is nowhere: libpq takes it from the environment, and so do all others.
+A second run changes nothing. Assets that were removed from the folder are deleted; assets made in Superset are kept
+(DSH-2). The password of the warehouse is not stored: libpq and all others take it from the environment.
 
-Run by `python -m funnel.cli dashboards` in Superset's own environment, with the settings that
-installation.services makes.
+Run by `python -m funnel.cli dashboards` in Superset's own environment, with the settings of installation.services.
 """
 
 import csv
@@ -22,7 +21,7 @@ REGIONS = HERE.parent / "dbt_project" / "seeds" / "country_regions.csv"
 
 
 def main() -> None:
-    """Read this folder, then bring Superset in line with it."""
+    """Read this folder, then load it into Superset."""
     access = yaml.safe_load(Path(os.environ.get("DASHBOARDS_ACCESS") or HERE / "access.yaml").read_text())
 
     from superset.app import create_app
@@ -58,7 +57,7 @@ def _migrate() -> None:
 
 
 def _synchronise_permissions() -> None:
-    """What `superset init` does, unless this version has done it here before: it takes most of the time."""
+    """Run `superset init`, unless this version has already done it here: it takes most of the time."""
     from superset import appbuilder, security_manager
     from superset.extensions import db
 
@@ -69,7 +68,9 @@ def _synchronise_permissions() -> None:
 
 
 def _is_new_version() -> bool:
-    """Whether the permissions in the database are those of another Superset; the mark is a database comment."""
+    """True if the permissions in the database are those of another version; the version is stored as a database
+    comment.
+    """
     from importlib.metadata import version
 
     from sqlalchemy import text
@@ -96,7 +97,7 @@ def _regions() -> list[str]:
 
 
 def _roles(access: dict[str, Any]) -> dict[str, Any]:
-    """Every role that this folder speaks of, by name. Viewer's permissions become exactly those listed."""
+    """Every role that this folder names. The permissions of Viewer become exactly those listed."""
     from superset import security_manager
 
     names = ["Viewer", *(f"Dashboard: {slug}" for slug in _slugs()), *(f"Region: {name}" for name in _regions())]
@@ -132,7 +133,7 @@ def _users(users: Iterable[dict[str, Any]], roles: dict[str, Any]) -> None:
 
 
 def _become(present: list[Any], wanted: list[Any]) -> None:
-    """Change a relation only where it differs, so that a second run writes nothing."""
+    """Write a relation only if it differs, so that a second run writes nothing."""
     for each in [each for each in present if each not in wanted]:
         present.remove(each)
     present.extend(each for each in wanted if each not in present)
@@ -151,7 +152,7 @@ def _import(contents: dict[str, str]) -> None:
 
 
 def _remove_what_left(contents: dict[str, str]) -> int:
-    """Delete what an earlier import brought and no file speaks of any more."""
+    """Delete assets of an earlier import that no file describes any more."""
     from superset.connectors.sqla.models import SqlaTable
     from superset.extensions import db
     from superset.models.core import Database
@@ -173,7 +174,7 @@ def _remove_what_left(contents: dict[str, str]) -> int:
 
 
 def _grant(roles: dict[str, Any]) -> None:
-    """A dashboard and the data on it to the role named like it, and nothing else."""
+    """Grant a dashboard and its data to the role of the same name, and nothing else."""
     from superset import security_manager
     from superset.extensions import db
     from superset.models.dashboard import Dashboard
@@ -188,7 +189,7 @@ def _grant(roles: dict[str, Any]) -> None:
 
 
 def _secure_rows(access: dict[str, Any], roles: dict[str, Any]) -> None:
-    """A region's role sees the region's rows, and none of tables that have no region."""
+    """The role of a region sees the region's rows, and none of tables without regions."""
     from superset.connectors.sqla.models import RowLevelSecurityFilter, SqlaTable
     from superset.extensions import db
 

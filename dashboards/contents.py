@@ -1,7 +1,7 @@
-"""The asset files as Superset imports them, with what they leave out and what only an installation knows.
+"""The asset files as Superset imports them, completed with derived and installation-specific values.
 
-A metric without an expression has that of dbt_project/models/semantic, under its own name or the one after
-`formula_of`; a chart's query_context follows from what it draws.
+A metric without an expression gets that of dbt_project/models/semantic, under its own name or the one after
+`formula_of`; a chart's query_context is derived from its params.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,7 @@
 """The formula of a metric as SQL over a dataset's columns, from its one definition in dbt_project/models/semantic.
 
-MetricFlow reads the same definitions. It also groups and joins, which a dataset does itself: only the expression is
-written here. A count of no rows is 0; a sum and a share of no rows are null.
+MetricFlow reads the same definitions. Grouping and joins are the dataset's: only the expression is written here. A
+count of no rows is 0; a sum and a ratio of no rows are null.
 """
 
 import re
@@ -27,7 +27,7 @@ class FormulaError(Exception):
 
 
 def formula(name: str) -> str:
-    """The expression of a metric. A filter of a metric is the dataset's to apply."""
+    """The expression of a metric. A metric's filter is applied by the dataset. Raises FormulaError."""
     metrics, measures = _definitions()
     if name not in metrics:
         raise FormulaError(
@@ -80,7 +80,7 @@ def _derived(parameters: dict[str, Any]) -> str:
 
 
 def _operand(reference: Any) -> str:
-    """A metric's expression, in brackets where it is one of several terms."""
+    """A metric's expression, in brackets if it is one of several terms."""
     name = _name(reference)
     text = formula(name)
     return f"({text})" if _definitions()[0][name]["type"] != "simple" else text

@@ -22,7 +22,7 @@ control_socket_disable = True
 
 
 def post_fork(server: Any, worker: Any) -> None:
-    """Connections that the parent opened belong to the parent."""
+    """Drop the connections that the parent process opened: they belong to the parent."""
     from superset.extensions import db
 
     with worker.app.wsgi().app_context():

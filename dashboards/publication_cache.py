@@ -23,7 +23,7 @@ IN_EFFECT = "select publication_id from ops.publication_in_effect"
 
 
 class PublicationCache(BaseCache):
-    """One folder of files for each publication; all but the one in effect are deleted."""
+    """One folder of files for each publication; all folders but that of the current one are deleted."""
 
     def __init__(self, folder: str, threshold: int, default_timeout: int) -> None:
         super().__init__(default_timeout)
@@ -35,7 +35,7 @@ class PublicationCache(BaseCache):
 
     @classmethod
     def factory(cls, app: Flask, config: dict[str, Any], args: list[Any], kwargs: dict[str, Any]) -> "PublicationCache":
-        """What flask_caching calls with the settings of DATA_CACHE_CONFIG."""
+        """Called by flask_caching with the settings of DATA_CACHE_CONFIG."""
         return cls(config["CACHE_DIR"], config["CACHE_THRESHOLD"], kwargs["default_timeout"])
 
     def get(self, key: str) -> Any:
@@ -84,7 +84,7 @@ class PublicationCache(BaseCache):
         return self.folder / str(publication)
 
     def _publication(self) -> int | None:
-        """Asked once for each request, before its queries: what they read is at least as new."""
+        """The current publication, queried once per request, before its queries: what they read is at least as new."""
         if not has_app_context():
             return self._ask()
         if not hasattr(g, "publication_id"):

@@ -1,6 +1,6 @@
-"""What a chart asks for, from what it draws: Superset answers exports and the API by a `query_context` beside `params`.
+"""The `query_context` of a chart, derived from its `params`: Superset needs it for exports and the API.
 
-Computed when the files are imported, so that a chart's file says each thing once.
+It is computed when the files are imported, so that a chart's file states each setting once.
 """
 
 import json
@@ -25,7 +25,7 @@ def query_context(params: dict[str, Any]) -> str:
 
 
 def metrics(params: dict[str, Any]) -> list[str]:
-    """The metrics that a chart draws."""
+    """The metrics of a chart."""
     return [*params.get("metrics", []), *([params["metric"]] if params.get("metric") else [])]
 
 
@@ -76,7 +76,7 @@ def _time_axis(params: dict[str, Any]) -> dict[str, str]:
 
 
 def _order(params: dict[str, Any]) -> list[Any]:
-    """As a table says itself; bars of categories by their first metric, the largest first."""
+    """The order: that of the table itself; bars of categories by their first metric, the largest first."""
     if "order_by_cols" in params:
         return [json.loads(each) for each in params["order_by_cols"]]
     if "timeseries_limit_metric" in params:

@@ -16,9 +16,10 @@ SECONDS = 10
 
 
 class SecurityManager(SupersetSecurityManager):
-    """Decides one thing itself: nothing is public."""
+    """Superset's manager with a cache; in addition, nothing is public."""
 
     def is_item_public(self, permission_name: str, view_name: str) -> bool:
+        """Always false."""
         return False
 
     def _has_view_access(self, user: Any, permission_name: str, view_name: str) -> bool:
@@ -28,6 +29,7 @@ class SecurityManager(SupersetSecurityManager):
         )
 
     def user_view_menu_names(self, permission_name: str) -> set[str]:
+        """The views of the current user with this permission, from the cache."""
         question = ("views", getattr(g.user, "id", None), permission_name)
         return _remembered(question, lambda: super(SecurityManager, self).user_view_menu_names(permission_name))
 

@@ -1,7 +1,6 @@
 """Superset's settings. Every secret and address comes from the environment; nothing here differs between machines.
 
-It deliberately has no Redis, no Celery and no outside host: caches are files, and pages send requests to this server
-only.
+It uses no Redis, no Celery and no other host: caches are files, and pages send requests to this server only.
 """
 
 import os
@@ -107,7 +106,7 @@ SEND_FILE_MAX_AGE_DEFAULT = 31_536_000
 
 
 class NoEventLogger(AbstractEventLogger):
-    """Clicks are not stored: a row for every viewed chart is a tenth of the work of showing it."""
+    """Clicks are not stored: writing a row for every viewed chart takes a tenth of the time of showing it."""
 
     def log(self, *args: Any, **kwargs: Any) -> None:
         pass

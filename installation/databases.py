@@ -10,7 +10,7 @@ from installation.processes import Progress
 
 
 def start_database(progress: Progress = print) -> None:
-    """Have a server with the databases `warehouse`, Airflow's and Superset's; what is in them is others' work."""
+    """Start a server with the databases `warehouse`, Airflow's and Superset's; their contents are created elsewhere."""
     import psycopg
 
     chosen = settings.read()
@@ -32,7 +32,7 @@ def _database_name() -> str:
 
 
 def _airflow_database() -> str:
-    """On a server that others share, named after the warehouse."""
+    """Name of Airflow's database; on a shared server it is derived from the warehouse's name."""
     return f"{_database_name()}_airflow" if settings.read().warehouse_dsn else "airflow"
 
 
@@ -45,15 +45,17 @@ def _maintenance_dsn() -> str:
 
 
 def airflow_dsn(scheme: str) -> str:
+    """URL of Airflow's database, with this scheme."""
     return _own_dsn(scheme, _airflow_database(), settings.secrets()["airflow_database_password"])
 
 
 def superset_dsn(scheme: str) -> str:
+    """URL of Superset's database, with this scheme."""
     return _own_dsn(scheme, _superset_database(), settings.secrets()["superset_database_password"])
 
 
 def _own_dsn(scheme: str, name: str, password: str) -> str:
-    """A database of one service, whose owner has its name."""
+    """URL of a service's own database, whose owner has the same name."""
     parts = urlsplit(settings.dsn("admin"))
     login = f"{quote(name)}:{quote(password, safe='')}"
     address = parts.netloc.rpartition("@")[2]
@@ -61,7 +63,7 @@ def _own_dsn(scheme: str, name: str, password: str) -> str:
 
 
 def _ensure_database(connection: Any, name: str, owner_password: str | None) -> None:
-    """Create a database that is missing; with a password also its owner, a login of the same name."""
+    """Create a database if it is missing; with a password also its owner, a login of the same name."""
     from psycopg import sql
 
     identifier = sql.Identifier(name)

@@ -27,7 +27,7 @@ Tell = Callable[[str], None]
 
 
 def run() -> None:
-    """Start, load, build and publish what is not yet, then print the funnel."""
+    """Start, load, build and publish what is missing, then print the funnel."""
     started = time.monotonic()
     seconds: dict[str, float] = {}
 
@@ -56,7 +56,7 @@ def run() -> None:
 
 @contextmanager
 def dashboards_meanwhile(tell: Tell) -> Iterator[None]:
-    """Superset is prepared and started while Airflow loads. Without it there is all but dashboards."""
+    """Prepare and start Superset while Airflow loads. If it is not installed, only the dashboards are missing."""
     if not environments.has_dashboards():
         tell("no dashboards: Superset is not installed, or DASHBOARDS=off")
         yield
@@ -72,12 +72,12 @@ def dashboards_meanwhile(tell: Tell) -> Iterator[None]:
 
 
 def newest_day() -> date:
-    """Yesterday in UTC: the newest day that is over."""
+    """Yesterday in UTC: the newest complete day."""
     return settings.now().date() - timedelta(days=1)
 
 
 def newest_interval() -> tuple[date, date]:
-    """The interval of the newest scheduled run, by Airflow's clock: it knows of no stated day."""
+    """The interval of the newest scheduled run, by Airflow's clock, which ignores FUNNEL_TODAY."""
     today = datetime.now(UTC).date()
     return today - timedelta(days=1), today
 
@@ -87,7 +87,7 @@ def _dag_id(source_name: str) -> str:
 
 
 def _load(airflow: httpx.Client, sources: tuple[str, ...], tell: Tell) -> dict[str, Run]:
-    """One windowed run for each source, unless it has had one."""
+    """Trigger one windowed run for each source, unless it has had one."""
     last = newest_day()
     first = last - timedelta(days=DAYS - 1)
     # What happens while the sources load is Airflow's: their assets trigger the build, which waits for all of them.
@@ -155,7 +155,7 @@ def _task_seconds(airflow: httpx.Client, run: Run) -> dict[str, float]:
 
 
 def print_summary() -> None:
-    """What was loaded, what the marts hold, and the funnel."""
+    """Print what was loaded, the contents of the marts, and the funnel."""
     _print_rows()
     print_funnel()
 
@@ -180,7 +180,7 @@ def _print_rows() -> None:
 
 
 def print_funnel() -> None:
-    """The stages of the funnel over all its days; a dash stands for what no source speaks of."""
+    """Print the stages of the funnel over all its days; a dash means that no source delivers the stage."""
     [(first, last, spend, sessions, leads, mqls, sals, sqls, opportunities, won, orders, revenue)] = _ask(
         """
         select
@@ -213,7 +213,7 @@ def print_funnel() -> None:
 
 
 def _print_rates() -> None:
-    """Shares of one population each: what became of the leads, and how many deals that ended were won."""
+    """Print rates, each of one population: what became of the leads, and the share of ended deals that were won."""
     [(leads, *reached)] = _ask(
         """
         select count(*), count(mql_at), count(sal_at), count(sql_at), count(opportunity_at), count(won_at)
@@ -232,7 +232,7 @@ def _print_rates() -> None:
 
 
 def _rounded(number: Decimal, digits: int) -> Decimal:
-    """Halves away from zero, as PostgreSQL and the dashboards round: Python's formats take them to the even digit."""
+    """Round halves away from zero, as PostgreSQL and the dashboards do; Python rounds halves to the even digit."""
     return number.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
 
 
@@ -246,7 +246,7 @@ def _print_seconds(seconds: dict[str, float], steps: dict[str, dict[str, float]]
 
 
 def print_doors() -> None:
-    """Where to look further."""
+    """Print addresses and commands for further reading."""
     chosen = settings.read()
     known = postgres.find(chosen.home)
     psql = known.bindir / "psql" if known and (known.bindir / "psql").exists() else "psql"
@@ -259,7 +259,7 @@ def print_doors() -> None:
 
 
 def print_dashboards() -> None:
-    """Where the dashboards are and who may see them, where they run."""
+    """Print the address and logins of the dashboards, if they run."""
     if processes.process("superset"):
         secrets = settings.secrets()
         print(

@@ -1,4 +1,4 @@
-"""The environment of every process of this installation, and the addresses where they meet."""
+"""The environment of every process of this installation, and the URLs by which they reach each other."""
 
 import os
 
@@ -10,27 +10,27 @@ SUPERSET = DASHBOARDS / ".venv" / "bin" / "python"
 
 
 def has_dashboards() -> bool:
-    """Whether Superset is installed, and DASHBOARDS=off does not leave it out."""
+    """True if Superset is installed and DASHBOARDS is not off."""
     return settings.read().with_dashboards and SUPERSET.exists()
 
 
 def airflow_url() -> str:
-    """Where Airflow's user interface is."""
+    """URL of Airflow's user interface."""
     return settings.read().airflow_url
 
 
 def superset_url() -> str:
-    """Where the dashboards are."""
+    """URL of the dashboards."""
     return f"http://127.0.0.1:{settings.read().superset_port}"
 
 
 def sandbox_url() -> str:
-    """Where the vendor sandbox answers."""
+    """URL of the vendor sandbox."""
     return settings.read().sandbox_url
 
 
 def environment() -> dict[str, str]:
-    """The environment of every process of this installation: the caller's, with all settings spelt out."""
+    """The environment of every process of this installation: the caller's, with every setting made explicit."""
     chosen = settings.read()
     # The checkout's own modules; `expectations` is next to the plugins.
     paths = [str(REPOSITORY / "plugins"), str(REPOSITORY), os.environ.get("PYTHONPATH", "")]

@@ -2,12 +2,12 @@
 
 
 class ServerError(RuntimeError):
-    """The server cannot be had; the text says why and what to do."""
+    """PostgreSQL is not available; the text says why and what to do."""
 
 
 class ServiceError(RuntimeError):
-    """A process does not run as it should; the text says which, why and what to do."""
+    """A process does not run as it should; the text says which one, why and what to do."""
 
 
 class RunFailed(Exception):
-    """A run that was followed did not succeed. The message names its task and the end of that task's log."""
+    """A followed run did not succeed. The message names its task and quotes the end of that task's log."""

@@ -23,9 +23,10 @@ DAG_ID = "ingest__files"
 
 
 def run(inbox: str) -> int:
-    """Take in the folder, build, audit, publish, print.
+    """Load the files of a folder, build, audit, publish and print.
 
-    Returns 1 when manifests, files or sources were held back: the rest is published.
+    Returns 1 if manifests, files or sources were held back: the rest is published. Raises ConfigurationError if there
+    is no manifest.
     """
     from funnel.sources import files
 
@@ -62,9 +63,9 @@ def run(inbox: str) -> int:
 
 
 def _take_in(airflow: httpx.Client, sources: Sequence[str], url: str, tell: demo.Tell) -> str:
-    """Have Airflow read the inbox once; returns the run. Raises RunFailed when nothing of it was accepted.
+    """Let Airflow read the inbox once; returns the run id. Raises RunFailed if nothing was accepted.
 
-    Airflow runs one at a time: a run that is under way is waited for, so that no file is read twice at once.
+    Airflow runs one at a time: a current run is waited for first, so that no file is read twice at once.
     """
     airflow_api.await_dags(airflow, {DAG_ID, "build_funnel"})
     airflow_api.unpause(airflow, "build_funnel")
@@ -88,7 +89,9 @@ def _take_in(airflow: httpx.Client, sources: Sequence[str], url: str, tell: demo
 
 
 def withdraw(source: str, *, is_confirmed: bool = False) -> int:
-    """Remove the rows of a source whose folder was taken away, after they were counted and the owner has agreed."""
+    """Remove the rows of a source whose folder was removed, after they were counted and the owner has confirmed. Raises
+    WithdrawalRefused.
+    """
     from funnel.ingest import errors, withdrawal
 
     if manifest := _manifest_in_inbox(source):
@@ -112,7 +115,7 @@ def withdraw(source: str, *, is_confirmed: bool = False) -> int:
 
 
 def _manifest_in_inbox(source: str) -> str | None:
-    """The manifest in the inbox that describes a source; None without one, and for an inbox on another machine."""
+    """The manifest in the inbox that describes a source; None without one, and for a remote inbox."""
     from funnel.inbox import folder
     from funnel.inbox.errors import ManifestError
     from funnel.sources import files
@@ -135,7 +138,7 @@ def _agrees(question: str) -> bool:
 
 
 def _keep_inbox(url: str) -> None:
-    """What Airflow's processes are started with; a home remembers its inbox for `make up`."""
+    """Store the inbox, with which Airflow's processes are started; `make up` uses it too."""
     if settings.keep_inbox(url) and processes.process("scheduler"):
         # Running processes hold the folder they were started with.
         services.down()
@@ -185,7 +188,7 @@ def _print(run_id: str) -> None:
 
 
 def _print_won_without_deals() -> None:
-    """Leads that are won by their own status: the funnel counts won deals, so it lacks them."""
+    """Print leads that are won by their own status: the funnel counts won deals, so it lacks them."""
     rows = _ask(
         """
         select leads.source_system, count(*)
@@ -206,7 +209,7 @@ def _print_won_without_deals() -> None:
 
 
 def _print_missing() -> None:
-    """Marts that stay empty, and what would fill each."""
+    """Print the marts that stay empty, and what would fill each."""
     empty = [name for name in _marts() if not _ask(f'select exists (select from bi."{name}")')[0][0]]  # noqa: S608
     if empty:
         print("\nEmpty marts, and what would fill them")

@@ -1,4 +1,4 @@
-"""The unprivileged user of PostgreSQL when we run as root, which PostgreSQL refuses."""
+"""The unprivileged user that runs PostgreSQL if we run as root, which PostgreSQL refuses."""
 
 import pwd
 import shutil
@@ -11,7 +11,7 @@ OS_USER = "funnel-postgres"
 
 
 def ordinary_user() -> str:
-    """The unprivileged user of the server: our own, created if necessary, otherwise that of the system."""
+    """Name of the unprivileged user: our own, created if necessary, otherwise a system user. Raises ServerError."""
     for _ in range(5):
         if _user_exists(OS_USER):
             return OS_USER

@@ -13,7 +13,7 @@ def free_port() -> int:
 
 
 def is_port_free(port: int) -> bool:
-    """Whether a server could listen on the port of 127.0.0.1 now."""
+    """True if a server could listen on the port of 127.0.0.1 now."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -24,7 +24,7 @@ def is_port_free(port: int) -> bool:
 
 
 def port_holder(port: int) -> str:
-    """Who listens on the port, as far as this user may know, for an error text."""
+    """The process that listens on the port, as far as this user may see it, for an error text."""
     import psutil
 
     try:
@@ -39,5 +39,6 @@ def port_holder(port: int) -> str:
 
 
 def assert_port_is_free(port: int) -> None:
+    """Raises ServerError if the port is in use."""
     if not is_port_free(port):
         raise ServerError(f"Port {port} is taken by {port_holder(port)}. Stop it, or set POSTGRES_PORT to a free port.")

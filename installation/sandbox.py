@@ -1,4 +1,4 @@
-"""The sandbox: when it simulates the vendors, and its connections and files."""
+"""The sandbox: when it simulates the vendors, its connections and files."""
 
 import json
 import os
@@ -16,9 +16,9 @@ SEED = 7
 
 
 def needs_sandbox() -> bool:
-    """Whether the sandbox plays the vendors: unless SANDBOX=off, or a source's connection is in the environment.
+    """True if the sandbox simulates the vendors: unless SANDBOX=off, or a source's connection is in the environment.
 
-    Never for some of them only: made-up figures beside real ones would look real.
+    It never simulates only some of them: simulated figures beside real ones would look real.
     """
     from funnel.sources import SOURCES
 
@@ -34,7 +34,7 @@ def needs_sandbox() -> bool:
 
 
 def _host(connection: str) -> Any:
-    """Where a connection in JSON form leads; one in another form is its own answer."""
+    """The host of a connection in JSON form; any other form is returned unchanged."""
     try:
         return json.loads(connection)["host"]
     except (ValueError, KeyError, TypeError):
@@ -42,7 +42,9 @@ def _host(connection: str) -> Any:
 
 
 def anchor() -> str:
-    """The day on which the sandbox's company was made, fixed at its first start so that restarts meet the same one."""
+    """The day on which the sandbox's company was generated, fixed at its first start so that a restart gives the same
+    company.
+    """
     path = settings.read().home / "sandbox.json"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -52,13 +54,15 @@ def anchor() -> str:
 
 
 def company() -> tuple[str, ...]:
+    """The arguments of the sandbox that choose its company."""
     return ("--scenario", "company", "--seed", str(SEED), "--anchor", anchor())
 
 
 def fill_inbox() -> bool:
-    """Put the made-up company's plans, costs and retail reports into its inbox; whether there is anything to take in.
+    """Write the simulated company's plans, costs and retail reports into its inbox; returns true if there is anything
+    to load.
 
-    An inbox elsewhere, or one with a user's manifest, is left as it is.
+    Another inbox, or one with a user's manifest, is not changed. Raises ServiceError.
     """
     inbox = settings.read().home / "inbox"
     if not needs_sandbox() or settings.read().inbox != str(inbox):
@@ -74,8 +78,8 @@ def fill_inbox() -> bool:
 def sandbox_connections() -> dict[str, str]:
     """Airflow connections of the sandbox's vendors, each as the JSON text of AIRFLOW_CONN_…
 
-    The sandbox makes its company first, which takes a moment; the same company has the same connections during one
-    day, until there is a source that it had not. An account that the company closed is listed for some days more.
+    The sandbox first generates its company, which takes a moment; the connections are stored for one day, or until a
+    source is added. An account that the company closed is listed for some days more. Raises ServiceError.
     """
     from funnel.sources import VENDORS
 

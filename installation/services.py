@@ -1,14 +1,15 @@
-"""The processes of one installation: PostgreSQL, vendor sandbox, Airflow and Superset, kept under one home folder.
+"""The processes of one installation: PostgreSQL, vendor sandbox, Airflow and Superset, under one home folder.
 
 Every process runs in a session of its own, with its output in `<home>/logs` and its identity (process id and start
-time) in `<home>/run`. Airflow is configured by environment variables only, all of them made here.
+time) in `<home>/run`. Airflow is configured by environment variables only, all of them set here.
 
 Login is Airflow's SimpleAuthManager: one generated administrator password and no tables of its own, for a server that
-listens on 127.0.0.1. An installation with many users sets AIRFLOW__CORE__AUTH_MANAGER; FAB is in the environment.
-On servers each process is a container: `prepare` does what comes before them, `serve` becomes one, `is_healthy` is its
-health check. `REDIS_URL` sends the tasks to Celery's workers; without it the scheduler runs them.
-It deliberately knows nothing of DAGs and their runs (`installation.airflow_api`), nor of what a dashboard shows: that
-is `dashboards/`, which runs in an environment of its own and is left out where that is not installed.
+listens on 127.0.0.1. An installation with many users sets AIRFLOW__CORE__AUTH_MANAGER; FAB is in the environment. On
+servers each process is a container: `prepare` runs before them, `serve` runs one, `is_healthy` is its health check.
+`REDIS_URL` sends the tasks to Celery's workers; without it the scheduler runs them.
+
+DAGs and their runs are in `installation.airflow_api`, the contents of dashboards in `dashboards/`, which runs in an
+environment of its own and is left out if that is not installed.
 """
 
 import fcntl
@@ -42,7 +43,7 @@ from installation.sandbox import company, needs_sandbox
 
 @dataclass(frozen=True)
 class Status:
-    """What `make status` shows of one service."""
+    """One line of `make status`."""
 
     name: str
     state: str
@@ -53,7 +54,7 @@ class Status:
 
 @contextmanager
 def _alone(what: str = "services") -> Iterator[None]:
-    """The folders of this home, for one command at a time."""
+    """Create the folders of this home and lock it: one command at a time."""
     home = settings.read().home
     # The inbox may lie elsewhere; where nothing is said of it, here is an empty one.
     for folder in ("logs", "run", "airflow", "inbox", "superset"):
@@ -66,7 +67,7 @@ def _alone(what: str = "services") -> Iterator[None]:
 
 
 def up(progress: Progress = print) -> None:
-    """Start what does not run yet, in the order that it is needed, and return when everything answers."""
+    """Start the stopped services in the order of their dependencies, and return when all of them answer."""
     with _alone():
         _start_all(progress)
         settings.keep_ports()
@@ -74,7 +75,9 @@ def up(progress: Progress = print) -> None:
 
 
 def prepare(progress: Progress = print) -> None:
-    """What `up` does before anything starts: databases, roles, schemas and dashboards. Run again it changes nothing."""
+    """The steps of `up` before anything starts: databases, roles, schemas and dashboards. Running it again changes
+    nothing.
+    """
     with _alone():
         start_database(progress)
         ledger.migrate()
@@ -85,7 +88,9 @@ def prepare(progress: Progress = print) -> None:
 
 
 def serve(name: str) -> None:
-    """Become one service, in the foreground: what a container does. Never returns."""
+    """Replace this process by one service, in the foreground, as a container does. Never returns. Raises ServiceError
+    for an unknown service.
+    """
     if name == "worker":
         service = _worker(name, "celery")
     else:
@@ -103,7 +108,7 @@ def serve(name: str) -> None:
 
 
 def is_healthy(name: str) -> bool:
-    """Whether a service does its work, asked from inside its container."""
+    """True if a service works; called inside its container."""
     import httpx
 
     chosen = settings.read()
@@ -121,7 +126,9 @@ def is_healthy(name: str) -> bool:
 
 
 def _is_worker_healthy() -> bool:
-    """Whether this machine's worker answers over the broker: one that lost it is alive and does nothing."""
+    """True if this machine's worker answers over the broker: a worker that lost its connection is alive and does
+    nothing.
+    """
     import socket
 
     from celery import Celery
@@ -131,9 +138,9 @@ def _is_worker_healthy() -> bool:
 
 
 def start_dashboards(progress: Progress = print, *, again: bool = False) -> None:
-    """Have Superset run with what `dashboards/` says; `again` imports it even where nothing seems to have changed.
+    """Load `dashboards/` into Superset and start it; `again` loads them even if nothing seems to have changed.
 
-    The warehouse must run. Raises ServiceError where Superset's environment is not installed.
+    The warehouse must run. Raises ServiceError if Superset's environment is not installed.
     """
     if not has_dashboards():
         raise ServiceError(
@@ -152,12 +159,12 @@ def start_dashboards(progress: Progress = print, *, again: bool = False) -> None
 
 
 def stop_dashboards() -> None:
-    """Stop Superset alone."""
+    """Stop only Superset."""
     terminate("superset")
 
 
 def down(progress: Progress = print) -> None:
-    """Stop everything; data stays. Tasks that run get a moment to end and are safe to repeat when they do not."""
+    """Stop all services; the data stay. Running tasks get a moment to end; if they do not, they are safe to repeat."""
     home = settings.read().home
     if process("scheduler"):
         progress("stopping Airflow")
@@ -172,7 +179,7 @@ def down(progress: Progress = print) -> None:
 
 
 def status() -> list[Status]:
-    """All services of this installation and whether they run."""
+    """All services of this installation, and whether they run."""
     chosen = settings.read()
     database = "running" if chosen.warehouse_dsn or postgres.is_running(chosen.home) else "stopped"
     place = "WAREHOUSE_DSN" if chosen.warehouse_dsn else f"127.0.0.1:{chosen.postgres_port}"
@@ -243,7 +250,7 @@ def _services() -> list[Service]:
 
 
 def _worker(name: str, celery_name: str) -> Service:
-    """A worker forks its tasks like the scheduler, so it has imported what they need."""
+    """The service of a worker. It forks its tasks like the scheduler, so it imports their modules first."""
     command = (sys.executable, "-m", "funnel.orchestration", "celery", "worker", "--skip-serve-logs")
     return Service(name, (*command, "--celery-hostname", f"{celery_name}@%h"), {})
 
@@ -275,7 +282,7 @@ def _await_airflow(services: list[Service]) -> None:
 
 
 def _has_reported(name: str, part: Mapping[str, str | None]) -> bool:
-    """Whether this very process is alive: the heartbeat of the one before it stays in the database for a while."""
+    """True if this very process has sent a heartbeat: its predecessor's stays in the database for a while."""
     found = process(name)
     heartbeat = part.get(f"latest_{name.replace('-', '_')}_heartbeat")
     if not found or not heartbeat or part.get("status") != "healthy":

@@ -1,4 +1,4 @@
-"""Checks of marts.fct_orders before its publication: above all that it has every order, to the cent."""
+"""Checks of marts.fct_orders before its publication: above all that it has every order, exact to the cent."""
 
 import great_expectations.expectations as gxe
 

@@ -1,4 +1,4 @@
-"""Checks of marts.fct_payments before its publication: above all that it has every payment once, to the cent."""
+"""Checks of marts.fct_payments before its publication: above all that it has every payment once, exact to the cent."""
 
 import great_expectations.expectations as gxe
 

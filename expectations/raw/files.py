@@ -1,7 +1,7 @@
 """Checks of the rows of files.
 
-Every cell was read and checked when its file was read. What is left is what only the rows together show: a column
-that was mapped to the wrong one, dates in the wrong order, a sign turned round.
+Every cell was checked when its file was read. These checks find what only the rows together show: a column mapped to
+the wrong field, day and month exchanged, an inverted sign.
 """
 
 import great_expectations.expectations as gxe

@@ -1,6 +1,6 @@
 """Checks of the rows that GA4 delivered.
 
-One list per stream, over the rows that the run loaded. Whether GA4 answered completely is the connector's business.
+One list per stream, over the rows that the run loaded. The connector checks that GA4 answered completely.
 """
 
 import great_expectations.expectations as gxe

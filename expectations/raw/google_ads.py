@@ -1,6 +1,6 @@
 """Checks of the rows that Google Ads delivered.
 
-One list per stream, over the rows that the run loaded. Whether Google answered completely is the connector's business.
+One list per stream, over the rows that the run loaded. The connector checks that Google answered completely.
 """
 
 import great_expectations.expectations as gxe

@@ -1,7 +1,7 @@
 """Checks of the records that HubSpot delivered.
 
-One list per stream, over the records that the run loaded. People type into a CRM: what a person may get wrong warns,
-what only a changed interface can cause blocks.
+One list per stream, over the records that the run loaded. People type into a CRM: a mistake that a person can make
+gives a warning, a fault that only a changed interface can cause is critical.
 """
 
 import great_expectations.expectations as gxe

@@ -1,6 +1,6 @@
 """Checks of the rows that LinkedIn Ads delivered.
 
-One list per stream, over the rows that the run loaded. Whether LinkedIn answered completely is for the connector.
+One list per stream, over the rows that the run loaded. The connector checks that LinkedIn answered completely.
 """
 
 import great_expectations.expectations as gxe

@@ -1,6 +1,6 @@
 """Checks of the rows that Meta Ads delivered.
 
-One list per stream, over the rows that the run loaded. Whether Meta answered completely is the connector's business.
+One list per stream, over the rows that the run loaded. The connector checks that Meta answered completely.
 """
 
 import great_expectations.expectations as gxe

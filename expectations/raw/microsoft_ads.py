@@ -1,6 +1,6 @@
 """Checks of the rows that Microsoft Ads delivered.
 
-One list per stream, over the rows that the run loaded. Whether the report was whole is for the connector.
+One list per stream, over the rows that the run loaded. The connector checks that the report is complete.
 """
 
 import great_expectations.expectations as gxe

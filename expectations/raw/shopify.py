@@ -1,7 +1,6 @@
 """Checks of the records that Shopify delivered.
 
-One list per stream, over the records that the run loaded. Whether Shopify answered completely is the connector's
-business.
+One list per stream, over the records that the run loaded. The connector checks that Shopify answered completely.
 """
 
 import great_expectations.expectations as gxe
