@@ -26,7 +26,7 @@ from funnel.rest.accounts import bodies
 
 log = logging.getLogger(__name__)
 
-PAGES_KEPT = 3  # of one list: the first two and the last
+PAGES_KEPT = 3  # per list: the first two and the last
 _HEADERS = re.compile(
     r"^(content-type|link|location|retry-after|sforce-.*|x-http-method-override|x-restli-.*|linkedin-version"
     r"|x-.*(rate|usage|limit).*)$"
@@ -82,7 +82,7 @@ def record(source: Source, connection: Connection, window: Window, folder: Path)
             log.info("%s: %d requests kept of %d, %d rows", stream.name, len(kept), len(exchanges), rows)
             break
         fixtures[folder / source.name / f"{stream.name}.json"] = fixture
-    # Only now is everything known that must not be left anywhere.
+    # Only now are all values known that must not appear anywhere.
     for path, fixture in fixtures.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps(fixture, indent=2)

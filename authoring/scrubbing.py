@@ -37,7 +37,7 @@ _TEXT_KEY = re.compile(
     re.IGNORECASE,
 )
 _ID_KEY = re.compile(r"^(id|ids|vid|after|admin_graphql_api_id|userIdIncludingInactive)$|_ids?$|Ids?$")
-# Advertising and goods: their ids link people's touches to campaigns, and name no person.
+# Objects of advertising and goods: their ids link people's touches to campaigns, and identify no person.
 _NO_PERSONS_ID = re.compile(r"^utm_|campaign|product|sku|currency|account_ids", re.IGNORECASE)
 # Words of protocols, not of people.
 _PROTOCOL_KEY = re.compile(
@@ -188,7 +188,7 @@ class Scrubber:
         import base64
 
         try:
-            # Halves of letters, which vendors send, are JSON to this reader.
+            # Halves of surrogate pairs, which vendors send, are valid JSON to this reader.
             return {"json": self.value("", json.loads(body), is_ours=is_ours)}
         except ValueError:
             pass

@@ -11,7 +11,7 @@ from typing import Any
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 OPTIONS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking")
-# Superset draws what is in sight: a window tall enough for the longest tab of a dashboard shows all of it.
+# Superset draws only visible charts: the window is tall enough for the longest tab of a dashboard.
 WIDTH, HEIGHT = 1440, 2000
 
 ALL_DRAWN = """() => {

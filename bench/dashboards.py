@@ -17,7 +17,7 @@ from installation import dashboards, environments, processes
 
 DASHBOARDS = ("funnel", "alignment", "money", "pipeline", "trust")
 COLD_SECONDS, WARM_SECONDS = 5.0, 2.5
-# Browsers, each of which opens a dashboard once cold and several times warm.
+# Number of browsers; each opens a dashboard once cold and several times warm.
 REPEATS, AGAIN = 3, 3
 BOTTOM = """() => Math.max(...[...document.querySelectorAll('[data-test-chart-name]')]
     .map((chart) => chart.getBoundingClientRect().bottom))"""

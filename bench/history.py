@@ -200,7 +200,8 @@ def write_history(size: Size) -> None:
     """Fill `raw` with `size.days` days that end with LAST_DAY."""
     load.create_tables()
     first = number_of(LAST_DAY) - size.days + 1
-    # Whoever is new is a touch; what is left are events, at most `most_events` of a person, of which a share happens.
+    # Every new person is a touch; the other touches are events, at most `most_events` per person, of which a share
+    # happens.
     events = size.touches - 1
     most_events = max(1, math.ceil(events))
     statement = HISTORY.format(

@@ -165,7 +165,7 @@ def main() -> None:
             continue
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / "hostile.yml").write_text(MANIFEST)
-            # Elsewhere: a process begins with the most memory that the one it comes from ever held.
+            # In another process: a process inherits the peak memory of the one it is forked from.
             making = multiprocessing.get_context("spawn").Process(target=write, args=(Path(folder),))
             making.start()
             making.join()

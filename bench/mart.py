@@ -27,7 +27,7 @@ from bench.cluster import throw_away_warehouse
 from bench.mornings import Size
 from funnel import settings
 
-# {month}: first of a month; {day}: a day; {channel}, {region}: one that exists.
+# {month}: first of a month; {day}: a day; {channel}, {region}: an existing one.
 MONTHLY = """
 select month_start, sum(spend) as spend, sum(leads) as leads, sum(won) as won, sum(won_amount) as won_amount
 from bi.fct_funnel_monthly where month_start >= date '{month}' - interval '35 months' group by month_start order by month_start;

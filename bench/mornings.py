@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-# Three years before it, the seed of currency rates begins.
+# The seed of currency rates begins three years before it.
 LAST_DAY = date(2026, 12, 31)
 
 
@@ -110,7 +110,7 @@ def events_of(day: date, moment: datetime, first: int, size: Size) -> Rows:
             "objectType": "CONTACT",
             "objectId": str(number),
         }
-        # Those who came some days ago answer as often as those of the history did.
+        # People who came some days ago answer as often as those of the history did.
         for nth in range(max(1, math.ceil(size.touches - 1)))
         for number in range(first - leads * 3 * nth, first - leads * 3 * nth + leads)
         if (number * 7 + nth) % 100 < 100 * (size.touches - 1) / max(1, math.ceil(size.touches - 1))

@@ -45,7 +45,7 @@ def ingest(source: Source, *, runs_at_once: int) -> DAG:
     """The DAG of one source, still without tasks."""
     return DAG(
         dag_id=f"ingest__{source.name}",
-        # A day is the unit of reading: the interval's start names it, and one missed run is one missed day.
+        # A run reads one day: the interval's start names it, and one missed run is one missed day.
         schedule=CronDataIntervalTimetable("0 0 * * *", timezone="UTC"),
         start_date=datetime(2024, 1, 1, tzinfo=UTC),
         catchup=False,
@@ -76,7 +76,7 @@ def read_vendor(source: Source) -> None:
     else:
         checked = read_connections(source, connection_ids)
     if any(stream.account for stream in source.streams):
-        # Behind the asset: what came of the other accounts is built.
+        # After the asset: the accepted accounts are built.
         checked >> tasks.tell_accounts(source.name)
 
 
@@ -117,9 +117,9 @@ def read_inbox(source: Source) -> None:
 
 
 for each in VENDORS.values():
-    # A backfill brings its own limit; loads of one stream take turns anyway.
+    # A backfill brings its own limit, and loads of one stream take turns anyway.
     with ingest(each, runs_at_once=4):
         read_vendor(each)
-# Two runs of an inbox would read the same files beside each other.
+# Two runs of an inbox at once would read the same files twice.
 with ingest(INBOX, runs_at_once=1):
     read_inbox(INBOX)

@@ -208,7 +208,7 @@ def _secure_rows(access: dict[str, Any], roles: dict[str, Any]) -> None:
             rule = RowLevelSecurityFilter(name=name, filter_type="Regular", clause=clause)
             db.session.add(rule)
         rule.clause = clause
-        # Rules of one group are joined by OR: a user with two regions sees both. All closed tables share one rule.
+        # Rules of one group are combined with OR: a user with two regions sees both. All closed tables share one rule.
         rule.group_key = "region"
         _become(rule.roles, held)
         _become(rule.tables, tables)

@@ -15,7 +15,7 @@ preload_app = True
 timeout = 120
 graceful_timeout = 3
 keepalive = 30
-# A dashboard's address may carry all its filters.
+# The URL of a dashboard may contain all its filters.
 limit_request_line = 0
 limit_request_field_size = 0
 control_socket_disable = True

@@ -103,6 +103,6 @@ class PublicationCache(BaseCache):
                     row = cursor.fetchone()
                     return int(row[0]) if row else None
             except psycopg2.Error:
-                # A server that was restarted: once more with a new connection.
+                # The server may have been restarted: try once more with a new connection.
                 self._connections.__dict__.clear()
         return None

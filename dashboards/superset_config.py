@@ -14,7 +14,7 @@ from superset.utils.log import AbstractEventLogger
 SECRET_KEY = os.environ["SUPERSET_SECRET_KEY"]
 SQLALCHEMY_DATABASE_URI = os.environ["SUPERSET_DATABASE_URI"]
 HOME = Path(os.environ["SUPERSET_HOME"])
-# Behind a proxy that speaks TLS: cookies travel encrypted only, and the proxy's headers are trusted.
+# Behind a TLS proxy: cookies are sent over HTTPS only, and the proxy's headers are trusted.
 IS_BEHIND_TLS = os.environ.get("SUPERSET_TLS", "off").lower() == "on"
 
 APP_NAME = "Funnel"
@@ -41,12 +41,12 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = IS_BEHIND_TLS
 PREVENT_UNSAFE_DB_CONNECTIONS = True
-# Guessing passwords is slow.
+# Rate-limit login attempts.
 RATELIMIT_ENABLED = True
 AUTH_RATE_LIMITED = True
 AUTH_RATE_LIMIT = "30 per minute"
 
-# It also blocks the counting pixel of Superset's makers, which its pages ask for.
+# It also blocks the tracking pixel that Superset's pages request.
 TALISMAN_ENABLED = True
 TALISMAN_CONFIG = {
     "content_security_policy": {
@@ -73,7 +73,7 @@ ENABLE_UI_THEME_ADMINISTRATION = False
 
 # --- caches --------------------------------------------------------------------------------------------------------
 
-# What a chart shows is kept under the number of the publication it was read from: see publication_cache.
+# Chart data are cached under the number of the publication they were read from: see publication_cache.
 DATA_CACHE_CONFIG = {
     "CACHE_TYPE": "publication_cache.PublicationCache",
     "CACHE_DIR": str(HOME / "cache" / "data"),
@@ -86,7 +86,7 @@ CACHE_CONFIG = {
     "CACHE_THRESHOLD": 500,
     "CACHE_DEFAULT_TIMEOUT": 3600,
 }
-# A dashboard that stays open asks again by itself; what has not changed since comes from the cache.
+# An open dashboard refreshes itself; data that have not changed come from the cache.
 DASHBOARD_AUTO_REFRESH_MODE = "fetch"
 SUPERSET_DASHBOARD_PERIODICAL_REFRESH_LIMIT = 0
 
@@ -96,10 +96,10 @@ ROW_LIMIT = 10_000
 SQL_MAX_ROW = 100_000
 SUPERSET_WEBSERVER_TIMEOUT = 60
 SQLLAB_TIMEOUT = 60
-# A file that is opened in a spreadsheet keeps its signs and its umlauts.
+# CSV with a byte order mark: spreadsheets then read special characters correctly.
 CSV_EXPORT = {"encoding": "utf-8-sig"}
 
-# The names of scripts change with what is in them.
+# The names of scripts contain a hash of their content, so they can be cached for long.
 SEND_FILE_MAX_AGE_DEFAULT = 31_536_000
 
 # --- what is switched off ------------------------------------------------------------------------------------------
@@ -131,7 +131,7 @@ def FLASK_APP_MUTATOR(app: Any) -> None:
     app.config["THEME_DEFAULT"]["echartsOptionsOverrides"] = {"animation": False}
     app.config["THEME_DEFAULT"]["token"]["motion"] = False
 
-    # Asked for the key of the cache; what a dataset reads is named with its schema.
+    # Called for the cache key; the tables of a dataset are named with their schema.
     ask = PostgresEngineSpec.get_default_schema
     found: dict[tuple[int, str | None], str | None] = {}
 
@@ -150,6 +150,6 @@ def FLASK_APP_MUTATOR(app: Any) -> None:
             and request.path.startswith("/api/v1/dashboard/")
             and request.path.endswith("/colors")
         ):
-            # Colours are in the files of this folder; a reader may not write them, and needs no message about it.
+            # Colours are in the files of this folder; a reader may not write them, and needs no error message.
             return Response('{"result": {}}', mimetype="application/json")
         return None

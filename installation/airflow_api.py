@@ -18,7 +18,7 @@ from installation.errors import RunFailed
 PAUSE_SECONDS = 0.5
 
 
-# Airflow answers 500 while its database is away and nothing at all while it is restarted: it is asked again so long.
+# Airflow answers 500 while its database is down, and not at all during a restart: requests are retried for this long.
 PATIENCE_SECONDS = 120.0
 
 
@@ -183,7 +183,7 @@ def explain_failure(airflow: httpx.Client, run: Run) -> str:
     failed = [each for each in tasks(airflow, run) if each.state == "failed"]
     if not failed:
         return f"Run {run.run_id} of {run.dag_id} failed without a failed task; see {environments.airflow_url()}."
-    # It names what every other task has found.
+    # This task reports what every other task has found.
     first = next((each for each in failed if each.task_id == "tell_refusals"), failed[0])
     return f"Task {first.name} of {run.dag_id} (run {run.run_id}) failed.\n{_said(airflow, run, first)}"
 

@@ -16,10 +16,10 @@ from installation.sandbox import sandbox_connections
 AIRFLOW = (sys.executable, "-m", "airflow")
 AIRFLOW_SERVICES = ("api-server", "scheduler", "dag-processor", "triggerer")
 ADMIN = "admin"
-# Redis gives what a worker took and has not finished to another one after it. For a task that still runs this is
-# harmless: Airflow refuses to start it again, and its Celery provider drops that delivery.
+# After this time Redis delivers an unfinished task to another worker. If it still runs, this is harmless: Airflow
+# refuses to start it again, and its Celery provider drops that delivery.
 VISIBILITY_SECONDS = 60
-# Without a heartbeat for so long, the worker is gone, and the task has failed and is retried.
+# After this time without a heartbeat the worker counts as lost: the task has failed and is retried.
 LOST_TASK_SECONDS = 60
 
 
@@ -47,13 +47,13 @@ def airflow_environment() -> dict[str, str]:
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{ADMIN}:admin",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "passwords.json"),
         "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
-        # A changed DAG file is seen within seconds; there are two.
+        # Changed DAG files are parsed within seconds; there are only two.
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "30",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": airflow_dsn("postgresql+psycopg2"),
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": airflow_dsn("postgresql+psycopg"),
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(chosen.home / "logs" / "tasks"),
         "AIRFLOW__LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": str(chosen.home / "logs" / "dag_processor"),
-        # After a kill, its tasks are taken up again within a minute.
+        # After a kill, its tasks are adopted again within a minute.
         "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "30",
         # 30 runs of 3 tasks take a third of the time that they take with the default of 1 second; with 0.1 an idle
         # scheduler and its database take a fifth of a core.
@@ -76,15 +76,15 @@ def _celery_environment(redis_url: str) -> dict[str, str]:
     """Settings for Celery: how a task reaches a worker, and how soon it is retried if the worker is lost."""
     return {
         "AIRFLOW__CELERY__BROKER_URL": redis_url,
-        # Where a task stands is in Airflow's database, which outlives the broker.
+        # The state of a task is in Airflow's database, which outlives the broker.
         "AIRFLOW__CELERY__RESULT_BACKEND": f"db+{airflow_dsn('postgresql+psycopg2')}",
         "AIRFLOW__CELERY__WORKER_CONCURRENCY": "4",
-        # A worker holds what it runs and nothing else: when it dies, nothing waits unseen behind it.
+        # A worker prefetches nothing: if it dies, no task waits unseen behind it.
         "AIRFLOW__CELERY__WORKER_PREFETCH_MULTIPLIER": "1",
         "AIRFLOW__CELERY__EXTRA_CELERY_CONFIG": json.dumps({"worker_disable_prefetch": True}),
         "AIRFLOW__CELERY__TASK_ACKS_LATE": "True",
         "AIRFLOW__CELERY_BROKER_TRANSPORT_OPTIONS__VISIBILITY_TIMEOUT": str(VISIBILITY_SECONDS),
-        # Looked for every 10 seconds; by default every 100.
+        # Checked every 10 seconds; the default is 100.
         "AIRFLOW__CELERY_BROKER_TRANSPORT_OPTIONS__UNACKED_RESTORE_THROTTLE": "1",
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": str(LOST_TASK_SECONDS),
     }

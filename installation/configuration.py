@@ -9,7 +9,7 @@ DEFAULT_SETTINGS: Mapping[str, str] = {
     "work_mem": "32MB",
     "maintenance_work_mem": "128MB",
     "max_wal_size": "4GB",
-    # Nothing replicates an embedded server: what fills a new table is flushed at the commit and not logged besides.
+    # Nothing replicates an embedded server: rows of a new table are flushed at the commit and not logged in addition.
     "wal_level": "minimal",
     "max_wal_senders": "0",
     "checkpoint_timeout": "30min",
@@ -22,11 +22,11 @@ DEFAULT_SETTINGS: Mapping[str, str] = {
     "lc_messages": "C",
     "default_text_search_config": "pg_catalog.simple",
     "log_line_prefix": "%m [%p] %q%u@%d ",
-    # The wheel has no LLVM; where a local server has it, compiling costs more than it saves on tables of this size.
+    # The wheel has no LLVM; on a local server with it, compiling costs more than it saves on tables of this size.
     "jit": "off",
 }
 
-# Shares of the machine's memory, in MB and within bounds: Airflow runs beside the server, and a laptop has little.
+# Shares of the machine's memory, in MB and within bounds: Airflow runs on the same machine, and a laptop has little.
 SHARED_BUFFERS, SMALLEST_BUFFERS, LARGEST_BUFFERS = 1 / 8, 256, 2048
 EFFECTIVE_CACHE = 1 / 2
 

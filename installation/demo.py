@@ -22,7 +22,7 @@ from installation.airflow_api import Run
 DAYS = 90
 FIRST_LOAD = "first_load"
 ACTIVE = ("queued", "running")
-# An inbox has no days to load: `make files` takes one in. The made-up company's accountants and retailers filled one.
+# An inbox has no days to load: `make files` loads it. The simulated company has filled one.
 Tell = Callable[[str], None]
 
 
@@ -67,7 +67,7 @@ def dashboards_meanwhile(tell: Tell) -> Iterator[None]:
         try:
             started.result()
         except Exception as error:
-            # The funnel is published all the same; `make dashboards` tries again and shows everything.
+            # The funnel is published nevertheless; `make dashboards` tries again and reports every error.
             tell(f"no dashboards: {error}\nTry again: make dashboards")
 
 
@@ -90,7 +90,7 @@ def _load(airflow: httpx.Client, sources: tuple[str, ...], tell: Tell) -> dict[s
     """Trigger one windowed run for each source, unless it has had one."""
     last = newest_day()
     first = last - timedelta(days=DAYS - 1)
-    # What happens while the sources load is Airflow's: their assets trigger the build, which waits for all of them.
+    # From here on Airflow works alone: assets trigger the build, which waits for all sources.
     airflow_api.unpause(airflow, "build_funnel")
     with ThreadPoolExecutor() as pool:
         runs = pool.map(lambda name: _load_source(airflow, name, first, last, tell), sources)
@@ -106,7 +106,7 @@ def _load_source(airflow: httpx.Client, name: str, first: date, last: date, tell
     active = next((each for each in earlier if each.state in ACTIVE), None)
     if active:
         return airflow_api.follow(airflow, dag_id, active.run_id, tell)
-    # It takes the place of the newest day's scheduled run, which would read some of the same days beside it.
+    # It replaces the newest day's scheduled run, which would read some of the same days again.
     run_id = f"{FIRST_LOAD}__{first}_{last}" + (f"__{len(earlier) + 1}" if earlier else "")
     interval = None if earlier else newest_interval()
     conf = {"from": first.isoformat(), "to": last.isoformat()}
@@ -123,7 +123,7 @@ def publish_loads(airflow: httpx.Client, tell: Tell) -> None:
         if active:
             airflow_api.follow(airflow, "build_funnel", active[-1].run_id, tell)
         elif time.monotonic() - began > 20:
-            # An earlier build has failed, and nothing has come since that would trigger another.
+            # An earlier build has failed, and no later delivery has triggered another one.
             run_id = airflow_api.trigger(airflow, "build_funnel", {})
             airflow_api.follow(airflow, "build_funnel", run_id, tell)
         time.sleep(airflow_api.PAUSE_SECONDS)
@@ -202,7 +202,7 @@ def print_funnel() -> None:
         "SQLs": sqls,
         "opportunities": opportunities,
         "won": won,
-        # What bills a deal is counted as won.
+        # Orders that bill a deal are counted with the won deals.
         "orders": orders,
         "revenue": "-" if revenue is None else f"{_rounded(revenue, 2):,} {currency}",
     }

@@ -32,7 +32,7 @@ def sandbox_url() -> str:
 def environment() -> dict[str, str]:
     """The environment of every process of this installation: the caller's, with every setting made explicit."""
     chosen = settings.read()
-    # The checkout's own modules; `expectations` is next to the plugins.
+    # The checkout's own modules: `expectations` is next to the plugins.
     paths = [str(REPOSITORY / "plugins"), str(REPOSITORY), os.environ.get("PYTHONPATH", "")]
     return {
         **os.environ,

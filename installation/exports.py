@@ -75,7 +75,7 @@ def _take_in(airflow: httpx.Client, sources: Sequence[str], url: str, tell: demo
             tell(f"waiting for run {run.run_id}, which is already reading the inbox")
     tell(f"taking in {', '.join(sources)} from {url}")
     day = demo.newest_day()
-    # The first one takes the place of the day's scheduled run, which would read the same files again.
+    # The first one replaces the day's scheduled run, which would read the same files again.
     interval = None if earlier else demo.newest_interval()
     conf = {"from": day.isoformat(), "to": day.isoformat()}
     run_id = airflow_api.trigger(airflow, DAG_ID, conf, interval=interval)
@@ -140,7 +140,7 @@ def _agrees(question: str) -> bool:
 def _keep_inbox(url: str) -> None:
     """Store the inbox, with which Airflow's processes are started; `make up` uses it too."""
     if settings.keep_inbox(url) and processes.process("scheduler"):
-        # Running processes hold the folder they were started with.
+        # Running processes keep the folder that they were started with.
         services.down()
 
 

@@ -35,7 +35,7 @@ from installation.operating_user import ordinary_user
 from installation.ports import assert_port_is_free, free_port
 
 SUPERUSER = "postgres"
-# sun_path holds 108 bytes on Linux and 104 on macOS, with "/.s.PGSQL.65535" behind the folder.
+# sun_path holds 108 bytes on Linux and 104 on macOS; "/.s.PGSQL.65535" is appended to the folder.
 LONGEST_SOCKET_FOLDER = 85
 
 
@@ -273,7 +273,7 @@ def _initdb(server: Server, major: int, is_safe: bool) -> None:
     common = ["-D", partial, "-U", SUPERUSER, "-A", "scram-sha-256", "--encoding=UTF8", f"--pwfile={password_file}"]
     if not is_safe:
         common.append("--no-sync")
-    # The built-in C.UTF-8 (from 17) knows upper and lower case of all letters and needs nothing of the machine.
+    # The built-in C.UTF-8 (from 17) handles upper and lower case of all letters without locales of the machine.
     builtin = ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     for locale in [builtin] if major >= 17 else [["--locale=C.UTF-8"], ["--locale=C"]]:
         shutil.rmtree(partial, ignore_errors=True)
@@ -287,7 +287,7 @@ def _initdb(server: Server, major: int, is_safe: bool) -> None:
 
 
 def _pg_ctl_start(server: Server) -> None:
-    # Recovery after a crash may take its time.
+    # Recovery after a crash may take long.
     _run(server, "pg_ctl", "-D", server.data_dir, "-l", server.log_file, "-w", "-t", "300", "start")
 
 

@@ -14,7 +14,7 @@ from funnel.settings import REPOSITORY
 from installation.errors import ServiceError
 from installation.ports import is_port_free, port_holder
 
-# The scheduler waits for its tasks. The others have nothing to finish, but wait for each other's connections.
+# The scheduler waits for its tasks. The others have nothing to finish, but wait for each other's connections to close.
 STOP_SECONDS = {"scheduler": 10}
 STOP_SECONDS_OF_OTHERS = 3
 KILL_SECONDS = 10
@@ -125,7 +125,7 @@ def _kill_session(name: str) -> None:
                 members.append(member)
         except OSError:
             continue
-    # While a session has members, its number is not reused; a leader that is not ours leads another one.
+    # While a session has members, its number is not reused; if its leader is not ours, the session is another one.
     if not process(name) and any(member.pid == session and _is_alive(member) for member in members):
         return
     for member in members:

@@ -26,7 +26,7 @@ def needs_sandbox() -> bool:
     given = {
         name: os.environ[f"AIRFLOW_CONN_{name.upper()}"] for name in ids if f"AIRFLOW_CONN_{name.upper()}" in os.environ
     }
-    # A shell that has taken over the settings of `make env`, maybe days ago, holds the sandbox's own.
+    # A shell that ran `make env`, maybe days ago, has the sandbox's own connections in its environment.
     kept = _kept_connections().get("connections", {})
     return settings.read().with_sandbox and all(
         name in kept and _host(kept[name]) == _host(text) for name, text in given.items()

@@ -56,10 +56,10 @@ class Status:
 def _alone(what: str = "services") -> Iterator[None]:
     """Create the folders of this home and lock it: one command at a time."""
     home = settings.read().home
-    # The inbox may lie elsewhere; where nothing is said of it, here is an empty one.
+    # The inbox may be elsewhere; without a setting this one is used, and it is empty.
     for folder in ("logs", "run", "airflow", "inbox", "superset"):
         (home / folder).mkdir(parents=True, exist_ok=True)
-    # Landed files hold what the vendors know of persons.
+    # Landed files contain vendors' data about persons.
     home.chmod(0o700)
     with (home / f"{what}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -239,8 +239,8 @@ def _services() -> list[Service]:
     return [
         *([sandbox] if needs_sandbox() else []),
         Service("api-server", (*AIRFLOW, "api-server"), {"AIRFLOW_PORT": chosen.airflow_port}),
-        # Log servers are for workers on other machines, and their fixed ports would clash between installations.
-        # The scheduler forks its tasks: what it has imported, they need not import.
+        # Log servers are for workers on other machines, and their fixed ports would clash between installations. The
+        # scheduler forks its tasks: modules that it has imported are there already.
         Service("scheduler", (python, "-m", "funnel.orchestration", "scheduler", "--skip-serve-logs"), {}),
         Service("dag-processor", (*AIRFLOW, "dag-processor"), {}),
         Service("triggerer", (*AIRFLOW, "triggerer", "--skip-serve-logs"), {}),
@@ -271,7 +271,8 @@ def _await_airflow(services: list[Service]) -> None:
 
     def is_healthy() -> bool:
         try:
-            # The api-server makes what tasks talk to on its first request, in four seconds: no task need wait.
+            # The api-server creates the tasks' API on its first request, which takes four seconds: request it now, so
+            # that no task waits.
             httpx.get(f"{airflow_url()}/execution/health", timeout=30).raise_for_status()
             parts = httpx.get(f"{airflow_url()}/api/v2/monitor/health", timeout=10).json()
         except (httpx.HTTPError, ValueError):

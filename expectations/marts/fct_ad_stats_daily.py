@@ -35,7 +35,7 @@ CRITICAL = {
     ],
 }
 
-# Corrections and credits of a platform are negative: shown as they are, and a reason to look, not to stop.
+# Corrections and credits of a platform are negative: they are shown unchanged, and give a warning.
 WARNING = {
     "rows": [
         gxe.ExpectColumnValuesToBeBetween(column="spend", min_value=0, description="spend is never negative"),
@@ -58,7 +58,7 @@ BATCHES = {
         select mart.*, mart.clicks - mart.impressions as clicks_over_impressions
         from {{ changed('fct_ad_stats_daily') }} as mart
     """,
-    # Two connections may see one account: its newest row counts, as everywhere.
+    # Two connections may read the same account: its newest row counts, as everywhere.
     "landed": """
         select
             platform,

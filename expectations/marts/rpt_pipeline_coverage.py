@@ -24,7 +24,7 @@ CRITICAL = {
             notes="The open amount divided by the target minus the booked amount.",
         ),
     ],
-    # A day's dated pipeline without renewals, beside what its quarters say.
+    # A day's dated pipeline without renewals, compared with its quarters.
     "days": [
         gxe.ExpectColumnValuesToBeBetween(
             column="open_lost",

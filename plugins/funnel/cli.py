@@ -201,7 +201,7 @@ def _replay(_: argparse.Namespace) -> None:
             print(f"{read.path}: {result.rows_loaded} rows loaded, {result.rows_quarantined} quarantined")
             runs[read.source, read.run_id] = result.load_id
     incomplete = {landing.run_of(path) for path in damaged}
-    # Checked in the order in which they were read, as they were at first.
+    # Checked in the original order of the reads.
     for source_name, run_id in sorted(runs, key=lambda run: runs[run]):
         if (source_name, landing.safe(run_id)) in incomplete:
             continue

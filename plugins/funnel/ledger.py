@@ -175,7 +175,7 @@ def open_build(connection: psycopg.Connection[Any], project_fingerprint: str, *,
         after = max(complete) + timedelta(days=1)
         moments.append(datetime.combine(after, time(), ZoneInfo(chosen.reporting_timezone)).astimezone(UTC))
     late = sorted(source for source, day in last_days.items() if day is None or day < max(complete))
-    # Without any source, when the last one was withdrawn, it stays where it was published.
+    # Without any source (the last one was withdrawn) it stays at its published value.
     as_of = max(moments)
     through_load_id = connection.execute(
         "select coalesce(greatest((select max(load_id) from ops.loads), (select max(load_id) from ops.listings)), 0)"

@@ -81,7 +81,7 @@ def _inbox() -> str:
     """The inbox of files: a local folder, or any URL that Airflow's ObjectStoragePath reads."""
     given = os.environ.get("FUNNEL_INBOX")
     if not given:
-        # The one that `make files` took in.
+        # The inbox that `make files` last loaded.
         noted = _home() / "inbox.txt"
         given = noted.read_text() if noted.exists() else str(_home() / "inbox")
     return given if "://" in given else str(Path(given).expanduser().resolve())
@@ -240,7 +240,7 @@ def secrets() -> dict[str, str]:
         with os.fdopen(descriptor, "w") as file:
             json.dump(stored, file, indent=1)
         try:
-            # link, not rename: of two processes that both generate, the first one's secrets stand.
+            # link, not rename: of two processes that both generate secrets, the first one's are kept.
             if path.exists():
                 os.replace(temporary, path)
             else:

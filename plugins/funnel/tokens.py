@@ -15,10 +15,10 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-# A page must not leave with a token that is about to die.
+# A page must not be requested with a token that is about to expire.
 EARLY_SECONDS = 60.0
 SHORTEST_SECONDS = 30.0
-# What a login depends on besides the names that end in `secret`, `token`, `password` or `key`.
+# Settings that a login depends on, besides names that end in `secret`, `token`, `password` or `key`.
 SETTINGS = ("token_url", "grant_type", "username", "audience", "key_file", "private_key_file", "private_key_id")
 SECRET_ENDINGS = ("secret", "token", "password", "key")
 

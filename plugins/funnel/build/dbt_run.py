@@ -35,12 +35,12 @@ THREADS = "2"
 SAMPLE_ROWS = 5
 
 
-# Rates are quoted weekly and reach the marts by the days they change; unit tests and metrics touch no row. Any other
-# change of the project changes what old rows mean, so that everything is built again.
+# Rates are quoted weekly and reach the marts by the days they change; unit tests and metrics change no row. Any other
+# change of the project changes the meaning of old rows, so that everything is built again.
 HARMLESS = ("currency_rates.csv", "_unit_tests.yml", "_metrics.yml")
 
 
-# What depends on a statistic, and is built after it.
+# The models that depend on a statistic, and are built after it.
 STATISTICS = "source:statistics+"
 
 
@@ -141,10 +141,10 @@ def _build_models(connection: psycopg.Connection[Any], project: Path, opened: le
         "select obj_description(oid, 'pg_namespace') from pg_namespace where nspname = 'seeds'"
     ).fetchone()
     has_seeds = stored is not None and stored[0] == wanted
-    # Leaving out the views leaves out their own tests, and not every test that reads a view beside other tables.
+    # Excluding the views excludes their own tests, but not every test that reads a view and other tables.
     options = ["--exclude-resource-type", "unit_test", "--indirect-selection", "empty"]
-    # Keys of tables are the database's to hold, and one query asks for those of all views of raw rows; asking for each
-    # costs as much as building it.
+    # The database enforces the keys of tables, and one query checks those of all views of raw rows; one query per view
+    # would cost as much as building it.
     excluded = ["test_name:grain", "test_name:grain_of_loaded_rows"]
     if has_seeds and not opened.is_full:
         options += ["--exclude-resource-type", "seed"]

@@ -87,7 +87,7 @@ def check_delivery(
     suspects = [
         load for load in open_failures(connection) if (load["source"], load["connection_id"]) == (source, connection_id)
     ]
-    # A manifest may describe some of the entities; a vendor is asked for all streams.
+    # A manifest may describe only some entities; of a vendor all streams are read.
     expected = {load["stream"] for load in loads} if declared.is_inbox else {stream.name for stream in declared.streams}
     batches = _raw_batches(declared, sorted(expected), loads, suspects, filled)
     with data_source("loader") as data, session.joined(data, connection) as joined:
@@ -121,7 +121,7 @@ def _raw_batches(
     filled: Mapping[str, frozenset[str]],
 ) -> list[Batch]:
     judged = suite(f"raw/{declared.name}")
-    # How many bad rows a file may have is for its manifest to say; above that nothing of it was loaded.
+    # The manifest limits the share of bad rows in a file; above the limit nothing of the file was loaded.
     limit = 1.0 if declared.is_inbox else settings.read().quarantine_limit
     batches = [_deliveries(loads, streams, limit)]
     for stream in declared.streams:
@@ -150,7 +150,7 @@ def _only_filled(batch: Batch, columns: frozenset[str]) -> Batch:
     )
 
 
-# The newest load of each window of the run: of a repeated attempt only the repetition is checked.
+# The newest load of each window of the run: after a retry only the last attempt is checked.
 _RUN_LOADS = """
 select distinct on (connection_id, stream, window_from, window_to) *
 from ops.loads
@@ -248,7 +248,7 @@ def _delivered(
         suite=f"raw/{source.name}",
         table=table,
         key=stream.key,
-        # Names and numbers of our own: columns are declared, ids are integers, connection ids are quoted.
+        # These names and numbers are ours: columns are declared, ids are integers, connection ids are quoted.
         query=f"select {', '.join(wanted)} from {table} where {' or '.join(scopes) or 'false'}",  # noqa: S608
         columns=frozenset(columns),
         critical=critical,

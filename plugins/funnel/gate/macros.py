@@ -15,7 +15,7 @@ from jinja2 import Environment, StrictUndefined
 from funnel import settings
 
 MACROS = settings.REPOSITORY / "dbt_project" / "macros" / "touched.sql"
-# By the first letters of a model's name.
+# The schema of a model by the prefix of its name.
 LAYERS = {"stg": "staging", "int": "intermediate"}
 SPOKEN = ("changes", "touched", "changed", "is_touched", "is_loaded_since")
 
@@ -64,7 +64,7 @@ def rendered(query: str, given: Mapping[str, Any]) -> str:
 
 @cache
 def _environment() -> Environment:
-    # What is written is SQL for PostgreSQL, not a page.
+    # The output is SQL for PostgreSQL, not HTML.
     return Environment(undefined=StrictUndefined, autoescape=False)  # noqa: S701
 
 

@@ -22,7 +22,7 @@ CURE = (
     "Give the rates: a file of the entity exchange_rates (rate_date, base_currency, rate) with its manifest in the "
     "inbox, or lines of dbt_project/seeds/currency_rates.csv; or state the currency in which the amounts really are."
 )
-# What all rates are quoted in; it has been worth one of itself since the first day of the calendar.
+# All rates are quoted in this currency; its own rate is 1 from the first day of the calendar.
 DOLLAR = "USD"
 DOLLAR_SINCE = date(2000, 1, 1)
 
@@ -43,7 +43,7 @@ class Missing:
         return f"{self.currency} is needed from {self.needed_from} on, and {known}"
 
 
-# Money in the rows of files, by stream: (condition that there is any, the day on which it is converted).
+# Money in the rows of files, by stream: (condition that there is an amount, the day on which it is converted).
 _TODAY = "current_date"
 _MONEY = {
     "ad_stats": ("spend <> 0 or revenue <> 0", "date_day"),
@@ -104,7 +104,7 @@ def _missing(
     for stated, day, rows in needed:
         if stated == reporting_currency:
             continue
-        # Both are converted by way of the dollar.
+        # Both are converted through the dollar.
         for currency in (stated, reporting_currency):
             since = known.get(currency)
             if since is None or since > day:
@@ -147,7 +147,7 @@ _QUOTATIONS = {
         cross join lateral (values (currency_code), ('EUR')) as sides (currency)
         group by 1
     """,
-    # A CRM's own rates hold since its organisation was made.
+    # A CRM's own rates are valid from the creation of its organisation.
     "salesforce__currency_types": b"""
         select distinct currency_code, '2000-01-01'::date
         from raw.salesforce__currency_types

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from funnel.gate.errors import GateClosed
 
 log = logging.getLogger(__name__)
-# An alert is read on a telephone.
+# Alerts are read on phones: keep them short.
 TOLD = 12
 Severity = Literal["critical", "warning"]
 

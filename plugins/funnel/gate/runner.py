@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from great_expectations.expectations.expectation import Expectation
 
 log = logging.getLogger(__name__)
-# A mart with a hundred thousand bad rows is recognised by five of them.
+# Five samples are enough to recognise the fault of a hundred thousand bad rows.
 SAMPLES = 5
 
 
@@ -54,7 +54,7 @@ def data_source(role: settings.Role) -> Iterator["SQLDatasource"]:
         "warehouse",
         connection_string=url.update_query_dict({"options": options}).render_as_string(hide_password=False),
         create_temp_table=True,
-        # Each engine asks for its type of key-value pairs again, and no column has it.
+        # Each engine would query for its type of key-value pairs again; no column has that type.
         kwargs={"pool_size": 1, "max_overflow": 0, "use_native_hstore": False},
     )
     try:
@@ -71,10 +71,11 @@ def _asker(data: "SQLDatasource", batch: Batch) -> Asker:
     from great_expectations import ExpectationSuite
     from great_expectations.validator.v1_validator import Validator
 
-    # Each new asset makes Great Expectations write its whole configuration again: checked ones are left out.
+    # Each new asset makes Great Expectations write its whole configuration again, so assets already checked are
+    # removed.
     data.assets.clear()
     asset = data.add_query_asset(f"{batch.suite}:{batch.table}", query=batch.query)
-    # Batch.validate would copy the rows again for every call; this validator keeps them for the second question.
+    # Batch.validate would copy the rows for every call; this validator keeps them for the second evaluation.
     validator = Validator(batch_definition=asset.add_batch_definition_whole_table("rows"))
 
     def ask(places: Sequence[int], result_format: Any) -> dict[int, Any]:

@@ -58,7 +58,7 @@ def of_build(connection: psycopg.Connection[Any], build_id: int) -> Scope:
             "master_crm": literal(build["master_crm"]),
             "since_load_id": str(since),
             "through_load_id": str(build["through_load_id"]),
-            # A day that was read again since the build is checked by the next one.
+            # A day that was read again after the build is checked with the next build.
             "loaded_days": f"array(select date_day from ops.loaded_days where load_id > {since} "  # noqa: S608
             f"and load_id <= {build['through_load_id']})",
         },

@@ -50,7 +50,7 @@ def joined(warehouse: "SQLDatasource", connection: psycopg.Connection[Any]) -> I
     def connect(*_: Any) -> _Joined:
         return session
 
-    # One engine counts and describes, the other runs expectations; what they opened before they close.
+    # One engine counts and describes, the other evaluates expectations; both close what they opened.
     engines = [warehouse.get_engine(), warehouse.get_execution_engine().engine]
     for engine in engines:
         engine.dispose()

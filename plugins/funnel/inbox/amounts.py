@@ -95,7 +95,7 @@ def amount(text: str, decimal: str, thousands: str | None) -> Amount:
     return Amount(format(-value if negative and value else value, "f"), mark, is_percent)
 
 
-# How often a column's cells prove a sign of decimals: regular expressions for Arrow.
+# Patterns (for Arrow) of cells that prove a decimal sign.
 _BEFORE, BEHIND = r"(^|[^0-9.,])", r"([^0-9.,]|$)"
 
 
@@ -113,7 +113,7 @@ def _proof(point: str, group: str) -> str:
 
 
 POINT_PROOF = _proof(r"\.", ",")
-# The real is written with a comma by law.
+# Amounts in real have a decimal comma by law.
 COMMA_PROOF = _proof(",", r"\.") + r"|R\$.*[.,]"
 UNCLEAR_NUMBER = rf"{_BEFORE}[1-9][0-9]{{0,2}}[.,][0-9]{{3}}{BEHIND}"
 

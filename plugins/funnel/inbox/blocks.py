@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 Item = TypeVar("Item")
-# Behind a number that was a number in its file, not a text that looks like one.
+# Marks a cell that was a number in its file, not a text that looks like one.
 TYPED = "\u2063"
-# Instead of the value of a formula that no program has computed.
+# Stands for the value of a formula that no program has computed.
 NO_VALUE = "#FORMULA!"
 
 

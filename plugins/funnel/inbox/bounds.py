@@ -15,15 +15,15 @@ from typing import IO, Any
 from funnel.inbox.errors import Refused
 
 MILLION = 1 << 20
-# A file that grows this much in unpacking is refused once it has grown past what any machine reads at once.
+# A compressed file that grows by this factor is refused once it is larger than what every machine can read at once.
 MOST_GROWTH, FREE_GROWTH = 250, 256 * MILLION
 LONGEST_LINE = 16 * MILLION
 LONGEST_CELL, LONGEST_ROW = 4 * MILLION, 16 * MILLION
 MOST_SHEETS, MOST_MEMBERS = 1_000, 20_000
-# What is read whole before the first row: the texts of a workbook, its styles.
+# Parts that are read whole before the first row: the texts of a workbook, its styles.
 MOST_TEXTS, MOST_STYLES = 80 * MILLION, 8 * MILLION
 DEEPEST = 32
-# Of a Parquet file: rows, columns with those within, and bytes of a column in a group of rows.
+# Limits of a Parquet file: rows, columns including nested ones, and bytes of a column in a row group.
 MOST_ROWS, MOST_LEAVES, MOST_COLUMN = 100_000_000, 16_384, 128 * MILLION
 
 

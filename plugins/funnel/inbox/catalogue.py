@@ -129,7 +129,7 @@ _ENTITIES = (
             Field("orders", "number"),
             Field("revenue", "number"),
         ),
-        # A campaign may run in several channels; what the manifest's `channels` fills in is not part of the key.
+        # A campaign may run in several channels; a channel from the manifest's `channels` is not part of the key.
         key=("date_day", "platform", "ad_account_id", "campaign_id", "campaign_name", "channel"),
         any_of=(("campaign_id", "campaign_name"),),
         lookups=("date_day",),
@@ -157,7 +157,7 @@ _ENTITIES = (
             *_UTM,
             *_text("campaign_id"),
         ),
-        # The channel counts where the file states it; what the manifest's `channels` fills in is not part of the key.
+        # The channel is part of the key if the file states it; one from the manifest's `channels` is not.
         key=(
             *("touched_at", "email", "person_id", "lead_id", "touch_type"),
             *("utm_source", "utm_medium", "utm_campaign", "campaign_id", "channel"),
@@ -250,7 +250,7 @@ _ENTITIES = (
         "commission_plans",
         (
             Field("plan", required=True),
-            # Without one: every rep without a plan.
+            # If empty: every rep without a plan.
             *_text("team"),
             Field("step_from", "number", required=True),
             Field("commission_rate", "share", required=True),
@@ -263,7 +263,7 @@ _ENTITIES = (
         "alignment_baselines",
         (
             Field("component", required=True),
-            # Without one, the whole company.
+            # If empty: the whole company.
             *_text("region"),
             Field("baseline", "number", required=True),
             # A baseline needs an approver.
@@ -278,7 +278,7 @@ _ENTITIES = (
         (
             Field("rate_date", "date", required=True),
             Field("base_currency", required=True),
-            # Without one, dollars: what the seeds quote in.
+            # If empty: dollars, in which the seeds are quoted.
             *_text("quote_currency"),
             Field("rate", "number", required=True),
         ),

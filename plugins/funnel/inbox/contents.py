@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from funnel.inbox import amounts, errors, moments
 
 EXAMPLES = 300
-# What exports write where there is nothing.
+# Texts that exports write for an empty value.
 NOTHING = frozenset(
     {"-", "--", "---", "\u2013", "\u2014", "n/a", "N/A", "null", "NULL", "None", "(blank)", "(not set)", "k. A."}
 )

@@ -30,7 +30,7 @@ class Converter:
         self.path = path
         file = {name: path.rpartition("/")[2] for name, origin in spec.origins.items() if origin == "file"}
         held = {*mapping, *spec.templates, *spec.origins}
-        # What all rows say: constants, and defaults of columns that the file lacks.
+        # Values that all rows share: constants, and defaults of columns that the file lacks.
         self.stated = {
             **{name: text for name, text in spec.defaults.items() if name not in held},
             **spec.constants,
@@ -45,11 +45,11 @@ class Converter:
         self.money = money_of(spec.entity)
         self.reading = reading
         self.zone = ZoneInfo(spec.timezone)
-        # The last row that was read without a fault: the one that may be a total.
+        # The last readable row: it may be a total.
         self.last: dict[str, Any] = {}
         self.first_day: str | None = None
         self.last_day: str | None = None
-        # Of columns that say the same in all rows of the file; null where they say nothing.
+        # Values of columns that are equal in all rows of the file; null for a column without values.
         self.constants: dict[str, str] = {}
         self.readers = {name: self._reader(spec.entity.field(name)) for name in spec.entity.names}
 
@@ -238,7 +238,7 @@ class Converter:
         if self.has_types:
             is_number = pc.fill_null(pc.ends_with(column, TYPED), False)
             column = pc.replace_substring(column, TYPED, "")
-            # A whole sheet may be shown with a currency: of clicks and days it says nothing.
+            # A whole sheet may be formatted as a currency: for clicks and days that has no meaning.
             if name and name not in self.money and pc.any(pc.and_(is_number, pc.match_substring(column, " "))).as_py():
                 column = pc.if_else(is_number, pc.replace_substring_regex(column, " [^ ]+$", ""), column)
             if self.reading.decimal == "," and name and self.spec.entity.field(name).kind in NUMBERS:

@@ -43,7 +43,7 @@ _UNITS = {
     "1000000000": "mrd mlrd mld mia bn milliard milliards milliarde milliarden miljard млрд",
 }
 UNITS = {word: Decimal(factor) for factor, words in _UNITS.items() for word in words.split()}
-# Thousand or million, million or milliard, milliard or million millions: each is used for both.
+# Words with two meanings: thousand or million, million or milliard, milliard or million millions.
 AMBIGUOUS = frozenset(_listed("m mm b t g mil mill cr billion billions billionen billón billones trillion trillions"))
 PERCENT = frozenset(["%", "pct", "percent", "per", "cent", "prozent", "procent", "pourcent", "por", "ciento"])
 
@@ -55,7 +55,7 @@ def candidates(mark: str) -> tuple[str, ...]:
     return SIGNS.get(mark.lower().rstrip("."), ())
 
 
-# A sign that others use, too, and that stands for this one wherever nothing else is stated.
+# A sign that other currencies share, and that means this one unless another is stated.
 _FIRST_MEANT = {"£": "GBP"}
 
 

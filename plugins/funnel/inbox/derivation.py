@@ -148,14 +148,14 @@ def _order(stream: Proposed, table: Table, one: Recognised) -> None:
     orders = table.column(columns["order_id"].value).cells
     if len(set(orders)) == len(orders):
         return
-    # A row for each line: values of the order are only on its first row.
+    # One row per line: values of the order are only in its first row.
     for name, header in list(headers_of(columns)):
         cells = table.column(header).cells
         said: dict[str, set[str]] = {}
         for order, cell in zip(orders, cells, strict=True):
             said.setdefault(order, set()).add(cell)
         if name != "order_id" and any(len(one) > 1 and "" in one for one in said.values()):
-            # Never from the order above: one without an address is not that customer's.
+            # Never from the order above: an order without an address does not belong to that customer.
             stream.settings.setdefault("fill_down", Noted({})).value[name] = "order_id"
 
 
@@ -170,7 +170,7 @@ def _order_line(stream: Proposed, table: Table, one: Recognised) -> None:
                 f"{header} repeats on each line of an order, so it belongs to the order and would count twice"
             )
     if "amount" not in columns and price is None:
-        # Shops call the price of a piece its cost.
+        # Shops call the unit price cost.
         item_cost = _named(table, "product cost", "line cost")
         price = item_cost.header if item_cost else None
     if price and quantity:

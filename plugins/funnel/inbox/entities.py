@@ -9,7 +9,8 @@ from typing import Literal
 
 from funnel.contract import Column, ColumnType, Stream
 
-# moment: a time, or a day without one, which is that day in every zone. share: 0.4, or 40 % written as such.
+# moment: a time, or a day without a time, which is that day in every time zone. share: 0.4, or 40 % written with the
+# sign.
 Kind = Literal["text", "number", "integer", "share", "date", "moment", "email", "person", "stage", "currency", "month"]
 
 
@@ -55,7 +56,7 @@ class Entity:
         return tuple(field.name for field in self.fields)
 
 
-# The main date of an entity: the days of an export that replaces its window. The first that a row states counts.
+# The main date of an entity gives the days of an export that replaces its window: the first of these that a row states.
 WINDOW_DATES: dict[str, tuple[str, ...]] = {
     "leads": ("created_at",),
     "opportunities": ("created_at",),

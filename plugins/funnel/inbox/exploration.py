@@ -22,7 +22,7 @@ from funnel.inbox.headers import WITHIN, clean_headers
 from funnel.inbox.manifest import FORMATS
 
 ROWS = 20_000
-# Of columns with so few different cells all of a file is looked at.
+# If a column has so few different cells, the whole file is examined.
 FEW = 60
 HEADER_BYTES = 32 << 10
 WORKBOOKS = ("xlsx", "xlsm")
@@ -93,7 +93,7 @@ def _tables(source: IO[bytes], path: str, kind: str) -> Iterator[Table]:
     elif kind in TYPED_FILES:
         yield from _typed(source, path, kind)
     elif kind in INTERCHANGES:
-        # It names its columns by itself.
+        # The format names its columns.
         yield Table(path, kind, None, 0, "", (), 0)
     else:
         yield from _text(source, path, kind)
@@ -104,7 +104,7 @@ def _text(source: IO[bytes], path: str, kind: str) -> Iterator[Table]:
 
     with opened(source, path) as file:
         sample = file.read(HEADER_BYTES)
-    # Whatever this refuses is not a text; else where nothing is known it is the reader's own idea of the header.
+    # A file that this refuses is not text; without any known header the reader's own choice of the header is used.
     dialect = separated.sniff(sample, None, None, None, None, set())
     found: dict[tuple[int, int, int], separated.Dialect] = {}
     for place, delimiter in enumerate(separated.DELIMITERS):
@@ -190,7 +190,7 @@ def _table(
             if rows >= ROWS:
                 few = {name: {} for name, found in cells.items() if len(set(found)) <= FEW}
             continue
-        # A stage may come far down.
+        # A stage may occur first far below.
         for name, seen in few.items():
             if len(seen) <= FEW:
                 seen |= dict.fromkeys(map(_plain, pc.unique(block.columns[name]).to_pylist()))

@@ -16,7 +16,7 @@ from funnel.inbox.intake import file_order
 from funnel.inbox.manifest import Manifest, StreamSpec, is_manifest, matches, parse
 
 _MANIFESTS = (".yml", ".yaml")
-# What programs leave behind while they write.
+# Temporary names that programs use while they write.
 _UNFINISHED = (".part", ".partial", ".tmp", ".crdownload", ".filepart", "~")
 SPOOLED_BYTES = 8 << 20
 
@@ -51,7 +51,7 @@ def open_folder(url: str, filesystem: Any = None) -> Folder:
     import fsspec
 
     if filesystem is not None:
-        # As the file system itself names what it lists.
+        # In the form in which the file system lists its own names.
         folder = Folder(filesystem, str(filesystem._strip_protocol(url)).rstrip("/"))
     else:
         found, root = fsspec.core.url_to_fs(url)

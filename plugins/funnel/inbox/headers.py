@@ -18,10 +18,10 @@ from funnel.inbox.errors import Refused
 
 WITHIN = 30
 MOST_COLUMNS = 16_384
-# The column that holds the name of a row's sheet, where a manifest asks for it.
+# The column with the name of a row's sheet, if a manifest uses it.
 SHEET = "\0sheet"
 Reader = Callable[[IO[bytes], set[str] | None], Iterator[Block]]
-# Whether a header has what the entity needs.
+# A function that checks whether a header has what the entity needs.
 Fits = Callable[[tuple[str, ...]], bool]
 
 
@@ -81,7 +81,7 @@ def merged(upper: tuple[str, ...], lower: tuple[str, ...]) -> tuple[str, ...]:
     below = [cell.strip() for cell in lower] + [""] * (width - len(lower))
     names, group = [], ""
     for over, under in zip(above, below, strict=True):
-        # What has nothing below it was merged downwards and covers no column to its right.
+        # A header without one below it was merged downwards and does not extend to the right.
         group = (over if under else "") if over else group
         names.append(" / ".join(part for part in (over or (group if under else ""), under) if part))
     return tuple(names)

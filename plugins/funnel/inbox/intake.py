@@ -28,7 +28,7 @@ from funnel.inbox.reading import Evidence, describe
 from funnel.inbox.repeats import Settled, has_repeated, hashes, refuse_keys_of_two_sheets, settle
 from funnel.inbox.spool import Spool
 
-# Part of a file's fingerprint: files are read again when the way of reading them changes.
+# Part of a file's fingerprint: raise it if the reading of files changes, so that they are read again.
 READING_VERSION = 2
 FIRST_REASONS = 10
 # Bad rows are held in memory until the file is accepted.
@@ -97,7 +97,7 @@ def file_order(path: str, modified_at: datetime | None, newest_by: str) -> str:
     stem = re.sub(r"\.(gz|[a-z0-9]{2,7})$", "", re.sub(r"\.gz$", "", path.lower()))
     natural = re.sub(r"\d+", lambda found: found[0].zfill(12), stem)
     time = f"~{modified_at.astimezone(UTC).isoformat()}" if modified_at and newest_by == "time" else ""
-    # A tab sorts before what a longer name may go on with.
+    # A tab sorts before any character that may follow in a longer name.
     return f"{time}|{natural}\t{path}"
 
 
@@ -172,7 +172,7 @@ def _convert_all(source: IO[bytes], spec: StreamSpec, outcome: Outcome) -> _Conv
     outcome.rows_read = rows + len(bad) + outcome.rows_merged
     outcome.rows_loaded, outcome.rows_quarantined = rows, len(bad)
     outcome.first_day, outcome.last_day = converted.convert.first_day, converted.convert.last_day
-    # Totals are expected at the end of an export.
+    # A total is expected at the end of an export.
     faults = [row for row in bad if not row.reason.startswith(totals.REASON)]
     if len(bad) > len(faults):
         outcome.notes.append(f"totals left out: {len(bad) - len(faults):,} (totals: keep loads them)")
@@ -220,7 +220,7 @@ def _converted(
         {headers.clean_headers([one])[0] for made in spec.templates.values() if made.is_sum for one in made.headers}
     )
     evidence = Evidence(spec, layout.has_types, mapping, parts)
-    # The first column is where a line of totals has its word.
+    # The first column is the one in which a line of totals has its word.
     used = {*used_of(spec, mapping), *layout.headers[:1]}
     believed: _Converted | None = None
     with opened(source, outcome.path) as file:

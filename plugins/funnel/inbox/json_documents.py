@@ -13,7 +13,7 @@ from funnel.inbox.errors import Refused
 
 _READ_AT_ONCE = 1 << 20
 _SPACE = " \t\r\n\ufeff"
-# A document's own object may hold the list this far within: {"data": {"orders": [...]}}.
+# The list may be nested this deep in the document's object: {"data": {"orders": [...]}}.
 _LIST_WITHIN = 3
 
 
@@ -30,7 +30,7 @@ def is_document(start: bytes, *, is_named_lines: bool) -> bool:
     except (ValueError, RecursionError):
         is_whole = False
     if is_whole and not is_named_lines and not rest.strip(_SPACE):
-        # One line alone: a record, unless it holds a list of records.
+        # A single line is a record, unless it contains a list of records.
         return any(isinstance(each, list) and each and isinstance(each[0], dict) for each in _values(json.loads(first)))
     return text.startswith("{") and not is_whole
 
@@ -124,11 +124,11 @@ class _Document:
             except json.JSONDecodeError as error:
                 held = len(self._text) - self._place
                 _check_length(held)
-                # Twice as much each time, or a long value would be begun again and again.
+                # Double the piece each time: otherwise a long value would be parsed from its start again and again.
                 if not self._more(max(held, _READ_AT_ONCE)):
                     raise Refused(f"the document is cut short or damaged ({error.msg})") from None
                 continue
-            # A number may go on in the next piece.
+            # A number may continue in the next piece.
             if end == len(self._text) and self._more():
                 continue
             _check_length(end - self._place)

@@ -10,7 +10,7 @@ from funnel.inbox.entities import Entity, money_of
 REASON = "has no currency: fill currency_code, or state currency in the manifest"
 # Targets of other metrics are counts.
 MONEY_METRICS = frozenset({"spend", "pipeline_amount", "won_amount", "order_amount"})
-# Their rows are in the currency of their order or deal where they name none.
+# Rows of these entities have the currency of their order or deal if they name none.
 OF_ANOTHER = frozenset({"payments", "opportunity_lines"})
 
 

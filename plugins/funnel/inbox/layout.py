@@ -15,7 +15,7 @@ from funnel.inbox.bounds import Unpacked
 from funnel.inbox.errors import Refused
 from funnel.inbox.headers import Reader
 
-# Lines of a workbook's second sheet begin here, those of its third at twice that.
+# Line numbers of a workbook's second sheet begin here, those of the third at twice that.
 LINES_OF_A_SHEET = 10_000_000
 SPOOLED_BYTES = 8 << 20
 

@@ -10,7 +10,7 @@ from funnel.inbox.contents import Column
 from funnel.inbox.derivation import Noted, Proposed, headers_of
 from funnel.inbox.exploration import Table
 
-# Of these entities a field names the key of another one.
+# Entities whose field contains the key of another entity.
 _REFERENCES = {
     ("opportunities", "lead_id"): "leads",
     ("opportunities", "account_id"): "accounts",

@@ -19,7 +19,7 @@ from funnel.inbox.entities import WINDOW_DATES, Entity
 from funnel.inbox.errors import ManifestError
 from funnel.inbox.manifest_form import Columns, ManifestText, StreamText
 
-# Names that the vendors have: a file source may not pass for one of them.
+# Names of vendors: a source of files must not use one of them.
 FORMATS = ("csv", "tsv", "txt", "xlsx", "xlsm", "parquet", "json", "jsonl", "ndjson", "x12", "edi", "852")
 DEFAULT_BAD_SHARE = 0.05
 
@@ -50,13 +50,13 @@ class StreamSpec:
     currency: str | None
     replace: str = "key"
     sheets: tuple[str | int, ...] = ()
-    # Our names by where a column stands, what it is computed or joined of, and where else it comes from.
+    # Our names by the column's position, the template it is computed from, and other origins.
     positions: dict[str, int] = field(default_factory=dict)
     templates: dict[str, stated.Template] = field(default_factory=dict)
     origins: dict[str, str] = field(default_factory=dict)
     scales: dict[str, str] = field(default_factory=dict)
     defaults: dict[str, str] = field(default_factory=dict)
-    # Columns whose empty cells take the value above, each with the column whose value must be the same there, if any.
+    # Columns whose empty cells take the value above, each with the column that must be equal there, if any.
     fill_down: Mapping[str, str | None] = field(default_factory=dict)
     repeats: str | None = None
     totals: str = "drop"

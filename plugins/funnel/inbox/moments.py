@@ -70,7 +70,7 @@ def date_format(texts: Iterable[str], column: str, *, months: bool = False) -> s
         if set(read[other]) == set(read[winners[0]]) and read[other] != read[winners[0]]:
             raise Unclear(_ambiguous(column, winners[0], other, read))
     chosen = winners[0]
-    # Another order that reads what this one cannot: the column mixes two, and days that both can read are ambiguous.
+    # If another order reads what this one cannot, the column mixes two, and days that both can read are ambiguous.
     for other, parsed in read.items():
         proof = set(parsed) - set(read[chosen])
         both = {text for text in parsed if text in read[chosen] and parsed[text] != read[chosen][text]}
@@ -168,7 +168,7 @@ def moment(text: str, stated: str | None, zone: ZoneInfo, *, has_times: bool = F
     except ValueError:
         raise BadCell("is not a time of the day") from None
     offset = time["zone"]
-    # Exports of dates write midnight behind each: that is a day, where no row of the column has another time.
+    # Exports write midnight after each date: it is a day if no row of the column has another time.
     if not offset and not has_times and found.time() == time_of_day():
         return None, day.isoformat()
     if offset:
@@ -186,7 +186,7 @@ def _in_utc(found: datetime, zone: ZoneInfo) -> str:
     return (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC).isoformat()
 
 
-# Moments that are counted: how a manifest names them, since when, in which parts of a second, and what they are called.
+# Counted moments: the manifest's name for each, its epoch, its unit in seconds, and its name in messages.
 COUNTED = {
     "serial": (datetime(1899, 12, 30), Decimal(86_400), "a spreadsheet's serial number"),  # noqa: DTZ001
     "unix": (datetime(1970, 1, 1), Decimal(1), "seconds since 1970"),  # noqa: DTZ001
@@ -222,7 +222,7 @@ def _hint(text: str) -> str:
 def _day(text: str, stated: str | None) -> date:
     if stated in COUNTED and not _ISO_DAY.fullmatch(text):
         return _counted(text, stated).date()
-    # An ISO date is nothing else, unless the stated format begins like one and means another order.
+    # An ISO date has one meaning, unless the stated format begins in the same way and has another order.
     if _ISO_DAY.fullmatch(text) and not (stated and stated.startswith("%Y-") and stated != "%Y-%m-%d"):
         try:
             day = date.fromisoformat(text)

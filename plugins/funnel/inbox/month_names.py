@@ -2,7 +2,7 @@
 
 import re
 
-# A line a month: English, German, Dutch, French, Spanish, Portuguese, Italian, Polish, Czech.
+# One line per month: English, German, Dutch, French, Spanish, Portuguese, Italian, Polish, Czech.
 _NAMES = (
     "january jan januar jän jänner januari janvier janv enero ene janeiro gennaio gen styczeń stycznia sty leden",
     "february feb februar februari février févr fév febrero fevereiro fev febbraio luty lutego lut únor února",

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from funnel.inbox import currencies
 
-# Of a sign that several currencies share, the one that is used where the format's locale is (Windows' language codes).
+# For a sign that several currencies share: the currency of the format's locale (Windows' language codes).
 _BY_LOCALE = {
     "$": {
         0x0409: "USD", 0x540A: "USD", 0x1009: "CAD", 0x0C0C: "CAD", 0x0C09: "AUD", 0x1409: "NZD", 0x080A: "MXN",
@@ -23,7 +23,7 @@ _BY_LOCALE = {
     "£": {0x0809: "GBP"},
     "rs": {0x0420: "PKR", 0x0439: "INR", 0x4009: "INR"},
 }  # fmt: skip
-# `[$€-407]`, `[$USD]`; `[$-409]` is a locale alone.
+# `[$€-407]`, `[$USD]`; `[$-409]` is only a locale.
 _BRACKETED = re.compile(r"\[\$(?P<mark>[^\]-]*)(?:-(?P<locale>[0-9A-Fa-f]+))?[^\]]*\]")
 _QUOTED = re.compile(r'"([^"]*)"')
 _COLOUR_OR_CONDITION = re.compile(r"\[[^\]]*\]")
@@ -48,7 +48,7 @@ def currency_of(number_format: str) -> str | None:
     rest = _BRACKETED.sub("", positive)
     for literal in _QUOTED.findall(rest):
         marks |= _mark(literal, None)
-    # What stands outside quotes: signs, each perhaps behind a backslash. Letters there are codes of the format.
+    # Text outside quotes: signs, some after a backslash. Letters there are codes of the format.
     bare = _COLOUR_OR_CONDITION.sub("", _SPACER.sub("", _QUOTED.sub("", rest))).replace("\\", "")
     for sign in re.findall(r"[$€£¥￥₹₽₺₩₪฿₫₴₦₱₸₡]", bare):
         marks |= _mark(sign, None)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-# Controls of terminals (C0, C1), marks that turn the direction of writing, halves of letters.
+# Control characters of terminals (C0, C1), marks of writing direction, halves of surrogate pairs.
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 

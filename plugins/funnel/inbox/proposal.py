@@ -21,9 +21,9 @@ from funnel.inbox.exploration import INTERCHANGES, Table
 from funnel.inbox.recognition import Recognised
 from funnel.inbox.wide_tables import WideTable
 
-# What a file of one entity may say of another on the side: the field that both share is the key there.
+# A second entity in the rows of a first one: the shared field is the second one's key.
 _ON_THE_SIDE = {"accounts": "account_id", "reps": "rep_name", "products": "product_id"}
-# A time of the day that is not midnight and has no offset behind it.
+# A time of day other than midnight, without an offset.
 _TIME = re.compile(r"(?<![\d:])(?!0?0:00(?::00)?(?:\.0+)?$)\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?: ?[AaPp][Mm])?$")
 
 
@@ -263,7 +263,7 @@ def _is_filled_down(column: Column, entity: Entity, name: str) -> bool:
     field = entity.field(name)
     is_needed = field.required or any(name in group for group in entity.any_of)
     is_label = field.kind in ("text", "date", "month", "moment") and not (entity.is_fixed and name == entity.key[0])
-    # What is empty below the last group only is a footer.
+    # Cells that are empty only below the last group belong to a footer.
     cells = column.cells[: max((place for place, cell in enumerate(column.cells) if cell), default=0) + 1]
     cells = tuple(cell for cell in cells if cell not in NOTHING)
     share = sum(map(bool, cells)) / len(cells) if cells else 1
@@ -351,7 +351,7 @@ def _currency(streams: list[Proposed], reporting: str) -> Noted | None:
         elif not own and has_money and "currency_code" in names:
             silent.append(each.path)
     if chosen:
-        # Of several reasons to doubt it the first is named.
+        # Only the first of several reasons for doubt is stated.
         notes = [f"{path} does not name its currency" for path in silent[:1]]
         notes += [one.note for one in found if one and one.value == chosen and one.note]
         return Noted(chosen, next(iter(notes), None))

@@ -26,8 +26,8 @@ class Reading:
     thousands: str | None
     formats: dict[str, tuple[str, ...]]
     percents: frozenset[str]
-    # Shares of which some cells are fractions and some are not; moments of which a row has a time; numbers that may be
-    # read in two ways beside typed ones; amounts that name a currency.
+    # Shares of which only some cells are fractions; moments with a time in some row; numbers next to typed ones that
+    # can be read in two ways; amounts that name a currency.
     mixed: frozenset[str] = frozenset()
     timed: frozenset[str] = frozenset()
     quarantines_unclear: bool = False
@@ -49,10 +49,10 @@ class Evidence:
         self.seen: dict[str, set[str]] = {name: set() for name in self.dates}
         self.points = self.commas = self.unclear = 0
         self.example = ""
-        # Of each share how many cells are fractions, and how many are more than 1.
+        # For each column of shares: the number of cells that are fractions, and of cells above 1.
         self.fractions: dict[str, int] = dict.fromkeys(self.shares, 0)
         self.percentages: dict[str, int] = dict.fromkeys(self.shares, 0)
-        # A typed cell at midnight is a day, whatever the others of its column hold.
+        # A typed cell at midnight is a day, whatever the other cells of its column contain.
         self.moments = [] if has_types else [name for name in self.dates if fields[name].kind == "moment"]
         self.typed = 0
         self.has_marks = False
@@ -112,7 +112,7 @@ class Evidence:
         """The formats that follow from the evidence. Raises Refused if there are two possibilities."""
         decimal = self.spec.decimal or "."
         formats = dict(self.spec.date_formats)
-        # Numbers beside typed ones are few: what is unclear of them is quarantined, not the file refused.
+        # Text numbers next to typed ones are few: unclear ones go to quarantine, and the file is not refused.
         leaves_unclear = bool(self.typed and self.unclear and not self.points and not self.commas)
         try:
             if self.asks_sign and not leaves_unclear:

@@ -17,16 +17,16 @@ from funnel.inbox.vocabulary import EntityWords, Meaning
 
 SURE = 0.9
 LIKELY = 0.4
-# An id is that of the row; only with a noun beside it it is another thing's.
+# An id is that of the row; with a noun next to it, it is the id of another thing.
 _ID = frozenset({"id"})
-# How sure a column is that only its cells speak for.
+# Certainty of a column that is recognised only by its cells.
 _BY_CELLS = 0.6
-# What repeated keys cost an entity's score.
+# Penalty on an entity's score for repeated keys.
 _REPEATED = 4.0
 _SHARE_OF_KIND = 0.6
 _DATES = ("date", "moment", "month")
 _NUMBERS = ("number", "integer", "share")
-# What may be left to a constant, a hash or another field; any other required field must be a column.
+# Fields that may come from a constant, a hash or another field; any other required field must be a column.
 DERIVABLE = {
     "opportunities": {"opportunity_id", "stage"},
     "leads": {"lead_id"},
@@ -36,9 +36,9 @@ DERIVABLE = {
     "ad_stats": {"date_day", "campaign_id"},
     "costs": {"team"},
 }
-# Names are not ids: what holds spaces or addresses is not one of these.
+# Names are not ids: cells with spaces or addresses exclude these fields.
 _CODES = {"order_id", "lead_id", "opportunity_id", "campaign_id"}
-# One column may be both.
+# One column may be both fields.
 _TWINS = {("account_id", "account_name"), ("product_id", "product_name"), ("rep_id", "rep_name")}
 
 
@@ -96,7 +96,7 @@ def fits(field: Field, column: Column) -> bool:
     if field.is_week and column.weeks >= _SHARE_OF_KIND:
         return True
     if field.kind in _DATES:
-        # 2026 or 20261103 is a number as well.
+        # 2026 and 20261103 are valid numbers as well as dates.
         return column.dates >= _SHARE_OF_KIND and not (column.numbers == 1 and len(column.filled[0]) < 6)
     if field.kind in _NUMBERS:
         return column.numbers >= _SHARE_OF_KIND and not (column.dates == 1 and column.numbers < 1)

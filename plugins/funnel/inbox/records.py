@@ -20,7 +20,7 @@ from funnel.inbox.blocks import BadRow, Block
 from funnel.inbox.errors import Refused
 
 BLOCK_BYTES = 2 << 20
-# Characters: of a cell with line breaks and all of its record, of a line without an end.
+# Limits in characters: a cell with line breaks and its whole record, a line without an end.
 LONGEST_RECORD = 2 << 20
 LONGEST_LINE = 16 << 20
 csv.field_size_limit(LONGEST_LINE)
@@ -286,7 +286,7 @@ class Scanner:
         space = " *+" if delimiter != " " else ""
         inside = rf"(?:[^{mark}]++|{mark}{mark})*+"
         self._quoted = re.compile(rf"{space}{mark}({inside}){mark}{space}(?=[{sign}\n]|\Z)")
-        # `"Acme" Inc`: the quotes end before the cell does, on the same line.
+        # `"Acme" Inc`: the quotes end before the cell, on the same line.
         self._half = re.compile(rf"{space}{mark}((?:[^{mark}\n]++|{mark}{mark})*+){mark}([^{sign}\n]*+)")
         self._plain = re.compile(rf"(?!{space}{mark})[^{sign}\n]*+")
         self._open = re.compile(rf"{space}{mark}{inside}\Z")

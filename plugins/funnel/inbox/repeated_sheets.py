@@ -12,7 +12,7 @@ from typing import Any
 from funnel.inbox import totals
 
 MOST_VALUES = 100_000
-# Sheets whose sums are looked for with the others'.
+# Names of sheets that may hold the sums of the others.
 _WHOLE = {"all", "total", "totals", "grand total", "summary", "overview", "year", "ytd", "all months", "consolidated"}
 _WHOLE |= {"gesamt", "summe", "übersicht", "resumen", "résumé", "resume", "totale", "totaal", "resumo"}
 
@@ -63,7 +63,7 @@ def _plain(cell: Any) -> Any:
 def left_out(sheets: dict[str, Facts], by_sheet: bool) -> dict[str, str]:
     """The sheets that are not read, each with the reason. `by_sheet`: the sheet's name distinguishes equal rows."""
     left: dict[str, str] = {}
-    # The largest first: of a year and its months the months stay.
+    # The largest first: of a year and its months the months are kept.
     for name in sorted(sheets, key=lambda one: -sheets[one].rows.total()):
         others = {other: facts for other, facts in sheets.items() if other != name and other not in left}
         if not others or not sheets[name].rows:
@@ -83,7 +83,8 @@ def _repeats(facts: Facts, others: list[Facts], by_sheet: bool) -> bool:
         together += other.rows
     if not facts.rows <= together:
         return False
-    # Where the sheet's name is part of a row, equal rows are two; all rows of several others are their collection.
+    # If the sheet's name is part of a row, equal rows are different records; a sheet with all rows of several others is
+    # their collection.
     return not by_sheet or (len([one for one in others if one.rows]) > 1 and facts.rows == together)
 
 

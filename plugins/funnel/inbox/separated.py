@@ -75,7 +75,7 @@ def _first_lines(text: str, delimiter: str, quote: str, within: int) -> list[hea
     return lines
 
 
-# What files of other kinds begin with.
+# The first bytes of other kinds of files.
 _KINDS = (
     (b"PK\x03\x04", "a ZIP file or a workbook"),
     (b"\xd0\xcf\x11\xe0", "an old workbook (.xls); save it as .xlsx"),
@@ -125,7 +125,8 @@ def guess_encoding(sample: bytes) -> str:
     # Only lines with non-ASCII characters distinguish code pages.
     telling = b"\n".join(line for line in re.split(rb"[\r\n]+", sample) if any(byte > 127 for byte in line))[:65536]
     high = re.findall(rb"[\x80-\xff]+", telling)
-    # Letters with accents stand alone among others; alphabets of their own and signs of two bytes do not.
+    # In Western languages accented letters stand alone between others; in other alphabets and two-byte encodings they
+    # do not.
     if sum(len(run) == 1 for run in high) * 2 > len(high):
         return "cp1252"
     best = from_bytes(telling).best()

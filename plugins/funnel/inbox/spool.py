@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 _TABLES = pa.ipc.IpcWriteOptions(compression="zstd", use_threads=False)
-# Arrow's own pool keeps for each thread what that thread let go: 100 MB of a million rows.
+# Arrow's own pool keeps freed memory for each thread: 100 MB after a million rows.
 pa.set_memory_pool(pa.system_memory_pool())
 
 

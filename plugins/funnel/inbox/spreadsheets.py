@@ -72,7 +72,7 @@ def parquet(source: IO[bytes], path: str, spec: StreamSpec) -> Layout:
 
     def read(file: IO[bytes], only: set[str] | None) -> Iterator[Block]:
         places = {name: place for place, name in enumerate(names) if only is None or name in only}
-        # Of columns of one name the n-th in the file is the n-th in a batch.
+        # Of columns with the same name, the n-th in the file is the n-th in a batch.
         which = {name: (written[place], written[:place].count(written[place])) for name, place in places.items()}
         number = 1
         for batch in pq.ParquetFile(seekable(file)).iter_batches(
@@ -134,7 +134,7 @@ def json_records(source: IO[bytes], path: str, spec: StreamSpec) -> Layout:
             fields, _ = _fields(line)
             found |= dict.fromkeys(fields or ())
             headers.check_width(list(found))
-    # A field that comes only in later rows is one all the same.
+    # A field that occurs only in later rows is a column too.
     found |= dict.fromkeys(sorted(spec.headers)) if found else {}
     if not found:
         raise Refused("the document holds no list of JSON objects" if is_document else "no line is a JSON object")
@@ -174,7 +174,7 @@ class _Unreadable(ValueError):
     """A line of JSON that cannot be a row; the message is the reason."""
 
 
-# Numbers that a float may not hold, or not as they are written.
+# Numbers that a float may not represent exactly, or not as written.
 _LONG = re.compile(rb"[0-9.]{16}|[0-9][eE]")
 
 

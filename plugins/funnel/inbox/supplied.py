@@ -16,7 +16,7 @@ from funnel.inbox.errors import BadCell
 from funnel.inbox.stated import Template, calculation
 
 TEXT = pa.string()
-# Columns that decide the channel of a row, the most certain first.
+# Columns that determine the channel of a row, the most certain first.
 CHANNEL_BY = ("platform", "lead_source", "utm_source", "campaign_name", "utm_campaign")
 CAMPAIGNS = ("campaign_id", "campaign_name", "utm_campaign")
 _DECIMALS = Decimal("1e-12")
@@ -81,7 +81,7 @@ def scaled(column: Any, factor: Decimal) -> Any:
     return pa.array(made, TEXT).take(coded.indices)
 
 
-# The last value of a column that is filled down, and what stood beside it in the column that it is filled within.
+# The last value of a column that is filled down, and of the column within which it is filled.
 Above = tuple[str | None, str | None]
 
 

@@ -23,7 +23,7 @@ _WORD = (
 _TAIL = r"(?:\s*:.*|\s*[-\u2013]\s*\d+.*|\s*\(\d[\d.,]*\)|\s+\d[\d.,]*(?:\s+\w+)?)?"
 _RESULTS = r"(?:results|resultados|résultats|ergebnisse|ergebnis)\s+(?:from|of|de|aus|von)\s+\d[\d.,]*(?:\s+\w+)?"
 _TOTAL = re.compile(rf"(?:{_WORD}){_TAIL}|{_RESULTS}", re.IGNORECASE)
-# What such a text begins with, as bytes in UTF-8: a column without them is passed over.
+# The first bytes (UTF-8) of such a text: a column without them is skipped.
 _FIRST = b"gGsSoOrRaAcCtTzZiIeEyY" + bytes({word.encode()[0] for word in "\u0438\u0432\u0418\u0412ö合总総小"})
 
 

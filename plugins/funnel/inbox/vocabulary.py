@@ -14,7 +14,7 @@ from typing import Any
 Meaning = frozenset[str]
 
 _DATA = Path(__file__).with_name("synonyms.yml")
-# What German and Dutch put between the parts of a compound.
+# Letters that German and Dutch insert between the parts of a compound.
 _JOINTS = ("", "s", "n", "en", "es", "e")
 
 

@@ -53,7 +53,7 @@ def narrowed(table: Table) -> Iterator[WideTable]:
         label = WEEK if label == DAY and {(b - a).days % 7 for a, b in pairwise(days)} == {0} else label
         first = next(iter(spread.values()))
         given = {name: getattr(table, name) for name in Table.__dataclass_fields__}
-        # Whole numbers alone are rather pieces than money, where an entity knows both.
+        # Whole numbers are rather quantities than money, if an entity has both.
         is_whole = all(re.fullmatch(r"\d*", cell) for header in spread for cell in table.column(header).cells)
         for name in reversed(AMOUNTS) if is_whole and label != MONTH else AMOUNTS:
             if {label, name} & {column.header for column in others}:
@@ -80,7 +80,7 @@ def _spread(table: Table, label: str) -> dict[str, date]:
         text = _MIDNIGHT.sub("", column.header.strip())
         if label == MONTH:
             text = re.sub(r"^(\d{4}-\d{2})-01$", r"\1", text)
-            # A name alone is a month of the year that the file or sheet names.
+            # A month name without a year belongs to the year that the file or sheet names.
             text = f"{text} {year}" if year and re.fullmatch(r"[^\W\d]{3,}\.?", text) else text
         if re.search(r"\d", text) and not re.fullmatch(r"\d+([.,]\d+)?", text):
             texts[column.header] = text

@@ -202,7 +202,7 @@ def _chosen(book: Book, spec: StreamSpec, wanted: set[str], fits: Fits, names: A
         if names:
             raise Refused(f"the sheet {sheet.name!r} does not have the expected header; found {tried[-1]}")
     if not chosen:
-        # Nothing fits: the first sheet's header is what the refusal is about.
+        # No sheet fits: the refusal describes the first sheet's header.
         missing = ", ".join(sorted(map(repr, wanted))) or f"the columns of {spec.entity.name}"
         raise Refused(f"no sheet has a header with {missing}; found {'; '.join(tried[:3]) or 'nothing'}")
     return chosen, notes

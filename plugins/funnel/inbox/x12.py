@@ -29,10 +29,10 @@ HEADERS = (
 # Activity codes of ZA01.
 SOLD, ON_HAND = {"QS", "QU", "QT"}, {"QA", "QE"}
 RETURNED = {"QR", "QW"}
-# Qualifiers of LIN: numbers that all trade knows, then the manufacturer's, then the retailer's own. A manifest prefers
-# another by its name: `columns: {product_id: VN}`.
+# Qualifiers of LIN: general product numbers first, then the manufacturer's, then the retailer's own. A manifest can
+# choose another by name: `columns: {product_id: VN}`.
 PRODUCT_IDS = ("UP", "UK", "EN", "UI", "UA", "VN", "VP", "VA", "SK", "IN", "BP")
-# Who reports: the retailer, else the buyer, else the sender of the message.
+# The reporting party: the retailer, else the buyer, else the sender of the message.
 RETAILERS, STORES = ("RT", "RL", "BY", "FR"), ("ST", "SN", "BS", "Z7", "SL")
 ISA_LENGTH = 106
 LONGEST = 32 << 20

@@ -19,7 +19,7 @@ from funnel.ingest.landing import LandedRead
 from funnel.ingest.privacy import keyed_hash
 from funnel.ingest.values import ESCAPES
 
-# How many days before its own a run reads for an account that answers again: vendors keep daily figures for 36 months.
+# The most days read again for an account that answers again: vendors keep daily figures for 36 months.
 FURTHEST_GAP_DAYS = 1_000
 
 

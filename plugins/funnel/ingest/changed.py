@@ -24,7 +24,7 @@ def upsert(loading: Loading) -> int:
         )
     ).rowcount
     order = [stream.modified] if stream.modified and stream.modified not in target.content else []
-    # What was marked as removed and is read again is alive.
+    # A record that was marked as removed and is read again exists.
     revived, was_removed = (sql.SQL(", _removed_at = null"), sql.SQL("stored._removed_at is not null"))
     if not stream.reconcile:
         revived, was_removed = sql.SQL(""), sql.SQL("false")

@@ -14,7 +14,7 @@ from funnel.ingest.privacy import keyed_hash, person_key_secret
 
 log = logging.getLogger(__name__)
 
-# Enough to see what happens; the total number is stored as well.
+# The number of conflicts that are logged; their total is stored as well.
 TOLD = 10
 
 

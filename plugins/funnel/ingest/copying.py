@@ -28,7 +28,7 @@ BINARY: Form = "format binary"
 CSV: Form = "format csv"
 HEADER = b"PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00"
 TRAILER = b"\xff\xff"
-# Digits behind the point that are tried in turn. A cast fails at the first cell that needs more, so tries are cheap.
+# Numbers of decimals that are tried in turn. A cast fails at the first cell that needs more, so a try is cheap.
 _SCALES = (0, 2, 4, 6, 9, 18)
 
 
@@ -79,7 +79,7 @@ def copy_read(loading: Loading, table: sql.Identifier, most: int | None = None) 
             with loading.connection.transaction():
                 return _copy_bodies(loading, table, most, carefully=False)
         except psycopg.DataError as error:
-            # Numbers of a million digits, say: rare, so the fast way does not look for them.
+            # For instance numbers of a million digits: rare, so the fast way does not check for them.
             log.warning("%s: %s; read again value by value", landed.path, _refusal(error))
             with loading.connection.transaction():
                 return _copy_bodies(loading, table, most, carefully=True)
@@ -121,7 +121,7 @@ def _copy_bodies(loading: Loading, table: sql.Identifier, most: int | None, *, c
             tally,
             carefully=carefully,
         )
-        # PostgreSQL takes lines in while the next ones are made.
+        # PostgreSQL processes lines while the next ones are made.
         for text in ahead(made):
             copy.write(text)
     return tally
@@ -169,7 +169,7 @@ def _typed(batch: Any, types: dict[str, str]) -> Any:
 def _as_binary(batch: Any) -> bytes:
     from pgpq import ArrowToPostgresBinaryEncoder
 
-    # One encoder for each batch: it keeps rows back until it is finished.
+    # One encoder for each batch: it holds rows back until it is finished.
     encoder = ArrowToPostgresBinaryEncoder(batch.schema)
     encoder.write_header()
     rows = encoder.write_batch(batch)
@@ -194,7 +194,7 @@ def _cast(column: Any, kind: str) -> Any:
     if kind == "text":
         return column
     if kind == "numeric":
-        # A cast does not notice digits beyond the 38 that fit.
+        # A cast does not detect digits beyond the 38 that fit.
         most = _most_digits(column)
         scales = [scale for scale in _SCALES if scale + most <= 38]
         return next((typed for scale in scales if (typed := cast(pa.decimal128(38, scale))) is not None), None)

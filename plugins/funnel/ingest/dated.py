@@ -18,7 +18,7 @@ from funnel.ingest.copying import copy_read
 from funnel.ingest.json_rows import Tally
 from funnel.ingest.raw_tables import Loading, create_index_of_loads, create_indexes, drop_duplicates, drop_indexes
 
-# A read is looked at for this when it is so long, in bytes, and has so many bodies: the first one is read once more.
+# Only reads of at least this many bytes and bodies are considered, because the first body is read once more.
 WORTH_REWRITING = 1_000_000
 BODIES_WORTH_REWRITING = 4
 SAMPLE = 1_000
@@ -58,11 +58,11 @@ def replace_days(loading: Loading, read: Accounts, tally: Tally) -> tuple[int, i
                 incoming=target.incoming, is_newer=accounts.is_of(newer, stream, "incoming")
             )
         ).rowcount
-        # A null account is of no day of an account, and `not` would leave it out.
+        # A row with a null account belongs to no account's day, and `not` would exclude it.
         stored = sql.SQL("{} and ({}) is not true").format(stored, accounts.is_of(newer, stream, "stored"))
     exchange = _Exchange(loading, read, stored)
     try:
-        # Most reads hold no key twice, so it is not looked for: it shows when the rows are counted, or in the index.
+        # Most reads contain no key twice, so there is no separate check: counting the rows, or the index, detects it.
         with connection.transaction():
             retracted = _move_in(exchange, tally.readable - duplicated - superseded)
     except (KeyTwice, psycopg.errors.UniqueViolation):
@@ -123,7 +123,7 @@ def _move_in(exchange: _Exchange, rows: int) -> int:
     same_key = target.same_key("stored", "incoming")
     accounts.name_rows(loading.connection, loading.stream, target.table, target.incoming, same_key)
     found = _compare(exchange, target.incoming, rows)
-    # No other transaction moves or adds rows of this stream meanwhile, so their places are as good as their keys.
+    # No other transaction moves or adds rows of this stream meanwhile, so row addresses (ctid) can replace keys.
     run("delete from {table} where ctid = any(array(select unnest(gone) from {compared}))")
     if found.new + found.changed == rows:
         run("insert into {table} ({columns}) select {columns} from {incoming}")
@@ -180,7 +180,7 @@ def _compare(exchange: _Exchange, incoming: sql.Identifier, rows: int) -> Differ
         measures=_both_sides(stream, ", stored.{column} as {before}, incoming.{column} as {after}"),
         sums=_both_sides(stream, ", sum({before}) as {before}, sum({after}) as {after}"),
         read=incoming,
-        # All are of one connection.
+        # All rows are of one connection.
         same_key=sql.SQL(" and ").join(
             sql.SQL("stored.{0} = incoming.{0}").format(sql.Identifier(name)) for name in stream.key
         ),
@@ -191,7 +191,7 @@ def _compare(exchange: _Exchange, incoming: sql.Identifier, rows: int) -> Differ
         "coalesce(sum(rows_before), 0)::bigint from {compared}"
     ).fetchone()
     *different, paired = counts or (0, 0, 0, 0)
-    # A stored row that meets two incoming rows of its key was counted twice.
+    # A stored row with two incoming rows of its key was counted twice.
     if exchange.run("select count(*) from {table} as stored where {stored}").fetchone() != (paired,):
         raise KeyTwice
     restatement.note(loading.connection, stream, loading.landed, loading.load_id, exchange.read, COMPARED)
@@ -252,7 +252,7 @@ def _is_worth_rewriting(loading: Loading) -> bool:
     connection, stream, target, landed = loading.connection, loading.stream, loading.target, loading.landed
     if landed.size < WORTH_REWRITING or len(landed.files) < BODIES_WORTH_REWRITING:
         return False
-    # Stored rows that a read gives their account would have to be found by their key.
+    # Stored rows that get their account from this read would have to be found by key.
     names_rows = stream.account is not None and stream.account not in stream.key
     if names_rows or accounts.newer_days(connection, landed):
         return False
@@ -268,7 +268,7 @@ def _is_worth_rewriting(loading: Loading) -> bool:
     connection.execute(sql.SQL("truncate {incoming}").format(**names))
     if not share or (share[0] or 0) < MOSTLY:
         return False
-    # Both are estimates: bodies are about as long, and the server knows how many rows it analysed or indexed last.
+    # Both are estimates: bodies are about equally long, and the server keeps the row count of its last analysis.
     rows = connection.execute(
         "select reltuples from pg_class where oid = %s::regclass", (target.table.as_string(connection),)
     ).fetchone()

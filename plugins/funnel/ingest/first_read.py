@@ -8,7 +8,7 @@ from funnel.ingest.copying import copy_read
 from funnel.ingest.json_rows import Tally
 from funnel.ingest.raw_tables import Loading, create_index_of_loads, create_indexes, drop_indexes
 
-# Bytes of bodies from which on a first read is copied into its table without indexes, which are made at the end.
+# From this many bytes on, a first read is copied into its table without indexes, which are built at the end.
 WORTH_FILLING = 1_000_000
 
 
@@ -29,7 +29,8 @@ def fill(loading: Loading) -> Tally | None:
             connection.execute(sql.SQL("lock table {} in access exclusive mode").format(target.table))
             if _holds_rows(loading):
                 return None
-            # A table that is emptied in the transaction that fills it needs no log where nothing replicates the server.
+            # PostgreSQL need not log rows of a table that was emptied in the same transaction, if nothing replicates
+            # the server.
             connection.execute(sql.SQL("truncate {}").format(target.table))
             drop_indexes(connection, target)
             create_index_of_loads(connection, target, loading.load_id)

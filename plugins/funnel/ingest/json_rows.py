@@ -25,7 +25,7 @@ from funnel.ingest.values import CONVERT, ESCAPES, NULL, as_text, clean, identif
 from funnel.rest.bodies import Misfit, kind
 from funnel.rest.errors import BodyError, UnreadableBody
 
-# What a load says of fields that are not declared: enough to see which, not a list of 100,000.
+# The most undeclared fields that a load names: enough to see which, without a list of 100,000.
 MOST_NEW_FIELDS, LONGEST_NAME = 500, 200
 LINES_AT_ONCE = 5_000
 
@@ -52,12 +52,12 @@ class Tally:
     quarantined: int = 0
     conflicts: Conflicts = Conflicts()
     new_fields: set[str] = field(default_factory=set)
-    # (column, what was done to its value) of values that were repaired or left out, of readable rows.
+    # (column, what was done to its value) of repaired or omitted values of readable rows.
     noted: Counter[tuple[str, str]] = field(default_factory=Counter)
     files: list[dict[str, Any]] = field(default_factory=list)
     exports: list[Any] = field(default_factory=list)
     columns: set[str] = field(default_factory=set)
-    # Those that the rows name; None if only the copied rows show it.
+    # The accounts that the rows name; None if only the copied rows show them.
     accounts: set[str | None] | None = field(default_factory=set)
     unreadable: IO[str] = field(
         default_factory=lambda: SpooledTemporaryFile(8_000_000, "w+", encoding="utf-8")  # noqa: SIM115 - ends with the tally
@@ -181,7 +181,8 @@ def _fields_of(step: _Step, value: Any, secret: bytes, odd: list[tuple[str, str]
     """The COPY fields of one declared column. The step decides what an unreadable value costs."""
     column = step.column
     if value == "" and not step.keeps_empty:
-        # Vendors empty a field that way. An empty key would be one record, an empty code would name something.
+        # Vendors write an empty text for an empty field. As a key it would join records, as a code it would name
+        # something.
         value = None
     if value is None:
         if column.required:
@@ -243,7 +244,7 @@ def lines(
 
 def _fast_lines(source: Source, fast: Any, body: bytes, asked: set[date], tail: str, tally: Tally) -> str | None:
     """The lines of a body without irregularities; None for any other body."""
-    # A JSON text holds the characters that COPY escapes only behind a backslash.
+    # In JSON, the characters that COPY escapes occur only after a backslash.
     if b"\\" in body:
         return None
     decoder, days_of, accounts_of, to_lines = fast

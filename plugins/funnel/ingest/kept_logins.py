@@ -20,12 +20,12 @@ log = logging.getLogger(__name__)
 
 # First half of the advisory lock of one login; the second half is a hash of its key.
 LOCK_CLASS = 7_205_761
-# A login waits for throttles of its vendor; the time to wait for a turn is longer than that.
+# A login may wait for its vendor's throttling; the timeout for a turn is longer than that.
 LONGEST_TURN = "20min"
 
 
 def _cipher() -> MultiFernet:
-    # As Airflow takes it: several keys with commas between them, the newest first.
+    # In Airflow's form: several keys separated by commas, the newest first.
     keys = settings.secrets()["airflow_fernet_key"].split(",")
     try:
         return MultiFernet([Fernet(key.strip()) for key in keys])
@@ -72,7 +72,7 @@ def write(key: Key, login: Login) -> None:
 @contextmanager
 def turn(key: Key) -> Iterator[None]:
     """A block in which no other process, on any machine, logs in under this key."""
-    # Of the session, not of a transaction: servers end transactions that idle while a vendor is waited for.
+    # A lock of the session, not of a transaction: servers end transactions that are idle while the vendor answers.
     with warehouse.connect("loader", autocommit=True) as connection:
         connection.execute(f"set lock_timeout = '{LONGEST_TURN}'")
         connection.execute("select pg_advisory_lock(%s, hashtext(%s))", (LOCK_CLASS, key.began_with))

@@ -34,9 +34,9 @@ from funnel.rest.errors import RestartWindow
 
 MANIFEST = "manifest.json"
 MAX_RESTARTS = 3
-# A stream of Arrow's messages begins with it, and no text does.
+# The first bytes of an Arrow stream; no text begins with them.
 ARROW = b"\xff\xff\xff\xff"
-# What the manifests of the release before this one held, which wrote no hashes.
+# The keys of manifests of the previous release, which wrote no hashes.
 OLD_MANIFEST = {
     *("source", "connection_id", "stream", "window_from", "window_to", "until_now", "run_id", "fetched_at"),
     *("files", "bytes"),
@@ -70,10 +70,10 @@ class LandedRead:
     path: str
     files: tuple[LandedFile, ...]
     size: int
-    # The accounts that were read and, with the reason, those that refused. None: the read does not say which.
+    # The accounts that were read, and those that refused with the reason. None: unknown.
     accounts: tuple[str, ...] | None = None
     refused: tuple[tuple[str, str], ...] = ()
-    # The currency of amounts that name none, as the vendor or the connection's setting says. None: not known.
+    # The currency of amounts that name none, from the vendor or the connection's setting. None: unknown.
     currency: str | None = None
 
     @property
@@ -100,7 +100,7 @@ class LandedRead:
             body = self._body(file, left)
             left -= len(body)
             yield body
-            # The next one is read when this one is gone.
+            # Release this body before the next one is read.
             del body
         if left:
             raise damaged(self.path, MANIFEST, f"says that the bodies have {self.size:,} bytes; {left:,} are missing")
@@ -215,7 +215,7 @@ def _write(folder: Path, fetched: Iterator[Fetched]) -> dict[str, Any]:
     accounts: list[str] = []
     refused: dict[str, str] = {}
     currency = None
-    # Files before this one belong to accounts that are settled, or to none.
+    # Files up to here belong to accounts that are finished, or to none.
     settled = 0
     writing: list[Future[None]] = []
     with ThreadPoolExecutor(1) as disk:
@@ -348,7 +348,7 @@ def _landed(path: str, stored: dict[str, Any]) -> LandedRead:
             date.fromisoformat(stored["window_from"]),
             date.fromisoformat(stored["window_to"]),
             stored["until_now"],
-            # Reads that were landed before any was whole do not say so.
+            # Reads landed before whole reads existed lack this key.
             stored.get("whole", False),
         ),
         run_id=stored["run_id"],
@@ -356,7 +356,7 @@ def _landed(path: str, stored: dict[str, Any]) -> LandedRead:
         path=path,
         files=tuple(LandedFile(file) if isinstance(file, str) else LandedFile(**file) for file in stored["files"]),
         size=stored["bytes"],
-        # Reads that were landed before accounts were noted lack both.
+        # Reads landed before accounts were recorded lack both.
         accounts=None if stored.get("accounts") is None else tuple(stored["accounts"]),
         refused=tuple(stored.get("refused", {}).items()),
         currency=stored.get("currency"),

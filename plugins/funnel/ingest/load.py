@@ -62,11 +62,11 @@ class LoadResult:
     rows_duplicated: int
     new_fields: tuple[str, ...]
     is_new: bool = True
-    # Rows of files that were added to another row of the same key, or that only repeated it.
+    # Rows of files that were added to another row with the same key, or only repeated it.
     rows_merged: int = 0
     columns: frozenset[str] = frozenset()
     files: tuple[dict[str, Any], ...] = ()
-    # (column, what was done, how many values) of values that were repaired or left out.
+    # (column, what was done, number of values) of repaired or omitted values.
     noted: tuple[tuple[str, str, int], ...] = ()
 
 
@@ -84,8 +84,8 @@ def load_into(connection: psycopg.Connection[Any], landed: LandedRead) -> LoadRe
     source = SOURCES[landed.source]
     stream = source.stream(landed.stream)
     started_at = datetime.now(UTC)
-    # Builds wait for loads and loads for builds; one stream is loaded by one at a time. In this order: a transaction of
-    # several streams must not wait for a load that waits behind a build.
+    # Builds wait for loads and loads for builds; only one load at a time writes a stream. The order of the locks
+    # matters: a transaction of several streams must not wait for a load that waits for a build.
     connection.execute("select pg_advisory_xact_lock_shared(%s)", (ledger.BUILD_LOCK,))
     lock_stream(connection, source, stream)
     connection.execute("set local temp_buffers = '128MB'; set local work_mem = '64MB'")
@@ -154,7 +154,7 @@ def _take_incoming(loading: Loading) -> _Taken:
     home_currency.fill(connection, stream, target.incoming, landed.currency)
     files = file_merging.writers(connection, landed, tally.files, target.content)
     is_merged = file_merging.differ(files[1])
-    # Of a dated stream they are found when its rows are counted.
+    # For a dated stream they are found when its rows are counted.
     is_settled = is_merged or stream.kind == "dated"
     duplicated = 0 if is_settled else drop_duplicates(connection, stream, target)
     read = accounts.of_read(connection, stream, landed, table=target.table, incoming=target.incoming, tally=tally)
@@ -243,7 +243,7 @@ def create_tables(sources: Iterable[Source] = tuple(SOURCES.values())) -> None:
         for source, stream in ((each, stream) for each in sources for stream in each.streams):
             declared = {name for name, _ in (*json_rows.raw_columns(stream), *system_columns(stream))}
             if declared - stored.get(raw_table(source, stream), set()):
-                # A load may be creating it: it holds this lock, and what it made is found then.
+                # A load may be creating the table: it holds this lock, and its table is visible afterwards.
                 with connection.transaction():
                     lock_stream(connection, source, stream)
                     ensure_table(connection, source, stream)

@@ -38,7 +38,7 @@ def note_files(
             """,
             {
                 "stream_no": 1,
-                # Files that were landed before these were counted lack them.
+                # Files landed before these counts existed lack them.
                 "rows_merged": 0,
                 "notes": [],
                 **each,

@@ -81,7 +81,7 @@ def ensure_table(connection: psycopg.Connection[Any], source: Source, stream: St
         )
     }
     columns = (*json_rows.raw_columns(stream), *system_columns(stream))
-    # What indexes read stands first: to reach a column PostgreSQL walks over those before it, row by row.
+    # Indexed columns come first: to reach a column PostgreSQL walks over those before it, in every row.
     indexed = ("_load_id", *target.key, *stream.lookups)
     columns = tuple(sorted(columns, key=lambda one: indexed.index(one[0]) if one[0] in indexed else len(indexed)))
     declare = [sql.SQL("{} {}").format(sql.Identifier(column), sql.SQL(kind)) for column, kind in columns]
@@ -101,8 +101,8 @@ def ensure_table(connection: psycopg.Connection[Any], source: Source, stream: St
 def _target(source: Source, stream: Stream) -> Target:
     name = raw_table(source, stream)
     columns = (*json_rows.raw_columns(stream), *SYSTEM_COLUMNS)
-    # Days come in order: a key that begins with the day is appended to, not scattered over the index. What the rows of
-    # a read say alike comes last: where it comes first, sorting them compares it again for each two rows.
+    # Days arrive in order: a key that begins with the day is appended to the index, not scattered over it. Columns that
+    # are equal in all rows of a read come last: as first columns, sorting would compare them for each pair of rows.
     shared = (*([stream.account] if stream.account in stream.key else []), "_connection_id")
     first = [stream.day] if stream.day else []
     key = (*first, *(one for one in stream.key if one not in (*first, *shared)), *shared)

@@ -216,7 +216,7 @@ def _copy_ids(connection: psycopg.Connection[Any], landed: LandedRead) -> tuple[
                 copy.write_row((record_id,))
     connection.execute("analyze pg_temp.listed")
     row = connection.execute("select count(distinct record_id) from pg_temp.listed").fetchone()
-    # A stream that the connection leaves out has no body at all, and nothing of it is compared.
+    # A stream that the connection leaves out has no body, and nothing of it is compared.
     return (int(row[0]) if row and bodies else -1), datetime.fromisoformat(since) if since else None, at_least
 
 

@@ -16,13 +16,13 @@ from funnel.contract import Source, Stream
 from funnel.ingest.accounts import Accounts, is_of
 from funnel.ingest.landing import LandedRead
 
-# Days read beyond the oldest age that moved. What moves at the edge of what is read is thus found a week further on.
+# Days read beyond the oldest age that changed. Changes at the edge of the window are thus found a week further on.
 MARGIN_DAYS = 7
 # After so many days of reads without changes the window shrinks again (ING-6).
 MEMORY_DAYS = 90
-# One read alone may be a vendor's correction, or a column of ours that is new: it was taken in and does not recur.
+# A change found by a single read may be a vendor's one-time correction, or a new column of ours: it does not recur.
 READS_THAT_PROVE = 2
-# A window below the vendor's statement takes reads on so many days that went as far and found nothing there.
+# A window below the vendor's statement requires reads on this many days that reached as far and found no change.
 READS_THAT_DISPROVE = 14
 
 

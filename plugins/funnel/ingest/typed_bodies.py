@@ -13,9 +13,9 @@ import msgspec
 from funnel.contract import Source, Stream
 from funnel.ingest.values import LONGEST_ID, MOST_DIGITS, NULL
 
-# Marks what only the careful way can read. No text of JSON without escapes holds it.
+# Marks a value that only the careful way can read. JSON without escapes cannot contain it.
 ODD = "\x00"
-# Between the tokens of a JSON text line ends and tabs are mere layout.
+# Between the tokens of a JSON text, line ends and tabs are only layout.
 _SPACES = bytes.maketrans(b"\t\n\r", b"   ")
 _INT64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 TYPES: dict[str, Any] = {"text": str, "bigint": _INT64, "numeric": Decimal, "date": date, "jsonb": msgspec.Raw}
@@ -99,7 +99,7 @@ def _line_maker(stream: Stream, envelope: str) -> Callable[[Any, str], str]:
             empty = "ODD" if column.required else "NULL"
             parts.append(f"{{(value if {limit} else ODD) if (value := {value}) else {empty}}}")
         elif column.type == "numeric":
-            # A number with an exponent or of many digits is looked at on the careful way.
+            # Numbers with an exponent or many digits are read on the careful way.
             digits = f"digits if len(digits := str(value)) < {MOST_DIGITS} and 'E' not in digits else ODD"
             parts.append(f"{{NULL if (value := {value}) is None else ({digits})}}")
         elif column.required:

@@ -16,15 +16,16 @@ from funnel.rest.bodies import kind, write_json
 
 # An index row of PostgreSQL holds 2,704 bytes: keys of three ids and a connection must fit.
 LONGEST_ID = 400  # bytes of UTF-8
-# On either side of the point. PostgreSQL could store 131,072 and 16,383, but the marts could not compute with them.
+# Digits on either side of the point. PostgreSQL could store 131,072 and 16,383, but the marts could not compute with
+# them.
 MOST_DIGITS = 100
 
-# What COPY takes for a null, and how it writes what would end a field or a line.
+# COPY's text for null, and its escapes for characters that end a field or a line.
 NULL = "\\N"
 ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 REPLACED, DROPPED = "half a letter replaced", "NUL dropped"
-# A text with any of these is looked at once more; most texts are not.
+# A text with any of these is examined further; most texts contain none.
 _ODD_JSON = re.compile(rf"\\u0000|[eE][+-]?\d{{3}}|\d{{{MOST_DIGITS}}}|NaN|Infinity")
 _HALF = re.compile("[\ud800-\udfff]")
 _BYTES = re.compile("[\udc80-\udcff]+")
@@ -39,7 +40,7 @@ def clean(text: str, notes: set[str], nul: str = "") -> str:
         notes.add(REPLACED)
         # Bytes that are not UTF-8 were read as such halves, one each.
         text = _BYTES.sub("\ufffd", text)
-        # Halves that belong together become the letter they are.
+        # Two halves that belong together become the character that they encode.
         text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return text
 

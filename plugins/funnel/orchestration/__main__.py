@@ -7,7 +7,7 @@ seconds.
 import importlib
 import sys
 
-# Imported before the scheduler forks its tasks. None of our own modules: an edit must reach the next task.
+# Modules imported before the scheduler forks its tasks. Not our own modules: an edit must reach the next task.
 SLOW_IMPORTS = (
     "airflow.dag_processing.dagbag",
     "airflow.providers.standard.decorators.python",
@@ -31,7 +31,8 @@ def main() -> None:
         importlib.import_module(name)
     from airflow.__main__ import main as airflow
 
-    # Each task imports our own modules itself, or an edit would reach half of them until the scheduler is restarted.
+    # Each task imports our own modules itself: otherwise an edit would reach only half of them until the scheduler
+    # restarts.
     for name in [name for name in sys.modules if name.partition(".")[0] == "funnel"]:
         del sys.modules[name]
     sys.argv[0] = "airflow"

@@ -54,7 +54,7 @@ def _has_connection(backend: Any, connection_id: str) -> bool:
     try:
         return backend.get_connection(conn_id=connection_id) is not None
     except Exception:
-        # As Airflow does: a backend that fails is passed over.
+        # As Airflow does: a failing backend is skipped.
         return False
 
 

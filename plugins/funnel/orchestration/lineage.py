@@ -15,7 +15,7 @@ def __getattr__(name: str) -> Any:
             return ["_PythonDecoratedOperator"]
 
         def _execute_extraction(self) -> Any:
-            # Before it has run, a task's arguments may still be a promise.
+            # Before the task has run, an argument may still be an XCom reference.
             return None
 
         def extract_on_complete(self, task_instance: Any) -> Any:

@@ -33,9 +33,9 @@ log = logging.getLogger(__name__)
 REFUSED_MANIFESTS = "refused_manifests"
 RATES = "exchange_rates"
 
-# How the tasks of an inbox run. Its sources are small and many: no more of them at once than there are cores, one is
-# read while another is accepted. A file does not mend itself: what is tried again is a database that was away, or a
-# rate that another source brings. Each task is shown by the name of its source.
+# How the tasks of an inbox run. Its sources are small and many: at most as many at once as there are cores, so that one
+# is read while another is accepted. A retry does not mend a file; it helps if the database was down, or if another
+# source brings a missing rate. Each task is shown by the name of its source.
 INBOX_TASKS: dict[str, Any] = {
     "max_active_tis_per_dagrun": max(1, (os.cpu_count() or 2) // 2),
     "retries": 2,
@@ -182,7 +182,7 @@ def accept(source_name: str, connection_id: str, landed: list[str]) -> dict[str,
         try:
             results = acceptance.accept([landing.read_manifest(path) for path in landed])
         except RateMissing as missing:
-            # Tried again when another source of the inbox may bring the rate in this run.
+            # Retried if another source of the inbox may bring the rate in this run.
             if _others_bring_rates(connection_id):
                 raise
             raise GateClosed(str(missing)) from None
@@ -208,7 +208,7 @@ def _noted(source_name: str, connection_id: str) -> Iterator[None]:
         raise
     except Exception as error:
         if not isinstance(error, GateClosed):
-            # An error of a library may quote rows; its text is in the task's log alone.
+            # An error of a library may quote rows; its text is only in the task's log.
             ours = type(error).__module__.startswith("funnel.")
             reason = str(error) if ours else f"{type(error).__name__}; the log of the task has the whole message"
             try:

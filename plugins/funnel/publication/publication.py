@@ -97,7 +97,7 @@ def rollback() -> Publication:
         rows_changed = {}
         for mart in published(connection):
             names = mart.identifiers
-            # Shown and withdrawn by the same publication: an empty interval, which reports of the past pass over.
+            # Shown and withdrawn by the same publication: an empty interval, which reports of the past ignore.
             withdrawn = connection.execute(
                 sql.SQL(
                     """

@@ -16,7 +16,7 @@ import httpx
 
 from funnel import settings
 
-# The calling task waits for this: a channel that does not respond is given up soon.
+# The calling task waits for this, so the timeout is short.
 TIMEOUT_SECONDS = 10.0
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ def send(title: str, text: str, *, severity: Literal["critical", "warning"] = "c
                 deliver(chosen, title, text, severity, at)
                 sent = True
             except Exception as error:
-                # The error's own text may hold the webhook's address, which is a secret.
+                # The error's text may contain the webhook's URL, which is a secret.
                 log.error(
                     "The alert %r could not be sent through %s (%s). The failure that it reports is logged above.",
                     title,

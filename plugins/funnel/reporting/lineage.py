@@ -27,7 +27,7 @@ TIMEOUT_SECONDS = 5
 # Facets that quote rows, messages of vendors, or the code and statements that a task runs.
 CONTENTS = ("errorMessage", "extractionError", "sql", "sourceCode", "externalQuery")
 
-# Of the task that runs in this process, `<namespace>/<job>/<run id>`.
+# The task of this process, `<namespace>/<job>/<run id>`.
 parent: ContextVar[str | None] = ContextVar("parent", default=None)
 
 

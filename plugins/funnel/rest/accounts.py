@@ -28,7 +28,7 @@ def read_each(accounts: list[str], read: Callable[[str], Iterator[bytes]]) -> It
         except errors.AccountDenied as refusal:
             log.error("account %s is refused: %s", account, refusal)
             refusals.append(refusal)
-            # A vendor's words may hold what PostgreSQL does not take.
+            # A vendor's message may contain characters that PostgreSQL refuses.
             reason = f"{refusal.message} What to do: {refusal.advice}".replace("\x00", "")
             yield AccountRefused(account, reason.encode(errors="replace").decode())
         else:

@@ -22,11 +22,11 @@ import msgspec
 
 from funnel.rest.errors import UnreadableBody
 
-# Of one cell; the default of 131,072 letters is less than a long text of Salesforce holds.
+# Characters of one cell; the default of 131,072 is less than a long text field of Salesforce.
 csv.field_size_limit(sys.maxsize)
 
 
-# Python converts no longer text to an int; a Decimal has no such limit.
+# Digits: Python converts no longer text to an int; a Decimal has no such limit.
 LONGEST_INT = 4_000
 
 
@@ -42,7 +42,7 @@ def _number(text: str) -> Decimal | str:
     try:
         return Decimal(text)
     except InvalidOperation:
-        # An exponent of more than 18 digits: a text from here on, which no column of numbers takes.
+        # An exponent of more than 18 digits: treated as text from here on, which no numeric column accepts.
         return text
 
 
@@ -61,7 +61,7 @@ def read_json(body: bytes) -> Any:
     try:
         return _DECODER.decode(body)
     except (msgspec.MsgspecError, ValueError, RecursionError):
-        # Something odd, or no JSON: the standard library's reader is slower and takes more.
+        # Irregular or invalid JSON: the standard library's reader is slower and accepts more.
         pass
     try:
         return json.loads(

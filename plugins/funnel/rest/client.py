@@ -50,7 +50,7 @@ logging.getLogger("httpcore").setLevel(logging.WARNING)
 LONGEST_WAIT = 300.0  # seconds one throttle may hold a worker's slot
 LONGEST_QUERY = 4_000  # bytes; LinkedIn refuses 4 KB, the shortest limit of these vendors
 LARGEST_IN_MEMORY = 8_000_000  # bytes of a downloaded file
-REFUSAL_PAUSE = 2.0  # seconds; a vendor's servers may not all know a new token yet
+REFUSAL_PAUSE = 2.0  # seconds; some of a vendor's servers may not have a new token yet
 
 
 @dataclass(frozen=True)
@@ -79,11 +79,11 @@ class Client:
         self._store = connection.tokens or tokens.in_memory()
         self._key = tokens.key_of(dialect.source, connection)
         self._login: Login | None = None
-        self._is_new = False  # the token is of a login just made, and no answer has come for it yet
-        self._is_kept = False  # the token is of a login made elsewhere, which may have been revoked since
+        self._is_new = False  # true if the token comes from a new login that no answer has confirmed yet
+        self._is_kept = False  # true if the token comes from another process's login, which may have been revoked since
         self._refused: set[str] = set()
         self._secrets = secrets(connection)
-        # What was asked last, for an error about what it answered.
+        # The last request, for errors about its answer.
         self.last_request = Request("GET", "/")
 
     def ask(self, request: Request) -> Page:
@@ -148,7 +148,7 @@ class Client:
         try:
             parsed = self._ask_with_retries(request, signed=False).parsed
         except AccountDenied as denied:
-            # A login is the whole connection's.
+            # A login belongs to the whole connection.
             raise self._as(Refused, denied) from None
         if not isinstance(value_at(parsed, "access_token"), str):
             raise self.fail(Unavailable, "the token endpoint answered without an access_token", request)
@@ -166,7 +166,7 @@ class Client:
         """`text` without this connection's secrets: vendors repeat a bad token in their message."""
         for secret in self._secrets:
             text = text.replace(secret, "***")
-        # Messages go to logs and into the ledger, which hold neither NUL nor half a letter.
+        # Messages go to logs and into the ledger, which cannot store NUL or half a surrogate pair.
         return text.replace("\x00", "").encode(errors="replace").decode()
 
     def clean_body(self, body: bytes) -> bytes:
@@ -223,7 +223,7 @@ class Client:
         sent = _spell_out(request if token is None else self.dialect.sign(self.connection, token, request))
         failure: VendorError
         try:
-            # Streamed, because a response that was read whole is in a reference cycle with its body until the next
+            # Streamed: a response that was read whole is in a reference cycle with its body until the next garbage
             # collection.
             with self._http.stream(
                 sent.method,

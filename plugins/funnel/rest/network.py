@@ -45,7 +45,7 @@ def open_http(source: str, connection: Connection) -> httpx.Client:
         headers={"User-Agent": USER_AGENT, "Accept": "application/json"},
         verify=verify,
         follow_redirects=False,
-        # The proxy of the environment is not asked for a server on this machine.
+        # A server on this machine is reached without the environment's proxy.
         mounts={"all://127.0.0.1": None, "all://localhost": None},
         transport=transport,
     )

@@ -18,7 +18,7 @@ from funnel.rest.messages import Page, Request, value_at
 
 log = logging.getLogger(__name__)
 SMALLEST_PAGE = 5
-MOST_PAGES_IN_MEMORY = 1_000_000  # bytes of the pages of a question that is given out whole
+MOST_PAGES_IN_MEMORY = 1_000_000  # bytes of pages that are yielded only when all are read
 Paginator = Callable[[Request, Any], Request | None]
 
 

@@ -12,7 +12,7 @@ import tenacity
 from funnel.rest.errors import Throttled, TimedOut, Unavailable, VendorError
 
 log = logging.getLogger(__name__)
-# Tests replace this: a throttle of a minute must not cost them one.
+# Tests replace this, so that a throttle of a minute does not take one.
 sleep: Callable[[float], None] = time.sleep
 
 
@@ -23,7 +23,7 @@ def wait(seconds: float) -> None:
 
 LONGEST_WAITING = 900.0  # seconds one request may wait in all
 TRUSTED_WAITS = 3
-ATTEMPTS = 6  # of a request that finds the vendor unavailable: about half a minute
+ATTEMPTS = 6  # of a request while the vendor is unavailable: about half a minute
 TIMEOUTS = 3  # of one request, two minutes each
 _BACKOFF = tenacity.wait_exponential_jitter(initial=1, max=60, jitter=1)
 
@@ -35,7 +35,7 @@ def pause(state: tenacity.RetryCallState) -> float:
     asked = _error_of(state).wait_seconds
     if asked is None:
         return _BACKOFF(state)
-    # A vendor that still throttles after the wait it named meant more.
+    # A vendor that still throttles after the wait that it named needs a longer one.
     return asked if state.attempt_number <= TRUSTED_WAITS else max(asked, _BACKOFF(state))
 
 

@@ -22,10 +22,10 @@ CURRENCIES = (
     *("AUD", "BRL", "CAD", "CHF", "CNY", "CZK", "DKK", "GBP", "HKD", "HUF", "IDR", "ILS", "INR", "ISK", "JPY"),
     *("KRW", "MXN", "MYR", "NOK", "NZD", "PHP", "PLN", "RON", "SEK", "SGD", "THB", "TRY", "USD", "ZAR"),
 )
-# The dollar is what rates are compared in, so it is asked for whatever a connection names.
+# Rates are compared in dollars, so the dollar is always requested.
 ANCHOR = "USD"
 DEFAULT_PAGE_SIZE = 50
-# No run of holidays is as long: an answer without a row for so many days is an error.
+# No series of holidays is this long: an answer without a row for so many days is an error.
 LONGEST_SILENCE_DAYS = 10
 
 STREAMS = (
@@ -49,7 +49,7 @@ def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[by
     currencies = sorted({*_currencies(connection), ANCHOR})
     with connect(DIALECT, connection) as client:
         for some in pages.in_chunks(currencies, int(connection.extra.get("page_size", DEFAULT_PAGE_SIZE))):
-            # The portal answers 404 where nothing is quoted, as it does to a wrong key: some days more are asked for.
+            # The portal answers 404 both without a quotation and for a wrong key: some more days are requested.
             request = messages.Request(
                 "GET",
                 f"/service/data/EXR/D.{'+'.join(some)}.EUR.SP00.A",
@@ -146,7 +146,7 @@ DIALECT = Dialect("exchange_rates", sign=_sign, diagnose=_diagnose)
 SOURCE = Source(
     name="exchange_rates",
     streams=STREAMS,
-    # The ECB corrects a rate on the day itself, if ever; a day more, since the afternoon's rate may come late.
+    # The ECB corrects a rate on the same day, if ever; one more day, since the afternoon's rate may come late.
     restatement_days=1,
     fetch=fetch,
     records=records,

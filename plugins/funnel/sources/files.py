@@ -18,7 +18,7 @@ from funnel.inbox.catalogue import ENTITIES
 from funnel.inbox.entities import stream as stream_of
 
 STREAMS = tuple(stream_of(entity) for entity in ENTITIES.values())
-# Names that a manifest cannot take: those of the connectors, which are the modules beside this one.
+# Names that a manifest must not use: those of the connectors, the modules of this folder.
 VENDORS = frozenset(module.name for module in iter_modules([str(Path(__file__).parent)]))
 
 
@@ -43,7 +43,7 @@ def _bodies(connection: Connection, stream: Stream) -> Iterator[bytes]:
     for info, specs in _files(folder, manifest, stream.name):
         with inbox.fetched(folder, info) as source:
             fingerprint, size = _fingerprint(source, info, specs)
-            # By path alone: the same content under another name has another place among the files.
+            # By path only: the same content under another name has another position among the files.
             if known.get(info.path) == fingerprint:
                 continue
             for stream_no, spec in enumerate(specs, start=1):
@@ -175,7 +175,7 @@ def entities(url: str, filesystem: Any = None) -> dict[str, frozenset[str]]:
 SOURCE = Source(
     name="files",
     streams=STREAMS,
-    # A file says what it says until it is replaced.
+    # The content of a file does not change until it is replaced.
     restatement_days=0,
     fetch=fetch,
     records=records,

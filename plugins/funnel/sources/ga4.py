@@ -27,7 +27,7 @@ AUDIENCE = "https://analyticsdata.googleapis.com/"
 SCOPE = "https://www.googleapis.com/auth/analytics.readonly"
 DEFAULT_PAGE_SIZE = 100_000
 LARGEST_PAGE_SIZE = 250_000
-# What a project may spend on one property in an hour. Below a tenth of it the rest is left to others.
+# A project's hourly tokens for one property. Below a tenth of it the rest is left to other users.
 TOKENS_PER_HOUR = 14_000
 RESERVE = 0.1
 RESERVE_WAIT = 1_800.0
@@ -85,7 +85,7 @@ STREAMS = (
             "metadata.emptyReason",
         ),
     ),
-    # The Data API has no list of properties, but every report says where its property keeps its days.
+    # The Data API has no list of properties, but every report states its property's time zone.
     Stream(
         name="properties",
         kind="changed",
@@ -147,7 +147,7 @@ def records(stream: Stream, body: bytes) -> Iterator[Any]:
             continue
         others = {name: value for name, value in row.items() if name not in ("dimensionValues", "metricValues")}
         day = _iso(named.get("date"))
-        # Google writes (other) into every dimension of what it has put together, the day included.
+        # Google writes (other) into every dimension of rows that it has combined, including the day.
         yield {**others, **about, **named, "date": report_day if day == OTHER else day}
 
 
@@ -252,7 +252,7 @@ def _signed(connection: Connection, claims: dict[str, Any]) -> str:
 
     email, key, key_id = _key(connection)
     now = datetime.now(UTC)
-    # jti: two tokens of one second would be the same token, also after the first was revoked.
+    # jti: without it two tokens of the same second would be equal, even after the first was revoked.
     identity = {"iss": email, "sub": email, "iat": now, "exp": now + timedelta(hours=1), "jti": uuid.uuid4().hex}
     try:
         return jwt.encode({**identity, **claims}, key, algorithm="RS256", headers={"kid": key_id} if key_id else None)
@@ -328,7 +328,7 @@ def _diagnose_quota(answer: messages.Answer, message: str) -> messages.Diagnosis
     if "concurrent" in said:
         return messages.Diagnosis(errors.Throttled, message, wait_seconds=diagnosis.retry_after(answer) or 10.0)
     if "per day" in said:
-        # The day ends at midnight Pacific time; a look every few hours costs nothing.
+        # The day ends at midnight Pacific time; a retry every few hours costs nothing.
         return messages.Diagnosis(errors.QuotaExhausted, message, wait_seconds=4 * 3600.0)
     return messages.Diagnosis(errors.QuotaExhausted, message, wait_seconds=diagnosis.retry_after(answer) or 3600.0)
 
@@ -349,7 +349,7 @@ DIALECT = Dialect("ga4", sign=_sign, diagnose=_diagnose, login=_log_in)
 SOURCE = Source(
     name="ga4",
     streams=STREAMS,
-    # Sessions settle within 24 to 48 hours; the credit of key events moves for up to 12 days.
+    # Sessions are final after 24 to 48 hours; the credit of key events moves for up to 12 days.
     restatement_days=12,
     fetch=fetch,
     records=records,

@@ -14,7 +14,7 @@ from funnel.rest.accounts import listed, read_each
 from funnel.rest.client import Client, Dialect, connect
 from funnel.rest.pages import by_token_in_body, read_halving, read_pages
 
-DEFAULT_VERSION = "v26"  # v23 to v26 answer, November 2026
+DEFAULT_VERSION = "v26"  # v23 to v26 were available in November 2026
 DEFAULT_TOKEN_URL = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
 
 STREAMS = (
@@ -108,7 +108,7 @@ def _gaql_name(path: str) -> str:
 
 def _sign(connection: Connection, token: str, request: messages.Request) -> messages.Request:
     headers = {**request.headers, "Authorization": f"Bearer {token}"}
-    # Only access through a manager account names it; a wrong one is refused.
+    # Only access through a manager account needs it; a wrong one is refused.
     manager = connection.extra.get("login_customer_id")
     if manager:
         headers["login-customer-id"] = str(manager).replace("-", "")
@@ -132,7 +132,7 @@ def _log_in(client: Client) -> auth.Token:
     return auth.token_of(answer)
 
 
-# A token that Google will not take back, however often it is renewed.
+# Token errors that a new token does not resolve.
 _DEAD = {
     "OAUTH_TOKEN_REVOKED",
     "OAUTH_TOKEN_DISABLED",
@@ -141,7 +141,7 @@ _DEAD = {
     "TWO_STEP_VERIFICATION_NOT_ENROLLED",
     "ADVANCED_PROTECTION_NOT_ENROLLED",
 }
-# One account does not answer, whatever the others do. Reported among authorization and authentication errors alike.
+# Errors of a single account. Google reports them among authorization and authentication errors.
 _ONE_ACCOUNT = {
     "CUSTOMER_NOT_ENABLED",
     "CUSTOMER_NOT_FOUND",
@@ -182,7 +182,7 @@ def _diagnose(answer: messages.Answer) -> messages.Diagnosis | None:
         return None
     error = body["error"]
     if isinstance(error, str):
-        # Also what a refresh token of an OAuth app still "in testing" says seven days after it was made: invalid_grant.
+        # Also the error of a refresh token of an OAuth app "in testing", seven days after its creation: invalid_grant.
         return auth.oauth_refusal(answer, error, str(body.get("error_description", "")))
     for detail in error.get("details") or ():
         for failure in detail.get("errors") or ():
@@ -202,7 +202,7 @@ def _diagnose_failure(answer: messages.Answer, error: dict[str, Any], failure: d
     message = f"{code}: {failure.get('message') or error.get('message')}"
     if family == "quotaError":
         delay = messages.value_at(failure, "details.quotaErrorDetails.retryDelay")
-        # The longer ones are hours: rest hands those back instead of waiting.
+        # Longer waits are hours: the task frees its slot instead of waiting.
         wait = float(str(delay).rstrip("s")) if delay else diagnosis.retry_after(answer)
         if code == "ACCESS_PROHIBITED":
             return messages.Diagnosis(errors.Refused, message)
@@ -228,8 +228,8 @@ DIALECT = Dialect("google_ads", sign=_sign, diagnose=_diagnose, login=_log_in)
 SOURCE = Source(
     name="google_ads",
     streams=STREAMS,
-    # Conversions land on the day of the click, up to 30 days back by default (1 to 90, a setting of each conversion
-    # action). Adjustments can come 145 days later: a run goes that far back where such were seen.
+    # Conversions are credited to the day of the click, up to 30 days back by default (1 to 90, a setting of each
+    # conversion action). Adjustments can come 145 days later: a run reads that far back if such changes were seen.
     restatement_days=30,
     longest_restatement_days=145,
     fetch=fetch,

@@ -15,13 +15,13 @@ from funnel.rest.accounts import listed, read_each
 from funnel.rest.client import Client, Dialect, connect
 from funnel.rest.pages import by_cursor, in_windows, one_page, read_halving, read_pages, read_splitting
 
-# Monthly versions live for twelve months; there is no default at LinkedIn, and a sunset one answers 426.
+# Monthly versions live for twelve months; LinkedIn has no default version, and a sunset one answers 426.
 DEFAULT_VERSION = "202607"
 DEFAULT_TOKEN_URL = "https://www.linkedin.com/oauth/v2/accessToken"  # noqa: S105 - an address
 DEFAULT_PAGE_SIZE = 500
 # adAnalytics has no pages and silently cuts longer answers (third parties, 2026-11; VEN-15): a setting.
 MAX_ELEMENTS = 15_000
-# What is not named is left out: a removed campaign must not take its spend's account and name along.
+# Statuses that are not named are left out: without removed campaigns their spend would lose account and name.
 STATUSES = ("ACTIVE", "PAUSED", "ARCHIVED", "COMPLETED", "CANCELED", "DRAFT", "PENDING_DELETION", "REMOVED")
 
 STREAMS = (
@@ -72,7 +72,7 @@ STREAMS = (
             Column("currency_code", "text", "currency"),
             Column("status", "text", "status"),
         ),
-        # That of all spend of the account: the statistics name none.
+        # The currency of all spend of the account: the statistics name none.
         money=Money("currency_code"),
     ),
 )
@@ -176,7 +176,7 @@ def _statistics(client: Client, account_id: str, window: Window) -> Iterator[mes
 
 
 def _urns(facet: str, kind: str, ids: list[str]) -> str:
-    # Rest.li 2.0: brackets and commas stand as they are, the colons of a value are escaped.
+    # Rest.li 2.0: brackets and commas are not encoded, colons inside a value are.
     return f"{facet}=List({','.join(quote(f'urn:li:{kind}:{one}', safe='') for one in ids)})"
 
 
@@ -203,7 +203,7 @@ def _sign(connection: Connection, token: str, request: messages.Request) -> mess
 
 def _log_in(client: Client) -> auth.Token:
     connection = client.connection
-    # Only approved partners get refresh tokens; other apps have an access token of sixty days.
+    # Only approved partners get refresh tokens; other apps get an access token for sixty days.
     if connection.extra.get("access_token"):
         return auth.Token(connection.extra["access_token"], is_fetched=False)
     answer = client.ask_for_token(
@@ -221,7 +221,7 @@ def _log_in(client: Client) -> auth.Token:
     return auth.token_of(answer)
 
 
-# The throttle of "45 million metric values in a 5-minute window": after five minutes the window is empty.
+# The limit "45 million metric values in a 5-minute window": after five minutes the window is empty.
 _WINDOW_SECONDS = 300.0
 
 
@@ -230,7 +230,7 @@ def _diagnose(answer: messages.Answer) -> messages.Diagnosis | None:
     if not isinstance(body, dict):
         return None
     if isinstance(body.get("error"), str):
-        # Refresh tokens live for a year, and end with the member's password or role.
+        # Refresh tokens live for a year, and end when the member changes the password or loses the role.
         return auth.oauth_refusal(
             answer, body["error"], str(body.get("error_description", "")), dead=("invalid_grant", "invalid_request")
         )
@@ -240,7 +240,7 @@ def _diagnose(answer: messages.Answer) -> messages.Diagnosis | None:
     if status == 429:
         return _diagnose_throttle(message)
     if status == 401:
-        # A token that a person took back stays dead; any other may be renewed.
+        # A token that a person revoked cannot be renewed; any other may be.
         return messages.Diagnosis(errors.DeadToken if "REVOKED" in message else errors.TokenExpired, message)
     if status in (403, 404):
         advice = (
@@ -271,7 +271,7 @@ SOURCE = Source(
     name="linkedin_ads",
     streams=STREAMS,
     # Conversions are credited to clicks up to 30 and views up to 7 days back by default. Rules of 90 days and more
-    # exist: a monthly backfill picks those up.
+    # exist: a monthly backfill reads those.
     restatement_days=30,
     fetch=fetch,
     records=records,

@@ -23,9 +23,9 @@ log = logging.getLogger(__name__)
 
 DEFAULT_VERSION = "v26.0"
 DEFAULT_PAGE_SIZE = 500
-# 7d_view and 28d_view are gone since 2026-01-12.
+# 7d_view and 28d_view were removed on 2026-01-12.
 DEFAULT_ATTRIBUTION_WINDOWS = ("7d_click", "1d_view")
-# Left out of a list unless named: a campaign that is deleted must not take its spend out of the last 28 days.
+# Left out unless named: a deleted campaign must not remove its spend from the last 28 days.
 STATUSES = ("ACTIVE", "PAUSED", "DELETED", "ARCHIVED", "IN_PROCESS", "WITH_ISSUES")
 
 STREAMS = (
@@ -100,7 +100,7 @@ def records(stream: Stream, body: bytes) -> Iterator[Any]:
 def _pages(client: Client, account_id: str, stream: Stream, window: Window) -> Iterator[messages.Page]:
     extra = client.connection.extra
     account = f"/{extra.get('version', DEFAULT_VERSION)}/act_{account_id}"
-    # The days of a row come unasked.
+    # The days of a row are returned without being requested.
     fields = ",".join(column.path for column in stream.columns if column.path != "date_start")
     page_size = int(extra.get("page_size", DEFAULT_PAGE_SIZE))
     if stream.name == "accounts":
@@ -174,7 +174,7 @@ def _sign(connection: Connection, token: str, request: messages.Request) -> mess
 
 # Throttles come as HTTP 400: application 4, user 17, page 32, custom 613, business use cases 80000 to 80014.
 _THROTTLES = {4, 17, 32, 613, *range(80000, 80015)}
-# Too much data 1487534; timeouts 1504018 and 1504038, which the same question meets again.
+# Too much data 1487534; timeouts 1504018 and 1504038, which an unchanged request repeats.
 _TOO_MUCH = {1487534, 1504018, 1504038}
 
 
@@ -239,7 +239,7 @@ DIALECT = Dialect("meta_ads", sign=_sign, diagnose=_diagnose)
 SOURCE = Source(
     name="meta_ads",
     streams=STREAMS,
-    # Meta rewrites 28 days: conversions come late, invalid clicks are taken out.
+    # Meta rewrites 28 days: conversions come late, invalid clicks are removed.
     restatement_days=28,
     fetch=fetch,
     records=records,

@@ -18,7 +18,7 @@ from funnel.rest.client import Client, Dialect, connect
 DEFAULT_VERSION = "v13"  # of the REST interface; SOAP of the same number ends 2027-01-31
 DEFAULT_TOKEN_URL = "https://login.microsoftonline.com/common/oauth2/v2.0/token"  # noqa: S105 - an address
 SCOPE = "https://ads.microsoft.com/msads.manage offline_access"
-# Decides what counts as "today" and, some say, as a day: a setting. Microsoft's own default is Pacific time.
+# Decides what counts as "today" and perhaps as a day: a setting. Microsoft's own default is Pacific time.
 DEFAULT_TIME_ZONE = "GreenwichMeanTimeDublinEdinburghLisbonLondon"
 
 STREAMS = (
@@ -69,7 +69,7 @@ def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[Fe
     with connect(DIALECT, connection) as client:
 
         def read(account_id: str) -> Iterator[bytes]:
-            # A report needs a figure beside its attributes.
+            # A report needs at least one measure.
             columns = [column.path for column in stream.columns if " " not in column.path]
             columns += ["Impressions"] if stream.name == "campaigns" else []
 
@@ -96,7 +96,7 @@ def records(stream: Stream, body: bytes) -> Iterator[Any]:
         elif header is not None and filled > 1:
             record = bodies.record(header, fields, number)
             if isinstance(record, dict):
-                # Two dashes stand for a figure that does not exist.
+                # Two dashes mean a missing figure.
                 record = {name: None if field == "--" else field for name, field in record.items()}
                 record["Report Time Zone"] = zone
             yield record
@@ -114,10 +114,10 @@ def _submission(
                 "Type": "CampaignPerformanceReportRequest",
                 "ReportName": f"{stream.name} {window.from_day} {window.days[-1]}",
                 "Format": "Csv",
-                # 1.0 writes commas into the thousands of Revenue.
+                # Version 1.0 writes thousands separators into Revenue.
                 "FormatVersion": "2.0",
                 "Aggregation": "Daily" if stream.kind == "dated" else "Summary",
-                # Books close three hours after the day; until then a report is refused if only complete data will do.
+                # Books close three hours after the day; until then a report that requires complete data is refused.
                 "ReturnOnlyCompleteData": bool(extra.get("complete_only", False)),
                 "Columns": columns,
                 "Scope": {"AccountIds": [account_id]},
@@ -144,7 +144,7 @@ def _poll(submission: messages.Request, submitted: Any) -> messages.Request:
 _REPORT = jobs.Report(
     poll=_poll,
     state=lambda answer: str(messages.value_at(answer, "ReportRequestStatus.Status")),
-    # Success without an address means that there is no data.
+    # Success without a URL means that there are no data.
     address=lambda answer: messages.value_at(answer, "ReportRequestStatus.ReportDownloadUrl"),
     pending=("Pending",),
     ready=("Success",),
@@ -172,7 +172,7 @@ def _log_in(client: Client) -> auth.Token:
         "scope": SCOPE,
     }
     if connection.password:
-        # Apps of type "web" have a secret, native ones none.
+        # Apps of type "web" have a secret, native apps have none.
         form["client_secret"] = connection.password
     answer = client.ask_for_token(
         messages.Request("POST", connection.extra.get("token_url", DEFAULT_TOKEN_URL), form=form)
@@ -200,9 +200,9 @@ def _diagnose(answer: messages.Answer) -> messages.Diagnosis | None:
     if not isinstance(body, dict):
         return None
     if isinstance(body.get("error"), str):
-        # A refresh token dies after 90 days unused, and with the user's password: invalid_grant.
+        # A refresh token expires after 90 days without use, and when the user's password changes: invalid_grant.
         return auth.oauth_refusal(answer, body["error"], str(body.get("error_description", "")))
-    # Faults of the service are Errors, those of the operation OperationErrors.
+    # Errors of the service are in Errors, those of the operation in OperationErrors.
     failures = [*(body.get("OperationErrors") or ()), *(body.get("Errors") or ())]
     if not failures:
         return messages.Diagnosis(errors.Unavailable, "Error without a code") if "TrackingId" in body else None

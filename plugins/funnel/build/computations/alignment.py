@@ -116,7 +116,7 @@ def close_rates(rows: Sequence[Row]) -> Iterator[dict[str, Any]]:
         }
 
 
-# Above and below the line of each component: what a lead adds, nothing where it is not known of it.
+# Numerator and denominator of each component: the contribution of one lead, nothing if it is unknown.
 _COMPONENTS: tuple[tuple[Callable[[Row], float | None], Callable[[Row], float | None]], ...] = (
     (lambda row: row["is_unanswered"], lambda row: None if row["is_unanswered"] is None else 1),
     (lambda row: row["is_sent_back"], lambda row: None if row["is_sent_back"] is None else 1),

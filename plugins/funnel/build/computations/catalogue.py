@@ -87,7 +87,7 @@ COMPUTATIONS: tuple[Computation, ...] = (
         key=("quarter_start", "period_start", "period_grain", "region"),
         compute=alignment.revenue_shares,
     ),
-    # Leads that are alike are counted together: how young a lead is follows from as_of, and only until the horizon.
+    # Equal leads are counted together: the age of a lead follows from as_of, and matters only up to the horizon.
     Computation(
         name="close_rates",
         reads=("int_lead_fates",),

@@ -78,7 +78,7 @@ def _ensure_tables(connection: psycopg.Connection[Any], each: Computation, *, is
         columns = sql.SQL(", ").join(
             sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind)) for name, kind in each.columns.items()
         )
-        # With the views over it, which a full build makes again.
+        # With the views that depend on it; a full build creates them again.
         connection.execute(sql.SQL("drop table if exists {table} cascade").format(**names))
         connection.execute(sql.SQL("create table {table} ({}, primary key ({key}))").format(columns, **names))
     if is_full or is_new:

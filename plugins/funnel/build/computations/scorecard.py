@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 RESAMPLES = 2_000
 SEED = 20_260_101
 CONFIDENCE = 0.95
-# Fewer won opportunities than these say nothing about a share.
+# With fewer won opportunities a share is not meaningful.
 LEAST_WON = 30
-# Fewer leads in a group, or conversions in both together, say nothing about a ratio.
+# With fewer leads in a group, or fewer conversions in both groups together, a ratio is not meaningful.
 LEAST_LEADS = 30
 LEAST_CONVERSIONS = 5
 # Below this many conversions in a group the logarithm of a ratio is far from normal, and the score interval is used.

@@ -11,7 +11,7 @@ from funnel.sources.hubspot import fetch, streams
 SOURCE = Source(
     name="hubspot",
     streams=streams.STREAMS,
-    # HubSpot restates nothing, but its search shows a change only minutes later: a day more is read.
+    # HubSpot restates nothing, but its search shows a change only minutes later: one more day is read.
     restatement_days=1,
     fetch=fetch.fetch,
     records=fetch.records,

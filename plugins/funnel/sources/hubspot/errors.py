@@ -5,7 +5,7 @@ from typing import Any
 from funnel.rest import diagnosis, messages
 from funnel.rest.errors import DeadToken, QuotaExhausted, Refused, Throttled, TokenExpired, Unavailable
 
-# HubSpot sends no Retry-After; the policy's name says which clock ran out.
+# HubSpot sends no Retry-After; the policy's name says which limit was exceeded.
 _WAITS = {"SECONDLY": 1.0, "TEN_SECONDLY_ROLLING": 10.0}
 
 
@@ -23,7 +23,7 @@ def diagnose(answer: messages.Answer) -> messages.Diagnosis | None:
     if answer.status == 429 or category in ("RATE_LIMIT", "RATE_LIMITS"):
         policy = str(body.get("policyName") or "")
         if policy == "DAILY" or "daily" in message.lower():
-            # Midnight of the portal's zone ends it; a look once an hour costs next to nothing.
+            # The limit ends at midnight in the portal's zone; a request once an hour costs next to nothing.
             return messages.Diagnosis(QuotaExhausted, message, wait_seconds=3600.0)
         return messages.Diagnosis(
             Throttled, message, wait_seconds=diagnosis.retry_after(answer) or _WAITS.get(policy, 2.0)

@@ -34,7 +34,7 @@ SEARCH_PAGE_SIZE = 200
 LIST_PAGE_SIZE = 100
 
 
-HISTORY_PAGE_SIZE = 50  # what HubSpot allows when property history is asked for
+HISTORY_PAGE_SIZE = 50  # HubSpot's limit if property history is requested
 
 
 ASSOCIATION_BATCH_SIZE = 1_000
@@ -49,7 +49,7 @@ MILLISECOND = timedelta(milliseconds=1)
 _OBJECTS = {"contacts", "companies", "deals", "line_items", "calls", "emails", "meetings"}
 
 
-# What a portal may have none of, and a key no scope for: a stream is left out where the connection says false.
+# Streams that a portal may not have, or its key no scope for: left out if the connection sets them to false.
 _OPTIONAL = {"line_items": "line_items", "calls": "engagements", "emails": "engagements", "meetings": "engagements"}
 
 
@@ -152,7 +152,7 @@ def _changed_objects(client: Client, stream: Stream, window: Window) -> Iterator
         ids = [record["id"] for record in page.parsed["results"] if _has_id(record)]
         strange = [record for record in page.parsed["results"] if not _has_id(record)]
         if with_history and strange:
-            # Nothing more can be asked of them: the load quarantines them.
+            # No more can be requested of them: the load quarantines them.
             yield client.clean_body(bodies.write_json({"results": strange}))
         links = {name: _associations(client, stream, name, ids) for name in associated}
         if not with_history:
@@ -211,9 +211,9 @@ def _associations(client: Client, stream: Stream, name: str, ids: list[str]) -> 
         for result in answer.parsed["results"]:
             record_id = str(messages.value_at(result, "from.id"))
             to = messages.value_at(result, "to") or []
-            # What is not a list is left to the load, too: it costs this record its associations.
+            # A value that is not a list is left to the load: this record loses its associations.
             found.setdefault(record_id, []).extend(to if isinstance(to, list) else [to])
-            # A record with many has pages of its own, asked for beside the other records.
+            # A record with many has pages of its own, requested one record at a time.
             if after := messages.value_at(result, "paging.next.after"):
                 if (record_id, str(after)) in seen:
                     message = f"the next page {after!r} of record {record_id} was read before: they go in a circle"
@@ -281,8 +281,8 @@ def _events(client: Client, window: Window) -> Iterator[bytes]:
     for event_type in event_types:
         params: dict[str, str | int] = {
             "objectType": "contact",
-            # HubSpot does not say whether these bounds belong to the window: a millisecond more is asked for, and
-            # what falls outside is cut off below.
+            # HubSpot does not document whether these bounds are inclusive: one more millisecond is requested, and
+            # records outside the window are cut off below.
             "occurredAfter": _timestamp(from_time - MILLISECOND),
             "occurredBefore": _timestamp(to_time),
             "limit": _page_size(client, LIST_PAGE_SIZE),
@@ -325,7 +325,7 @@ def _modified_within(stream: Stream, window: Window) -> dict[str, str]:
         return {**modified, "operator": "GTE", "value": "0"}
     if window.until_now:
         return {**modified, "operator": "GTE"}
-    # Both ends of BETWEEN belong to it.
+    # BETWEEN includes both ends.
     return {**modified, "operator": "BETWEEN", "highValue": _milliseconds(_midnight(window.to_day) - MILLISECOND)}
 
 
@@ -390,7 +390,7 @@ def _log_in(client: Client) -> auth.Token:
     return auth.token_of(answer)
 
 
-# A service key is a token by itself: nothing renews it.
+# A service key is a permanent token: it is never renewed.
 DIALECT = Dialect("hubspot", sign=_sign, diagnose=diagnose)
 
 

@@ -8,18 +8,18 @@ from funnel.contract import (
     Stream,
 )
 
-# Nothing says when an association was made: records of so many days are read again with theirs.
+# Associations have no creation time: records of this many days are read again with theirs.
 LINKED_DAYS = 30
 
 
-# Computed fields of a deal follow the settings of its pipeline, and so many deals at most are read to see them.
+# Computed fields of a deal depend on the settings of its pipeline; at most this many deals are read again for them.
 WHOLE_DAYS = 7
 
 
 _OBJECT_FIELDS = ("createdAt", "archivedAt", "url", "properties.hs_object_id", "properties.hs_lastmodifieddate")
 
 
-# What the marts read of each change of a property, and of each associated record.
+# The values that the marts read of each change of a property, and of each associated record.
 _CHANGE: tuple[tuple[str, ColumnType], ...] = (("timestamp", "timestamptz"), ("value", "text"))
 
 

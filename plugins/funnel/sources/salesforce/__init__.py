@@ -11,8 +11,8 @@ from funnel.sources.salesforce import fetch, streams
 SOURCE = Source(
     name="salesforce",
     streams=streams.STREAMS,
-    # Salesforce restates nothing; a record saved by a transaction that was open over midnight carries a time of the
-    # day before, so a day more is read.
+    # Salesforce restates nothing; a record saved by a transaction that was open over midnight has a time of the day
+    # before, so one more day is read.
     restatement_days=1,
     fetch=fetch.fetch,
     records=fetch.records,

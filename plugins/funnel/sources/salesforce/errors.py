@@ -25,7 +25,7 @@ def diagnose(answer: messages.Answer) -> messages.Diagnosis | None:
     if code == "REQUEST_LIMIT_EXCEEDED":
         if "concurrent" in message.lower():
             return messages.Diagnosis(errors.Throttled, message, wait_seconds=30.0)
-        # A budget of 24 rolling hours: in one hour a part of it is back.
+        # A budget of 24 rolling hours: a part of it is free again in one hour.
         return messages.Diagnosis(errors.QuotaExhausted, message, wait_seconds=3600.0)
     if code in ("INVALID_QUERY_LOCATOR", "INVALID_LOCATOR"):
         return messages.Diagnosis(errors.RestartWindow, message)

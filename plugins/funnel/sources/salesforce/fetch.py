@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 DEFAULT_VERSION = "v68.0"  # 30.0 and older answer 410
 
 
-PAGE_SIZE = 2000  # the most; 200 is the least
+PAGE_SIZE = 2000  # Salesforce's maximum; the minimum is 200
 
 
 SMALLEST_PAGE_SIZE = 200
@@ -35,7 +35,7 @@ BULK_FROM_DAYS = 31
 BULK_PAGE_SIZE = 50_000
 
 
-# More records than this, or ids, are asked of Bulk when all are read.
+# If more records or ids than this are read whole, Bulk is used.
 ALL_BY_REST = 20_000
 
 
@@ -184,7 +184,7 @@ def _read_results(headers: Mapping[str, str], body: bytes) -> dict[str, Any] | N
 
 
 def _query(stream: Stream, window: Window, lacking: set[str]) -> str:
-    # dict: a field may fill two columns, a query names it once.
+    # dict: a field may fill two columns, but is named once in a query.
     fields = dict.fromkeys(column.path for column in stream.columns if column.path not in lacking)
     changed = next(column.path for column in stream.columns if column.name == stream.modified)
     conditions = [] if window.whole else [f"{changed} >= {window.from_day}T00:00:00Z"]
@@ -193,7 +193,7 @@ def _query(stream: Stream, window: Window, lacking: set[str]) -> str:
     if stream.name in CONDITIONS:
         conditions.append(CONDITIONS[stream.name])
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-    # SOQL of declared names and dates; nothing comes from outside.
+    # SOQL of declared names and dates; it contains no external input.
     return f"SELECT {', '.join(fields)} FROM {OBJECTS[stream.name]}{where}"  # noqa: S608
 
 
@@ -228,7 +228,7 @@ def _log_in(client: Client) -> auth.Token:
         raise errors.refuse("salesforce", connection, f"grant_type {grant!r} is not known", advice)
     token_url = connection.extra.get("token_url") or connection.base_url.rstrip("/") + "/services/oauth2/token"
     answer = client.ask_for_token(messages.Request("POST", token_url, form=form))
-    # Salesforce does not say how long a session holds; the org's session settings do.
+    # Salesforce does not state how long a session lives; the org's session settings decide.
     return auth.token_of(answer, base_url=answer.get("instance_url"))
 
 
@@ -250,7 +250,7 @@ def _assertion(connection: Connection) -> str:
         "iss": connection.login,
         "sub": extra["username"],
         "aud": extra.get("audience", "https://login.salesforce.com"),
-        "exp": datetime.now(UTC) + timedelta(minutes=3),  # the most Salesforce takes
+        "exp": datetime.now(UTC) + timedelta(minutes=3),  # the most that Salesforce accepts
     }
     try:
         return jwt.encode(claims, key, algorithm="RS256")

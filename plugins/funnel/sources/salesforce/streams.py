@@ -2,7 +2,7 @@
 
 from funnel.contract import Column, Money, Reconcile, Stream
 
-# Formula fields change without their record: every so many days all records are read, of objects with not more than …
+# Formula fields change without their record: all records are read at this interval in days, of objects with at most …
 WHOLE_DAYS = 7
 
 
@@ -19,7 +19,7 @@ def _sobject(
     lookups: tuple[str, ...] = (),
     money: Money | None = None,
 ) -> Stream:
-    # Users and currencies are never deleted. Histories end after 18 months: their old rows are gone, but happened.
+    # Users and currencies are never deleted. Histories are kept for 18 months: their old rows are gone, but happened.
     deleted = (Column("is_deleted", "boolean", "IsDeleted"),) if deletable else ()
     return Stream(
         name=name,
@@ -153,7 +153,8 @@ STREAMS = (
             Column("created_by_id", "text", "CreatedById"),
         ),
     ),
-    # What sellers did. Subjects and notes name people and are not read; those of a converted lead move to its contact.
+    # Sellers' activities. Subjects and notes name people and are not read; a converted lead's activities move to its
+    # contact.
     _sobject(
         "tasks",
         "task_id",
@@ -294,19 +295,19 @@ OBJECTS = {
 }
 
 
-# Exist in organisations with several currencies only, dated rates where advanced currency management is on.
+# These exist only in organisations with several currencies, dated rates only with advanced currency management.
 MULTI_CURRENCY = {"currency_types", "currency_rates"}
 
 
-# What an org may not use, and the integration user not see: left out where the connection says false.
+# Objects that an org may not use, or the integration user not see: left out if the connection sets them to false.
 OPTIONAL = {
     **dict.fromkeys(("opportunity_line_items", "products"), "products"),
     **dict.fromkeys(("campaigns", "campaign_members"), "campaigns"),
 }
 
 
-# CurrencyIsoCode exists in multi-currency orgs only, List_Amount__c where the org made it. Any other field that is
-# missing is a missing permission, and nulls in its place would be wrong numbers.
+# CurrencyIsoCode exists only in multi-currency orgs, List_Amount__c only if the org created it. Any other missing field
+# is a missing permission, and nulls in its place would be wrong numbers.
 OPTIONAL_FIELDS = {"CurrencyIsoCode", "List_Amount__c"}
 
 

@@ -11,7 +11,7 @@ from funnel.sources.shopify import fetch, streams
 SOURCE = Source(
     name="shopify",
     streams=streams.STREAMS,
-    # An order that changes, a refund included, is found by its last change; a day more, since indexing lags.
+    # A changed order, refunds included, is found by its last change; one more day, since indexing lags.
     restatement_days=1,
     fetch=fetch.fetch,
     records=fetch.records,

@@ -31,11 +31,11 @@ NESTED_PAGE_SIZE = 50
 LARGEST_PAGE_SIZE = 250
 
 
-# Beyond so many days one bulk operation costs less than its pages.
+# For more days than this, one bulk operation costs less than its pages.
 DEFAULT_BULK_DAYS = 31
 
 
-# Older orders are not shown to an app without the scope read_all_orders, and nothing says that they are missing.
+# Without the scope read_all_orders, older orders are hidden from the app, and no message says so.
 VISIBLE_DAYS = 59
 
 
@@ -61,7 +61,7 @@ _REFUND = f"id createdAt totalRefundedSet {_MONEY}"
 _PAGE = "pageInfo { hasNextPage endCursor }"
 
 
-# The whole address and the name of the customer are never asked for.
+# The full address and the name of the customer are never requested.
 _ORDER = """id legacyResourceId name createdAt updatedAt processedAt cancelledAt test displayFinancialStatus sourceName
 currencyCode taxesIncluded email tags discountCodes
 subtotalPriceSet { shopMoney { amount } }
@@ -103,7 +103,7 @@ def list_ids(connection: Connection, _: Stream, window: Window) -> Iterator[byte
     with connect(DIALECT, connection) as client:
         since = None
         if not _sees_all_orders(client):
-            # A day less than is visible: the listing may be taken late on the day after the window.
+            # One day less than is visible: the listing may be taken late on the day after the window.
             since = datetime.combine(window.to_day - timedelta(days=VISIBLE_DAYS - 1), time(), UTC)
         query = """query($query: String!, $first: Int!, $after: String) {
 orders(first: $first, after: $after, query: $query, sortKey: CREATED_AT) {
@@ -149,7 +149,7 @@ refunds {{ {_REFUND} refundLineItems(first: {nested}) {{ nodes {{ {_REFUND_LINE}
     request = _ask(client, query, variables, "data.orders.nodes")
     for page in pages.read_pages(client, request, _NEXT, page_size_parameter="first"):
         orders = page.parsed["data"]["orders"]["nodes"]
-        # Every order is looked at, also after the first that was cut.
+        # Every order is checked, also after the first one that was cut.
         if sum(_complete(client, order) for order in orders):
             yield client.clean_body(bodies.write_json({"data": {"orders": {"nodes": orders}}}))
         else:

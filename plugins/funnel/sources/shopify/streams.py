@@ -2,7 +2,8 @@
 
 from funnel.contract import Column, ColumnType, Money, Reconcile, Stream
 
-# What the marts read of each line and refund: one that does not hold it costs the order, whose sum would be wrong.
+# The values that the marts read of each line and refund. If one is missing, the order is quarantined: its sum would be
+# wrong.
 _LINE_HOLDS: tuple[tuple[str, ColumnType], ...] = (
     ("id", "text"),
     ("title", "text"),
