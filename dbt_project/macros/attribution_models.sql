@@ -1,4 +1,4 @@
-{#- Every attribution model, as rows of one column: the list for whatever has a row per model. -#}
+{#- All attribution models, as rows of one column, for tables with one row per model. -#}
 {% macro attribution_models() -%}
     ('first'), ('last'), ('last_non_direct'), ('linear'), ('position'), ('time_decay'), ('u_shaped'), ('w_shaped'),
     ('full_path'), ('markov'), ('shapley')

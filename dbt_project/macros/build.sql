@@ -1,11 +1,11 @@
-{#- What this build is: the open row of ops.builds. Read at run time, so that the manifest stays the same from day to day. -#}
+{#- The open row of ops.builds. Read at run time, so that the manifest stays the same from day to day. -#}
 {% macro build_context() %}
     {%- set unset = {
         'build_id': 0, 'as_of': '2026-01-01 00:00:00+00', 'is_full': true, 'since_load_id': 0,
         'reporting_currency': 'USD', 'reporting_timezone': 'UTC', 'master_crm': 'salesforce', 'sources_configured': [],
     } -%}
     {%- if not execute or model.resource_type == 'unit_test' -%}{{ return(unset) }}{%- endif -%}
-    {#- The graph is one object for all nodes of a run, so the row is read once per run and not once per macro. -#}
+    {#- The graph is one object for all nodes of a run: the row is read once per run, not once per macro. -#}
     {%- if 'build_context' in graph -%}{{ return(graph['build_context']) }}{%- endif -%}
     {%- set answer = run_query(
         "select build_id, as_of::text as as_of, is_full, since_load_id, reporting_currency, reporting_timezone, master_crm, "
@@ -31,10 +31,10 @@
 {% macro reporting_currency() %}{{ return("'" ~ build_context()['reporting_currency'] ~ "'") }}{% endmacro %}
 {% macro reporting_timezone() %}{{ return("'" ~ build_context()['reporting_timezone'] ~ "'") }}{% endmacro %}
 {% macro master_crm() %}{{ return("'" ~ build_context()['master_crm'] ~ "'") }}{% endmacro %}
-{#- Whether a source has ever been loaded: what is not configured is null in the marts, not 0. -#}
+{#- True if a source has ever been loaded: a source that is not configured is null in the marts, not 0. -#}
 {% macro is_configured(source_name) %}{{ return(source_name in build_context()['sources_configured']) }}{% endmacro %}
 
-{#- The as_of of what readers see, read once per run: null before the first publication. -#}
+{#- The as_of of the publication in effect, read once per run: null before the first publication. -#}
 {% macro published_as_of() %}
     {%- if not execute or model.resource_type == 'unit_test' -%}{{ return('null::timestamptz') }}{%- endif -%}
     {%- if 'published_as_of' not in graph -%}

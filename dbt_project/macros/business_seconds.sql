@@ -1,6 +1,6 @@
 {#-
-  Business seconds from the beginning of the calendar to a moment; the difference of two is the business time between
-  them. `days` is the row of int_business_days for the region and the moment's day there.
+  Business seconds from the beginning of the calendar to a moment; the difference of two moments is the business time
+  between them. `days` is the row of int_business_days for the region and the moment's local day.
 -#}
 {% macro business_seconds(days, moment) -%}
     (
@@ -9,7 +9,7 @@
     )
 {%- endmacro %}
 
-{#- The day of a moment on the clocks of a time zone. -#}
+{#- The day of a moment in a time zone. -#}
 {% macro local_date(moment, time_zone) -%}
     ({{ moment }} at time zone {{ time_zone }})::date
 {%- endmacro %}

@@ -1,4 +1,4 @@
-{#- The change list of a keyed table, for generic tests that look at what this build changed; none in a full build or for views. -#}
+{#- The change list of a keyed table, for generic tests of changed rows; none in a full build or for views. -#}
 {% macro changed_rows(model) -%}
     {%- if not execute or is_full_build() -%}{{ return(none) }}{%- endif -%}
     {{ return(load_relation(change_list(model))) }}

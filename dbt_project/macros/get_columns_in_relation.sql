@@ -1,6 +1,6 @@
 {#-
-  dbt's own macro calls every array `ARRAY`, which no cast understands, so that unit tests could not use such a column.
-  Here types are spelled as PostgreSQL spells them.
+  dbt's own macro returns the type `ARRAY` for every array, which is not valid in a cast, so that unit tests could not use
+  such a column. Here types are spelled as in PostgreSQL.
 -#}
 {% macro postgres__get_columns_in_relation(relation) -%}
     {% call statement('get_columns_in_relation', fetch_result=true) %}

@@ -2,17 +2,17 @@
   keyed_table: a table with a key that is kept up to date by its differences.
 
   A run computes the rows in scope, compares them with what is stored by `unique_key`, deletes rows of the scope that
-  are gone, replaces those that differ and inserts the new ones. Rows that stay the same are not touched. The keys of
-  whatever changed, with the values of the `track` columns before and after, go to `marts_changes.<model>`: downstream
-  models take their scope from there (see touched.sql), and the publication copies just these rows.
+  are gone, replaces those that differ and inserts the new ones. Rows that stay the same are not written. The keys of
+  changed rows, with the values of the `track` columns before and after, go to `marts_changes.<model>`: downstream
+  models take their scope from there (see touched.sql), and the publication copies only these rows.
 
   Config
     unique_key    columns of the key (they become the primary key)
     scope_column  the column by which a run limits itself; without it the whole table is recomputed and compared
-    track         columns whose old and new values the change list keeps beside the key
+    track         columns whose old and new values the change list stores with the key
 
-  A model with a scope_column states its scope once, in front of its query: see `scope`. A full build (see
-  `is_full_build`) has everything in scope.
+  A model with a scope_column states its scope once, before its query: see `scope`. In a full build (see
+  `is_full_build`) every row is in scope.
 -#}
 {% materialization keyed_table, adapter='postgres' %}
     {%- set target = this.incorporate(type='table') -%}
@@ -27,11 +27,11 @@
     {{ run_hooks(pre_hooks) }}
 
     {%- if is_scoped -%}
-        {#- A scope is a few rows of a long history. The planner, which cannot count them ahead, may not read all of it. -#}
+        {#- A scope is a few rows of a long history. The planner cannot estimate them and might read the whole table. -#}
         {% call statement('by_index') %}set local enable_seqscan = off{% endcall %}
         {% call statement('scope') %}{{ scope_table_sql(name) }}{% endcall %}
     {%- endif -%}
-    {#- The shape of a model changes with the project, and a changed project is built in full. -#}
+    {#- The columns of a model change only with the project, and a changed project is built in full. -#}
     {%- if config.get('contract').enforced and is_full -%}
         {% do get_assert_columns_equivalent(sql) %}
     {%- endif -%}
@@ -50,11 +50,11 @@
         {% call statement('main') %}
             insert into {{ target }} ({{ column_list(columns) }})
             select {{ column_list(columns) }} from ({{ sql }}) as new_rows
-            {#- Days that come later are appended; those of the first build must not lie scattered either: who asks for
-                a month reads its pages, not all of them. -#}
+            {#- Later days are appended. The first build sorts by day too, so that a query for a month reads only
+                the pages of that month. -#}
             {%- if first_of_key.data_type == 'date' %} order by {{ unique_key | join(', ') }}{% endif %}
         {% endcall %}
-        {#- After the rows: an index over all of them is built several times faster than row by row. -#}
+        {#- After the rows: building an index over all of them is several times faster than row by row. -#}
         {% call statement('key') %}alter table {{ target }} add primary key ({{ unique_key | join(', ') }}){% endcall %}
         {% do create_indexes(target) %}
         {% call statement('changes') %}{{ create_changes_sql(changes, target, unique_key + track, recreate=true) }}{% endcall %}
@@ -82,7 +82,7 @@
 {% endmaterialization %}
 
 
-{#- The predicate of a model's SQL: `expression` is in the scope of this run. -#}
+{#- The condition in a model's SQL that `expression` is in the scope of this run. -#}
 {% macro in_scope(expression) -%}
     {%- if is_full_build() -%}
         true
@@ -99,8 +99,8 @@
       select person_key from {{ changes('int_touches') }}
       {% endcall %}
 
-  It is read with the model, so that dbt's graph has an edge to every table that it names; a full build and a unit test
-  have no scope. Further columns keep their names, for the model to find its rows by in `<model>__scope`.
+  It is parsed with the model, so that dbt's graph has an edge to every table that it names; a full build and a unit
+  test have no scope. Further columns keep their names: the model can find its rows by them in `<model>__scope`.
 -#}
 {% macro scope() -%}
     {%- if not execute -%}
@@ -121,7 +121,7 @@
 {% endmacro %}
 
 
-{#- Asked of the catalogue once per run of a model: dbt takes longer to ask than PostgreSQL to answer. -#}
+{#- One query of the catalogue per run of a model: the round trip takes longer than the query. -#}
 {% macro column_names(relation) %}
     {{ return(adapter.get_columns_in_relation(relation) | map(attribute='name') | list) }}
 {% endmacro %}
@@ -183,9 +183,9 @@
 {% macro apply_differences_sql(name, target, columns, changes, unique_key, track, is_scoped) %}
     {%- set listed = (unique_key + track) | join(', ') %}
     {%- set scope_column = config.get('scope_column') %}
-    {#- As an array the scope is looked up in the key's index; as a subquery the planner may read the whole table. -#}
+    {#- An array of the scope is looked up in the key's index; with a subquery the planner may read the whole table. -#}
     {%- set in_stored_scope = 'stored.' ~ scope_column ~ ' = any(array(select scope_key from ' ~ name ~ '__scope))' %}
-    {#- Where the scope is part of the key, a new row can meet stored rows of the scope only. -#}
+    {#- If the scope is part of the key, a new row can only conflict with stored rows of the scope. -#}
     {%- set is_key_scoped = is_scoped and scope_column == unique_key[0] %}
     create temporary table {{ name }}__differs on commit drop as
     select new_rows.*
@@ -222,7 +222,7 @@
 {% endmacro %}
 
 
-{#- The table that lists what a build changed of another. -#}
+{#- The table with the rows that a build changed of another table. -#}
 {% macro change_list(relation) %}
     {{ return(api.Relation.create(database=relation.database, schema='marts_changes', identifier=relation.identifier, type='table')) }}
 {% endmacro %}

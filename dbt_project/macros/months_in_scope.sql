@@ -1,6 +1,6 @@
 {#-
-  The predicate of a model whose scope is months, over a column of days: the day lies in one of the months of this run,
-  or at most `days_before` ahead of one or `days_after` past it. As an array of days the column's index is used.
+  The condition of a model whose scope is months, on a column of days: the day is in one of the months of this run, or at
+  most `days_before` days before it or `days_after` days after it. An array of days lets PostgreSQL use the column's index.
 -#}
 {% macro in_months_of_scope(day, days_before=0, days_after=0) -%}
     {%- if is_full_build() -%}

@@ -1,4 +1,4 @@
-{#- A table as readers see it (`bi`) or saw it (`bi_history`); without rows before the first publication. -#}
+{#- A table as readers see it (`bi`) or saw it (`bi_history`); empty before the first publication. -#}
 {% macro published_rows(schema, mart) -%}
     {%- set published = none -%}
     {%- if execute -%}
@@ -11,7 +11,7 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- Stands for the publication that this build is for, which has no number yet: after all that have one. -#}
+{#- Stands for this build's publication, which has no number yet: it sorts after all numbers. -#}
 {% macro coming_publication_id() -%}
     9223372036854775807
 {%- endmacro %}

@@ -1,4 +1,4 @@
-{#- Whether a record was merged into one that is gone by now: then it is gone too. -#}
+{#- True if a record was merged into one that no longer exists: then it does not exist either. -#}
 {% macro is_survivor_gone(source_system, record_type, id) -%}
     exists (
         select 1 from {{ ref('int_record_merges') }} as merges
@@ -11,7 +11,7 @@
     )
 {%- endmacro %}
 
-{#- Deals that were merged into others, with what they were copies of when they were seen last. -#}
+{#- Deals that were merged into others, with the originals that they were copies of when last seen. -#}
 {% macro lost_deals() -%}
     select
         merges.connection_id,

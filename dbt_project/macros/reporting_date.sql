@@ -1,4 +1,4 @@
-{#- The day of a moment in the reporting time zone; days of 23 and 25 hours come out right. -#}
+{#- The day of a moment in the reporting time zone; correct for days of 23 and 25 hours. -#}
 {% macro reporting_date(moment) -%}
     ({{ moment }} at time zone {{ reporting_timezone() }})::date
 {%- endmacro %}
@@ -13,12 +13,12 @@
     (({{ day }}::timestamp + interval '1 day' - interval '1 millisecond') at time zone {{ reporting_timezone() }})
 {%- endmacro %}
 
-{#- The as_of of a load: the end of the last day that was over when it read. -#}
+{#- The as_of of a load: the end of the last day that was complete when it read. -#}
 {% macro as_of_load(first_seen_at) -%}
     {{ end_of_day("(" ~ reporting_date(first_seen_at) ~ " - 1)") }}
 {%- endmacro %}
 
-{#- Whether a moment lies before another; a time is never before a day without a time that it lies in. -#}
+{#- True if a moment is before another; a time is not before a day without a time if it is on that day. -#}
 {% macro comes_before(moment, other) -%}
     (
         {{ moment }} < {{ other }}

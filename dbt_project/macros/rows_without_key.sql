@@ -1,4 +1,4 @@
-{#- Rows that share their key with another, or lack a part of it: the view, the key, and how many rows have it. -#}
+{#- Rows that share their key with another row, or lack a part of it: the view, the key, and the number of rows. -#}
 {% macro rows_without_key(relation, name, columns) %}
     select
         '{{ name }}' as view_name,
@@ -10,7 +10,7 @@
 {% endmacro %}
 
 
-{#- The same of every view that states its key as `grain_of_loaded_rows`. -#}
+{#- The same for every view that states its key as `grain_of_loaded_rows`. -#}
 {% macro loaded_rows_without_key() %}
     {%- set stated = [] -%}
     {%- if execute -%}

@@ -1,16 +1,16 @@
 {#-
-  Append-only marts: a row says what was known on its day. Days that readers were shown are carried over as they stand;
-  a build computes the days after them, up to the last one complete, the missed ones too. After a roll-back the days it
-  withdrew are not published and are computed again.
+  Append-only marts: a row holds what was known on its day. Published days are carried over unchanged; a build computes
+  the days after them up to the last complete one, including missed days. Days that a roll-back withdrew are not
+  published any more and are computed again.
 -#}
 
-{#- The last day that readers see of such a mart, as an SQL date: null before the first publication. -#}
+{#- The last published day of such a mart, as an SQL date: null before the first publication. -#}
 {% macro last_published_day(mart) %}
     {%- set shown = published_snapshots(mart) -%}
     {{ return("date '" ~ shown['last_day'] ~ "'" if shown else 'null::date') }}
 {% endmacro %}
 
-{#- Whether such a mart was published, and whether it was in the reporting currency of this build. -#}
+{#- True if such a mart was published in the reporting currency of this build. -#}
 {% macro has_published_days(mart) %}{{ return(published_snapshots(mart) is not none) }}{% endmacro %}
 {% macro is_published_in_reporting_currency(mart) %}
     {%- set shown = published_snapshots(mart) -%}
@@ -32,18 +32,18 @@
     where '{{ mart }}' = any(shown.marts)
 {%- endmacro %}
 
-{#- The days of such a mart that are complete and that readers were not shown. -#}
+{#- The complete days of such a mart that are not published. -#}
 {% macro unpublished_days(mart) -%}
     select days.date_day::date
     from generate_series({{ last_published_day(mart) }} + interval '1 day', {{ last_day() }}, interval '1 day') as days (date_day)
 {%- endmacro %}
 
-{#- The last day that is over, in the reporting time zone; as_of lies within a day after that zone was changed. -#}
+{#- The last complete day in the reporting time zone; as_of is within a day if the zone was changed. -#}
 {% macro last_day() -%}
     (({{ as_of() }} at time zone {{ reporting_timezone() }})::date - 1)
 {%- endmacro %}
 
-{#- The reporting currency in which readers were shown such a mart, quoted. -#}
+{#- The reporting currency in which such a mart is published, quoted. -#}
 {% macro published_currency(mart) %}
     {%- set shown = published_snapshots(mart) -%}
     {{ return("'" ~ shown['reporting_currency'] ~ "'" if shown else 'null::text') }}
@@ -51,7 +51,7 @@
 
 {#-
   The first day that a build computes of such a mart: the day after the last published one. Before the first publication
-  nobody looked at any day; of that past only so much is made as year on year comparisons need.
+  only as many past days are computed as year-on-year comparisons need.
 -#}
 {% macro first_new_day(mart) -%}
     coalesce({{ last_published_day(mart) }} + 1, {{ last_day() }} - {{ var('snapshot_days_before_first') }} + 1)

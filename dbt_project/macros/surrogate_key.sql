@@ -1,4 +1,4 @@
-{#- A key computed from columns: the same input gives the same key for ever; a null counts as a value of its own. -#}
+{#- A key computed from columns: the same input always gives the same key; null counts as a value of its own. -#}
 {% macro surrogate_key(columns) -%}
     md5({% for column in columns %}coalesce({{ column }}::text, '~'){% if not loop.last %} || '|' || {% endif %}{% endfor %})
 {%- endmacro %}

@@ -1,4 +1,4 @@
-{#- What is known of where a visit came from, in the order of the key: see int_tags_unioned. -#}
+{#- The tags of a visit, in the order of the key: see int_tags_unioned. -#}
 {% macro tag_columns() %}
     {{ return([
         'campaign_source', 'campaign_id', 'stated_channel', 'utm_source', 'utm_medium', 'utm_campaign', 'utm_id',
@@ -6,7 +6,7 @@
     ]) }}
 {% endmacro %}
 
-{#- The key of a set of tags: `tags` maps tag columns to expressions, those that it leaves out are null. -#}
+{#- The key of a set of tags: `tags` maps tag columns to expressions; missing ones are null. -#}
 {% macro tag_key(tags) -%}
     {%- set expressions = [] -%}
     {%- for name in tag_columns() -%}{%- do expressions.append(tags.get(name, 'null')) -%}{%- endfor -%}
@@ -21,7 +21,7 @@
     {%- endfor %}
 {%- endmacro %}
 
-{#- Tags of file rows: a campaign that a file states is looked for in the same source first. -#}
+{#- Tags of file rows: a campaign that a file states is first looked up in the same source. -#}
 {% macro tags_of_files(relation, has_utm=true, has_lead_source=false) %}
     {%- set tags = {
         'campaign_source': 'case when ' ~ relation ~ '.campaign_id is not null then ' ~ relation ~ '.connection_id end',
@@ -33,7 +33,7 @@
     {{ return(tags) }}
 {% endmacro %}
 
-{#- How names of channels and platforms are compared: `Paid_search` is `paid search`. -#}
+{#- The form in which names of channels and platforms are compared: `Paid_search` becomes `paid search`. -#}
 {% macro comparable_name(expression) -%}
     lower(regexp_replace(trim({{ expression }}), '[-_[:space:]]+', ' ', 'g'))
 {%- endmacro %}

@@ -1,24 +1,24 @@
 {#-
-  What did this build touch? One language for the scopes of models, the tests of dbt and the suites of expectations/marts:
-  the gate renders its queries with these same macros. Names of models go through `ref`, so that dbt knows what is read.
+  The rows that this build touched: the same macros serve the scopes of models, the tests of dbt and the suites of
+  expectations/marts, whose queries the gate renders. Names of models go through `ref`, so that dbt's graph has the edge.
 -#}
 
-{#- The change list of a model: key and tracked columns of the rows that this build changed, as they were and as they are. -#}
+{#- The change list of a model: key and tracked columns of the changed rows, before and after this build. -#}
 {% macro changes(model_name) -%}
     marts_changes.{{ ref(model_name).identifier }}
 {%- endmacro %}
 
-{#- The same of a statistic, which is computed between two runs of dbt. -#}
+{#- The change list of a statistic, which is computed between two runs of dbt. -#}
 {% macro changes_of_statistic(name) -%}
     marts_changes.{{ ref('stg_statistics__' ~ name).identifier | replace('stg_statistics__', '') }}
 {%- endmacro %}
 
-{#- Keys and tracked columns of what this build touched of a model: all of it in a full build. -#}
+{#- Keys and tracked columns of the rows of a model that this build touched: all rows in a full build. -#}
 {% macro touched(model_name) -%}
     {%- if execute and is_full_build() -%}{{ ref(model_name) }}{%- else -%}{{ changes(model_name) }}{%- endif -%}
 {%- endmacro %}
 
-{#- Rows of a mart, as they are now, that this build touched. -#}
+{#- The current rows of a mart that this build touched. -#}
 {% macro changed(model_name) -%}
     {%- if execute and is_full_build() -%}
         {{ ref(model_name) }}
@@ -29,9 +29,9 @@
 {%- endmacro %}
 
 {#-
-  The condition that a value is one of a touched row of these models: true in a full build. `column` is its name in their
-  change lists, that of the expression unless said. An array of the few values, not a subquery: the planner then always
-  takes the index.
+  The condition that a value belongs to a touched row of these models: true in a full build. `column` is its name in their
+  change lists; the default is the expression. It is an array of the few values, not a subquery: the planner then always
+  uses the index.
 -#}
 {% macro is_touched(expression, models, column=none) -%}
     {%- if execute and is_full_build() -%}
@@ -46,7 +46,7 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- The condition that something of a day was loaded or changed, facts or funnel: true in a full build. -#}
+{#- The condition that anything of a day was loaded or changed, facts or funnel: true in a full build. -#}
 {% macro is_touched_day(expression) -%}
     {%- if execute and is_full_build() -%}
         true

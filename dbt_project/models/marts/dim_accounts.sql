@@ -6,7 +6,7 @@ records as (
     select * from {{ ref('int_account_records') }}
 ),
 
--- The master CRM describes an account first; the other fills what it leaves open.
+-- The master CRM describes an account first; the other one fills empty columns.
 accounts as (
     select
         account_key,

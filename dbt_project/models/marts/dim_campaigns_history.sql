@@ -35,7 +35,7 @@ described as (
     from {{ ref('int_campaign_versions_unioned') }}
 ),
 
--- A file names its campaigns day by day. What the platform describes itself, it describes better.
+-- A file names its campaigns day by day. A description by the platform itself takes precedence.
 file_versions as (
     select
         platform,
@@ -65,7 +65,7 @@ versions as (
     select * from file_versions
 ),
 
--- A fetch describes the day before it, the day being loaded; of several on one day the last one holds.
+-- A read describes the day before it, the day being loaded; of several reads on one day the last one counts.
 daily_versions as (
     select distinct on (platform, ad_account_id, campaign_id, described_date) *
     from versions

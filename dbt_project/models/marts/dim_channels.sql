@@ -6,8 +6,8 @@ channels as (
     select * from {{ ref('channels') }}
 ),
 
--- A channel that files or their manifests state, and that is not one of ours, becomes a channel of its own, so that its
--- sums equal the file's. Its owning team is unknown.
+-- A channel in files or their manifests that is not one of ours becomes a channel of its own, so that its sums equal
+-- the file's. Its owning team is unknown.
 stated as (
     select stated_channel from {{ ref('stg_files__leads') }}
     union

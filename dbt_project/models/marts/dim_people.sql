@@ -64,7 +64,7 @@ people as (
     group by person_key
 ),
 
--- A region that a file states for its lead is the customer's; the oldest record decides.
+-- A region that a file states for a lead is the customer's; the oldest record decides.
 stated_regions as (
     select distinct on (records.person_key)
         records.person_key,

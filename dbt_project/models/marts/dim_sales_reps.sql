@@ -6,7 +6,7 @@ records as (
     select * from {{ ref('int_sales_rep_records') }}
 ),
 
--- Salesforce describes a rep in more detail; HubSpot fills what it leaves open.
+-- Salesforce describes a rep in more detail; HubSpot fills empty columns.
 reps as (
     select
         rep_key,

@@ -43,8 +43,8 @@ cross join lateral generate_series(0, loaded.last_day - changed.first_day) as da
 
 with
 
--- Two connections may see the same account; its spend is spent once: what the platform's own connection read overrides
--- a file of the same campaign, then the newest load counts.
+-- Two connections may read the same account, but its spend counts once: the platform's own connection overrides a file
+-- of the same campaign, then the newest load counts.
 chosen as (
     select distinct on (date_day, platform, ad_account_id, campaign_id)
         date_day,
@@ -96,7 +96,7 @@ converted as (
             and (stats.date_day < versions.valid_to or versions.valid_to is null)
 ),
 
--- A campaign that was paid in several currencies on a day has an amount in the reporting currency only.
+-- A campaign with spend in several currencies on a day has an amount only in the reporting currency.
 final as (
     select
         campaign_key,

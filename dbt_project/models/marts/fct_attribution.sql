@@ -43,7 +43,7 @@ described as (
         ) as is_last_non_direct,
         coalesce(touches.touch_no = touches.lead_touch_no, false) as is_lead_creation,
         coalesce(touches.touch_no = touches.opportunity_touch_no, false) as is_opportunity_creation,
-        -- An opportunity's own creation is not a close.
+        -- The creation of an opportunity is not a close.
         touches.touch_no = touches.n_touches and touches.conversion_type <> 'opportunity' as is_close,
         power(
             2.0,
@@ -61,7 +61,7 @@ described as (
     window whole_path as (partition by touches.conversion_id)
 ),
 
--- The rest of a shape is shared by the touches that are not milestones.
+-- The touches that are not milestones share the rest of a shape.
 milestones as (
     select
         *,
@@ -90,7 +90,8 @@ shaped as (
     from milestones
 ),
 
--- Shares of the path's total: a milestone that is not on the path, and an empty rest, leave theirs to the others.
+-- Shares of the path's total: a milestone that is missing on the path, and a rest without touches, give their shares to
+-- the others.
 weighed as (
     select
         *,
@@ -107,7 +108,8 @@ weighed as (
         round(u_shape / sum(u_shape) over whole_path, 12) as u_shaped_weight,
         round(w_shape / sum(w_shape) over whole_path, 12) as w_shaped_weight,
         round(full_shape / sum(full_shape) over whole_path, 12) as full_path_weight,
-        -- Without an effect of each of its channels a path has no credit by this model, and the audit says so.
+        -- If a channel of the path has no removal effect, the path has no credit by this model, and the audit reports
+        -- it.
         case
             when count(removal_effect) over whole_path = n_touches
                 then round(removal_effect / nullif(sum(removal_effect) over whole_path, 0), 12)
@@ -119,7 +121,7 @@ weighed as (
     window whole_path as (partition by conversion_id)
 ),
 
--- Thirds do not add up to one in decimals: the last touch takes what rounding left.
+-- Thirds do not add up to one in decimals: the last touch takes the rounding difference.
 credited as (
     select
         conversion_id,

@@ -61,7 +61,7 @@ opportunity_keys as (
 ),
 
 -- Both clocks of everything: the month in which it happened and the month in which its journey began. A journey begins
--- with the lead, without a lead with the opportunity, and never after what it led to.
+-- with the lead, without a lead with the opportunity, and not after its own result.
 movements as (
     select
         leads_in_scope.channel,

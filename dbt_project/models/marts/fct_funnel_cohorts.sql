@@ -12,7 +12,7 @@ union all
 select cohort_month from {{ this }} where not is_mature
 {% endcall %}
 
-{#- Of the normal distribution: both bounds together leave 5 % out. -#}
+{#- The quantile of the normal distribution for an interval of 95 %. -#}
 {%- set z = '1.959963984540054' %}
 
 with
@@ -28,13 +28,13 @@ leads as (
         {{ reporting_date('opportunity_at') }} as opportunity_date,
         {{ reporting_date('won_at') }} as won_date,
         {{ month_of('created_date') }} as cohort_month,
-        -- The last day that is complete is the last one on which anything could be seen.
+        -- The last complete day is the last one on which anything could be observed.
         greatest({{ reporting_date(as_of()) }} - 1 - created_date, 0) as observed_days
     from {{ ref('fct_leads') }}
     where {{ in_months_of_scope('created_date') }}
 ),
 
--- Lost and disqualified leads stay: they were watched and did not reach the stage.
+-- Lost and disqualified leads stay in the cohort: they were observed and did not reach the stage.
 watched as (
     select
         leads.cohort_month,
@@ -57,7 +57,7 @@ watched as (
     ) as steps (stage, reached_date)
 ),
 
--- One row per day of age on which a lead reached the stage or the watch over it ended.
+-- One row per day of age on which a lead reached the stage or its observation ended.
 durations as (
     select
         cohort_month,
@@ -87,7 +87,7 @@ ages as (
     from (values {% for age in var('cohort_ages_days') %}({{ age }}){{ ', ' if not loop.last }}{% endfor %}) as ages (age_days)
 ),
 
--- The factors of Kaplan and Meier and the terms of Greenwood, for months of which some age is young.
+-- The factors of Kaplan and Meier and the terms of Greenwood, for months with an age that is not mature.
 factors as (
     select
         cohort_month,
@@ -142,7 +142,7 @@ observations as (
     group by leads.cohort_month, leads.channel, leads.region, ages.age_days
 ),
 
--- Where all leads were watched for the whole age, Kaplan and Meier say x / n, and Greenwood x / (n (n - x)).
+-- If all leads were observed for the whole age, Kaplan and Meier give x / n, and Greenwood x / (n (n - x)).
 settled as (
     select
         estimated.*,

@@ -50,7 +50,7 @@ opportunities as not materialized (
     where opportunity_type <> 'renewal'
 ),
 
--- Shares are laid end to end from 0 to 1; the rest stays with region (all).
+-- Shares are placed end to end from 0 to 1; the rest stays with region (all).
 split_campaigns as (
     select
         platform,
@@ -79,7 +79,7 @@ shares as (
     select * from rest_of_campaigns
 ),
 
--- Differences of rounded running shares: parts of a whole number are whole and add up to it.
+-- Differences of rounded running shares: the parts of a whole number are whole and add up to it.
 spread as (
     select
         ad_stats.date_day,
@@ -227,7 +227,7 @@ sessions_by_day as (
     group by date_day, channel, campaign_key, region
 ),
 
--- What an order bills for an opportunity is the opportunity's revenue.
+-- An order that bills an opportunity is part of the opportunity's revenue.
 orders_by_day as (
     select
         ordered_date as date_day,
@@ -258,7 +258,7 @@ retail_by_day as (
     group by weeks.week_start + days.day_no, weeks.region
 ),
 
--- A side that is not configured is null, one that reported nothing is 0.
+-- A side that is not configured is null, one without activity is 0.
 final as (
     select
         campaign_key,

@@ -30,7 +30,7 @@ months as (
     from daily
     group by month_start, channel, region
     having
-        -- Without leads or without deals, their half of the funnel is null and the other still stands.
+        -- Without leads or without deals, that half of the funnel is null and the other half is still shown.
         coalesce(sum(leads), 0) + coalesce(sum(mqls), 0) + coalesce(sum(sals), 0) + coalesce(sum(sqls), 0)
         + coalesce(sum(opportunities), 0) + coalesce(sum(won), 0) > 0
 ),

@@ -98,7 +98,7 @@ stages as (
         min(occurred_at) filter (where stage = 'sql') as sql_at,
         min(occurred_at) filter (where stage = 'disqualified') as disqualified_at,
         min(occurred_at) filter (where stage = 'recycled') as recycled_at,
-        -- Endings that a file states for the lead itself; those of deals are the deals'.
+        -- Endings that a file states for the lead itself; the endings of deals belong to the deals.
         min(occurred_at) filter (where stage = 'won' and ends_cycle and event_id not like 'opportunity:%') as won_at,
         min(occurred_at) filter (where stage = 'lost' and ends_cycle and event_id not like 'opportunity:%') as lost_at,
         coalesce(bool_or(is_created_inferred) filter (where ends_cycle), false) as is_ending_inferred,
@@ -137,7 +137,7 @@ cycles as (
     where openers.starts_cycle
 ),
 
--- What sales did for a person while the cycle was open.
+-- Sales activities for a person while the cycle was open.
 responses as (
     select
         cycles.lead_key,
@@ -163,7 +163,7 @@ crm_leads as (
         records.record_id,
         records.lead_source,
         filed.status,
-        -- What stands behind the path may hold addresses of persons.
+        -- The text after the path may contain personal addresses.
         split_part(split_part(filed.landing_page, '?', 1), '#', 1) as landing_page
     from cycles
     inner join records
@@ -184,7 +184,7 @@ crm_leads as (
         records.record_id
 ),
 
--- Where a person has no Salesforce lead, the oldest record that names a source and an owner speaks.
+-- If a person has no Salesforce lead, the oldest record that names a source and an owner is used.
 sources as (
     select
         person_key,
@@ -263,7 +263,7 @@ staged as (
         coalesce(stages.is_ending_inferred, false) as is_ending_inferred,
         stages.disqualified_at,
         stages.recycled_at,
-        -- A deal may be closed before its lead came; the cycle then ends as it begins.
+        -- A deal may be closed before its lead came; the cycle then ends when it begins.
         case when stages.ended_at is not null then greatest(stages.ended_at, described.created_at) end as ended_at,
         least(stages.sal_at, responses.responded_at) as first_response_at,
         coalesce(least(stages.sal_at, responses.responded_at), stages.ended_at, {{ as_of() }}) as stopped_at,
@@ -279,7 +279,7 @@ regions as (
     select distinct region from people
 ),
 
--- What holds in a region: its own hours and promises, else those of all.
+-- Rules of a region: its own hours and service levels, else those of all regions.
 calendars as (
     select distinct on (regions.region)
         regions.region,
@@ -299,7 +299,7 @@ promises as (
     order by regions.region, rules.region = '(default)'
 ),
 
--- Sales answers within the hours of the lead's region; what is over stops the clock as an answer does.
+-- Sales answers within the hours of the lead's region; the end of the lead stops the clock like an answer.
 agreed as (
     select
         staged.lead_key,

@@ -74,7 +74,8 @@ accounts as (
     inner join {{ ref('dim_accounts') }} as accounts on records.account_key = accounts.account_key
 ),
 
--- Lines that are whole and add up to the deal speak for it where it does not speak itself.
+-- If the deal states no list or cost amount, those of its lines are used, provided they are complete and add up to the
+-- deal.
 line_sums as (
     select
         opportunity_key,
@@ -105,7 +106,7 @@ source_channels as (
     ) as matched
 ),
 
--- A campaign that a file states by id or name, its own source's first.
+-- A campaign that a file states by id or name, first of its own source.
 stated_campaigns as (
     select distinct on (opportunities.opportunity_key)
         opportunities.opportunity_key,
@@ -152,7 +153,7 @@ described as (
             opportunities.source_system = reps.source_system
             and opportunities.connection_id = reps.connection_id
             and opportunities.owner_id = reps.record_id
-    -- Open deals stand at the rate of their creation, closed ones at that of their close.
+    -- Open deals use the rate of their creation, closed ones that of their close.
     left join {{ ref('int_currency_rates_daily') }} as rates
         on opportunities.rate_date = rates.date_day and opportunities.currency_code = rates.currency_code
 ),

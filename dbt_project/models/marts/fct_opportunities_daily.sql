@@ -36,7 +36,7 @@ opportunities as (
 ),
 {%- endif %}
 
--- At the end of a day the last state known by then holds; the first one since the deal was created.
+-- At the end of a day the last state known by then counts; the first state is valid from the deal's creation.
 states as (
     select
         states.*,
@@ -78,7 +78,7 @@ held as (
             case when states.state_no > 1 then states.known_on end,
             {{ first_new_day('fct_opportunities_daily') }}
         ) as first_day,
-        -- A deal without a recorded closing was open until the day of its close.
+        -- A deal without a recorded closing counts as open until the day of its close.
         least(
             states.next_on,
             ({{ last_day() }} + interval '1 day')::date,
@@ -105,7 +105,7 @@ computed as (
         held.created_date,
         held.expected_close_date
     from held
-    -- An open deal stands at the rate of its creation.
+    -- An open deal uses the rate of its creation.
     left join {{ ref('int_currency_rates_daily') }} as rates
         on held.created_date = rates.date_day and held.currency_code = rates.currency_code
     cross join lateral generate_series(0, held.end_day - held.first_day - 1) as days (day_no)
@@ -117,7 +117,7 @@ snapshots as (
 
     union all
 
-    -- Published days do not change; another reporting currency recomputes them, at their rates.
+    -- Published days do not change, except that another reporting currency recomputes them at their rates.
     select
         carried.opportunity_key,
         carried.region,

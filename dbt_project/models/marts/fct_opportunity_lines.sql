@@ -49,7 +49,7 @@ where product_key in (
 )
 {% endcall %}
 
-{#- A line that is archived or moved no longer names the deal it was of: what is stored does. -#}
+{#- A line that is archived or moved no longer names its former deal: the stored row does. -#}
 
 with
 
@@ -94,7 +94,7 @@ salesforce_lines as (
     where opportunities.source_system = 'salesforce' and not coalesce(lines.is_deleted, false)
 ),
 
--- A line of a deal that was merged into another is the survivor's.
+-- A line of a deal that was merged into another belongs to the survivor.
 deals_of_opportunities as (
     select
         opportunity_key,
@@ -132,7 +132,7 @@ hubspot_lines as (
     where not coalesce(lines.is_archived, false)
 ),
 
--- A deal that names its product itself is one line of it.
+-- A deal that names its product itself has one line of it.
 whole_deals as (
     select
         opportunity_key,
@@ -170,8 +170,8 @@ lines as (
     select * from whole_deals
 ),
 
--- What the line does not state is what the price list says of the day whose rate counts. A deal that names a product and
--- no pieces is one piece.
+-- Values that the line does not state come from the price list of the day whose rate counts. A deal with a product and
+-- no quantity has the quantity 1.
 priced as (
     select
         lines.opportunity_key,

@@ -105,7 +105,7 @@ known_lines as (
     select * from filed_lines
 ),
 
--- An order that lost all its lines is still an order.
+-- An order without lines is still an order.
 lines as (
     select * from known_lines
 
@@ -152,7 +152,7 @@ refund_parts as (
 
     union all
 
-    -- Money back without any line: goodwill.
+    -- Refunds without any line: goodwill.
     select
         order_key,
         refund_date,
@@ -172,7 +172,7 @@ refunded_lines as (
     left join lines on refund_parts.order_key = lines.order_key and refund_parts.order_line = lines.order_line
 ),
 
--- What came back for no line, or for one that is gone, is spread by value: laid end to end, so that no cent is lost.
+-- Refunds of no line, or of a deleted one, are spread over the lines by value: end to end, so that no cent is lost.
 placed as (
     select
         order_key,
@@ -218,7 +218,7 @@ spread_refunds as (
     where order_line is not null
 ),
 
--- Refunds stand at the rate of their own day. Without a rate there is no amount, and the audit stops the publication.
+-- Refunds use the rate of their own day. Without a rate there is no amount, and the audit stops the publication.
 refunded as (
     select
         spread_refunds.order_key,

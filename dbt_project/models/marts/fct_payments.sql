@@ -30,7 +30,7 @@ payments as (
     where {{ in_scope(surrogate_key(['connection_id', 'row_key'])) }}
 ),
 
--- A payment without a currency is in that of its order; without an order its currency is not known, and it has no amount.
+-- A payment without a currency has that of its order; without an order its currency is unknown, and it has no amount.
 ordered as (
     select
         payments.*,

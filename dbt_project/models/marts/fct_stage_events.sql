@@ -57,7 +57,7 @@ vendor_ids as (
     where {{ in_scope('opportunity_key') }}
 ),
 
--- A lead passes through its stages in order. One it skipped is passed when the next one is reached.
+-- A lead passes through its stages in order. A skipped stage counts as reached with the next one.
 lead_stages as (
     select
         leads.person_key,
@@ -120,7 +120,7 @@ lead_ends as (
     where ends.reached_at is not null
 ),
 
--- Beyond the first way through the stages: what went back, and forward again.
+-- Events after the first way through the stages: steps back, and forward again.
 lead_returns as (
     select
         leads.person_key,
@@ -171,7 +171,7 @@ lead_changes as (
         reached.lead_key,
         null::text as opportunity_key,
         reached.person_key as subject_key,
-        -- Whose lead it was then: the last owner before, else whom the first change took it from.
+        -- The owner at that time: the last owner before, else the previous owner named by the first change.
         case when owners.is_known then owners.rep_key else reached.rep_key end as rep_key,
         reached.region,
         'lead' as subject,
@@ -242,7 +242,7 @@ hubspot_history as (
     inner join deals
         on vendor_ids.connection_id = deals.connection_id and opportunities.opportunity_id = deals.deal_id
     cross join lateral jsonb_array_elements(deals.stage_history) as entries (entry)
-    -- A deal may have come from another pipeline; ids of stages that users made are those of the portal.
+    -- A deal may have come from another pipeline; ids of stages that users created belong to the portal.
     left join lateral (
         select stages.stage_name
         from {{ ref('int_pipeline_stages') }} as stages

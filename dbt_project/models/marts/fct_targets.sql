@@ -26,7 +26,7 @@ targets as (
         end as target_amount,
         least({{ last_day() }} + 1, stated.period_start) as measured_until
     from stated
-    -- At the rate of the period's first day, or the last one known.
+    -- At the rate of the period's first day, or the last one before it.
     left join {{ ref('int_currency_rates_daily') }} as rates
         on
             stated.currency_code = rates.currency_code
@@ -59,7 +59,7 @@ team_months as (
     ) as measures (metric, value)
 ),
 
--- Whether a configured source has the metric: what is not configured is null, what reported nothing is 0.
+-- Whether a configured source has the metric: without one it is null, without activity 0.
 reported as (
     select
         metric,
@@ -104,7 +104,7 @@ actuals as (
         targets.team_kind
 ),
 
--- Weeks whose leads have all had the horizon by then, of one year.
+-- Weeks of one year whose leads have all reached the horizon by then.
 measured as (
     select
         moments.measured_until,
@@ -170,7 +170,8 @@ ladder as (
     ) as steps_down (metric, step_no, from_stage, upstream_metric)
 ),
 
--- Every step down from a target's metric to MQLs: of its own region, of all regions where that is too thin.
+-- Every step down from a target's metric to MQLs: with the rate of its own region, or of all regions if that has too
+-- few leads.
 paths as (
     select
         targets.period_start,
@@ -228,7 +229,7 @@ yields as (
             when metric = 'pipeline_amount' and is_first then reached * mean_amount / entered
             else reached / entered
         end as step_yield,
-        -- What one opportunity is worth in the end: a step down to counts.
+        -- The average final value of one opportunity: the step from amounts down to counts.
         case
             when metric = 'won_amount' and is_first then won_amount / entered
             when metric = 'pipeline_amount' and is_first then reached * mean_amount / entered

@@ -137,7 +137,8 @@ parts as (
     select * from friction_parts
 ),
 
--- The region's own baseline, else the company's; the latest that holds when the period begins; that of a file before a seed's.
+-- The region's own baseline, else the company's; the latest one valid at the start of the period; a file's before a
+-- seed's.
 compared as (
     select distinct on (parts.period_start, parts.period_grain, parts.region, parts.measure, parts.part)
         parts.*,

@@ -26,7 +26,8 @@ floors as (
     select * from {{ ref('friction_weights') }}
 ),
 
--- 100 times the weighted geometric mean of each part against its baseline; no part with a weight may lack either.
+-- 100 times the weighted geometric mean of each part divided by its baseline; null if a part with a weight lacks
+-- either.
 indices as (
     select
         parts.period_start,

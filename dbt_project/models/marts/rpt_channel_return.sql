@@ -16,7 +16,7 @@ select touched_month from {{ changes('fct_attribution') }}
 union all
 select {{ month_of('closed_date') }} from {{ changes('fct_opportunities') }}
 union all
--- Months whose attribution window has closed since.
+-- Months whose attribution window has closed since the last publication.
 select generate_series(
     date_trunc('month', {{ published_as_of() }} at time zone {{ reporting_timezone() }} - setting.window_length),
     date_trunc('month', {{ as_of() }} at time zone {{ reporting_timezone() }} - setting.window_length) - interval '1 month',
@@ -59,8 +59,8 @@ campaign_regions as (
         on split.platform = campaigns.platform and split.campaign_id = campaigns.campaign_id
 ),
 
--- Clock: spend of a month beside what closed in that month. Channels without spend or revenue of their own stay rows
--- when a deal of theirs was won or an order came in.
+-- Activity clock: spend of a month next to what closed in that month. Channels without spend or revenue of their own
+-- have a row if a deal of theirs was won or an order came in.
 spent as (
     select
         month_start,
@@ -94,7 +94,7 @@ converted as (
     group by month_start, channel, campaign_key, region, model, opportunity_key
 ),
 
--- The other clock: what touches of the month earned, whenever it closed. Money of a month buys touches of that month.
+-- Cohort clock: what touches of the month earned, whenever it closed. The spend of a month buys touches of that month.
 touched as (
     select
         touched_month as month_start,
@@ -144,7 +144,7 @@ earned as (
     from touched
 ),
 
--- Revenue of a campaign stands where its spend stands: on its regions if the spend was split, else on (all).
+-- Revenue of a campaign is on the rows of its spend: on its regions if the spend was split, else on (all).
 returns as (
     select
         earned.month_start,
@@ -204,7 +204,8 @@ pools as (
     group by month_start, pool, pool_name
 ),
 
--- Won deals of a campaign put a row into `spent` on the deal's own region; their revenue decides on the region alone.
+-- Won deals of a campaign also have rows in `spent`, on the deal's region. Such a row alone does not put the campaign on
+-- that region: its revenue decides.
 cells as (
     select
         month_start,
@@ -224,7 +225,7 @@ cells as (
 
     union
 
-    -- What nothing can be charged with stands here.
+    -- Costs that cannot be charged to a channel are here.
     select
         month_start,
         '(unattributed)' as channel,
@@ -267,7 +268,7 @@ combined as (
     where cells.region is not null
 ),
 
--- Each pool is shared by customers won, in a month without any by spend.
+-- Each pool is shared in proportion to customers won, or to spend in a month without any.
 charged as (
     select
         combined.month_start,

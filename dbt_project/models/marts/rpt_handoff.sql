@@ -29,7 +29,7 @@ moves as (
     where move_kind = 'owner' and {{ in_scope('person_key') }}
 ),
 
--- Rep of the first deal of a lead; renewals have no hand-over.
+-- Rep of a lead's first deal; renewals have no hand-over.
 deals as (
     select distinct on (opportunities.lead_key)
         opportunities.lead_key,
@@ -44,7 +44,7 @@ cycles as (
     select
         leads.*,
         deals.rep_key as deal_rep_key,
-        -- Who begins with the lead: sales where it found the lead itself, marketing until the hand-over otherwise.
+        -- The first owner: sales if it found the lead itself, otherwise marketing until the hand-over.
         case
             when leads.owner_team = 'sales' then leads.created_at
             else least(leads.mql_at, leads.sal_at, leads.sql_at, leads.opportunity_at)
@@ -54,7 +54,7 @@ cycles as (
     left join deals on leads.lead_key = deals.lead_key
 ),
 
--- A bounce: sales had the lead and gave it back, without taking it up or to be nurtured.
+-- A bounce: sales had the lead and gave it back, either unworked or for nurturing.
 bounced as (
     select
         *,
@@ -84,7 +84,7 @@ moments as (
 
     select
         bounced.lead_key,
-        -- What is dated before the lead came counts from its coming.
+        -- Events dated before the lead came count from its arrival.
         greatest(steps.changed_at, bounced.created_at) as changed_at
     from bounced
     cross join
@@ -123,7 +123,7 @@ owned as (
         case
             when not held.is_with_sales then null
             when held.opportunity_at <= held.held_from then coalesce(held.deal_rep_key, held.rep_key)
-            -- The last owner before, else whom the first change took the lead from.
+            -- The last owner before, else the previous owner named by the first change.
             when owners.is_known then owners.owner_key
             else held.rep_key
         end as holder_key

@@ -39,7 +39,7 @@ day_span as (
     from new_days
 ),
 
--- A deal whose day has passed closes today at the earliest.
+-- A deal whose expected day has passed closes today at the earliest.
 open_deals as (
     select
         snapshots.*,
@@ -249,7 +249,7 @@ rows_of_days as (
 
     union all
 
-    -- What readers were shown stands as it stood; in another reporting currency at the rate of its day.
+    -- Published rows stay as they were; in another reporting currency they use the rate of their day.
     select
         carried.region,
         carried.period_grain,

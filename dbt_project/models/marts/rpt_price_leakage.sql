@@ -53,7 +53,8 @@ won as (
         {%- endif %}
 ),
 
--- Peers are the deals that other reps won in the days before: all less one's own. From like deals to less like ones.
+-- Peers are the deals that other reps won in the days before: all deals minus the rep's own. From the most similar
+-- deals to the least similar ones.
 compared as (
     select
         *,

@@ -11,7 +11,7 @@ select date_day from {{ changes('fct_ad_stats_daily') }}
 
 with
 
--- What readers were shown: rows in effect, with the publication that brought them, and rows replaced since.
+-- Published rows: those in effect with the publication that brought them, and those replaced since.
 shown_versions as (
     select
         date_day,
@@ -45,7 +45,7 @@ shown_versions as (
         publication_id as shown_from,
         replaced_by as shown_until
     from {{ published_rows('bi_history', 'fct_ad_stats_daily') }} as replaced
-    -- What a roll-back withdrew is kept as shown from and until the same publication: it is not a version of the day.
+    -- A row withdrawn by a roll-back has the same publication as start and end: it is not a version of the day.
     where publication_id < replaced_by and {{ in_scope('date_day') }}
 ),
 
@@ -54,7 +54,7 @@ current_rows as (
     where {{ in_scope('date_day') }}
 ),
 
--- This build is the publication to come.
+-- This build stands for the next publication.
 publications as (
     select
         publication_id,
@@ -71,7 +71,7 @@ publications as (
 matched as (
     select
         shown_versions.*,
-        -- A row that readers see and that is gone, or says something else now.
+        -- A published row that is gone, or has other values now.
         (
             shown_versions.currency_code is distinct from current_rows.currency_code
             or shown_versions.spend is distinct from current_rows.spend
@@ -199,7 +199,7 @@ steps as (
 
     union all
 
-    -- A row that was not there before.
+    -- A row that did not exist before.
     select
         followed.date_day,
         measures.measure,
@@ -221,7 +221,7 @@ steps as (
 
     union all
 
-    -- A row that is there no longer.
+    -- A row that no longer exists.
     select
         followed.date_day,
         measures.measure,
@@ -242,7 +242,7 @@ steps as (
     where followed.shown_until is not null and followed.next_from is distinct from followed.shown_until
 ),
 
--- Several publications of one day: the last one is what was known on it.
+-- Of several publications on one day the last one counts.
 daily_steps as (
     select
         steps.date_day,

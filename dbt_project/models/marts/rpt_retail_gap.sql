@@ -42,7 +42,7 @@ weeks as (
     where {{ in_months_of_scope('week_start', days_before=6) }}
 ),
 
--- Campaigns spend on a region, or on no region in particular. A retailer's week begins when the retailer says.
+-- A campaign's spend is on a region, or on none. The start of a week is the retailer's.
 spending as (
     select
         week_starts.week_start,
@@ -111,7 +111,7 @@ own as (
     group by {{ month_of('orders.ordered_date') }}, orders.region, coalesce(products.product_group, 'Unknown')
 ),
 
--- Of a month without sell-through the whole month counts.
+-- In a month without sell-through, the spend of the whole month counts.
 spending_of_months as (
     select
         month_start,

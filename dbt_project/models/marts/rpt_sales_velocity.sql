@@ -34,7 +34,7 @@ opportunities as (
     where opportunity_type = 'new_business'
 ),
 
--- Months that have begun before as_of, from the first deal on.
+-- Months that began before as_of, from the first deal on.
 months as (
     select
         series.month_start::date as month_start,
@@ -62,7 +62,7 @@ stock as (
     group by months.month_start, opportunities.region, opportunities.channel
 ),
 
--- A deal that was closed before it was created has no cycle that could be averaged.
+-- A deal that was closed before its creation has no cycle length to average.
 closed as (
     select
         months.month_start,

@@ -1,6 +1,6 @@
 {#-
-  One row per key of a table: the database holds it to a primary key of just these columns. Builds leave this test out,
-  since `keyed_table` makes that key and a build fails where it is broken; `dbt test` may ask.
+  One row per key of a table: the database enforces it with a primary key of exactly these columns. Builds leave this test
+  out, since `keyed_table` creates that key and a build fails if it is violated; `dbt test` can run it.
 -#}
 {% test grain(model, columns) %}
     {%- set relation = load_relation(model) if execute else none %}

@@ -1,4 +1,4 @@
-{#- One row per key of a view, counted. Full builds only: on the daily path the tables below it hold their own keys. -#}
+{#- One row per key of a view, counted. Full builds only: on the daily path the keys of the tables below it are enough. -#}
 {% test grain_of_view(model, columns) %}
     {{ config(tags=["full_build"]) }}
 

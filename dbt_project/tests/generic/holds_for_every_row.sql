@@ -1,5 +1,5 @@
 {#-
-  A condition over one row that holds for every row: in a full build for all, on the daily path for those it changed.
+  A condition that holds for every row: checked for all rows in a full build, for changed ones on the daily path.
   `key` are the columns of the model's key.
 -#}
 {% test holds_for_every_row(model, condition, key) %}

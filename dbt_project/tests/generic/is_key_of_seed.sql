@@ -1,4 +1,4 @@
-{#- One row per key of a seed, all parts of it filled. Rules change with the project, so full builds look at them. -#}
+{#- Seeds have one row per key, with no part null. Seeds change with the project, so full builds check them. -#}
 {% test is_key_of_seed(model, columns) %}
     {{ config(tags=["full_build"]) }}
 

@@ -1,4 +1,4 @@
-{#- A condition over one row that holds for every row of a seed. -#}
+{#- A condition that holds for every row of a seed. -#}
 {% test is_true_of_seed(model, condition) %}
     {{ config(tags=["full_build"]) }}
 

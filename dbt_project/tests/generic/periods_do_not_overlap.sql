@@ -1,6 +1,6 @@
 {#-
-  No two periods of the same thing overlap. `ends` is the day after the last one, or null while none is known.
-  `version` names what several rows of one period belong to, such as the steps of a plan.
+  No two periods of the same thing overlap. `ends` is the day after the last one, or null while it is unknown.
+  `version` is the column that several rows of one period share, such as the plan of its steps.
 -#}
 {% test periods_do_not_overlap(model, per, starts, ends, version=none) %}
     {{ config(tags=["full_build"]) }}

@@ -1,6 +1,6 @@
 {#-
-  No day lies between two periods of the same thing.
-  `version` names what several rows of one period belong to, such as the steps of a plan.
+  There is no day between two periods of the same thing.
+  `version` is the column that several rows of one period share, such as the plan of its steps.
 -#}
 {% test periods_have_no_gaps(model, per, starts, ends, version=none) %}
     {{ config(tags=["full_build"]) }}

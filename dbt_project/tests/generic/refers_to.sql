@@ -1,4 +1,4 @@
-{#- Every key that is not null exists where it points to: in a full build for all rows, on the daily path for changed ones. -#}
+{#- Every key that is not null exists in its target: checked for all rows in a full build, for changed ones on the daily path. -#}
 {% test refers_to(model, column_name, to, field, key, besides=[]) %}
     {%- set changes = changed_rows(model) %}
 

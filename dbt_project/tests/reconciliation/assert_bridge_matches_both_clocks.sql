@@ -1,6 +1,6 @@
--- The activity of the bridge is that of fct_funnel_daily, channel by channel, in the months that this build touched. In a
--- full build its cohorts are the leads of fct_leads by the month of their creation, with what they and their opportunities
--- reached whenever that was.
+-- The activity of the bridge equals fct_funnel_daily, channel by channel, in the months that this build touched. In a
+-- full build its cohorts equal the leads of fct_leads by the month of their creation, with everything that they and
+-- their opportunities reached at any time.
 {%- set months = ['fct_funnel_bridge', 'fct_funnel_daily'] %}
 
 with

@@ -1,6 +1,7 @@
 {{ config(tags=['full_build']) }}
 
--- What touches of all months earned is what closed in all months, by every model; and costs charged are the costs filed.
+-- Attributed amounts of all touch months equal those of all closing months, by every model; and charged costs equal
+-- filed costs.
 
 with
 

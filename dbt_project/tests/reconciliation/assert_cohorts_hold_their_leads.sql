@@ -1,4 +1,4 @@
--- Every age and stage of a cohort holds all leads of its month: the months that this build touched.
+-- Every age and stage of a cohort contains all leads of its month, in the months that this build touched.
 with
 
 months as (

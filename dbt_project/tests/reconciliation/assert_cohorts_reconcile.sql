@@ -1,5 +1,5 @@
 {{ config(tags=['full_build']) }}
--- Every age of a cohort holds all leads of its month, and a mature one the leads that reached the stage by that age.
+-- Every age of a cohort contains all leads of its month, and a mature one the leads that reached the stage by that age.
 -- (A daily build compares the leads of the months that it touches: assert_cohorts_hold_their_leads.)
 
 with

@@ -1,5 +1,5 @@
--- Per conversion and model, credits add up to exactly 1 and amounts to the deal's; no touch is credited with what came
--- before it; every conversion has every model.
+-- Per conversion and model, credits add up to exactly 1 and amounts to the deal's amount; a touch gets no credit for an
+-- earlier conversion; every conversion has every model.
 
 with
 

@@ -1,4 +1,4 @@
--- Each count and amount of fct_funnel_daily is what fct_leads and fct_opportunities say about the day.
+-- Each count and amount of fct_funnel_daily equals that of fct_leads and fct_opportunities for the day.
 
 with
 

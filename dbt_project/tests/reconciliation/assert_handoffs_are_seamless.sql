@@ -1,4 +1,4 @@
--- Every lead has exactly one holder at any time from its start to its end.
+-- Every lead has exactly one owner at any time from its start to its end.
 with
 
 intervals as (

@@ -1,5 +1,6 @@
--- Amounts in the reporting currency = the vendors' amounts at the rate of their own day: spend and what platforms claim on
--- the day of the spend, an open deal on that of its creation, a closed one on that of its close, an order on its own.
+-- Amounts in the reporting currency equal the vendors' amounts at the rate of their own day: for spend and platform
+-- values the day of the spend, for an open deal that of its creation, for a closed one that of its close, for an order
+-- its own.
 
 with
 
@@ -19,7 +20,7 @@ differences as (
     where
         {{ is_touched_day('spent.date_day') }}
         and spent.spend is distinct from spent.spend_local * rates.rate
-        -- Of several currencies: see assert_spend_reconciles.
+        -- Amounts in several currencies: see assert_spend_reconciles.
         and not (spent.spend_local is null and spent.currency_code is null)
 
     union all

@@ -1,5 +1,5 @@
--- Every deal that is open, and never was closed, has one row on each new day since its creation: a deal that nobody
--- touches is in the pipeline all the same.
+-- Every deal that is open and was never closed has one row on each new day since its creation: a deal without changes
+-- stays in the pipeline.
 
 {%- set is_told = not is_full_build() or not has_published_days('fct_opportunities_daily') %}
 
@@ -13,7 +13,7 @@ new_days as (
     {%- endif %}
 ),
 
--- Who became known after a day was published has no row of it and gets none.
+-- A deal that became known after a day was published has no row of that day and gets none.
 open_deals as (
     select opportunities.*
     from {{ ref('fct_opportunities') }} as opportunities

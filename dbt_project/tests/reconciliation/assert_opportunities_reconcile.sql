@@ -1,5 +1,5 @@
--- Every living opportunity of the master CRM, and every deal of the other without a living original, is one row of
--- fct_opportunities with the amount the CRM holds. Deals that were merged into others count as their survivors.
+-- Every existing opportunity of the master CRM, and every deal of the other CRM without an existing original, is one
+-- row of fct_opportunities with the CRM's amount. Deals that were merged into others count as their survivors.
 
 with
 

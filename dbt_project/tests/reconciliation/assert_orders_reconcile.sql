@@ -1,4 +1,5 @@
--- Orders landed = orders in the mart, to the cent, in the shop's currency; counted ones without an opportunity = the funnel.
+-- Orders landed equal orders in the mart, to the cent, in the shop's currency; counted ones without an opportunity
+-- equal the funnel.
 
 with
 

@@ -1,5 +1,5 @@
--- Leads in = leads out: every living record is a record of one person, every person has records and opens at least one
--- cycle, and every cycle that opened is one row of fct_leads.
+-- Every existing record belongs to one person, every person has records and opens at least one cycle, and every opened
+-- cycle is one row of fct_leads.
 
 with
 

@@ -1,4 +1,4 @@
--- No sale is lost between the funnel and the gap: per month and region, sell-through and own orders are the same sums.
+-- No sale is lost between the funnel and the gap: sell-through and own orders have the same sums per month and region.
 
 with
 

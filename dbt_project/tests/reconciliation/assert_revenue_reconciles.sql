@@ -1,5 +1,5 @@
--- What was won and ordered in a month is what every attribution model returns for the month, unattributed included, and
--- every model bears the costs of the month.
+-- Amounts won and ordered in a month equal the amounts of every attribution model for the month, unattributed included,
+-- and every model bears the costs of the month.
 
 with
 

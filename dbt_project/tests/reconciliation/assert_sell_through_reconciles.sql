@@ -1,6 +1,6 @@
 {{ config(tags=["full_build"]) }}
 
--- Pieces landed = pieces shown, and what weeks are worth = what their days are worth.
+-- Units landed equal units in the mart, and the value of weeks equals the value of their days.
 
 with
 

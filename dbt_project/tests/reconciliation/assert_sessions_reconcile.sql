@@ -1,5 +1,5 @@
--- Sessions landed = sessions in every mart, by property and day, and by day in the funnel.
--- A property that two connections read is visited once: the newest load counts.
+-- Sessions landed equal sessions in every mart, by property and day, and by day in the funnel. If two connections read
+-- the same property, the newest load counts.
 
 with
 

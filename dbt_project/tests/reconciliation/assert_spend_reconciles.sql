@@ -1,7 +1,6 @@
--- Spend landed = spend in every mart: in account currency by day and campaign, in reporting currency by day and month.
--- Clicks go the same way into the funnel.
--- A campaign's day that two connections read is spent once: the platform's own overrides a file, then the newest load
--- counts.
+-- Spend landed equals spend in every mart: in account currency by day and campaign, in reporting currency by day and
+-- month. Clicks reach the funnel in the same way. If two connections read a campaign's day, it counts once: the
+-- platform's own connection overrides a file, then the newest load counts.
 
 with
 
@@ -32,7 +31,7 @@ facts as (
         sum(spend_local) as spend_local,
         sum(spend) as spend,
         sum(clicks) as clicks,
-        -- A campaign that was paid in several currencies has no amount in one of them.
+        -- A campaign with spend in several currencies has no amount in one of them.
         bool_or(currency_code is null and spend_local is null) as is_mixed
     from {{ ref('fct_ad_stats_daily') }}
     where {{ is_touched_day('date_day') }}

@@ -1,4 +1,4 @@
--- The long form of the funnel says what the daily one says, month by month.
+-- The long form of the funnel equals the daily one, month by month.
 
 with
 

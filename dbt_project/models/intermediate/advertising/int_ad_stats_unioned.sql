@@ -1,6 +1,6 @@
 {{ config(materialized='view') }}
 
--- Without common table expressions, so that a join with this view reaches the indexes below it.
+-- No CTEs in this view, so that a join with it can use the indexes of the tables below it.
 select
     connection_id,
     ad_account_id,
@@ -45,8 +45,8 @@ from {{ ref('stg_microsoft_ads__campaign_stats') }}
 
 union all
 
--- LinkedIn's statistics name the campaign only, and a campaign is of one account for ever. Spend of a campaign that was
--- never described has no currency, and the audit stops the publication.
+-- LinkedIn's statistics name only the campaign, and a campaign always stays in its account. Spend of a campaign without
+-- a description has no currency, and the audit stops the publication.
 select
     stats.connection_id,
     coalesce(campaigns.ad_account_id, '(unknown account)') as ad_account_id,
@@ -89,7 +89,7 @@ left join (
 
 union all
 
--- A file may split a campaign further than by day. Amounts of one currency only are summed here.
+-- A file may split a campaign further within a day. Only amounts of the same currency are summed here.
 select
     connection_id,
     ad_account_id,

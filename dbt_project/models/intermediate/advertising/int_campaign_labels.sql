@@ -2,7 +2,7 @@
 
 with
 
--- Every name that a file ever wrote, those of replaced rows too: tags keep a name that the next export no longer has.
+-- Every name that a file ever contained, also in replaced rows: tags keep a name that later exports no longer have.
 file_names as (
     select
         coalesce(platform, connection_id) as platform,

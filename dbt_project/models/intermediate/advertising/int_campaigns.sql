@@ -9,7 +9,7 @@
 
 with
 
--- Platforms by all the names that tags and files have for them.
+-- Platforms by all the names that tags and files use for them.
 platforms as (
     select
         {{ comparable_name('utm_source') }} as platform_name,
@@ -72,7 +72,7 @@ read_stats as (
     where date_day = any(array(select date_day from read_days))
 ),
 
--- A first day that was read again may have been taken back; only then the campaign's other days must be searched.
+-- The first day may have been retracted by a new read; only then the campaign's other days must be searched.
 known_first_days as (
     select
         known.connection_id,
@@ -138,7 +138,7 @@ known as (
     full outer join reported using (connection_id, platform, ad_account_id, campaign_id)
 ),
 
--- Rows of files state campaigns that no platform and no statistics may know: they are campaigns of that source.
+-- Files may name campaigns that no platform or statistics contain: they become campaigns of that source.
 stated as (
     select
         connection_id,

@@ -1,8 +1,8 @@
 {{ config(materialized='view') }}
 
--- Without common table expressions, so that a join with this view reaches the indexes below it. What states no platform or
--- account is the source itself. An export that names a campaign otherwise than an earlier file did, on the same day, is
--- that campaign renamed: the later file counts, not both.
+-- No CTEs in this view, so that a join with it can use the indexes of the tables below it. Rows without a platform or
+-- account get the source itself. If a later file names a campaign differently on the same day, the campaign was
+-- renamed: only the later file's row counts.
 select
     stats.connection_id,
     stats.row_key,

@@ -2,7 +2,7 @@
 
 with
 
--- A day has one name and channel: those that most was spent under.
+-- A day has one name and channel: those with the highest spend.
 days as (
     select distinct on (platform, ad_account_id, campaign_id, date_day)
         platform,

@@ -22,7 +22,7 @@ opened as (
         hours.region,
         hours.time_zone,
         days.date_day,
-        -- Counted on the clock of the world: hours that daylight saving takes out of a night are not worked.
+        -- Counted in elapsed time: hours that daylight saving removes from a night are not worked.
         (days.date_day + hours.opens_at) at time zone hours.time_zone as opens_at,
         case
             when

@@ -30,7 +30,7 @@ accounts as (
     select * from {{ ref('dim_accounts') }}
 ),
 
--- What marketing's system and what sales's system said of a lead, each as far as it ever got in the cycle.
+-- The furthest stage of a lead in the cycle, by marketing's system and by sales's system.
 said as (
     select
         events.lead_key,
@@ -75,13 +75,13 @@ told as (
         of_all as (partition by said.lead_key)
 ),
 
--- Days at whose end both systems had spoken of the lead, or one of them while the other never got as far.
+-- Days at whose end both systems had a stage for the lead, or one had while the other never reached it.
 compared as (
     select
         lead_key,
         sum({{ reporting_date('told_to') }} - {{ reporting_date('told_from') }}) as days_compared,
         sum({{ reporting_date('told_to') }} - {{ reporting_date('told_from') }}) filter (
-            -- Sales works what marketing does not call qualified, or one calls an SQL what the other does not.
+            -- Sales works a lead that marketing does not call qualified, or only one of them calls it an SQL.
             where (sales_no > 0 and marketing_no = 0) or (greatest(sales_no, marketing_no) = 2 and sales_no <> marketing_no)
         ) as days_disagreed
     from told
@@ -102,7 +102,7 @@ moved as (
 fates as (
     select
         *,
-        -- Won counts whatever came before; else the first of what excludes it.
+        -- Won counts whatever came before it; otherwise the first outcome that excludes it.
         coalesce(won_at, least(lost_at, disqualified_at, recycled_at)) as decided_at,
         least(sal_at, sql_at, opportunity_at) as accepted_at
     from leads
@@ -116,7 +116,7 @@ final as (
         coalesce(fates.owner_team = 'marketing', false) as is_marketing_generated,
         case when fates.won_at is not null then 1 when fates.decided_at is not null then 2 else 0 end as fate,
         {{ var('close_rate_horizon_days') }} as horizon_days,
-        -- Of an MQL, for the friction index: whether each part is known, and what it is.
+        -- The components of an MQL for the friction index, each with whether it is known.
         fates.is_sla_breached as is_unanswered,
         case
             when fates.mql_at is null then null

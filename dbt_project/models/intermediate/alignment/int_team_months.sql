@@ -23,7 +23,7 @@ funnel as (
     where {{ in_scope('month_start') }}
 ),
 
--- Months as spans of days, so that a deal is found by the index of its day.
+-- Months as spans of days, so that a deal is found through the index on its day.
 months as (
     select
         month_start,
@@ -37,7 +37,7 @@ opportunities as not materialized (
     where opportunity_type <> 'renewal'
 ),
 
--- What a team sells in a region is what its reps of that region sell, wherever their customers are.
+-- A team's sales in a region are those of its reps of that region, wherever the customers are.
 reps as (
     select * from {{ ref('dim_sales_reps') }}
     where team is not null

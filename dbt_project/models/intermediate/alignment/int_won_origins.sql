@@ -55,7 +55,7 @@ touches as (
     from won
     inner join contacts on won.opportunity_key = contacts.opportunity_key
     inner join {{ ref('fct_touchpoints') }} as touchpoints on contacts.person_key = touchpoints.person_key
-    -- A deal booked late is closed before it was created; what led to it came before either.
+    -- A deal that was booked late closes before its creation: its causes are before the earlier of both.
     where touchpoints.touched_at < greatest(won.created_at, won.closed_at)
 ),
 
@@ -79,7 +79,7 @@ influences as (
 final as (
     select
         won.opportunity_key,
-        -- A deal without an account is a customer of its own.
+        -- Each deal without an account counts as a customer of its own.
         coalesce(won.account_key, won.opportunity_key) as customer_key,
         won.region,
         coalesce(won.amount, 0) as amount,

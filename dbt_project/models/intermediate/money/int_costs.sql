@@ -15,7 +15,7 @@ filed as (
     from {{ ref('stg_files__costs') }}
 ),
 
--- A plan for future months is not a cost yet.
+-- A planned cost of a future month does not count yet.
 begun as (
     select * from filed
     where month_start < {{ reporting_date(as_of()) }}

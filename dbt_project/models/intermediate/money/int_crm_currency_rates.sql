@@ -1,6 +1,6 @@
 {{ config(materialized='view') }}
 
-{#- The corporate currency is one of itself, whether dated rates say so or not. -#}
+{#- The corporate currency has the rate 1, whether dated rates contain it or not. -#}
 {%- set known_rates -%}
     (
         select
@@ -22,8 +22,8 @@
     )
 {%- endset -%}
 
--- Dated rates of Salesforce, which are units for one of the corporate currency, turned into dollars for one unit by the
--- organisation's own rate of the dollar; one that knows no dollar offers none. A row begins where either rate does.
+-- Salesforce's dated rates are units per unit of the corporate currency. The organisation's own dollar rate converts
+-- them to dollars per unit; without a dollar rate there are none. A row begins when either rate begins.
 select distinct on (rates.connection_id, rates.currency_code, dates.starts_on)
     rates.connection_id,
     rates.currency_code,

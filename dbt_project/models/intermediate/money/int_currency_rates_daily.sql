@@ -13,8 +13,8 @@ quotations as (
     where currency_code <> 'USD' and rate_to_usd > 0
 ),
 
--- A currency has one origin at a time: from the first day of a better one on, the others are silent, or rates would
--- jump back and forth between two origins.
+-- A currency has one origin of rates at a time: from the first day of a better origin on, the others are ignored.
+-- Otherwise rates would jump between two origins.
 begun as (
     select
         currency_code,
@@ -53,7 +53,7 @@ quoted as (
     from chosen
 ),
 
--- The dollar is what rates are quoted in, and the reporting currency is worth one of itself: both need no quotation.
+-- Rates are quoted in dollars, and the reporting currency has the rate 1: both need no quotation.
 days_without_quotation as (
     select '2000-01-01'::date + day_no as date_day
     from generate_series(0, ({{ as_of() }} at time zone 'UTC')::date + 366 - '2000-01-01'::date) as days (day_no)

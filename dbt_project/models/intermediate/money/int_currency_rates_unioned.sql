@@ -1,6 +1,7 @@
 {{ config(materialized='view') }}
 
--- Files quote in dollars, the dollar, or against a currency of which the same file says on that day what it is in dollars.
+-- Files quote in dollars, quote the dollar, or quote against a currency whose dollar rate is in the same file for that
+-- day.
 select
     'files' as origin,
     1 as precedence,
@@ -26,7 +27,7 @@ where quoted.rate > 0
 
 union all
 
--- A euro costs so many units: a unit is worth what the dollar of the same day makes of it.
+-- The ECB quotes units per euro: divided by the dollar's quotation of the same day, they give dollars per unit.
 select
     'exchange_rates' as origin,
     2 as precedence,

@@ -106,7 +106,7 @@ orders_in_scope as (
 ),
 {%- endif %}
 
--- An order without an address has that of the customer's other orders, as for purchases in a store.
+-- An order without an address gets that of the customer's other orders; purchases in a store have none, for instance.
 identified as (
     select
         orders.*,
@@ -174,8 +174,8 @@ linked as (
         from {{ ref('fct_opportunities') }} as found
         where
             found.opportunity_id = identified.stated_opportunity_id
-            -- Ids mean something in one system only: a file's in its own source, or the one that it names; a shop's in the
-            -- CRM that is master.
+            -- Ids are valid in one system only: a file's in its own source or in the one that it names, a shop's in the
+            -- master CRM.
             and found.source_system = identified.opportunity_source
         order by found.opportunity_key
         limit 1
@@ -198,7 +198,7 @@ final as (
         linked.account_record,
         coalesce(linked.opportunity_account_key, linked.stated_account_key, people.account_key) as account_key,
         linked.opportunity_key,
-        -- Its own tags, else what brought the person last.
+        -- Its own tags, else those of the person's last touch.
         case
             when tags.tagged_channel is not null or tags.campaign_key <> '(no campaign)' then tags.campaign_key
             else coalesce(leads.campaign_key, '(no campaign)')

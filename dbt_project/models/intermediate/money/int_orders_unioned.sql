@@ -41,7 +41,7 @@ select
     connection_id || ':' || connection_id || ':' || account_id as account_record,
     load_id,
     lower(status) as payment_status,
-    -- Of an order that was paid back a file states no refunds, only that it is over.
+    -- For a refunded order a file states no refunds, only the final status.
     {{ comparable_name('status') }} in (
         'voided', 'void', 'expired', 'unavailable', 'refunded', 'fully refunded', 'returned', 'failed', 'declined', 'rejected',
         'charged back', 'chargeback'

@@ -42,7 +42,7 @@ stated as (
     from {{ ref('price_list') }}
 ),
 
--- A product has its prices from one place: a price list of files, else the products of files, else the seed.
+-- A product has prices from one origin: a price list of files, else the products of files, else the seed.
 chosen as (
     select distinct on (product_id, valid_from) *
     from (

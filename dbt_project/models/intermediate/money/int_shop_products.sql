@@ -2,9 +2,9 @@
 
 with
 
--- A line keeps the title under which it was bought. Of several the first in the alphabet is taken, so that the order in
--- which orders are loaded does not matter and an incremental build needs only the new ones. A product that an edit took
--- off its only order stays until the next full build: no fact points at it.
+-- A line keeps the title of the time of purchase. The alphabetically first title is used, so that the order of loading
+-- does not matter and an incremental build needs only the new ones. A product that an edit removed from its only order
+-- stays until the next full build: no fact refers to it.
 named as (
     select
         coalesce(nullif(line.entry ->> 'sku', ''), line.entry #>> '{product,legacyResourceId}') as product_id,

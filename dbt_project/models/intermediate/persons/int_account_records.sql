@@ -21,7 +21,7 @@ filed_accounts as (
     select * from {{ ref('stg_files__accounts') }}
 ),
 
--- An account that a file merely names is an account too.
+-- An account that a file only names is an account too.
 named_accounts as (
     select
         connection_id,
@@ -89,8 +89,8 @@ salesforce_records as (
     where not coalesce(merged.is_survivor_gone, accounts.is_deleted, false)
 ),
 
--- A domain names one account; where several claim it, the oldest has it. Mail providers' domains do not identify an
--- account.
+-- A domain belongs to one account; if several have it, the oldest one gets it. Mail providers' domains do not identify
+-- an account.
 accounts_by_domain as (
     select distinct on (domain)
         domain,
@@ -112,8 +112,8 @@ linked as (
     order by record_id, connection_id
 ),
 
--- A company that was merged into another is that other, also where it was never seen before; the survivor is the account
--- that either linked to.
+-- A company that was merged into another one is that company, even if the other was never loaded; the survivor is the
+-- account that either of them linked to.
 companies as (
     select
         companies.connection_id,

@@ -23,7 +23,7 @@ where {{ is_loaded_since('load_id') }}
 
 with
 
--- What a seller did: not what the contact did, what failed, or what was called off.
+-- Seller's activities only: not the contact's, and not failed or cancelled ones.
 acts as (
     select
         'call' as activity_type,

@@ -48,8 +48,7 @@ cycles as (
     group by lead_key, person_key
 ),
 
--- What each system said of a lead, one after the other: a system that follows another one late is not a step back
--- (ALI-2).
+-- The moves of each system by itself: a system that follows the other one late is not a step back (ALI-2).
 steps as (
     select
         events.event_id,

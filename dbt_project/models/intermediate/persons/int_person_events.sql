@@ -88,7 +88,7 @@ responses as (
     from touches
 ),
 
--- A lead entered for a known person is a response that was not recorded as one.
+-- A lead entered for a known person is a response without a record of its own.
 lead_creations as (
     select
         'salesforce:' || records.connection_id || ':created:' || records.record_id as event_id,
@@ -142,7 +142,7 @@ contact_histories as (
     where records.source_system = 'hubspot'
 ),
 
--- Writing the value that already stood there is no change.
+-- Writing the same value again is not a change.
 contact_changes as (
     select
         *,
@@ -253,7 +253,7 @@ file_stages as (
         records.record_type = 'lead'
         and (
             events.stage in ('mql', 'sal', 'sql', 'disqualified', 'recycled')
-            -- When a lead was won or lost is said by its deal, if there is one.
+            -- If a lead has a deal, the deal decides when it was won or lost.
             or (
                 events.stage in ('won', 'lost')
                 and not exists (
@@ -267,7 +267,7 @@ file_stages as (
         )
 ),
 
--- An ending that a file states by its status alone was known when the file was first loaded.
+-- An ending that a file states only by its status has the time at which the file was first loaded.
 stated_endings as (
     select
         records.source_system || ':' || records.connection_id || ':status:' || records.record_id as event_id,
@@ -344,7 +344,7 @@ classified as (
         *,
         coalesce(stage in ('won', 'lost', 'disqualified', 'recycled'), false) as is_closer,
         case event_kind when 'touch' then 1 when 'record_creation' then 2 else 3 end as kind_order,
-        -- What is dated before the person's first response belongs to the cycle that this response opens.
+        -- Events dated before the person's first response belong to the cycle that this response opens.
         greatest(
             occurred_at, min(occurred_at) filter (where event_kind <> 'stage') over (partition by person_key)
         ) as ordered_at

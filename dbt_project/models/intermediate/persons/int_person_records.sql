@@ -36,7 +36,7 @@ read_records as (
     select * from {{ ref('int_person_records_unioned') }}
 ),
 {%- else -%}
--- Records that were loaded since, and all records of the persons they belong to or may now belong to.
+-- Records loaded since the last publication, and all records of the persons that they belong to or may now belong to.
 touched as (
     select
         source_system,
@@ -74,7 +74,7 @@ live_records as (
     where is_live
 ),
 
--- HubSpot names the losers of a merge on the survivor only.
+-- HubSpot names the merged records only on the survivor.
 hubspot_merges as (
     select
         survivors.connection_id,
@@ -96,7 +96,7 @@ ranked as (
     select
         live_records.*,
         separate.record_id is not null as is_separate,
-        -- The first survivor lends the person its key, whatever the order in which records arrived.
+        -- The first survivor gives the person its key, in whatever order records arrived.
         row_number() over (
             order by
                 live_records.is_merge_loser or losers.loser_id is not null,
@@ -154,8 +154,8 @@ identified as (
 shared as (
     select
         identifier,
-        -- Identifiers become nodes beside the records, counted downwards: joining records with each other directly
-        -- would grow with the square of the records behind one address.
+        -- Identifiers become nodes next to the records, with negative numbers: joining records directly with each other
+        -- would grow with the square of the records of one address.
         -row_number() over (order by identifier) as identifier_no,
         min(record_no) as first_record_no,
         min(via) filter (where via <> 'self') as reason
@@ -245,7 +245,7 @@ keyed as (
         on ranked.record_type = 'contact' and ranked.identifiers[1] = born_from_leads.identifier
 ),
 
--- A loser that merged before the first load was never seen, but it was a record of this person.
+-- A record that was merged before the first load was never loaded, but it was a record of this person.
 unseen_losers as (
     select distinct on (hubspot_merges.connection_id, hubspot_merges.loser_id)
         hubspot_merges.connection_id,

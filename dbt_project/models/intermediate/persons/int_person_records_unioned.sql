@@ -1,6 +1,6 @@
 {{ config(materialized='view') }}
 
--- Without common table expressions, so that a join with this view reaches the indexes below it.
+-- No CTEs in this view, so that a join with it can use the indexes of the tables below it.
 select
     connection_id,
     contact_id as record_id,
@@ -132,7 +132,7 @@ from {{ ref('stg_files__leads') }}
 
 union all
 
--- Who is known by touches alone is a person too, from the first of them on.
+-- A person known only by touches is a person too, from the first touch on.
 select
     connection_id,
     coalesce(email_key, person_id_key) as record_id,

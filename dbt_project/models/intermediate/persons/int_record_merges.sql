@@ -19,7 +19,7 @@ with recursive
     ('account', 'stg_salesforce__accounts', 'account_id'),
 ] %}
 
--- HubSpot names the losers on the survivor, Salesforce the survivor on the loser.
+-- HubSpot names the merged records on the survivor, Salesforce names the survivor on the merged record.
 named as (
     {%- for record_type, model, id, merged_ids in survivors %}
     select
@@ -49,7 +49,7 @@ named as (
     {%- endfor %}
 ),
 
--- `union` drops what was reached before, so that records which name each other in a circle end the walk.
+-- `union` drops records that were already reached, so that records which name each other in a circle end the recursion.
 reached as (
     select * from named
 
@@ -70,7 +70,7 @@ reached as (
             and reached.survivor_id = further.loser_id
 ),
 
--- The survivor is who was merged into no other; of a circle, the smallest id.
+-- The survivor is the record that was merged into no other; in a circle, the smallest id.
 ends as (
     select
         reached.source_system,

@@ -1,6 +1,6 @@
 {{ config(materialized='view') }}
 
--- Human acts towards a lead or contact: planned, cancelled or mass activities do not count.
+-- Personal activities towards a lead or contact: planned, cancelled or mass activities do not count.
 select
     connection_id,
     task_id as activity_id,

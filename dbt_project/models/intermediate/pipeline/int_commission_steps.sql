@@ -1,6 +1,6 @@
 {{ config(materialized='view') }}
 
--- A team that files give a plan has its plans from files alone.
+-- If files give a team a plan, all plans of that team come from files.
 select
     plan,
     coalesce(team, '(all)') as team,

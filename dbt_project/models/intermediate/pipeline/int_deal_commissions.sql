@@ -29,7 +29,8 @@ where exists (select 1 from {{ ref('stg_files__commission_plans') }} where {{ is
 
 with
 
--- Quarters as spans of days, so that a deal is found by the index of its day: of a won deal that of its close.
+-- Quarters as spans of days, so that a deal is found through the index on its day: for a won deal, the day of its
+-- close.
 quarters as (
     select
         date_day as quarter_start,
@@ -80,7 +81,7 @@ measured as (
         on won.quarter_start = everywhere.quarter_start and won.team = everywhere.team and everywhere.region = '(all)'
 ),
 
--- The plan of the team on the day, else that of all teams; its steps in money, begun at 0 by the first.
+-- The team's plan on the day, else the plan of all teams; its steps in money, the first from 0.
 steps as (
     select
         measured.opportunity_key,

@@ -13,7 +13,8 @@
     )
 }}
 
--- Keys are hashes, so the scope keeps the ids that they were made of: the query below finds records by them.
+-- Keys are hashes, so the scope also keeps the ids from which they were computed: the query below finds records by
+-- them.
 {% call scope() %}
 select
     {{ surrogate_key(['found.source_system', 'found.connection_id', 'found.opportunity_id']) }},
@@ -40,7 +41,7 @@ from (
     from {{ ref('stg_hubspot__deals') }}
     where {{ is_loaded_since('load_id') }}
     union
-    -- Copies of what was loaded, and originals whose copy was.
+    -- Copies of loaded deals, and originals of loaded copies.
     select
         'hubspot' as source_system,
         deals.connection_id,
@@ -59,7 +60,7 @@ from (
         on deals.salesforce_opportunity_id = opportunities.opportunity_id
     where {{ is_loaded_since('deals.load_id') }}
     union
-    -- Deals of a merge that is new, what their survivor is a copy of, and survivors by way of what a loser was a copy of.
+    -- Deals of a new merge, the original of their survivor, and survivors found through the original of a merged deal.
     select
         'hubspot' as source_system,
         merged.connection_id,
@@ -180,7 +181,8 @@ from (
 
 with
 
--- Deals that were merged into others stay as they were last seen. What they were copies of, their survivors are.
+-- Deals that were merged into others stay as last seen. If they were copies, their survivors are copies of the same
+-- deals.
 lost_deals as (
     {{ lost_deals() }}
 ),
@@ -243,7 +245,7 @@ stage_changes as (
     from history
 ),
 
--- Amounts and dates change after the close too: only a row that changed the stage entered it.
+-- Amounts and dates change after the close too: a deal entered a stage only with a row that changed the stage.
 last_entries as (
     select
         salesforce_in_scope.connection_id,
@@ -285,7 +287,7 @@ salesforce_opportunities as (
         coalesce(opportunities.created_at, last_entries.first_changed_at, opportunities.fetched_at) as created_at,
         opportunities.close_date,
         coalesce(opportunities.is_closed, false) and opportunities.close_date is null as is_closed_inferred,
-        -- CloseDate is a day that people type. The history knows the moment, and counts where it agrees with that day.
+        -- CloseDate is a day that people type. The history has the time, which is used if it is on the same day.
         case
             when not coalesce(opportunities.is_closed, false) then null
             when opportunities.close_date is null
@@ -336,7 +338,7 @@ hubspot_opportunities as (
         null::numeric as cost_amount_local,
         coalesce(deals.probability, stages.probability) as probability,
         coalesce(deals.is_closed, deals.is_won, stages.is_closed, false) as is_closed,
-        -- Where the deal itself does not say, the stage that is closed and certain is the won one.
+        -- If the deal itself does not say, the won stage is the closed one with probability 100 %.
         coalesce(deals.is_won, stages.is_closed and stages.probability = 1, false) as is_won,
         deals.created_at is null as is_created_inferred,
         coalesce(deals.created_at, deals.fetched_at) as created_at,
@@ -394,7 +396,7 @@ hubspot_opportunities as (
         )
 ),
 
--- A deal of a file is where its rep sells, unless the file says where it is.
+-- The region of a deal of a file is that of its rep, unless the file states it.
 file_opportunities as (
     select
         deals.connection_id,
@@ -405,7 +407,7 @@ file_opportunities as (
         deals.opportunity_type as type_value,
         deals.lead_source,
         deals.stage,
-        -- What names no currency holds no amount but 0: a load refuses other rows.
+        -- Rows without a currency have no amount other than 0: a load refuses other rows.
         coalesce(deals.currency_code, {{ reporting_currency() }}) as currency_code,
         deals.amount_local,
         coalesce(deals.list_amount_local, deals.amount_local + deals.discount_amount_local) as list_amount_local,
@@ -460,7 +462,7 @@ unioned as (
     select * from file_opportunities
 ),
 
--- A close after as_of has not happened yet: the deal is open, and its close date is what is expected.
+-- A close after as_of has not happened yet: the deal is open, and its close date is the expected one.
 known as (
     select
         *,
@@ -530,7 +532,7 @@ candidates as (
     order by keyed.opportunity_key, contacts.is_primary desc, contacts.named_at, contacts.contact_id
 ),
 
--- A file may state the lead outright, whenever it was created.
+-- A file may state the lead explicitly, whenever it was created.
 stated_leads as (
     select
         keyed.opportunity_key,
@@ -544,7 +546,7 @@ stated_leads as (
             and records.record_type = 'lead'
 ),
 
--- Or the person: the oldest record of that source under this id speaks.
+-- Or the person: the oldest record of that source with this id is used.
 stated_persons as (
     select distinct on (keyed.opportunity_key)
         keyed.opportunity_key,

@@ -7,7 +7,8 @@
     )
 }}
 
--- Keys are hashes, so the scope keeps the ids that they were made of: the query below finds records by them.
+-- Keys are hashes, so the scope also keeps the ids from which they were computed: the query below finds records by
+-- them.
 {% call scope() %}
 select
     {{ surrogate_key(['found.source_system', 'found.connection_id', 'found.opportunity_id']) }},
@@ -136,7 +137,7 @@ named as (
 
     union all
 
-    -- HubSpot does not say since when. Which contact a deal is about, users say by a label of their own making.
+    -- HubSpot does not state since when. Users mark the primary contact with a label of their own.
     select
         'hubspot' as source_system,
         deals_in_scope.connection_id,

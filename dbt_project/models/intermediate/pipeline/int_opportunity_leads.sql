@@ -1,6 +1,6 @@
 {{ config(materialized='view') }}
 
--- Without common table expressions, so that a join with this view reaches the indexes below it.
+-- No CTEs in this view, so that a join with it can use the indexes of the tables below it.
 select
     opportunities.opportunity_key,
     coalesce(stated.lead_key, cycles.lead_key) as lead_key,
@@ -21,7 +21,7 @@ left join lateral (
     order by cycle_starts.occurred_at desc, cycle_starts.cycle_no desc
     limit 1
 ) as cycles on true
--- A lead that a file states outright: the cycle that its record opened or continued.
+-- A lead that a file states explicitly: the cycle that its record opened or continued.
 left join lateral (
     select events.lead_key
     from {{ ref('int_person_events') }} as events

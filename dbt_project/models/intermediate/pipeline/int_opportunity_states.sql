@@ -1,13 +1,14 @@
 {{ config(materialized='view') }}
 
--- Without common table expressions, so that a join with this view reaches the indexes below it.
+-- No CTEs in this view, so that a join with it can use the indexes of the tables below it.
 select
     opportunities.opportunity_key,
     history.history_id as state_id,
     history.stage,
     history.amount_local,
     trim_scale(history.probability / 100) as probability,
-    -- Salesforce does not say which stages are closed; its own are called so, and a closed deal knows its own.
+    -- Salesforce's history does not state which stages are closed: the default ones are known by name, and a closed
+    -- deal shows its own.
     lower(history.stage) like 'closed%'
     or (opportunities.is_closed and history.stage = opportunities.stage) as is_closed,
     history.created_at as known_at,
@@ -19,7 +20,8 @@ where opportunities.source_system = 'salesforce' and not coalesce(history.is_del
 
 union all
 
--- HubSpot keeps what the stage was; amounts are the present ones, and what a closed deal expected is not known.
+-- HubSpot keeps the history of the stage only: amounts are the current ones, and the expected close of a closed deal is
+-- unknown.
 select
     opportunities.opportunity_key,
     (entries.entry ->> 'timestamp') || ':' || (entries.entry ->> 'value') as state_id,

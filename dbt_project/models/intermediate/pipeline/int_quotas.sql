@@ -18,7 +18,7 @@ stated as (
     where targets.metric = 'won_amount' and targets.period_grain in ('month', 'quarter')
 ),
 
--- Of a quarter, or of its three months.
+-- Of a quarter, or the sum of its three months.
 final as (
     select
         team,

@@ -32,7 +32,7 @@ select
     not coalesce(owners.is_archived, false) as is_active
 from {{ ref('stg_hubspot__owners') }} as owners
 left join (
-    -- One address is one rep; where several users carry it, the first id has it.
+    -- One address is one rep; if several users have it, the user with the first id gets it.
     select distinct on (email_key)
         email_key,
         connection_id,
@@ -44,7 +44,7 @@ left join (
 
 union all
 
--- A rep whom a file merely names is a rep too.
+-- A rep whom a file only names is a rep too.
 select
     case
         when users_by_email.user_id is not null

@@ -19,7 +19,7 @@ select date_trunc('week', created_date::timestamp)::date from {{ changes('fct_op
 
 with
 
--- Weeks as spans of days, so that a lead is found by the index of its day.
+-- Weeks as spans of days, so that a lead is found through the index on its day.
 weeks as (
     select
         week_start,
@@ -100,7 +100,8 @@ entries as (
 lagged as (
     select
         *,
-        -- Who came later than the horizon had not come when it passed. What was dated before its cause took no time.
+        -- A lead that arrived after the horizon counts as not arrived. If the effect is dated before its cause, the lag
+        -- is 0.
         case when days <= {{ horizon }} then greatest(days, 0) else -1 end as lag_days
     from entries
 ),

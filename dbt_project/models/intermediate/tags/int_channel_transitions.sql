@@ -10,7 +10,7 @@ select converted_month from {{ changes('int_conversion_touches') }}
 union all
 select ended_month from {{ changes('int_lead_endings') }}
 union all
--- A silence is known once it has lasted.
+-- A silence counts once it has lasted for the whole time.
 select generate_series(
     date_trunc('month', {{ published_as_of() }} at time zone {{ reporting_timezone() }}),
     date_trunc('month', {{ as_of() }} at time zone {{ reporting_timezone() }}),
@@ -25,7 +25,7 @@ conversion_touches as (
     where n_touches > 0 and {{ in_scope('converted_month') }}
 ),
 
--- A silence is known once it has lasted: what lies after as_of has not happened yet.
+-- A silence counts once it has lasted for the whole time: what is after as_of has not happened yet.
 lead_endings as (
     select * from {{ ref('int_lead_endings') }}
     where ended_at < {{ as_of() }} and {{ in_scope('ended_month') }}

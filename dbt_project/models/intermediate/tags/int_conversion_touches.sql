@@ -38,7 +38,7 @@ opportunities as (
     where opportunity_type <> 'renewal' and {{ in_scope('opportunity_key') }}
 ),
 
--- What an order bills for an opportunity is the opportunity's conversion.
+-- An order that bills an opportunity is part of the opportunity's conversion.
 orders as (
     select
         order_key,
@@ -55,7 +55,7 @@ leads as (
     select * from {{ ref('fct_leads') }}
 ),
 
--- A file names no contacts: the person of its deal is that of the lead or person it states.
+-- A file names no contacts: the person of its deal is that of the lead or person that it states.
 contacts as (
     select
         opportunity_key as converted_key,
@@ -139,7 +139,7 @@ conversions as (
     left join order_leads on orders.order_key = order_leads.order_key
 ),
 
--- A touch counts only before what it led to and inside the window; equal times are put in order by source and touch id.
+-- A touch counts only before the conversion and inside the window; equal times are ordered by source and touch id.
 paths as (
     select
         conversions.conversion_id,

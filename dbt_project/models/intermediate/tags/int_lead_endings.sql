@@ -48,7 +48,7 @@ pauses as (
     where lead_key is not null
 ),
 
--- The first silence of a cycle: what the person does afterwards does not change it, so past months stay as they were.
+-- The first silence of a cycle: later activity of the person does not change it, so past months stay as they were.
 silences as (
     select distinct on (leads.lead_key)
         leads.lead_key,
@@ -118,7 +118,7 @@ steps as (
     )
 ),
 
--- A touch of the same channel as the one before changes no removal effect.
+-- Consecutive touches of the same channel do not change a removal effect.
 journeys as (
     select
         lead_key,

@@ -57,8 +57,8 @@ known_tags as (
     left join {{ ref('utm_platforms') }} as utm_platforms on lower(tags.utm_source) = utm_platforms.utm_source
 ),
 
--- The campaign that a file states outright, by id or name, of its own source first. Else utm_id, which names a campaign
--- only together with its platform; else utm_campaign, which may hold an id or any name that a campaign ever had.
+-- The campaign that a file states by id or name, first of its own source. Else utm_id, which identifies a campaign only
+-- together with its platform; else utm_campaign, which may hold an id or any name that a campaign ever had.
 campaign_matches as (
     select
         known_tags.tag_key,
@@ -94,7 +94,7 @@ campaign_matches as (
         false as is_name
     from known_tags
     inner join labels on lower(known_tags.utm_campaign) = labels.label
-    -- What came from one ad platform is not of another's campaign of the same name.
+    -- A visit from one ad platform does not belong to another platform's campaign of the same name.
     where
         known_tags.utm_platform is null
         or known_tags.utm_platform = labels.known_platform
@@ -116,7 +116,7 @@ ruled as (
         tags.*,
         coalesce(campaign_tags.campaign_key, '(no campaign)') as campaign_key,
         coalesce(stated.channel, tags.stated_channel) as known_channel,
-        -- A file may spread one campaign over several channels: the tags then say which, if it is one of them.
+        -- A file may spread one campaign over several channels: the tags then decide, if they name one of them.
         case
             when by_utm.channel = any(campaign_tags.stated_channels) then by_utm.channel
             else nullif(campaign_tags.channel, 'Unknown')

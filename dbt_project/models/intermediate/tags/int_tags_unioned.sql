@@ -1,6 +1,6 @@
 {{ config(materialized='view') }}
 
--- Without common table expressions, so that a join with this view reaches the indexes below it.
+-- No CTEs in this view, so that a join with it can use the indexes of the tables below it.
 select
     'hubspot:contact:' || connection_id || ':' || contact_id as record,
     load_id,

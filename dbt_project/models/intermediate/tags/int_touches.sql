@@ -104,7 +104,7 @@ contact_creations as (
     where records.source_system = 'hubspot' and not records.is_unseen
 ),
 
--- Events of contacts that were merged away carry the loser's id: records lists it under the survivor's person.
+-- Events of merged contacts carry the merged id: the records list it under the survivor's person.
 responses as (
     select distinct on (contact_events.connection_id, contact_events.event_id)
         'hubspot:' || contact_events.connection_id || ':event:' || contact_events.event_id as touch_id,
@@ -209,8 +209,8 @@ file_touches as (
         = case when coalesce(touches.email_key, touches.person_id_key) is null then 'lead' else 'contact' end
 ),
 
--- Members of Salesforce campaigns; those who were only sent something did not respond. A response has a day, and its time
--- where it is the day of the membership. A converted lead's membership names lead and contact: the lead speaks.
+-- Members of Salesforce campaigns; those who were only sent something did not respond. A response has a day; it gets a
+-- time if it is the day of the membership. A converted lead's membership names lead and contact: the lead is used.
 responded as (
     select
         records.person_key,

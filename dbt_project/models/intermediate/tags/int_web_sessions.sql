@@ -18,7 +18,7 @@ where {{ is_touched('sessions.tag_key', 'int_tag_channels') }}
 
 with
 
--- A property that two connections read is visited once: its newest load counts.
+-- If two connections read the same property, its newest load counts.
 tagged as (
     select distinct on (date_day, property_id, tag_key, country_id) *
     from (
