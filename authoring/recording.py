@@ -10,7 +10,7 @@ import json
 import logging
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
@@ -19,10 +19,12 @@ from typing import Any
 import httpx
 
 from authoring.scrubbing import VENDOR, Scrubber
+from funnel import tokens
 from funnel.contract import Connection, Source, Stream, Window
 from funnel.ingest import privacy
 from funnel.rest import network, retries
 from funnel.rest.accounts import bodies
+from funnel.tokens import Key, Login, TokenStore
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +34,10 @@ _HEADERS = re.compile(
     r"|x-.*(rate|usage|limit).*)$"
 )
 _SECRET_SETTING = re.compile(r"(secret|token|password|key|key_file|username|login_customer_id)$", re.IGNORECASE)
+
+
+# A replay makes the logins of its fixture: their tokens are stand-ins that must not reach the store.
+NOTHING_KEPT = TokenStore(read=lambda key: None, write=lambda key, login: None, turn=lambda key: nullcontext())
 
 
 class RecordingError(Exception):
@@ -63,7 +69,8 @@ def record(source: Source, connection: Connection, window: Window, folder: Path)
     secrets += [str(value) for name, value in connection.extra.items() if _SECRET_SETTING.search(name)]
     scrubber = Scrubber(source, secrets, key)
     scrubber.host(connection.base_url)
-    heard = {stream.name: _listen(source, connection, stream, window) for stream in source.streams}
+    logging_in = replace(connection, tokens=_anew(connection.tokens or tokens.in_memory()))
+    heard = {stream.name: _listen(source, logging_in, stream, window) for stream in source.streams}
     fixtures = {}
     for stream in source.streams:
         exchanges = heard[stream.name]
@@ -112,10 +119,22 @@ def replay(source: Source, fixture: dict[str, Any], connection: Connection) -> I
     settings = {
         name: value for name, value in connection.extra.items() if name not in fixture["settings"] and name != "ca_file"
     }
-    stand_in = replace(connection, base_url=VENDOR, extra={**settings, **fixture["settings"]})
+    stand_in = replace(connection, base_url=VENDOR, extra={**settings, **fixture["settings"]}, tokens=NOTHING_KEPT)
     answers = [_answer(exchange["response"]) for exchange in fixture["exchanges"]]
     with _replaying(answers):
         yield from bodies(source.fetch(stand_in, source.stream(fixture["stream"]), window_of(fixture)))
+
+
+def _anew(store: TokenStore) -> TokenStore:
+    """The store's logins with access tokens that count as expired: each fixture begins with a login, made with the
+    newest refresh token and kept with the one that follows.
+    """
+
+    def read(key: Key) -> Login | None:
+        kept = store.read(key)
+        return kept and replace(kept, good_until=0.0)
+
+    return replace(store, read=read)
 
 
 def _listen(source: Source, connection: Connection, stream: Stream, window: Window) -> list[Exchange]:

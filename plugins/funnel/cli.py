@@ -8,6 +8,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -263,6 +264,7 @@ def _new_source(chosen: argparse.Namespace) -> None:
 def _record(chosen: argparse.Namespace) -> None:
     from authoring import recording
     from funnel.contract import Window
+    from funnel.ingest import kept_logins
     from funnel.sources import VENDORS
     from installation import airflow_setup
 
@@ -271,6 +273,7 @@ def _record(chosen: argparse.Namespace) -> None:
     window = Window(chosen.first or last - timedelta(days=1), last + timedelta(days=1))
     os.environ |= airflow_setup.airflow_environment()
     connection = settings.connection(chosen.connection or settings.connection_ids(source.name)[0])
+    connection = replace(connection, tokens=kept_logins.store_for(connection))
     for path in recording.record(source, connection, window, Path(chosen.folder)):
         print(path)
     print("review them before you share them: no rule knows every field that can identify a person")

@@ -8,12 +8,15 @@ logins; no token is written into a message or a log here.
 
 import hashlib
 import json
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+
+log = logging.getLogger(__name__)
 
 # A page must not be requested with a token that is about to expire.
 EARLY_SECONDS = 60.0
@@ -137,7 +140,9 @@ def current(
 
 
 def in_memory() -> TokenStore:
-    """Stores logins in this process, until it ends; its threads take turns."""
+    """Stores logins in this process, until it ends; its threads take turns. The log names a refresh token that is lost
+    with it.
+    """
     logins: dict[str, Login] = {}
     locks: dict[str, threading.Lock] = {}
     guard = threading.Lock()
@@ -149,11 +154,18 @@ def in_memory() -> TokenStore:
         with lock:
             yield
 
-    return TokenStore(
-        read=lambda key: logins.get(key.began_with),
-        write=lambda key, login: logins.__setitem__(key.began_with, login),
-        turn=turn,
-    )
+    def write(key: Key, login: Login) -> None:
+        logins[key.began_with] = login
+        if login.refresh_token and key.began_with != _digest(key.source, "token", login.refresh_token):
+            log.warning(
+                "%s replaced the refresh token of connection %s. The new one is lost with this process, because no "
+                "warehouse keeps it. If the vendor refuses the old one now, sign in there again and save the new "
+                "refresh token in the connection.",
+                key.source,
+                key.connection_id,
+            )
+
+    return TokenStore(read=lambda key: logins.get(key.began_with), write=write, turn=turn)
 
 
 def _good_until(expires_in: float | None) -> float | None:

@@ -1,6 +1,7 @@
 """`make record`: its fixtures name nobody, hold no secret and replay to the same rows."""
 
 import json
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,14 @@ import pytest
 from authoring import recording
 from authoring.recording import RecordingError
 from authoring.scrubbing import Scrubber
+from funnel import cli, settings, tokens
 from funnel.contract import Connection, Window
+from funnel.ingest import kept_logins
+from funnel.rest import client
 from funnel.rest.accounts import bodies as bodies_of
 from funnel.sources import SOURCES
-from sandbox import credentials
+from installation import airflow_setup
+from sandbox import credentials, process
 from tests.vendors import Company
 
 WINDOW = Window(date(2026, 11, 20), date(2026, 11, 21))
@@ -195,3 +200,73 @@ def test_a_connection_of_nobody_is_needed_only_for_its_secrets(company: Company,
     stranger = Connection("meta_ads", "http://nowhere.invalid", password="anything")
     accounts = paths[-1]
     assert rows_of(source, source.stream("accounts"), recording.replay(source, recording.read(accounts), stranger))
+
+
+# Logins --------------------------------------------------------------------------------------------------------------
+
+
+def read_as_airflow_does(connection: Connection, stream: str) -> int:
+    source = SOURCES[connection.connection_id]
+    kept = replace(connection, tokens=kept_logins.STORE)
+    return len(list(source.fetch(kept, source.stream(stream), WINDOW)))
+
+
+def record_by_command(monkeypatch: pytest.MonkeyPatch, connection: Connection, folder: Path) -> int:
+    """`funnel record` with the connection in the environment, as Airflow has it."""
+    stored = {"host": connection.base_url, "login": connection.login, "password": connection.password}
+    variable = settings.connection_variable(connection.connection_id)
+    monkeypatch.setenv(variable, json.dumps({**stored, "extra": connection.extra}))
+    monkeypatch.setattr(airflow_setup, "airflow_environment", dict)
+    days = [WINDOW.from_day.isoformat(), WINDOW.from_day.isoformat()]
+    return cli.main(["record", connection.connection_id, *days, "--folder", str(folder)])
+
+
+@pytest.mark.parametrize("source", ["linkedin_ads", "microsoft_ads"])
+def test_a_recording_and_airflow_hand_each_other_the_newest_refresh_token(
+    warehouse: str, company: Company, tmp_path: Path, slept: list[float], monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
+    connection = company.connection(source)
+    company.handle.misbehave(source, "rotating_refresh_token", None)
+    assert read_as_airflow_does(connection, "campaigns")
+    assert record_by_command(monkeypatch, connection, tmp_path / "fixtures") == 0
+    login = kept_logins.read(tokens.key_of(source, connection))
+    assert login is not None
+    text = "".join(path.read_text() for path in (tmp_path / "fixtures").rglob("*.json"))
+    assert login.access_token not in text
+    assert login.refresh_token not in text
+    # The next morning Airflow logs in again, with what the recording has kept.
+    kept_logins.write(tokens.key_of(source, connection), replace(login, good_until=0.0))
+    assert read_as_airflow_does(connection, "campaigns")
+    assert client.REFUSAL_PAUSE not in slept, "a login was refused"
+
+
+def test_a_recording_without_a_warehouse_says_that_a_new_refresh_token_is_lost(
+    company: Company,
+    tmp_path: Path,
+    slept: list[float],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    connection = company.connection("linkedin_ads")
+    company.handle.misbehave("linkedin_ads", "rotating_refresh_token", None)
+    monkeypatch.setenv("POSTGRES_PORT", str(process.free_port()))
+    assert record_by_command(monkeypatch, connection, tmp_path / "fixtures") == 0
+    before, *after = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert "does not answer as role loader" in before
+    assert "start the warehouse first (`make up`)" in before
+    assert set(after) == {
+        "linkedin_ads replaced the refresh token of connection linkedin_ads. The new one is lost with this process, "
+        "because no warehouse keeps it. If the vendor refuses the old one now, sign in there again and save the new "
+        "refresh token in the connection."
+    }
+    assert len(after) == len(SOURCES["linkedin_ads"].streams)
+
+
+def test_a_replay_keeps_no_login(warehouse: str, company: Company, tmp_path: Path) -> None:
+    source = SOURCES["linkedin_ads"]
+    connection = replace(company.connection("linkedin_ads"), tokens=kept_logins.STORE)
+    *_, last = recording.record(source, connection, WINDOW, tmp_path)
+    assert list(recording.replay(source, recording.read(last), connection))
+    kept = kept_logins.read(tokens.key_of("linkedin_ads", connection))
+    assert kept is not None
+    assert "scrubbed" not in f"{kept.access_token} {kept.refresh_token}"

@@ -11,10 +11,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 
+import psycopg
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from funnel import settings, warehouse
-from funnel.tokens import Key, Login, TokenStore
+from funnel.contract import Connection
+from funnel.tokens import Key, Login, TokenStore, in_memory
 
 log = logging.getLogger(__name__)
 
@@ -80,3 +82,21 @@ def turn(key: Key) -> Iterator[None]:
 
 
 STORE = TokenStore(read, write, turn)
+
+
+def store_for(connection: Connection) -> TokenStore:
+    """The store for a command outside Airflow: that of the warehouse, else of this process with a warning."""
+    try:
+        with warehouse.connect("loader") as opened:
+            opened.execute("select from logins.kept limit 0")
+    except (warehouse.WarehouseError, psycopg.Error) as away:
+        if connection.extra.get("refresh_token"):
+            log.warning(
+                "The logins kept in the warehouse cannot be used: %s\n"
+                "Connection %s logs in with its own refresh token. If the vendor replaces it, the new one is lost with "
+                "this command and Airflow's tasks are refused. To prevent that, start the warehouse first (`make up`).",
+                str(away).strip(),
+                connection.connection_id,
+            )
+        return in_memory()
+    return STORE

@@ -318,12 +318,6 @@ class Client:
             else:
                 break
         self._hide(token.value, token.refresh_token)
-        if token.refresh_token and token.refresh_token != self.refresh_token and self.connection.tokens is None:
-            log.warning(
-                "%s: connection %s was given a new refresh token, which is lost with this process: nothing keeps it",
-                self.dialect.source,
-                self.connection.connection_id,
-            )
         return token
 
     def _advice_on_login(self, dead: VendorError) -> str:
