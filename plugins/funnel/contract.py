@@ -32,7 +32,8 @@ class Column:
     are replaced, and the index has a hash of it.
 
     A jsonb column with `holds` is a list of objects, with the (path, type) that the marts read of each. An element
-    without it is left out and noted, or costs the row if the column does.
+    without it is left out and noted, or costs the row if the column does. `counted_by` is the field that the marts add
+    up: an element without it is kept and noted, because it counts as none.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Column:
     costs_row: bool | None = None
     free_text: bool = False
     holds: tuple[tuple[str, ColumnType], ...] | None = None
+    counted_by: str | None = None
 
     @property
     def raw_columns(self) -> tuple[tuple[str, str], ...]:

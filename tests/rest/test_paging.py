@@ -202,18 +202,6 @@ def test_a_day_is_written_into_a_report_of_ga4(company: Any) -> None:
     assert {json.loads(body)["day"] for body in bodies} == {"2026-11-09"}
 
 
-def test_actions_of_meta_without_a_plain_value_are_told(
-    vendor: Stub, caplog: pytest.LogCaptureFixture, outcome: Callable[..., None]
-) -> None:
-    actions = [{"action_type": "purchase", "7d_click": "2"}, {"action_type": "lead", "value": "1", "7d_click": "1"}]
-    row = {**insights("2026-11-01", 1), "actions": actions}
-    vendor.answer = lambda asked: vendor.reply({"data": [row]})
-    read("meta_ads", "insights", vendor.connection(), DAYS)
-    assert "1 actions of account 1 came with attribution windows only" in caplog.text
-    assert "{'purchase': 1}" in caplog.text
-    outcome("actions without a value", "meta_ads", "kept in raw, told in the log")
-
-
 @pytest.mark.parametrize(
     ("source", "stream", "is_heavy"),
     [

@@ -326,6 +326,21 @@ def test_digits_inside_of_documents_are_kept(warehouse: str, company: Company, o
         outcome("14 digits inside of documents", source, f"{stream}: {path} exact")
 
 
+def test_actions_without_a_plain_value_are_kept_and_noted(warehouse: str, company: Company, outcome: Outcome) -> None:
+    """Meta gives an action of another attribution window only under the name of the window."""
+    sample = of(company, "meta_ads", "insights")
+    window_only = b'[{"action_type":"purchase","7d_click":"2"},{"action_type":"lead","value":"1","7d_click":"1"}]'
+    body = json.loads(struck_at(sample, "actions", window_only))
+    result, rows = loaded(sample, json.dumps(body, separators=(",", ":")).encode())
+    assert (result.rows_loaded, result.rows_quarantined) == (len(sample.records), 0)
+    assert rows[0]["actions"] == json.loads(window_only)
+    assert result.noted == (("actions", "element without `value` counts as none", 1),)
+    with psycopg.connect(settings.dsn("bi_reader")) as connection:
+        noted = connection.execute("select values_noted from ops.loads").fetchall()
+    assert noted == [(1,)]
+    outcome("actions without a value", "meta_ads", "kept in raw, counted in ops.loads.values_noted")
+
+
 def test_six_letters_in_a_bad_row_of_a_file_stay(outcome: Outcome) -> None:
     tally = json_rows.Tally()
     payload = {"note": "a\\u0000b", "nul": "x\x00", "half": "\ud83d"}

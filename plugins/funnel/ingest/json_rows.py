@@ -137,7 +137,8 @@ def _plan(stream: Stream) -> list[_Step]:
 def _converter(stream: Stream, column: Column) -> Callable[[Any, set[str]], str] | None:
     if column.holds is None:
         return CONVERT.get(column.type)
-    return partial(listed, holds=column.holds, costs_row=stream.costs_row(column))
+    costs_row = stream.costs_row(column)
+    return partial(listed, holds=column.holds, costs_row=costs_row, counted_by=column.counted_by)
 
 
 def convert(stream: Stream, window: Window, secret: bytes, identity: str) -> Callable[[Any, Tally], list[str]]:

@@ -89,7 +89,11 @@ def _line_maker(stream: Stream, envelope: str) -> Callable[[Any, str], str]:
         if column.type == "jsonb":
             written = "raw.translate(SPACES).decode()"
             if column.holds is not None:  # 91 is [
-                written = f"({written} if raw[0] == 91 else ODD)"
+                regular = "raw[0] == 91"
+                if column.counted_by:
+                    # The careful way notes an object without it.
+                    regular += f" and raw.count(OBJECT) == raw.count(COUNTED['{column.counted_by}'])"
+                written = f"({written} if {regular} else ODD)"
             parts.append(f"{{NULL if (raw := bytes({value})) in NOTHING else {written}}}")
         elif column.type == "date":
             parts.append(f"{{DAYS[{value}]}}")
@@ -108,4 +112,13 @@ def _line_maker(stream: Stream, envelope: str) -> Callable[[Any, str], str]:
             parts.append(f"{{NULL if (value := {value}) is None else value!s}}")
     template = "\\t".join(parts)
     code = f'lambda body, tail: "".join([f"{template}\\t{{NULL}}{{tail}}" for record in body.{envelope}])'
-    return eval(code, {"NULL": NULL, "ODD": ODD, "NOTHING": (b"null", b'""'), "SPACES": _SPACES, "DAYS": _Days()})  # noqa: S307 - built from the declared names of a Stream alone
+    known: dict[str, Any] = {
+        "NULL": NULL,
+        "ODD": ODD,
+        "NOTHING": (b"null", b'""'),
+        "SPACES": _SPACES,
+        "DAYS": _Days(),
+        "OBJECT": b"{",
+        "COUNTED": {name: f'"{name}":"'.encode() for column in stream.columns if (name := column.counted_by)},
+    }
+    return eval(code, known)  # noqa: S307 - built from the declared names of a Stream alone

@@ -181,7 +181,13 @@ def _json(value: Any, notes: set[str], on_number: Callable[[Decimal], Any]) -> s
     return write_json(clean_tree(value, notes, on_number)).decode()
 
 
-def listed(value: Any, notes: set[str], holds: tuple[tuple[str, str], ...], costs_row: bool) -> str:
+def listed(
+    value: Any,
+    notes: set[str],
+    holds: tuple[tuple[str, str], ...],
+    costs_row: bool,
+    counted_by: str | None = None,
+) -> str:
     """JSON of the list's elements that hold the declared values. Other elements are left out; with `costs_row` they
     raise Unreadable.
     """
@@ -198,6 +204,8 @@ def listed(value: Any, notes: set[str], holds: tuple[tuple[str, str], ...], cost
             notes.add(f"element left out: {error.reason}")
         else:
             kept.append(element)
+            if counted_by and isinstance(element, dict) and element.get(counted_by) is None:
+                notes.add(f"element without `{counted_by}` counts as none")
     return jsonb(kept, notes)
 
 

@@ -5,8 +5,6 @@ Days are days of the ad account's own time zone, as Meta aggregates them; nothin
 
 import hashlib
 import hmac
-import logging
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -18,8 +16,6 @@ from funnel.rest import bodies, errors, messages
 from funnel.rest.accounts import listed, read_each
 from funnel.rest.client import Client, Dialect, connect
 from funnel.rest.pages import by_query_of_link, one_page, read_halving, read_pages
-
-log = logging.getLogger(__name__)
 
 DEFAULT_VERSION = "v26.0"
 DEFAULT_PAGE_SIZE = 500
@@ -43,8 +39,8 @@ STREAMS = (
             Column("impressions", "bigint", "impressions"),
             Column("clicks", "bigint", "clicks"),
             Column("spend", "numeric", "spend", required=True),
-            Column("actions", "jsonb", "actions", costs_row=True, holds=()),
-            Column("action_values", "jsonb", "action_values", costs_row=True, holds=()),
+            Column("actions", "jsonb", "actions", costs_row=True, holds=(), counted_by="value"),
+            Column("action_values", "jsonb", "action_values", costs_row=True, holds=(), counted_by="value"),
         ),
         ignored=("date_stop",),
         money=Money("account_currency", ("spend",)),
@@ -131,29 +127,9 @@ def _pages(client: Client, account_id: str, stream: Stream, window: Window) -> I
                 "filtering": _json([{"field": "campaign.effective_status", "operator": "IN", "value": list(STATUSES)}]),
             },
         )
-        pages = read_pages(client, request, _NEXT, page_size_parameter="limit", may_shrink_first=len(part.days) == 1)
-        return _telling_values(client, account_id, pages)
+        return read_pages(client, request, _NEXT, page_size_parameter="limit", may_shrink_first=len(part.days) == 1)
 
     return read_halving(window, read)
-
-
-def _telling_values(client: Client, account_id: str, pages: Iterator[messages.Page]) -> Iterator[messages.Page]:
-    """The pages; afterwards logs the actions without a plain `value`, by which the marts count."""
-    without: Counter[str] = Counter()
-    for page in pages:
-        rows = messages.value_at(page.parsed, "data")
-        for row in rows if isinstance(rows, list) else ():
-            actions = messages.value_at(row, "actions")
-            for action in actions if isinstance(actions, list) else ():
-                if isinstance(action, dict) and action.get("value") is None:
-                    without[str(action.get("action_type"))] += 1
-        yield page
-    if without:
-        log.warning(
-            "meta_ads (connection %s): %d actions of account %s came with attribution windows only, without a value, "
-            "and count as none: %s. Compare action_attribution_windows in the connection's extra with the ad sets.",
-            *(client.connection.connection_id, without.total(), account_id, dict(without.most_common(10))),
-        )
 
 
 # The end is a missing `paging.next`; `cursors.after` stays, and an empty page may come before the last one.
