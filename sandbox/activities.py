@@ -1,8 +1,8 @@
-"""What sellers of `company` log on a lead: calls, mails and meetings, beside mass mailings and plans that are none.
+"""Calls, mails and meetings that sellers of `company` log on a lead, and mass mailings and plans that do not count.
 
-With people who never came to Salesforce they deal in HubSpot, beside what a machine or the person did there.
+People who never came to Salesforce have activities in HubSpot, next to automatic ones and their own.
 
-Drawn from a generator of its own for each lead, so that nothing else of the company depends on it.
+Each lead has a random generator of its own, so that nothing else of the company depends on it.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def log_activities(
 
 
 def log_engagements(office: Office, person: Person, contact_id: str, rep: Rep, since: int, ended: int) -> None:
-    """What HubSpot holds of a contact whom sales looked at between two moments and then rejected."""
+    """HubSpot's engagements of a contact that sales looked at between two moments and then rejected."""
     rng = random.Random(f"engagements {office.seed} {contact_id} {since}")
 
     def moment() -> int:
@@ -90,7 +90,7 @@ def log_engagements(office: Office, person: Person, contact_id: str, rep: Rep, s
 
 
 def _add_task(office: Office, who_id: str, rep: Rep, created: int, subtype: str, completed: int | None) -> Record:
-    """A task: logged when it was done, or planned and completed later, or never."""
+    """A task: logged when done, or planned and completed later, or never completed."""
     is_done = completed == created
     task = Record(
         office.salesforce_id("Task"),

@@ -1,6 +1,6 @@
-"""Advertising as a platform tells it: accounts, campaigns whose names change, and figures that settle for weeks.
+"""Advertising as a platform reports it: accounts, campaigns whose names change, and figures that settle for weeks.
 
-Money is whole hundredths of the account's currency, so that nothing is ever rounded twice.
+Money is in whole hundredths of the account's currency, so that nothing is rounded twice.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Figures:
 
 @dataclass(slots=True, frozen=True)
 class Stated:
-    """Figures given one by one with the moment from which each is reported; None means the row is gone."""
+    """Figures given one by one, each with the moment from which it is reported; None means that the row is gone."""
 
     versions: tuple[tuple[int, Figures | None], ...]
 
@@ -83,7 +83,7 @@ def _value_per_conversion(final: Figures) -> float:
 
 @dataclass(slots=True)
 class Campaign:
-    """One campaign: names and statuses with the moment from which each holds, figures by day on demand."""
+    """One campaign: names and statuses with the moment from which each is valid, figures by day on demand."""
 
     id: str
     names: list[tuple[int, str]]
@@ -107,8 +107,8 @@ class Campaign:
 class AdAccount:
     """One advertising account; its days begin and end in its own time zone.
 
-    An account that closes has its last day the day before; its figures stay as they are when the closing day begins.
-    From `closed_at` on the platform refuses it.
+    The last day of a closed account is the one before its closing day; its figures stay as they were at the start of
+    the closing day. From `closed_at` on the platform refuses it.
     """
 
     platform: Platform
@@ -123,7 +123,7 @@ class AdAccount:
         return self.closed_at is not None and self.closed_at <= now
 
     def report(self, campaign: Campaign, day: date, now: int) -> Figures | None:
-        """What the platform says at a moment about one campaign and day; all-zero rows do not exist."""
+        """The platform's report at a moment for one campaign and day; rows of zeros do not exist."""
         if self.closed_at is not None:
             closing_day = day_of(self.closed_at, self.time_zone)
             if day >= closing_day:

@@ -21,8 +21,8 @@ CLOSING_HOUR = 9 * HOUR
 class Plan:
     """One campaign as marketing planned it; days count from the anchor.
 
-    `leads_per_100_clicks` of zero is a campaign that spends and never converts. `ghost` campaigns get rows that the
-    platform takes back two days later.
+    A campaign with `leads_per_100_clicks` of 0 spends and never converts. The rows of `ghost` campaigns are retracted
+    by the platform two days later.
     """
 
     name: str
@@ -38,8 +38,9 @@ class Plan:
 
 @dataclass(frozen=True)
 class Habits:
-    """What is particular to a platform: the channel of its clicks and HubSpot's word for them, how a running campaign
-    is called, its first campaign id and their distance, the share of clicks at weekends, days until figures settle."""
+    """The properties of a platform: the channel of its clicks and HubSpot's word for them, the status of a running
+    campaign, its first campaign id and the distance of ids, the share of clicks at weekends, days until figures settle.
+    """
 
     channel: str
     analytics: str
@@ -60,7 +61,7 @@ HABITS: dict[Platform, Habits] = {
 
 @dataclass(frozen=True)
 class Cast:
-    """An ad account with its campaigns and how its visitors are tagged. `closes` is a day, counted from the anchor."""
+    """An ad account with its campaigns and the tags of its visitors. `closes` is a day, counted from the anchor."""
 
     platform: Platform
     id: str
@@ -211,7 +212,7 @@ CASTS = (
 
 @dataclass(frozen=True)
 class Source:
-    """Where a lead may come from: one campaign with its tags and its pull."""
+    """A possible origin of a lead: one campaign with its tags and its weight."""
 
     platform: Platform
     campaign: Campaign

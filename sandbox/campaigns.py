@@ -1,7 +1,7 @@
-"""Salesforce campaigns of `company`, their members, and the price list and currencies that the org keeps.
+"""Salesforce campaigns of `company`, their members, and the price list and currencies of the org.
 
-Who responded to a campaign did so when the membership was made; who was only sent something did nothing. Drawn from
-generators of their own, so that nothing else of the company depends on them.
+A member who responded did so when the membership was created; one who was only sent something did nothing. They have
+random generators of their own, so that nothing else of the company depends on them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sandbox.records import Record
 from sandbox.scenario import Scenario
 from sandbox.selling import PRODUCTS
 
-# Name, type and the channel that the type stands for.
+# Name, type, and the channel of that type.
 CAMPAIGNS = (
     ("Autumn fair", "Trade Show", "Events"),
     ("Webinar on planning", "Webinar", "Events"),
@@ -32,7 +32,7 @@ RATES = {"USD": (1.0, 1.0), "EUR": (0.86, 0.87), "GBP": (0.75, 0.76), "BRL": (5.
 
 
 def open_books(scenario: Scenario, office: Office, anchor: date) -> None:
-    """What stands in the org from its first moment on."""
+    """The records of the org from its first moment on."""
     tables = scenario.salesforce
     for code, name, family, _ in PRODUCTS:
         fields = {"Name": name, "ProductCode": code, "Family": family, "IsActive": True}
@@ -58,7 +58,7 @@ def open_books(scenario: Scenario, office: Office, anchor: date) -> None:
 
 
 def invite(office: Office, person: Person, lead_id: str, since: int, *, is_fair: bool) -> list[Record]:
-    """Memberships of somebody who just became a lead: guests of a fair are, some get mail, some respond elsewhere."""
+    """Memberships of a new lead: guests of a fair are members, some leads get mail, some respond elsewhere."""
     rng = random.Random(f"campaigns {office.seed} {lead_id}")
     joined = []
     if is_fair:

@@ -1,6 +1,6 @@
-"""Moments: whole milliseconds since 1970 in UTC, and the spellings the vendors give them.
+"""Moments: whole milliseconds since 1970 in UTC, and the formats of the vendors.
 
-Holds no "now": the moment at which the company is looked at is always handed in.
+There is no "now": callers pass the moment at which the company is read.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def moment(text: str) -> int:
-    """The moment an ISO 8601 text names; a bare date is its first instant in UTC."""
+    """The moment of an ISO 8601 text; a bare date is its first instant in UTC."""
     parsed = datetime.fromisoformat(text)
     if parsed.tzinfo is None:
         parsed = parsed.replace(tzinfo=UTC)
@@ -32,13 +32,13 @@ def instant(at: int) -> datetime:
 
 @lru_cache(maxsize=65_536)
 def iso(at: int) -> str:
-    """HubSpot's spelling: 2026-01-05T10:00:00.000Z."""
+    """HubSpot's format: 2026-01-05T10:00:00.000Z."""
     return instant(at).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 @lru_cache(maxsize=65_536)
 def salesforce_time(at: int) -> str:
-    """Salesforce's spelling: 2026-01-05T10:00:00.000+0000."""
+    """Salesforce's format: 2026-01-05T10:00:00.000+0000."""
     return instant(at).isoformat(timespec="milliseconds").replace("+00:00", "+0000")
 
 
@@ -50,5 +50,5 @@ def day_start(day: date, zone: str = "UTC") -> int:
 
 
 def day_of(at: int, zone: str = "UTC") -> date:
-    """The calendar day a moment falls on in a time zone."""
+    """The calendar day of a moment in a time zone."""
     return instant(at).astimezone(ZoneInfo(zone)).date()

@@ -1,9 +1,9 @@
-"""The made-up company `company`: advertising, marketing and sales from one seed, day by day.
+"""The simulated company `company`: advertising, marketing and sales from one seed, day by day.
 
 Its CRM starts 88 days before the anchor: every contact, lead, account, user and deal is created, and therefore
-modified, within the 90 days before it. A first load of 90 days by modification date thus sees all of them, and what it
-counts can be held against the truth without a remainder. Advertising is older (120 days). Days are made in order, up
-to a year after the anchor, as the clock reaches them.
+modified, within the 90 days before it. A first load of 90 days by modification date thus reads all of them, and its
+counts equal the truth without a remainder. Advertising is older (120 days). Days are generated in order, up to a year
+after the anchor, as the clock reaches them.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from sandbox.visits import open_sites
 
 CRM_HISTORY_DAYS = 88
 FUTURE_DAYS = 366
-# The rates that the company's accountants reckon with: its bank quotes the same, so that the truth is one.
+# The accountants' exchange rates; the company's bank quotes the same, so that there is only one truth.
 BOOK_RATES = Path(__file__).parents[1] / "dbt_project" / "seeds" / "currency_rates.csv"
 OLD_CUSTOMERS = 60
 
 
 def make_company(seed: int, anchor: date) -> Scenario:
-    """The company as of the end of the anchor day; `grow` lives on from there."""
+    """The company at the end of the anchor day; `grow` continues its life from there."""
     scenario = Scenario("company", portal_id=4242)
     first_day = anchor - timedelta(CRM_HISTORY_DAYS)
     start = day_start(first_day) + 6 * HOUR
@@ -72,7 +72,7 @@ def _book_rates() -> list[tuple[date, str]]:
 
 
 def _import_customers(office: Office, rng: random.Random) -> None:
-    """Customers of old arrive with the CRM, without contacts; each is due for a renewal, some buy more."""
+    """Old customers arrive with the CRM, without contacts; each is due for a renewal, some buy more."""
     for number in range(OLD_CUSTOMERS):
         at = office.start + number * 60 * SECOND
         firm = office.found_firm(rng, at)
@@ -116,12 +116,12 @@ def _own_rng(office: Office, day: date, number: int) -> random.Random:
 
 
 def _moment(rng: random.Random, day: date) -> int:
-    """Some second of a working day, 06:00 to 19:59 UTC."""
+    """A random second of a working day, 06:00 to 19:59 UTC."""
     return day_start(day) + 6 * HOUR + rng.randrange(14 * HOUR // SECOND) * SECOND
 
 
 def _pull(sources: list[Source], day: date) -> list[tuple[Source, float]]:
-    """How many leads each campaign may expect from its clicks of the day."""
+    """The expected number of leads of each campaign from its clicks of the day."""
     pulls = []
     for source in sources:
         figures = source.figures(day)

@@ -1,4 +1,4 @@
-"""The control endpoint: the clock, misbehaviour, settings, the request log. Never part of a vendor's answer."""
+"""The control endpoint: the clock, faults, settings, the request log. Never part of a vendor's answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The keys of the made-up company, and the Airflow Connections that carry them. None of them opens anything real."""
+"""The keys of the simulated company, and the Airflow connections that contain them. None of them gives access to
+anything real.
+"""
 
 from __future__ import annotations
 
@@ -39,18 +41,18 @@ SHOPIFY_CLIENT_SECRET = "shpss_sandbox_shopify_secret"
 SHOPIFY_TOKEN = "shpat_sandbox_custom_app_token"
 GA4_CLIENT_EMAIL = "reader@sandbox-project.iam.gserviceaccount.example"
 GA4_KEY_ID = "0123456789abcdef0123456789abcdef01234567"
-# A small company: its ids are listed every day, so that the truth of a morning is the warehouse's.
+# A small company: its ids are listed every day, so that the warehouse equals the truth every morning.
 LISTED_DAILY = {"reconcile_days": 1}
-# So long a closed account stays on the connection's list, and its runs are red.
+# For this long a closed account stays on the connection's list, and its runs fail.
 DAYS_UNTIL_NOTICED = 2
 
 
 @cache
 def service_account_key() -> rsa.RSAPrivateKey:
-    """The service account's key, made from words: the same in every process, and secret to nobody."""
+    """The service account's key, generated from fixed words: the same in every process, and not secret."""
 
     def prime(words: bytes, distance: int) -> int:
-        # The distance to the next prime was searched once.
+        # The distance to the next prime, found once by search.
         return (int.from_bytes(hashlib.shake_256(words).digest(128), "big") | 3 << 1022 | 1) + distance
 
     p, q = prime(b"sandbox key one", 212), prime(b"sandbox key two", 524)
@@ -60,7 +62,7 @@ def service_account_key() -> rsa.RSAPrivateKey:
 
 
 def service_account() -> dict[str, str]:
-    """The key file as Google Cloud hands it out, without its addresses."""
+    """The key file in Google Cloud's format, without its addresses."""
     pem = service_account_key().private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
@@ -75,7 +77,7 @@ def service_account() -> dict[str, str]:
 def connections(scenario: Scenario, base_url: str, now: int | None = None) -> dict[str, dict[str, Any]]:
     """Connection id to Airflow Connection (JSON form) for each vendor, all at one base URL.
 
-    `now` is the moment as of which accounts are listed: an account that closed is taken off the list some days later.
+    `now` is the moment for which accounts are listed: a closed account is removed from the list some days later.
     """
     base_url = base_url.rstrip("/")
     properties = [one.id for one in scenario.properties]
@@ -164,6 +166,6 @@ def _site(base_url: str, properties: list[str]) -> dict[str, dict[str, Any]]:
                 "version": "v1beta",
             },
         },
-        # Its dollar is the one the company reckons with; of other currencies the seeds speak.
+        # Its dollar rate is the company's own; rates of other currencies come from the seeds.
         "exchange_rates": {"extra": {"currencies": ["USD"]}},
     }

@@ -1,7 +1,7 @@
-"""What really happened in the made-up company, as its generator decided it: the raw stuff of the truth.
+"""What really happened in the simulated company, as its generator decided it: the input of the truth.
 
-No vendor record is derived from these objects and these are derived from no vendor record: generators write both
-side by side. Nothing here is served.
+No vendor record is derived from these objects and none of them is derived from a vendor record: generators write both.
+Nothing here is served.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ Kind = Literal["touch", "mql", "sal", "sql", "disqualified", "recycled", "respon
 
 @dataclass(slots=True, frozen=True)
 class Happening:
-    """Something that happened to a person; `channel` and `campaign_id` are said of touches only, `rep_id` of owners.
+    """An event of a person; only touches have `channel` and `campaign_id`, only changes of owner have `rep_id`.
 
-    The vendors know it from `known_at` on, when that is later than it happened, and until `removed_at`.
+    The vendors know it from `known_at` on, if that is later than the event, and until `removed_at`.
     """
 
     at: int
@@ -29,7 +29,7 @@ class Happening:
     removed_at: int | None = None
 
     def is_known(self, known: int) -> bool:
-        """Whether the vendors know of it at a moment."""
+        """True if the vendors know of it at a moment."""
         return (self.known_at is None or self.known_at <= known) and (
             self.removed_at is None or self.removed_at > known
         )
@@ -37,10 +37,10 @@ class Happening:
 
 @dataclass(slots=True)
 class Person:
-    """One human being as sales and marketing meet them.
+    """One human being in sales and marketing.
 
-    `records` are (created, source, vendor id) of the records that count as one each: a Salesforce contact born from
-    a lead continues that lead. `merged_into` says that from `merged_at` on the vendors know this person to be another.
+    `records` are (created, source, vendor id) of the records that count as one each: a Salesforce contact converted
+    from a lead continues that lead. From `merged_at` on the vendors treat this person as `merged_into`.
     """
 
     person_id: str
@@ -56,9 +56,9 @@ class Person:
 class Deal:
     """One opportunity, once, however many vendors hold a copy.
 
-    `moves` are its stages with the moments they were entered. `entered_at` is when the final one was; `close_date` is
-    the day the rep gave as the close, which may be another one, and is absent where the vendor keeps a close time.
-    `renamed` is (when, id): from then on the vendor keeps the deal under another id, as after a merge.
+    `moves` are its stages with the moments at which they were entered. `entered_at` is that of the final one;
+    `close_date` is the day of the close by the rep, which may be another one, and is missing if the vendor keeps a
+    close time. `renamed` is (when, id): from then on the vendor keeps the deal under another id, as after a merge.
     """
 
     opportunity_id: str

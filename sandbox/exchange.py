@@ -1,6 +1,6 @@
-"""One HTTP exchange as the vendors' modules see it, and the world they answer from.
+"""One HTTP exchange for the vendors' modules, and the world that they answer from.
 
-Vendor modules are plain functions from a call to an answer; the server around them does the HTTP.
+Vendor modules are plain functions from a call to an answer; the server does the HTTP.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from sandbox.scenario import Scenario
 
 
 def to_json(payload: Any) -> bytes:
-    """JSON of anything; half a letter is escaped, as vendors written in JavaScript do."""
+    """JSON of any value; half a surrogate pair is escaped, as JavaScript does."""
     try:
         return orjson.dumps(payload)
     except TypeError:
@@ -31,8 +31,9 @@ def to_json(payload: Any) -> bytes:
 
 @dataclass(slots=True)
 class Answer:
-    """Status, JSON-able payload and headers. `text` replaces the payload where a vendor does not answer JSON; `encode`
-    makes something else than JSON of it."""
+    """Status, JSON payload and headers. `text` replaces the payload if a vendor does not answer JSON; `encode` makes
+    another format of it.
+    """
 
     payload: Any = None
     status: int = 200
@@ -48,7 +49,7 @@ class Answer:
 
 
 class Refusal(Exception):
-    """The vendor says no; carries the answer."""
+    """The vendor refuses; contains the answer."""
 
     def __init__(self, answer: Answer) -> None:
         super().__init__(str(answer.payload))
@@ -113,7 +114,7 @@ class Call:
 
 @dataclass(slots=True)
 class Settings:
-    """What tests may turn at run time through POST /_control/settings."""
+    """Settings that tests may change at run time through POST /_control/settings."""
 
     google_page_size: int = 10_000
     meta_default_limit: int = 25
@@ -147,10 +148,10 @@ class Token:
 
 @dataclass
 class World:
-    """The scenario, the settings and what the server remembers between requests.
+    """The scenario, the settings and the server's state between requests.
 
-    Unless fixed, the company's clock is the real one, by whole days: what happens today is served after midnight UTC.
-    So whoever reads during a day sees the complete day before, all sources at one moment, and can be held against the
+    By default the company's clock is the real one, by whole days: what happens today is served after midnight UTC. A
+    reader during a day therefore sees the complete day before, all sources at one moment, and can compare it with the
     truth to the cent. With `ticks` the clock runs by the second, and the day is served as it happens.
     """
 
@@ -175,7 +176,7 @@ class World:
         return now
 
     def number(self, name: str) -> int:
-        """1, 2, 3 … per name: ids of requests, tokens and cursors without any randomness."""
+        """1, 2, 3 … per name: ids of requests, tokens and cursors without randomness."""
         return next(self.counters.setdefault(name, itertools.count(1)))
 
     def issue_token(self, vendor: str, prefix: str) -> str:
@@ -184,7 +185,7 @@ class World:
         return token
 
     def keep_token(self, vendor: str, token: str) -> None:
-        """A token that the vendor did not issue but accepts: its bearer signed it."""
+        """Accept a token that the vendor did not issue: its bearer signed it."""
         self.tokens[token] = Token(vendor, time.monotonic(), self.settings.token_seconds)
 
     def knows_token(self, vendor: str, token: str | None) -> bool:
@@ -192,7 +193,7 @@ class World:
         return known is not None and known.vendor == vendor and known.is_alive
 
     def exceeds(self, name: str, allowed: int, seconds: float) -> bool:
-        """Whether one more event would pass a rolling limit; counts the event when it fits."""
+        """True if one more event would exceed a rolling limit; otherwise counts the event."""
         moment = time.monotonic()
         recent = [at for at in self.windows.get(name, ()) if moment - at < seconds]
         if len(recent) >= allowed:
@@ -202,7 +203,7 @@ class World:
         return False
 
     def memo(self, key: str, make: Callable[[], Any]) -> Any:
-        """The last few results that several pages of one reading share."""
+        """A cache of the last few results, which several pages of one reading share."""
         if key not in self.memory:
             while len(self.memory) >= 32:
                 del self.memory[next(iter(self.memory))]
@@ -210,7 +211,7 @@ class World:
         return self.memory[key]
 
     def forget(self) -> None:
-        """Back to a freshly started server; the scenario stays."""
+        """Return to the state of a freshly started server; the scenario stays."""
         self.settings = Settings(rate_limits=self.settings.rate_limits)
         self.tokens.clear()
         self.refresh_tokens.clear()
@@ -227,12 +228,12 @@ Handler = Callable[[World, Call, dict[str, str]], Answer]
 
 
 def encode_cursor(offset: int, spelling: int = 0) -> str:
-    """An opaque page cursor. Spellings of one offset differ, so that an empty page can point to the same place."""
+    """An opaque page cursor. One offset has several cursors, so that an empty page can point to the same place."""
     return base64.urlsafe_b64encode(f"{offset}:{spelling}".encode()).decode().rstrip("=")
 
 
 def decode_cursor(cursor: str) -> tuple[int, int]:
-    """(offset, spelling); an alien cursor raises ValueError."""
+    """(offset, spelling) of a cursor. Raises ValueError for another text."""
     padded = cursor + "=" * (-len(cursor) % 4)
     offset, _, spelling = base64.urlsafe_b64decode(padded.encode()).decode().partition(":")
     return int(offset), int(spelling or 0)

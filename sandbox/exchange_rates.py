@@ -1,7 +1,7 @@
-"""The ECB's data portal as it answers over HTTP: daily euro reference rates as a table, on working days from 16:00 CET.
+"""The ECB's data portal over HTTP: daily euro reference rates as a table, on working days from 16:00 CET.
 
-What a euro costs in dollars is what the made-up company reckons with; other currencies are made up around it. Other
-frequencies, formats and dataflows are not part of it.
+The euro's price in dollars is the rate of the simulated company; other currencies are made up around it. Other
+frequencies, formats and dataflows are not simulated.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from sandbox.exchange import Answer, Call, Handler, Refusal, World
 VENDOR = "exchange_rates"
 COLUMNS = ("KEY", "FREQ", "CURRENCY", "CURRENCY_DENOM", "EXR_TYPE", "EXR_SUFFIX", "TIME_PERIOD", "OBS_VALUE")
 QUOTED_FROM_HOUR = 15
-# Units for one euro, about which a currency moves.
+# Units per euro, around which a currency moves.
 AROUND = {
     "AUD": 1.66,
     "BRL": 6.1,
@@ -54,13 +54,15 @@ CURRENCIES = sorted((*AROUND, "USD"))
 
 
 def is_working_day(day: date) -> bool:
-    """Weekends, New Year, Labour Day and Christmas are none. Mondays always are: the company changes its rates then."""
+    """False for weekends, New Year, Labour Day and Christmas. Mondays are always working days: the company changes its
+    rates then.
+    """
     holidays = {(1, 1), (5, 1), (12, 25), (12, 26)}
     return day.weekday() < 5 and ((day.month, day.day) not in holidays or day.weekday() == 0)
 
 
 def rate(world: World, currency: str, day: date) -> str | None:
-    """What the ECB writes for a currency and day, None where it writes nothing."""
+    """The ECB's rate of a currency on a day; None if it publishes none."""
     if not is_working_day(day):
         return None
     if currency == "USD":
@@ -126,7 +128,7 @@ def stream_of(world: World, call: Call) -> str | None:
 
 
 def is_later_page(call: Call) -> bool:
-    """Lists have no pages; who does not ask for the first currency asks for more of them."""
+    """Lists have no pages; a request without the first currency counts as a later page."""
     return f"D.{CURRENCIES[0]}" not in call.path
 
 
@@ -135,5 +137,5 @@ def rows_of(payload: Any) -> list[Any] | None:
 
 
 def hollow(call: Call, payload: Any) -> Any:
-    """A table of nothing but its header."""
+    """A table with only its header."""
     return {"rows": []}

@@ -1,7 +1,7 @@
-"""GA4's Data API: runReport over the sessions of the properties, with Google's tokens, limits and silences.
+"""GA4's Data API: runReport over the sessions of the properties, with Google's tokens, limits and omissions.
 
-All values are strings; a report without rows has neither `rows` nor `rowCount`; what Google holds back is said in
-`metadata`. Filters, several date ranges, pivots, cohorts and realtime reports are not part of it.
+All values are strings; a report without rows has neither `rows` nor `rowCount`; what Google holds back is stated in
+`metadata`. Filters, several date ranges, pivots, cohorts and realtime reports are not simulated.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def _invalid(message: str) -> Refusal:
 
 
 def _claims(token: str) -> dict[str, Any] | None:
-    """What a token says that the service account signed, None when it did not."""
+    """The claims of a token that the service account signed; None if it did not sign it."""
     try:
         claims: dict[str, Any] = jwt.decode(
             token,
@@ -236,7 +236,7 @@ KNOWN_FIELDS = {
 
 
 def _spend(world: World, found: Property) -> dict[str, Any]:
-    """The tokens of one report, which are gone for an hour."""
+    """Charge the tokens of one report, which are used up for an hour."""
     name, reports = f"ga4 {found.id}", TOKENS_PER_HOUR // TOKENS_PER_REPORT
     if world.exceeds(name, reports if world.settings.rate_limits else 10**9, 3_600.0):
         raise Refusal(exhausted())
@@ -274,12 +274,12 @@ def _rows(
             line = sums.setdefault(key, [0] * len(metrics))
             for place, name in enumerate(metrics):
                 line[place] += METRICS[name][1](visit)
-    # All-zero rows are left out unless asked for.
+    # Rows of zeros are left out unless requested.
     return [(key, line) for key, line in sums.items() if any(line)], [report for _, report in reports]
 
 
 def _sort(rows: list[Line], orders: list[dict[str, Any]], dimensions: list[str], metrics: list[str]) -> None:
-    """By the given orders, the first one first; without any by the first metric, as Google does."""
+    """Sort by the requested orders, the first one first; without any by the first metric, as Google does."""
     for order in reversed(orders or [{"metric": {"metricName": metrics[0]}, "desc": True}]):
         descending = bool(order.get("desc"))
         name = order.get("dimension", {}).get("dimensionName") or order.get("metric", {}).get("metricName")
@@ -326,7 +326,7 @@ def _render(
         payload["propertyQuota"] = quota
     if not dimensions:
         del payload["dimensionHeaders"]
-    # What is empty or zero is not written at all.
+    # Empty and zero values are not written at all.
     for name in ("rows", "rowCount"):
         if not payload[name]:
             del payload[name]

@@ -1,7 +1,7 @@
-"""As much of GraphQL as the shop's clients send: one operation, variables, aliases, fragments, connections.
+"""The subset of GraphQL that the shop's clients send: one operation, variables, aliases, fragments, connections.
 
-A document becomes a tree of selections, which is laid over plain dictionaries. What a schema would know is read from
-the data: a key that an object does not have is a field that its type does not have.
+A document becomes a tree of selections, which is applied to plain dictionaries. There is no schema: a key that an
+object does not have is a field that its type does not have.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ TOKEN = re.compile(
 
 
 class GraphQLError(Exception):
-    """A document that cannot be read or a field that does not exist; `code` is the vendor's word for it."""
+    """A document that cannot be parsed or a field that does not exist; `code` is the vendor's error code."""
 
     def __init__(self, message: str, code: str | None = None) -> None:
         super().__init__(message)
@@ -27,7 +27,7 @@ class GraphQLError(Exception):
 
 @dataclass
 class Field:
-    """One selected field with its arguments and what is selected below it."""
+    """One selected field with its arguments and its sub-selections."""
 
     name: str
     alias: str
@@ -169,7 +169,7 @@ class _Reader:
 
 
 def parse(text: str, variables: dict[str, Any]) -> Operation:
-    """The one operation of a document, with its variables and fragments filled in."""
+    """The one operation of a document, with its variables and fragments filled in. Raises GraphQLError."""
     reader = _Reader(text)
     operations = reader.document()
     if len(operations) != 1:
@@ -202,7 +202,9 @@ Page = Callable[[Nodes, dict[str, Any]], tuple[list[tuple[str, dict[str, Any]]],
 
 
 def select(value: Any, fields: list[Field] | None, kind: str, page: Page) -> Any:
-    """What a selection takes of a value; `kind` is the name of its type in messages."""
+    """The selected part of a value; `kind` is the name of its type in messages. Raises GraphQLError for an unknown
+    field.
+    """
     if value is None:
         return None
     if isinstance(value, list):
@@ -231,7 +233,7 @@ def select(value: Any, fields: list[Field] | None, kind: str, page: Page) -> Any
 
 
 def connect(nodes: Nodes, asked: Field, page: Page) -> dict[str, Any]:
-    """A connection: `nodes`, `edges` and `pageInfo` of the page that the arguments ask for."""
+    """A connection: `nodes`, `edges` and `pageInfo` of the page that the arguments request. Raises GraphQLError."""
     if asked.below is None:
         raise GraphQLError(
             f"Field must have selections (field '{asked.name}' returns a connection)", "selectionMismatch"
@@ -259,5 +261,5 @@ def connect(nodes: Nodes, asked: Field, page: Page) -> dict[str, Any]:
 
 
 def connections(fields: list[Field] | None, has_nodes: Callable[[str], bool]) -> int:
-    """How many connections lie below, for limits that count them."""
+    """The number of connections below a selection, for limits that count them."""
     return sum(has_nodes(one.name) + connections(one.below, has_nodes) for one in fields or ())

@@ -1,4 +1,4 @@
-"""Identifiers shaped as the vendors shape theirs."""
+"""Identifiers in the formats of the vendors."""
 
 from __future__ import annotations
 

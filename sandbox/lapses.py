@@ -1,7 +1,7 @@
-"""What happens in `company` of which vendors say little: merges under a new id, deletions, late associations.
+"""Changes in `company` that vendors do not report clearly: merges under a new id, deletions, late associations.
 
-Each lapse is drawn from a generator of its own, by the record it strikes, so that nothing else of the company depends
-on it. What the truth has to know is written beside the record.
+Each has a random generator of its own, by the record that it changes, so that nothing else of the company depends on
+it. The generator also writes what the truth needs.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def enter_company_twice(office: Office, firm: Firm, deal: Record) -> None:
 
 
 def delete_order(seed: int, purchase: Purchase, record: Record) -> None:
-    """One order in sixty is deleted at the shop, which leaves nothing in any answer."""
+    """One order in sixty is deleted at the shop; no answer mentions it afterwards."""
     rng = random.Random(f"deleted {seed} {record.id}")
     if rng.random() < 1 / 60:
         record.purged = purchase.removed_at = later(rng, record.created, 20, 300)
@@ -114,13 +114,13 @@ def replace_line(office: Office, rng: random.Random, line: Record) -> Record:
 
 
 def delete_for_good(seed: int, record: Record) -> None:
-    """Of what is deleted, a third is deleted for good, as the law of the country asks."""
+    """A third of the deleted records is deleted permanently, as privacy law requires."""
     if record.removed is not None and random.Random(f"for good {seed} {record.id}").random() < 1 / 3:
         record.purged = record.removed
 
 
 def associate_later(seed: int, engagement: Record) -> int | None:
-    """One engagement in three is associated with its contact days after it was logged; returns when."""
+    """One engagement in three is associated with its contact days after it was logged; returns the moment."""
     rng = random.Random(f"associated {seed} {engagement.id}")
     if rng.random() >= 1 / 3:
         return None

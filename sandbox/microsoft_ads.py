@@ -1,7 +1,7 @@
-"""Microsoft Advertising's reporting service over REST: tokens, Submit, Poll, and the file that a report becomes.
+"""Microsoft Advertising's reporting service over REST: tokens, Submit, Poll, and the file of a report.
 
-A file is a ZIP archive with one CSV: lines about the report, a header, rows, a line of copyright. Its address lives for
-five minutes and is missing where there is no data. Campaign performance by day or as a sum is served.
+A file is a ZIP archive with one CSV: lines about the report, a header, rows, a copyright line. Its URL is valid for
+five minutes and is missing if there are no data. Campaign performance by day or as a sum is served.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ VENDOR = "microsoft_ads"
 BOOKS_CLOSE = 3 * HOUR
 ADDRESS_LIVES = 5 * MINUTE
 MONTHS_KEPT = 36
-MOST_REPORTS = 100  # in the making at once
+MOST_REPORTS = 100  # being prepared at once
 ZONES = {
     "GreenwichMeanTimeDublinEdinburghLisbonLondon": "(GMT) Greenwich Mean Time: Dublin, Edinburgh, Lisbon, London",
     "PacificTimeUSCanadaTijuana": "(GMT-08:00) Pacific Time (US and Canada); Tijuana",
@@ -212,7 +212,7 @@ def _span(time: dict[str, Any], today: date) -> tuple[date, date]:
 
 
 def submit(world: World, call: Call, _: dict[str, str]) -> Answer:
-    """POST /Reporting/v13/GenerateReport/Submit."""
+    """POST /Reporting/v13/GenerateReport/Submit. Raises Refusal."""
     _authorize(world, call)
     asked = _asked(call)
     columns = _columns(asked)
@@ -292,12 +292,12 @@ def poll(world: World, call: Call, _: dict[str, str]) -> Answer:
 
 
 def download(world: World, call: Call, _: dict[str, str]) -> Answer:
-    """GET the address that Poll named: no token is needed, and none should come."""
+    """GET the URL that Poll named: no token is needed, and none should be sent."""
     number, issued = world.cursors.get(f"address {call.query.get('ticket')}", (None, 0))
     if number is None or number != call.query.get("q") or call.now - issued > ADDRESS_LIVES:
         return dead_address()
     report = _report(world, number)
-    # Faults spoil a copy: the next download of the report is good again.
+    # Faults change a copy: the next download of the report is good again.
     copied = {**report, "rows": [dict(row) for row in report["rows"]]}
     return Answer(copied, encode=_archive, content_type="application/zip")
 
@@ -325,7 +325,7 @@ def _archive(report: dict[str, Any]) -> bytes:
     ):
         text.write(f'"{line}"\r\n')
     text.write("\r\n")
-    # A field that vanished or appeared did so in the rows.
+    # A field that was removed or added was removed or added in the rows.
     columns = list(dict.fromkeys(name for row in report["rows"] for name in row)) or report["columns"]
     writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
     writer.writerow(columns)
@@ -359,7 +359,7 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
 
 
 def stream_of(world: World, call: Call) -> str | None:
-    """Submissions tell by their aggregation, polls and files by their report."""
+    """The stream of a request: submissions by their aggregation, polls and files by their report."""
     if call.path.endswith("/Submit"):
         return "campaigns" if b'"Summary"' in call.body else "campaign_stats"
     number = str(call.json.get("ReportRequestId")) if call.path.endswith("/Poll") else call.query.get("q")
@@ -368,7 +368,7 @@ def stream_of(world: World, call: Call) -> str | None:
 
 
 def is_later_page(call: Call) -> bool:
-    """There are no pages; what comes after the submission is the rest of one reading."""
+    """There are no pages; everything after the submission counts as a later one."""
     return call.path.endswith("/Poll")
 
 
@@ -377,5 +377,5 @@ def rows_of(payload: Any) -> list[Any] | None:
 
 
 def hollow(call: Call, payload: Any) -> Any:
-    """Nothing comes in pages that could be empty."""
+    """There are no pages that could be empty."""
     return payload

@@ -1,4 +1,4 @@
-"""The books of `company`: firms, identifiers, and how one fact is written into every vendor's records."""
+"""The records of `company`: firms, identifiers, and the functions that write one fact into every vendor's records."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ SALESFORCE_INDUSTRIES = ("Technology", "Food & Beverage", "Transportation", "Hea
 
 @dataclass(slots=True)
 class Firm:
-    """A company that may buy; which vendors know it grows with time."""
+    """A company that may buy; more vendors learn about it over time."""
 
     number: int
     name: str
@@ -99,7 +99,7 @@ class Firm:
 
 @dataclass(slots=True, frozen=True)
 class Prospect:
-    """Somebody whom HubSpot alone knows, whose only cycle is open and to whom nothing more happens after `settled`."""
+    """A person that only HubSpot knows, whose only cycle is open and to whom nothing happens after `settled`."""
 
     settled: int
     person_id: str
@@ -112,8 +112,8 @@ class Office:
     """Everything that lives are written with. `start` is the first moment of the CRM.
 
     `shoppers` are people with an address, (since, person id, address), who may order in the shop; `bills` are won deals
-    that the shop will bill, by day; `prospects` may become contacts of a deal that lives in HubSpot alone; `persons`
-    are those behind Salesforce's contacts.
+    that the shop will bill, by day; `prospects` may become contacts of a deal that exists only in HubSpot; `persons`
+    are those of Salesforce's contacts.
     """
 
     scenario: Scenario
@@ -251,13 +251,13 @@ def tell(
     known_at: int | None = None,
     removed_at: int | None = None,
 ) -> None:
-    """Note what really happened."""
+    """Record what really happened."""
     person.happenings.append(Happening(at, kind, channel, campaign_id, rep_id, known_at, removed_at))
 
 
 def working_time(rng: random.Random, at: float) -> int:
-    """The moment itself by day; else the next morning. What follows it within minutes or hours stays in its day too,
-    so nothing happens between midnight and 06:00 UTC: a reader at 00:00 or at 03:00 sees the complete day before.
+    """The moment itself by day; else the next morning. Events that follow it within minutes or hours stay on its day
+    too, so nothing happens between midnight and 06:00 UTC: a reader at 00:00 or at 03:00 sees the complete day before.
     """
     moment = int(at) // SECOND * SECOND
     midnight, hour = moment - moment % DAY, moment % DAY / HOUR
@@ -269,7 +269,7 @@ def working_time(rng: random.Random, at: float) -> int:
 
 
 def later(rng: random.Random, at: int, least_hours: float, most_hours: float) -> int:
-    """Some working time between so and so many hours after a moment."""
+    """A working time a random number of hours after a moment, between these limits."""
     return working_time(rng, at + rng.uniform(least_hours, most_hours) * HOUR)
 
 

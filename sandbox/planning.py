@@ -1,10 +1,10 @@
-"""What `company`'s accountants drop into an inbox: targets, list prices, commission plans, costs beyond media, and what
-both teams agreed to measure their work together against.
+"""The files that `company`'s accountants put into an inbox: targets, list prices, commission plans, costs beyond media,
+and the baselines that both teams agreed on.
 
 No vendor serves these. `write` puts the files and their manifest into a folder; tests read the same plans from here,
-before they are written. Plans are made for the running quarter and the one after it, whatever is sold; costs are those
-of the months since the quarter before. The running quarter is that of the newest day that is over: on the first day of
-a quarter everything that is known, and every target that can be held against it, is of the quarter before.
+before they are written. Plans exist for the current quarter and the next one, whatever is sold; costs exist for the
+months since the previous quarter. The current quarter is that of the newest complete day: on the first day of a
+quarter, everything known and every comparable target still belongs to the previous quarter.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a team or a channel cost in a month, beside what the ad platforms charge."""
+    """The cost of a team or a channel in a month, in addition to the ad platforms' charges."""
 
     month: date
     team: str
@@ -84,7 +84,7 @@ class Baseline:
     valid_from: date
 
 
-# What a team is to win in a quarter, in the currency in which its region thinks.
+# A team's target of won amounts in a quarter, in the currency of its region.
 QUOTAS = (
     ("Account Executives", "EMEA", 300_000, "EUR"),
     ("Account Executives", "Americas", 180_000, "USD"),
@@ -92,13 +92,13 @@ QUOTAS = (
     ("Partner Sales", "EMEA", 30_000, "EUR"),
     ("Partner Sales", "Americas", 25_000, "USD"),
 )
-# By month, of everybody's region and of one.
+# By month, for all regions and for one.
 PROMISED = (("leads", "(all)", 1_200), ("mqls", "(all)", 480), ("mqls", "EMEA", 190), ("sals", "(all)", 250))
 PRICES = (("SEAT-100", "600"), ("API-10", "900"), ("TRAIN-1", "1500"), ("SETUP-1", "400"))
 STEPS = (("0", "0.04"), ("0.5", "0.06"), ("1", "0.10"), ("1.5", "0.12"))
 
 
-# By month: of a team, or of a channel alone.
+# By month: of a team, or of a single channel.
 COSTS = (
     ("marketing", "", "salaries", 24_000, "USD"),
     ("marketing", "", "tools", 3_500, "USD"),
@@ -106,7 +106,7 @@ COSTS = (
     ("", "Events", "agency", 7_000, "EUR"),
 )
 
-# What both teams signed a year before.
+# The baselines that both teams agreed on a year before.
 BASELINES = (
     ("marketing_revenue_share", "0.40"),
     ("unanswered_rate", "0.40"),
@@ -122,7 +122,7 @@ def quarter_of(day: date) -> date:
 
 
 def running_quarter(anchor: date) -> date:
-    """The quarter of the newest day that is over."""
+    """The quarter of the newest complete day."""
     return quarter_of(anchor - timedelta(days=1))
 
 
@@ -148,7 +148,7 @@ def targets(anchor: date) -> list[Target]:
 
 
 def prices(anchor: date) -> list[Price]:
-    """Prices rise by a tenth with the quarter."""
+    """List prices, which rise by a tenth with the quarter."""
     quarter = running_quarter(anchor)
     return [
         Price(product, Decimal(price) * (10 + number) / 10, "USD", since)
@@ -158,14 +158,14 @@ def prices(anchor: date) -> list[Price]:
 
 
 def steps(anchor: date) -> list[Step]:
-    """One plan for everybody, and a flat one for those who sell through partners."""
+    """One plan for all reps, and a flat one for those who sell through partners."""
     since = next_months(running_quarter(anchor), -12)
     plan = [Step("accelerator", "(all)", Decimal(at), Decimal(rate), since) for at, rate in STEPS]
     return [*plan, Step("flat", "Partner Sales", Decimal(0), Decimal("0.03"), since)]
 
 
 def costs(anchor: date) -> list[Cost]:
-    """The bills grow by a hundredth a month."""
+    """The costs, which grow by a hundredth a month."""
     first = next_months(running_quarter(anchor), -3)
     months = [month for month in (next_months(first, number) for number in range(6)) if month <= anchor]
     return [

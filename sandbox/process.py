@@ -1,4 +1,4 @@
-"""Start a sandbox in a process of its own and steer it: what test suites of every layer use."""
+"""Starts a sandbox in a process of its own and controls it; used by tests of every layer."""
 
 from __future__ import annotations
 
@@ -58,15 +58,15 @@ class Handle:
         self.now = now
 
     def misbehave(self, vendor: str, fault: str, times: int | None = 1, **parameters: Any) -> None:
-        """Make one vendor fail in a named way for the next requests that match; times=None means until reset."""
+        """Make one vendor fail in a named way for the next matching requests; times=None means until reset."""
         self.control("POST", "misbehave", {"vendor": vendor, "fault": fault, "times": times, **parameters})
 
     def set(self, **settings: Any) -> None:
-        """Turn settings: page sizes, caps, rate limits."""
+        """Change settings: page sizes, limits, rate limits."""
         self.control("POST", "settings", settings)
 
     def reset(self) -> None:
-        """Real clock, good behaviour, default settings, empty log, all tokens forgotten."""
+        """Real clock, no faults, default settings, empty log, all tokens forgotten."""
         self.control("POST", "reset")
         self.now = None
 
@@ -93,7 +93,7 @@ class Handle:
 
 
 def _ask(base_url: str, method: str, path: str, body: Any = None, token: str = "") -> tuple[int, str]:
-    """One request past any proxy of the environment."""
+    """One request that ignores any proxy of the environment."""
     address = urlsplit(base_url)
     connection = http.client.HTTPConnection(address.hostname or "127.0.0.1", address.port, timeout=60)
     try:
@@ -123,7 +123,7 @@ def start(
     now: str | None = None,
     tls_dir: Path | None = None,
 ) -> Handle:
-    """A sandbox that answers; port 0 takes a free one."""
+    """A sandbox that answers; port 0 chooses a free one."""
     anchor = date.fromisoformat(anchor) if isinstance(anchor, str) else anchor
     port = port or free_port()
     command = [
@@ -178,7 +178,7 @@ def _wait(handle: Handle, seconds: float = 30) -> None:
 
 @contextmanager
 def running(**options: Any) -> Iterator[Handle]:
-    """A sandbox for the length of a with block."""
+    """A sandbox for the duration of a with block."""
     handle = start(**options)
     try:
         yield handle

@@ -1,7 +1,7 @@
-"""Vendor records over time: what each looked like at any moment.
+"""Vendor records over time: the state of each at any moment.
 
-A record holds its fields as created and every later change with its moment, so one object serves the current state,
-the history a vendor keeps and the state an earlier read would have seen. Knows nothing of any wire format.
+A record holds its fields as created and every later change with its moment, so one object serves the current state, the
+history that a vendor keeps and the state that an earlier read would have seen. It contains no wire format.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from typing import Any
 
 @dataclass(slots=True)
 class Record:
-    """One vendor record. `removed` is when it was deleted or archived; `merged` when another record swallowed it.
+    """One vendor record. `removed` is the moment of its deletion or archiving; `merged` that of its merge into another
+    record.
 
     `touched` lists moments at which the vendor counted the record as modified although no listed field changed, `quiet`
-    changes of which the vendor says nothing, as of associations. From `purged` on the record is in no answer of any
-    kind. A record that is `born` later than created takes over the history of another, as the survivor of a merge.
+    those of changes that the vendor does not report, such as associations. From `purged` on the record is in no answer.
+    A record that is `born` later than created takes over the history of another one, as the survivor of a merge.
     """
 
     id: str
@@ -50,7 +51,7 @@ class Record:
             yield self.merged
 
     def at(self, now: int) -> State | None:
-        """The record as it stood, or nothing when it did not exist yet or was deleted for good."""
+        """The record at a moment, or None if it did not exist yet or was deleted permanently."""
         if max(self.created, self.born or 0) > now or (self.purged is not None and self.purged <= now):
             return None
         fields = dict(self.fields)
@@ -76,7 +77,7 @@ class Record:
         return State(self, fields, modified, removed, merged, now)
 
     def known_at(self, now: int) -> State:
-        """The record as it stood at a moment when it must have existed."""
+        """The record at a moment at which it must have existed. Raises LookupError."""
         state = self.at(now)
         if state is None:
             raise LookupError(f"Record {self.id} did not exist yet.")
@@ -136,7 +137,7 @@ class Table:
         self._moments = None
 
     def forget(self) -> None:
-        """Records were changed in place: look at them afresh."""
+        """Drop the cached snapshots after records were changed in place."""
         self._moments = None
 
     def snapshot(self, now: int) -> list[State]:

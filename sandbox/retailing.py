@@ -1,7 +1,7 @@
-"""What retailers sell of `company`'s products: the weekly reports that they send as files, and nothing of who bought.
+"""Retailers' sales of `company`'s products: the weekly reports that they send as files, without buyers.
 
-No vendor serves these. `write` puts the report and its manifest into a folder; the truth reads the same sales
-from here, before they are written. One retailer's week begins on Monday, the other's on Sunday, as the trade does it.
+No vendor serves these. `write` puts the report and its manifest into a folder; the truth reads the same sales from
+here, before they are written. One retailer's week begins on Monday, the other's on Sunday, as usual in the trade.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Sale:
 
 
 def sales(anchor: date) -> list[Sale]:
-    """The weeks that were over before the anchor; every store sells a little more than the one before it."""
+    """The complete weeks before the anchor; every store sells a little more than the previous one."""
     found = []
     for retailer, region, stores, weekday in RETAILERS:
         newest = anchor - timedelta(days=7)

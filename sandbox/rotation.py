@@ -1,4 +1,4 @@
-"""Refresh tokens that are replaced at every use: the old one is dead as soon as the new one was given."""
+"""Refresh tokens that are replaced at every use: the old one is revoked when the new one is issued."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FIRST = {
 
 
 def rotate(world: World, vendor: str, call: Call, give_token: Handler) -> Answer:
-    """The token endpoint's answer where each refresh token may be used once; other grants are answered as ever."""
+    """The token endpoint's answer if each refresh token may be used once; other grants are answered as usual."""
     asked = call.form
     if "refresh_token" not in asked:
         return give_token(world, call, {})

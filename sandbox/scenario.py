@@ -1,4 +1,4 @@
-"""A made-up world: what every vendor holds, and what really happened."""
+"""A simulated world: the vendors' records, and what really happened."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def _tables(names: tuple[str, ...]) -> dict[str, Table]:
 
 @dataclass(slots=True)
 class Scenario:
-    """Everything there is. `grow` makes life happen up to a moment; it must be called before reading at it."""
+    """The whole world. `grow` generates its life up to a moment; it must be called before reading at that moment."""
 
     name: str
     portal_id: int
@@ -85,7 +85,7 @@ class Scenario:
     properties: list[Property] = field(default_factory=list)
     shop: Shop | None = None
     purchases: list[Purchase] = field(default_factory=list)
-    # What a euro costs in dollars, from a day on.
+    # Dollars per euro, each from a day on.
     dollars_per_euro: list[tuple[date, str]] = field(default_factory=list)
 
     def accounts(self, platform: str) -> list[AdAccount]:

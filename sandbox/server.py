@@ -1,4 +1,4 @@
-"""The HTTP around the vendors: one ASGI application for all of them, over HTTP and TLS, with a control endpoint."""
+"""The HTTP server of the vendors: one ASGI application for all of them, over HTTP and TLS, with a control endpoint."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ SECRETS = re.compile(r"((?:access_token|appsecret_proof|client_secret|refresh_to
 
 
 class Cut(Response):
-    """A body whose connection ends before the length it promised."""
+    """A body whose connection ends before its stated length."""
 
     def __init__(self, answer: Answer, promised: int) -> None:
         super().__init__(answer.body(), answer.status, answer.headers, answer.content_type)
@@ -73,7 +73,7 @@ ROUTES = _compile()
 
 
 def vendor_of(path: str) -> ModuleType | None:
-    """Whose path this is, known endpoint or not."""
+    """The vendor of a path, whether its endpoint is known or not."""
     if path == "/token" or re.match(r"/v\d+/customers", path):
         return google_ads
     if path.startswith("/service/data/"):
@@ -96,7 +96,7 @@ def vendor_of(path: str) -> ModuleType | None:
 
 
 def route(world: World, call: Call) -> Answer:
-    """The vendor's own answer, faults left aside."""
+    """The vendor's own answer, without faults."""
     wrong_method = False
     for _, method, pattern, handler in ROUTES:
         if found := pattern.fullmatch(call.path):
@@ -215,11 +215,11 @@ def _respond(answer: Answer) -> Response:
 
 
 class PortTaken(Exception):
-    """Someone else listens where the sandbox should."""
+    """Another program listens on the sandbox's port."""
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    # asyncio turns Nagle's delay of 40 ms off only where the protocol is named.
+    # asyncio disables Nagle's delay of 40 ms only if the protocol is named.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -243,7 +243,7 @@ def serve(
     tls_port: int | None = None,
     tls_dir: Path | None = None,
 ) -> None:
-    """Serve until told to stop; HTTP always, TLS beside it when it has a port."""
+    """Serve until the process is stopped; HTTP always, and TLS if it has a port."""
     app = Sandbox(world, control_token)
     options: dict[str, Any] = {"log_level": "warning", "access_log": False, "lifespan": "off"}
     servers = [(uvicorn.Server(uvicorn.Config(app, **options)), _listen(host, port))]

@@ -1,6 +1,6 @@
-"""A small reading of SOQL: select list, where with and/or/not, comparisons, in, like, order by, limit, offset, count().
+"""A subset of SOQL: select list, where with and/or/not, comparisons, in, like, order by, limit, offset, count().
 
-Relationships, sub-queries, grouping and functions other than count() are not spoken; they are refused.
+Relationships, sub-queries, grouping and functions other than count() are refused.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ Test = Callable[[dict[str, Any]], bool]
 
 
 class Malformed(Exception):
-    """The query is not SOQL as spoken here: MALFORMED_QUERY."""
+    """The query is not valid in this subset of SOQL: MALFORMED_QUERY."""
 
 
 class InvalidField(Exception):
-    """A field does not exist, or cannot be used like that: INVALID_FIELD."""
+    """A field does not exist, or cannot be used in this way: INVALID_FIELD."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,9 @@ class _Reader:
 
 
 def parse(text: str, types: Callable[[str], dict[str, str]]) -> Query:
-    """Read a query. `types` names the fields of an object and their types, or raises KeyError for an unknown one."""
+    """Parse a query. `types` returns the fields of an object and their types, or raises KeyError for an unknown one.
+    Raises Malformed or InvalidField.
+    """
     reader = _Reader(text, _tokens(text), types)
     reader.expect("select")
     names: list[str] = []
@@ -266,7 +268,7 @@ def _literal(reader: _Reader, name: str, data_type: str) -> Any:
 
 
 def sort_rows(rows: list[dict[str, Any]], order: tuple[tuple[str, bool, bool], ...]) -> None:
-    """Order in place; nulls come first unless the query says last, whatever the direction."""
+    """Sort in place; nulls come first unless the query says last, whatever the direction."""
     for name, descending, nulls_last in reversed(order):
         empty = [row for row in rows if row[name] is None]
         filled = sorted((row for row in rows if row[name] is not None), key=lambda row: row[name], reverse=descending)
@@ -274,7 +276,7 @@ def sort_rows(rows: list[dict[str, Any]], order: tuple[tuple[str, bool, bool], .
 
 
 def written(value: Any, data_type: str) -> Any:
-    """A field value as JSON carries it."""
+    """A field value in the form of JSON."""
     if value is None:
         return None
     if data_type == "datetime":

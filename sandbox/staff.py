@@ -1,4 +1,4 @@
-"""The people who sell: Salesforce users and the HubSpot owners who are the same persons."""
+"""The sellers: Salesforce users and the HubSpot owners of the same persons."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class Staff:
     turns: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def next(self, team: str, region: str) -> Rep:
-        """Round robin within a team and region; who has no region gets anyone of the team."""
+        """Round robin within a team and region; without a region among all reps of the team."""
         able = [rep for rep in self.reps if rep.team == team and rep.region == region] or [
             rep for rep in self.reps if rep.team == team
         ]
@@ -102,7 +102,7 @@ class Staff:
 
 
 def hire(scenario: Scenario, since: int, leaves: int) -> Staff:
-    """Everyone starts with the CRM; one of them leaves later."""
+    """All reps start with the CRM; one of them leaves later."""
     staff = Staff()
     managers: dict[str, str] = {}
     number = 0

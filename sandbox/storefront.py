@@ -1,7 +1,7 @@
-"""The web shop of `company`: who orders what, with which codes, for which deal, and what comes back.
+"""The web shop of `company`: its customers, orders, discount codes, billed deals and refunds.
 
-Every order is written twice: as the shop keeps it (a `Record` with its changes) and as it really was (a `Purchase`).
-The chance of a day's orders is its own, so that people and deals live as they would without a shop.
+Every order is written twice: as the shop keeps it (a `Record` with its changes) and as it really was (a `Purchase`). A
+day's orders have a random generator of their own, so that people and deals do not depend on the shop.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ COUNTRY_CODES = {
     "Australia": "AU",
     "Singapore": "SG",
 }
-# How an order's last visit was tagged, and the channel that means.
+# The tags of an order's last visit, and their channel.
 TAGS = (
     (("newsletter", "email", "monthly-news"), "Email", 12),
     (("google", "cpc", None), "Paid Search", 10),
@@ -55,7 +55,9 @@ def open_shop() -> Shop:
 
 
 def trade(office: Office, day: date) -> None:
-    """The orders of one day: some from people known to the CRM, some for won deals, most from strangers."""
+    """The orders of one day: some from people in the CRM, some for won deals, most from strangers. Raises LookupError
+    if the company has no shop.
+    """
     rng = random.Random(f"{office.seed} shop {day}")
     shop = office.scenario.shop
     if shop is None:
@@ -93,7 +95,7 @@ def _order(office: Office, shop: Shop, rng: random.Random, at: int, bill: Bill |
         lines,
         person_id,
         str(7_000_000_000 + zlib.crc32(email.encode())),
-        # At a till nobody asks for the address; whoever has bought online is known as a customer all the same.
+        # At a till no address is asked for; a customer who has bought online is known nevertheless.
         bill is not None or rng.random() >= 0.05,
         bill.deal_id if bill else None,
         country,
@@ -163,7 +165,7 @@ def _entered(
             "status": "VOIDED" if purchase.is_void else "PAID",
             "cancelled": None,
             "refunds": (),
-            # What shops write into tags: six letters that look like an escape, and nothing at all.
+            # Odd texts that shops write into tags: six letters that look like an escape, and an empty one.
             "tags": ("gift a\\u0000b", "") if number % 11 == 0 else (),
         },
     )

@@ -1,4 +1,4 @@
-"""A certificate authority of our own and a certificate for localhost: some official clients insist on https."""
+"""A certificate authority of our own and a certificate for localhost: some official clients require https."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 
 def certify(folder: Path, names: tuple[str, ...] = ("localhost",), days: int = 397) -> tuple[Path, Path]:
-    """(certificate chain, key) in a folder, made on first use; `ca.pem` beside them is what clients trust."""
+    """(certificate chain, key) in a folder, created on first use; clients trust `ca.pem` in the same folder."""
     folder.mkdir(parents=True, exist_ok=True)
     chain, key, authority = folder / "server.pem", folder / "server.key", folder / "ca.pem"
     if all(path.exists() for path in (chain, key, authority)) and _is_fresh(chain):

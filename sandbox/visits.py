@@ -1,8 +1,8 @@
-"""Visits to the web sites of the company: properties, and what each day's sessions came from.
+"""Visits to the web sites of the company: properties, and the origins of each day's sessions.
 
-Figures of a day come from the seed, the property and the day alone. Paid sessions are a share of the clicks that the
-campaigns of `sandbox.advertising` had that day. Beside what an analytics tool shows of a visit stands where it really
-came from (`channel`, `came_from`), which is never served.
+Figures of a day depend only on the seed, the property and the day. Paid sessions are a share of the clicks that the
+campaigns of `sandbox.advertising` had that day. A visit also has its real origin (`channel`, `came_from`), which is
+never served.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Visit:
 
 @dataclass(slots=True, frozen=True)
 class Report:
-    """What a property says about one day: its rows, and what it holds back."""
+    """A property's report of one day: its rows, and what it withholds."""
 
     visits: tuple[Visit, ...]
     is_thresholded: bool = False
@@ -62,7 +62,7 @@ class Property:
     has_other_row: Callable[[date], bool] = field(default=lambda day: False)
 
     def report(self, day: date, now: int) -> Report:
-        """What is said at a moment about a day. Sessions settle in two days, the credit of key events in twelve."""
+        """The report of a day at a moment. Sessions settle in two days, the credit of key events in twelve."""
         starts = day_start(day, self.time_zone)
         if starts >= now:
             return Report(())
@@ -92,7 +92,7 @@ class Property:
 
 
 def _together(visits: Iterable[Visit]) -> Visit:
-    """Rows beyond the limit of distinct values stand in one row `(other)`."""
+    """Combine the rows beyond the limit of distinct values in one row `(other)`."""
     visits = list(visits)
     return Visit(
         *(OTHER,) * 6,
@@ -115,7 +115,7 @@ SHARES_BY_CURRENCY = {"EUR": EU_COUNTRIES, "GBP": UK_COUNTRIES, "USD": US_COUNTR
 
 @dataclass(frozen=True)
 class Habit:
-    """Visits that nobody paid for: how GA4 shows them, how many a day, and the channel they belong to."""
+    """Visits without payment: how GA4 shows them, how many a day, and the channel they belong to."""
 
     group: str
     source: str
@@ -132,14 +132,14 @@ HABITS = (
     Habit("Email", "newsletter", "email", "monthly-news", 45, "Email"),
     Habit("Referral", "blog.partner-site.example", "referral", "(referral)", 35, "Referral"),
     Habit("Organic Social", "linkedin", "social", "page-post", 28, "Organic Social"),
-    # GA4 has no group for these; the channel rules know the first.
+    # GA4 has no group for these; the channel rules contain the first.
     Habit("Unassigned", "reviews.example", "syndication", "comparison", 12, "Content Syndication"),
     Habit("Unassigned", NOT_SET, NOT_SET, NOT_SET, 9, "Unknown"),
 )
 
 
 def open_sites(seed: int, anchor: date, sources: list[Source]) -> list[Property]:
-    """The two sites: what the dollar account advertises leads to the American one, everything else to the European."""
+    """The two sites: the dollar account advertises the American one, all other accounts the European one."""
     american = [one for one in sources if one.currency == "USD"]
     others = [one for one in sources if one.currency != "USD"]
     return [
@@ -179,7 +179,7 @@ def _site(
             ]  # fmt: skip
         return tuple(found)
 
-    # Sums of the day's number: no two of them fall on the same days.
+    # Sums of the day's number: no two of them occur on the same days.
     return Property(
         number,
         name,
@@ -206,7 +206,7 @@ def _paid(rng: random.Random, source: Source, day: date) -> list[Visit]:
         sessions = int(clicks * share * rng.uniform(0.74, 0.94))
         came_from: str | None = source.campaign.id
         if google:
-            # Auto-tagged: Google knows its campaign by id and by the name it has that evening.
+            # Auto-tagged: Google has its campaign by id and by the name of that evening.
             campaign_id, name = source.campaign.id, source.campaign.name_at(day_start(day) + DAY)
         elif source.plan.name == "Retargeting EU Social":
             campaign_id, name = NOT_SET, source.plan.name
@@ -222,7 +222,7 @@ def _paid(rng: random.Random, source: Source, day: date) -> list[Visit]:
 
 
 def _split(amount: int, countries: tuple[tuple[str, int], ...]) -> list[tuple[str, int]]:
-    """Whole parts that add up to the amount; parts of nothing are left out."""
+    """Whole parts that add up to the amount; parts of zero are left out."""
     parts, begun, weight, total = [], 0, 0, sum(share for _, share in countries)
     for country, share in countries:
         weight += share

@@ -1,4 +1,4 @@
-"""The worlds that can be made, by name. Nothing that they are made of imports this module."""
+"""The available worlds by name. Nothing that they are made of imports this module."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from sandbox.worked_example import make_worked_example
 
 
 def build(name: str, seed: int = 7, anchor: date | None = None) -> Scenario:
-    """The scenario of that name. `anchor` is today for `company`; the worked example has fixed dates."""
+    """The scenario of that name. `anchor` is today for `company`; the worked example has fixed dates. Raises ValueError
+    for an unknown name.
+    """
     if name == "worked_example":
         return make_worked_example()
     if name == "company":

@@ -1,8 +1,8 @@
-"""Misbehaviour on demand: the errors vendors were seen to send, and the ways in which good answers go wrong.
+"""Faults on demand: errors that vendors were seen to send, and ways in which good answers go wrong.
 
-A fault strikes requests of one vendor, optionally of one stream or path, after a number of good ones and for a number
-of times. Errors replace the answer; other faults spoil it. What a fault does is decided here; how pages look is asked
-of the vendor's module.
+A fault applies to requests of one vendor, optionally of one stream or path, after a number of good ones and for a
+number of times. Errors replace the answer; other faults change it. The effect of a fault is decided here; the form of
+pages is in the vendor's module.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ IN_200 = {
     "shopify": SHOPIFY_ERRORS["internal_error"],
     "exchange_rates": EXCHANGE_RATES_ERRORS["service_unavailable"],
 }
-# They spoil a body whatever its rows are.
+# These change a body whatever its rows are.
 BODY_FAULTS = frozenset({"bulk_file_cut_short", "truncated_body", "quota_running_out"})
 
 
@@ -59,14 +59,14 @@ class Asked:
 
 
 class Faults:
-    """The orders in force, in the order they were given; at most one strikes a request."""
+    """The active faults, in the order in which they were set; at most one applies to a request."""
 
     def __init__(self) -> None:
         self.active: list[Fault] = []
         self.last_rows: dict[tuple[str, str | None], Any] = {}
 
     def strike(self, asked: Asked) -> Fault | None:
-        """The fault this request meets, if any; counts it."""
+        """The fault that applies to this request, if any; counts it."""
         for fault in self.active:
             if not fault.fits(asked.vendor, asked.stream, asked.call):
                 continue
@@ -78,7 +78,7 @@ class Faults:
         return None
 
     def answer(self, asked: Asked, fault: Fault | None) -> Answer:
-        """The vendor's answer, spoilt or replaced as the fault says."""
+        """The vendor's answer, changed or replaced by the fault."""
         if fault is not None and fault.name in ERRORS[fault.vendor]:
             return ERRORS[fault.vendor][fault.name](asked.call, fault.parameters)
         answer = asked.answer() if fault is None else self._go_wrong(asked, fault)
@@ -115,7 +115,7 @@ class Faults:
         elif fault.name == "merged_records":
             merge(rows, fault)
         elif fault.name == "late_association":
-            # Not made yet: a record without any is missing from the answer.
+            # An association not made yet: a record without any is missing from the answer.
             rows.clear()
         elif fault.name == "home_currency_unstated":
             portal.forget_home_currency(asked.world, rows)
@@ -166,7 +166,7 @@ def _expire(asked: Asked, fault: Fault) -> Answer:
 def _spoil_body(answer: Answer, fault: Fault) -> None:
     name, parameters = fault.name, fault.parameters
     if name == "bulk_file_cut_short":
-        # Ends between two lines: nothing but the count of objects tells.
+        # Cut between two lines: only the count of objects shows it.
         lines = answer.body().decode().splitlines(keepends=True)
         answer.text = "".join(lines[: len(lines) * 2 // 3])
     elif name == "truncated_body":

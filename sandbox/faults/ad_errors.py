@@ -1,4 +1,4 @@
-"""The errors that Google, Meta, LinkedIn and Microsoft send, in their words."""
+"""The errors of Google, Meta, LinkedIn and Microsoft, in their wording."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _google(
 
 
 def _google_quota(call: Call, parameters: Parameters) -> Answer:
-    """The day's operations are used up: hours to wait."""
+    """The day's operations are used up: the wait is hours."""
     seconds = int(parameters.get("retry_seconds", 40_591))
     quota = {
         "rateScope": "DEVELOPER",
@@ -44,7 +44,7 @@ def _google_quota(call: Call, parameters: Parameters) -> Answer:
 
 
 def _google_pace(call: Call, parameters: Parameters) -> Answer:
-    """Too fast: seconds to wait."""
+    """Too many requests: the wait is seconds."""
     seconds = int(parameters.get("retry_seconds", 1))
     quota = {"rateScope": "ACCOUNT", "rateName": "Requests per second", "retryDelay": f"{seconds}s"}
     message = f"Too many requests. Retry in {seconds} seconds."

@@ -1,4 +1,4 @@
-"""The errors that HubSpot, Salesforce, Shopify, GA4 and the bank send, in their words."""
+"""The errors of HubSpot, Salesforce, Shopify, GA4 and the bank, in their wording."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which faults there are, by vendor."""
+"""The list of faults, by vendor."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ SPOILERS = (
     "slow",
     "server_error",
 )
-# Ways in which one vendor alone spoils a good answer.
+# Changes of good answers that only one vendor has.
 OWN_SPOILERS: dict[str, tuple[str, ...]] = {
     "linkedin_ads": ("element_cap", "rotating_refresh_token"),
     "microsoft_ads": ("report_failed", "dead_address", "no_data", "rotating_refresh_token"),
@@ -62,7 +62,7 @@ OWN_SPOILERS: dict[str, tuple[str, ...]] = {
 }
 # In force until reset unless an order says how often.
 LASTING = {"too_much_data", "element_cap", "rotating_refresh_token", "home_currency_unstated"}
-# Errors of one step of a bulk operation, which the step is known by.
+# Errors of one step of a bulk operation; they apply to that step only.
 BULK_STEPS = {
     "bulk_in_progress": r"bulkOperationRunQuery",
     "bulk_failed": r"on BulkOperation",
@@ -103,7 +103,7 @@ RETYPED_FIELD: dict[str, tuple[str, Any]] = {
     "shopify": ("createdAt", "not a date"),
     "exchange_rates": ("OBS_VALUE", "not a number"),
 }
-# Values that are text to a vendor and nothing to a database, by the parameter `kind` of `odd_value`.
+# Values that a vendor accepts as text and a database refuses, by the parameter `kind` of `odd_value`.
 ODD_VALUES: dict[str, Any] = {
     "half_emoji": "Winter \ud83d",
     "nul": "x\x00",
@@ -125,7 +125,7 @@ ODD_FIELD = {
     "shopify": "sourceName",
     "exchange_rates": "OBS_VALUE",
 }
-# What goes wrong with a row goes wrong in the file of a report.
+# Faults of rows apply to the file of a report.
 FILE_FAULTS = {
     *("dead_address", "record_on_two_pages", "new_field", "missing_field", "retyped_field", "vanished_rows"),
     "odd_value",
@@ -134,5 +134,5 @@ HTML = "<!DOCTYPE html><html><head><title>Sorry</title></head><body>Something we
 
 
 def known_faults() -> dict[str, list[str]]:
-    """Names of everything that can go wrong, by vendor."""
+    """Names of all faults, by vendor."""
     return {vendor: sorted([*errors, *SPOILERS, *OWN_SPOILERS.get(vendor, ())]) for vendor, errors in ERRORS.items()}

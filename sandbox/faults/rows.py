@@ -1,4 +1,4 @@
-"""How good rows go wrong."""
+"""Faults of single rows."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from sandbox.faults.catalogue import (
 
 @dataclass
 class Fault:
-    """One order to misbehave, and how often it was carried out."""
+    """One active fault, and how often it was applied."""
 
     vendor: str
     name: str
@@ -126,7 +126,7 @@ def remove(rows: list[Any], parameters: Parameters) -> None:
 
 
 def merge(rows: list[Any], fault: Fault) -> None:
-    """The first records of the page were merged into its last one: HubSpot's vanish, Salesforce's say where to."""
+    """Merge the first records of the page into its last one: HubSpot's disappear, Salesforce's name the survivor."""
     losers = rows[: min(int(fault.parameters.get("count", 2)), len(rows) - 1)]
     if fault.vendor == "salesforce":
         for loser in losers:
@@ -137,7 +137,7 @@ def merge(rows: list[Any], fault: Fault) -> None:
 
 
 def retouch(rows: list[Any], fault: Fault) -> None:
-    """New, missing or retyped fields, in all rows or the first few."""
+    """Add, remove or retype fields, in all rows or the first few."""
     count = fault.parameters.get("rows")
     chosen = rows if count is None else rows[: int(count)]
     if fault.name == "new_field":

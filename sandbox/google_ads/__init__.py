@@ -1,7 +1,7 @@
 """Google Ads over REST: tokens, search, searchStream and a subset of GAQL.
 
-Resources: campaign, customer, conversion_action. Money and counts are int64 and therefore strings; rows whose
-metrics are all zero do not exist; `search` pages hold 10,000 rows and nobody may ask for another size.
+Resources: campaign, customer, conversion_action. Money and counts are int64 and therefore strings; rows whose metrics
+are all zero do not exist; `search` pages hold 10,000 rows, and a request for another size is refused.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Who may ask Google Ads, and its words for no."""
+"""Access control of Google Ads, and its error messages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sandbox.exchange import Answer, Call, Refusal, World
 
 VENDOR = "google_ads"
 NEWEST, OLDEST = 26, 23
-# What a customer account answers that was closed: the state, and the error's kind, code and message.
+# The answer of a closed customer account: its state, and the error's kind, code and message.
 NOT_ENABLED = (
     "PERMISSION_DENIED",
     "authorizationError",

@@ -1,4 +1,4 @@
-"""A subset of GAQL: what a query may select, and what it asks for."""
+"""A subset of GAQL: the selectable fields, and the parsed query."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sandbox.google_ads.access import invalid
 
 @dataclass(frozen=True)
 class Row:
-    """One thing a query may select from: a customer, maybe a campaign, maybe a day with figures."""
+    """One row that a query selects from: a customer, with a campaign and a day with figures if the query needs them."""
 
     account: AdAccount
     now: int
@@ -149,7 +149,7 @@ def _during(name: str, today: date) -> tuple[date, date]:
 
 
 def parse(text: str, today: date) -> Query:
-    """Read a query; what the vendor would refuse is refused in its words."""
+    """Parse a query; raises the vendor's refusal for what Google would refuse."""
     found = QUERY.match(text)
     if not found:
         code = "EXPECTED_FROM" if re.match(r"^\s*SELECT\b", text, re.IGNORECASE) else "EXPECTED_SELECT"

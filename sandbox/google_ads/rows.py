@@ -76,7 +76,7 @@ def _sum(parts: list[Figures | None]) -> Figures | None:
 
 def _render(row: Row, query: Query) -> dict[str, Any]:
     names = list(query.fields)
-    # Resource names come along unasked for each resource that a query touches.
+    # Resource names are returned without being requested, for each resource of a query.
     for resource in ("customer", "campaign", "conversion_action"):
         if any(name.startswith(f"{resource}.") for name in names) or resource == query.resource:
             names.append(f"{resource}.resource_name")

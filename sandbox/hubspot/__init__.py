@@ -1,8 +1,8 @@
 """HubSpot: CRM objects (search, list, batch read, one), associations, owners, pipelines, properties, events, OAuth.
 
 Every endpoint answers on its dated path (2026-09, 2026-03) and on its v3/v4 path. Values are strings or null. Search
-knows neither archived records nor associations and ends at 10,000; merged contacts vanish into their survivor, which
-lists them.
+returns neither archived records nor associations and ends at 10,000; merged contacts disappear into their survivor,
+which lists them.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def stream_of(world: World, call: Call) -> str | None:
 
 def is_later_page(call: Call) -> bool:
     if call.method == "POST" and call.path.rstrip("/").endswith("/search"):
-        # A reader past 10,000, or one that trusts no offset, goes on after the last id instead.
+        # A reader beyond 10,000 records, or one that avoids offsets, continues after the last id.
         goes_on = any(
             spec.get("operator") == "GT" for group in call.json.get("filterGroups", ()) for spec in group["filters"]
         )
@@ -83,6 +83,6 @@ def rows_of(payload: Any) -> list[Any] | None:
 
 
 def hollow(call: Call, payload: Any) -> Any:
-    """The answer as an empty page that is not the last; a leading zero spells the same place anew."""
+    """The answer as an empty page that is not the last; a leading zero in the cursor means the same place."""
     after = str(call.json.get("after") or "0") if call.method == "POST" else call.query["after"]
     return {**payload, "results": [], "paging": {"next": {"after": f"0{after}"}}}

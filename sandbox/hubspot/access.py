@@ -1,4 +1,4 @@
-"""Who may ask HubSpot, how often, and its words for no."""
+"""Access control and rate limits of HubSpot, and its error messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which objects of HubSpot belong together."""
+"""Associations between HubSpot's objects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a HubSpot portal says of itself: owners, pipelines, properties, its currency."""
+"""The settings of a HubSpot portal: owners, pipelines, properties, its currency."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def company_currency(world: World, call: Call, parts: dict[str, str]) -> Answer:
 
 
 def forget_home_currency(world: World, rows: list[dict[str, Any]]) -> None:
-    """Deals as a portal writes them that knows one currency only: null, or an empty text where a person cleared it."""
+    """Deals in the form of a portal with a single currency: null, or an empty text where a person cleared it."""
     for row in rows:
         properties = row.get("properties", {})
         if properties.get("deal_currency_code") == world.settings.hubspot_home_currency:

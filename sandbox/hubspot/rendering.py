@@ -1,4 +1,4 @@
-"""HubSpot's records as its answers write them."""
+"""HubSpot's records in the format of its answers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sandbox.records import State
 
 
 def value_of(kind: str, state: State, name: str) -> str | None:
-    """One property as HubSpot writes it."""
+    """One property in HubSpot's format."""
     if name == "hs_object_id":
         return state.id
     if name in ("createdate", "hs_createdate"):
@@ -35,7 +35,7 @@ def value_of(kind: str, state: State, name: str) -> str | None:
         return ""
     if isinstance(value, int):
         return iso(value)
-    # Pasted out of a spreadsheet, with what ends a cell there.
+    # Pasted from a spreadsheet, with the line break that ends a cell there.
     return f"{value}\x00" if name == "closed_lost_reason" and value else value
 
 

@@ -34,7 +34,7 @@ DEFAULTS = {
         "pipeline",
     ),
     "line_items": ("amount", "createdate", "hs_lastmodifieddate", "hs_object_id", "hs_product_id", "quantity"),
-    # Of engagements HubSpot answers with nothing but the times, unless asked.
+    # HubSpot returns only the times of engagements, unless more is requested.
     **dict.fromkeys(ENGAGEMENTS, ("hs_createdate", "hs_lastmodifieddate", "hs_object_id")),
 }
 SHARED_PROPERTIES = {

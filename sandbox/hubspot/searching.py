@@ -109,7 +109,7 @@ def _sorter(kind: str, sorts: Any) -> tuple[Callable[[State], Any], bool]:
 
 
 def search(world: World, call: Call, parts: dict[str, str]) -> Answer:
-    """POST …/{objectType}/search."""
+    """POST …/{objectType}/search. Raises Refusal for a search that is not valid."""
     authorize(world, call, is_search=True)
     kind = kind_of(world, parts["kind"])
     body = json_body(call)

@@ -1,6 +1,6 @@
-"""Lives of `company`: how one person meets marketing, is qualified, worked, rejected, recycled, sold to, and returns.
+"""Lives in `company`: how a person meets marketing, is qualified, worked, rejected, recycled, sold to, and returns.
 
-Every step writes the vendors' records and, beside them, what really happened. Nothing is derived later.
+Every step writes the vendors' records and also what really happened. Nothing is derived later.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ MOST_CYCLES = 3
 
 
 def meet_online(office: Office, rng: random.Random, born: int, paid: list[tuple[Source, float]]) -> None:
-    """Someone fills in a form."""
+    """A person fills in a form."""
     journey = start(office, office.some_firm(rng, born) if rng.random() < 0.72 else None)
     channel, campaign_id, fields = arrive(rng, paid)
     first, last = full_name(journey.number)
@@ -73,7 +73,7 @@ def meet_online(office: Office, rng: random.Random, born: int, paid: list[tuple[
 
 
 def meet_through_sales(office: Office, rng: random.Random, born: int) -> None:
-    """Sales finds someone first: the Salesforce lead is the first anyone knows of them."""
+    """Sales finds a person first: the Salesforce lead is their first record."""
     source = rng.choices(("Outbound", "Partner", "Trade Show", "Referral"), (60, 15, 15, 10))[0]
     channel = {"Outbound": "Outbound", "Partner": "Partner", "Trade Show": "Events", "Referral": "Referral"}[source]
     journey = start(office, office.some_firm(rng, born))
@@ -91,7 +91,7 @@ def meet_through_sales(office: Office, rng: random.Random, born: int) -> None:
 
 
 def meet_as_contact(office: Office, rng: random.Random, born: int) -> None:
-    """A referral whom an account executive enters as a contact at once; a deal follows within days."""
+    """A referral that an account executive enters as a contact at once; a deal follows within days."""
     firm = office.some_firm(rng, born)
     journey = start(office, firm)
     first, last = full_name(journey.number)
@@ -122,7 +122,7 @@ def meet_as_contact(office: Office, rng: random.Random, born: int) -> None:
 
 
 def _pursue(office: Office, rng: random.Random, journey: Journey, opened: int, depth: int, rate: float) -> None:
-    """From an open cycle towards an MQL, or nothing."""
+    """From an open cycle to an MQL, or to nothing."""
     contact = journey.known_contact
     at = opened
     for _ in range(rng.choice((0, 0, 1, 1, 2, 3))):
@@ -159,7 +159,7 @@ def _pursue(office: Office, rng: random.Random, journey: Journey, opened: int, d
 
 
 def _reject_in_hubspot(office: Office, rng: random.Random, journey: Journey, at: int, kind: Kind, depth: int) -> None:
-    """Sales says no in HubSpot, without Salesforce."""
+    """Sales rejects a person in HubSpot, without Salesforce."""
     contact = journey.known_contact
     status = "UNQUALIFIED" if kind == "disqualified" else "BAD_TIMING"
     contact.change(at, hs_lead_status=status, lifecyclestage="lead")
@@ -174,13 +174,13 @@ def _return(office: Office, rng: random.Random, journey: Journey, closed: int, d
         return
     again = later(rng, closed, 72, 700)
     respond(office, rng, journey, again, only_responses=True)
-    # A workflow opens the contact anew; without it a second rejection would leave no trace in the property's history.
+    # A workflow opens the contact again; without it a second rejection would leave no trace in the property's history.
     journey.contact.change(again + 2 * MINUTE, hs_lead_status="OPEN")
     _pursue(office, rng, journey, again, depth + 1, 0.45)
 
 
 def _work_lead(office: Office, rng: random.Random, journey: Journey, since: int, depth: int) -> None:
-    """Sales accepts, rejects, recycles, converts, or never looks."""
+    """Sales accepts, rejects, recycles, converts, or never looks at the lead."""
     roll = rng.random()
     if roll < 0.12:
         hand_on(office, journey, since, hours=40, share=0.4)
@@ -291,7 +291,7 @@ def _enter_contact(office: Office, journey: Journey, at: int, account_id: str, e
 def _sell(
     office: Office, rng: random.Random, journey: Journey, created: int, depth: int, executive: Rep | None = None
 ) -> str:
-    """New business with this person, and what comes after its end."""
+    """A deal with this person, and what follows its end."""
     executive = executive or office.staff.next("Account Executives", journey.firm.region if journey.firm else "")
     contact = journey.contact
     terms = Terms(
@@ -342,7 +342,7 @@ def _again(terms: Terms, kind: str, win_share: float) -> Terms:
 
 
 def _keep_warm(office: Office, rng: random.Random, journey: Journey, created: int, close: Close) -> None:
-    """Marketing goes on while a deal is open, and stops well before its close."""
+    """Marketing continues while a deal is open, and stops well before its close."""
     ends = (close.closed if close.closed is not None else created + 20 * DAY) - 4 * DAY
     if close.deleted is not None:
         ends = min(ends, close.deleted - HOUR)

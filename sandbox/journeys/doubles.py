@@ -13,7 +13,7 @@ from sandbox.records import Record
 
 
 def archive(office: Office, rng: random.Random, journey: Journey, born: int) -> None:
-    """A contact that asked to be forgotten, or was spam."""
+    """A contact that asked for deletion, or was spam."""
     contact = journey.known_contact
     last = max([born, *(at for at, _ in contact.changes), *(one.at for one in journey.person.happenings)])
     contact.removed = journey.person.removed_at = later(rng, last, 12, 500)

@@ -1,4 +1,4 @@
-"""Single steps of a journey, as the vendors record them."""
+"""Single steps of a journey, in the vendors' records."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sandbox.records import Record
 
 
 def respond(office: Office, rng: random.Random, journey: Journey, at: int, only_responses: bool = False) -> None:
-    """One event on the contact; page views and opened mails are no responses."""
+    """One event on the contact; page views and opened mails do not count as responses."""
     contact = journey.known_contact
     kinds = ("visit", "open", "click", "reply", "webinar", "form", "landing", "fair")
     weights = (0, 0, 40, 15, 20, 20, 0, 5) if only_responses else (30, 22, 22, 3, 9, 7, 5, 2)
@@ -95,7 +95,7 @@ def set_status(office: Office, journey: Journey, at: int, status: str, **fields:
 
 
 def hand_on(office: Office, journey: Journey, since: int, *, hours: float, share: float) -> None:
-    """A manager gives some leads to a colleague. Salesforce writes it twice: the names, and the ids."""
+    """A manager gives some leads to a colleague. Salesforce records it twice: with names, and with ids."""
     lead, before = journey.known_lead, journey.rep
     chance = random.Random(f"owner {office.seed} {lead.id} {since}")
     colleagues = [one for one in office.staff.reps if one.team == before.team and one.user_id != before.user_id]
@@ -118,7 +118,7 @@ def log(office: Office, journey: Journey, since: int, taken_up: int, *, is_accep
 
 
 def sync_to_hubspot(office: Office, rng: random.Random, journey: Journey, born: int) -> None:
-    """The sync carries a Salesforce lead over to HubSpot minutes later."""
+    """The sync copies a Salesforce lead to HubSpot minutes later."""
     lead = journey.known_lead
     at = born + rng.randint(3, 9) * MINUTE
     first, last = full_name(journey.number)

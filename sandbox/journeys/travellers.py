@@ -1,4 +1,4 @@
-"""People on the way, and how marketing met them."""
+"""Persons on their journey, and how marketing met them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sandbox.staff import Rep
 
 @dataclass
 class Journey:
-    """One person on the way, and the records the vendors hold of them so far."""
+    """One person on a journey, and the vendors' records of them so far."""
 
     person: Person
     email: str | None
@@ -33,14 +33,14 @@ class Journey:
 
     @property
     def known_contact(self) -> Record:
-        """The HubSpot contact of someone who must have one by now."""
+        """The HubSpot contact of a person who must have one by now. Raises LookupError."""
         if self.contact is None:
             raise LookupError(f"{self.person.person_id} has no HubSpot contact yet.")
         return self.contact
 
     @property
     def known_lead(self) -> Record:
-        """The Salesforce lead of someone who must have one by now."""
+        """The Salesforce lead of a person who must have one by now. Raises LookupError."""
         if self.lead is None:
             raise LookupError(f"{self.person.person_id} has no Salesforce lead yet.")
         return self.lead
@@ -61,7 +61,7 @@ def start(office: Office, firm: Firm | None) -> Journey:
 
 
 def arrive(rng: random.Random, paid: list[tuple[Source, float]]) -> tuple[str, str | None, dict[str, str | None]]:
-    """Channel, campaign and the HubSpot fields that tell of them."""
+    """Channel, campaign and the HubSpot fields that describe them."""
     way = rng.choices(
         ("paid", "organic", "direct", "newsletter", "referral", "social", "import"), (66, 13, 7, 5, 4, 3, 2)
     )[0]
@@ -98,8 +98,9 @@ def _utm(source: str, medium: str, campaign: str) -> dict[str, str | None]:
 
 
 def _tags(rng: random.Random, source: Source) -> tuple[dict[str, str | None], str | None]:
-    """UTM tags as people set them: mostly with the campaign's id, at times its id or name as utm_campaign, at times
-    something nobody can match."""
+    """UTM tags as people set them: mostly with the campaign's id, sometimes its id or name as utm_campaign, sometimes a
+    text that matches nothing.
+    """
     utm_source, utm_medium = rng.choice(source.utm)
     slug = source.plan.name.lower().replace(" ", "-")
     campaign_id = source.campaign.id

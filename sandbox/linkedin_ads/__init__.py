@@ -1,8 +1,8 @@
 """LinkedIn's marketing interface: tokens, ad accounts, campaigns and adAnalytics, versioned by month.
 
-Queries are Rest.li 2.0: lists and records in brackets that must stand unescaped. Lists of accounts and campaigns have
-pages by token; adAnalytics has none and is cut after 15,000 elements without a word. Pivots ACCOUNT and CAMPAIGN are
-served; creatives, demographics and the statistics finder are not part of the company.
+Queries are Rest.li 2.0: lists and records in brackets that must not be escaped. Lists of accounts and campaigns have
+pages by token; adAnalytics has none and is silently cut after 15,000 elements. Pivots ACCOUNT and CAMPAIGN are served;
+creatives, demographics and the statistics finder are not simulated.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sandbox.linkedin_ads.analytics import read_analytics
 
 __all__ = ["ROUTES", "VENDOR", "hollow", "is_later_page", "rows_of", "stream_of"]
 
-# A POST may be a GET whose query was too long for an address.
+# A POST may be a GET whose query was too long for a URL.
 _READS: tuple[tuple[str, Handler], ...] = (
     (r"/rest/adAccounts", list_accounts),
     (r"/rest/adAccounts/(?P<account>\d+)", get_account),

@@ -1,4 +1,4 @@
-"""Who may ask LinkedIn, and its words for no."""
+"""Access control of LinkedIn, and its error messages."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _take(text: str) -> tuple[Any, str]:
 
 
 def _next(text: str) -> str:
-    """What follows a comma, or the closing bracket."""
+    """Move behind a comma, or to the closing bracket."""
     if text.startswith(")"):
         return text
     if not text.startswith(","):
@@ -77,7 +77,7 @@ def _raw_query(call: Call) -> str:
 
 
 def parameters_of(call: Call) -> dict[str, str]:
-    """Parameters as sent, unescaped only in part: structure is told from content by the escapes."""
+    """Parameters as sent, only partly unescaped: the escapes distinguish structure from content."""
     pairs = (part.partition("=") for part in _raw_query(call).split("&") if part)
     return {unquote(name): value for name, _, value in pairs}
 

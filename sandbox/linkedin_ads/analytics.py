@@ -14,7 +14,7 @@ from sandbox.exchange import Answer, Call, World
 from sandbox.linkedin_ads.access import VENDOR, authorize, id_of, illegal, read_value
 
 MOST_FIELDS = 20
-# Metrics that clients may ask for and that nothing here ever moves.
+# Metrics that clients may request and that are always zero here.
 # fmt: off
 ALWAYS_ZERO = (
     "actionClicks", "adUnitClicks", "approximateMemberReach", "cardClicks", "cardImpressions", "commentLikes",
@@ -79,7 +79,7 @@ def _simple(value: Any) -> Any:
 
 
 def _facets(world: World, parameters: dict[str, str]) -> list[tuple[AdAccount, Campaign]]:
-    """The campaigns that the facets name; what the member may not read is left out in silence."""
+    """The campaigns that the facets name; those that the member may not read are left out silently."""
     known = {name: read_value(parameters[name]) for name in ("accounts", "campaigns") if name in parameters}
     if not known:
         raise illegal(

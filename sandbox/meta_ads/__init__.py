@@ -1,7 +1,7 @@
 """Meta's Graph API: ad accounts, campaigns, insights, synchronous and as report runs.
 
-Amounts and counts are strings; a list ends where `paging.next` is missing while `cursors.after` stays; throttles come
-as HTTP 400. Levels account and campaign are served; ad sets and ads are not part of the company.
+Amounts and counts are strings; a list ends when `paging.next` is missing, while `cursors.after` stays; throttles come
+as HTTP 400. Levels account and campaign are served; ad sets and ads are not simulated.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def list_campaigns(world: World, call: Call, parts: dict[str, str]) -> Answer:
 
 
 def read_insights(world: World, call: Call, parts: dict[str, str]) -> Answer:
-    """GET /vN/act_…/insights, or the pages of a finished report run."""
+    """GET /vN/act_…/insights, or the pages of a finished report run. Raises Refusal."""
     parameters = authorize(world, call, parts["version"])
     run = world.cursors.get(f"run {parts['node']}")
     if run is not None:

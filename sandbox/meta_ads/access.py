@@ -1,4 +1,4 @@
-"""Who may ask Meta, and its words for no."""
+"""Access control of Meta, and its error messages."""
 
 from __future__ import annotations
 

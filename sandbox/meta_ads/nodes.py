@@ -1,4 +1,4 @@
-"""Ad accounts and campaigns of Meta as its answers write them."""
+"""Ad accounts and campaigns of Meta in the format of its answers."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Salesforce: tokens, query, queryAll, locators, describe, limits, one record over REST; queries over Bulk API 2.0.
 
-`query` hides deleted records, `queryAll` shows them with IsDeleted; `nextRecordsUrl` says `query` after either. Pages
-hold at most 2,000 records. A bulk query is done when it is first asked about; its results are CSV.
+`query` hides deleted records, `queryAll` shows them with IsDeleted; `nextRecordsUrl` contains `query` after either.
+Pages hold at most 2,000 records. A bulk query is complete at its first poll; its results are CSV.
 """
 
 from __future__ import annotations
@@ -99,6 +99,6 @@ def rows_of(payload: Any) -> list[Any] | None:
 
 
 def hollow(call: Call, payload: Any) -> Any:
-    """The answer as an empty page that is not the last; a leading zero spells the same place anew."""
+    """The answer as an empty page that is not the last; a leading zero in the locator means the same place."""
     start, _, offset = call.path.rstrip("/").rpartition("-")
     return {"totalSize": payload["totalSize"], "done": False, "nextRecordsUrl": f"{start}-0{offset}", "records": []}

@@ -1,4 +1,4 @@
-"""Who may ask Salesforce, and its words for no."""
+"""Access control of Salesforce, and its error messages."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def give_token(world: World, call: Call, _: dict[str, str]) -> Answer:
 
 
 def _check_assertion(assertion: str) -> str | None:
-    """What is wrong with a JWT. Its signature is not checked: any key counts as the company's."""
+    """The error of a JWT, if any. Its signature is not checked: any key counts as the company's."""
     try:
         header = jwt.get_unverified_header(assertion)
         claims = jwt.decode(assertion, options={"verify_signature": False, "verify_exp": True, "verify_aud": False})
@@ -75,7 +75,7 @@ def _check_assertion(assertion: str) -> str | None:
 
 
 def authorize(world: World, call: Call, parts: dict[str, str]) -> str:
-    """The API version of the path, once the session is found valid."""
+    """The API version of the path, if the session is valid. Raises Refusal."""
     version = parts["version"]
     number = float(version)
     if number <= RETIRED and not world.settings.accept_sunset_versions:

@@ -16,7 +16,7 @@ UNBULKED = {"OpportunityContactRole", *MULTI_CURRENCY}
 
 
 def submit_job(world: World, call: Call, parts: dict[str, str]) -> Answer:
-    """POST …/jobs/query: a query that is worked off at leisure."""
+    """POST …/jobs/query: a query that is processed asynchronously."""
     version = authorize(world, call, parts)
     try:
         asked = call.json

@@ -1,4 +1,4 @@
-"""What a Salesforce org says of itself, one record, and what changed in a time."""
+"""Descriptions of a Salesforce org, single records, and lists of changed records."""
 
 from __future__ import annotations
 

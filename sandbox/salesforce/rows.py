@@ -1,4 +1,4 @@
-"""Salesforce's records as its answers write them."""
+"""Salesforce's records in the format of its answers."""
 
 from __future__ import annotations
 

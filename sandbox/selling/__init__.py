@@ -1,4 +1,4 @@
-"""Opportunities of `company`: how they move, close, are copied to HubSpot, renewed, and what truth keeps of them."""
+"""Opportunities of `company`: how they move, close, are copied to HubSpot and renewed, and their truth."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def open_deal(office: Office, rng: random.Random, created: int, terms: Terms) ->
     discount = rng.choice(DISCOUNTS)
     close = decide_close(rng, created, terms)
     price = Price(currency, listed, listed * (100 - discount - haste(close)) // 100)
-    # One deal in thirty has a contact that nobody marked as the primary one.
+    # One deal in thirty has a contact without the mark of a primary one.
     primary = terms.contact_id is not None and rng.random() >= 0.03
     deal = _opened(office, rng, created, terms, price, primary)
     steps = _plan_steps(rng, created, close)
@@ -172,7 +172,7 @@ def _keep_history(office: Office, deal: Record, rep: Rep, moments: list[int]) ->
 
 
 def _assign_contacts(office: Office, rng: random.Random, deal: Record, terms: Terms, primary: bool) -> list[str]:
-    """Give a deal its contacts; returns the persons they are."""
+    """Give a deal its contacts; returns their persons."""
     if terms.contact_id is None:
         return []
     members = [(terms.contact_id, primary)]

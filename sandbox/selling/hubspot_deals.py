@@ -1,4 +1,4 @@
-"""Deals that HubSpot holds, and copies of deals there."""
+"""Deals that exist in HubSpot, and copies of deals there."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sandbox.staff import Rep
 def copy_to_hubspot(
     office: Office, rng: random.Random, deal: Record, terms: Terms, steps: list[tuple[int, str]]
 ) -> None:
-    """The sync makes a HubSpot deal of a Salesforce opportunity and follows it, minutes late."""
+    """The sync creates a HubSpot deal for a Salesforce opportunity and follows it, minutes late."""
     lag = rng.randint(4, 10) * MINUTE
     copy = Record(
         str(8_000_000 + office.number("deal")),
@@ -50,15 +50,16 @@ def copy_to_hubspot(
 
 
 def _invite(office: Office, deal_id: str, created: int) -> tuple[list[Prospect], bool]:
-    """Contacts of a deal that lives in HubSpot alone, whoever it is about first, and whether a label says so.
+    """Contacts of a deal that exists only in HubSpot; a label may mark the primary one, and may be missing.
 
-    Who it is about has no other deal; the bystander may get one. One deal in four has nobody, two in five both.
+    The primary contact has no other deal; the other one may get one. One deal in four has no contact, two in five have
+    both.
     """
     chance = random.Random(f"contacts {office.seed} {deal_id}")
     free = [one for one in office.prospects if created - 40 * DAY < one.settled < created - HOUR]
     if len(free) < 2 or chance.random() < 0.25:
         return [], False
-    # Of the two the one whom HubSpot, in order of ids, names last.
+    # Of the two, the one that HubSpot lists last in the order of ids.
     other, one = sorted(chance.sample(free, 2), key=lambda prospect: int(prospect.contact.id))
     is_labelled = chance.random() < 0.55
     office.prospects.remove(one)
@@ -70,7 +71,7 @@ def _invite(office: Office, deal_id: str, created: int) -> tuple[list[Prospect],
 
 
 def open_hubspot_deal(office: Office, rng: random.Random, created: int, firm: Firm, rep: Rep) -> None:
-    """A deal that lives in HubSpot alone."""
+    """A deal that exists only in HubSpot."""
     deal_id = str(8_000_000 + office.number("deal"))
     contacts, is_labelled = _invite(office, deal_id, created)
     firm = contacts[0].firm or firm if contacts else firm
@@ -93,7 +94,7 @@ def open_hubspot_deal(office: Office, rng: random.Random, created: int, firm: Fi
             "hubspot_owner_id": rep.owner_id,
             "hs_primary_associated_company": office.company_of(firm, created),
             "hs_salesforceopportunityid": None,
-            # In order of their ids, as HubSpot gives them: only the label says who the deal is about.
+            # In the order of their ids, as in HubSpot: only the label marks the primary contact.
             "_contacts": tuple(sorted((one.contact.id for one in contacts), key=int)),
             "_labels": {contacts[0].contact.id: "Primary"} if is_labelled else {},
         },
@@ -115,7 +116,7 @@ def open_hubspot_deal(office: Office, rng: random.Random, created: int, firm: Fi
 
 
 def _truth(record: Record, firm: Firm, amount: int, contacts: list[Prospect], is_labelled: bool) -> Deal:
-    """The deal as it really is, open as yet."""
+    """The deal as it really is, still open."""
     return Deal(
         record.id,
         "hubspot",

@@ -1,4 +1,4 @@
-"""What is sold, for how much, and the lines of a deal."""
+"""Products, prices and the lines of a deal."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sandbox.office import Office, later
 from sandbox.records import Record
 
 DISCOUNTS = (0, 0, 0, 5, 10, 10, 15, 20, 25, 30)
-# Code, name, group and weight of what is sold.
+# Code, name, group and weight of each product.
 PRODUCTS = (
     ("SEAT-100", "Seats", "Licences", 5),
     ("API-10", "Interface calls", "Licences", 2),
@@ -20,7 +20,7 @@ CURRENCY_SCALE = {"BRL": 5, "EUR": 1, "GBP": 1, "USD": 1}
 
 
 def itemise(office: Office, deal: Record, currency: str) -> None:
-    """Products of three deals in four, which follow the deal's amount; list price is what was asked for at first."""
+    """The lines of three deals in four, which add up to the deal's amount; the list price is the first quotation."""
     chance = random.Random(f"items {office.seed} {deal.id}")
     if chance.random() < 0.25:
         return
@@ -66,7 +66,7 @@ def _choose_products(chance: random.Random) -> list[int]:
 
 
 def itemise_in_hubspot(office: Office, deal_id: str, created: int, amount: int, currency: str) -> None:
-    """Line items of nine deals in ten; one in six has a line that was taken away the day after."""
+    """Line items of nine deals in ten; one in six has a line that was removed the day after."""
     chance = random.Random(f"items {office.seed} {deal_id}")
     if chance.random() < 0.1:
         return

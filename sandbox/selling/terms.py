@@ -1,4 +1,4 @@
-"""On which terms a deal is sold, and how it ends."""
+"""The terms of a deal, and its end."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Close:
 
 @dataclass
 class Terms:
-    """What is agreed about a deal before it starts."""
+    """The terms of a deal that are fixed at its start."""
 
     kind: str
     firm: Firm | None
@@ -62,7 +62,7 @@ class Terms:
 
 
 def haste(close: Close) -> int:
-    """What is given away on top when the quarter is about to end: five per cent, ten in its last week."""
+    """The additional discount before the end of a quarter: five per cent, ten in its last week."""
     day = close.day
     if not close.won or day is None:
         return 0

@@ -1,7 +1,7 @@
 """Shopify's GraphQL Admin API: orders, the shop, bulk operations, the cost of queries.
 
 Amounts are strings; refusals come as HTTP 200 with `errors`; the cost of a query is an estimate that adds what nested
-connections may return instead of multiplying it. Orders cannot be changed here.
+connections may return instead of multiplying it. Orders cannot be changed through it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Who may ask Shopify, and its words for no."""
+"""Access control of Shopify, and its error messages."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def plain_error(status: int, message: str) -> Answer:
 
 
 def error(message: str, code: str | None = None, **more: Any) -> Answer:
-    """A refusal as GraphQL gives it: HTTP 200."""
+    """A refusal in GraphQL's form: HTTP 200."""
     body: dict[str, Any] = {"message": message}
     if code:
         body["extensions"] = {"code": code}

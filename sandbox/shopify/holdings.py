@@ -1,4 +1,4 @@
-"""The orders of the shop as Shopify's answers write them, and how they are searched."""
+"""The orders of the shop in the format of Shopify's answers, and their search."""
 
 from __future__ import annotations
 
@@ -201,7 +201,7 @@ TIMES = {"created_at": "createdAt", "updated_at": "updatedAt", "processed_at": "
 
 
 def search(orders: list[dict[str, Any]], query: str | None) -> list[dict[str, Any]]:
-    """Orders that a search finds. Where a date-time has no quotes, its time is ignored, as by Shopify."""
+    """Orders that match a search. The time of a date-time without quotes is ignored, as by Shopify."""
     for name, sign, value in CONDITION.findall(query or ""):
         quoted = value[0] in "'\""
         value = value.strip("'\"")

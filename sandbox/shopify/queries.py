@@ -30,7 +30,7 @@ IN_LISTS = ("refunds",)
 
 
 def _price(fields: list[Field] | None) -> int:
-    """Points a query may cost: an object one, a connection two and one for each member it may return."""
+    """Points of a query: an object costs one, a connection two and one for each member that it may return."""
     points = 0
     for one in fields or ():
         if one.below is not None:
@@ -93,11 +93,11 @@ def _find(world: World, now: int, gid: str, call: Call) -> dict[str, Any] | None
 
 
 def graphql(world: World, call: Call, parts: dict[str, str]) -> Answer:
-    """POST /admin/api/{version}/graphql.json."""
+    """POST /admin/api/{version}/graphql.json. Raises Refusal."""
     authorize(world, call)
     if not re.fullmatch(r"20\d\d-(01|04|07|10)|unstable", parts["version"]):
         raise Refusal(plain_error(404, "Not Found"))
-    # Versions that are gone fall forward to the oldest that lives; the header says which one answered.
+    # A removed version is answered by the oldest supported one; the header says which one.
     served = min(max(parts["version"], OLDEST), NEWEST)
     try:
         body = call.json
@@ -130,7 +130,7 @@ def _query(world: World, call: Call, operation: Operation) -> Any:
 
 
 def _draw(world: World, points: int) -> int:
-    """What is left in the bucket after a query; below zero when it does not hold so much."""
+    """The points left in the bucket after a query; negative if it does not hold enough."""
     if not world.settings.rate_limits:
         return BUCKET - points
     bucket = world.cursors.setdefault("shopify bucket", {"left": float(BUCKET), "at": time.monotonic()})
@@ -186,7 +186,7 @@ def _list_with_connection(fields: list[Field], in_list: bool = False) -> str | N
 
 
 def _bulk_lines(world: World, now: int, fields: list[Field]) -> list[dict[str, Any]]:
-    """Parents first, then all children, which say whose they are: ungrouped, as by default since 2026-01."""
+    """Parents first, then all children, which name their parents: ungrouped, the default since 2026-01."""
     (asked,) = fields
     orders = ordered(search(orders_at(world, now), asked.arguments.get("query")), {"sortKey": "ID"})
     node = _members(asked)
@@ -244,7 +244,7 @@ def _newest_operation(world: World, call: Call) -> dict[str, Any] | None:
 
 
 def bulk_file(world: World, call: Call, parts: dict[str, str]) -> Answer:
-    """GET of the link that a finished operation gives; it needs no token."""
+    """GET of the link of a finished operation; it needs no token."""
     run = world.cursors.get(f"bulk {parts['number']}")
     if run is None or call.query.get("signature") != "made-up":
         return Answer(status=403, text="<Error><Code>AccessDenied</Code></Error>", content_type="application/xml")

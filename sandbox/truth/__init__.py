@@ -1,11 +1,11 @@
-"""What really happened, counted by the business's rules. For tests only: the server does not know this module.
+"""What really happened, counted by the business's rules. For tests only: the server does not import it.
 
 Everything is computed from what the scenario's author or generator decided (`sandbox.decisions`), never from a vendor
 record, so it cannot share a mistake with the pipeline. `as_of` is the moment up to which things count (excluded);
-`known_at` is when the vendors were read: merges, removals, amounts and closings entered later are not known yet.
-`known_at` is `as_of` unless given. Days and months are those of `zone`.
+`known_at` is the moment at which the vendors were read: merges, removals, amounts and closings entered later are not
+known yet. `known_at` is `as_of` unless given. Days and months are those of `zone`.
 
-A first load of the 90 days before the anchor of `company` sees every CRM record (`sandbox.company` says why), so no
+A first load of the 90 days before the anchor of `company` reads every CRM record (`sandbox.company` says why), so no
 `first_day` is needed to compare with it; `first_day` leaves out what is dated earlier.
 """
 

@@ -16,7 +16,7 @@ from sandbox.truth.persons import moment_of
 
 @dataclass(frozen=True)
 class Reach:
-    """Of the leads of one cohort: all, those that were watched for the whole age, and those that reached the stage."""
+    """The leads of one cohort: all, those that were observed for the whole age, and those that reached the stage."""
 
     leads: int
     watched: int
@@ -25,7 +25,7 @@ class Reach:
 
 @dataclass
 class Bridge:
-    """What entered a stage in a month, and what became of the journeys that began in it."""
+    """The entries into a stage in a month, and the outcome of the journeys that began in it."""
 
     activity: int = 0
     from_earlier: int = 0
@@ -36,7 +36,7 @@ class Bridge:
 
 @dataclass
 class Selling:
-    """New business of a month, region and channel: what was open at its end, and what was closed in it."""
+    """New business of a month, region and channel: open at its end, and closed in it."""
 
     still_open: int = 0
     lost: int = 0
@@ -47,7 +47,7 @@ class Selling:
 def cohorts(
     scenario: Scenario, as_of: datetime, ages: Iterable[int], zone: str = "UTC"
 ) -> dict[tuple[date, str, str, str, int], Reach]:
-    """By cohort month, channel, region, stage and age: every lead cycle is looked at, one after the other."""
+    """By cohort month, channel, region, stage and age: counted lead by lead."""
     found: dict[tuple[date, str, str, str, int], Reach] = {}
     last_day = day_of(moment_of(as_of) - 1, zone)
     for cycle in lead_cycles(scenario, as_of, zone=zone):
@@ -67,7 +67,7 @@ def cohorts(
 
 
 def bridge(scenario: Scenario, as_of: datetime, zone: str = "UTC") -> dict[tuple[date, str, str], Bridge]:
-    """By month, channel and stage; an opportunity without a lead begins its journey itself."""
+    """By month, channel and stage; an opportunity without a lead begins its own journey."""
     cells: dict[tuple[date, str, str], Bridge] = defaultdict(Bridge)
 
     def enter(channel: str, stage: str, began: datetime, at: datetime | None, *, has_lead: bool = True) -> None:
@@ -102,7 +102,7 @@ def bridge(scenario: Scenario, as_of: datetime, zone: str = "UTC") -> dict[tuple
 
 
 def selling(scenario: Scenario, as_of: datetime, zone: str = "UTC") -> dict[tuple[date, str, str], Selling]:
-    """By month, region and channel, of the months that have begun before `as_of`."""
+    """By month, region and channel, for the months that began before `as_of`."""
     last_month = day_of(moment_of(as_of) - 1, zone).replace(day=1)
     cells: dict[tuple[date, str, str], Selling] = defaultdict(Selling)
     for deal in opportunities(scenario, as_of, zone=zone):
@@ -132,16 +132,16 @@ EXPECTED_DAYS = 30
 
 @dataclass
 class Quarter:
-    """What one region's quarter holds at the end of a day: deals that are to close in it and those won in it."""
+    """One region's quarter at the end of a day: deals expected to close in it and those won in it."""
 
     open: list[Money] = field(default_factory=list)
     won: list[Money] = field(default_factory=list)
 
 
 def quarters(scenario: Scenario, as_of: datetime, zone: str = "UTC") -> dict[tuple[date, str], Quarter]:
-    """By quarter and region, renewals left out. Reps expect a deal to close thirty days after they open it.
+    """By quarter and region, without renewals. Reps expect a deal to close thirty days after they open it.
 
-    Who has not closed by then is expected today.
+    A deal that has not closed by then is expected today.
     """
     found: dict[tuple[date, str], Quarter] = defaultdict(Quarter)
     today = day_of(moment_of(as_of) - 1, zone)
@@ -163,8 +163,9 @@ def _quarter(day: date) -> date:
 
 
 def conversions(scenario: Scenario, as_of: datetime, horizon: int) -> dict[str, tuple[int, int, int]]:
-    """By stage of a lead or deal: who entered it in whole weeks that have had `horizon` days since, who went on within
-    them, and the median of their days (the lower one)."""
+    """By stage of a lead or deal: the number that entered it in whole weeks that have had `horizon` days since, the
+    number that moved on within them, and the (lower) median of their days.
+    """
     ended = day_of(moment_of(as_of))
     cycles, found = work_out(scenario, as_of, None, "UTC")
     pairs: dict[str, list[tuple[datetime, datetime | None]]] = defaultdict(list)

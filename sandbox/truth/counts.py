@@ -1,4 +1,4 @@
-"""What the funnel counts: months, spend, visits, orders and the open pipeline."""
+"""The counts of the funnel: months, spend, visits, orders and the open pipeline."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def monthly_counts(
     first_day: date | None = None,
     zone: str = "UTC",
 ) -> dict[date, MonthCounts]:
-    """Month start to its counts; each thing counts in the month of its own day."""
+    """Month start to its counts; each event counts in the month of its own day."""
     cycles, found = work_out(scenario, as_of, known_at, zone)
     months: dict[date, MonthCounts] = defaultdict(MonthCounts)
 
@@ -63,7 +63,7 @@ def monthly_counts(
 
 
 def spend(scenario: Scenario, now: datetime, first_day: date, last_day: date) -> list[SpendDay]:
-    """What the platforms say at `now` about every day from first to last, both included; nothing for all-zero rows."""
+    """The platforms' reports at `now` of every day from first to last, both included; no entry for rows of zeros."""
     moment = moment_of(now.astimezone(UTC))
     rows = []
     for account in scenario.ad_accounts:
@@ -88,7 +88,7 @@ def spend(scenario: Scenario, now: datetime, first_day: date, last_day: date) ->
 
 
 def visits(scenario: Scenario, now: datetime, first_day: date, last_day: date) -> list[VisitDay]:
-    """What can be known at `now` of the days first to last, both included: what was withheld is known to nobody."""
+    """The known visits at `now` of the days first to last, both included; withheld visits are unknown."""
     moment = moment_of(now.astimezone(UTC))
     sums: dict[tuple[date, str, str, str | None, str, bool], list[int]] = defaultdict(lambda: [0, 0, 0, 0])
     for site in scenario.properties:
@@ -172,9 +172,9 @@ def _refunds(purchase: Purchase, currency: str, known: int, zone: str) -> tuple[
 def pipeline(
     scenario: Scenario, as_of: datetime, known_at: datetime | None = None, zone: str = "UTC"
 ) -> dict[tuple[date, str], Money]:
-    """What each open deal stood at, at the end of every day up to `as_of`; the rate is that of its creation.
+    """The state of each open deal at the end of every day up to `as_of`; the rate is that of its creation.
 
-    Worked out at `known_at` for all days at once: who was deleted since is nowhere, and a deal that somebody closed
+    Computed at `known_at` for all days at once: a deal deleted since is on no day, and a deal that was closed
     afterwards with an earlier date was open until then.
     """
     cut, known = cuts(scenario, as_of, known_at)

@@ -1,4 +1,4 @@
-"""The lead cycles of every person, and the opportunities that came of them."""
+"""The lead cycles of every person, and the opportunities that came from them."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Cycle:
 
 
 def _closed(deal: Deal, known: int, zone: str) -> int | None:
-    """When a deal counts as closed: the moment it was, if that is the day the rep says, else that day's start."""
+    """The moment at which a deal counts as closed: the real one if it is on the rep's day, else that day's start."""
     if deal.entered_at is None or deal.entered_at > known:
         return None
     if deal.close_date is None or day_of(deal.entered_at, zone) == deal.close_date:
@@ -75,7 +75,7 @@ def contact(deal: Deal) -> str | None:
 
 
 def owners_of(people_known: Iterable[Person], scenario: Scenario, known: int) -> dict[str, str]:
-    """Person id to the id the person is known under."""
+    """Person id to the id of the surviving person."""
     ids = {person.person_id: person.person_id for person in people_known}
     for person in scenario.people.values():
         is_merged = person.merged_at is not None and person.merged_at <= known
@@ -85,7 +85,7 @@ def owners_of(people_known: Iterable[Person], scenario: Scenario, known: int) ->
 
 
 def _fold(person: Person, closings: list[tuple[int, str]], cut: int, known: int) -> list[Cycle]:
-    """Cycles of one person: responses and stages open one when none is open, ends close it."""
+    """Cycles of one person: responses and stages open a cycle if none is open, endings close it."""
     steps: list[tuple[int, int, str, Happening | None]] = [
         (one.at, TIES.get(one.kind, 4), one.kind, one) for one in person.happenings if one.at < cut and one.at <= known
     ]
@@ -140,7 +140,7 @@ def work_out(
 def _settle(
     deal: Deal, cycles: dict[str, list[Cycle]], owner_of: dict[str, str], cut: int, known: int, zone: str
 ) -> Opportunity:
-    """One opportunity with its lead cycle; what it reached is noted on the cycle."""
+    """One opportunity with its lead cycle; the stage that it reached is written to the cycle."""
     owner = owner_of.get(contact(deal) or "")
     before = [cycle for cycle in cycles.get(owner or "", ()) if cycle.created <= deal.created_at]
     lead = before[-1] if before else None
@@ -199,7 +199,7 @@ class Origin:
 
 
 def origins(scenario: Scenario, as_of: datetime, known_at: datetime | None = None) -> list[Origin]:
-    """Every won opportunity that is no renewal."""
+    """Every won opportunity except renewals."""
     cut, known = cuts(scenario, as_of, known_at)
     known_people = people_known_at(scenario, known)
     owner_of = owners_of(known_people, scenario, known)

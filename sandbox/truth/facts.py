@@ -1,4 +1,4 @@
-"""What the truth says: leads, opportunities, spend, visits, orders and people, each with what is known of it."""
+"""The types of the truth: leads, opportunities, spend, visits, orders and people."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class LeadCycle:
 
     @property
     def first_response_at(self) -> datetime | None:
-        """The first human act of sales: a call, mail or meeting, or taking the lead up."""
+        """The first personal activity of sales: a call, mail or meeting, or accepting the lead."""
         acts = [at for at in (self.sal_at, self.response_at) if at is not None]
         return min(acts) if acts else None
 
@@ -63,7 +63,7 @@ class Opportunity:
 
 @dataclass(frozen=True)
 class Money:
-    """An amount in its own currency and the day whose rate applies."""
+    """An amount in its own currency, and the day of its exchange rate."""
 
     rate_day: date
     currency: str
@@ -90,7 +90,7 @@ class MonthCounts:
 
 @dataclass(frozen=True)
 class SpendDay:
-    """What one campaign cost on one day of its account's zone, in the account's currency."""
+    """The cost of one campaign on one day of its account's zone, in the account's currency."""
 
     day: date
     platform: str
@@ -104,7 +104,7 @@ class SpendDay:
 
 @dataclass(frozen=True)
 class Order:
-    """One order of the shop with what is known of it; `paid` is after discounts, `back` what was refunded and when."""
+    """One order of the shop as known; `paid` is after discounts, `back` what was refunded and when."""
 
     order_id: str
     ordered_at: datetime
@@ -120,7 +120,7 @@ class Order:
 
     @property
     def is_revenue(self) -> bool:
-        """What bills an opportunity is revenue there."""
+        """False for an order that bills an opportunity: the opportunity is the revenue."""
         return self.is_counted and self.opportunity_id is None
 
     @property
@@ -130,7 +130,7 @@ class Order:
 
 @dataclass(frozen=True)
 class VisitDay:
-    """Sessions of one property, day of its zone, channel, campaign and country, as far as they can be known."""
+    """Sessions of one property, day of its zone, channel, campaign and country, as far as they are known."""
 
     day: date
     property_id: str

@@ -1,4 +1,4 @@
-"""How leads and deals moved from stage to stage, and who held them."""
+"""How leads and deals moved from stage to stage, and their owners."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SALES_CHANNELS = ("Outbound",)
 
 
 def _lead_events(cycle: LeadCycle) -> list[StageEvent]:
-    """A stage that was skipped is passed with the next one that was not."""
+    """A skipped stage is passed with the next one that was reached."""
     passed: list[tuple[datetime, str, bool]] = []
     closings = [at for at in (cycle.won_at, cycle.lost_at) if at is not None]
     later_at = min(closings) if closings else None
@@ -87,7 +87,7 @@ def stage_events(scenario: Scenario, as_of: datetime, known_at: datetime | None 
 
 @dataclass(frozen=True)
 class Holding:
-    """Who held one lead cycle, from when to when, and what became of it."""
+    """The owner of one lead cycle, from when to when, and the outcome."""
 
     created_at: datetime
     region: str
@@ -99,7 +99,7 @@ class Holding:
 
 
 def _holdings(cycle: LeadCycle, bounces: int) -> list[Holding]:
-    """Walks through the moments at which a lead changed hands."""
+    """The owners of one lead, from its changes in order."""
     by_sales = cycle.channel in SALES_CHANNELS
     works = [at for at in (cycle.sal_at, cycle.sql_at, cycle.opportunity_at) if at]
     comes = [at for at in (cycle.mql_at, *works) if at]
@@ -132,7 +132,7 @@ def _holdings(cycle: LeadCycle, bounces: int) -> list[Holding]:
 
 
 def holdings(scenario: Scenario, as_of: datetime, known_at: datetime | None = None) -> list[Holding]:
-    """Who held every lead cycle, and how often sales had given the person back before."""
+    """The owners of every lead cycle, and how often sales had given the person back before."""
     found: list[Holding] = []
     bounces: dict[str, int] = defaultdict(int)
     for cycle in lead_cycles(scenario, as_of, known_at):

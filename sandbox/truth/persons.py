@@ -1,4 +1,4 @@
-"""Who everybody is: people with the records that are them."""
+"""People and the records that belong to them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def cuts(scenario: Scenario, as_of: datetime, known_at: datetime | None) -> tupl
 
 
 def people_known_at(scenario: Scenario, known: int) -> list[Person]:
-    """People as known at a moment: merged ones within their survivor, removed ones gone."""
+    """People as known at a moment: merged ones are part of their survivor, removed ones are left out."""
     known_people: dict[str, Person] = {}
     for person in scenario.people.values():
         if person.merged_into is None or person.merged_at is None or person.merged_at > known:
@@ -55,7 +55,7 @@ def region_of(person: Person, known: int) -> str:
 def records_of_people(
     scenario: Scenario, as_of: datetime, known_at: datetime | None = None
 ) -> dict[str, set[tuple[str, str]]]:
-    """Person id to the records, by source and vendor id, that are that person."""
+    """Person id to the records of that person, by source and vendor id."""
     cut, known = cuts(scenario, as_of, known_at)
     return {
         person.person_id: {(source, record_id) for at, source, record_id in person.records if at < cut}
@@ -64,7 +64,7 @@ def records_of_people(
 
 
 def people(scenario: Scenario, as_of: datetime, known_at: datetime | None = None) -> list[Human]:
-    """Everyone the vendors know."""
+    """All persons that the vendors know."""
     cut, known = cuts(scenario, as_of, known_at)
     found = []
     for person in people_known_at(scenario, known):

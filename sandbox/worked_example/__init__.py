@@ -1,4 +1,4 @@
-"""The company small enough to check by hand: four people, four deals, four campaigns, in January 2026."""
+"""A company small enough to check by hand: four people, four deals, four campaigns, in January 2026."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def make_worked_example() -> Scenario:
         (date(2026, 1, 20), "1.20"),
         (date(2026, 2, 10), "1.25"),
     ]
-    # Nobody says anything about its visits: a source that answers and reports nothing.
+    # A source without any figures: it answers and reports nothing.
     scenario.properties.append(Property("310000009", "example.example", "USD", "UTC"))
     advertise(scenario)
     meet_people_in_hubspot(scenario)

@@ -19,7 +19,7 @@ LONG_AGO = moment("2025-06-01T08:00:00Z")
 
 
 def trade(scenario: Scenario) -> None:
-    """Ana orders, and gets something back a week later; the shop also billed deal O1."""
+    """Ana orders, and gets a refund a week later; the shop also billed deal O1."""
     shop = scenario.shop = Shop("61000000009", "example.myshopify.example", "Example Shop", "USD", "UTC", Table())
     back = Back("5090", moment("2026-01-28T10:00:00Z"), total_cents=30_00)
     s1 = [Line("5091", 1, "Kit", "KIT-1", 2, 30_00, 6_00), Line("5092", 2, "Guide", "BOK-1", 1, 40_00, 4_00)]
@@ -96,7 +96,7 @@ def advertise(scenario: Scenario) -> None:
             visible_until=moment("2026-01-08"),
         )
     )
-    # Accounts that never advertised: connected, and nothing to report.
+    # Accounts without advertising: connected, with nothing to report.
     idle = [
         AdAccount("linkedin_ads", "300000001", "Example Inc.", "USD", "UTC"),
         AdAccount("microsoft_ads", "400000001", "Example Inc.", "USD", "UTC"),

@@ -1,12 +1,14 @@
-"""User-facing text avoids the patterns of the "Do not write" table in docs/glossary.md, the only place that lists them.
+"""All text avoids the patterns of the "Do not write" table in docs/glossary.md, the only place that lists them.
 
-Searched are sentences in string literals of Python (errors, log lines, help, notes of expectations; not docstrings),
-documents, descriptions and titles. Not searched are values that are stored or matched by code: single words, names of
-checks, literals in SQL.
+The test searches sentences in string literals of Python (errors, log lines, help, notes of expectations), docstrings,
+comments of Python, SQL and YAML, documents, descriptions and titles. It does not search values that are stored or
+matched by code: single words, names of checks, literals in SQL.
 """
 
 import ast
+import io
 import re
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,8 +51,6 @@ def python_texts(path: Path) -> Iterator[Text]:
     tree = ast.parse(path.read_text())
     skipped = set()
     for node in ast.walk(tree):
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-            skipped.add(node.value)  # a docstring
         if "expectations" in path.parts:  # names of checks are stored in ops.checks, and poison rows are found by them
             if isinstance(node, ast.keyword) and node.arg == "description":
                 skipped.add(node.value)
@@ -60,6 +60,23 @@ def python_texts(path: Path) -> Iterator[Text]:
         is_text = isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in skipped
         if is_text and " " in node.value.strip():
             yield f"{path.relative_to(ROOT)}:{node.lineno}", node.value
+
+
+def comments(path: Path) -> Iterator[Text]:
+    """Comments of Python, SQL and YAML; those of consecutive lines are one text."""
+    content = path.read_text()
+    if path.suffix == ".py":
+        tokens = tokenize.generate_tokens(io.StringIO(content).readline)
+        lines = {token.start[0]: token.string for token in tokens if token.type == tokenize.COMMENT}
+    else:
+        pattern = r"--.*|\{#[\s\S]*?#\}" if path.suffix == ".sql" else r"(?m)^\s*#.*"
+        lines = {content.count("\n", 0, hit.start()) + 1: hit.group() for hit in re.finditer(pattern, content)}
+    together: list[str] = []
+    for number, text in sorted(lines.items()):
+        together.append(text.strip().lstrip("#- "))
+        if number + 1 not in lines:
+            yield f"{path.relative_to(ROOT)}:{number}", " ".join(together)
+            together = []
 
 
 def document_texts(path: Path) -> Iterator[Text]:
@@ -92,6 +109,7 @@ def all_texts() -> Iterator[Text]:
     for folder in PYTHON:
         for path in files(folder, ".py"):
             yield from python_texts(path)
+            yield from comments(path)
     for name in DOCUMENTS:
         for path in files(name, ".md", ".example", ""):
             if path.is_file():
@@ -99,15 +117,19 @@ def all_texts() -> Iterator[Text]:
     for folder in ("dbt_project", "dashboards"):
         for path in files(folder, ".yml", ".yaml"):
             yield from yaml_texts(path)
+            yield from comments(path)
+        for path in files(folder, ".sql"):
+            yield from comments(path)
 
 
 def found(texts: Iterator[Text]) -> list[str]:
     sought = patterns()
     faults = []
-    for where, text in texts:
+    for where, written in texts:
+        text = " ".join(written.split())
         for pattern, instead in sought:
             if hit := pattern.search(text):
-                around = " ".join(text[max(0, hit.start() - 60) : hit.end() + 40].split())
+                around = text[max(0, hit.start() - 60) : hit.end() + 40]
                 faults.append(f"{where}: {hit.group()!r} in {around!r}; write: {instead}")
     return faults
 
@@ -131,6 +153,8 @@ def test_every_kind_of_text_is_searched() -> None:
         ".env",
     ):
         assert any(where.startswith(expected) for where in places), expected
+    assert any(where.startswith("dbt_project/") and ".sql:" in where for where in places), "comments of SQL"
+    assert "plugins/funnel/contract.py:1" in places, "docstrings"
 
 
 @pytest.mark.parametrize(
