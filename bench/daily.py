@@ -20,6 +20,7 @@ from bench.mornings import Size
 
 
 def main() -> None:
+    """Measure both warehouses and print the costs of a day."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--short", type=int, default=60, help="days of the short history")
     parser.add_argument("--long", type=int, default=1095, help="days of the long history")

@@ -102,6 +102,7 @@ def _let_server_read(path: Path, own: Path) -> None:
 
 
 def main() -> None:
+    """Measure the runs and print their figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--repeats", type=int, default=5)

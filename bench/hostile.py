@@ -152,6 +152,7 @@ def look(folder: str) -> None:
 
 
 def main() -> None:
+    """Read each input in a process of its own and print its costs."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="", help="inputs whose name holds this text")
     parser.add_argument("--look", help=argparse.SUPPRESS)

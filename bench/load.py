@@ -167,6 +167,7 @@ def server_copy(table: str) -> float:
 
 
 def main() -> None:
+    """Measure the runs of each platform and print their figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--records", type=int, default=500_000, help="ad records, half of each platform")
     parser.add_argument("--campaigns", type=int, default=5_000)

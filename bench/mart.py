@@ -116,6 +116,7 @@ def measure(name: str, size: Size, days: int) -> dict[str, Any]:
 
 
 def main() -> None:
+    """Measure each size and print its figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scales", type=float, nargs="+", default=[0.1, 1 / 3, 1.0], help="shares of the sizes below")
     parser.add_argument("--days", type=int, default=1095, help="days of history, the same at every scale")

@@ -39,26 +39,32 @@ class PublicationCache(BaseCache):
         return cls(config["CACHE_DIR"], config["CACHE_THRESHOLD"], kwargs["default_timeout"])
 
     def get(self, key: str) -> Any:
+        """The value of a key; None if there is none or the warehouse does not answer."""
         entries = self._entries()
         return entries.get(key) if entries else None
 
     def set(self, key: str, value: Any, timeout: int | None = None) -> bool | None:
+        """Store a value; false if the warehouse does not answer."""
         entries = self._entries()
         return entries.set(key, value, timeout) if entries else False
 
     def add(self, key: str, value: Any, timeout: int | None = None) -> bool:
+        """Store a value unless the key exists; false if it does or the warehouse does not answer."""
         entries = self._entries()
         return entries.add(key, value, timeout) if entries else False
 
     def has(self, key: str) -> bool:
+        """True if the key exists."""
         entries = self._entries()
         return entries.has(key) if entries else False
 
     def delete(self, key: str) -> bool:
+        """Delete a key; true if it existed."""
         entries = self._entries()
         return entries.delete(key) if entries else False
 
     def clear(self) -> bool:
+        """Delete all entries of all publications."""
         shutil.rmtree(self.folder, ignore_errors=True)
         self._kept = None
         return True

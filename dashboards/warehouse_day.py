@@ -23,6 +23,7 @@ class Moments:
     now = staticmethod(now)
 
     def __call__(self, *arguments: Any, **fields: Any) -> datetime:
+        """Like `datetime(…)`, without a zone."""
         return datetime(*arguments, **fields)  # noqa: DTZ001
 
 

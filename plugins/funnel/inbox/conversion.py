@@ -54,6 +54,7 @@ class Converter:
         self.readers = {name: self._reader(spec.entity.field(name)) for name in spec.entity.names}
 
     def __call__(self, block: Block) -> tuple[Any, list[BadRow]]:
+        """The batch of a block (text columns by our names, with `row_key` and `_line`), and its bad rows."""
         length = len(block.lines)
         cells = {name: self._cells(name, block.columns[header]) for name, header in self.mapping.items()}
         if length:

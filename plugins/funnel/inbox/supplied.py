@@ -132,6 +132,7 @@ class ContentKeys:
         self.times: dict[bytes, int] = {}
 
     def __call__(self, columns: list[Any], length: int) -> Any:
+        """One key for each of `length` rows of these columns."""
         keys = []
         cells = zip(*(column.to_pylist() for column in columns), strict=True) if columns else [()] * length
         for row in cells:
