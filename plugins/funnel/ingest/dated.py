@@ -41,6 +41,8 @@ class Difference:
     new: int
     changed: int
     vanished: int
+    # Stored rows of all pairs: one with two incoming rows of its key counts twice.
+    paired: int
 
 
 def replace_days(loading: Loading, read: Accounts, tally: Tally) -> tuple[int, int, int]:
@@ -122,7 +124,9 @@ def _move_in(exchange: _Exchange, rows: int) -> int:
         return 0
     same_key = target.same_key("stored", "incoming")
     accounts.name_rows(loading.connection, loading.stream, target.table, target.incoming, same_key)
-    found = _compare(exchange, target.incoming, rows)
+    found = _compare(exchange, target.incoming)
+    if run("select count(*) from {table} as stored where {stored}").fetchone() != (found.paired,):
+        raise KeyTwice
     # No other transaction moves or adds rows of this stream meanwhile, so row addresses (ctid) can replace keys.
     run("delete from {table} where ctid = any(array(select unnest(gone) from {compared}))")
     if found.new + found.changed == rows:
@@ -136,15 +140,17 @@ def _move_in(exchange: _Exchange, rows: int) -> int:
     return found.vanished
 
 
-def _compare(exchange: _Exchange, incoming: sql.Identifier, rows: int) -> Difference:
+def _compare(exchange: _Exchange, incoming: sql.Identifier) -> Difference:
     """Compare the incoming rows with the stored ones, and record the days that changed.
 
     Afterwards `compared` holds, by day and account, the positions of incoming rows that differ or are equal, and of
-    stored rows that are `gone`. Raises KeyTwice if a key occurs twice among the incoming rows.
+    stored rows that are `gone`.
     """
     loading = exchange.loading
     stream, target = loading.stream, loading.target
     of_row = [stream.day or "", *([stream.account] if stream.account and stream.account != stream.day else [])]
+    # Days and accounts are few. The planner expects thousands of groups and would sort all rows by them.
+    exchange.run("set local enable_sort = off")
     exchange.run(
         """
         create temporary table {compared} on commit drop as
@@ -186,16 +192,13 @@ def _compare(exchange: _Exchange, incoming: sql.Identifier, rows: int) -> Differ
         ),
         differ=target.differ("stored", "incoming"),
     )
+    exchange.run("set local enable_sort = on")
     counts = exchange.run(
         "select coalesce(sum(new), 0)::bigint, coalesce(sum(changed), 0)::bigint, coalesce(sum(vanished), 0)::bigint, "
         "coalesce(sum(rows_before), 0)::bigint from {compared}"
     ).fetchone()
-    *different, paired = counts or (0, 0, 0, 0)
-    # A stored row with two incoming rows of its key was counted twice.
-    if exchange.run("select count(*) from {table} as stored where {stored}").fetchone() != (paired,):
-        raise KeyTwice
     restatement.note(loading.connection, stream, loading.landed, loading.load_id, exchange.read, COMPARED)
-    return Difference(*different)
+    return Difference(*(counts or (0, 0, 0, 0)))
 
 
 def _both_sides(stream: Stream, statement: str) -> sql.Composed:
@@ -236,13 +239,13 @@ def rewrite(loading: Loading) -> tuple[Tally, Accounts, int] | None:
                 _stored(loading, read), sql.Literal(loading.load_id)
             )
             exchange = _Exchange(loading, read, stored)
-            found = _compare(exchange, IN_PLACE, tally.readable)
+            found = _compare(exchange, IN_PLACE)
             exchange.run("delete from {table} where ctid = any(array(select unnest(gone || same) from {compared}))")
             exchange.run("drop table {compared}")
             connection.execute(sql.SQL("drop view {}").format(IN_PLACE))
             create_indexes(connection, stream, target)
             accounts.note_days(connection, landed, loading.load_id, read)
-    except (KeyTwice, psycopg.errors.UniqueViolation):
+    except psycopg.errors.UniqueViolation:
         return None
     return tally, read, found.vanished
 
