@@ -78,7 +78,7 @@ def cluster_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def _isolate(patch: pytest.MonkeyPatch, home: Path) -> None:
-    """No setting, connection or service of the person who runs the tests reaches them."""
+    """Tests do not see settings, connections or services of the user who runs them."""
     for name in list(os.environ):
         if name.startswith(("AIRFLOW_", "FUNNEL_", "REPORTING_", "WAREHOUSE_", "ALERT_")) and name not in (
             "FUNNEL_TEST_POSTGRES",
@@ -137,12 +137,14 @@ def fresh_warehouse(cluster_home: Path, patch: pytest.MonkeyPatch, folder: Path)
 
 
 def parses() -> Path:
-    """Where the processes of a test run, and the test runs that they start, keep dbt's parses of the project."""
+    """The folder in which the processes of a test run, and the test runs that they start, share dbt's parses of the
+    project.
+    """
     return Path(os.environ["FUNNEL_TEST_PARSES"])
 
 
 def keep(made: Path, kept: Path) -> None:
-    """Copy a file so that no other process ever sees a part of it."""
+    """Copy a file so that other processes never see a part of it."""
     copied = kept.with_suffix(f".{os.getpid()}")
     shutil.copy(made, copied)
     copied.replace(kept)
@@ -169,7 +171,7 @@ LONG = (
 
 
 def unit(nodeid: str) -> str:
-    """What one process runs as a whole: the file of a test, or the folder whose files share a warehouse."""
+    """The unit that one process runs as a whole: a test file, or a folder whose files share a warehouse."""
     path = nodeid.split("::")[0].removeprefix("tests/")
     folder = path.rpartition("/")[0]
     return folder if folder in SHARED else path
@@ -195,7 +197,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 @pytest.fixture
 def outcome(record_property: Callable[[str, object], None]) -> Callable[[str, str, str], None]:
-    """Report what was seen of a vendor case: `outcome("01 half an emoji", "meta_ads", "replaced and noted")`."""
+    """Report the result of a vendor case: `outcome("01 half an emoji", "meta_ads", "replaced and noted")`."""
 
     def report(case: str, source: str, outcome: str) -> None:
         record_property("vendor_case", [case, source, outcome])
@@ -211,7 +213,7 @@ TABLES = {
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Tables of what was seen: the lists that tests recorded under the properties of TABLES."""
+    """Print the tables of results: the lists that tests recorded under the properties of TABLES."""
     reports = [report for kind in ("passed", "failed") for report in terminalreporter.stats.get(kind, ())]
     for recorded, title in TABLES.items():
         rows = [

@@ -1,4 +1,4 @@
-"""Exceptions live in one module per wing, and are told apart by class."""
+"""Exceptions are defined in one module per wing, and are distinguished by class."""
 
 import ast
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ def test_exceptions_live_in_one_module_per_wing() -> None:
 
 
 def test_no_failure_is_recognised_by_the_name_of_its_class() -> None:
-    """A renamed class must not change what is tried again."""
+    """Renaming a class must not change which failures are retried."""
     compared = {
         f"{path.relative_to(ROOT)}:{node.lineno}"
         for path, tree in modules()

@@ -1,4 +1,4 @@
-"""Who may import whom, and what may not happen at import."""
+"""The import layers, and what must not happen at import."""
 
 import ast
 import subprocess
@@ -31,7 +31,9 @@ def test_import_contracts_are_kept() -> None:
     ids=lambda path: path.stem,
 )
 def test_heavy_packages_are_imported_inside_functions(path: Path) -> None:
-    """Cold imports of these take 6, 1 and 2 seconds: no DAG parse, task or command may pay for what it does not use."""
+    """Cold imports of these take 6, 1 and 2 seconds: a DAG parse, task or command must not pay for what it does not
+    use.
+    """
     tree = ast.parse(path.read_text())
     for node in tree.body:
         names: list[str] = []
@@ -53,7 +55,7 @@ def test_expectation_modules_import_only_great_expectations(path: Path) -> None:
 
 
 def test_settings_are_read_in_one_place() -> None:
-    """Settings are read by funnel.settings alone; elsewhere the environment is only handed on to processes."""
+    """Only funnel.settings reads settings; elsewhere the environment is only passed on to processes."""
     allowed = {"cli.py", "settings.py", "dbt_run.py"}
     for path in OURS:
         if path.name not in allowed and path.parent.name != "installation":
@@ -63,7 +65,7 @@ def test_settings_are_read_in_one_place() -> None:
 
 
 def test_superset_and_the_pipeline_know_nothing_of_each_others_code() -> None:
-    """They live in environments of their own: an import would work on no machine."""
+    """They have environments of their own: an import would fail on every machine."""
 
     def imported(paths: list[Path]) -> set[str]:
         found: set[str] = set()

@@ -1,4 +1,4 @@
-"""How large modules and functions may be, and that no import goes round in a circle."""
+"""Limits of modules and functions, and no import cycles."""
 
 import ast
 from collections.abc import Iterator
@@ -54,7 +54,7 @@ def imports() -> grimp.ImportGraph:
 
 
 def test_no_import_goes_round_in_a_circle(imports: grimp.ImportGraph) -> None:
-    """Imports inside functions and for types alone count too: a circle of them is a circle for the reader."""
+    """Imports inside functions and for types count too: a cycle of them confuses readers in the same way."""
     circular = {
         module
         for module in imports.modules

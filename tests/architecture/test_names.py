@@ -45,7 +45,7 @@ def test_staging_folders_are_the_sources() -> None:
 
 
 def test_sandbox_speaks_for_every_source_but_the_inbox() -> None:
-    """A folder is a vendor of its own: nobody's protocol has to be simulated to put files into it."""
+    """Files need no simulated protocol: they are put into a folder."""
     assert set(VENDORS) == SANDBOX_SOURCES
     assert modules("sandbox") >= SANDBOX_SOURCES
 
@@ -83,7 +83,7 @@ def test_no_module_of_the_plugin_folder_shadows_a_library() -> None:
 
 
 def test_no_module_has_the_name_of_a_library() -> None:
-    """A reader who sees `limits` or `statistics` in a traceback should not have to ask whose it is."""
+    """A reader of a traceback with `limits` or `statistics` should not have to ask whether it is ours."""
     libraries = set(packages_distributions()) | set(sys.stdlib_module_names)
     for folder in ("plugins", "installation", "authoring", "dags", "expectations", "sandbox", "bench"):
         for path in (ROOT / folder).rglob("*.py"):
@@ -93,7 +93,7 @@ def test_no_module_has_the_name_of_a_library() -> None:
 
 
 def test_the_list_of_sources_stands_once() -> None:
-    """Whoever needs the sources, or the vendors among them, asks `funnel.sources`."""
+    """Code that needs the sources, or the vendors among them, imports `funnel.sources`."""
     assert set(SOURCES) == files.VENDORS
     lists = {
         f"{path.relative_to(ROOT)}:{node.lineno}"

@@ -1,4 +1,4 @@
-"""`make record`: its fixtures name nobody, hold no secret and replay to the same rows."""
+"""`make record`: its fixtures name no person, contain no secret and replay to the same rows."""
 
 import json
 from dataclasses import replace
@@ -36,14 +36,14 @@ def rows_of(source: Any, stream: Any, bodies: Any) -> list[dict[str, Any]]:
 
 
 def shape(value: Any) -> Any:
-    """What kind of thing stands where: a substitute may differ in letters, never in kind."""
+    """The kinds of values in a structure: a substitute may differ in letters, not in kind."""
     if isinstance(value, dict):
         return {name: shape(below) for name, below in value.items()}
     return [shape(each) for each in value] if isinstance(value, list) else type(value).__name__
 
 
 def people_of(company: Company) -> set[str]:
-    """Every address, name and number of a person, and what nobody else may hold."""
+    """Every address, name and number that identifies a person."""
     fields = (
         "email",
         "Email",

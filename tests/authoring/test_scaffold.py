@@ -1,4 +1,4 @@
-"""A new source begins as files that keep every rule of names and layers, and that say what is left to do."""
+"""A new source begins as files that follow every rule of names and layers, with a list of what is left to do."""
 
 import os
 import re
@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A copy of what a source touches."""
+    """A copy of the files that concern a source."""
     for name in (
         "plugins",
         "installation",

@@ -1,4 +1,4 @@
-"""Publications without an audit, and builds by differences held against builds of everything."""
+"""Publications without an audit, and comparisons of incremental builds with full ones."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ Tables = dict[str, list[tuple[Any, ...]]]
 
 
 def publish_build(build_id: int) -> None:
-    """Publish without the audit, which is not what these tests are about."""
+    """Publish without the audit, which is not the subject of these tests."""
     with psycopg.connect(settings.dsn("admin")) as admin:
         admin.execute(
             "insert into ops.checks (suite, table_name, expectation, severity, passed, build_id) "
@@ -24,9 +24,9 @@ def publish_build(build_id: int) -> None:
 
 
 def assert_as_of_a_full_build() -> None:
-    """What the last build left is, row by row, what a build of everything makes.
+    """The rows after the last build equal those of a full build.
 
-    dbt's tests are left out of that one: they were asked of the same rows before.
+    The full build runs without dbt's tests: they passed on the same rows before.
     """
     before = _tables()
     with pytest.MonkeyPatch.context() as patch:
@@ -44,7 +44,9 @@ def assert_as_of_a_full_build() -> None:
 
 
 def _tables() -> Tables:
-    """Every row of every table that a build writes. Tags that no record has any more stay until the next full build."""
+    """Every row of every table that a build writes. Tags that no record uses any more stay until the
+    next full build.
+    """
     with psycopg.connect(settings.dsn("admin")) as admin:
         admin.execute(
             "delete from intermediate.int_tag_channels "

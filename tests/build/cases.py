@@ -19,7 +19,7 @@ READ_AT = datetime(2026, 11, 30, 3, tzinfo=UTC)
 
 
 def sources(folder: Path) -> list[str]:
-    """The names of the sources whose manifests lie below a folder."""
+    """The names of the sources whose manifests are below a folder."""
     from funnel.sources import files
 
     found, refused = files.connections(str(folder))
@@ -28,7 +28,7 @@ def sources(folder: Path) -> list[str]:
 
 
 def lay_out(inbox: Path, case: Path) -> None:
-    """Copy a case into the inbox; where no manifest lies there, the obvious one: every file is its entity."""
+    """Copy a case into the inbox, with the obvious manifest if it has none: every file is the entity of its name."""
     target = inbox / case.name
     shutil.copytree(case, target)
     if not [*target.glob("*.yml")]:

@@ -1,4 +1,4 @@
-"""The dbt project on a throw-away warehouse. Raw rows are written by hand: no vendor and no load is needed here."""
+"""The dbt project on a throw-away warehouse. Raw rows are inserted directly, without vendors and loads."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ Write = Callable[..., None]
 
 @pytest.fixture(scope="session")
 def manifest(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The parsed project, as dbt writes it. Parsing asks no database."""
+    """The parsed project, as dbt writes it. Parsing needs no database."""
     from dbt.cli.main import dbtRunner
 
     target = tmp_path_factory.mktemp("dbt")
@@ -45,7 +45,7 @@ def write(warehouse: str) -> Write:
 
 
 def writer(warehouse: str) -> Write:
-    """What `write` is, for the warehouse at this URL."""
+    """The function `write` for the warehouse at this URL."""
     load.create_tables()
 
     def insert(table: str, *rows: dict[str, Any], load_id: int = 1) -> None:
@@ -101,7 +101,7 @@ def project(tmp_path: Path) -> Path:
 
 @contextmanager
 def template(name: str) -> Iterator[Callable[[], None]]:
-    """Keep the database in use as a template; what is yielded puts it back as it was."""
+    """Keep the current database as a template; yields a function that restores it."""
     used = settings.read().warehouse_database
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WAREHOUSE_DATABASE", "postgres")
@@ -126,6 +126,6 @@ def template(name: str) -> Iterator[Callable[[], None]]:
 
 
 def rows(query: str) -> list[tuple[Any, ...]]:
-    """What the administrator reads."""
+    """Query as administrator."""
     with psycopg.connect(settings.dsn("admin")) as admin:
         return admin.execute(query.encode()).fetchall()

@@ -1,4 +1,4 @@
-"""Ten thousand generated journeys through the models' own SQL, against packages nobody here wrote."""
+"""Ten thousand generated journeys through the models' own SQL, compared with independent packages."""
 
 import random
 from collections import Counter, defaultdict
@@ -25,7 +25,7 @@ WINDOW = timedelta(days=180)
 
 @dataclass(frozen=True)
 class Journey:
-    """A person's touches in their order; two in ten came at the moment of the one before, some long ago."""
+    """A person's touches in order; two in ten have the same time as the touch before, some are long ago."""
 
     number: int
     touches: tuple[tuple[datetime, str], ...]
@@ -71,7 +71,7 @@ WON = [journey for journey in ALL if journey.is_won]
 def credits(
     cluster_home: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, dict[tuple[int, int], float]]]:
-    """model → (journey, place on its path) → credit, as the SQL of the project and the statistics give it."""
+    """model → (journey, position on its path) → credit, from the project's SQL and statistics."""
     with (
         pytest.MonkeyPatch.context() as patch,
         fresh_warehouse(cluster_home, patch, tmp_path_factory.mktemp("attribution")),
@@ -111,7 +111,7 @@ def credits(
 
 
 def write_tables(connection: psycopg.Connection[Any]) -> None:
-    """What the models read, with the columns that matter to them."""
+    """The tables that the models read, with the columns that matter to them."""
     connection.execute(
         """
         create table marts.fct_touchpoints (
@@ -157,12 +157,12 @@ def write_tables(connection: psycopg.Connection[Any]) -> None:
 
 
 def cycle(journey: Journey, touched_at: datetime) -> str | None:
-    """What lies half a year back belongs to no cycle: its silence would be a journey of its own."""
+    """A touch half a year back belongs to no cycle: its silence would be a journey of its own."""
     return key(journey) if touched_at > CLOSE - WINDOW else None
 
 
 def ends(journey: Journey) -> tuple[datetime | None, datetime | None]:
-    """When it was won, when it was lost."""
+    """The times at which the journey was won and lost."""
     return (CLOSE, None) if journey.is_won else (None, CLOSE)
 
 
@@ -171,7 +171,7 @@ def key(journey: Journey) -> str:
 
 
 def unified(some: list[Journey]) -> Any:
-    """The journeys as the package marketing-attribution-models keeps them."""
+    """The journeys in the form of the package marketing-attribution-models."""
     import polars
 
     return polars.DataFrame(
@@ -231,7 +231,7 @@ def test_every_touch_equals_an_independent_package(credits: dict[str, Any], mode
 
 
 def test_markov_credit_of_every_touch_equals_an_independent_package(credits: dict[str, Any]) -> None:
-    """Its chain knows the journeys that did not convert; its own share of a touch is ours."""
+    """Its chain contains the journeys that did not convert; the share of each touch is computed here."""
     from mam.models.markov import MarkovModel
 
     model = MarkovModel()
@@ -244,7 +244,7 @@ def test_markov_credit_of_every_touch_equals_an_independent_package(credits: dic
 
 
 def places(table: Any, column: str) -> dict[tuple[int, int], float]:
-    """(journey, place) → value, of rows in the order of touches."""
+    """(journey, position) → value, from rows in the order of touches."""
     counted: Counter[int] = Counter()
     values = {}
     for number, value in table.select("journey_id", column).rows():
@@ -269,7 +269,7 @@ def test_shapley_equals_an_independent_package(credits: dict[str, Any]) -> None:
 
 
 def test_shapes_with_milestones_are_what_their_names_say(credits: dict[str, Any]) -> None:
-    """Written down from the definition, touch by touch."""
+    """Computed from the definition, touch by touch."""
     shapes = {
         "u_shaped": ({"first": 40, "lead": 40}, 20),
         "w_shaped": ({"first": 30, "lead": 30, "opportunity": 30}, 10),

@@ -1,4 +1,4 @@
-"""What `transform.build` promises: full and incremental builds that agree, failures that say what to do."""
+"""Builds: full and incremental ones give the same rows, and failures say what to do."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -51,7 +51,7 @@ def test_a_warehouse_without_loads_is_not_built(warehouse: str) -> None:
 
 
 def test_orders_of_a_file_alone_fill_the_funnel(write: Write) -> None:
-    """Its lines are its value; what bills a deal of the same files is not counted a second time."""
+    """An order's value is that of its lines; an order that bills a deal of the same files is not counted twice."""
     order = {"_file_order": "1", "ordered_on": "2026-01-05", "currency_code": "USD"}
     line = {"_file_order": "1", "order_line": "1"}
     deal = {"_file_order": "1", "stage": "won", "created_on": "2026-01-02", "closed_on": "2026-01-04", "amount": 500}
@@ -123,7 +123,7 @@ def test_orders_of_a_file_alone_fill_the_funnel(write: Write) -> None:
 def test_rates_are_carried_and_converted_on_both_sides(
     write: Write, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Reporting in euros: a dollar costs what the last quotation before the day says, and a euro is a euro."""
+    """Reporting in euros: a dollar has the last quotation before the day, and a euro the rate 1."""
     monkeypatch.setenv("REPORTING_CURRENCY", "EUR")
     set_rates(
         project,
@@ -179,7 +179,7 @@ def test_rates_are_carried_and_converted_on_both_sides(
 
 
 def set_reference_data(write: Write, project: Path) -> None:
-    """Targets, prices and plans of the seeds, and some that files know better; the German calendar."""
+    """Targets, prices and plans of the seeds, some of them overridden by files; the German calendar."""
     rules = project / "dbt_project.yml"
     rules.write_text(rules.read_text().replace("business_calendar: weekends", "business_calendar: DE"))
     for name, lines in {
@@ -204,7 +204,7 @@ def set_reference_data(write: Write, project: Path) -> None:
 
 
 def see_reference_data() -> None:
-    """What files say goes before the seeds; what is no target is none; steps and prices know their ends."""
+    """Files override the seeds; invalid targets are left out; steps and prices have the right ends."""
     assert rows("select * from intermediate.int_targets order by metric") == [
         ("quarter", "sales", "leads", "EMEA", "seed", None, 9, date(2026, 1, 1), date(2026, 4, 1)),
         ("month", "sales", "won_amount", "(all)", "files", "USD", 120, date(2026, 1, 1), date(2026, 2, 1)),
@@ -227,7 +227,7 @@ def see_reference_data() -> None:
 
 
 def test_rules_that_contradict_themselves_are_told_by_name(warehouse: str, project: Path) -> None:
-    """Each seed with one mistake of each kind, and one row or period that is right."""
+    """Each seed with one mistake of each kind, and one correct row or period."""
     seeds = {
         "holidays": ["XX,2026-01-01,one", "XX,2026-01-01,two", "US,2026-12-25,right"],
         "region_calendars": ["Nowhere,US", "EMEA,YY"],
@@ -286,7 +286,7 @@ def test_rules_that_contradict_themselves_are_told_by_name(warehouse: str, proje
 
 
 def test_an_incremental_build_equals_a_full_one(write: Write) -> None:
-    """Persons that merge, split, move and vanish; deals that change hands; days that are retracted."""
+    """Persons that merge, split, move and vanish; deals that change owners; days that are retracted."""
     event = {
         "event_type": "e_form_submission_v2",
         "contact_id": "2",
@@ -493,7 +493,7 @@ def test_an_incremental_build_equals_a_full_one(write: Write) -> None:
 
 @pytest.fixture(scope="module")
 def built(cluster_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A day of Google Ads and nothing else, built."""
+    """A build of a single day of Google Ads."""
     with (
         pytest.MonkeyPatch.context() as patch,
         fresh_warehouse(cluster_home, patch, tmp_path_factory.mktemp("built")) as dsn,
@@ -504,7 +504,7 @@ def built(cluster_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 def test_one_source_alone_can_be_built(built: None) -> None:
-    """The other sides of the funnel are null: nobody asked them, so nobody said 0."""
+    """The other sides of the funnel are null, not 0: they are not connected."""
     ((spend, impressions, leads, won_amount),) = rows(
         "select spend is not null, impressions, leads, won_amount from marts.fct_funnel_daily"
     )
@@ -549,7 +549,9 @@ def test_the_documentation_is_one_file(built: None) -> None:
 def published(
     cluster_home: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Path, Callable[[], None]]]:
-    """Two days of Google Ads and a contact, published; yields a copy of the project and what brings the rows back."""
+    """Two days of Google Ads and a contact, published; yields a copy of the project and a function that restores the
+    rows.
+    """
     folder = tmp_path_factory.mktemp("published")
     with pytest.MonkeyPatch.context() as patch, fresh_warehouse(cluster_home, patch, folder) as dsn:
         write = writer(dsn)
@@ -562,7 +564,7 @@ def published(
 
 
 def fresh_project(folder: Path) -> Path:
-    """The project at this path, as it is, with one rate."""
+    """The project at this path, unchanged except for one rate."""
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(dbt_run.PROJECT, folder, ignore=shutil.ignore_patterns("target", "logs"))
     set_rates(folder, "2026-01-01,EUR,1.10")
@@ -571,19 +573,19 @@ def fresh_project(folder: Path) -> Path:
 
 @pytest.fixture
 def copied(published: tuple[Path, Callable[[], None]]) -> Path:
-    """The published warehouse as it was, and a copy of the project whose files a test may change."""
+    """The published warehouse restored, and a copy of the project whose files a test may change."""
     folder, restore = published
     restore()
     return fresh_project(folder)
 
 
 def insert(table: str, *lines: dict[str, Any]) -> None:
-    """Raw rows of the load after the two that are published."""
+    """Raw rows of the load after the two published ones."""
     writer(settings.dsn("admin"))(table, *lines, load_id=3)
 
 
 def test_a_source_that_is_connected_later_says_0_of_the_days_before(copied: Path) -> None:
-    """Nobody needs to know that its first build must be a full one."""
+    """The first build after that is a full one automatically."""
     sessions = "select date_day::text, sum(sessions) from marts.fct_funnel_daily group by 1 order by 1"
     assert rows(sessions) == [("2026-01-03", None), ("2026-01-05", None)]
     key = {
@@ -618,7 +620,7 @@ def test_a_new_rate_reaches_the_days_it_changes_without_a_full_build(copied: Pat
 
 
 def test_removed_rows_leave_the_marts_with_the_next_build(copied: Path) -> None:
-    """No row is left that could lead an incremental build to what has to go."""
+    """Removed rows leave nothing behind by which an incremental build could find what to remove."""
     source = SOURCES["google_ads"]
     stream = source.stream("campaign_stats")
     day = psycopg.sql.SQL("stored.date = '2026-01-03'")
@@ -695,7 +697,7 @@ def test_an_unreadable_project_says_which_file(copied: Path) -> None:
 
 
 def test_what_a_failed_build_left_is_repaired_by_the_next(copied: Path) -> None:
-    """The failed build updated the first tables already; the next one must not take them for old news."""
+    """The failed build already updated the first tables; the next one must still treat their rows as changed."""
     insert("hubspot__contacts", CONTACT | {"contact_id": "2", "email_key": "ben", "_record_key": "k2"})
     test = copied / "tests/reconciliation/assert_something.sql"
     test.write_text("-- depends_on: {{ ref('int_person_events') }}\nselect 1 as found\n")

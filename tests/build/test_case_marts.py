@@ -1,4 +1,4 @@
-"""Each small input of `tests/cases` that failed once, with its right outcome in the published marts."""
+"""Small inputs of `tests/cases` that once gave wrong results, with the right result in the published marts."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -46,7 +46,7 @@ def lead(marts: str, lead_id: str) -> dict[str, Any]:
 
 
 def credit(marts: str, opportunity_id: str, model: str = "first") -> list[tuple[str, Decimal]]:
-    """Channel and amount of the credit that a model gives for a won deal."""
+    """Channel and amount of the credit of a model for a won deal."""
     found = many(
         marts,
         f"""

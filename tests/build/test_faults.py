@@ -1,7 +1,7 @@
 """Deliberate faults in models, each of which a named test or expectation must stop before anything is published.
 
 A fault is one edit of one model. It is caught by a unit test of dbt, by a test that every build runs on the data of the
-worked example, or by an expectation of the audit; which one is said beside it. `make test-all` runs them.
+worked example, or by an expectation of the audit, as stated with the fault. `make test-all` runs them.
 """
 
 import shutil
@@ -26,7 +26,7 @@ MODELS = Path("models")
 
 @dataclass(frozen=True)
 class Fault:
-    """`model` with `right` written as `wrong`; `caught_by` names a test of dbt or is the text of an expectation."""
+    """`model` with `right` replaced by `wrong`; `caught_by` is the name of a dbt test or the text of an expectation."""
 
     name: str
     model: str
@@ -508,7 +508,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def example(
     cluster_home: Path, project: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[[], None]]:
-    """The worked example, read and built without fault; yields what brings it back."""
+    """The worked example, read and built without a fault; yields a function that restores it."""
     with (
         pytest.MonkeyPatch.context() as patch,
         fresh_warehouse(cluster_home, patch, tmp_path_factory.mktemp("example")),
@@ -544,7 +544,7 @@ def test_fault_is_caught(fault: Fault, project: Path, faultless: None) -> None:
 
 
 def found_by(project: Path, expected: str) -> str:
-    """What the project's tests say: the unit test of that name alone, or else a build with its audit."""
+    """The result of the project's tests: the unit test of that name only, or else a build with its audit."""
     if expected in unit_tests():
         outcome = dbt_run._invoke(project, "test", "--select", expected)
         failed = [result.node.name for result in outcome.result.results if str(result.status) == "fail"]
@@ -557,7 +557,7 @@ def found_by(project: Path, expected: str) -> str:
 
 
 def test_every_fault_can_still_be_made() -> None:
-    """A fault whose model was rewritten proves nothing until its text is."""
+    """A fault whose model was rewritten proves nothing until its text is updated."""
     assert len({fault.name for fault in FAULTS}) == len(FAULTS) >= 30
     found = {
         fault.name: (dbt_run.PROJECT / MODELS / f"{fault.model}.sql").read_text().count(fault.right) for fault in FAULTS

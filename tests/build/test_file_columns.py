@@ -1,4 +1,4 @@
-"""What docs/files.md promises of files: each column is a field that the loader takes and that a mart is made of."""
+"""The guide docs/files.md is right: each of its columns is a field that the loader reads and a mart uses."""
 
 import re
 from itertools import pairwise
@@ -16,7 +16,7 @@ STAGING = MODELS / "staging/files"
 
 
 def promised() -> dict[str, set[str]]:
-    """Entity → columns of the table in the guide; what stands in brackets or after a colon is said of them."""
+    """Entity → columns of the table in the guide; text in brackets or after a colon is a remark on them."""
     found = {}
     table = GUIDE.read_text().partition("| entity | columns")[2].partition("\n\n")[0]
     for line in table.splitlines()[2:]:
@@ -52,7 +52,7 @@ def staged(entity: str) -> dict[str, set[str]]:
 
 
 def block_around(text: str, place: int) -> str:
-    """The subquery or branch of a union in which a place stands."""
+    """The subquery or branch of a union around a position."""
     depth, start = 0, 0
     for position in range(place, 0, -1):
         depth += {")": 1, "(": -1}.get(text[position], 0)
@@ -70,7 +70,7 @@ def block_around(text: str, place: int) -> str:
 
 
 def used(entity: str) -> set[str]:
-    """Words of the parts of models beyond staging that read the entity; of `select *` the whole model's."""
+    """Words of the parts of models after staging that read the entity; for `select *` those of the whole model."""
     words: set[str] = set()
     for path in (*MODELS.glob("intermediate/*/*.sql"), *MODELS.glob("marts/*.sql")):
         text = re.sub(r"--.*", "", path.read_text())

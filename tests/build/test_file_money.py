@@ -104,7 +104,7 @@ def make_inbox(inbox: Path) -> None:
 
 
 def take_in(inbox: Path, run: str, day: int) -> None:
-    """Load what lies in the inbox on this day of November."""
+    """Load the files of the inbox on this day of November."""
     window = Window(date(2026, 11, day - 1), date(2026, 11, day))
     for source, stream in product(SOURCES, files.STREAMS):
         if stream.name not in SOURCES[source].split():
@@ -230,7 +230,7 @@ def test_payments_stand_beside_revenue(built: Path) -> None:
 
 
 def test_what_files_change_later_needs_no_full_build(built: Path) -> None:
-    """A rename within known days, a campaign that was only stated and now has spend, a seller, a deal that is won."""
+    """A rename within known days, a campaign that first has no spend and then some, a seller, a deal that is won."""
     changes = {
         "brand_co/ad_stats 3.csv": f"""{ADS}
 2026-03-01,Facebook,,A2,F1,Newest name,11,,,

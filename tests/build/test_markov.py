@@ -1,4 +1,4 @@
-"""Removal effects in closed form: the golden values, the definition itself, and a package nobody here wrote."""
+"""Removal effects in closed form: the golden values, the definition itself, and an independent package."""
 
 import random
 from collections import Counter
@@ -51,7 +51,7 @@ def test_staying_on_a_channel_changes_nothing() -> None:
 
 
 def test_the_effect_is_what_removal_does() -> None:
-    """By the definition: what came to the channel goes to null, and the chain is solved again."""
+    """By the definition: transitions to the channel are redirected to null, and the chain is solved again."""
     steps = transitions(some_journeys(500))
     rate, effects = removal_effects(steps)
     for channel in CHANNELS:

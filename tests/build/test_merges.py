@@ -1,4 +1,4 @@
-"""Merged records count once: what was merged away leaves every count, and what pointed to it points to the survivor."""
+"""Merged records count once: the merged record leaves every count, and references to it point to the survivor."""
 
 from collections.abc import Callable
 from typing import Any
@@ -49,7 +49,7 @@ def account(account_id: str, day: int = 5, **fields: Any) -> dict[str, Any]:
 
 
 def counts() -> dict[str, Any]:
-    """What a reader sees of deals, lines, stage events, accounts and persons."""
+    """The published numbers of deals, lines, stage events, accounts and persons."""
     return {
         "won": rows("select opportunity_id, amount from marts.fct_opportunities where is_won order by 1"),
         "lines": rows("select line_no, amount from marts.fct_opportunity_lines order by 1"),

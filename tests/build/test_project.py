@@ -1,4 +1,4 @@
-"""Rules that every file of the dbt project keeps, proved over the manifest."""
+"""Rules for every file of the dbt project, checked on the manifest."""
 
 import re
 from pathlib import Path
@@ -103,7 +103,7 @@ def test_staging_neither_joins_nor_aggregates(manifest: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("layer", ["intermediate", "marts"])
 def test_a_model_has_files_of_its_own(manifest: dict[str, Any], layer: str) -> None:
-    """`int_touches.sql`, `int_touches.yml` and `_int_touches_unit_tests.yml` stand in one folder."""
+    """`int_touches.sql`, `int_touches.yml` and `_int_touches_unit_tests.yml` are in one folder."""
     for node in models(manifest, layer):
         path = Path(node["original_file_path"])
         assert node["patch_path"] == f"funnel://{path.with_suffix('.yml')}"

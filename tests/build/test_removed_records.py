@@ -1,4 +1,4 @@
-"""What a vendor deleted without a word leaves every count, stays in `raw`, and counts again when it returns."""
+"""A record that a vendor deleted silently leaves every count, stays in `raw`, and counts again when it returns."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ def morning(day: int) -> datetime:
 
 
 def counts() -> dict[str, Any]:
-    """What a reader sees."""
+    """The published numbers."""
     return {
         "orders": rows("select order_id, net_amount from marts.fct_orders order by 1"),
         "orders of persons": rows("select count(*) from marts.fct_orders where person_key is not null"),
@@ -38,7 +38,7 @@ def sold(order_id: str, amount: str) -> dict[str, Any]:
 
 
 def test_deleted_records_leave_the_counts(warehouse: str, outcome: Callable[[str, str, str], None]) -> None:
-    """Of each kind one is deleted, and the listing of ids a week later lacks it. One order comes back."""
+    """One record of each kind is deleted, and the listing of ids a week later lacks it. One order comes back."""
 
     def build() -> dict[str, Any]:
         for name in ("hubspot", "salesforce", "shopify"):

@@ -1,4 +1,4 @@
-"""What a build touched is said in one language, and held against what dbt knows: tables, columns and change lists."""
+"""Scopes and suites are compared with dbt's manifest: tables, columns and change lists."""
 
 import re
 from collections.abc import Iterator
@@ -53,7 +53,9 @@ def stated_queries() -> Iterator[tuple[str, str]]:
 
 
 def rendered(query: str, manifest: dict[str, Any], me: str | None = None, named: set[str] | None = None) -> str:
-    """The query of an incremental build with the names of tables as `known` has them; models it names go to `named`."""
+    """The query of an incremental build with table names as in `known`; the models that it names are
+    added to `named`.
+    """
     models = nodes(manifest) | nodes(manifest, "seed")
     sources = {(each["source_name"], each["name"]) for each in manifest["sources"].values()}
 
@@ -91,7 +93,9 @@ def rendered(query: str, manifest: dict[str, Any], me: str | None = None, named:
 
 
 def unknown_columns(query: str, manifest: dict[str, Any]) -> str | None:
-    """What the query names that no table has; None when all is known. Connectors declare raw rows, not dbt."""
+    """The columns in the query that no table has; None if all exist. Raw rows are declared by
+    connectors, not by dbt.
+    """
     tables = known(manifest)
     parsed = sqlglot.parse_one(query, read="postgres")
     for table in parsed.find_all(sqlglot.exp.Table):
@@ -159,7 +163,7 @@ def files() -> Iterator[tuple[Path, str]]:
 
 
 def test_no_schema_is_named_by_hand(manifest: dict[str, Any]) -> None:
-    """`ref`, `source`, `this` and the macros of touched.sql say where a table lies."""
+    """`ref`, `source`, `this` and the macros of touched.sql give the place of a table."""
     texts = [(path.name, re.sub(r"--.*", "", text)) for path, text in files()] + list(stated_queries())
     named = {name: found[0] for name, text in texts if (found := BY_HAND.search(text)) and name != "touched.sql"}
     assert named == {}

@@ -66,7 +66,7 @@ def test_incidence_equals_lifelines() -> None:
 
 
 def test_ties_count_in_the_order_of_nothing() -> None:
-    """Ten days with many leads each, one by one or together, in any order."""
+    """Ten days with many leads each, single or combined, in any order."""
     chance = np.random.default_rng(3)
     days, outcomes = chance.integers(0, 10, 300), chance.integers(0, 3, 300)
     one_by_one = scorecard.incidence(days, outcomes, np.ones(300, dtype=np.int64), 8)
@@ -77,7 +77,7 @@ def test_ties_count_in_the_order_of_nothing() -> None:
 
 
 def test_an_open_lead_is_not_a_lead_that_was_not_won() -> None:
-    """Of two leads one is won on day 10 and one was watched for five days: it says nothing of day 10."""
+    """Of two leads one is won on day 10 and one was observed for five days: it says nothing about day 10."""
     share, _, n = scorecard.incidence(np.array([10, 5]), np.array([1, 0]), np.array([1, 1]), 180)
     assert (share, n) == (1.0, 2)
 
@@ -91,7 +91,7 @@ def test_the_adjusted_ratio_is_mantel_haenszel() -> None:
 
 
 def test_a_sign_that_turns_is_flagged() -> None:
-    """Marketing wins less in each segment, and more over all, because it has the easy segment."""
+    """Marketing wins less in each segment but more overall, because it has the easy segment."""
     days = np.full(8, 500)
     outcomes = np.array([1, 0, 1, 0, 1, 0, 1, 0])
     days[outcomes == 1] = 10
@@ -120,7 +120,7 @@ def test_thin_leads_give_no_lift(leads: tuple[int, ...], why: str) -> None:
 
 
 def test_a_share_draws_whole_accounts() -> None:
-    """Ten deals of one account are one observation: its interval is that of few, not of many."""
+    """Ten deals of one account are one observation: the interval is as wide as for few deals."""
     chance = np.random.default_rng(5)
     accounts = np.repeat(np.arange(40), 10)
     generated = np.repeat(chance.random(40) < 0.5, 10)

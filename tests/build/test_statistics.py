@@ -1,4 +1,4 @@
-"""The step between two runs of dbt: what it computes, what it leaves alone, and what it says when it cannot."""
+"""The step between two runs of dbt: what it computes, what it leaves unchanged, and its messages."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -22,7 +22,7 @@ computed: list[str] = []
 
 
 def shares(group: Sequence[catalogue.Row]) -> Iterator[dict[str, Any]]:
-    """Each row's share of its group; notes which groups it was asked for."""
+    """Each row's share of its group; records which groups were requested."""
     computed.append(group[0]["month"])
     total = sum(row["number"] for row in group)
     for row in group:
@@ -44,7 +44,7 @@ SHARES = catalogue.Computation(
 
 @pytest.fixture
 def builder(warehouse: str) -> Iterator[psycopg.Connection[Any]]:
-    """The builder's connection, beside two months of numbers."""
+    """The builder's connection, with two months of numbers."""
     computed.clear()
     with psycopg.connect(settings.dsn("builder"), autocommit=True) as connection:
         connection.execute("create table intermediate.numbers (month text, name text, number integer)")
@@ -56,7 +56,7 @@ def builder(warehouse: str) -> Iterator[psycopg.Connection[Any]]:
 
 
 def test_only_groups_whose_inputs_changed_are_computed(builder: psycopg.Connection[Any]) -> None:
-    """An incremental step leaves what a full one would, and lists the keys that differ and no others."""
+    """An incremental step gives the same rows as a full one, and lists exactly the keys that differ."""
     assert engine.run(builder, FULL, [SHARES]) == {"shares": 4}
     third = Decimal("0.333333333333")
     assert rows("select * from statistics.shares order by month, name") == [
@@ -115,7 +115,7 @@ def test_infinity_is_no_value(builder: psycopg.Connection[Any]) -> None:
 
 
 def test_statistics_are_read_in_staging_and_read_nothing_that_waits_for_them(manifest: dict[str, Any]) -> None:
-    """What the second run of dbt builds is not there yet when a statistic is computed."""
+    """Results of the second run of dbt do not exist yet when a statistic is computed."""
     tables = {
         node["name"]: unique_id
         for unique_id, node in manifest["sources"].items()

@@ -1,1 +1,1 @@
-"""Dashboards: what their files say, and what a browser sees of them."""
+"""Dashboards: their files, and how a browser shows them."""

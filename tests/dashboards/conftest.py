@@ -1,4 +1,4 @@
-"""A published company, Superset over it, and a browser: dear to start, so all tests of this folder share them."""
+"""A published company, Superset over it, and a browser: slow to start, so all tests of this folder share them."""
 
 import os
 import re
@@ -51,7 +51,7 @@ class House:
 
     @contextmanager
     def client(self, username: str, password: str = PASSWORD) -> Iterator[httpx.Client]:
-        """Somebody who uses Superset's API after logging in."""
+        """A client of Superset's API with a logged-in user."""
         # A connection for each request: Superset may close one that waits just as the next request is sent.
         limits = httpx.Limits(max_keepalive_connections=0)
         with httpx.Client(base_url=self.url, timeout=60, limits=limits) as client:
@@ -110,7 +110,7 @@ def opened_house(cluster_home: Path, folder: Path, today: date, days: int = DAYS
 
 @dataclass
 class Viewer:
-    """A browser in which somebody is logged in, and what went wrong in it."""
+    """A browser with a logged-in user, and the errors that it reported."""
 
     page: Any
     house: House
@@ -118,14 +118,14 @@ class Viewer:
     blocked: list[str] = field(default_factory=list)
 
     def hear(self, said: str) -> None:
-        """Complain of an error in the console, but for what the content policy of the page refused."""
+        """Record an error of the console, except those of the page's content policy."""
         if "Content Security Policy" not in said:
             self.complaints.append(said)
         elif refused := re.search(r"https?://[^'\s]+", said):
             self.blocked.append(refused[0])
 
     def note(self, asked: Any, outcome: str) -> None:
-        """Complain of every request to another host, unless the content policy stopped it in the browser."""
+        """Record a request to another host, unless the content policy stopped it in the browser."""
         if asked.url.startswith((self.house.url, "data:", "blob:")):
             return
         if "csp" in outcome.lower():
@@ -153,12 +153,12 @@ class Viewer:
         self.page.wait_for_timeout(300)
 
     def text(self, title: str) -> str:
-        """Everything that a chart says."""
+        """The whole text of a chart."""
         chart = self.page.locator(f'[data-test-chart-name="{title}"] .slice_container')
         return " ".join(chart.first.inner_text().split())
 
     def charts(self) -> list[str]:
-        """Titles of the charts in sight."""
+        """Titles of the visible charts."""
         names: list[str] = self.page.evaluate(
             "() => [...document.querySelectorAll('[data-test-chart-name]')]"
             ".filter((one) => one.offsetParent).map((one) => one.dataset.testChartName)"
@@ -174,7 +174,7 @@ def viewer(house: House) -> Iterator[Viewer]:
 
 @contextmanager
 def viewing(house: House) -> Iterator[Viewer]:
-    """The user that `make demo` makes, logged in through the page."""
+    """The user that `make demo` creates, logged in through the page."""
     if not browsing.CHROMIUM:
         pytest.skip("no Chromium on this machine: apt install chromium")
     with browsing.browser() as opened:
@@ -193,7 +193,7 @@ def log_in(browser: Any, house: House, username: str, password: str) -> Viewer:
 
 
 def value(query: str) -> Any:
-    """One number, asked as the role of readers."""
+    """One number, queried as the role of readers."""
     ((_, found),) = rows(query)[0].items()
     return found
 

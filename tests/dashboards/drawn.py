@@ -11,7 +11,7 @@ from tests.rounding import half_up
 
 
 def fixed(number: Any, digits: int) -> str:
-    """`,.2f` and its like."""
+    """`,.2f` and similar formats."""
     return f"{half_up(float(number), digits):,}"
 
 

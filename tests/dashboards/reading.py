@@ -1,4 +1,4 @@
-"""Reading a dashboard: every chart is drawn, and its numbers are those of the warehouse."""
+"""Reads a dashboard: every chart is drawn, and its numbers are those of the warehouse."""
 
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -103,7 +103,7 @@ SAYS: dict[str, Callable[[date], Expected]] = {
 
 
 def read(viewer: Viewer, slug: str) -> list[str]:
-    """Look at both tabs of a dashboard; what is blank, wrong or missing in it."""
+    """Read both tabs of a dashboard; returns what is blank, wrong or missing."""
     viewer.complaints.clear()
     viewer.open(slug)
     seen: dict[str, str] = {}

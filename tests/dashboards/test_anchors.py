@@ -1,4 +1,4 @@
-"""The demo on days of which some rule of a calendar makes something: load, build, audit, publication, print, pages."""
+"""The demo on special days of the calendar: load, build, audit, publication, print, pages."""
 
 from datetime import UTC, date, datetime
 from pathlib import Path

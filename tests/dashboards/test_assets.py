@@ -1,4 +1,4 @@
-"""What the files of dashboards/ say, read without Superset: nothing outside bi and ops, no number of their own."""
+"""The files of dashboards/, read without Superset: they read only bi and ops, and define no formula of their own."""
 
 import json
 import re
@@ -33,7 +33,7 @@ OWN_FORMULAS = {"scorecard_friction", "step_order", "roas_lowest", "roas_highest
 
 
 def tables(dataset: dict[str, Any]) -> set[str]:
-    """What a dataset reads, as schema.table; names of its own CTEs have no schema and are not there."""
+    """The tables of a dataset as schema.table; names of its own CTEs have no schema and are left out."""
     if not dataset["sql"]:
         return {f"{dataset['schema']}.{dataset['table_name']}"}
     # A function such as extract(epoch from x - y) has a from of its own.
@@ -57,7 +57,7 @@ def test_there_are_five_dashboards_with_a_slug_each() -> None:
 
 @pytest.mark.parametrize("board", BOARDS.values(), ids=lambda each: each["slug"])
 def test_the_trust_strip_stays_while_tabs_are_turned_and_the_first_has_few_charts(board: dict[str, Any]) -> None:
-    """A second of drawing is about five charts, so what opens first holds what is read in a minute."""
+    """Superset draws about five charts a second, so the first tab contains what can be read in a minute."""
     position = board["position"]
     strip, tabs = position["GRID_ID"]["children"]
     assert [position[name]["meta"]["sliceName"] for name in position[strip]["children"]] == ["Can I trust this today?"]
@@ -127,7 +127,7 @@ def test_a_chart_over_time_asks_for_its_grain_and_one_column_per_line() -> None:
 
 
 def test_the_formula_of_a_metric_stands_once() -> None:
-    """A dataset writes an expression for figures of the ledger alone; all others come from models/semantic."""
+    """A dataset contains expressions only for figures of the ledger; all others come from models/semantic."""
     for dataset in DATASETS.values():
         for metric in dataset["metrics"]:
             name = metric["metric_name"]

@@ -1,4 +1,4 @@
-"""What people see: a real Superset over a published company, looked at with a real browser."""
+"""The dashboards as users see them: a real Superset over a published company, in a real browser."""
 
 import csv
 import io
@@ -185,11 +185,11 @@ def test_a_publication_empties_the_cache_and_a_rollback_returns_the_old_one(hous
 
 @contextmanager
 def failed_audit(house: House) -> Iterator[None]:
-    """Counts of a day turn negative and the audit sees it; repaired and audited again afterwards."""
+    """A count of one day becomes negative and the audit fails; afterwards it is repaired and audited again."""
     day = house.today - timedelta(days=3)
 
     def turn() -> None:
-        """Once it does damage, twice it is undone."""
+        """The first call does damage, the second one undoes it."""
         with psycopg.connect(settings.dsn("builder")) as builder:
             builder.execute("update marts.fct_funnel_daily set leads = -1 - leads where date_day = %s", [day])
 

@@ -1,4 +1,4 @@
-"""The numbers that tests expect of charts are those that d3 draws: each of these was asked of d3-format itself."""
+"""The numbers that tests expect of charts are those of d3: each of these came from d3-format itself."""
 
 from decimal import Decimal
 

@@ -1,4 +1,4 @@
-"""Time ranges of dashboards count from the warehouse's day, wherever the machine stands and whatever its clock says."""
+"""Time ranges of dashboards count from the warehouse's day, whatever the time zone and clock of the machine."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The published marts held against the truth of the made-up company, row by row, at any moment of its life."""
+"""Compares the published marts with the truth of the simulated company, row by row, at any moment of its life."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -13,9 +13,9 @@ Lines = Iterable[tuple[Any, ...]]
 
 
 def differences(scenario: Scenario, now: datetime, first_day: date) -> dict[str, dict[str, list[Any]]]:
-    """What the marts lack and what they have too much, by subject; empty when all is as the truth has it.
+    """Missing and additional rows of the marts, by subject; empty if they equal the truth.
 
-    `first_day` is the first day of which ad statistics and sessions were read; of records all were.
+    `first_day` is the first day of which ad statistics and sessions were read; all records were read.
     """
     last_day = now.date() - timedelta(days=1)
     # Nothing happens between midnight and the morning's read but what platforms report of the days before.

@@ -1,4 +1,4 @@
-"""A warehouse and a sandbox for a whole module of tests: building is dear, looking is cheap."""
+"""A warehouse and a sandbox for a whole module of tests: building is slow, reading is fast."""
 
 from collections.abc import Iterator
 from pathlib import Path

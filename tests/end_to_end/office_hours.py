@@ -1,6 +1,6 @@
-"""Business time counted another way than the warehouse does: hour by hour through Python's own time zones.
+"""Counts business time independently of the warehouse: hour by hour with Python's own time zones.
 
-Reads the seeds, which are the business's words, and nothing else.
+It reads only the seeds.
 """
 
 import csv
@@ -32,7 +32,7 @@ def _hours(region: str) -> tuple[ZoneInfo, str, time, time, frozenset[date]]:
 
 
 def business_seconds(region: str, since: datetime, until: datetime) -> float:
-    """Seconds between two moments during which people of the region work; 0 when the second is not later."""
+    """Seconds between two moments during which people of the region work; 0 if the second is not later."""
     zone, working_days, opens, closes, holidays = _hours(region)
     total = 0.0
     day = since.astimezone(zone).date()
@@ -46,6 +46,6 @@ def business_seconds(region: str, since: datetime, until: datetime) -> float:
 
 
 def sla_minutes(region: str, team: str) -> int | None:
-    """What a team has promised in a region; None for nothing."""
+    """A team's service level in a region, in minutes; None without one."""
     promised = {(row["region"], row["team"]): int(row["sla_minutes"]) for row in _rows("sla_rules")}
     return promised.get((region, team), promised.get(("(default)", team)))

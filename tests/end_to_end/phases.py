@@ -1,6 +1,6 @@
 """One phase of one day as a process of its own, to be killed: python -m tests.end_to_end.phases PHASE DAY NOW
 
-It prints a line once everything slow is imported and the phase's work begins.
+It prints a line once all slow imports are done and the phase's work begins.
 """
 
 import sys

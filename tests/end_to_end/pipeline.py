@@ -1,4 +1,4 @@
-"""The whole path in one process: what Airflow's tasks do, in their order, on days the test chooses."""
+"""The whole path in one process: the functions of Airflow's tasks, in their order, on days the test chooses."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -24,7 +24,7 @@ from sandbox.process import Handle
 
 @dataclass
 class Pipeline:
-    """Reads a sandbox as of simulated moments and publishes; `project_dir` may hold other seeds."""
+    """Reads a sandbox as of simulated moments and publishes; `project_dir` may contain other seeds."""
 
     sandbox: Handle
     project_dir: Path | None = None
@@ -73,7 +73,7 @@ class Pipeline:
         return results
 
     def day(self, last: date, *, reach_back: int | None = None, sources: Iterable[str] | None = None) -> None:
-        """Run the sources as their schedules would the morning after `last`: that day and the restatement window."""
+        """Run the sources as their schedules would on the morning after `last`: that day and the restatement window."""
         now = datetime(last.year, last.month, last.day, 3, tzinfo=UTC) + timedelta(days=1)
         self.sandbox.set_now(now.isoformat())
         for source in (SOURCES[name] for name in sources or self.sandbox.connections()):
@@ -81,7 +81,7 @@ class Pipeline:
             self.ingest(source.name, last - timedelta(days=days), last, now)
 
     def build(self, *, full: bool = False) -> int:
-        """Build and audit; raises GateClosed when the audit fails."""
+        """Build and audit; raises GateClosed if the audit fails."""
         built = dbt_run.build(full=full, project_dir=self.project_dir)
         report.require(marts.check_marts(built.build_id))
         return built.build_id
@@ -94,7 +94,7 @@ class Pipeline:
 def published_company(seed: int, anchor: date, days: int, inbox: Path) -> Iterator[tuple[Pipeline, int]]:
     """The company, read in one window per source at the midnight after the last day, with its plans and other files.
 
-    Yields the pipeline, whose sandbox runs until the end, and the build that was published.
+    Yields the pipeline, whose sandbox runs until the end, and the published build.
     """
     sandbox = process.start("company", seed, anchor)
     try:
@@ -113,6 +113,6 @@ def published_company(seed: int, anchor: date, days: int, inbox: Path) -> Iterat
 
 
 def rows(query: str, role: settings.Role = "bi_reader") -> list[dict[str, Any]]:
-    """Rows of a query as dictionaries, asked as the role that BI tools use."""
+    """Rows of a query as dictionaries, run as the role of BI tools."""
     with psycopg.connect(settings.dsn(role), row_factory=psycopg.rows.dict_row) as connection:
         return connection.execute(query.encode()).fetchall()

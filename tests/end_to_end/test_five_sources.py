@@ -1,6 +1,6 @@
 """Five sources of one inbox through a real Airflow: one is broken, four are published, and the message names the fifth.
 
-For each way of breaking it, the red run ends when the source is repaired, and when it is withdrawn.
+For each kind of fault, runs succeed again when the source is repaired, and when it is withdrawn.
 """
 
 import re
@@ -33,7 +33,7 @@ def deals(amount: int) -> str:
 
 
 def write(folder: Path, source: str, amount: int, currency: str = "USD", baseline: int = 5) -> None:
-    """One complete source: a deal costs `amount`."""
+    """One complete source: each deal has this `amount`."""
     place = folder / source
     place.mkdir(exist_ok=True)
     (place / "manifest.yml").write_text(MANIFEST.format(source=source, currency=currency))
@@ -98,7 +98,7 @@ def published() -> dict[str, tuple[int, int]]:
 
 
 def red_run(inbox: Path, way: str, amount: int, capsys: pytest.CaptureFixture[str]) -> None:
-    """All five sources, their deals of `amount`, one broken: four are published, the fifth is named."""
+    """All five sources with deals of `amount`, one of them broken: four are published, the fifth is named."""
     for source in (*OTHERS, "five"):
         write(inbox, source, amount)
     break_it, message = WAYS[way]

@@ -1,4 +1,4 @@
-"""A day that may not be believed: readers keep yesterday's, are told so, and get today's once it is repaired."""
+"""A day that fails its audit: readers keep yesterday's data, see why, and get today's once it is repaired."""
 
 import os
 from collections.abc import Iterator
@@ -46,7 +46,7 @@ NEGATIVE = """
 
 
 def damage(statement: str) -> None:
-    """What a fault in a model would leave behind: the audit must see it."""
+    """The result of a fault in a model: the audit must detect it."""
     with psycopg.connect(settings.dsn("builder")) as connection:
         connection.execute(statement.encode())
 

@@ -1,4 +1,4 @@
-"""SIGKILL at random moments of extract, load, build and publish: run again, it is as if nothing had happened."""
+"""SIGKILL at random moments of extract, load, build and publish: after a second run, the result is as without it."""
 
 import json
 import os
@@ -54,7 +54,7 @@ def started(phase: str, day: date, sandbox: Handle) -> Iterator[subprocess.Popen
 
 
 def complete(phase: str, day: date, sandbox: Handle) -> float:
-    """Run a phase to its end; seconds from when its work began."""
+    """Run a phase to its end; returns the seconds of its work."""
     with started(phase, day, sandbox) as worker:
         assert worker.stdout is not None
         worker.stdout.readline()
@@ -65,7 +65,7 @@ def complete(phase: str, day: date, sandbox: Handle) -> float:
 
 
 def kill(phase: str, day: date, sandbox: Handle, after: float) -> bool:
-    """Kill a phase `after` seconds of work; false when it had ended before."""
+    """Kill a phase `after` seconds of work; returns false if it had ended before."""
     with started(phase, day, sandbox) as worker:
         assert worker.stdout is not None
         worker.stdout.readline()
@@ -78,7 +78,7 @@ def kill(phase: str, day: date, sandbox: Handle, after: float) -> bool:
 
 
 def picture() -> dict[str, list[str]]:
-    """Every row of raw, marts, bi and the ledger, less what names an attempt: ids, moments of loading, paths."""
+    """Every row of raw, marts, bi and the ledger, without columns of an attempt: ids, moments of loading, paths."""
     found: dict[str, list[str]] = {}
     with psycopg.connect(settings.dsn("admin")) as admin:
         tables = admin.execute(
@@ -114,7 +114,7 @@ def picture() -> dict[str, list[str]]:
 
 
 class Reader(threading.Thread):
-    """Asks without pause, in one query, whether what bi shows belongs together."""
+    """Checks without pause, in one query, that the tables of bi are consistent."""
 
     def __init__(self) -> None:
         super().__init__(daemon=True)

@@ -1,8 +1,9 @@
-"""Sixty mornings of the made-up company, each read, built, audited and published: as if all had been known at once.
+"""Sixty mornings of the simulated company, each read, built, audited and published, give the same as one load of
+everything.
 
-The company restates its ad statistics, merges and deletes records, closes deals late, and closes two ad accounts. Here
-one source is also late on some mornings: its day is left out, and read on a later morning, after newer days. Each week
-on a morning when nothing is left out, and after the last, the marts are held against the truth.
+The company restates its ad statistics, merges and deletes records, closes deals late, and closes two ad accounts. On
+some mornings one source is late: its day is left out, and read on a later morning, after newer days. Once a week, on a
+complete morning, and after the last one, the marts are compared with the truth.
 """
 
 from collections.abc import Iterator
@@ -34,7 +35,7 @@ FIRST_LOAD_DAYS = 60
 
 @dataclass
 class Lived:
-    """The company after its mornings: the pipeline, and what differed from the truth on which of them."""
+    """The company after its mornings: the pipeline, and the differences from the truth by morning."""
 
     pipeline: Pipeline
     differing: dict[date, dict[str, dict[str, list[Any]]]] = field(default_factory=dict)

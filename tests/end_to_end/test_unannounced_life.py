@@ -1,7 +1,7 @@
-"""Two weeks of mornings after a first load: merges, deletions and associations of which vendors say nothing.
+"""Two weeks of mornings after a first load: merges, deletions and associations that vendors do not report.
 
-The company's days are loaded one after the other and built once: what is seen is what the loads have kept. Each kind of
-change is tested alone in test_merges, test_removed_records, test_reconcile and test_unannounced.
+The company's days are loaded one after the other and built once, so the result shows what the loads have kept. Each
+kind of change has a test of its own in test_merges, test_removed_records, test_reconcile and test_unannounced.
 """
 
 from collections.abc import Iterator
@@ -56,7 +56,7 @@ def asked(query: str) -> list[tuple[Any, ...]]:
 
 
 def test_the_two_weeks_hold_what_they_are_about(company: Pipeline) -> None:
-    """Otherwise the comparisons below would hold for nothing."""
+    """Otherwise the comparisons below would prove nothing."""
     removed = dict(asked("select stream, sum(rows_removed)::int from ops.listings group by 1"))
     assert {stream for stream, count in removed.items() if count} >= {
         *("orders", "campaign_members", "opportunity_line_items"),

@@ -99,8 +99,9 @@ def test_skipped_stage_is_inferred_and_not_claimed(company: Pipeline) -> None:
 
 
 def test_sales_answered_ana_and_never_ben(company: Pipeline) -> None:
-    """Ana waited from 10:00 to 12:00 in Berlin. Ben's first cycle was sent back after two working days in New York; his
-    second one ran out of time between two publications, with nothing new from any vendor."""
+    """Ana waited from 10:00 to 12:00 in Berlin. Ben's first cycle was sent back after two working days in New York; the
+    time limit of his second one passed between two publications, with nothing new from any vendor.
+    """
     found = rows(
         "select channel, response_business_minutes as minutes, is_sla_breached as breached, is_sla_pending as pending "
         "from bi.fct_leads where mql_at is not null order by mql_at"
@@ -113,7 +114,9 @@ def test_sales_answered_ana_and_never_ben(company: Pipeline) -> None:
 
 
 def test_who_held_ana_and_ben(company: Pipeline) -> None:
-    """Marketing hands over an MQL, sales takes Ana to her deal and sends Ben back, who is a bounce when he returns."""
+    """Marketing hands over an MQL, sales takes Ana to her deal and sends Ben back, who counts as a bounce when he
+    returns.
+    """
     found = rows(
         "select lead.channel, hand.holder_team, hand.outcome, hand.bounce_no, hand.business_minutes as minutes "
         "from bi.rpt_handoff as hand inner join bi.fct_leads as lead using (lead_key) "
@@ -234,7 +237,7 @@ def test_funnel_totals(company: Pipeline) -> None:
 
 
 def test_months_and_both_clocks(company: Pipeline) -> None:
-    """All five leads came in January, and so did the deals; O5 has no lead and is told apart."""
+    """All five leads came in January, and so did the deals; O5 has no lead and is counted separately."""
     assert rows(
         "select month_start::text, sum(spend) as spend, sum(leads)::int as leads, sum(lost)::int as lost "
         "from bi.fct_funnel_monthly group by 1 order by 1"
@@ -269,7 +272,9 @@ def test_months_and_both_clocks(company: Pipeline) -> None:
 
 
 def test_orders(company: Pipeline) -> None:
-    """S1 is Ana's, less its discount and the refund a week later; S2 bills deal O1 and is not revenue a second time."""
+    """S1 is Ana's, minus its discount and the refund a week later; S2 bills deal O1 and is not counted as revenue
+    again.
+    """
     found = rows(
         """
         select
@@ -407,7 +412,7 @@ def snapshots() -> list[dict[str, Any]]:
 
 
 def test_an_open_deal_has_a_row_every_day_though_nobody_touched_it_and_runs_were_missed(company: Pipeline) -> None:
-    """O1 was open from the 8th to the 19th, Dora's deal unchanged for a month; builds ran on five mornings only."""
+    """O1 was open from the 8th to the 19th, Dora's deal unchanged for a month; builds ran on only five mornings."""
     found: dict[Decimal, list[dict[str, Any]]] = {}
     for row in snapshots():
         found.setdefault(row["amount"], []).append(row)
@@ -423,7 +428,7 @@ def test_an_open_deal_has_a_row_every_day_though_nobody_touched_it_and_runs_were
 
 
 def test_full_rebuild_from_raw_gives_the_identical_marts(company: Pipeline) -> None:
-    """Runs late: what the five incremental builds left is what a build from nothing makes."""
+    """Runs late: the result of the five incremental builds equals a build from nothing."""
     before = {mart["mart"]: marts_rows(mart["mart"]) for mart in rows("select mart from bi.data_status")}
     company.publish(full=True)
     assert len(before) > 15

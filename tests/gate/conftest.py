@@ -1,4 +1,4 @@
-"""Tables that hold exactly the rows a suite calls passing, or its poison."""
+"""Tables that contain exactly the passing rows of a suite, or its poison."""
 
 import itertools
 import json
@@ -27,7 +27,7 @@ FETCHED_AT = "2026-01-06 03:00+00"
 
 
 def lay(table: str, rows: Iterable[Row]) -> None:
-    """Insert rows into `schema.name`; columns that a row does not name stay null or take their default."""
+    """Insert rows into `schema.name`; missing columns stay null or take their default."""
     lay_all({table: rows})
 
 
@@ -53,8 +53,9 @@ def _is_json(value: Any) -> bool:
 
 @pytest.fixture(scope="session")
 def shelf(cluster_home: Path) -> Iterator[str]:
-    """One database with the tables of raw and marts for all tests of this folder: making one for each would cost more
-    than what they test. Yields its name."""
+    """One database with the tables of raw and marts for all tests of this folder: creating one for each would cost more
+    than the tests. Yields its name.
+    """
     port = json.loads((cluster_home / "test_server.json").read_text())["port"]
     with pytest.MonkeyPatch.context() as patch:
         _isolate(patch, cluster_home)
@@ -95,7 +96,9 @@ def warehouse(shelf: str, cluster_home: Path, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.fixture
 def deliver(warehouse: str) -> Deliver:
-    """deliver(source, {stream: rows}, run_id=…, loads=[…]): what the loader would have stored, without landed files."""
+    """deliver(source, {stream: rows}, run_id=…, loads=[…]): the rows that the loader would have stored, without landed
+    files.
+    """
     numbers = itertools.count(1)
 
     def make(
@@ -269,7 +272,7 @@ def create_marts() -> None:
 
 
 def add_build(*, is_full: bool = True, since: int = 0, through: int = 1) -> int:
-    """A build that ended well, as of the end of 2026-01-05."""
+    """A successful build, as of the end of 2026-01-05."""
     with connect("builder") as connection:
         return connection.execute(
             """
@@ -285,11 +288,11 @@ def add_build(*, is_full: bool = True, since: int = 0, through: int = 1) -> int:
 
 
 def clean_rows() -> dict[str, list[Row]]:
-    """Passing rows of every mart, which fit together, and of what lies beside them."""
+    """Passing rows of every mart, consistent with each other, and of the tables around them."""
     return BESIDE | {name.replace("/", "."): suites.suite(name).PASSING for name in suites.mart_suites()}
 
 
 def lay_built(tables: Mapping[str, Iterable[Row]]) -> None:
-    """Insert rows into marts and what lies beside them, and a build that is looked at whole."""
+    """Insert rows into marts and the tables around them, with a build that is checked whole."""
     lay_all(tables)
     add_build()

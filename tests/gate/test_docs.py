@@ -1,4 +1,4 @@
-"""Pages of the checks: written from the ledger, readable without a network, without a value of the data."""
+"""Pages of the checks: written from the ledger, readable without a network, without values of the data."""
 
 import re
 from pathlib import Path

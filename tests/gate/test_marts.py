@@ -1,4 +1,4 @@
-"""What the suites of marts let through and what they stop."""
+"""The suites of marts: what they accept and what they stop."""
 
 import re
 
@@ -21,7 +21,7 @@ def stated(name: str) -> list[str]:
 
 
 def judge(mart: str, description: str | None = None) -> list[Check]:
-    """The checks of one mart's suite; with a description, of the batch alone in which it is stated."""
+    """The checks of one mart's suite; with a description, only those of the batch in which it is stated."""
     with connect("builder") as connection:
         scope = of_build(connection, 1)
         batches = [batch for batch in marts.batches(connection, scope) if batch.suite == f"marts/{mart}"]
@@ -33,7 +33,7 @@ def judge(mart: str, description: str | None = None) -> list[Check]:
 
 
 def poisoned(mart: str, description: str) -> dict[str, list[Row]]:
-    """All rows, those of the poison laid over the passing ones."""
+    """All rows, with those of the poison replacing the passing ones."""
     rows = clean_rows()
     poison = suites.suite(f"marts/{mart}").POISON[description]
     by_table = poison if isinstance(poison, dict) else {f"marts.{mart}": poison}
@@ -73,7 +73,7 @@ def test_poison_trips_its_expectation(warehouse: str, mart: str, description: st
 
 
 def publish_everything() -> None:
-    """Pretend that build 1 was published: from now on a build is judged by its change lists."""
+    """Pretend that build 1 was published: from now on a build is checked by its change lists."""
     with connect("publisher") as connection:
         connection.execute(
             """

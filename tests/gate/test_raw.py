@@ -1,4 +1,4 @@
-"""What the suites of raw deliveries let through and what they stop."""
+"""The suites of raw deliveries: what they accept and what they stop."""
 
 import pytest
 

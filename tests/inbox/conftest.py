@@ -18,7 +18,7 @@ STAGES = {"stage": {"W": "won", "L": "lost", "O": "opportunity"}}
 
 @dataclass(frozen=True)
 class Read:
-    """What one file gave."""
+    """The result of one file."""
 
     outcome: intake.Outcome
     rows: list[dict[str, Any]]

@@ -1,7 +1,7 @@
-"""Twelve folders of exports in the shapes that vendors and offices really write, small and made up, with their totals.
+"""Twelve folders of small, made-up exports in the formats of vendors and offices, with their totals.
 
-Each function writes a folder and returns what a manifest for it must give: for each entity the number of its rows and
-the totals of its measures, computed from what was written.
+Each function writes a folder and returns the expected result of its manifest: for each entity the number of its rows
+and the totals of its measures, computed from what was written.
 """
 
 import csv
@@ -107,7 +107,7 @@ def hubspot(folder: Path) -> Expected:
 
 
 def salesforce(folder: Path) -> Expected:
-    """Two reports of Salesforce: days as Americans write them, thousands with commas, percentages."""
+    """Two reports of Salesforce: American dates, thousands with commas, percentages."""
     chance = random.Random(2)
     stages = ["Prospecting", "Proposal/Price Quote", "Negotiation/Review", "Closed Won", "Closed Lost"]
     deals, leads = [], []
@@ -179,7 +179,7 @@ def salesforce(folder: Path) -> Expected:
 
 
 def pipedrive(folder: Path) -> Expected:
-    """Deals of Pipedrive: the status says what was won, the stage does not."""
+    """Deals of Pipedrive: the status states what was won, the stage does not."""
     chance = random.Random(3)
     deals = []
     for number in range(50):
@@ -221,7 +221,7 @@ def pipedrive(folder: Path) -> Expected:
 
 
 def google_ads(folder: Path) -> Expected:
-    """A campaign report of Google Ads: a title and a period above the header, totals below, `--` where nothing is."""
+    """A campaign report of Google Ads: a title and a period above the header, totals below, `--` for missing values."""
     chance = random.Random(4)
     rows = [
         (
@@ -259,7 +259,7 @@ def google_ads(folder: Path) -> Expected:
 
 
 def meta_ads(folder: Path) -> Expected:
-    """Campaigns of Meta's Ads Manager by day, one file a month; the currency stands in the header."""
+    """Campaigns of Meta's Ads Manager by day, one file a month; the currency is in the header."""
     chance = random.Random(5)
     header = [
         *("Reporting starts", "Reporting ends", "Campaign name", "Campaign delivery", "Results", "Result indicator"),
@@ -293,7 +293,7 @@ def meta_ads(folder: Path) -> Expected:
 
 
 def linkedin_ads(folder: Path) -> Expected:
-    """A report of LinkedIn's Campaign Manager: UTF-16, tabs, five lines before the header, days as Americans write."""
+    """A report of LinkedIn's Campaign Manager: UTF-16, tabs, five lines above the header, American dates."""
     chance = random.Random(6)
     rows = [
         (
@@ -325,7 +325,7 @@ def linkedin_ads(folder: Path) -> Expected:
 
 
 def shop(folder: Path) -> Expected:
-    """Orders of Shopify: a row for each line; what is said once per order stands on its first row only."""
+    """Orders of Shopify: one row per line; values of the order are only in its first row."""
     chance = random.Random(7)
     header = [
         *("Name", "Email", "Financial Status", "Paid at", "Fulfillment Status", "Fulfilled at", "Accepts Marketing"),
@@ -436,7 +436,7 @@ def costs(folder: Path) -> Expected:
 
 
 def german(folder: Path) -> Expected:
-    """A German spreadsheet saved as CSV: semicolons, decimal commas, 31.12.2026, Windows' letters."""
+    """A German spreadsheet saved as CSV: semicolons, decimal commas, 31.12.2026, Windows-1252."""
     chance = random.Random(10)
     rows = []
     for number in range(60):
@@ -468,7 +468,7 @@ def german(folder: Path) -> Expected:
 
 
 def french(folder: Path) -> Expected:
-    """Advertising of a French agency: thin spaces between thousands, a decimal comma, days before months."""
+    """Advertising of a French agency: thin spaces between thousands, a decimal comma, day before month."""
     chance = random.Random(11)
     rows = [
         (f"{day:%d/%m/%Y}", "Meta", name, chance.randrange(50_000), chance.randrange(900), money(chance, 400_000))
@@ -493,7 +493,7 @@ def french(folder: Path) -> Expected:
 
 
 def two_tables(folder: Path) -> Expected:
-    """A workbook with deals on one sheet and leads on the other, and a sheet of remarks."""
+    """A workbook with deals on one sheet, leads on the other, and a sheet of remarks."""
     from openpyxl import Workbook
 
     chance = random.Random(12)

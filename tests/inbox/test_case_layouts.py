@@ -1,4 +1,4 @@
-"""Files whose layout once gave wrong numbers without a word: columns, sheets, versions of a file, line breaks."""
+"""Files whose layout once gave wrong numbers silently: columns, sheets, versions of a file, line breaks."""
 
 import io
 import itertools
@@ -26,7 +26,7 @@ Take = Callable[..., load.LoadResult]
 
 @pytest.fixture
 def take(warehouse: str) -> Take:
-    """Take in one entity of a source, a minute later each time, as a run does."""
+    """Load one entity of a source, each time one minute later, as a run does."""
     clock = [datetime(2026, 11, 23, 3, tzinfo=UTC)]
 
     def run(folder: Path, source: str, entity: str) -> load.LoadResult:

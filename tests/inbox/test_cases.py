@@ -1,4 +1,4 @@
-"""Small inputs that were read wrongly once, and the right outcome of each."""
+"""Small inputs that were once read wrongly, with the right result of each."""
 
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ Read = tuple[list[dict[str, Any]], list[BadRow], intake.Outcome]
 
 
 def read(where: Path) -> dict[str, Read]:
-    """Each file of a folder by its name: rows, bad rows and what became of it."""
+    """Each file of a folder by name: rows, bad rows and the outcome."""
     folder = inbox.open_folder(str(where))
     (manifest,), wrong = inbox.find_manifests(folder, frozenset())
     assert not wrong
@@ -387,7 +387,7 @@ def test_a_week_is_no_day(tmp_path: Path) -> None:
 
 
 def test_an_amount_without_a_currency_is_not_read_in_another_one(tmp_path: Path) -> None:
-    """The column is mapped, the cell is empty, and the manifest states none."""
+    """The column is mapped, the cell is empty, and the manifest states no currency."""
     rows, bad, _ = one(
         tmp_path,
         "id,stage,amount,currency\n1,won,100,EUR\n2,won,500,\n3,won,,\n4,won,0,\n",

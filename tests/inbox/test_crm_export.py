@@ -1,4 +1,4 @@
-"""A CRM export with dirty keys gives exactly what ten lines of pandas compute from its files after the corrections."""
+"""A CRM export with dirty keys gives exactly the result of ten lines of pandas on its corrected files."""
 
 import csv
 import random
@@ -29,7 +29,7 @@ def write(path: Path, header: str, rows: list[tuple[Any, ...]]) -> None:
 
 
 def make_export(folder: Path) -> None:
-    """An export of the same four files, made up: 400 deals with missing accounts and dates and a misspelt product."""
+    """A generated export of the same four files: 400 deals with missing accounts and dates and a misspelt product."""
     chance = random.Random(7)
     deals: list[tuple[Any, ...]] = []
     for number in range(400):
@@ -68,7 +68,7 @@ def make_export(folder: Path) -> None:
 
 
 def copy_export(folder: Path) -> None:
-    """The real export of 8,800 deals, where it lies beside the clone."""
+    """The real export of 8,800 deals, if it is next to the clone."""
     for path in EXPORT.glob("*.csv"):
         shutil.copy(path, folder)
 
@@ -113,7 +113,7 @@ def by_marts(dsn: str) -> dict[tuple[str, str, str], tuple[int, int, Decimal]]:
 
 
 def take_in(folder: Path) -> None:
-    """What the DAG does, without Airflow."""
+    """The steps of the DAG, without Airflow."""
     window = Window(date(2026, 11, 22), date(2026, 11, 23))
     for stream in files.STREAMS:
         connection = Connection("crm_export", str(folder), extra={})

@@ -1,4 +1,4 @@
-"""Files of one record with other columns complete each other, whichever comes first and however often they return."""
+"""Files with different columns of one record complete each other, in any order and however often they return."""
 
 import itertools
 from collections.abc import Callable
@@ -66,7 +66,7 @@ def test_two_halves_make_whole_records(warehouse: str, inbox: Path, take: Take, 
 
 
 def test_each_half_can_be_corrected(warehouse: str, inbox: Path, take: Take) -> None:
-    """Also the one with the earlier name: the later name says nothing about its columns."""
+    """Also the file with the earlier name: the later one does not have its columns."""
     for name, text in (BASIC, SCORES):
         (inbox / name).write_text(text)
     first = take().load_id
@@ -109,7 +109,7 @@ def test_files_with_the_same_columns_replace_whole_rows(warehouse: str, inbox: P
 
 
 def test_a_file_that_loses_a_column_empties_it(warehouse: str, inbox: Path, take: Take) -> None:
-    """It is the only one that fills it; nothing is left to say it."""
+    """No other file fills the column, so its values are gone."""
     (inbox / "a.csv").write_text("account_id,account_name,industry\n1,A,Steel\n")
     take()
     (inbox / "a.csv").write_text("account_id,account_name\n1,A\n")

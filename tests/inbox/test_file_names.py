@@ -1,4 +1,4 @@
-"""Names of files as file systems take them."""
+"""Unusual file names that file systems accept."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Files on their way into raw: taken in once, replaced by key in any order; nothing lost, nothing personal kept."""
+"""Files on their way into raw: loaded once, replaced by key in any order; nothing is lost, nothing personal is kept."""
 
 import json
 import os
@@ -46,7 +46,7 @@ def inbox(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def take(warehouse: str, inbox: Path) -> Callable[..., dict[str, load.LoadResult]]:
-    """Take in the inbox as a run does, a minute later each time; what each stream with files gave."""
+    """Load the inbox as a run does, each time one minute later; returns the result of each stream with files."""
     clock = [datetime(2026, 11, 23, 3, tzinfo=UTC)]
 
     def run(run_id: str = "run") -> dict[str, load.LoadResult]:
@@ -135,7 +135,7 @@ def test_a_file_that_returns_to_what_it_said_is_read_again(warehouse: str, inbox
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0), (2, 0, 1)])
 def test_the_order_of_arrival_does_not_matter(warehouse: str, inbox: Path, take: Any, order: tuple[int, ...]) -> None:
-    """Of two files that hold the same record, the one with the later name counts: 10 follows 9."""
+    """Of two files with the same record, the one with the later name counts: 10 comes after 9."""
     arrivals = [
         ("deals.csv", "1,W,1,2026-01-02\n2,W,1,2026-01-02\n"),
         ("deals 9.csv", "2,W,2,2026-01-02\n3,W,2,2026-01-02\n"),
@@ -230,7 +230,7 @@ def test_a_table_lands_under_its_own_name_and_is_read_under_the_one_it_had_befor
 
 
 def test_files_of_one_read_may_have_other_columns_and_leave_no_defaults(warehouse: str, inbox: Path, take: Any) -> None:
-    """What all rows of a file say alike is copied as a default; the next file's rows must not take it over."""
+    """A value that all rows of a file share is copied as a default; the next file's rows must not get it."""
     (inbox / "acme.yml").write_text(
         "source: acme_crm\ncurrency: BRL\nstreams: [{entity: opportunities, path: deals*.csv}]\n"
     )
@@ -317,7 +317,7 @@ def test_an_inbox_of_nothing_but_broken_manifests_is_an_error(inbox: Path) -> No
 
 
 def test_a_delivery_of_files_passes_its_gate(warehouse: str, inbox: Path, take: Any) -> None:
-    """The manifest states how many bad rows it stands; the gate does not ask a second time."""
+    """The manifest states how many bad rows are allowed; the gate does not check it again."""
     (inbox / "deals.csv").write_text(
         HEADER + "".join(f"{n},W,{'x' if n % 5 == 0 else n},2026-01-02\n" for n in range(50))
     )

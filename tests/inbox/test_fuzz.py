@@ -1,4 +1,4 @@
-"""Whatever a file holds, it is read or refused: never a crash, never a lost row."""
+"""Any file is either read or refused: never a crash, never a lost row."""
 
 import gzip
 from functools import cache
@@ -22,7 +22,7 @@ CELLS = st.one_of(
 
 @cache
 def whole_files() -> tuple[tuple[bytes, str], ...]:
-    """Files that are in order, made once: a workbook holds the time at which it was made."""
+    """Correct files, made once: a workbook contains the time at which it was made."""
     from tests.inbox.torture.samples import interchange, workbook
 
     return (

@@ -1,4 +1,4 @@
-"""docs/files.md names what a manifest can say: no setting that is refused, none that is left out."""
+"""docs/files.md lists exactly the settings of a manifest: none that is refused, none missing."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Files that hold more than they seem to, and files that are no tables: refused plainly, in little time and memory."""
+"""Files that unpack to more than they seem, and files without tables: refused plainly, fast and with little memory."""
 
 import gzip
 import io
@@ -114,7 +114,7 @@ def test_a_parquet_file_that_is_cut_or_bent_is_refused() -> None:
 
 
 def bomb(member: str, content: bytes) -> bytes:
-    """A workbook with one part of it replaced."""
+    """A workbook with one of its parts replaced."""
     book = openpyxl.Workbook()
     book.worksheets[0].append(HEADER.strip().split(","))
     book.worksheets[0].append(["1", "W", 1, datetime(2026, 1, 2)])

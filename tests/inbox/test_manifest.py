@@ -1,4 +1,4 @@
-"""Manifests: every mistake is told with its place and what to write."""
+"""Manifests: every mistake is reported with its place and what to write."""
 
 import pytest
 

@@ -1,6 +1,7 @@
-"""Every way in which files misbehave: what the inbox does, and that no row is lost.
+"""All kinds of faulty files: what the inbox does, and that no row is lost.
 
-The inbox is its own vendor, so that the faults are files. What was seen goes into the table at the end of the test run.
+Here the files are the vendor, so the faults are in files. The results are printed as a table at the end of the test
+run.
 """
 
 import gzip
@@ -19,7 +20,7 @@ ROWS = 40
 
 @dataclass(frozen=True)
 class Case:
-    """A file that is not as it was, how many of its rows are in order, and what the inbox is to do."""
+    """A changed file, the number of its valid rows, and the expected reaction of the inbox."""
 
     fault: str
     content: str | bytes

@@ -1,4 +1,4 @@
-"""Months by their names, in the languages of people's spreadsheets."""
+"""Months by name, in the languages of spreadsheets."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Currencies that a spreadsheet shows beside numbers: they stand in the format of a cell."""
+"""Currencies that a spreadsheet shows next to numbers: they are in the format of a cell."""
 
 import io
 from datetime import date

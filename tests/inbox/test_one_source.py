@@ -1,4 +1,4 @@
-"""One source of an inbox never stops another: what fails is held back by itself, what was accepted before stays."""
+"""One source of an inbox never stops another: a failing source is held back by itself, earlier rows stay."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -31,7 +31,7 @@ def ask(query: str) -> list[tuple[Any, ...]]:
 
 @dataclass
 class Inbox:
-    """A folder, and what the tasks of a run do with one source of it."""
+    """A folder, and the tasks of a run for one source of it."""
 
     folder: Path
     runs: Iterator[int] = field(default_factory=lambda: iter(range(1000)))
@@ -82,7 +82,7 @@ def rows(entity: str = "opportunities") -> Mapping[str, tuple[int, Any]]:
 
 @pytest.fixture(autouse=True)
 def amounts_are_critical(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A critical expectation that a file can fail: the ones of the product let odd but true rows pass."""
+    """A critical expectation that a file can fail: the product's own ones accept unusual but true rows."""
     original = suites.suite
     text = "amounts are hardly ever negative"
 
@@ -259,7 +259,7 @@ FIVE = ("north", "south", "east", "west", "five")
 
 
 def run_of(inbox: Inbox, run_id: str) -> list[str]:
-    """What the tasks of a run do with the whole inbox; returns what `tell_refusals` would say."""
+    """The tasks of a run for the whole inbox; returns the message of `tell_refusals`."""
     found, refused = files.connections(str(inbox.folder))
     errors = {}
     for source in found:

@@ -1,4 +1,4 @@
-"""`make new-manifest` on folders of exports: the right entities and columns, and every total, without an edit."""
+"""`make new-manifest` on folders of exports: the right entities, columns and totals, without an edit."""
 
 from decimal import Decimal
 from pathlib import Path
@@ -15,7 +15,7 @@ from tests.inbox import exports, unseen_exports
 
 
 def make(directory: Path) -> tuple[manifest.Manifest, str]:
-    """Propose a manifest for a folder; the manifest and what was printed."""
+    """Propose a manifest for a folder; returns the manifest and what was printed."""
     told: list[str] = []
     new_manifest.make(str(directory), frozenset(), "USD", told.append)
     (path,) = directory.glob("*.yml")
@@ -43,7 +43,7 @@ def total(rows: list[dict[str, Any]], name: str) -> Decimal:
 
 
 def check(directory: Path, expected: exports.Expected) -> None:
-    """The proposed manifest gives exactly what the folder says."""
+    """The proposed manifest gives exactly the folder's totals."""
     made, _ = make(directory)
     assert report.check(str(directory), frozenset(), lambda text: None), "inbox-check refuses something"
     assert {spec.entity.name for spec in made.streams} == set(expected)

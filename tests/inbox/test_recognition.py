@@ -1,4 +1,4 @@
-"""What headers and cells of many exports are taken for: entity by entity, with the columns that must be found."""
+"""How headers and cells of many exports are recognised: by entity, with the columns that must be found."""
 
 from pathlib import Path
 from typing import Any

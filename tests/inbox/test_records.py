@@ -1,4 +1,4 @@
-"""Line breaks inside quotes, at every boundary of blocks: the rows are those of Python's reader on the whole text."""
+"""Line breaks inside quotes, at every boundary of blocks: the rows equal those of Python's reader on the whole text."""
 
 import csv
 import io
@@ -15,7 +15,7 @@ Rows = list[tuple[int, list[str | None]]]
 
 
 def read(text: str, block_bytes: int, quote: str | None = None, delimiter: str | None = None) -> tuple[Rows, list[Any]]:
-    """(line and cells of each row, bad rows), empty rows aside."""
+    """(line and cells of each row, bad rows), without empty rows."""
     data = text.encode()
     dialect = separated.sniff(data, "utf-8", delimiter, quote, None, set())
     before = records.BLOCK_BYTES
@@ -34,7 +34,7 @@ def read(text: str, block_bytes: int, quote: str | None = None, delimiter: str |
 
 
 def expected(text: str, delimiter: str = ",", quote: str = '"') -> Rows:
-    """By Python's reader on the whole; a row stands where its record begins."""
+    """By Python's reader on the whole text; a row has the line on which its record begins."""
     reader = csv.reader(
         io.StringIO(text.replace("\r\n", "\n").replace("\r", "\n"), newline=""),
         delimiter=delimiter,

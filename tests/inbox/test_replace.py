@@ -1,4 +1,4 @@
-"""Exports that are all there is: what vanished from them is retracted and counted, in whatever order they arrive."""
+"""Complete exports: rows that vanished from them are retracted and counted, in any order of arrival."""
 
 import itertools
 from collections.abc import Callable
@@ -36,7 +36,7 @@ def inbox(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def take(warehouse: str, inbox: Path) -> Take:
-    """Take in the inbox's files of one entity, a minute later each time."""
+    """Load the inbox's files of one entity, each time one minute later."""
     clock = [datetime(2026, 11, 23, 3, tzinfo=UTC)]
 
     def run(entity: str, replace: str) -> load.LoadResult:

@@ -1,4 +1,4 @@
-"""`make inbox-check` tells what would happen, and does nothing."""
+"""`make inbox-check` reports what would happen, and changes nothing."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Exports of shops and platforms whose rows mislead: what `make new-manifest` proposes counts nothing twice."""
+"""Exports of shops and platforms with misleading rows: the proposal of `make new-manifest` counts nothing twice."""
 
 from decimal import Decimal
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Where lines of totals have their word, and signs of currencies beside an empty column of currencies."""
+"""Places of the word of a total line, and currency signs next to an empty currency column."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Tables with a column for each month or week: what `make new-manifest` proposes loads, cell by cell."""
+"""Tables with a column for each month or week: the proposal of `make new-manifest` loads every cell."""
 
 from collections import Counter
 from datetime import datetime

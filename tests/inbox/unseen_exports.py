@@ -1,6 +1,7 @@
-"""Further folders of exports, written after `make new-manifest` worked on those of `exports`, blind to its words.
+"""Further folders of exports, written after `make new-manifest` worked on those of `exports`, without looking at its
+vocabulary.
 
-They show how it does on headings that it was not made for.
+They show its result on headings that it was not made for.
 """
 
 import random
@@ -48,7 +49,7 @@ def spanish_crm(folder: Path) -> Expected:
 
 
 def microsoft_ads(folder: Path) -> Expected:
-    """A report of Microsoft Advertising: ten lines above, a line of rights below."""
+    """A report of Microsoft Advertising: ten lines above, a copyright line below."""
     chance = random.Random(22)
     rows = [
         (
@@ -145,7 +146,7 @@ def dutch_costs(folder: Path) -> Expected:
 
 
 def portuguese_leads(folder: Path) -> Expected:
-    """Leads of a Brazilian landing page tool, days and months not to be told apart."""
+    """Leads of a Brazilian landing page tool, with days and months that cannot be distinguished."""
     chance = random.Random(25)
     rows = [
         (
@@ -167,7 +168,7 @@ def portuguese_leads(folder: Path) -> Expected:
 
 
 def american_retailer(folder: Path) -> Expected:
-    """A big retailer's portal: short names, a day a row, two files of two weeks."""
+    """A big retailer's portal: short names, one row per day, two files of two weeks."""
     chance = random.Random(26)
     units, sales, count = 0, Decimal(0), 0
     header = ["Daily", "Store Nbr", "Item Nbr", "Item Desc 1", "POS Qty", "POS Sales", "Curr Str On Hand Qty"]

@@ -1,4 +1,4 @@
-"""Ninety days of a whole made-up company, read at one moment and published once for all files of this folder."""
+"""Ninety days of a whole simulated company, read at one moment and published once for all files of this folder."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime

@@ -1,4 +1,4 @@
-"""The rates of the seed, read and carried forward by other means than the warehouse's."""
+"""The rates of the seed, read and carried forward independently of the warehouse."""
 
 import csv
 from bisect import bisect_right
@@ -10,7 +10,7 @@ from funnel import settings
 
 
 class Rates:
-    """The rates of the seed, read and carried forward here by other means than the warehouse's."""
+    """The rates of the seed, read and carried forward independently of the warehouse."""
 
     def __init__(self) -> None:
         self.quoted: dict[str, list[tuple[date, Decimal]]] = defaultdict(list)

@@ -1,4 +1,4 @@
-"""Spend, costs, sessions and credit of the published company are the truth's."""
+"""Spend, costs, sessions and credit of the published company equal the truth."""
 
 from collections import defaultdict
 from datetime import date, datetime, timedelta

@@ -1,4 +1,4 @@
-"""What marketing and sales did for each other, by the scorecard, is what the truth gives."""
+"""The alignment scorecard equals the truth."""
 
 import warnings
 from datetime import datetime, timedelta
@@ -18,7 +18,7 @@ from tests.end_to_end.pipeline import Pipeline, rows
 
 
 def test_what_marketing_brought_and_met(company: Pipeline, scenario: Scenario, now: datetime) -> None:
-    """M1: sourced and influenced of every won deal, and the shares of the quarter from them."""
+    """M1: sourced and influenced for every won deal, and the shares of the quarter from them."""
     origins = truth.origins(scenario, now)
     found = rows(
         "select opportunity_id, is_sourced, is_influenced from intermediate.int_won_origins as origin "
@@ -47,7 +47,7 @@ def test_what_marketing_brought_and_met(company: Pipeline, scenario: Scenario, n
 
 
 def quarter(mart: str, measure: str) -> list[dict[str, Any]]:
-    """The company's rows of one measure and the quarter that was read."""
+    """The company's rows of one measure in the loaded quarter."""
     order = "part_no" if mart == "rpt_alignment_parts" else "measure"
     return rows(
         f"select * from bi.{mart} where measure = '{measure}' and region = '(all)' "
@@ -56,7 +56,7 @@ def quarter(mart: str, measure: str) -> list[dict[str, Any]]:
 
 
 def test_close_rates_of_young_cohorts(company: Pipeline, scenario: Scenario, now: datetime) -> None:
-    """M2 of the quarter, from the truth's cycles by lifelines, whose ties are moved apart at random."""
+    """M2 of the quarter, from the truth's cycles by lifelines, which moves ties apart at random."""
     from lifelines import AalenJohansenFitter
 
     sides: dict[bool, list[tuple[int, int]]] = {True: [], False: []}
@@ -82,7 +82,7 @@ def test_close_rates_of_young_cohorts(company: Pipeline, scenario: Scenario, now
 
 
 def test_friction_of_the_quarter(company: Pipeline, scenario: Scenario, now: datetime) -> None:
-    """M3 from the truth's own cycles; the index from its parts as Python computes it."""
+    """M3 from the truth's own cycles; the index computed from its parts in Python."""
     above, below = [0.0] * 4, [0.0] * 4
     for one in truth.lead_cycles(scenario, now):
         if one.mql_at is None:

@@ -1,4 +1,4 @@
-"""Orders, refunds and what retailers sell are the truth's."""
+"""Orders, refunds and retailers' sales equal the truth."""
 
 from collections import defaultdict
 from datetime import date, datetime, timedelta
@@ -13,7 +13,7 @@ from tests.rounding import half_up
 
 
 def test_what_retailers_sell(company: Pipeline, scenario: Scenario, now: datetime) -> None:
-    """Each week evenly over its days, whatever weekday it begins on; campaigns spent in each of them."""
+    """Each week is spread evenly over its days, whatever weekday it begins on; campaigns spent in each of them."""
     spending = {
         row.day
         for row in truth.spend(scenario, now, ANCHOR - timedelta(days=DAYS), ANCHOR - timedelta(days=1))

@@ -1,4 +1,4 @@
-"""Deals, the pipeline of every day, targets, commissions and discounts are the truth's."""
+"""Deals, the daily pipeline, targets, commissions and discounts equal the truth."""
 
 from collections import Counter, defaultdict
 from datetime import date, datetime, timedelta
@@ -57,7 +57,7 @@ def test_every_opportunity(company: Pipeline, scenario: Scenario, now: datetime)
 
 
 def test_the_pipeline_of_every_day(company: Pipeline, scenario: Scenario, now: datetime) -> None:
-    """No build was published for the days before: they come from history, changes of amounts and late closes too."""
+    """The days before the first publication come from the history, including changed amounts and late closes."""
     rates = Rates()
     expected = {
         key: (money.amount, money.currency, rates.convert(money.amount, money.currency, money.rate_day))
@@ -172,7 +172,7 @@ def test_targets_and_what_they_ask_of_the_stage_before(company: Pipeline, scenar
 
 
 def test_commissions_by_the_steps_of_the_plan(company: Pipeline) -> None:
-    """Deal by deal in the order in which they were won, as an accountant would pay them."""
+    """Deal by deal in the order in which they were won, as an accountant would compute it."""
     rates = Rates()
     last = ANCHOR - timedelta(days=1)
     quotas = {
@@ -227,7 +227,7 @@ def test_commissions_by_the_steps_of_the_plan(company: Pipeline) -> None:
 
 
 def test_leakage_is_what_goes_beyond_what_peers_give(company: Pipeline) -> None:
-    """Each won deal beside all that others won before it, looked up one by one."""
+    """Each won deal compared with all that other reps won before it, one by one."""
     won = rows("select * from bi.fct_opportunities where is_won")
     found = {row["opportunity_key"]: row for row in rows("select * from bi.rpt_price_leakage")}
     assert set(found) == {deal["opportunity_key"] for deal in won}

@@ -1,4 +1,4 @@
-"""The published funnel by month, by cohort and between both clocks is the company's truth, exactly."""
+"""The published funnel by month, by cohort and between both clocks equals the company's truth exactly."""
 
 from collections import defaultdict
 from datetime import date, datetime, timedelta
@@ -136,7 +136,7 @@ def test_sales_velocity_of_every_month(company: Pipeline, scenario: Scenario, no
 
 
 def test_survival_equals_lifelines(company: Pipeline) -> None:
-    """The model's own statement, as dbt compiled it, over generated leads: estimate and interval to 1e-9."""
+    """The model's own compiled statement on generated leads: estimate and interval to 1e-9."""
     from lifelines import KaplanMeierFitter
     from statsmodels.stats.proportion import proportion_confint
 

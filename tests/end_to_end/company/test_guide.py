@@ -1,4 +1,4 @@
-"""The statements of the analyst's guide answer with the truth."""
+"""The statements of the analyst's guide return the truth."""
 
 import re
 from collections import Counter, defaultdict
@@ -17,7 +17,7 @@ GUIDE = settings.REPOSITORY / "docs/analyst_guide.md"
 
 
 def guide() -> dict[int, str]:
-    """The number of every question of the guide and the statement that answers it."""
+    """The number of every question of the guide with its statement."""
     parts = re.split(r"^## (\d+)\. ", GUIDE.read_text(), flags=re.M)[1:]
     found = {
         int(number): re.findall(r"```sql\n(.*?)```", text, re.S)

@@ -1,4 +1,4 @@
-"""Leads with their stages, holders and answers are the truth's."""
+"""Leads with their stages, owners and responses equal the truth."""
 
 import random
 from collections import Counter, defaultdict
@@ -81,7 +81,7 @@ def test_who_held_every_lead(company: Pipeline, scenario: Scenario, now: datetim
 
 
 def test_business_time_is_counted_on_the_clocks_of_the_region(company: Pipeline) -> None:
-    """Five hundred pairs of moments per region, over changes of the clock, holidays and weekends."""
+    """Five hundred pairs of moments per region, across clock changes, holidays and weekends."""
     chance = random.Random(4)
     begins = datetime(2024, 1, 1, tzinfo=UTC)
     pairs = []

@@ -1,4 +1,4 @@
-"""Metrics and the formulas of dashboards say what the marts say."""
+"""Metrics and the formulas of dashboards equal the marts."""
 
 from collections import defaultdict
 from datetime import UTC, datetime, time, timedelta
@@ -15,7 +15,7 @@ from tests.end_to_end.pipeline import Pipeline, rows
 
 
 def test_metrics_say_what_the_marts_say(company: Pipeline) -> None:
-    """MetricFlow's statements, run as readers run them, against the columns of the marts themselves."""
+    """MetricFlow's statements, run as readers run them, compared with the columns of the marts."""
     asked = metrics.Metrics()
     assert asked.validate(with_warehouse=True).answered == len(asked.names()) > 50
     measures = (
@@ -174,7 +174,7 @@ def test_the_velocity_of_a_month_on_dashboards_is_that_of_the_semantic_layer(com
 
 
 def same(one: Any, other: Any) -> bool:
-    """Equal but for the digits that dividing as floating point or as numeric leaves."""
+    """Equal, except for the digits in which floating-point and numeric division differ."""
     if one is None or other is None:
         return one is other
     return abs(float(one) - float(other)) <= 1e-9 * max(1.0, abs(float(other)))

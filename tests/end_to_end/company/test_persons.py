@@ -1,4 +1,4 @@
-"""Records are joined to persons as the truth joins them, and no person is named to readers."""
+"""Records are joined to persons as in the truth, and readers see no name of a person."""
 
 import re
 from collections import defaultdict
@@ -16,7 +16,7 @@ from tests.end_to_end.pipeline import Pipeline, rows
 def test_records_that_are_one_person_and_those_that_are_not(
     company: Pipeline, scenario: Scenario, now: datetime
 ) -> None:
-    """Precision and recall over pairs of records: both 1 on merges, doubles and capitals of addresses."""
+    """Precision and recall over pairs of records are both 1, with merges, duplicates and capitals in addresses."""
     persons: dict[tuple[str, str], str] = {
         (source, record_id): person_id
         for person_id, records in truth.records_of_people(scenario, now).items()
@@ -45,7 +45,7 @@ def test_records_that_are_one_person_and_those_that_are_not(
 
 
 def test_persons_do_not_depend_on_the_order_of_arrival(company: Pipeline) -> None:
-    """The model's own statement over the same records in other orders, with load ids that come in those orders."""
+    """The model's own statement on the same records in other orders, with load ids in those orders."""
     [path] = settings.read().home.glob("dbt/target/compiled/**/int_person_records.sql")
     statement = path.read_text()
     unioned = re.search(r'("\w+"\.)?"intermediate"\."int_person_records_unioned"', statement)
@@ -80,7 +80,7 @@ PERSONAL = r"[[:alnum:]._%+-]+@[[:alnum:].-]+\.[[:alpha:]]{2,}"
 
 
 def test_no_person_is_named_in_bi_or_ops(company: Pipeline, scenario: Scenario) -> None:
-    """Every text of every table: no address, and no name or phone number that a vendor holds of a person."""
+    """Every text of every table contains no address, and no name or phone number of a person in a vendor's records."""
     columns = rows(
         """
         select table_schema, table_name, column_name
@@ -110,7 +110,7 @@ def test_no_person_is_named_in_bi_or_ops(company: Pipeline, scenario: Scenario) 
 
 
 def process_names(company: Pipeline) -> set[str]:
-    """Names and phone numbers of persons as HubSpot and Salesforce hold them, asked as no connector asks."""
+    """Names and phone numbers of persons in HubSpot and Salesforce, read without the connectors."""
     import httpx
 
     connection = company.connection("hubspot")

@@ -1,4 +1,4 @@
-"""Days of another zone are a full build of their own, so this file comes last."""
+"""Another time zone requires a full build, so this file comes last."""
 
 from collections import defaultdict
 from datetime import UTC, date, datetime, time, timedelta

@@ -1,4 +1,4 @@
-"""Files as the tests of torture write them."""
+"""Files written by the torture tests."""
 
 import io
 

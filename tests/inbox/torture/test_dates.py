@@ -1,4 +1,4 @@
-"""What exports really look like: dates that both orders read, or none."""
+"""Real-life exports: dates that both orders can read, or neither."""
 
 import pytest
 
@@ -50,7 +50,7 @@ def test_a_column_that_mixes_both_orders_is_refused() -> None:
     ],
 )
 def test_a_time_is_in_the_manifests_zone_and_a_day_is_a_day(written: str, at: str | None, on: str | None) -> None:
-    """2 January is 2 January for every reader; ten o'clock in São Paulo is one o'clock in the afternoon in UTC."""
+    """2 January is 2 January in every zone; ten o'clock in São Paulo is one o'clock in the afternoon in UTC."""
     [row] = read_file(f'{HEADER}1,W,10,"{written}"\n').rows
     assert (row["created_at"], row["created_on"]) == (at, on)
 

@@ -1,4 +1,4 @@
-"""What exports really look like: workbooks, Parquet and JSON lines."""
+"""Real-life exports: workbooks, Parquet and JSON lines."""
 
 import io
 import json

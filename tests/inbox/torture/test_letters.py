@@ -1,4 +1,4 @@
-"""What exports really look like: lines, letters, quotes and headers."""
+"""Real-life exports: lines, letters, quotes and headers."""
 
 import gzip
 

@@ -1,4 +1,4 @@
-"""What exports really look like: what a manifest settles."""
+"""Real-life exports: what a manifest decides."""
 
 from tests.inbox.conftest import DEALS, STAGES, read_file
 

@@ -1,4 +1,4 @@
-"""What exports really look like: numbers in every notation."""
+"""Real-life exports: numbers in every notation."""
 
 import pytest
 
@@ -32,7 +32,7 @@ def test_decimal_commas_are_read_as_written(written: str, number: str) -> None:
 def test_the_last_row_may_say_how_the_first_ones_are_written(
     monkeypatch: pytest.MonkeyPatch, early: str, late: str
 ) -> None:
-    """What the first block lets one believe, or leaves open, is settled by the whole file and counts for all rows."""
+    """What the first block suggests, or leaves open, is decided by the whole file and applies to all rows."""
     monkeypatch.setattr(separated, "BLOCK_BYTES", 64)
     rows = "".join(f"{number};W;7;{early}\n" for number in range(1, 40))
     read = read_file(f"id;stage;amount;created\n{rows}40;W;1.234,5;{late}\n")

@@ -1,4 +1,4 @@
-"""What exports really look like: rows that are totals, repeated, wrong or too many."""
+"""Real-life exports: rows that are totals, repeated, wrong or too many."""
 
 import pytest
 

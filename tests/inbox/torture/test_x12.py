@@ -1,4 +1,4 @@
-"""What exports really look like: the sales reports of retailers, X12 852."""
+"""Real-life exports: retailers' sales reports, X12 852."""
 
 import pytest
 
@@ -44,7 +44,7 @@ def test_an_852_without_its_end_is_refused() -> None:
 
 
 def changed_interchange(old: str, new: str, **counts: int) -> Read:
-    """The interchange with other segments, its count of segments made right."""
+    """The interchange with other segments and a correct count of segments."""
     text = interchange(**counts).replace(old, new)
     between = text[text.index("ST*") :].split("~")
     count = next(place for place, segment in enumerate(between, start=1) if segment.strip().startswith("SE*"))
