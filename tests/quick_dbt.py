@@ -1,15 +1,15 @@
-"""dbt at less cost for builds of a few rows: what it does to the warehouse stays as it is.
+"""Faster dbt for builds of a few rows; its effect on the warehouse is the same.
 
-Most of such a build is dbt's own work around each of its 300 nodes, and a third of that is avoidable: it logs in anew
-for every node, it compiles the templates of every build again, and it makes a message of every step for a debug log
-that is switched off.
+Most of such a build is dbt's own work around each of its 300 nodes, and a third of that is avoidable: it logs in for
+every node, compiles the templates for every build, and creates a message for every step for a debug log that is
+switched off.
 """
 
 from typing import Any
 
 
 def quicken() -> None:
-    """Keep a thread's session from node to node, make no message that nothing reads, and keep a parse on any port."""
+    """Keep a thread's session between nodes, create no unread messages, and reuse a parse on any port."""
     from dbt.adapters.base.connections import BaseConnectionManager
     from dbt.adapters.contracts.connection import ConnectionState
     from dbt.adapters.postgres.connections import PostgresConnectionManager, PostgresCredentials
@@ -25,7 +25,7 @@ def quicken() -> None:
     compiled: dict[Any, Any] = {}
 
     def open_and_commit(cls: Any, connection: Any) -> Any:
-        """`set role` must outlive the roll-back of the first node."""
+        """`set role` must survive the roll-back of the first node."""
         was_open = connection.state == ConnectionState.OPEN
         opened = open_session(cls, connection)
         if not was_open:

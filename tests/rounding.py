@@ -1,4 +1,4 @@
-"""Rounding as PostgreSQL rounds `numeric`: halves go away from zero, where Python's round() takes the even digit."""
+"""Rounds as PostgreSQL rounds `numeric`: halves away from zero; Python's round() goes to the even digit."""
 
 from decimal import ROUND_HALF_UP, Context, Decimal
 

@@ -1,4 +1,6 @@
-"""What the tests of the connectors share: the sandbox's company, and a stub that fails byte by byte as a test wants."""
+"""Shared by the tests of the connectors: the sandbox's company, and a stub that fails byte by byte as a
+test requires.
+"""
 
 import json
 import threading
@@ -40,7 +42,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Reply:
-    """What the stub answers. With `cut` the connection closes after that many bytes of the promised body."""
+    """One answer of the stub. With `cut` the connection closes after that many bytes of the promised body."""
 
     body: Any
     status: int = 200
@@ -53,7 +55,7 @@ class Reply:
 
 
 class Stub:
-    """A running vendor: `answer` decides, `asked` remembers."""
+    """A running vendor: `answer` computes the answers, `asked` stores the requests."""
 
     def __init__(self) -> None:
         self.asked: list[Asked] = []
@@ -103,7 +105,7 @@ class Stub:
         self._thread.join()
 
     def connection(self, **extra: Any) -> Connection:
-        """A connection to this stub; the same secrets for every vendor, so that tests can look for them."""
+        """A connection to this stub; the same secrets for every vendor, so that tests can search for them."""
         return Connection(
             "stub",
             self.base_url,
@@ -135,7 +137,7 @@ def vendor() -> Iterator[Stub]:
 
 @pytest.fixture
 def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The waits that were asked for, in order, none of which takes any time."""
+    """The requested waits, in order; none of them takes any time."""
     waits: list[float] = []
     monkeypatch.setattr(retries, "sleep", waits.append)
     return waits
@@ -146,7 +148,7 @@ NOW = "2026-11-23T03:00:00Z"
 
 @dataclass
 class Company:
-    """The sandbox's company as vendors serve it at one moment, and the scenario it is made of."""
+    """The sandbox's company as served at one moment, and its scenario."""
 
     handle: process.Handle
 
@@ -179,7 +181,7 @@ def sandbox_server() -> Iterator[Company]:
 
 @pytest.fixture
 def company(sandbox_server: Company) -> Iterator[Company]:
-    """The company on the morning of NOW, well behaved until a test says otherwise."""
+    """The company on the morning of NOW, without faults until a test sets one."""
     sandbox_server.handle.reset()
     sandbox_server.handle.set_now(NOW)
     yield sandbox_server

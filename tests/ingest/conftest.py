@@ -1,4 +1,4 @@
-"""Made-up vendor bodies for the loader: `land` writes what a vendor would have answered, without a vendor."""
+"""Made-up vendor bodies for the loader: `land` writes a vendor's response, without a vendor."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ Land = Callable[..., LandedRead]
 
 
 def ad_row(day: str, campaign: str = "11", cost: Any = "1000000", **changes: Any) -> dict[str, Any]:
-    """One row of a Google Ads answer."""
+    """One row of a response of Google Ads."""
     row = {
         "customer": {"resourceName": "customers/1", "id": "1", "currencyCode": "EUR"},
         "campaign": {"resourceName": f"customers/1/campaigns/{campaign}", "id": campaign},

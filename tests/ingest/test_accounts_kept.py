@@ -1,4 +1,4 @@
-"""What was not asked for is not retracted: days of accounts that are off the list, refuse, or come back."""
+"""Rows of accounts that were not requested are not retracted: removed, refusing and returning accounts."""
 
 import itertools
 import json
@@ -119,7 +119,9 @@ def test_an_account_off_the_list_is_named_with_its_last_day(warehouse: str, comp
 def test_an_account_that_the_company_closes_keeps_its_days_as_the_truth_has_them(
     warehouse: str, company: Company, name: str, closing_day: date, spend: str, words: str
 ) -> None:
-    """Five mornings around the day on which the company's second account closes; it is listed for two days more."""
+    """Five mornings around the day on which the company's second account closes; it stays on the list for two more
+    days.
+    """
     source, stream = SOURCES[name], SOURCES[name].stream("campaign_stats")
     known = build("company", company.handle.seed, company.handle.anchor)
     remaining, closing = (account.id for account in known.accounts(name))
@@ -224,7 +226,7 @@ def test_case_03(warehouse: str, vendor: Stub, outcome: Callable[..., None]) -> 
 def read_of(
     moment: datetime, window: Window, asked: dict[str, dict[date, int] | str], stream: str = "campaign_stats"
 ) -> landing.LandedRead:
-    """A landed read of Google accounts: what each spent by day, or the reason why it refused."""
+    """A landed read of Google accounts: the spend of each by day, or its refusal."""
 
     def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[Fetched]:
         for account, days in asked.items():
@@ -289,7 +291,7 @@ def test_rows_of_an_account_that_was_not_asked_for_are_quarantined(warehouse: st
 
 
 def test_days_read_before_accounts_were_told_apart_stay_right(warehouse: str) -> None:
-    """Of an older warehouse a day is covered for all that the connection holds."""
+    """In an older warehouse a day is covered for the whole connection."""
     window = Window(day(1), day(3))
     load.load(read_of(at(5), window, {"1": {day(1): 5, day(2): 5}, "2": {day(1): 5, day(2): 5}}))
     with psycopg.connect(settings.dsn("admin")) as connection:
@@ -377,7 +379,7 @@ def test_statistics_without_a_row_of_an_account_that_had_some_are_a_refusal(
 
 
 def test_statistics_without_an_account_get_the_one_that_a_read_names(warehouse: str) -> None:
-    """Rows that were loaded before LinkedIn's statistics were kept with their account."""
+    """Rows loaded before LinkedIn's statistics were stored with their account."""
     test_statistics_without_a_row_of_an_account_that_had_some_are_a_refusal(warehouse, lambda *seen: None)
     with psycopg.connect(settings.dsn("admin")) as connection:
         connection.execute("update raw.linkedin_ads__campaign_stats set account_id = null")
@@ -411,7 +413,7 @@ def test_versions_of_campaigns_are_kept_whatever_is_asked_for(warehouse: str) ->
 
 
 def test_an_older_warehouse_is_migrated_with_what_it_knows(warehouse: str) -> None:
-    """Its days are covered for all accounts; its accounts and LinkedIn's campaigns are known by their rows."""
+    """Its days are covered for all accounts; its accounts and LinkedIn's campaigns come from their rows."""
     window = Window(day(1), day(3))
     load.load(read_of(at(5), window, {"1": {day(1): 5}, "2": {day(1): 5, day(2): 5}}))
     load.create_tables()

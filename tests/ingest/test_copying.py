@@ -1,4 +1,6 @@
-"""Binary COPY stores what text COPY stores, for any cells; what does not fit its type exactly goes as text."""
+"""Binary COPY stores the same as text COPY, for any cells; values that do not fit their type exactly are
+sent as text.
+"""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -55,7 +57,7 @@ def batch_of(rows: list[dict[str, Any]], names: tuple[str, ...] = NAMES) -> Any:
 
 
 def stored(connection: Any, table: str, names: tuple[str, ...], form: copying.Form, rows: bytes) -> list[Any]:
-    """The rows as PostgreSQL writes them out: far days are beyond Python's calendar."""
+    """The rows as PostgreSQL prints them: some days are outside Python's calendar."""
     connection.execute(f"truncate {table}")
     copying.copy_encoded(connection, sql.Identifier(table), names, form, [rows])
     return connection.execute(f"select a, b, n, d::text, t::text, j from {table}").fetchall()
@@ -72,7 +74,7 @@ def test_any_rows_are_the_same_by_both_ways(connection: Any, rows: list[dict[str
 
 
 def test_what_fits_is_copied_in_binary(connection: Any) -> None:
-    """Or the property above would compare text with text."""
+    """Otherwise the property above would compare text with text."""
     rows = [
         {"a": "", "b": "7", "n": "12345678901234567890123456789012345678", "d": "0001-01-01", "t": None},
         {"a": None, "b": "-9223372036854775808", "n": "-1", "d": None, "t": "2026-01-02T10:00:00.123456+00:00"},
@@ -111,7 +113,7 @@ def test_whole_numbers_reach_a_numeric_column(connection: Any) -> None:
 
 
 def test_many_rows_of_many_batches_are_all_taken(connection: Any) -> None:
-    """An encoder keeps rows back until it is finished, whatever the size of a batch."""
+    """An encoder holds rows back until it is finished, whatever the size of a batch."""
     sizes = [1, 5, 1_000, 30_000, 2]
     connection.execute("truncate as_binary")
     blocks = []

@@ -156,7 +156,7 @@ def test_column_declared_since_is_added_before_a_build(land: Land) -> None:
 
 
 def test_a_table_that_a_load_is_creating_is_not_created_beside_it(land: Land) -> None:
-    """The first loads of all sources run side by side, and each sees no table of the others until they have ended."""
+    """The first loads of all sources run at the same time, and none sees the others' tables until they have ended."""
     read = land("google_ads", "campaign_stats", [[ad_row("2026-01-05")]])
     load.prepare(SOURCES["exchange_rates"])
     with ThreadPoolExecutor(1) as pool:

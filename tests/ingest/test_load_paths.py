@@ -1,4 +1,4 @@
-"""The quick ways of a load leave what the careful ones leave: rows, ledger, quarantine and what days changed by."""
+"""The fast ways of a load give the same as the careful ones: rows, ledger, quarantine and changed days."""
 
 import itertools
 import json
@@ -76,7 +76,7 @@ def forget() -> None:
 
 
 def left_by(reads: list[LandedRead], chosen: dict[tuple[Any, str], Any]) -> dict[str, Any]:
-    """All that the reads leave in an empty warehouse, loaded in a way that the settings choose."""
+    """The state of an empty warehouse after these reads, loaded in the way that the settings choose."""
     forget()
     with pytest.MonkeyPatch.context() as patch:
         for (module, name), value in chosen.items():
@@ -103,7 +103,7 @@ IN_PLACE = {**QUICK, (dated, "MOSTLY"): 0}
 
 
 def pages(chance: random.Random, share_of_odd: float, share_changed: float, vanished: float) -> list[list[Any]]:
-    """Rows of four days, some of them twice, some odd, some gone, in pages."""
+    """Rows of four days in pages: some twice, some irregular, some missing."""
     found: list[Any] = []
     for day, campaign in itertools.product(DAYS, range(30)):
         if chance.random() < vanished:

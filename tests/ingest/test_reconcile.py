@@ -1,4 +1,4 @@
-"""Records deleted without a word: found by a listing of ids, marked and kept, and alive again when they return."""
+"""Silently deleted records: found by a listing of ids, marked and kept, and valid again when they return."""
 
 import argparse
 import itertools
@@ -48,7 +48,7 @@ def deal(deal_id: str, changed: int = 18, merged: str | None = None) -> dict[str
 
 
 def read(source: str, stream: str, records: list[Any], moment: datetime) -> LandedRead:
-    """What a vendor answered at a moment."""
+    """A vendor's response at a moment."""
 
     def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[bytes]:
         yield json.dumps(ENVELOPES[source](records)).encode()
@@ -60,7 +60,7 @@ def read(source: str, stream: str, records: list[Any], moment: datetime) -> Land
 def listing(
     source: str, stream: str, ids: list[str], moment: datetime, since: datetime | None = None, **extra: Any
 ) -> LandedRead:
-    """The ids that a vendor had at a moment."""
+    """The vendor's ids at a moment."""
 
     def list_ids(connection: Connection, stream: Stream, window: Window) -> Iterator[bytes]:
         yield ids_body(ids[:1], since)
@@ -135,7 +135,7 @@ def test_what_was_read_after_the_listing_is_not_compared(warehouse: str) -> None
 
 
 def test_the_rows_depend_on_what_was_loaded_and_not_on_its_order(warehouse: str) -> None:
-    """12 is gone, listed again, and gone; 13 is changed after a listing lacked it; 14 is gone for good."""
+    """12 is gone, listed again, and gone; 13 changes after a listing lacked it; 14 is gone for good."""
     reads = [
         read("shopify", "orders", [order("11"), order("12"), order("13"), order("14")], at(15)),
         listing("shopify", "orders", ["11", "12", "99"], at(16)),
@@ -200,7 +200,7 @@ def test_a_load_that_is_killed_marks_nothing(warehouse: str, monkeypatch: pytest
 
 
 def test_what_was_merged_is_not_marked(warehouse: str) -> None:
-    """A loser vanishes from the vendor's ids, and counts as its survivor: whichever is loaded first."""
+    """A merged record vanishes from the vendor's ids, and counts as its survivor, whichever is loaded first."""
     before = read("hubspot", "deals", [deal("1"), deal("2"), deal("3"), deal("4")], at(18))
     merge = read("hubspot", "deals", [deal("9", 19, "1; 2")], at(19, 11))
     listed = listing("hubspot", "deals", ["9", "3"], at(20), reconcile_at_least=0.2)

@@ -1,4 +1,4 @@
-"""What a vendor restates, measured on the sandbox: its spend settles within days, its conversions arrive for weeks."""
+"""Restatements of the sandbox's vendors: spend settles within days, conversions arrive for weeks."""
 
 from datetime import UTC, date, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""How long a vendor really changes a day: what loads note, what `ops` shows, and the window that follows."""
+"""For how long a vendor changes a day: the notes of loads, the views of `ops`, and the window that follows."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -18,7 +18,7 @@ FIRST = date(2026, 1, 1)
 
 
 def read(land: Land, on: date, costs: dict[date, int], run_id: str = "test") -> None:
-    """A read on the morning of a day, of the days given with what their one campaign cost."""
+    """A read on the morning of a day, with these days and the spend of their one campaign."""
     rows = [ad_row(day.isoformat(), cost=str(cost)) for day, cost in costs.items() if cost]
     days = sorted(costs)
     load.load(

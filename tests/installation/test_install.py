@@ -1,4 +1,4 @@
-"""From a bare machine to the environment: which uv is taken, where it comes from, what is said when there is none."""
+"""From a bare machine to the environment: which uv is used, where it comes from, and the message without one."""
 
 import re
 import shutil
@@ -31,7 +31,7 @@ esac
 
 
 class Machine:
-    """A PATH with nothing on it but a few tools and what a test puts there."""
+    """A PATH that contains only a few tools and what a test adds."""
 
     def __init__(self, folder: Path) -> None:
         self.path, self.home, self.log = folder / "path", folder / "home", folder / "log"

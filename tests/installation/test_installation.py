@@ -1,4 +1,4 @@
-"""A whole installation beside whatever else runs on this machine: real Airflow, real PostgreSQL, the vendors simulated.
+"""A whole installation next to everything else on this machine: real Airflow, real PostgreSQL, simulated vendors.
 
 The tests share one installation, since it takes a while to start; each leaves it running.
 """
@@ -82,7 +82,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
 
 
 def isolate(patch: pytest.MonkeyPatch, home: Path) -> None:
-    """No setting, connection or port of another installation."""
+    """Remove settings, connections and ports of another installation."""
     for name in list(os.environ):
         if name.startswith(("AIRFLOW_", "FUNNEL_", "REPORTING_", "WAREHOUSE_", "ALERT_", "OPENLINEAGE_", "REDIS_")):
             patch.delenv(name)
@@ -94,7 +94,7 @@ def isolate(patch: pytest.MonkeyPatch, home: Path) -> None:
 
 
 class webhook:
-    """Receives alerts for the length of a with block."""
+    """Receives alerts for the duration of a with block."""
 
     def __init__(self, received: list[dict[str, Any]]) -> None:
         class Handler(BaseHTTPRequestHandler):

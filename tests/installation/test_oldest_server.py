@@ -1,4 +1,4 @@
-"""The warehouse on the oldest PostgreSQL that is supported, Debian's 15: the same tests, another server."""
+"""The warehouse on the oldest supported PostgreSQL, Debian's 15: the same tests on another server."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""The embedded server: started, found again, survived a crash, kept apart from its neighbours."""
+"""The embedded server: started, found again, recovered after a crash, isolated from other servers."""
 
 import os
 import shutil
@@ -20,7 +20,7 @@ FAST = {"fsync": "off", "shared_buffers": "16MB"}
 
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Path]:
-    """A home whose server, if any, is gone after the test."""
+    """A home; its server, if any, is removed after the test."""
     folder = tmp_path / "home"
     yield folder
     postgres.remove(folder)

@@ -1,4 +1,4 @@
-"""What `make demo` and `make files` print of the funnel."""
+"""The funnel as printed by `make demo` and `make files`."""
 
 from datetime import date
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""What `make up` decides before it starts anything: databases, who plays the vendors, whose processes are whose."""
+"""Decisions of `make up` before it starts anything: databases, simulated vendors, owners of processes."""
 
 import json
 import os
@@ -30,7 +30,7 @@ from installation.sandbox import anchor, needs_sandbox, sandbox_connections
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A home without settings of the person who runs the tests; its server, if any, is gone afterwards."""
+    """A home without settings of the user who runs the tests; its server, if any, is removed afterwards."""
     for name in list(os.environ):
         if name.startswith(("AIRFLOW_", "FUNNEL_", "REPORTING_", "WAREHOUSE_", "SANDBOX")):
             monkeypatch.delenv(name)

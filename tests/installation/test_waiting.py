@@ -1,4 +1,4 @@
-"""`make` commands outlast a restart of Airflow, and say in words what does not answer."""
+"""`make` commands survive a restart of Airflow, and name what does not answer."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Airflow as a library: its settings point into a folder of the tests before anything imports it."""
+"""Airflow as a library: its settings point to a folder of the tests before anything imports it."""
 
 import atexit
 import os

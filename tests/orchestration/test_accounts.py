@@ -1,4 +1,4 @@
-"""A run of an ingest DAG whose vendor refuses one account: the others are published, the run is red and names it."""
+"""A run of an ingest DAG whose vendor refuses one account: the others are published, the run fails and names it."""
 
 import ast
 import json
@@ -43,7 +43,7 @@ for line in sys.stdin:
 
 @contextmanager
 def airflow(folder: Path, vendor: Stub) -> Iterator[Callable[[], str]]:
-    """Yields what runs the DAG once for ten days, and returns what Airflow said of it."""
+    """Yields a function that runs the DAG once for ten days, and returns Airflow's result."""
     repository = settings.REPOSITORY
     extra = {"refresh_token": "r" * 20, "token_url": f"{vendor.base_url}/token", "customer_ids": ["1", "2"]}
     entry = {"conn_type": "http", "host": vendor.base_url, "login": "id", "password": "p" * 20, "extra": extra}

@@ -1,4 +1,4 @@
-"""A run of a source with two connections: what one of them delivers fails its checks, the other is loaded and built."""
+"""A run of a source with two connections: the delivery of one fails its checks, the other is loaded and built."""
 
 import ast
 import json

@@ -1,4 +1,4 @@
-"""The DAGs as Airflow reads them: which there are, when they run, what every one of them must have."""
+"""The DAGs as Airflow reads them: which exist, when they run, and rules for all of them."""
 
 import ast
 import json
@@ -73,7 +73,7 @@ def test_ingests_run_daily_on_data_intervals_that_are_days(dags: dict[str, Any])
 
 
 def test_an_ingest_extracts_loads_and_checks_in_this_order(dags: dict[str, Any]) -> None:
-    """And names refused accounts at its end, where a connection has accounts."""
+    """If a connection has accounts, the last task names the refused ones."""
     for dag_id in VENDORS:
         order = [task.task_id for task in dags[dag_id].topological_sort()]
         has_accounts = any(stream.account for stream in SOURCES[dag_id.removeprefix("ingest__")].streams)
@@ -330,7 +330,7 @@ def test_the_wait_ends_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def wait_through(monkeypatch: pytest.MonkeyPatch, active: list[list[str]], deadline: float) -> int:
-    """How often the trigger looked before it fired, when these DAGs were active at each look."""
+    """The number of checks until the trigger fired, if these DAGs were active at each check."""
     import asyncio
 
     from funnel.orchestration import waiting
@@ -383,7 +383,7 @@ def base_url(monkeypatch: pytest.MonkeyPatch, host: str | None, port: int | None
 
 
 def test_an_edit_of_ours_reaches_the_next_task(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tasks are forked from the scheduler: what it has imported of ours, they would not import anew."""
+    """Tasks are forked from the scheduler: modules of ours that it had imported would not be imported again."""
     import airflow.__main__
 
     from funnel.orchestration import __main__ as command_line

@@ -1,4 +1,4 @@
-"""The inbox as Airflow's tasks see it: object storage by an Airflow connection, refusals told behind the loads."""
+"""The inbox in Airflow's tasks: object storage by an Airflow connection, refusals reported after the loads."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ MANIFEST = "source: acme_crm\ncurrency: USD\nstreams: [{entity: leads, path: lea
 
 
 class Bucket(MemoryFileSystem):
-    """An object store that nobody enters without the key of the Airflow connection. It lists `/bucket/…`."""
+    """An object store that requires the key of the Airflow connection. It lists `/bucket/…`."""
 
     protocol = "s3"
     store: ClassVar[dict[str, Any]] = {}
@@ -76,7 +76,7 @@ def test_a_broken_manifest_is_told_when_the_others_are_loaded(
     from funnel.orchestration import errors, tasks
 
     class TaskInstance:
-        """What two tasks of a run tell each other."""
+        """The XComs that two tasks of a run exchange."""
 
         told: ClassVar[dict[str, Any]] = {}
 

@@ -1,4 +1,4 @@
-"""Publication on a real server: all marts or none, only what changed, and back again exactly."""
+"""Publication on a real server: all marts or none, only what changed, and exactly reversible."""
 
 import random
 import threading
@@ -21,7 +21,7 @@ def run(role: str, sql: str, parameters: Any = None) -> list[tuple[Any, ...]]:
 
 @pytest.fixture
 def marts(warehouse: str) -> None:
-    """Two small marts that must always agree: every key has the same value in both."""
+    """Two small marts that must always be consistent: every key has the same value in both."""
     for mart in MARTS:
         run(
             "builder",

@@ -1,4 +1,4 @@
-"""One alert reaches people, and a dead channel hides nothing. Receivers are local servers."""
+"""Alerts reach people, and a failing channel hides nothing. The receivers are local servers."""
 
 import json
 import logging
@@ -40,7 +40,7 @@ def webhook(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Webhook]]:
 
 @pytest.fixture
 def mailbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """A mail server that takes one message and says only what the protocol demands."""
+    """A mail server that accepts one message with the minimal protocol."""
     listener = socket.create_server(("127.0.0.1", 0))
     lines: list[str] = []
 

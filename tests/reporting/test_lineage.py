@@ -1,4 +1,4 @@
-"""Lineage is off unless asked for, takes out what quotes rows, and fails nothing. What it tells: test_installation."""
+"""Lineage is off by default, removes texts that quote rows, and never fails a task. Its contents: test_installation."""
 
 import json
 import logging

@@ -1,7 +1,7 @@
 """One login per connection: across streams, runs, threads and processes, with the refresh token's rotation.
 
-The store is the real one, in PostgreSQL. The vendors are the sandbox, told to kill each refresh token at its first use,
-or a stub that gives exactly the answers of one case.
+The store is the real one, in PostgreSQL. The vendors are the sandbox, which revokes each refresh token at its first
+use, or a stub with exactly the answers of one case.
 """
 
 import json
@@ -58,14 +58,14 @@ ROTATING = ("hubspot", "linkedin_ads", "microsoft_ads", "salesforce")
 
 @dataclass
 class Vendor:
-    """The sandbox as one source's vendor, and what it was asked."""
+    """The sandbox as one source's vendor, and the requests that it received."""
 
     company: Any
     source: str
 
     @property
     def connection(self) -> Connection:
-        """As a task gets it anew for every run: the settings never change."""
+        """A new connection, as each task gets it for every run: the settings never change."""
         grant = GRANTS.get(self.source, {})
         made = self.company.connection(self.source, **grant.get("extra", {}))
         made = replace(made, **{name: value for name, value in grant.items() if name != "extra"})
@@ -89,7 +89,7 @@ class Vendor:
         self.company.handle.misbehave(self.source, "rotating_refresh_token", None)
 
     def expire(self) -> None:
-        """The access token ends, as it does between two days."""
+        """The access token expires, as between two days."""
         with psycopg.connect(settings.dsn("loader"), autocommit=True) as connection:
             (began_with,) = connection.execute("select began_with from logins.kept").fetchone()  # type: ignore[misc]
         key = replace(tokens.key_of(self.source, self.connection), began_with=began_with)
@@ -135,7 +135,7 @@ def test_each_login_uses_the_refresh_token_of_the_one_before(
 
 @each_rotating
 def test_a_refused_access_token_is_renewed_once_by_streams_that_read_at_once(vendor: Vendor) -> None:
-    """Four streams hold an access token that dies under them: one renews it, the others take what it was given."""
+    """Four streams hold an access token that expires: one renews it, the others use the new one."""
     vendor.rotate()
     vendor.run()
     source = SOURCES[vendor.source]
@@ -366,7 +366,7 @@ def test_a_refusal_that_passes_is_tried_again_once_and_a_second_one_says_what_to
 
 
 def test_a_revoked_access_token_that_was_kept_is_renewed(warehouse: str, stub: Any, slept: list[float]) -> None:
-    """LinkedIn says REVOKED of a token that another sign-in replaced: dead in itself, not the login."""
+    """LinkedIn answers REVOKED for a token that another sign-in replaced: the token is invalid, not the login."""
     extra = {"refresh_token": "R1-xxxxxxxx", "account_ids": ["1"], "token_url": f"{stub.base_url}/token"}
     connection = Connection("linkedin_ads", stub.base_url, "id", "secret-of-it", extra, tokens=kept_logins.STORE)
     good = "A1-xxxxxxxx"

@@ -1,4 +1,4 @@
-"""Pages that lead in a circle, questions that are too much on a later page or time out, and GA4's row (other)."""
+"""Pages that form a circle, requests that are too much on a later page or time out, and GA4's row (other)."""
 
 import json
 from collections.abc import Callable
@@ -21,7 +21,7 @@ TOKENS = ["B", "A", "B"]
 
 
 def next_of(asked: Any) -> str:
-    """Page after page: first B, then A, then B again."""
+    """The next page: first B, then A, then B again."""
     said = asked.text + json.dumps(asked.params) + asked.path
     return "A" if "tokenB" in said else "B"
 
@@ -148,7 +148,7 @@ def test_too_much_on_a_later_page_halves_the_window_and_delivers_no_row_twice(
 def test_a_question_that_times_out_again_and_again_halves_the_window(
     vendor: Stub, slept: list[float], monkeypatch: pytest.MonkeyPatch, outcome: Callable[..., None]
 ) -> None:
-    """Heavy reports: Meta and Google never answer for four days at once, and do for two."""
+    """Heavy reports: Meta and Google never answer for four days at once, but do for two."""
     tried = []
 
     def fail(days: list[date], page: int) -> Any:
@@ -176,7 +176,7 @@ def test_a_question_that_times_out_again_and_again_halves_the_window(
 
 
 def test_the_row_other_keeps_its_day(outcome: Callable[..., None]) -> None:
-    """Google writes (other) into every dimension of what it has put together."""
+    """Google writes (other) into every dimension of rows that it has combined."""
     source = SOURCES["ga4"]
     stream = source.stream("sessions")
     other = {"dimensionValues": [{"value": "(other)"}] * 7, "metricValues": [{"value": "5"}] * 4}
@@ -218,7 +218,7 @@ def test_a_report_that_times_out_is_asked_for_in_halves(
     stream: str,
     is_heavy: Callable[[dict[str, Any]], bool],
 ) -> None:
-    """Microsoft's by days; GA4's, which are of one day already, by rows of a page."""
+    """Microsoft's by days; GA4's, which are already of one day, by rows of a page."""
     connection = company.connection(source)
     whole = rows_of(source, stream, connection)
     tried = []

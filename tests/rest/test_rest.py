@@ -63,7 +63,7 @@ def google_quota(vendor: Any, delay: str) -> Any:
 
 
 def google(vendor: Any, *replies: Any) -> None:
-    """Answers of the search in turn, and a new token for every request to the token endpoint."""
+    """Responses of the search in turn, and a new token for every request to the token endpoint."""
     waiting = list(replies)
     tokens = iter(range(1, 1000))
 
@@ -525,7 +525,7 @@ def rates(connection: Any) -> list[dict[str, Any]]:
 
 
 def test_rates_are_cut_to_the_window_and_a_holiday_without_a_value_is_none(vendor: Any) -> None:
-    """The window is 1 to 8 November; ten days more are asked for, since a 404 may mean a weekend or a mistake."""
+    """The window is 1 to 8 November; ten more days are requested, since a 404 may mean a weekend or a mistake."""
     rows = [("USD", "02", "1.1"), ("USD", "03", ""), ("USD", "04", "NaN"), ("USD", "09", "1.2")]
     text = TABLE + "EXR.D.USD.EUR.SP00.A,D,USD,EUR,SP00,A,2026-10-30,1.0\n" + "".join(quotation(*row) for row in rows)
     vendor.answer = lambda asked: vendor.reply(text.encode(), Content_Type="text/csv")

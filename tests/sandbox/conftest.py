@@ -1,4 +1,4 @@
-"""Running sandboxes for the tests of this folder, and the reference material they are held against."""
+"""Running sandboxes for the tests of this folder, and the reference material for comparison."""
 
 import os
 import time
@@ -50,7 +50,7 @@ def company(company_server):
 
 
 class Vendors:
-    """The vendors of one sandbox, asked over plain HTTP with valid credentials."""
+    """The vendors of one sandbox, requested over plain HTTP with valid credentials."""
 
     def __init__(self, handle, transport=None):
         self.handle = handle
@@ -100,7 +100,7 @@ class Vendors:
         return self.http.post("/oauth/v2/accessToken", data=form).json()["access_token"]
 
     def linkedin(self, path, query="", version="202607", headers=None):
-        """`query` as it stands: brackets and commas are structure."""
+        """`query` is sent unchanged: brackets and commas are structure."""
         known = {"LinkedIn-Version": version, "X-Restli-Protocol-Version": "2.0.0"}
         known |= self._bearer("linkedin_ads", self.linkedin_token) | (headers or {})
         return self.http.get(f"/rest/{path}?{query}", headers=known)
@@ -190,7 +190,7 @@ class Vendors:
 
 @pytest.fixture(scope="session")
 def transport():
-    """Connections shared by all tests: making a client's TLS context takes longer than most requests here."""
+    """Connections shared by all tests: creating a client's TLS context takes longer than most requests here."""
     with httpx.HTTPTransport() as shared:
         yield shared
 

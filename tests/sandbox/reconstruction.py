@@ -1,7 +1,7 @@
-"""The business's rules applied to what the vendors hold, in plain loops: does the truth follow from the records?
+"""The business's rules applied to the vendors' records, in plain loops: does the truth follow from the records?
 
 Reads records as the vendors would show them (not the decisions behind them), joins people by address, link and merge,
-and walks each person's events. It is a second opinion on `sandbox.truth`, written for tests and for nothing else.
+and walks through each person's events. It is an independent check of `sandbox.truth`, for tests only.
 """
 
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""The vendors' own clients, unmodified, read the sandbox: what strangers accept is honest."""
+"""The vendors' own clients, unmodified, read the sandbox: independent proof of its formats."""
 
 import csv
 import io
@@ -27,7 +27,7 @@ ACCOUNT = "331122334455661"
 
 
 def run_apart(name, *arguments):
-    """What foreign/read_<name>.py prints, in an environment of foreign/<name>.txt that uv makes and caches."""
+    """The output of foreign/read_<name>.py, in an environment of foreign/<name>.txt that uv creates and caches."""
     found = (shutil.which("uv"), *(str(path) for path in (KEPT / "bin/uv", KEPT / "lib/bin/uv") if path.exists()))
     uv = next((path for path in found if path), None)
     if uv is None:
@@ -185,7 +185,7 @@ OWN_DEALS = {"propertyName": "hs_salesforceopportunityid", "operator": "NOT_HAS_
 
 
 def contacts_of_own_deals():
-    """Deals that live in HubSpot alone, with the labels of their contacts, as the scenario holds them."""
+    """Deals that exist only in HubSpot, with the labels of their contacts, from the scenario."""
     now = moment(ANCHOR)
     scenario = build("company", 7, date.fromisoformat(ANCHOR))
     return {
@@ -530,7 +530,7 @@ def test_shopify_client_names_a_refusal(shopify_client):
 
 
 def test_airbytes_linkedin_connector_reads_the_sandbox(company):
-    """Unmodified, with its own fields, windows and pages; it sends a version long sunset."""
+    """Unmodified, with its own fields, windows and pages; it sends a version that was sunset long ago."""
     company.set(accept_sunset_versions=True)
     keys = (credentials.LINKEDIN_CLIENT_ID, credentials.LINKEDIN_CLIENT_SECRET, credentials.LINKEDIN_REFRESH_TOKEN)
     # Campaigns changed last before the start date would be left out.
@@ -565,7 +565,7 @@ def test_airbytes_linkedin_connector_reads_the_sandbox(company):
 
 
 def test_msads_submits_polls_downloads_and_parses_a_report(company):
-    """With its own reader of the lines around the rows."""
+    """With its own reader of the lines before and after the rows."""
     keys = (
         credentials.MICROSOFT_CLIENT_ID,
         credentials.MICROSOFT_CLIENT_SECRET,

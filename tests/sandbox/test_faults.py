@@ -1,4 +1,4 @@
-"""Each misbehaviour does what its name says, as often as it was told to, and to nobody else."""
+"""Each fault has the named effect, as often as requested, and on no other vendor."""
 
 import copy
 import json

@@ -1,8 +1,8 @@
-"""HubSpot's answers hold against HubSpot's own OpenAPI files.
+"""HubSpot's answers are valid by HubSpot's own OpenAPI files.
 
-One deviation is allowed, because HubSpot itself deviates: the files say that every property value is a string, and the
-real service answers null for a property without a value. Fields that the files do not know are refused, which plain
-validation would let pass.
+One deviation is allowed, because HubSpot itself deviates: by the files every property value is a string, but the real
+service answers null for a property without a value. Fields that are not in the files are refused, although plain
+validation accepts them.
 """
 
 import datetime

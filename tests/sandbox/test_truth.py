@@ -19,7 +19,7 @@ NOTHING = dict.fromkeys(("leads", "mqls", "sals", "sqls", "opportunities", "won"
 
 @functools.cache
 def company(seed):
-    """One company per seed: it can be looked at as of any moment."""
+    """One company per seed: it can be read as of any moment."""
     return build("company", seed, ANCHOR)
 
 

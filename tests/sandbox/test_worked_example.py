@@ -1,4 +1,4 @@
-"""The worked example as its vendors tell it, at the moments where it matters."""
+"""The worked example in its vendors' answers, at the moments that matter."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""Reads docker-compose.yml the way Compose does, as far as this file needs it: variables and profiles."""
+"""Reads docker-compose.yml as Compose does, as far as this file needs it: variables and profiles."""
 
 import re
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ VARIABLE = re.compile(r"\$(?:(?P<dollar>\$)|\{(?P<name>\w+)(?::(?P<kind>[-?])(?P
 
 
 class VariableMissing(Exception):
-    """A variable that has no default is not set: Compose refuses to start."""
+    """A variable without a default is not set: Compose refuses to start."""
 
 
 def settings(path: Path = SETTINGS_FILE) -> dict[str, str]:
@@ -25,7 +25,7 @@ def settings(path: Path = SETTINGS_FILE) -> dict[str, str]:
 
 
 def read(variables: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """The file, with these variables in its texts; without any as it is written."""
+    """The file with these variables filled in; unchanged without any."""
     found: dict[str, Any] = yaml.safe_load(COMPOSE_FILE.read_text())
     return found if variables is None else _filled(found, variables)
 
@@ -48,7 +48,7 @@ def _value(found: re.Match[str], variables: Mapping[str, str]) -> str:
 
 
 def variables() -> dict[str, set[str]]:
-    """The variables of the file, each with the ways in which it is written: `-` with a default, `?` required."""
+    """The variables of the file, each with its forms: `-` with a default, `?` required."""
     lines = [line for line in COMPOSE_FILE.read_text().splitlines() if not line.lstrip().startswith("#")]
     ways: dict[str, set[str]] = {}
     for found in VARIABLE.finditer("\n".join(lines)):

@@ -1,6 +1,6 @@
 """The containers of docker-compose.yml as processes of this machine: same commands, same environment, other addresses.
 
-Redis is the distribution's; what needs it is skipped where it is not installed.
+Redis is the distribution's; tests that need it are skipped if it is not installed.
 """
 
 import os
@@ -25,7 +25,7 @@ needs_redis = pytest.mark.skipif(shutil.which("redis-server") is None, reason="r
 
 @dataclass
 class System:
-    """PostgreSQL and Redis that run, and the environment that a container of the profile `celery` would have."""
+    """A running PostgreSQL and Redis, and the environment of a container of the profile `celery`."""
 
     home: Path
     environment: dict[str, str]
@@ -33,7 +33,7 @@ class System:
     started: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def start(self, *command: str, **more: str) -> subprocess.Popen[bytes]:
-        """One container's command; ended with the system."""
+        """Start one container's command; it ends with the system."""
         with (self.home / "containers.log").open("ab") as log:
             process = subprocess.Popen(
                 ["python", "-m", "funnel.cli", *command], env=os.environ | more, cwd=REPOSITORY, stdout=log, stderr=log
@@ -44,7 +44,7 @@ class System:
 
 @contextmanager
 def running(folder: Path, patch: pytest.MonkeyPatch, **settings: str) -> Iterator[System]:
-    """PostgreSQL, Redis and the environment of the containers; `settings` go before those of .env."""
+    """PostgreSQL, Redis and the environment of the containers; `settings` override those of .env."""
     home = folder / "home"
     home.mkdir(parents=True)
     written = folder / ".env"
@@ -86,7 +86,7 @@ def running(folder: Path, patch: pytest.MonkeyPatch, **settings: str) -> Iterato
 
 
 def start_redis(container: dict[str, object], folder: Path, port: int) -> subprocess.Popen[bytes]:
-    """Redis by the container's own command, which names folders that only the container has."""
+    """Redis by the container's own command, with folders of this machine."""
     shell, option, line = container["command"]  # type: ignore[misc]
     line = line.replace("/tmp/redis.conf", str(folder / "redis.conf")).replace("--dir /data", f"--dir {folder}")
     with (folder / "redis.log").open("ab") as log:
@@ -98,7 +98,7 @@ def start_redis(container: dict[str, object], folder: Path, port: int) -> subpro
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """Kill a process and whatever it has started."""
+    """Kill a process and all processes that it has started."""
     try:
         family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
     except psutil.NoSuchProcess:

@@ -1,4 +1,4 @@
-"""Tasks over Redis by workers of their own: what profile `celery` runs, with real Redis, Airflow and PostgreSQL."""
+"""Tasks over Redis by separate workers: the processes of profile `celery`, with real Redis, Airflow and PostgreSQL."""
 
 import json
 import os
@@ -134,7 +134,7 @@ def test_a_backfill_is_complete_and_correct_though_one_of_two_workers_was_killed
 
 
 def _kill_at_work(name: str) -> int:
-    """SIGKILL to a worker and all its processes while it runs tasks; returns how many these were."""
+    """Kill a worker and all its processes with SIGKILL while it runs tasks; returns the number of tasks."""
     worker = processes.process(name)
     assert worker
 
@@ -169,7 +169,7 @@ def _ask(query: str) -> list[tuple[Any, ...]]:
 
 
 def _rows() -> dict[str, list[str]]:
-    """All rows of raw as the vendor means them, by table: without what says when and by which load they came."""
+    """All rows of raw by table, without the columns that depend on the time or the load."""
     tables = [name for (name,) in _ask("select tablename from pg_tables where schemaname = 'raw' order by 1")]
     technical = "array(select column_name::text from information_schema.columns where column_name like E'\\\\_%')"
     query = f"select distinct (to_jsonb(t) - {technical})::text from raw.{{}} as t order by 1"

@@ -1,6 +1,6 @@
 """docker-compose.yml, Dockerfile and .env.example agree with the specification, with each other and the code.
 
-The specification's schema is the one that check-jsonschema carries; no container engine is needed.
+The specification's schema is the copy in check-jsonschema; no container engine is needed.
 """
 
 import re

@@ -1,7 +1,7 @@
-"""Real bodies of the sandbox's vendors, a few records each, and what may come instead of them.
+"""Real bodies of the sandbox's vendors, a few records each, and mutations of them.
 
-A mutation strikes one record (its values, names, nesting), or the body itself (bytes, its list). JSON is put together
-from tokens, since no writer of JSON writes what is tried here.
+A mutation changes one record (its values, names, nesting), or the body itself (bytes, its list). JSON is composed of
+tokens, since no JSON writer writes what is tested here.
 """
 
 import csv
@@ -141,7 +141,7 @@ def _csv(rows: list[list[str]]) -> bytes:
 
 @dataclass(frozen=True)
 class Token:
-    """JSON as it is to be written."""
+    """JSON text to be written unchanged."""
 
     text: bytes
 
@@ -161,7 +161,7 @@ def _tokens(value: Any) -> bytes:
 
 
 def struck(sample: Sample, random: Random) -> tuple[bytes, int]:
-    """The body with one record changed, and which."""
+    """The body with one record changed, and which one."""
     victim = random.randrange(len(sample.records))
     records = json.loads(json.dumps(sample.records))
     record = records[victim]
@@ -189,7 +189,7 @@ def struck_at(sample: Sample, path: str, token: bytes, place: int = 0) -> bytes:
 
 
 def sample_of(company: Company, source: str, stream: str, *, in_bulk: bool = False) -> Sample:
-    """A sample of one stream; of Salesforce also as its Bulk API writes it."""
+    """A sample of one stream; for Salesforce also in the format of its Bulk API."""
     declared = SOURCES[source].stream(stream)
     if in_bulk:
         return _of_csv(source, declared, QUARTER, next(_fetch(company, source, declared, QUARTER)))
@@ -209,7 +209,7 @@ def _strike_row(row: list[str], random: Random) -> None:
 
 
 def _strike(value: Any, random: Random) -> Any:
-    """One place below `value` changed: mostly a leaf, sometimes a name or a whole branch."""
+    """Change one place below `value`: mostly a leaf, sometimes a name or a whole branch."""
     if isinstance(value, dict) and value and random.random() < 0.9:
         name = random.choice(list(value))
         what = random.randrange(12)
@@ -230,7 +230,7 @@ def _strike(value: Any, random: Random) -> Any:
 
 
 def damaged(sample: Sample, random: Random) -> bytes:
-    """The body with a few bytes changed, or with something else where its list is due."""
+    """The body with a few bytes changed, or with another value in place of its list."""
     body = bytearray(sample.body)
     what = random.randrange(4)
     if what == 0 and body[:1] == b"{":

@@ -1,4 +1,4 @@
-"""Several accounts in one connection: how they are named, and what it means when one of them refuses."""
+"""Several accounts in one connection: their names, and the meaning of a refusal."""
 
 from pathlib import Path
 from typing import Any

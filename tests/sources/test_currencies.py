@@ -1,4 +1,4 @@
-"""Money is in a currency that the vendor or the connection states; where neither does, the delivery is stopped.
+"""The currency of money comes from the vendor or the connection; without either, the delivery is stopped.
 
 The sandbox's vendors leave the currency out of some rows; the rows go through landing, loading and the gate.
 """
@@ -29,7 +29,7 @@ ADVICE = '{"currency": "EUR"}'
 
 @dataclass(frozen=True)
 class Left:
-    """Which stream of a source lacks its currency, where the vendor writes it and where we keep it."""
+    """The stream of a source that lacks its currency, with the vendor's field and our column."""
 
     stream: str
     field: str
@@ -48,7 +48,7 @@ LEFT = {
 
 
 def deliver(source: str, stream: str, connection: Connection, run: str) -> CheckReport:
-    """One stream from the vendor to the gate, and what the gate says of its currency."""
+    """One stream from the vendor to the gate, and the gate's result for its currency."""
     read = landing.land(SOURCES[source], connection, SOURCES[source].stream(stream), WINDOW, run)
     load.load(read)
     report = deliveries.check_raw(source, run)
@@ -249,7 +249,7 @@ def test_what_is_known_is_kept_with_the_landed_read(warehouse: str, company: Any
 def test_a_deal_that_names_no_currency_is_counted_in_the_portals_own(
     warehouse: str, stub: Any, monkeypatch: pytest.MonkeyPatch, outcome: Callable[[str, str, str], None]
 ) -> None:
-    """The case: an empty text for the currency of 500, in a portal whose currency is not the reporting one."""
+    """The case: an empty text as the currency of 500, in a portal whose currency is not the reporting currency."""
     from funnel.build import dbt_run
     from funnel.ingest import completeness
 

@@ -1,4 +1,4 @@
-"""Whatever a vendor sends, a record is loaded or quarantined, and the others are loaded as if it were not there."""
+"""Whatever a vendor sends, a record is either loaded or quarantined, and the others are loaded as without it."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -34,7 +34,7 @@ def lines(sample: Sample, bodies: list[bytes]) -> tuple[list[str], json_rows.Tal
 
 
 def check_struck(sample: Sample, calm: list[str], body: bytes, victim: int) -> None:
-    """One record is struck: every other one gives the line it gave before."""
+    """One record is changed: every other one gives the same line as before."""
     found, tally = lines(sample, [body])
     others = calm[:victim] + calm[victim + 1 :]
     assert len(found) == tally.readable
@@ -45,7 +45,7 @@ def check_struck(sample: Sample, calm: list[str], body: bytes, victim: int) -> N
 
 
 def check_damaged(sample: Sample, body: bytes) -> bool:
-    """A body is not what it was: all of it is accounted for, or it is refused as a whole."""
+    """A body is changed: all of it is accounted for, or it is refused as a whole."""
     try:
         found, tally = lines(sample, [body])
     except BodyError:
@@ -79,7 +79,7 @@ def stored(sample: Sample, connection_id: str) -> dict[tuple[Any, ...], dict[str
 
 
 def check_load(sample: Sample, bodies: list[bytes], name: str) -> load.LoadResult:
-    """A load of bodies with odd records, and once without: the good rows stand there as without the odd ones."""
+    """A load of bodies with and without odd records gives the same good rows."""
     load.load(read(sample, f"calm {name}", [sample.body], 1))
     result = load.load(read(sample, f"odd {name}", [*bodies, sample.body], 2))
     assert result.rows_read == result.rows_loaded + result.rows_quarantined

@@ -1,7 +1,7 @@
-"""Every way in which the sandbox can misbehave: what the connector does, and that no row is lost.
+"""All faults of the sandbox: what the connector does, and that no row is lost.
 
 Each case lands a stream through `landing.land` while the vendor fails, and compares the landed records with those of an
-undisturbed read. What was seen (not what was expected) goes into the table at the end of the test run.
+undisturbed read. The observed (not the expected) results are printed as a table at the end of the test run.
 """
 
 import logging
@@ -48,7 +48,7 @@ assert set(STREAM) == set(SOURCES) - {"files"}
 
 @dataclass(frozen=True)
 class Case:
-    """One fault and what the connector is to do about it."""
+    """One fault and the expected reaction of the connector."""
 
     vendor: str
     fault: str
@@ -92,7 +92,7 @@ REFRESHED = {
 
 
 def on_path(vendor: str, path: str) -> dict[str, Any]:
-    """HubSpot contacts come from a search and a batch read; a fault must know which one it means."""
+    """HubSpot contacts come from a search and a batch read; a fault must name the one it applies to."""
     return {"path": path} if vendor == "hubspot" else {}
 
 
@@ -372,7 +372,7 @@ def connection_in_pages(company: Any, vendor: str, extra: dict[str, Any]) -> Con
 def land(
     company: Any, slept: list[float], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Callable[..., Seen]:
-    """Land the vendor's stream and tell what was seen."""
+    """Land the vendor's stream and return what happened."""
     monkeypatch.setenv("FUNNEL_HOME", str(tmp_path))
 
     def act(vendor: str, extra: dict[str, Any], lands: str | None = None) -> Seen:
@@ -411,7 +411,7 @@ def identities(vendor: str, name: str, records: list[dict[str, Any]]) -> Counter
 def assert_one_account_is_missing(
     case: Case, calm: Counter[tuple[str, ...]], found: Counter[tuple[str, ...]], refused: dict[str, str]
 ) -> None:
-    """All rows of the account that was refused are missing, and no row of another."""
+    """All rows of the refused account are missing, and no row of another."""
     (account,) = refused
     assert all(len(reason) > 20 for reason in refused.values())
     stream = SOURCES[case.vendor].stream(case.stream)

@@ -1,4 +1,4 @@
-"""Answers of another form, while they are asked for: left to the load, or an error of the vendor that says where."""
+"""Answers of another format during a read: left to the load, or a vendor error that names the place."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""Odd values of every source: what the database then holds, what is noted, what is quarantined."""
+"""Odd values of every source: what the database stores, what is recorded, what is quarantined."""
 
 import json
 from collections.abc import Callable
@@ -208,7 +208,7 @@ def test_empty_text_is_null(
 def test_moment_of_no_calendar_costs_the_value_or_the_row(
     warehouse: str, company: Company, outcome: Outcome, token: bytes, reason: str
 ) -> None:
-    """An attribute is left out: a deal whose day of creation cannot be read is still won."""
+    """An attribute is left out: a deal with an unreadable creation time is still won."""
     sample = of(company, "hubspot", "deals")
     result, rows = loaded(sample, struck_at(sample, "properties.createdate", token))
     assert (result.rows_loaded, result.rows_quarantined) == (len(sample.records), 0)

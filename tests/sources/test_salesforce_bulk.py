@@ -1,4 +1,4 @@
-"""Bulk API 2.0: long windows are read by it, to the same rows as REST gives, and by REST where it refuses."""
+"""Bulk API 2.0: long windows are read by it, with the same rows as by REST, and by REST if it refuses."""
 
 from dataclasses import replace
 from datetime import date
@@ -24,7 +24,7 @@ def read(connection: Connection, stream: str, window: Window = QUARTER) -> list[
 
 
 def loaded(connection: Connection, stream: str) -> list[list[str]]:
-    """What the loader makes of every record, in order of the key."""
+    """The loader's lines of every record, in order of the key."""
     declared = SALESFORCE.stream(stream)
     to_fields = json_rows.convert(declared, QUARTER, b"secret", "salesforce")
     return sorted(

@@ -93,7 +93,7 @@ def midnight(day: date) -> int:
 
 
 def expected_keys(company: Any, source: str, stream: str, window: Window) -> set[tuple[str, ...]]:
-    """What the scenario holds for the window, worked out without any HTTP."""
+    """The keys of the scenario in the window, computed without HTTP."""
     start, end = midnight(window.from_day), midnight(window.to_day)
     if source in AD_STATISTICS:
         accounts = company.scenario.accounts(source)
@@ -212,7 +212,7 @@ def test_spend_is_what_the_accounts_spent_to_the_cent(company: Any, source: str,
 
 @pytest.mark.parametrize(("source", "stream"), AD_STATISTICS.items())
 def test_a_window_holds_exactly_its_days_in_every_accounts_zone(company: Any, source: str, stream: str) -> None:
-    """Late in the evening in London it is tomorrow in Berlin already."""
+    """Late in the evening in London it is already tomorrow in Berlin."""
     late = "2026-11-22T23:30:00Z"
     company.handle.set_now(late)
     window = Window(date(2026, 11, 20), date(2026, 11, 24))
@@ -258,7 +258,7 @@ def test_sessions_are_what_the_sites_saw(company: Any) -> None:
 
 
 def test_what_google_holds_back_is_said_of_its_own_day_alone(company: Any) -> None:
-    """A report of a week would call all of it thresholded."""
+    """A report of a week would mark all of it as thresholded."""
     rows = [row for page in read("ga4", "sessions", company.connection("ga4"), QUARTER) for row in page]
     for flag, held_back in (("subjectToThresholding", "is_thresholded"), ("dataLossFromOtherRow", "has_other_row")):
         flagged = {(row["property"], row["date"]) for row in rows if row["metadata"].get(flag)}
@@ -292,7 +292,7 @@ def test_every_way_into_google_analytics_opens_it(company: Any, tmp_path: Path) 
 
 
 def plain(orders: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Orders without what only tells of pages."""
+    """Orders without the fields that only concern pages."""
     for order in orders:
         order["lineItems"].pop("pageInfo", None)
         for refund in order["refunds"]:
@@ -333,7 +333,7 @@ def test_lines_that_do_not_fit_into_an_orders_first_page_are_read(company: Any) 
 
 
 def test_old_orders_that_the_app_may_not_see_are_refused(vendor: Stub) -> None:
-    """Shopify would leave them out without a word."""
+    """Shopify would leave them out silently."""
     scopes = [{"handle": "read_orders"}]
     vendor.answer = lambda asked: Reply({"data": {"currentAppInstallation": {"accessScopes": scopes}}})
     connection = replace(vendor.connection(), login=None)
@@ -365,7 +365,7 @@ def test_linkedin_windows_are_sized_so_that_no_answer_is_full(company: Any) -> N
 
 
 def test_a_full_answer_of_linkedin_is_halved_down_to_some_campaigns_of_a_day(company: Any) -> None:
-    """The cap is lower than the connector was told: only a full answer shows it."""
+    """The cap is lower than the connector's setting: only a full answer shows it."""
     expected = expected_keys(company, "linkedin_ads", "campaign_stats", WEEK)
     declared = SOURCES["linkedin_ads"].stream("campaign_stats")
     company.handle.set(linkedin_max_elements=3)
@@ -428,7 +428,7 @@ def test_a_report_of_microsoft_without_data_is_no_body_at_all(company: Any) -> N
 
 
 def test_the_token_of_microsoft_does_not_follow_a_file_elsewhere(company: Any) -> None:
-    """The address comes out of a body: what it names may be anybody's."""
+    """The URL comes from a body and may lead to any host."""
     sent: list[Any] = []
     ask_once = client.Client._ask_once
 
@@ -476,7 +476,7 @@ def test_history_comes_with_contacts_and_deals(company: Any) -> None:
 
 
 def test_records_come_with_what_they_are_associated_with(company: Any) -> None:
-    """Also where one record's associations fill pages of their own."""
+    """Also if one record's associations fill pages of their own."""
     company.handle.set(hubspot_association_page_size=1)
     for version in ("2026-09", "v3"):
         connection = company.connection("hubspot", version=version)
@@ -548,7 +548,7 @@ def test_archived_and_deleted_records_are_read(company: Any) -> None:
 
 
 def test_nothing_but_declared_fields_is_asked_for(company: Any) -> None:
-    """Names and phones of people do not even travel."""
+    """Names and phone numbers of people are not even requested."""
     for source, stream in (("hubspot", "contacts"), ("salesforce", "leads"), ("salesforce", "contacts")):
         declared = {column.path.rpartition(".")[2] for column in SOURCES[source].stream(stream).columns}
         for page in read(source, stream, company.connection(source), WEEK):

@@ -1,4 +1,4 @@
-"""What a vendor does not report as a change: deletions, associations made later, computed fields."""
+"""Changes that a vendor does not report: deletions, associations made later, computed fields."""
 
 import json
 import re
@@ -82,7 +82,7 @@ def test_a_shop_that_hides_old_orders_lists_what_it_shows(vendor: Stub) -> None:
 
 
 def test_the_documentation_says_of_every_stream_how_it_reaches_us() -> None:
-    """Each stream once; each row names tests that exist, or says why there is none."""
+    """Each stream once; each row names existing tests, or says why there is none."""
     text = (settings.REPOSITORY / "docs" / "connections.md").read_text()
     section = text.partition("## How deletions, merges and late changes are found")[2].partition("\n## ")[0]
     table = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("| `")]
@@ -121,7 +121,7 @@ def test_the_documentation_says_how_long_it_takes() -> None:
 
 @pytest.mark.parametrize("unreadable", [{}, {"id": None}, {"id": ["1"]}, {"id": "x" * 9000}, "1", None, {"id": True}])
 def test_a_list_with_an_unreadable_id_is_no_listing(vendor: Stub, slept: list[float], unreadable: Any) -> None:
-    """A stored record would pass for deleted."""
+    """Otherwise a stored record would count as deleted."""
     vendor.answer = lambda asked: (
         Reply({"access_token": "the-token"})
         if asked.path == "/token"
@@ -163,7 +163,7 @@ def call_of_hubspot(associations: list[str], modified: str = "2026-11-10T10:00:0
 def test_an_association_made_later_is_seen(
     vendor: Stub, warehouse: str, stream: str, outcome: Callable[[str, str, str], None]
 ) -> None:
-    """The record says nothing of it. Only the record whose associations differ is a new row for the marts."""
+    """The record itself does not change. Only the record with other associations is a new row for the marts."""
     source = SOURCES["hubspot"]
 
     def take(associations: list[str], day: int, **extra: Any) -> load.LoadResult:
@@ -220,7 +220,7 @@ def test_a_whole_read_takes_every_record(
 
 
 def test_a_computed_field_reaches_us_though_its_record_did_not_move(vendor: Stub, warehouse: str) -> None:
-    """A stage of Salesforce is said to be a won one: no opportunity has changed, all of them are won."""
+    """A stage of Salesforce is changed to a won one: no opportunity has changed, but all of them are won."""
     source = SOURCES["salesforce"]
     is_won = False
 

@@ -1,7 +1,7 @@
 """Reads a sandbox with Airbyte's LinkedIn connector, in an environment of its own, and prints what it read as JSON.
 
-The connector is as its makers published it: addresses of LinkedIn are rewritten where requests leave the process.
-Usage: python read_linkedin.py BASE_URL START_DATE CLIENT_ID CLIENT_SECRET REFRESH_TOKEN STREAM…
+The published connector is not modified: LinkedIn's URLs are rewritten where requests leave the process. Usage: python
+read_linkedin.py BASE_URL START_DATE CLIENT_ID CLIENT_SECRET REFRESH_TOKEN STREAM…
 """
 
 import json

@@ -1,4 +1,4 @@
-"""The sandbox refuses what GA4 refuses, in its words and with its status."""
+"""The sandbox refuses the same requests as GA4, with its messages and status."""
 
 from datetime import UTC, datetime, timedelta
 

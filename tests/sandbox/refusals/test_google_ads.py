@@ -1,4 +1,4 @@
-"""The sandbox refuses what Google Ads refuses, in its words and with its status."""
+"""The sandbox refuses the same requests as Google Ads, with its messages and status."""
 
 import pytest
 

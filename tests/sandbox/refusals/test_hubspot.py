@@ -1,4 +1,4 @@
-"""The sandbox refuses what HubSpot refuses, in its words and with its status."""
+"""The sandbox refuses the same requests as HubSpot, with its messages and status."""
 
 import pytest
 

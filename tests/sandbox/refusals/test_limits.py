@@ -1,4 +1,4 @@
-"""Limits of rates, unknown paths and what the central bank does not know."""
+"""Rate limits, unknown paths, and rates that the central bank does not publish."""
 
 import pytest
 
@@ -36,7 +36,7 @@ def test_unknown_paths_are_refused_by_whoever_owns_them(ask, path, status):
     ],
 )
 def test_the_central_bank_has_nothing_to_say(ask, path, parameters, status):
-    """A weekend, a currency that is none, a period that is none, another format or frequency."""
+    """A weekend, an unknown currency, an invalid period, another format or frequency."""
     answer = ask.http.get(f"/service/data/EXR/{path}", params={"format": "csvdata", **parameters})
     assert answer.status_code == status
     assert "TIME_PERIOD" not in answer.text

@@ -1,4 +1,4 @@
-"""The sandbox refuses what Meta Ads refuses, in its words and with its status."""
+"""The sandbox refuses the same requests as Meta Ads, with its messages and status."""
 
 import hashlib
 import hmac

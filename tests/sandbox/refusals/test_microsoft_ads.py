@@ -1,4 +1,4 @@
-"""The sandbox refuses what Microsoft Ads refuses, in its words and with its status."""
+"""The sandbox refuses the same requests as Microsoft Ads, with its messages and status."""
 
 import pytest
 

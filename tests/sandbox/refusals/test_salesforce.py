@@ -1,4 +1,4 @@
-"""The sandbox refuses what Salesforce refuses, in its words and with its status."""
+"""The sandbox refuses the same requests as Salesforce, with its messages and status."""
 
 from datetime import UTC, datetime, timedelta
 

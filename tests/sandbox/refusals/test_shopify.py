@@ -1,4 +1,4 @@
-"""The sandbox refuses what Shopify refuses, in its words and with its status."""
+"""The sandbox refuses the same requests as Shopify, with its messages and status."""
 
 import orjson
 import pytest
