@@ -15,6 +15,7 @@ from psycopg.types.json import Jsonb
 
 from funnel import settings
 from funnel.gate import suites
+from funnel.gate.runner import data_source
 from funnel.ingest import load
 from funnel.sources import SOURCES
 from funnel.warehouse import connect
@@ -22,6 +23,8 @@ from tests.conftest import TEMPLATE, _isolate
 
 Row = Mapping[str, Any]
 Deliver = Callable[..., list[int]]
+# A session in the database of passing rows, and Great Expectations' data source of it.
+Laid = tuple[psycopg.Connection[Any], Any]
 
 FETCHED_AT = "2026-01-06 03:00+00"
 
@@ -34,17 +37,22 @@ def lay(table: str, rows: Iterable[Row]) -> None:
 def lay_all(tables: Mapping[str, Iterable[Row]]) -> None:
     """Insert rows into many tables."""
     with psycopg.connect(settings.dsn("admin")) as connection:
-        for table, rows in tables.items():
-            for row in rows:
-                values = [Jsonb(value) if _is_json(value) else value for value in row.values()]
-                connection.execute(
-                    sql.SQL("insert into {} ({}) values ({})").format(
-                        sql.Identifier(*table.split(".")),
-                        sql.SQL(", ").join(map(sql.Identifier, row)),
-                        sql.SQL(", ").join(sql.Placeholder() for _ in row),
-                    ),
-                    values,
-                )
+        insert(connection, tables)
+
+
+def insert(connection: psycopg.Connection[Any], tables: Mapping[str, Iterable[Row]]) -> None:
+    """Insert rows into many tables, in a transaction of the caller."""
+    for table, rows in tables.items():
+        for row in rows:
+            values = [Jsonb(value) if _is_json(value) else value for value in row.values()]
+            connection.execute(
+                sql.SQL("insert into {} ({}) values ({})").format(
+                    sql.Identifier(*table.split(".")),
+                    sql.SQL(", ").join(map(sql.Identifier, row)),
+                    sql.SQL(", ").join(sql.Placeholder() for _ in row),
+                ),
+                values,
+            )
 
 
 def _is_json(value: Any) -> bool:
@@ -56,11 +64,8 @@ def shelf(cluster_home: Path) -> Iterator[str]:
     """One database with the tables of raw and marts for all tests of this folder: creating one for each would cost more
     than the tests. Yields its name.
     """
-    port = json.loads((cluster_home / "test_server.json").read_text())["port"]
     with pytest.MonkeyPatch.context() as patch:
-        _isolate(patch, cluster_home)
-        patch.setenv("POSTGRES_PORT", str(port))
-        patch.setenv("WAREHOUSE_DATABASE", "postgres")
+        _use(patch, cluster_home, "postgres")
         maintenance = settings.dsn("admin")
         with psycopg.connect(maintenance, autocommit=True) as connection:
             connection.execute(f"create database shelf template {TEMPLATE}")
@@ -73,12 +78,22 @@ def shelf(cluster_home: Path) -> Iterator[str]:
         connection.execute("drop database shelf with (force)")
 
 
+def _use(patch: pytest.MonkeyPatch, cluster_home: Path, database: str) -> None:
+    """Point the environment at a database of the cluster."""
+    _isolate(patch, cluster_home)
+    patch.setenv("POSTGRES_PORT", str(json.loads((cluster_home / "test_server.json").read_text())["port"]))
+    patch.setenv("WAREHOUSE_DATABASE", database)
+
+
 @pytest.fixture
 def warehouse(shelf: str, cluster_home: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The shelf, cleared; yields its administrator's URL."""
-    _isolate(monkeypatch, cluster_home)
-    monkeypatch.setenv("POSTGRES_PORT", str(json.loads((cluster_home / "test_server.json").read_text())["port"]))
-    monkeypatch.setenv("WAREHOUSE_DATABASE", shelf)
+    _use(monkeypatch, cluster_home, shelf)
+    return cleared()
+
+
+def cleared() -> str:
+    """Empty the tables of the shelf; returns its administrator's URL."""
     with psycopg.connect(settings.dsn("admin")) as connection:
         filled = connection.execute(
             """
@@ -296,3 +311,23 @@ def lay_built(tables: Mapping[str, Iterable[Row]]) -> None:
     """Insert rows into marts and the tables around them, with a build that is checked whole."""
     lay_all(tables)
     add_build()
+
+
+@pytest.fixture(scope="module")
+def laid(shelf: str, cluster_home: Path) -> Iterator[Laid]:
+    """A copy of the shelf with the passing rows of every mart and a build: laid once, changed by no test."""
+    with pytest.MonkeyPatch.context() as patch:
+        _use(patch, cluster_home, "postgres")
+        with psycopg.connect(settings.dsn("admin"), autocommit=True) as maintenance:
+            # Great Expectations keeps sessions for the next time.
+            maintenance.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", (shelf,))
+            maintenance.execute(f"create database laid template {shelf}".encode())
+            maintenance.execute("grant connect, temporary on database laid to loader, builder, publisher, pipeline")
+            patch.setenv("WAREHOUSE_DATABASE", "laid")
+            cleared()
+            lay_built(clean_rows())
+            with psycopg.connect(settings.dsn("admin")) as connection, data_source("builder") as data:
+                connection.execute("set time zone 'UTC'")
+                connection.commit()
+                yield connection, data
+            maintenance.execute("drop database laid with (force)")

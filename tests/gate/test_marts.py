@@ -1,14 +1,16 @@
 """The suites of marts: what they accept and what they stop."""
 
 import re
+from typing import Any
 
+import psycopg
 import pytest
 
-from funnel.gate import deliveries, errors, marts, runner, suites
+from funnel.gate import deliveries, errors, marts, runner, session, suites
 from funnel.gate.report import TOLD, Check, CheckReport, require
 from funnel.gate.scope import of_build
 from funnel.warehouse import connect
-from tests.gate.conftest import MODELS, Deliver, Row, add_build, clean_rows, lay, lay_built
+from tests.gate.conftest import MODELS, Deliver, Laid, Row, add_build, clean_rows, insert, lay, lay_built
 
 MARTS = [name.removeprefix("marts/") for name in suites.mart_suites()]
 POISONED = [(mart, description) for mart in MARTS for description in suites.suite(f"marts/{mart}").POISON]
@@ -20,26 +22,48 @@ def stated(name: str) -> list[str]:
     return [each.description for kind in (module.CRITICAL, module.WARNING) for some in kind.values() for each in some]
 
 
-def judge(mart: str, description: str | None = None) -> list[Check]:
-    """The checks of one mart's suite; with a description, only those of the batch in which it is stated."""
+def batches_of(mart: str, connection: psycopg.Connection[Any]) -> list[suites.Batch]:
+    """The batches of one mart's suite."""
+    scope = of_build(connection, 1)
+    return [batch for batch in marts.batches(connection, scope) if batch.suite == f"marts/{mart}"]
+
+
+def judge(mart: str) -> list[Check]:
+    """The checks of one mart's suite."""
     with connect("builder") as connection:
-        scope = of_build(connection, 1)
-        batches = [batch for batch in marts.batches(connection, scope) if batch.suite == f"marts/{mart}"]
-    if description:
-        stating = [{each.description for _, each in batch.expectations} for batch in batches]
-        batches = [batch for batch, stated in zip(batches, stating, strict=True) if description in stated]
+        batches = batches_of(mart, connection)
     with runner.data_source("builder") as warehouse:
         return [check for batch in batches for check in runner.evaluate(warehouse, batch)]
 
 
-def poisoned(mart: str, description: str) -> dict[str, list[Row]]:
-    """All rows, with those of the poison replacing the passing ones."""
+def failed_beside(laid: Laid, mart: str, description: str) -> list[Check]:
+    """What fails of the batches that state an expectation, with its poison among passing rows."""
+    connection, data = laid
+    with connection.transaction(force_rollback=True):
+        for table, rows in poison(mart, description).items():
+            connection.execute(f"delete from {table}".encode())
+            insert(connection, {table: rows})
+        connection.execute("set local role builder")
+        stating = [
+            batch
+            for batch in batches_of(mart, connection)
+            if description in {each.description for _, each in batch.expectations}
+        ]
+        with session.joined(data, connection) as joined:
+            return [check for batch in stating for check in runner.evaluate(joined, batch) if not check.passed]
+
+
+def poison(mart: str, description: str) -> dict[str, list[Row]]:
+    """The tables that a poison changes, with their rows: those of the poison replacing the passing ones."""
     rows = clean_rows()
-    poison = suites.suite(f"marts/{mart}").POISON[description]
-    by_table = poison if isinstance(poison, dict) else {f"marts.{mart}": poison}
-    for table, changes in by_table.items():
-        rows[table] = [{**rows[table][0], **change} for change in changes]
-    return rows
+    changed = suites.suite(f"marts/{mart}").POISON[description]
+    by_table = changed if isinstance(changed, dict) else {f"marts.{mart}": changed}
+    return {table: [{**rows[table][0], **change} for change in changes] for table, changes in by_table.items()}
+
+
+def poisoned(mart: str, description: str) -> dict[str, list[Row]]:
+    """All rows, with those of a poison."""
+    return clean_rows() | poison(mart, description)
 
 
 def test_every_mart_has_a_suite_and_every_suite_a_mart() -> None:
@@ -61,9 +85,8 @@ def test_marts_of_good_rows_pass(warehouse: str) -> None:
 
 
 @pytest.mark.parametrize(("mart", "description"), POISONED)
-def test_poison_trips_its_expectation(warehouse: str, mart: str, description: str) -> None:
-    lay_built(poisoned(mart, description))
-    failed = [check for check in judge(mart, description) if not check.passed]
+def test_poison_trips_its_expectation(laid: Laid, mart: str, description: str) -> None:
+    failed = failed_beside(laid, mart, description)
     tripped = next(check for check in failed if check.expectation == description)
     assert "raised" not in tripped.observed
     assert [check.expectation for check in failed if check.severity == tripped.severity] == [description]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, StrictUndefined, Template
 
 from funnel import settings
 
@@ -57,9 +57,9 @@ def given(*, is_full: bool, keys: Mapping[str, tuple[str, ...]], words: Mapping[
 
 def rendered(query: str, given: Mapping[str, Any]) -> str:
     """The query of a suite with its macros filled in."""
-    macros = _environment().from_string(_macros()).make_module(dict(given))
+    macros = _template(MACROS.read_text()).make_module(dict(given))
     spoken = {name: getattr(macros, name) for name in SPOKEN}
-    return _environment().from_string(query).render({**given, **spoken}).strip()
+    return _template(query).render({**given, **spoken}).strip()
 
 
 @cache
@@ -69,5 +69,6 @@ def _environment() -> Environment:
 
 
 @cache
-def _macros() -> str:
-    return MACROS.read_text()
+def _template(text: str) -> Template:
+    """Compiled once per text: the macros alone take ten milliseconds, and each query of an audit needs them."""
+    return _environment().from_string(text)
