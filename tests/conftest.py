@@ -23,7 +23,7 @@ sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "plugins")]
 from tests.vendors import company, sandbox_server, slept, vendor  # noqa: E402, F401
 
 TEMPLATE = "warehouse_template"
-# Databases in use by this process: a test may need one beside that of its module.
+# Databases in use by this process: a test may need one in addition to its module's.
 in_use: list[str] = []
 
 
@@ -116,7 +116,7 @@ def fresh_warehouse(cluster_home: Path, patch: pytest.MonkeyPatch, folder: Path)
             f"grant connect on database {name} to pipeline, bi_reader, loader, builder, publisher".encode()
         )
         connection.execute(f"grant temporary on database {name} to loader, builder, publisher".encode())
-    # Landed files and build artefacts of one test are its own; the secrets are the cluster's.
+    # Each test has its own landed files and build artefacts; the secrets are the cluster's.
     home = folder / "home"
     home.mkdir()
     (home / "secrets.json").write_text((cluster_home / "secrets.json").read_text())
@@ -129,7 +129,7 @@ def fresh_warehouse(cluster_home: Path, patch: pytest.MonkeyPatch, folder: Path)
     in_use.append(name)
     yield settings.dsn("admin")
     in_use.remove(name)
-    # Not that of a copy of the project: seeds are found by the folder that a parse names.
+    # Not for a copy of the project: a parse contains the folder of the seeds.
     if not kept.exists() and parsed.exists() and str(REPOSITORY / "dbt_project").encode() in parsed.read_bytes():
         keep(parsed, kept)
     with psycopg.connect(maintenance, autocommit=True) as connection:
@@ -150,7 +150,7 @@ def keep(made: Path, kept: Path) -> None:
     copied.replace(kept)
 
 
-# The folders that take minutes as a whole, and the files: the longest begin first, not last and alone.
+# The folders that take minutes as a whole, and the files: the longest start first.
 SHARED = ("end_to_end/company",)
 LONG = (
     "end_to_end/test_worked_example.py",

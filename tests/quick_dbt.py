@@ -61,7 +61,7 @@ def quicken() -> None:
         if not (isinstance(event, DebugLevel) and level in (None, EventLevel.DEBUG)):
             fire(manager, event, level, *rest, **more)
 
-    # Of what a parse depends on, the port alone differs between the servers of test processes.
+    # Of everything that a parse depends on, only the port differs between the servers of test processes.
     PostgresCredentials._connection_keys = lambda self: tuple(key for key in connection_keys(self) if key != "port")
     PostgresConnectionManager.open = classmethod(open_and_commit)
     BaseConnectionManager.release = release

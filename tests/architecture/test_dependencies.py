@@ -11,7 +11,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("plugins", "installation", "authoring", "dags", "expectations", "sandbox")
 OWN = {"funnel", *FOLDERS}
-# `dbt-metricflow` is what is installed; celery belongs to the group `servers`, and is imported where it is used alone.
+# `dbt-metricflow` is the installed package; celery belongs to the group `servers`, and is imported only where it is
+# used.
 PART_OF_ANOTHER = {"metricflow", "metricflow_semantics", "metricflow_semantic_interfaces", "celery"}
 
 

@@ -1,8 +1,9 @@
 """All text avoids the patterns of the "Do not write" table in docs/glossary.md, the only place that lists them.
 
 The test searches sentences in string literals of Python (errors, log lines, help, notes of expectations), docstrings,
-comments of Python, SQL and YAML, documents, descriptions and titles. It does not search values that are stored or
-matched by code: single words, names of checks, literals in SQL.
+comments of Python, SQL and YAML, documents, descriptions and titles; of tests only docstrings and comments, since their
+texts are also input. It does not search values that are stored or matched by code: single words, names of checks,
+literals in SQL.
 """
 
 import ast
@@ -62,6 +63,12 @@ def python_texts(path: Path) -> Iterator[Text]:
             yield f"{path.relative_to(ROOT)}:{node.lineno}", node.value
 
 
+def docstrings(path: Path) -> Iterator[Text]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            yield f"{path.relative_to(ROOT)}:{node.lineno}", node.value.value
+
+
 def comments(path: Path) -> Iterator[Text]:
     """Comments of Python, SQL and YAML; those of consecutive lines are one text."""
     content = path.read_text()
@@ -110,6 +117,9 @@ def all_texts() -> Iterator[Text]:
         for path in files(folder, ".py"):
             yield from python_texts(path)
             yield from comments(path)
+    for path in files("tests", ".py"):
+        yield from docstrings(path)
+        yield from comments(path)
     for name in DOCUMENTS:
         for path in files(name, ".md", ".example", ""):
             if path.is_file():

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-# The ground floor has a class beside what raises it, and so have the tools of authors.
+# In the ground floor, and in the tools of authors, an exception is defined next to the code that raises it.
 OWN = {"settings.py", "warehouse.py", "ledger.py", "scaffold.py", "recording.py"}
 # Internal signals of one module, caught in it.
 INTERNAL = {"_Unreadable", "KeyTwice"}

@@ -70,7 +70,7 @@ def test_no_module_hides_behind_a_vague_name() -> None:
         for folder in ("plugins", "installation", "authoring", "dags", "expectations", "sandbox", "bench", "tests")
         for path in (ROOT / folder).rglob("*.py")
     ]
-    # Its environment lies in it.
+    # Its environment is inside it.
     tracked += (ROOT / "dashboards").glob("*.py")
     assert len(tracked) > 40
     assert not [path for path in tracked if path.stem in vague or path.parent.name in vague]
@@ -88,7 +88,7 @@ def test_no_module_has_the_name_of_a_library() -> None:
     for folder in ("plugins", "installation", "authoring", "dags", "expectations", "sandbox", "bench"):
         for path in (ROOT / folder).rglob("*.py"):
             name = path.parent.name if path.stem == "__init__" else path.stem
-            # A source has one name everywhere, also where the vendor's own library has it.
+            # A source has one name everywhere, even if the vendor's own library has the same one.
             assert name not in libraries - {*SOURCES, "__main__"}, path
 
 

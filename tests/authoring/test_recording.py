@@ -101,7 +101,7 @@ def test_a_recording_names_nobody_and_replays_to_the_same_rows(
             assert [shape(row) for row in replayed] == [shape(row) for row in original]
         assert bool(replayed) is bool(original)
         assert [shape(row) for row in replayed[-1:]] == [shape(row) for row in original[-1:]]
-        # Joins survive: an id has one substitute wherever it stands, and no two have the same.
+        # Joins survive: an id has the same substitute everywhere, and no two ids share one.
         for column in stream.columns:
             if column.name.endswith("_id"):
                 for before, after in zip(original, replayed, strict=recording.read(path)["left_out"] == 0):
@@ -234,7 +234,7 @@ def test_a_recording_and_airflow_hand_each_other_the_newest_refresh_token(
     text = "".join(path.read_text() for path in (tmp_path / "fixtures").rglob("*.json"))
     assert login.access_token not in text
     assert login.refresh_token not in text
-    # The next morning Airflow logs in again, with what the recording has kept.
+    # The next morning Airflow logs in again, with the login that the recording has stored.
     kept_logins.write(tokens.key_of(source, connection), replace(login, good_until=0.0))
     assert read_as_airflow_does(connection, "campaigns")
     assert client.REFUSAL_PAUSE not in slept, "a login was refused"

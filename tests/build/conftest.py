@@ -109,7 +109,7 @@ def template(name: str) -> Iterator[Callable[[], None]]:
 
     def copy(source: str, copied: str) -> None:
         with psycopg.connect(maintenance, autocommit=True) as admin:
-            # dbt and Great Expectations keep sessions for the next time.
+            # dbt and Great Expectations keep their sessions open.
             admin.execute(
                 "select pg_terminate_backend(pid) from pg_stat_activity where datname = any(%s)", ([source, copied],)
             )

@@ -148,7 +148,7 @@ def write_tables(connection: psycopg.Connection[Any]) -> None:
             (key(each), key(each), each.lead_at, each.opportunity_at, *ends(each), None, None) for each in ALL
         ],
     }
-    # The order in which rows lie means nothing.
+    # The physical order of rows has no meaning.
     for table, lines in rows.items():
         random.Random(5).shuffle(lines)
         with connection.cursor() as cursor, cursor.copy(f"copy {table} from stdin".encode()) as copy:
@@ -301,7 +301,7 @@ def test_shapes_with_milestones_are_what_their_names_say(credits: dict[str, Any]
             seen.add((model, len(present), bool(others)))
             for place, part in share.items():
                 expected[model][each.number, place + 1] = part / total
-    # Two and three of three milestones and so on, each with a rest and without.
+    # Two and three of three milestones and so on, each with and without a rest.
     assert len(seen) >= 12
     for model in shapes:
         assert credits[model] == pytest.approx(expected[model], abs=1e-9)

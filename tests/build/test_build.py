@@ -68,7 +68,7 @@ def test_orders_of_a_file_alone_fill_the_funnel(write: Write) -> None:
         line | {"row_key": "2:1", "order_id": "2", "amount": 70},
         line | {"row_key": "3:1", "order_id": "3", "amount": 500},
     )
-    # Paid in three instalments and by two cards: what was paid is no revenue of its own, nor a second line.
+    # Paid in three instalments and by two cards: a payment is neither revenue nor a second line.
     write(
         "files__payments",
         *(
@@ -113,7 +113,7 @@ def test_orders_of_a_file_alone_fill_the_funnel(write: Write) -> None:
     assert rows("select month::text, team, cost_type, amount_local from staging.stg_files__costs") == [
         ("2026-01-01", "sales", "tools", 9)
     ]
-    # Nobody was reached by a channel that cost anything. A deal without a type is a new customer's: it bears the cost.
+    # No person was reached by a channel with costs. A deal without a type is a new customer's: it bears the cost.
     assert rows(
         "select channel, region, costs, cac, count(*) from marts.rpt_channel_return "
         "where costs <> 0 group by 1, 2, 3, 4"
@@ -159,7 +159,7 @@ def test_rates_are_carried_and_converted_on_both_sides(
         (date(2026, 1, 12), "GBP", Decimal("1.6"), False),
         (date(2026, 1, 12), "USD", Decimal("0.8"), False),
     ]
-    # One origin at a time: from the day on which a better one begins, the others are silent.
+    # One origin at a time: from the first day of a better one on, the others are ignored.
     francs = rows(
         "select extract(day from date_day), origin, rate, is_carried from intermediate.int_currency_rates_daily "
         "where currency_code = 'CHF' and date_day between '2026-01-05' and '2026-01-13' order by 1"
@@ -219,7 +219,7 @@ def see_reference_data() -> None:
         (1, None, Decimal("0.08")),
     ]
     assert rows("select holiday_date from intermediate.int_regional_holidays where region = 'EMEA' limit 1") != []
-    # New Year is none in Germany, a Saturday nowhere, Epiphany not in all of Germany.
+    # In Germany New Year is not a business day, Saturday is not one anywhere, Epiphany is one in most of Germany.
     assert rows(
         "select is_business_day from marts.dim_dates "
         "where date_day in ('2026-01-01', '2026-01-02', '2026-01-03', '2026-01-06') order by date_day"
@@ -271,7 +271,7 @@ def test_rules_that_contradict_themselves_are_told_by_name(warehouse: str, proje
         for result in outcome.result.results
         if str(result.status) in ("fail", "error")
     }
-    # One row each: what is right beside it is not told of.
+    # One row each: correct rows are not reported.
     assert failed == dict.fromkeys(failed, 1)
     told = (
         *("assert_business_calendar_is_known", "assert_commission_steps_begin_at_zero"),
@@ -389,7 +389,7 @@ def test_an_incremental_build_equals_a_full_one(write: Write) -> None:
             "('ga4', 'ga4', 'sessions', '2026-01-05', now(), 1)"
         )
     for changes in (
-        # Two persons become one, and one vanishes; a deal's contact turns out to be somebody else.
+        # Two persons become one, and one vanishes; a deal's contact turns out to be another person.
         [
             "update raw.hubspot__contacts set email_key = 'ben', _load_id = {load} where contact_id = '1'",
             "update raw.hubspot__contacts set is_archived = true, _load_id = {load} where contact_id = '3'",
@@ -407,11 +407,11 @@ def test_an_incremental_build_equals_a_full_one(write: Write) -> None:
             # The customer's other order loses its address, and with it the second order its person.
             "update raw.shopify__orders set email_key = null, _load_id = {load} where order_id = '1'",
         ],
-        # A merge with a contact nobody saw; a retracted event; an account moves; the deal is won.
+        # A merge with a contact that was never loaded; a retracted event; an account moves; the deal is won.
         [
             "update raw.hubspot__contacts set merged_contact_ids = '9', _load_id = {load} where contact_id = '2'",
             "delete from raw.hubspot__contact_events where event_id = 'e1'",
-            # The portal calls its stage by another name, and what is in it closed.
+            # The portal renames its stage, and closes the deals in it.
             'update raw.hubspot__pipelines set _load_id = {load}, stages = \'[{{"id": "s1", "label": "Signed", '
             '"metadata": {{"isClosed": "true", "probability": "1.0"}}}}]\'',
             "update raw.salesforce__campaigns set campaign_type = 'Email', _load_id = {load}",
@@ -420,25 +420,25 @@ def test_an_incremental_build_equals_a_full_one(write: Write) -> None:
             "update raw.salesforce__opportunities set is_closed = true, is_won = true, stage = 'Closed Won', "
             "close_date = '2026-01-07', amount = 150, _load_id = {load}",
         ],
-        # A campaign gets the name a touch waited for; another one's days are taken back.
+        # A campaign gets the name of a waiting touch; another campaign's days are retracted.
         [
             "insert into raw.google_ads__campaigns (customer_id, campaign_id, campaign_name, _connection_id, _load_id, "
             "_fetched_at) values ('1', '12', 'Later', 'google_ads', {load}, '2026-01-07T03:00:00Z')",
             "delete from raw.google_ads__campaign_stats where campaign_id = '11'",
             "update ops.loaded_days set load_id = {load} where stream = 'campaign_stats'",
             "delete from raw.ga4__sessions where campaign_name = '12'",
-            # A deal loses its lines: HubSpot keeps no associations of what is archived, and one moves to another deal.
+            # A deal loses its lines: HubSpot keeps no associations of archived lines, and one moves to another deal.
             "update raw.hubspot__line_items set is_archived = true, deal_id = null, _load_id = {load} "
             "where line_item_id = '1'",
             "update raw.hubspot__line_items set deal_id = 'D2', _load_id = {load} where line_item_id = '2'",
             "update ops.loaded_days set load_id = {load} where stream = 'sessions'",
             "update raw.shopify__orders set email_key = 'ben', _load_id = {load} where order_id = '1'",
-            # Days later something comes back, and another order is cancelled.
+            # Days later a refund arrives, and another order is cancelled.
             'update raw.shopify__orders set _load_id = {load}, refunds = \'[{{"createdAt": "2026-01-06T00:00:00Z", '
             '"totalRefundedSet": {{"shopMoney": {{"amount": "30.0"}}}}}}]\' where order_id = \'3\'',
             "update raw.shopify__orders set cancelled_at = '2026-01-06', _load_id = {load} where order_id = '4'",
         ],
-        # The two part again, the vanished one is back, and sales takes the lead up.
+        # The two are separated again, the vanished one is back, and sales accepts the lead.
         [
             "update raw.hubspot__contacts set email_key = 'eve', _load_id = {load} where contact_id = '1'",
             "update raw.hubspot__contacts set is_archived = false, _load_id = {load} where contact_id = '3'",
@@ -476,7 +476,7 @@ def test_an_incremental_build_equals_a_full_one(write: Write) -> None:
     ) == [("Box", 1), ("Kit", 3)]
     called = "first_response_at = '2026-01-05 20:00+00'"
     assert rows(f"select person_key from marts.fct_leads where {called}") == [("k3",)]
-    # The session's campaign was never described: it is where its spend is, whatever its tags alone say.
+    # The session's campaign was never described: it belongs where its spend is, whatever its tags alone say.
     assert rows("select channel from marts.fct_web_sessions_daily") == [("Paid Other",)]
     assert rows("select order_id, net_amount, is_counted from marts.fct_orders order by 1") == [
         ("1", 100, True),

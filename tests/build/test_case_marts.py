@@ -186,6 +186,6 @@ def test_a_lead_is_won_by_its_stage_event_unless_a_deal_says_when(marts: str) ->
     assert by_event["won_at"] == datetime(2026, 3, 20, 10, tzinfo=UTC)
     assert not by_event["is_ending_inferred"]
     assert by_deal["won_at"] == datetime(2026, 3, 25, 9, tzinfo=UTC)
-    # Counts of won are those of deals.
+    # Counts of won are counts of deals.
     deals = "select count(*) as deals from bi.fct_opportunities where source_system like 'won_by_stage%'"
     assert one(marts, deals) == {"deals": 1}

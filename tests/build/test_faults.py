@@ -101,7 +101,7 @@ FAULTS = [
         "where false",
         "an_order_line_is_what_was_paid_less_what_came_back",
     ),
-    # Its second row stands beside one that is stored already.
+    # Its second row has the key of a stored one.
     Fault(
         "a_rate_is_carried_a_day_too_long",
         "intermediate/money/int_currency_rates_daily",

@@ -75,7 +75,7 @@ def used(entity: str) -> set[str]:
     for path in (*MODELS.glob("intermediate/*/*.sql"), *MODELS.glob("marts/*.sql")):
         text = re.sub(r"--.*", "", path.read_text())
         text = re.sub(r"\{\{\s*config\(.*?\n\}\}", "", text, flags=re.S)
-        # Macros hold brackets, too: what is left of them are the words inside.
+        # Macros contain brackets, too: only the words inside them are left.
         text = re.sub(r"ref\('(\w+)'\)", r" ref_\1_ ", text)
         for found in re.finditer(rf"\bref_stg_files__{entity}_\b", text):
             block = block_around(text, found.start())

@@ -21,7 +21,7 @@ from .conftest import rows
 
 CASES = Path(__file__).parents[1] / "cases/marts"
 
-# Of each source the entities that lie there as <entity>.csv, and what its manifest says beside.
+# For each source, its entities in files <entity>.csv, and the rest of its manifest.
 SOURCES = {
     "mixed_co": "ad_stats",
     "orders_co": "opportunities orders order_lines",
@@ -147,7 +147,8 @@ def test_spend_and_its_results_stand_in_one_channel(built: Path) -> None:
         ("3", "Email", "Spring"),
         ("4", "Podcast", "P1"),
         ("5", "Cross-network", "P1"),
-        # What Facebook brought is not of Google's campaign; what only a lead states is a campaign of its source.
+        # A visit from Facebook does not belong to Google's campaign; a campaign that only a lead states belongs to its
+        # source.
         ("6", "Paid Social", "(no campaign)"),
         ("7", "Unknown", "F9"),
     ]
@@ -226,7 +227,7 @@ def test_payments_stand_beside_revenue(built: Path) -> None:
     ]
 
 
-# --- changes what stands in the warehouse: last ---------------------------------------------------------------------
+# --- changes what is in the warehouse: last -------------------------------------------------------------------------
 
 
 def test_what_files_change_later_needs_no_full_build(built: Path) -> None:

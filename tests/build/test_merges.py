@@ -100,7 +100,7 @@ def test_merged_records_count_once(
     assert before["people"] == [(1,)] * 5
     assert len(before["accounts"]) == 6
 
-    # What a search finds: the survivor, with an id of its own; the losers are in no answer any more.
+    # A search finds the survivor, with an id of its own; the merged records are in no answer any more.
     read("hubspot", "deals", deal("9", "1000", 6, hs_merged_object_ids="1;2"), morning=1)
     read("hubspot", "companies", record("39", 6, {"name": "One", "hs_merged_object_ids": "31;32"}), morning=1)
     read("hubspot", "contacts", record("71", 6, {"hs_merged_object_ids": "72"}), morning=1)
@@ -118,17 +118,17 @@ def test_merged_records_count_once(
     outcome("04 merged deals", "hubspot", f"{len(after['won'])} won deals, {total}")
     outcome("04 merged leads and accounts", "salesforce", "survivors only")
 
-    # A morning that says nothing of the merged records.
+    # A morning without news of the merged records.
     read("hubspot", "contacts", record("73", 7), morning=2)
     build()
     assert counts() == {**after, "people": [(1,), (1,), (2,), (2,)]}
 
-    # The survivor is merged again. The other way round, as Salesforce never writes it, two leads name each other.
+    # The survivor is merged again. In reverse (Salesforce never writes this), two leads name each other.
     read("hubspot", "deals", deal("12", "1700", 7, hs_merged_object_ids="9;3"), morning=2)
     read("hubspot", "companies", record("41", 7, {"name": "All", "hs_merged_object_ids": "39;33"}), morning=2)
     read("salesforce", "accounts", account("A2", 7, IsDeleted=True, MasterRecordId="A3"), morning=2)
     read("salesforce", "leads", lead("L2", 7, IsDeleted=True, MasterRecordId="L1"), morning=2)
-    # Out of order: an older read of a loser is loaded after all.
+    # Out of order: an older read of a merged record is loaded later.
     read("hubspot", "deals", *deals, morning=0)
     build()
     chained = counts()
@@ -140,7 +140,7 @@ def test_merged_records_count_once(
     assert rows("select is_full from ops.builds order by build_id desc limit 1") == [(False,)]
     assert_as_of_a_full_build()
 
-    # What took all others is deleted, and all of them with it.
+    # The last survivor is deleted, and all merged records with it.
     read("hubspot", "deals", record("12", 8, {"hs_merged_object_ids": "9;3"}) | {"archived": True}, morning=2)
     read("hubspot", "companies", record("41", 8, {"hs_merged_object_ids": "39;33"}) | {"archived": True}, morning=2)
     read("hubspot", "contacts", record("71", 8, {"hs_merged_object_ids": "72"}) | {"archived": True}, morning=2)

@@ -90,8 +90,8 @@ def test_staging_carries_every_declared_column(manifest: dict[str, Any]) -> None
             entity = "campaign_versions" if stream.keep_versions else stream.name
             path = dbt_run.PROJECT / f"models/staging/{source.name}/stg_{source.name}__{entity}.sql"
             words = set(re.findall(r"\w+", path.read_text()))
-            # The time zone of an account with one row per campaign is the ledger's to know; the order of files has
-            # settled which row is stored.
+            # The time zone of an account with one row per campaign is in the ledger; the order of files has decided
+            # which row is stored.
             missing = {name for column in stream.columns for name, _ in column.raw_columns} - words
             assert missing <= {"time_zone", "_file_order"}, f"{path.name} leaves out {missing}"
 
@@ -131,7 +131,7 @@ def test_every_model_says_what_a_row_is_and_tests_its_key(manifest: dict[str, An
     for node in models(manifest):
         assert node["description"].startswith("One row per "), f"{node['name']}: {node['description']!r}"
         assert node["unique_id"] in tested, f"{node['name']} does not test its key"
-        # Builds leave `grain` out, which a table's primary key answers.
+        # Builds leave `grain` out: the table's primary key enforces it.
         is_table = node["config"]["materialized"] == "keyed_table"
         assert (tested[node["unique_id"]] == "grain") == is_table, node["name"]
 
@@ -198,6 +198,6 @@ def test_every_metric_says_its_formula_and_its_limits(manifest: dict[str, Any]) 
         formula, limits, _ = metric["description"].partition("Limits: ")
         assert len(formula) > 20, metric["name"]
         assert limits, f"{metric['name']} says no limits"
-        # A change of what is defined here makes no build a full one, which goes by the ending.
+        # A change here requires no full build; files are selected by their ending.
         assert metric["original_file_path"].endswith("_metrics.yml")
     assert len({metric["label"] for metric in found}) == len(found)

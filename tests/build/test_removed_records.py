@@ -49,7 +49,7 @@ def test_deleted_records_leave_the_counts(warehouse: str, outcome: Callable[[str
 
     load.create_tables()
     first = morning(10)
-    # Whose the order without an address is, only the customer's other order says.
+    # Only the customer's other order shows whose the order without an address is.
     customer = {"customer": {"legacyResourceId": "7"}}
     known = sold("12", "30.0") | customer | {"email": "ana@x.example"}
     load.load(read("shopify", "orders", [sold("11", "20.0") | customer, known], first))

@@ -14,7 +14,7 @@ from funnel.gate import macros, suites
 
 SCHEMAS = "raw|staging|intermediate|marts|marts_changes|ops|bi|bi_history|seeds|statistics"
 BY_HAND = re.compile(rf"\b(?:from|join|in|into|update)\s+\(?(?:{SCHEMAS})\.\w+", re.IGNORECASE)
-# What dbt does not build: the ledger's tables, and what the builder itself reads of them.
+# Tables that dbt does not build: the ledger's, and those that the builder itself reads.
 LEDGER = {"build.sql", "snapshots.sql"}
 
 

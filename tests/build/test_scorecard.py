@@ -59,7 +59,7 @@ def test_incidence_equals_lifelines() -> None:
         ours, variance, n = scorecard.incidence(days, outcomes, np.ones(size, dtype=np.int64), 180)
         known = fitted.cumulative_density_.loc[:179.5].iloc[-1, 0]
         assert ours == pytest.approx(known, abs=1e-12)
-        # lifelines carries the variance of time t for each t; ours is that of the last event before the horizon.
+        # lifelines returns the variance at each time t; ours is that of the last event before the horizon.
         if size > 2:
             assert variance == pytest.approx(fitted.variance_.loc[:179.5].iloc[-1], abs=1e-9)
         assert n == size
@@ -160,7 +160,7 @@ def test_the_index_is_a_hundred_at_the_baseline_and_floors_nothing() -> None:
     halved = scorecard.friction_index(np.array([0.1, 0.0, 0.4]), baselines, weights, floors)
     assert halved == pytest.approx(100 * 0.5**0.5)
     assert scorecard.less_friction(halved) == pytest.approx(100 * (2**0.5 - 1))
-    # 108 % less friction is possible as baseline / current - 1 alone.
+    # 108 % less friction is only possible as baseline / current - 1.
     assert scorecard.less_friction(100 / 2.08) == pytest.approx(108)
     with pytest.raises(ValueError, match=r"add up to 0\.9"):
         scorecard.friction_index(parts, baselines, weights - np.array([0.1, 0, 0]), floors)

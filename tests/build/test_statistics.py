@@ -101,7 +101,7 @@ def test_what_cannot_be_computed_names_the_statistic_and_the_group(builder: psyc
     told = str(failure.value)
     assert told.startswith("Statistic shares could not be computed for month jan: ZeroDivisionError")
     assert "What to do: look at its rows of this group in numbers" in told
-    # Nothing of it is left.
+    # None of it is left.
     assert rows("select to_regclass('statistics.shares')") == [(None,)]
 
     with pytest.raises(errors.StatisticsFailed, match="Statistic shares could not be read or written"):

@@ -23,9 +23,9 @@ from tests.end_to_end.pipeline import Pipeline, published_company, rows
 SEED = 7
 # The median of the minutes until sales answers is 160.5 there, and a page rounds up.
 TODAY = date(2026, 11, 30)
-# Long enough for the last calendar month, and for thirty days with thirty before them.
+# Long enough for the last calendar month, and for thirty days with the thirty before them.
 DAYS = 62
-# Kept for whoever wants to see what a test saw.
+# Kept for readers of a test's result.
 SCREENSHOTS = settings.REPOSITORY / ".local" / "screenshots"
 PASSWORD = "made-up-for-a-test"
 TABS = ("At a glance", "In detail")
@@ -52,7 +52,7 @@ class House:
     @contextmanager
     def client(self, username: str, password: str = PASSWORD) -> Iterator[httpx.Client]:
         """A client of Superset's API with a logged-in user."""
-        # A connection for each request: Superset may close one that waits just as the next request is sent.
+        # A connection for each request: Superset may close an idle one just as the next request is sent.
         limits = httpx.Limits(max_keepalive_connections=0)
         with httpx.Client(base_url=self.url, timeout=60, limits=limits) as client:
             body = {"username": username, "password": password, "provider": "db"}
@@ -86,7 +86,7 @@ def opened_house(cluster_home: Path, folder: Path, today: date, days: int = DAYS
             ]
             written = folder / "access.yaml"
             written.write_text(yaml.safe_dump(access))
-            # An existing server, as far as an installation is concerned: this cluster.
+            # For the installation this cluster is an existing server.
             patch.setenv("WAREHOUSE_DSN", dsn)
             patch.setenv("TEST_PASSWORD", PASSWORD)
             patch.setenv("DASHBOARDS_ACCESS", str(written))
@@ -149,7 +149,7 @@ class Viewer:
 
     def wait_for_charts(self) -> None:
         browsing.wait_for_charts(self.page)
-        # A chart's first frame is drawn after its data came.
+        # A chart is first drawn after its data came.
         self.page.wait_for_timeout(300)
 
     def text(self, title: str) -> str:

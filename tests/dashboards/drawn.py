@@ -28,7 +28,7 @@ def share(number: Any) -> str:
 def short(number: Any) -> str:
     """`$,.3~s`: three digits and a prefix, as tiles show money: $ 89.3k."""
     exact = Decimal(float(number))
-    # What is rounded up to the next thousand takes the next prefix.
+    # A value rounded up to the next thousand takes the next prefix.
     rounded = half_up(exact, 2 - exact.adjusted()) if exact else exact
     power = max(rounded.adjusted() // 3, 0)
     shown = rounded.scaleb(-3 * power)

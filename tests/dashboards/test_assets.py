@@ -28,7 +28,7 @@ def read(kind: str) -> dict[str, dict[str, Any]]:
 DATASETS, CHARTS, BOARDS = read("datasets"), read("charts"), read("dashboards")
 COMPLETE = contents.complete("postgresql://warehouse", "EUR")
 STRIP = "Can I trust this today?"
-# Of one period and region there is one value, the numbers of steps only sort, and a range is that over all models.
+# There is one value per period and region, the numbers of steps only sort, and a range covers all models.
 OWN_FORMULAS = {"scorecard_friction", "step_order", "roas_lowest", "roas_highest"}
 
 
@@ -177,7 +177,7 @@ def test_a_dashboard_begins_with_the_trust_strip_which_is_never_cached(board: di
     dataset = DATASETS[first["dataset_uuid"]]
     assert tables(dataset) == {"bi.data_status"}
     assert dataset["cache_timeout"] == -1
-    # An open dashboard learns within a minute that a check has failed.
+    # An open dashboard shows within a minute that a check has failed.
     assert 0 < board["metadata"]["refresh_frequency"] <= 60
     assert board["metadata"]["timed_refresh_immune_slices"] == []
 

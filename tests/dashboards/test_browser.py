@@ -50,7 +50,7 @@ def test_a_filter_narrows_every_number(viewer: Viewer) -> None:
     viewer.turn_to("In detail")
     assert "Paid Search" in viewer.text("By channel")
     assert "Paid Social" not in viewer.text("By channel")
-    # The line on top speaks for the whole.
+    # The line on top applies to the whole page.
     assert "Passed" in viewer.text(STRIP)
 
 
@@ -144,7 +144,7 @@ def test_a_region_sees_its_rows_alone_exports_included(house: House, user: str, 
         text = reader.get(f"/api/v1/chart/{number}/data/?format=csv").raise_for_status().content.decode("utf-8-sig")
         exported = {row["Channel"]: int(float(row["Leads"])) for row in csv.DictReader(io.StringIO(text))}
         assert exported == wanted
-        # A table that has no region holds figures of all of them.
+        # A table without regions contains figures of all of them.
         closed = reader.get(f"/api/v1/chart/{house.chart('funnel/bridge')}/data/").raise_for_status().json()
         assert closed["result"][0]["data"] == []
         strip = reader.get(f"/api/v1/chart/{house.chart('trust_strip')}/data/").raise_for_status().json()
@@ -224,7 +224,7 @@ def test_an_open_dashboard_learns_of_a_failed_audit_within_a_minute(viewer: View
     assert "FAILED" not in viewer.text(STRIP)
     with failed_audit(viewer.house):
         failed_at = time.monotonic()
-        # Nobody touches the page.
+        # No user touches the page.
         viewer.page.wait_for_function(
             "(title) => document.querySelector(`[data-test-chart-name=\"${title}\"]`)?.innerText.includes('FAILED')",
             arg=STRIP,

@@ -15,7 +15,7 @@ from tests.dashboards.drawn import fixed, share, short, whole
         (whole(Decimal("1234.49999")), "1,234"),
         (whole(0), "0"),
         (fixed(Decimal("0.125"), 2), "0.13"),
-        # As a binary number it lies below the half.
+        # As a binary number it is below the half.
         (fixed(Decimal("1.005"), 2), "1.00"),
         (share(Decimal("0.0625")), "6.3%"),
         (share(Decimal("0.1875")), "18.8%"),

@@ -18,7 +18,7 @@ def differences(scenario: Scenario, now: datetime, first_day: date) -> dict[str,
     `first_day` is the first day of which ad statistics and sessions were read; all records were read.
     """
     last_day = now.date() - timedelta(days=1)
-    # Nothing happens between midnight and the morning's read but what platforms report of the days before.
+    # Between midnight and the morning's read, only the platforms' reports of earlier days change.
     midnight = datetime(now.year, now.month, now.day, tzinfo=UTC)
     found = {}
     for subject, compare in SUBJECTS.items():

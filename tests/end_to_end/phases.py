@@ -15,7 +15,7 @@ from funnel.publication import publication
 from funnel.sources import SOURCES
 
 REACH_BACK = 30
-# Everybody whom the sandbox speaks for; file drops come from a folder.
+# All sources of the sandbox; files come from a folder.
 VENDORS = tuple(source for source in SOURCES.values() if source.name != "files")
 
 

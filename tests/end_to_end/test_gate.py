@@ -38,7 +38,7 @@ def contents() -> dict[str, list[dict[str, Any]]]:
     return {mart: rows(f"select * from bi.{mart} as mart order by mart::text") for mart in marts}
 
 
-# In the days that the newest build wrote. Once it does damage, twice it is undone.
+# In the days of the newest build. The first run does damage, the second undoes it.
 NEGATIVE = """
     update marts.fct_funnel_daily set leads = -1 - leads
     where date_day = (select max(date_day) from marts.fct_funnel_daily)
@@ -56,7 +56,7 @@ def test_failed_audit_leaves_readers_alone_until_it_is_repaired(published: Pipel
     assert len(yesterday) > 15
     published.day(date(2026, 1, 7), sources=SOURCES)
     built = published.build()
-    # Counts turn negative after the audit passed: the next audit must not let them through.
+    # Counts become negative after the audit passed: the next audit must fail.
     damage(NEGATIVE)
     report = check_marts(built)
     with pytest.raises(errors.GateClosed, match="fct_funnel_daily"):

@@ -27,9 +27,9 @@ MORNINGS = 60
 SEED = 7
 # Ad accounts close on the 11th and the 17th day after the anchor.
 ANCHOR = END - timedelta(days=25)
-# Of the mornings, every so many finds a source late; what it missed is read this many mornings later.
+# Every n-th morning a source is late; what it missed is read this many mornings later.
 LATE_EVERY, READ_AFTER = 7, 3
-# All that the company has done since it has a CRM.
+# All days of the company since it has a CRM.
 FIRST_LOAD_DAYS = 60
 
 

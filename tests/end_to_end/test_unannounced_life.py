@@ -75,7 +75,7 @@ def test_the_two_weeks_hold_what_they_are_about(company: Pipeline) -> None:
     )
     assert deals >= 2
     assert companies >= 1
-    # What is associated later was loaded before without its contact.
+    # Activities that are associated later were first loaded without their contact.
     ((linked,),) = asked(
         """
         select count(*) from raw.hubspot__calls as calls

@@ -25,7 +25,7 @@ RATES = """rate_date,currency_code,rate_to_usd
 2026-02-10,EUR,1.25
 2026-01-01,USD,1
 """
-# What the example says nothing of has an idle account, which is read on the first and the last morning.
+# Sources without data in the example have an idle account, which is read on the first and the last morning.
 SPOKEN_OF = ("google_ads", "exchange_rates", "meta_ads", "hubspot", "salesforce", "shopify")
 DAYS = (date(2026, 1, 5), date(2026, 1, 9), date(2026, 1, 12), date(2026, 1, 26), date(2026, 2, 27))
 
@@ -224,7 +224,7 @@ def test_funnel_totals(company: Pipeline) -> None:
     )  # fmt: skip
     (totals,) = rows(f"select {', '.join(f'sum({name}) as {name}' for name in measures)} from bi.fct_funnel_daily")
     assert totals == dict(zip(measures, (245, 6400, 110, 5, 3, 2, 2, 3, 2000, 2, 1500, 1), strict=True))
-    # The web site's property is connected and has nothing to say.
+    # The web site's property is connected and reports nothing.
     assert rows("select distinct sessions from bi.fct_funnel_daily") == [{"sessions": 0}]
     assert rows("select sum(orders)::int as orders, sum(order_amount) as amount from bi.fct_funnel_daily") == [
         {"orders": 1, "amount": 60}
@@ -340,7 +340,7 @@ def test_attribution(company: Pipeline) -> None:
     assert credits("won", "u_shaped", 1200) == [Decimal("0.8"), Decimal("0.1"), Decimal("0.1")]
     assert credits("won", "w_shaped", 1200) == [Decimal("0.6"), Decimal("0.3"), Decimal("0.1")]
     assert credits("won", "full_path", 1200) == [Decimal("0.5"), Decimal("0.25"), Decimal("0.25")]
-    # Three channels that one deal came by, and no other journey has ended: each is indispensable.
+    # One deal came through three channels, and no other journey has ended: each channel is indispensable.
     assert credits("won", "shapley", 1200) == credits("won", "markov", 1200) == [third, third, third]
     decayed = [0.5 ** ((20 - day) / 7) for day in (5 + 10 / 24, 7 + 12 / 24, 9 + 15 / 24)]
     assert credits("won", "time_decay", 1200) == [half_up(each / sum(decayed), 4) for each in decayed]
@@ -416,7 +416,7 @@ def test_an_open_deal_has_a_row_every_day_though_nobody_touched_it_and_runs_were
     found: dict[Decimal, list[dict[str, Any]]] = {}
     for row in snapshots():
         found.setdefault(row["amount"], []).append(row)
-    # At the rate of its creation while it was open; the renewal of 2,000 lived for nine days, O5 never.
+    # At the rate of its creation while it was open; the renewal of 2,000 was open for nine days, O5 never.
     assert {amount: (of[0]["date_day"], of[-1]["date_day"], len(of)) for amount, of in found.items()} == {
         Decimal(1100): ("2026-01-08", "2026-01-19", 12),
         Decimal(500): ("2026-01-12", "2026-02-09", 29),

@@ -166,7 +166,7 @@ def deliver(warehouse: str) -> Deliver:
 
 
 MODELS = settings.REPOSITORY / "dbt_project" / "models" / "marts"
-# What suites of marts read beside marts: only the columns they read.
+# Other tables that suites of marts read: only the columns that they use.
 INTERMEDIATE = {
     "int_touches": "touch_id text, person_key text",
     "int_targets": "period_start date, period_grain text, team text, metric text, region text",

@@ -112,7 +112,7 @@ def test_bad_rows_that_did_not_change_are_not_read_again(warehouse: str) -> None
     build_id = add_build(is_full=False, since=1)
     report = marts.check_marts(build_id)
     assert report.passed
-    # Sums over nothing that changed are cheap and asked all the same; rows of marts that did not change are not.
+    # Sums over unchanged rows are cheap and always computed; unchanged rows of marts are not checked.
     assert "every lead has a region" not in {check.expectation for check in report.results}
 
 
@@ -151,7 +151,7 @@ def test_spend_of_days_loaded_before_is_not_added_up_again(warehouse: str) -> No
     assert marts.check_marts(add_build(is_full=False, since=1, through=2)).passed, "a later load is a later build's"
 
 
-# What is told ------------------------------------------------------------------------------------------------------
+# Messages ---------------------------------------------------------------------------------------------------------
 
 
 def test_every_result_is_written_to_the_ledger(warehouse: str) -> None:

@@ -66,7 +66,7 @@ def test_poison_trips_its_expectation(
     deliver: Deliver, monkeypatch: pytest.MonkeyPatch, source: str, stream: str, description: str
 ) -> None:
     table = f"raw.{source}__{stream}"
-    # Not what is asked of every delivery: its poison is below.
+    # Not the checks of every delivery: their poison is below.
     monkeypatch.setattr(
         deliveries, "evaluate", lambda data, batch: evaluate(data, batch) if batch.table == table else ()
     )
@@ -108,7 +108,7 @@ def test_bad_rows_of_other_days_are_not_read_again(deliver: Deliver) -> None:
 def test_a_bad_row_that_was_sent_again_unchanged_is_still_bad(deliver: Deliver) -> None:
     bad = passing("google_ads", "campaign_stats", [{"cost_micros": -1}])
     deliver("google_ads", {"campaign_stats": bad}, run_id="old")
-    # The loader leaves the stored row alone: it keeps the first load's id.
+    # The loader does not write the stored row: it keeps the first load's id.
     deliver("google_ads", {}, loads=[{**load, "rows_read": 1, "rows_loaded": 1} for load in BOTH])
     assert not check_raw("google_ads", "run").passed
 

@@ -22,7 +22,7 @@ from funnel.sources import files
 
 WINDOW = Window(date(2026, 11, 22), date(2026, 11, 23))
 START = datetime(2026, 11, 23, 3, tzinfo=UTC)
-# Entity: columns that name a row, its measures, and whether rows of one key are added up.
+# Entity: columns that identify a row, its measures, and whether rows with the same key are added up.
 ENTITIES: dict[str, tuple[tuple[str, ...], tuple[str, ...], bool]] = {
     "ad_stats": (("date_day", "campaign_name"), ("impressions", "spend"), True),
     "costs": (("month", "team"), ("amount",), True),

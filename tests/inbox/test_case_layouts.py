@@ -292,7 +292,7 @@ def test_a_sheet_that_repeats_or_sums_the_others_is_left_out_and_said(sheet: lis
     for sheets in ({"Year": sheet, "Jan": JAN, "Feb": FEB}, {"Jan": JAN, "Feb": FEB, "Year": sheet}):
         read = spends(sheets)
         if "its rows" in reason and len(sheet) == len(JAN):
-            # Two sheets say the same; which of them is read is all one.
+            # Two sheets have the same content; it does not matter which one is read.
             assert (read.counts, read.column("spend")) == ((3, 3, 0), read.column("spend"))
             assert sorted(read.column("spend")) == ["10", "11", "20"]
             continue

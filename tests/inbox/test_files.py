@@ -191,7 +191,7 @@ def test_persons_are_hashes_outside_quarantine(warehouse: str, inbox: Path, take
     assert all(len(key) == 32 for key in (row[0], row[2], row[3]))
     stored = str(ask(warehouse, "select value from raw.files__leads as leads, jsonb_each_text(to_jsonb(leads))"))
     assert "ann" not in stored.lower()
-    # Three digits alone may stand in a hash or a time.
+    # Three digits alone may occur in a hash or a time.
     assert "529.982" not in stored
     assert "529982247" not in stored
 

@@ -80,7 +80,7 @@ def test_any_cells_come_back_in_blocks_of_any_size(cells: list[list[str]], quoti
     file = io.StringIO(newline="")
     writer = csv.writer(file, quoting=quoting, lineterminator="\n")
     writer.writerow(["one", "two", "three"])
-    # A space before a quote means a quoted cell to us, so that a cell that begins like this is quoted.
+    # A space before a quote means a quoted cell to us, so a cell that begins like this is quoted.
     writer.writerows([[cell.lstrip(" ") for cell in row] for row in cells])
     assert read(file.getvalue(), size, '"', ",") == (expected(file.getvalue()), [])
 

@@ -116,7 +116,7 @@ def test_another_source_keeps_its_rows(warehouse: str, inbox: Path, take: Take) 
 
 def test_a_window_replaces_its_days_only_on_the_manifests_clocks(warehouse: str, inbox: Path, take: Take) -> None:
     header = "order_id,ordered_at"
-    # 03:30 UTC is half past eleven in the evening before, in New York.
+    # 03:30 UTC is 22:30 or 23:30 on the evening before in New York.
     write(inbox, "1.csv", header, "a,2026-10-01T03:30:00Z", "b,2026-10-01T12:00:00Z", "c,2026-10-02", "d,2026-10-04")
     take("orders", "window")
     write(inbox, "2.csv", header, "e,2026-10-01T05:00:00Z", "f,2026-10-03")

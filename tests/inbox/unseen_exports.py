@@ -80,7 +80,7 @@ def microsoft_ads(folder: Path) -> Expected:
     lines = [(*row[:8], american(row[8]), row[9], american(row[10])) for row in rows]
     below = '\n"©2026 Microsoft Corporation. All rights reserved. "\n'
     (folder / "Campaign_performance_31.csv").write_text("\ufeff" + above + text_of(header, lines) + below)
-    # Two names of one campaign id on a day are one row of the key only where the key has no name.
+    # Two names of one campaign id on a day are one row only if the key does not contain the name.
     return {
         "ad_stats": {
             "rows": 62,
@@ -118,7 +118,7 @@ def marketplace(folder: Path) -> Expected:
         "order_lines": {
             "rows": len(rows),
             "units": sum(row[6] for row in rows),
-            # An item's price is that of all its pieces here; a reader cannot know.
+            # An item's price is that of all its pieces here; a reader cannot detect that.
             "needs": {"product_id"},
         },
     }

@@ -283,7 +283,7 @@ def test_rows_of_an_account_that_was_not_asked_for_are_quarantined(warehouse: st
     assert (result.rows_read, result.rows_loaded, result.rows_quarantined) == (2, 1, 1)
     held = "select column_name, reason, replayed_at is null from ops.quarantine"
     assert query(held) == [("customer_id", "is 9, an account that was not asked for", True)]
-    # A read of account 1 says nothing about a row of account 9, one of account 9 does.
+    # A read of account 1 does not concern a row of account 9; a read of account 9 does.
     load.load(read_of(at(3), window, {"1": {day(1): 1}}))
     assert query(held)[0][2] is True
     load.load(read_of(at(4), window, {"9": {day(1): 1}}))
@@ -325,7 +325,7 @@ def test_days_that_an_account_missed_are_read_again_when_it_answers(warehouse: s
     load.load(read_of(at(4), Window(day(1), day(4)), {"1": spent, "2": spent}))
     for number in (4, 5, 6):
         load.load(read_of(at(number + 1), Window(day(number), day(number + 1)), {"1": spent, "2": "closed"}))
-    # As long as it refuses no window grows; nor for an account that never was read on those days.
+    # While it refuses, no window grows; nor for an account that was never read on those days.
     assert missed(7) is None
     load.load(read_of(at(8), Window(day(7), day(8)), {"1": spent, "2": spent, "3": spent}))
     assert missed(8) == day(4)
@@ -369,7 +369,7 @@ def test_statistics_without_a_row_of_an_account_that_had_some_are_a_refusal(
     found = status("linkedin_ads")
     assert {account: each[0] for account, each in found.items()} == {"1": "read", "2": "refused", "3": "read"}
     assert "2 are stored for these days" in found["2"][2]
-    # An account that names one campaign less has access.
+    # An account with one campaign less has access.
     assert land(at(4), {"1": ["11"], "2": ["21"], "3": []}).rows_retracted == 1
     assert query("select campaign_id, account_id from raw.linkedin_ads__campaign_stats order by 1") == [
         ("11", "1"),
@@ -492,7 +492,7 @@ def test_a_clock_that_was_ahead_hides_no_later_read(
     assert (result.rows_loaded, result.rows_superseded) == (1, 0)
     assert query("select cost_micros from raw.google_ads__campaign_stats") == [(2,)]
     assert completeness.moment_of_read(*name) > moment
-    # Where none was ahead it is the warehouse's clock.
+    # If no clock was ahead, it is the warehouse's clock.
     assert abs(completeness.moment_of_read("meta_ads", "meta_ads", "insights") - datetime.now(UTC)) < timedelta(
         minutes=1
     )

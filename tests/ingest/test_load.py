@@ -165,7 +165,7 @@ def test_a_table_that_a_load_is_creating_is_not_created_beside_it(land: Land) ->
             made = pool.submit(load.create_tables)
             with pytest.raises(TimeoutError):
                 made.result(1)
-            # Who needs the tables of another source does not wait.
+            # A load that needs the tables of another source does not wait.
             load.prepare(SOURCES["files"])
         made.result(60)
     assert query("select campaign_id from raw.google_ads__campaign_stats") == [("11",)]

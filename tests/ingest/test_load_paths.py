@@ -98,7 +98,7 @@ REWRITING: dict[tuple[Any, str], Any] = {
     (dated, "BODIES_WORTH_REWRITING"): 0,
 }
 QUICK = {(first_read, "WORTH_FILLING"): 0, **REWRITING}
-# Also where the first body differs in little, or in nothing.
+# Also if the first body differs little, or not at all.
 IN_PLACE = {**QUICK, (dated, "MOSTLY"): 0}
 
 

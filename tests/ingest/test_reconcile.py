@@ -167,7 +167,7 @@ def test_a_listing_that_lacks_too_much_is_refused(warehouse: str) -> None:
     assert query("select count(*) from ops.listings") == [(0,)]
     with pytest.raises(LoadError, match="holds 0 of 10"):
         load.load(listing("shopify", "orders", [], at(20)))
-    # The operator says that it is so.
+    # The operator confirms it.
     load.load(listing("shopify", "orders", ["11"], at(20), reconcile_at_least=0.1))
     assert query("select count(*) from raw.shopify__orders where _removed_at is not null") == [(9,)]
 

@@ -36,7 +36,7 @@ def test_what_still_moves_is_measured_by_age(warehouse: str, company: Company) -
         stated, measured, reread = connection.execute(
             "select restatement_days, measured_restatement_days, reread_days from ops.sources"
         ).fetchone()  # type: ignore[misc]
-    # A day of Los Angeles ends in the next day of UTC, so spend settles one age later there.
+    # A day of Los Angeles ends on the next day in UTC, so spend settles one age later there.
     assert moved[cost, 1][1] > moved[cost, 2][1] > 0
     assert [moved[cost, age] for age in range(4, DAYS)] == [(0, 0)] * (DAYS - 4)
     assert 24 <= measured <= 30

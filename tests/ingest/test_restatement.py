@@ -76,10 +76,10 @@ def test_a_vendor_that_moves_days_longer_than_it_says_is_read_further_back(land:
     read(land, FIRST + timedelta(days=30), {FIRST: 100, FIRST + timedelta(days=1): 100})
     assert window_of() == 30
     read(land, FIRST + timedelta(days=33), {FIRST: 101})
-    # Once may be a correction of the vendor's, or a column of ours that is new.
+    # A single change may be a vendor's correction, or a new column of ours.
     assert window_of() == 30
     read(land, FIRST + timedelta(days=34), {FIRST: 102, FIRST + timedelta(days=1): 100})
-    # Twice is a habit. The day moved after it was read at age 29: from age 30 on, and a week is read beyond that.
+    # Two changes count. The day changed after it was read at age 29: from age 30 on, and a week is read beyond that.
     assert window_of() == 30 + restatement.MARGIN_DAYS
     read(land, FIRST + timedelta(days=35), {FIRST: 103})
     read(land, FIRST + timedelta(days=36), {FIRST: 104})

@@ -131,7 +131,7 @@ def test_a_failed_installation_fails_with_uvs_words(machine: Machine) -> None:
 def test_every_target_of_the_makefile_is_in_its_help() -> None:
     text = (settings.REPOSITORY / "Makefile").read_text()
     phony = {name for line in re.findall(r"^\.PHONY: (.*)$", text, re.MULTILINE) for name in line.split()}
-    # Stamps of an installation are files that nobody asks for by name.
+    # Stamps of an installation are files that no command names.
     targets = {name for name in phony if "/" not in name}
     done = subprocess.run(["make", "-s"], cwd=settings.REPOSITORY, capture_output=True, text=True, check=True)
     assert {line.split()[1] for line in done.stdout.splitlines()} == targets

@@ -50,7 +50,7 @@ class Installation:
     vendors: sandbox.Handle
     airflow: httpx.Client
     alerts: list[dict[str, Any]] = field(default_factory=list)
-    # What Airflow and dbt have told of lineage.
+    # The lineage events of Airflow and dbt.
     events: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -321,7 +321,7 @@ def test_a_dead_token_fails_at_once_says_what_to_do_and_sends_one_alert(installa
         airflow_api.trigger(
             installation.airflow, "ingest__meta_ads", {"from": "2026-01-05", "to": "2026-01-05"}, "dead"
         )
-        # Its scheduled run would meet the same token: only this one is to be seen.
+        # Its scheduled run would meet the same token: only this run is of interest.
         airflow_api.unpause(installation.airflow, "ingest__meta_ads")
         with pytest.raises(RunFailed, match=r"DeadToken.*new token"):
             airflow_api.follow(installation.airflow, "ingest__meta_ads", "dead", lambda text: None, 90)

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 OLDEST = Path("/usr/lib/postgresql/15/bin")
-# Publishes, judges marts, and builds them in full and by differences.
+# Publishes, checks marts, and builds them in full and incrementally.
 AGAIN = (
     "tests/publication/test_publish.py",
     "tests/gate/test_marts.py::test_marts_of_good_rows_pass",

@@ -104,7 +104,7 @@ def test_a_stale_pid_file_that_names_a_living_stranger_does_not_count_as_running
     pid_file = running.data_dir / "postmaster.pid"
     noted = pid_file.read_text()
     postgres.stop(home)
-    # As after a reboot: the id belongs to somebody else by now, here to a process of the server's own user.
+    # As after a reboot: the process id now belongs to another process, here to one of the server's own user.
     stranger = subprocess.Popen(["/bin/sleep", "600"], user=running.data_dir.stat().st_uid)
     try:
         pid_file.write_text(noted.replace(noted.split()[0], str(stranger.pid), 1))
@@ -252,7 +252,7 @@ def test_started_by_root_it_runs_as_another_user_and_changes_no_folder_of_others
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become an ordinary user")
 def test_an_ordinary_user_needs_nothing_but_a_home(tmp_path: Path) -> None:
-    # The environment may lie where that user cannot go: it gets the few modules it needs.
+    # That user may have no access to the environment: it gets the few modules it needs.
     import psutil as psutil_package
     import psycopg as psycopg_package
 

@@ -32,7 +32,7 @@ def test_halves_are_printed_as_postgresql_rounds_them(
     text = printed(monkeypatch, capsys, (160, 10, 4, 3, 2, 1), (3, 8))
     assert "spend 1,000.13 USD" in text
     assert "revenue 20,000.01 USD" in text
-    # 6.25 per cent, where the even digit would be 2.
+    # 6.25 per cent; rounding to the even digit would give 2.
     assert "became MQL 10 6.3%" in text
 
 

@@ -105,7 +105,7 @@ with engine.begin() as connection:
     database = airflow_setup.airflow_environment()["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
     subprocess.run([sys.executable, "-c", script, database], env=airflow_setup.airflow_environment(), check=True)
     said: list[str] = []
-    # The sandbox plays all vendors: its variables hide what was saved.
+    # The sandbox simulates all vendors: its variables hide the saved connections.
     airflow_setup.warn_of_hidden_connections(said.append)
     assert [line.split()[2] for line in said] == ["hubspot", "salesforce"]
     assert all("SANDBOX=off" in line for line in said)
@@ -139,7 +139,7 @@ def test_a_shell_with_this_installations_settings_still_means_the_sandbox(
     for name, value in airflow_setup.airflow_environment().items():
         monkeypatch.setenv(name, value)
     assert needs_sandbox()
-    # Days later the company lists fewer accounts; the shell still holds the list of its day.
+    # Days later the company lists fewer accounts; the shell still has the earlier list.
     earlier = json.loads(airflow_setup.airflow_environment()["AIRFLOW_CONN_GOOGLE_ADS"])
     earlier["extra"]["customer_ids"].append("4155550199")
     monkeypatch.setenv("AIRFLOW_CONN_GOOGLE_ADS", json.dumps(earlier))
@@ -257,7 +257,7 @@ def test_superset_cannot_read_the_warehouse_but_as_a_reader(home: Path, monkeypa
         assert connection.execute("select current_user").fetchone() == ("superset",)
     with pytest.raises(psycopg.OperationalError, match="permission denied"):
         psycopg.connect(metadata.removesuffix("/superset") + "/warehouse")
-    # What Superset stores of the warehouse has no password: libpq takes it from the environment.
+    # Superset stores the warehouse's URL without a password: libpq takes it from the environment.
     reader = environment["WAREHOUSE_READER_URI"]
     assert environment["PGPASSWORD"] not in reader
     with psycopg.connect(reader, password=environment["PGPASSWORD"]) as connection:

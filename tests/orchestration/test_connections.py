@@ -21,7 +21,7 @@ from tests.ingest.test_accounts_kept import TEN_DAYS, google_row
 from tests.vendors import Stub
 
 OTHER = "google_ads__emea"
-# Airflow in a process of its own: one run of the DAG, and what became of its tasks.
+# Airflow in a process of its own: one run of the DAG, and the states of its tasks.
 RUN = """
 import sys
 from airflow.dag_processing.dagbag import DagBag

@@ -34,7 +34,7 @@ from sandbox.credentials import (
 
 CASE = "05 rotating refresh token"
 WINDOW = Window(date(2026, 11, 9), date(2026, 11, 10))
-# Two streams of each source, and how it logs in where the company's own connection does not.
+# Two streams of each source, and its login if the company's own connection has none.
 STREAMS = {
     "google_ads": ("campaigns", "campaign_stats"),
     "linkedin_ads": ("campaigns", "campaign_stats"),
@@ -127,7 +127,7 @@ def test_each_login_uses_the_refresh_token_of_the_one_before(
         vendor.run()
         assert vendor.logins == morning
         vendor.expire()
-    # Without the store the connection's own token is all there is, and that was used.
+    # Without the store there is only the connection's own token, and that was used.
     with pytest.raises(errors.DeadToken):
         vendor.read(STREAMS[vendor.source][0], replace(vendor.connection, tokens=None))
     outcome(CASE, vendor.source, "R2 is kept and used: three mornings, three logins, each with the newest")
@@ -358,7 +358,7 @@ def test_a_refusal_that_passes_is_tried_again_once_and_a_second_one_says_what_to
         list(source.fetch(salesforce_of(stub), source.stream("users"), WINDOW))
     assert [asked.form["refresh_token"] for asked in stub.asked if asked.path.endswith("/token")] == ["R2-xxxxxxxx"] * 2
     assert "R2-xxxxxxxx" not in str(error.value)
-    # What the operator saves after signing in again is used at once.
+    # The login that the operator saves after signing in again is used at once.
     stub.asked.clear()
     stub.reply_in_turn(given, empty)
     assert list(source.fetch(salesforce_of(stub, "R9-xxxxxxxx"), source.stream("users"), WINDOW))

@@ -26,7 +26,7 @@ def next_of(asked: Any) -> str:
     return "A" if "tokenB" in said else "B"
 
 
-# What each vendor says of a page that leads to another: (stream, body).
+# Each vendor's page that leads to another: (stream, body).
 CIRCLES: dict[str, tuple[str, Callable[[Any], dict[str, Any]]]] = {
     "google_ads": ("campaign_stats", lambda asked: {"results": [], "nextPageToken": f"token{next_of(asked)}"}),
     "meta_ads": (
@@ -189,7 +189,7 @@ def test_the_row_other_keeps_its_day(outcome: Callable[..., None]) -> None:
     }  # fmt: skip
     asked = json.dumps({**report, "day": "2026-11-03", "rows": [other]}).encode()
     assert [row["date"] for row in source.records(stream, asked)] == ["2026-11-03"]
-    # A body that was landed before its day was written into it has the day of its other rows.
+    # A body landed before days were added to bodies has the day of its other rows.
     landed = json.dumps({**report, "rows": [other, plain]}).encode()
     assert [row["date"] for row in source.records(stream, landed)] == ["2026-11-01", "2026-11-01"]
     outcome("GA4's row (other)", "ga4", "keeps its day")

@@ -115,7 +115,7 @@ def test_search_starts_each_page_after_the_last_id_so_that_a_changed_record_shif
         above = max([int(f["value"]) for f in filters if f["operator"] == "GT"], default=0)
         found = [record for number, record in sorted(records.items()) if number > above]
         page = found[: asked.json["limit"]]
-        # Saved by somebody between two pages: it leaves the window, and every offset after it moves by one.
+        # Saved by a user between two pages: it leaves the window, and every offset after it moves by one.
         records.pop(1, None)
         paging = {"paging": {"next": {"after": "2"}}} if len(found) > len(page) else {}
         return vendor.reply({"total": len(found), "results": page, **paging})

@@ -217,7 +217,7 @@ def test_hubspot_client_searches_deals_and_reads_their_associations_with_labels(
         for result in batch.results
     }
     assert read == {deal: contacts for deal, contacts in expected.items() if contacts}
-    # HubSpot calls a record without any an error of the batch.
+    # HubSpot reports a record without any as an error of the batch.
     lonely = {error.context["fromObjectId"][0] for error in batch.errors}
     assert lonely == {deal for deal, contacts in expected.items() if not contacts} != set()
 

@@ -102,7 +102,7 @@ def read_ga4(ask):
     while True:
         page = ask.ga4(**REPORT, limit="20", offset=str(offset)).json()
         pages.append([tuple(one["value"] for one in row["dimensionValues"]) for row in page.get("rows", ())])
-        # An empty page has to be asked again: the next offset would pass over what it left out.
+        # An empty page must be requested again: the next offset would skip its records.
         offset += 20 if pages[-1] else 0
         if offset >= page["rowCount"]:
             return pages
@@ -236,7 +236,7 @@ def test_every_recorded_error_of_these_vendors_is_offered(reference):
         (vendor, one["name"])
         for vendor, short in RECORDED_AS.items()
         for one in recorded[short]
-        # No errors: an endpoint, tested below, and a cut that no body tells of, tested with the connector.
+        # These are not errors: an endpoint, tested below, and a cut that no body shows, tested with the connector.
         if one["name"] not in ("listAccessibleCustomers_ok", "element_cap")
     }
     assert names == set(recorded_errors())

@@ -59,7 +59,7 @@ def test_a_backfill_is_complete_and_correct_though_one_of_two_workers_was_killed
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with (
-        # Noticed sooner than on servers, where a minute is short.
+        # Detected sooner than on servers, where a minute is short.
         system.running(tmp_path, monkeypatch, LOST_TASK_SECONDS="15"),
         sandbox.running(scenario="worked_example") as vendors,
     ):
@@ -77,7 +77,7 @@ def test_a_backfill_is_complete_and_correct_though_one_of_two_workers_was_killed
                 for name in BACKFILLED:
                     airflow_api.unpause(airflow, f"ingest__{name}")
                     airflow_api.backfill(airflow, f"ingest__{name}", FIRST, LAST)
-                # In the middle: some days are loaded, others are being read by the one who dies.
+                # Midway: some days are loaded, others are being read by the worker that is killed.
                 await_that(lambda: _loaded_days() >= 5, 180, "five days are loaded")
                 killed = _kill_at_work("worker-1")
                 assert killed >= 2
@@ -94,7 +94,7 @@ def test_a_backfill_is_complete_and_correct_though_one_of_two_workers_was_killed
             assert processes.process("worker-1") is None
             assert {run.state for each in runs.values() for run in each} == {"success"}
             assert {name: len(each) for name, each in runs.items()} == dict.fromkeys(BACKFILLED, len(DAYS))
-            # What the killed worker ran was tried again, once.
+            # The tasks of the killed worker were retried, once.
             assert any(number > 1 for number in tries)
             assert max(tries) == 2
             again = sum(number > 1 for number in tries)
@@ -113,7 +113,7 @@ def test_a_backfill_is_complete_and_correct_though_one_of_two_workers_was_killed
             orchestrator_rows = _rows()
         finally:
             services.down(lambda text: None)
-        # The same windows, read and loaded once more by nobody but this process, into a warehouse of its own.
+        # The same windows, read and loaded once more by this process alone, into a warehouse of its own.
         monkeypatch.setenv("WAREHOUSE_DSN", os.environ["WAREHOUSE_DSN"].replace("/warehouse", "/reference"))
         monkeypatch.setenv("FUNNEL_HOME", str(tmp_path / "reference"))
         databases.start_database(lambda text: None)
@@ -174,5 +174,5 @@ def _rows() -> dict[str, list[str]]:
     technical = "array(select column_name::text from information_schema.columns where column_name like E'\\\\_%')"
     query = f"select distinct (to_jsonb(t) - {technical})::text from raw.{{}} as t order by 1"
     rows = {name: [text for (text,) in _ask(query.format(name))] for name in tables}
-    # A build makes the tables of streams that were never loaded.
+    # A build creates the tables of streams that were never loaded.
     return {name: found for name, found in rows.items() if found}

@@ -61,7 +61,7 @@ def test_every_service_is_watched_limited_and_no_root(declared: dict[str, dict[s
         assert service["cap_drop"] == ["ALL"], name
         assert service["security_opt"] == ["no-new-privileges:true"], name
         assert service["logging"]["options"]["max-size"], name
-        # What runs once is awaited by its end.
+        # A service that runs once is awaited by its end.
         assert (service["restart"], "healthcheck" in service) == (
             ("no", False) if name == "init" else ("unless-stopped", True)
         ), name
@@ -73,7 +73,7 @@ def test_services_start_after_what_they_need(declared: dict[str, dict[str, Any]]
         for other, how in needs.items():
             expected = "service_completed_successfully" if other == "init" else "service_healthy"
             assert how == {"condition": expected}, name
-            # A service of a profile may not be needed outside it: Compose would refuse the file.
+            # Services outside a profile must not depend on one inside it: Compose would refuse the file.
             assert set(declared[other].get("profiles", [])) <= set(declared[name].get("profiles", [])), (name, other)
     assert set(awaited["init"]) == {"postgres"}
     assert {name for name, needs in awaited.items() if "init" not in needs} == {"postgres", "redis", "init"}
@@ -165,7 +165,7 @@ def test_every_command_of_a_container_is_one_that_the_code_knows(
             watched = cli._parser().parse_args(service["healthcheck"]["test"][4:])
             assert watched.name == served[name]
     assert set(served.values()) == known
-    # The worker is a command of this provider alone, which the image installs by its group.
+    # Only this provider has the command of the worker; the image installs it by its group.
     assert find_spec("airflow.providers.celery")
     assert "--group servers" in DOCKERFILE
 
@@ -203,7 +203,7 @@ def test_the_image_is_pinned_unprivileged_and_copies_what_there_is() -> None:
     for path in copied:
         assert (REPOSITORY / path).exists(), path
         assert f"!{path.split('/')[0]}" in let_through, path
-    # Whatever the commands import or read lies in a folder of these.
+    # Everything that the commands import or read is in one of these folders.
     assert {
         "dags/",
         "plugins/",

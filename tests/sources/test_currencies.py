@@ -95,7 +95,7 @@ def test_an_amount_without_a_currency_stops_the_delivery_until_it_is_stated(
     filled = stored(source, left)
     assert None not in filled
     assert filled["CHF"] >= known[None]
-    # Once more: no row changes, and none is loaded anew.
+    # Once more: no row changes, and none is loaded again.
     with psycopg.connect(settings.dsn("loader")) as loader:
         before = loader.execute(f"select max(_load_id) from raw.{source}__{left.stream}".encode()).fetchone()
     deliver(source, left.stream, stated, "again")
@@ -162,7 +162,7 @@ def test_the_setting_of_an_organisation_with_several_currencies_must_be_its_corp
         )
 
 
-# An organisation with one currency has no CurrencyIsoCode; an account of LinkedIn says its currency for all its spend.
+# An organisation with one currency has no CurrencyIsoCode; an account of LinkedIn states the currency of all its spend.
 
 
 @pytest.fixture
@@ -203,7 +203,7 @@ def test_an_organisation_with_one_currency_takes_it_from_the_setting(
         assert not report.failures
         assert stored("salesforce", LEFT["salesforce"]) == {"EUR": 3}
     else:
-        # A deal that is merely empty of an amount needs no currency.
+        # A deal without an amount needs no currency.
         assert [failure.unexpected_count for failure in report.failures] == [2]
 
 

@@ -22,7 +22,7 @@ VENDORS = [name for name in SOURCES if name != "files"]
 FEW = 2_000
 # Bodies of one load; PostgreSQL takes the records of all of them.
 AT_ONCE = 250
-# Of a report, a row with one filled cell is a line about it; a quotation without a value is none.
+# In a report, a row with one filled cell is a line about the report; a row without a value is not a quotation.
 MAY_VANISH = {"microsoft_ads", "exchange_rates"}
 
 
@@ -86,7 +86,7 @@ def check_load(sample: Sample, bodies: list[bytes], name: str) -> load.LoadResul
     calm, odd = stored(sample, f"calm {name}"), stored(sample, f"odd {name}")
     newest = sample.stream.modified
     for key, row in calm.items():
-        # A record whose last change was made later by the mutation is the newest one.
+        # A record whose last change was moved to a later time by the mutation is the newest one.
         assert odd[key] == row or (newest and odd[key][newest] > row[newest])
     return result
 

@@ -42,7 +42,7 @@ STREAM = {
 # Statistics of LinkedIn have no pages; its lists of campaigns do, six and five at two a page.
 PAGED_STREAM = {"linkedin_ads": "campaigns"}
 
-# Everybody whom the sandbox speaks for: file drops have no vendor who could misbehave.
+# All sources of the sandbox: files have no vendor that could fail.
 assert set(STREAM) == set(SOURCES) - {"files"}
 
 
@@ -80,7 +80,7 @@ EVERY_ACCOUNT: dict[str, Any] = {"times": None}
 LOGIN_AGAIN, TOKEN_AGAIN, LAST_WORD = "logs in once more", "shows the token again", "fails after asking once more"
 ROTATES = "is given a new refresh token"
 OFTEN = {"times": None}
-# Connections that log in with a refresh token, where the company's own do not.
+# Connections that log in with a refresh token, if the company's own do not.
 REFRESHED = {
     "hubspot": {
         "login": HUBSPOT_CLIENT_ID,
@@ -96,9 +96,9 @@ def on_path(vendor: str, path: str) -> dict[str, Any]:
     return {"path": path} if vendor == "hubspot" else {}
 
 
-# Vendors that say how many rows there are: a page that holds fewer is no page.
+# Vendors that state the number of rows: a page with fewer rows is incomplete.
 COUNTED = {"ga4"}
-# And one that always has something to say: an answer of nothing is no answer.
+# And one whose answer is never empty: an empty answer is incomplete.
 ONE_RATE = {"count": 1, "match": {"CURRENCY": "AUD", "TIME_PERIOD": "2026-11-10"}}
 NEVER_EMPTY = {*COUNTED, "exchange_rates"}
 # A body that goes wrong in transport is the same everywhere.
@@ -187,9 +187,9 @@ CASES = [
     Case("linkedin_ads", "daily_call_limit", RESCHEDULES, errors.QuotaExhausted),
     Case("linkedin_ads", "data_volume_throttle", WAITS, waits=300),
     Case("linkedin_ads", "uri_too_long", FORM),
-    # Days hold up to six elements: told of a cap of six, it asks for a full day by half of its campaigns at a time.
+    # Days hold up to six elements: with a cap of six, it requests a full day by half of its campaigns at a time.
     Case("linkedin_ads", "element_cap", HALVES, parameters={"elements": 6}, extra={"max_elements": 6}),
-    # Between the submission of a report and the question whether it is ready.
+    # Between the submission of a report and the first poll.
     Case("microsoft_ads", "token_expiry_mid_pagination", RENEWS),
     Case("microsoft_ads", "token_expired", TOKEN_AGAIN),
     Case("microsoft_ads", "token_expired", LAST_WORD, errors.DeadToken, parameters=OFTEN),
@@ -222,13 +222,13 @@ CASES = [
     Case("hubspot", "expired_authentication", LAST_WORD, errors.DeadToken, parameters=OFTEN),
     Case("hubspot", "missing_scopes", FAILS, errors.Refused),
     Case("hubspot", "internal_error", AGAIN),
-    # What deals are associated with is asked for by the ids of each page: half an answer would be half of the contacts.
+    # Associations of deals are requested by the ids of each page: half an answer would be half of the contacts.
     Case("hubspot", "truncated_body", AGAIN, parameters={"path": "/associations/"}, lands="deals"),
     Case("hubspot", "internal_error", AGAIN, parameters={"path": "/associations/"}, lands="deals"),
     Case("hubspot", "missing_scopes", FAILS, errors.Refused, parameters={"path": "/associations/"}, lands="deals"),
     # Merged between the search and the read; the survivor, which is read, names them.
     Case("hubspot", "merged_records", GONE, parameters={"count": 2, "path": "batch/read"}),
-    # Later runs ask again: see test_unannounced.
+    # Later runs request them again: see test_unannounced.
     Case("hubspot", "late_association", PASSES, parameters={"path": "/associations/"}, lands="deals"),
     Case("salesforce", "merged_records", PASSES),
     Case("salesforce", "token_expiry_mid_pagination", RENEWS),
@@ -287,7 +287,7 @@ CASES = [
     Case("exchange_rates", "token_expiry_mid_pagination", PASSES),
     Case("exchange_rates", "service_unavailable", AGAIN),
     Case("exchange_rates", "no_results", FAILS, errors.Refused),
-    # Reads go over REST; the errors of the Bulk API have nothing to strike.
+    # Reads use REST; errors of the Bulk API do not apply.
     Case("salesforce", "bulk_not_supported", UNTOUCHED),
     Case("salesforce", "bulk_compound", UNTOUCHED),
     Case("salesforce", "bulk_query_unsupported", UNTOUCHED),
@@ -299,7 +299,7 @@ def test_there_is_a_case_for_every_fault_the_vendors_know() -> None:
     assert tried == {vendor: set(faults) for vendor, faults in known_faults().items()}
 
 
-# The keys that a well-behaved vendor gives, read once per vendor and stream.
+# The keys from a vendor without faults, read once per vendor and stream.
 UNDISTURBED: dict[tuple[str, str], Counter[tuple[str, ...]]] = {}
 
 
@@ -362,7 +362,7 @@ def connection_in_pages(company: Any, vendor: str, extra: dict[str, Any]) -> Con
     if vendor == "exchange_rates":
         return company.connection(vendor, page_size=10, currencies=[], **extra)
     if vendor == "linkedin_ads":
-        # Told that answers are full at 20 elements, it asks for three days of six campaigns at a time.
+        # With a setting of 20 elements per answer, it requests three days of six campaigns at a time.
         return company.connection(vendor, page_size=2, **{"max_elements": 20, **extra})
     as_app = {name: extra[name] for name in ("login", "password") if name in extra}
     return replace(company.connection(vendor, page_size=20, **extra), **as_app)
@@ -457,11 +457,11 @@ def test_misbehaviour_is_met_as_the_vendor_asks(
         if case.does == OTHERS:
             assert_one_account_is_missing(case, calm, found, seen.refused)
         else:
-            # A row of GA4 is told by the places of its values: one too few, and the load quarantines it.
+            # A row of GA4 is read by the positions of its values: with one too few, the load quarantines it.
             misfits = sum(isinstance(record, Misfit) for record in seen.records)
             assert lost == (struck * case.parameters["count"] if case.does == GONE else misfits)
         assert sum((found - calm).values()) == (1 if case.repeats else 0)
-    # After a failure nothing half read stays behind, and the next attempt reads everything.
+    # A failure leaves nothing half read, and the next attempt reads everything.
     company.handle.control("DELETE", "requests")
     company.handle.reset()
     company.handle.set_now("2026-11-23T03:00:00Z")

@@ -58,7 +58,7 @@ def test_answer_of_another_form_is_no_exception_of_a_library(
             def reply(request: Asked, answer: Any = answer) -> Reply:
                 nonlocal asked
                 asked += 1
-                # A vendor that always has another page ends some time.
+                # A vendor that always has another page must end at some point.
                 return Reply(answer if asked < 20 else {})
 
             vendor.answer = reply

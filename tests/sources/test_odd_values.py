@@ -29,7 +29,7 @@ TEXTS = [
     ("salesforce", "accounts", "Name", "account_name"),
     ("salesforce bulk", "opportunities", "StageName", "stage"),
     ("shopify", "orders", "sourceName", "sales_channel"),
-    # Part of the key, and free text all the same.
+    # Part of the key, and free text nevertheless.
     ("ga4", "sessions", "dimensionValues.2.value", "session_source"),
 ]
 AMOUNTS = [

@@ -21,7 +21,7 @@ from tests.vendors import Reply, Stub
 QUARTER = Window(date(2026, 8, 25), date(2026, 11, 23))
 WEEK = Window(date(2026, 11, 9), date(2026, 11, 16))
 
-# File drops are read from a folder, and tested there.
+# Files are read from a folder, and tested there.
 VENDORS = [source for source in SOURCES.values() if source.name != "files"]
 STREAMS = [(source.name, stream.name) for source in VENDORS for stream in source.streams]
 DATED = [(source.name, stream.name) for source in VENDORS for stream in source.streams if stream.kind == "dated"]
@@ -31,7 +31,7 @@ AD_STATISTICS = {
     "linkedin_ads": "campaign_stats",
     "microsoft_ads": "campaign_stats",
 }
-# Lists that are read whole, and records of which a week holds less than two pages.
+# Lists that are read whole, and records of which there are less than two pages in a week.
 READ_OVER_A_QUARTER = {
     *("campaigns", "accounts", "users", "owners", "properties"),
     *("line_items", "calls", "emails", "meetings"),
@@ -100,7 +100,7 @@ def expected_keys(company: Any, source: str, stream: str, window: Window) -> set
         if stream == "accounts":
             return {(account.id,) for account in accounts}
         if stream == "campaigns" and source == "microsoft_ads":
-            # Its report names what was shown in the window.
+            # Its report names the campaigns that were shown in the window.
             return {
                 (account.id, campaign.id)
                 for account in accounts
@@ -489,7 +489,7 @@ def test_records_come_with_what_they_are_associated_with(company: Any) -> None:
         assert min(map(len, found.values())) == 0
     lines = [row for page in read("hubspot", "line_items", connection, QUARTER) for row in page if not row["archived"]]
     states = company.scenario.hubspot["line_items"].snapshot(company.now)
-    # Lines of a deal that was merged are its survivor's.
+    # Lines of a merged deal belong to its survivor.
     living = {deal["id"]: deal["id"] for deal in deals}
     tables = company.scenario.hubspot["deals"]
     living |= {
@@ -534,7 +534,7 @@ def test_an_app_of_hubspot_renews_its_token(company: Any, slept: list[float]) ->
     removed = replace(app, extra={**app.extra, "refresh_token": "of-an-app-that-was-removed"})
     with pytest.raises(errors.DeadToken, match="install it again"):
         read("hubspot", "owners", removed, WEEK)
-    # The new token was shown once more before it was renewed, and the dead login asked for once more.
+    # The new token was sent once more before it was renewed, and the dead login was tried once more.
     assert slept == [client.REFUSAL_PAUSE] * 2
 
 

@@ -48,7 +48,7 @@ def states(company: Any, source: str, stream: str) -> list[Any]:
 @pytest.mark.parametrize(("source", "stream"), LISTED)
 def test_all_ids_are_listed_to_the_last_of_the_last_page(company: Any, source: str, stream: str) -> None:
     bodies = listed(source, stream, company.connection(source))
-    # HubSpot lists archived records apart; of Salesforce the recycle bin is seen.
+    # HubSpot lists archived records separately; Salesforce shows its recycle bin.
     wanted = {one.id for one in states(company, source, stream) if source == "salesforce" or not one.removed}
     assert sorted(ids_of(bodies)) == sorted(wanted)
     assert {body["since"] for body in bodies} == {None}
@@ -76,7 +76,7 @@ def test_a_shop_that_hides_old_orders_lists_what_it_shows(vendor: Stub) -> None:
 
     vendor.answer = answer
     (body,) = listed("shopify", "orders", vendor.connection())
-    # 60 days are shown; the listing may be taken on the day after its window, and must reach no further.
+    # 60 days are shown; the listing may be taken on the day after its window, and must not reach further.
     assert body == {"since": "2026-09-26T00:00:00+00:00", "ids": ["11"]}
     assert vendor.asked[-1].json["variables"]["query"] == "created_at:>='2026-09-26T00:00:00Z'"
 
@@ -212,7 +212,7 @@ def test_a_whole_read_takes_every_record(
         return {record[key] for page in pages for record in page}
 
     assert found() == {one.id for one in states(company, source, stream)}
-    # A table of too many records is read as on any other day.
+    # A table with too many records is read as on any other day.
     assert found(whole_at_most=1) == found(DAY)
     if source == "salesforce":
         monkeypatch.setattr("funnel.sources.salesforce.fetch.ALL_BY_REST", 1)

@@ -134,7 +134,7 @@ def test_targets_and_what_they_ask_of_the_stage_before(company: Pipeline, scenar
         assert row["target"] == rates.convert(Decimal(one.target), one.currency_code or "USD", day)
     months = truth.monthly_counts(scenario, now)
     quarter = planning.quarter_of(ANCHOR)
-    # Whom marketing's channels brought, and everything that was won.
+    # Customers from marketing's channels, and everything that was won.
     assert found[quarter, "(all)", "won", "(all)"]["actual"] == sum(month.won for month in months.values())
     by_channel = Counter(
         (cycle.mql_at.date().replace(day=1), cycle.region)
@@ -143,7 +143,7 @@ def test_targets_and_what_they_ask_of_the_stage_before(company: Pipeline, scenar
     )
     for start in (planning.next_months(quarter, number) for number in range(3)):
         assert found[start, "marketing", "mqls", "EMEA"]["actual"] == by_channel[start, "EMEA"]
-    # What April asks for, by what was measured until the end of March.
+    # April's targets, from rates measured until the end of March.
     rate = {
         stage: (Decimal(reached) / entered, entered, days)
         for stage, (entered, reached, days) in truth.conversions(scenario, now, 60).items()
@@ -166,7 +166,7 @@ def test_targets_and_what_they_ask_of_the_stage_before(company: Pipeline, scenar
     for share, *_ in chain:
         asked /= share
     assert abs(won["required_mqls"] - asked) < Decimal("0.00001")
-    # What was planned before anything was measured asks for nothing, and says why.
+    # A target from before any measurement requires nothing, and states the reason.
     assert found[quarter, "(all)", "won", "(all)"]["required_from_upstream"] is None
     assert "fewer than 30" in found[quarter, "(all)", "won", "(all)"]["upstream_reason"]
 

@@ -33,7 +33,7 @@ def test_the_guide_answers_with_the_truth(company: Pipeline, scenario: Scenario,
     assert all(answers.values())
     rates = Rates()
 
-    # 1: reach beside revenue, per month.
+    # 1: reach and revenue, per month.
     counts = truth.monthly_counts(scenario, now)
     reach: dict[date, int] = defaultdict(int)
     for row in truth.spend(scenario, now, ANCHOR - timedelta(days=DAYS), ANCHOR - timedelta(days=1)):
@@ -55,7 +55,7 @@ def test_the_guide_answers_with_the_truth(company: Pipeline, scenario: Scenario,
         channel: (len(days), sorted(days)[(len(days) + 1) // 2 - 1]) for channel, days in lengths.items()
     }
 
-    # 3: every won deal, renewals too; what leaks at a step or a deadline is a part of what leaks.
+    # 3: every won deal, renewals too; leakage at a step or a deadline is a part of all leakage.
     won_by_region = Counter(one.region for one in truth.opportunities(scenario, now) if one.status == "won")
     assert {row["region"]: row["won"] for row in answers[3]} == won_by_region
     for row in answers[3]:
@@ -63,7 +63,7 @@ def test_the_guide_answers_with_the_truth(company: Pipeline, scenario: Scenario,
         assert max(row["leakage_at_quarter_end"] or 0, row["leakage_at_a_step"] or 0) <= (row["leakage_amount"] or 0)
     assert sum(row["leakage_amount"] or 0 for row in answers[3]) > 10_000
 
-    # 4: what retailers report, beside the own shop.
+    # 4: retailers' reports, next to the own shop.
     retail = sum((Decimal(sale.sales_cents) / 100 for sale in retailing.sales(ANCHOR)), Decimal())
     assert sum(row["sell_through_amount"] for row in answers[4]) == retail
     own = sum(
@@ -87,7 +87,7 @@ def test_the_guide_answers_with_the_truth(company: Pipeline, scenario: Scenario,
         for row in answers[5]
     } == both  # fmt: skip
 
-    # 6: whatever the model, what is given away is what was earned.
+    # 6: every model distributes exactly what was earned.
     revenue = own + sum(
         rates.convert(one.amount, one.currency, one.rate_day) for month in counts.values() for one in month.won_amounts
     )
@@ -102,7 +102,7 @@ def test_the_guide_answers_with_the_truth(company: Pipeline, scenario: Scenario,
             waiting[cycle.region][1] += cycle.first_response_at is not None
     assert {row["region"]: [row["mqls"], row["answered"]] for row in answers[7]} == waiting
 
-    # 8: the running quarter and the next, region by region, as of the last day.
+    # 8: the current quarter and the next, region by region, as of the last day.
     quotas: dict[tuple[date, str], Decimal] = defaultdict(Decimal)
     for one in planning.targets(ANCHOR):
         if one.metric == "won_amount":
@@ -124,6 +124,6 @@ def test_the_guide_answers_with_the_truth(company: Pipeline, scenario: Scenario,
     assert {row["days_changed"] for row in answers[9]} == {0}
     assert {row["as_known"] - row["as_first_reported"] for row in answers[9]} == {0}
 
-    # 10: all marts, complete to the midnight at which the company was read.
+    # 10: all marts, complete to the midnight of the read.
     assert {(row["data_as_of"], row["last_audit_passed"]) for row in answers[10]} == {(now, True)}
     assert {row["mart"] for row in answers[10]} >= {"fct_funnel_daily", "fct_funnel_bridge", "rpt_retail_gap"}

@@ -109,16 +109,16 @@ def test_metrics_say_what_the_marts_say(company: Pipeline) -> None:
     assert held["handoff_count"] == shown_of_holders["n"] > 1_000
     assert held["handoff_hold_minutes"] == pytest.approx(float(shown_of_holders["minutes"]))
     assert held["handoff_bounce_rate"] == pytest.approx(float(shown_of_holders["bounced"]))
-    # Salaries, tools and agencies make a customer dearer than media alone.
+    # Salaries, tools and agencies add to the cost of a customer.
     [cost] = asked.ask(["cac", "media_cac"])
     assert cost["cac"] > cost["media_cac"] > 0
 
 
-# Of one period and region there is one value, and the numbers of steps only sort: neither adds anything up.
+# There is one value per period and region, and the numbers of steps only sort: neither sums anything.
 SHOWN_AS_IT_IS = {"scorecard_friction", "step_order"}
-# The layer's velocity takes the stock of the last of several months; a chart shows it month by month.
+# The metric of velocity takes the stock of the last of several months; a chart shows it month by month.
 BY_MONTH = {"velocity_of_month": "velocity"}
-# The least and the most favourable of all models: looked at below.
+# The lowest and the highest of all models: checked below.
 RANGE_OVER_MODELS = {"roas_lowest": min, "roas_highest": max}
 
 
@@ -132,7 +132,7 @@ def test_what_dashboards_compute_is_what_the_semantic_layer_defines(company: Pip
         for metric in dataset["metrics"]:
             name = metric["metric_name"]
             if name not in known:
-                # The ledger is nobody's business figure.
+                # The ledger holds no business figures.
                 assert "ops." in place or name in {*SHOWN_AS_IT_IS, *BY_MONTH, *RANGE_OVER_MODELS}, (
                     f"{path.stem}: {name}"
                 )

@@ -11,8 +11,8 @@ from sandbox.scenario import Scenario
 from tests.end_to_end.pipeline import Pipeline, rows
 
 
-# Casablanca sets its clocks back on 2026-02-15 and forward on 2026-03-22, so that a day of 25 and one of 23 hours are
-# among the ninety.
+# Casablanca changes its clocks on 2026-02-15 and 2026-03-22, so that the ninety days include one of 25 and one of 23
+# hours.
 @pytest.mark.soak
 def test_days_of_a_reporting_zone_with_daylight_saving(
     company: Pipeline, scenario: Scenario, now: datetime, monkeypatch: pytest.MonkeyPatch
