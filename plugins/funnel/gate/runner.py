@@ -33,12 +33,15 @@ def new_context() -> Any:
     from great_expectations.data_context.types.base import DataContextConfig, InMemoryStoreBackendDefaults
 
     stores = InMemoryStoreBackendDefaults(init_temp_docs_sites=False)
-    return great_expectations.get_context(
+    context = great_expectations.get_context(
         mode="ephemeral",
         project_config=DataContextConfig(
             store_backend_defaults=stores, analytics_enabled=False, progress_bars={"globally": False}
         ),
     )
+    # Each new asset and batch definition would write the whole configuration as YAML, to memory.
+    context._save_project_config = lambda: None
+    return context
 
 
 @contextmanager
@@ -71,8 +74,7 @@ def _asker(data: "SQLDatasource", batch: Batch) -> Asker:
     from great_expectations import ExpectationSuite
     from great_expectations.validator.v1_validator import Validator
 
-    # Each new asset makes Great Expectations write its whole configuration again, so assets already checked are
-    # removed.
+    # Assets already checked are removed.
     data.assets.clear()
     asset = data.add_query_asset(f"{batch.suite}:{batch.table}", query=batch.query)
     # Batch.validate would copy the rows for every call; this validator keeps them for the second evaluation.
