@@ -7,10 +7,10 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "sandbox/README.md", "docs/**/*.md")
-FOLDERS = "plugins|installation|authoring|dags|dbt_project|dashboards|expectations|sandbox|bench|tests|docs|bin|models"
+FOLDERS = "plugins|installation|authoring|dags|dbt_project|dashboards|expectations|sandbox|bench|tests|docs|bin|models|macros|seeds|funnel"
 WINGS = "orchestration|ingest|build|gate|publication|reporting|sources|rest|inbox"
 # Where a short path may begin: `models/marts` is below dbt_project, `gate/marts.py` below plugins/funnel.
-STARTS = ("", "plugins/funnel/", "dbt_project/")
+STARTS = ("", "plugins/", "plugins/funnel/", "dbt_project/")
 # The example of CONTRIBUTING.md, files that an installation creates, and a metafield of Shopify.
 NOT_HERE = re.compile(r"acme_ads|tests/fixtures|dashboards/\.venv|funnel\.opportunity_id")
 
