@@ -41,6 +41,13 @@ def declared(filled: dict[str, str]) -> dict[str, dict[str, Any]]:
     return found
 
 
+def test_exactly_the_secrets_are_generated(filled: dict[str, str]) -> None:
+    example = compose.settings(REPOSITORY / ".env.example")
+    assert {name for name in filled if filled[name] != example[name]} == {
+        name for name in example if SECRET.search(name)
+    }
+
+
 def test_the_file_is_what_the_compose_specification_allows(filled: dict[str, str]) -> None:
     jsonschema.validate(compose.read(), SCHEMA)
     jsonschema.validate(compose.read(filled), SCHEMA)
