@@ -19,21 +19,26 @@ Write = Callable[..., None]
 
 
 @pytest.fixture(scope="session")
-def manifest(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The parsed project, as dbt writes it. Parsing needs no database."""
+def parsed(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The project as dbt parsed it. Parsing needs no database."""
     from dbt.cli.main import dbtRunner
 
-    target = tmp_path_factory.mktemp("dbt")
-    folder = str(target)
-    outcome = dbtRunner().invoke(
-        [
-            "parse",
-            *("--project-dir", str(dbt_run.PROJECT), "--profiles-dir", str(dbt_run.PROJECT)),
-            *("--target-path", folder, "--log-path", folder, "--log-level", "none"),
-        ]
-    )
+    outcome = dbtRunner().invoke(["parse", *places(tmp_path_factory.mktemp("dbt"))])
     assert outcome.success, outcome.exception
-    parsed: Any = outcome.result
+    return outcome.result
+
+
+def places(folder: Path) -> list[str]:
+    """Options of dbt: the project, and a folder for what it writes."""
+    return [
+        *("--project-dir", str(dbt_run.PROJECT), "--profiles-dir", str(dbt_run.PROJECT)),
+        *("--target-path", str(folder), "--log-path", str(folder), "--log-level", "none"),
+    ]
+
+
+@pytest.fixture(scope="session")
+def manifest(parsed: Any) -> dict[str, Any]:
+    """The parsed project, as dbt writes it."""
     found: dict[str, Any] = parsed.to_dict()
     return found
 

@@ -12,6 +12,8 @@ from sqlglot.optimizer.qualify import qualify
 from funnel.build import dbt_run
 from funnel.gate import macros, suites
 
+from .conftest import places
+
 SCHEMAS = "raw|staging|intermediate|marts|marts_changes|ops|bi|bi_history|seeds|statistics"
 BY_HAND = re.compile(rf"\b(?:from|join|in|into|update)\s+\(?(?:{SCHEMAS})\.\w+", re.IGNORECASE)
 # Tables that dbt does not build: the ledger's, and those that the builder itself reads.
@@ -169,3 +171,41 @@ def test_no_schema_is_named_by_hand(manifest: dict[str, Any]) -> None:
     assert named == {}
     assert BY_HAND.search("select 1 from marts.fct_leads as leads")
     assert BY_HAND.search("inner join\n    ops.loaded_days")
+
+
+# Their keys are enforced by the database, or checked by one test for all.
+GRAIN = ("grain", "grain_of_loaded_rows")
+
+
+def asked_by_a_build(parsed: Any, folder: Path, *, is_full: bool) -> list[str]:
+    """Names of the tests that a build runs: in the run before the statistics, and in that of the models after them."""
+    from dbt.cli.main import dbtRunner
+
+    options, excluded = dbt_run.selection(is_full=is_full, has_seeds=True)
+    listing = ["--quiet", "ls", "--resource-type", "test", "--output", "name", *places(folder), *options]
+    runs = ([], [dbt_run.STATISTICS]), (["--select", dbt_run.STATISTICS], [])
+    return sorted(
+        name
+        for selected, after in runs
+        for name in dbtRunner(manifest=parsed).invoke([*listing, *selected, "--exclude", *excluded, *after]).result
+    )
+
+
+@pytest.mark.parametrize("is_full", [False, True])
+def test_a_build_runs_the_tests_of_its_kind(
+    parsed: Any, manifest: dict[str, Any], tmp_path: Path, is_full: bool
+) -> None:
+    """A daily build leaves out the tests of views and seeds, but none that compares a view with tables."""
+    tests = nodes(manifest, "test")
+    wanted = {
+        name
+        for name, node in tests.items()
+        if (node.get("test_metadata") or {}).get("name") not in GRAIN
+        and (is_full or "full_build" not in node["tags"])
+        and (is_full or not node["original_file_path"].startswith(("models/staging/", "seeds/")))
+    }
+    found = asked_by_a_build(parsed, tmp_path, is_full=is_full)
+    assert found == sorted(wanted)
+    views = {node["unique_id"] for node in nodes(manifest).values() if node["config"]["materialized"] == "view"}
+    over_views = {name for name in found if views & set(tests[name]["depends_on"]["nodes"])}
+    assert {"assert_spend_reconciles", "assert_orders_reconcile", "assert_people_and_leads_reconcile"} <= over_views

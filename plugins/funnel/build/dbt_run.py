@@ -141,19 +141,9 @@ def _build_models(connection: psycopg.Connection[Any], project: Path, opened: le
         "select obj_description(oid, 'pg_namespace') from pg_namespace where nspname = 'seeds'"
     ).fetchone()
     has_seeds = stored is not None and stored[0] == wanted
-    # Excluding the views excludes their own tests, but not every test that reads a view and other tables.
-    options = ["--exclude-resource-type", "unit_test", "--indirect-selection", "empty"]
-    # The database enforces the keys of tables, and one query checks those of all views of raw rows; one query per view
-    # would cost as much as building it.
-    excluded = ["test_name:grain", "test_name:grain_of_loaded_rows"]
-    if has_seeds and not opened.is_full:
-        options += ["--exclude-resource-type", "seed"]
-    else:
+    if not has_seeds or opened.is_full:
         connection.execute("comment on schema seeds is null")
-    if not opened.is_full:
-        excluded += ["path:models/staging", "config.materialized:view", "tag:full_build"]
-        if has_seeds:
-            excluded += ["path:seeds"]
+    options, excluded = selection(is_full=opened.is_full, has_seeds=has_seeds)
     read = _invoke(project, "parse")
     if not read.success:
         raise BuildFailed(_explain(connection, read))
@@ -168,6 +158,22 @@ def _build_models(connection: psycopg.Connection[Any], project: Path, opened: le
         _run_dbt(connection, project, read.result, "build", *options, "--select", STATISTICS, *_exclude(*excluded))
     if not has_seeds or opened.is_full:
         connection.execute(sql.SQL("comment on schema seeds is {}").format(sql.Literal(wanted)))
+
+
+def selection(*, is_full: bool, has_seeds: bool) -> tuple[list[str], list[str]]:
+    """Options of `dbt build` and what it excludes: the models of a build and the tests that it runs."""
+    # Excluding the views excludes their own tests, but not every test that reads a view and other tables.
+    options = ["--exclude-resource-type", "unit_test", "--indirect-selection", "empty"]
+    # The database enforces the keys of tables, and one query checks those of all views of raw rows; one query per view
+    # would cost as much as building it.
+    excluded = ["test_name:grain", "test_name:grain_of_loaded_rows"]
+    if has_seeds and not is_full:
+        options += ["--exclude-resource-type", "seed"]
+    if not is_full:
+        excluded += ["path:models/staging", "config.materialized:view", "tag:full_build"]
+        if has_seeds:
+            excluded += ["path:seeds"]
+    return options, excluded
 
 
 def _statistics_of(manifest: Any) -> list[catalogue.Computation]:
