@@ -1,5 +1,5 @@
-# One image for every service of docker-compose.yml: Airflow's environment and Superset's lie side by side, from the same
-# locks as everywhere else. `python -m funnel.cli serve <service>` is what a container does.
+# One image for every service of docker-compose.yml, with Airflow's environment and Superset's, from the same locks as
+# everywhere else. A container runs `python -m funnel.cli serve <service>`.
 
 FROM python:3.11.14-slim-bookworm AS build
 RUN pip install --no-cache-dir uv==0.13.9
@@ -11,7 +11,7 @@ COPY dashboards/pyproject.toml dashboards/uv.lock dashboards/
 RUN uv sync --frozen --no-cache --project dashboards
 
 FROM python:3.11.14-slim-bookworm
-# A new volume that is mounted over a folder takes over its owner.
+# A new volume gets the owner of the folder on which it is mounted.
 RUN groupadd --gid 10001 funnel \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp funnel \
     && install --directory --owner 10001 --group 10001 --mode 700 /var/lib/funnel /var/lib/funnel/inbox

@@ -152,7 +152,7 @@ $(SUPERSET)/.installed: dashboards/pyproject.toml dashboards/uv.lock
 	@sh bin/uv-sync "$(FUNNEL_HOME)" "$(CURDIR)/$(SUPERSET)" --project dashboards
 	@touch $@
 
-# A demo without dashboards is better than none: Superset does not run on every Python.
+# The demo also runs without dashboards: Superset does not support every version of Python.
 .PHONY: $(SUPERSET)/.wanted
 $(SUPERSET)/.wanted:
 	@[ "$(DASHBOARDS)" = off ] || $(MAKE) -s $(SUPERSET)/.installed \

@@ -124,6 +124,10 @@ def all_texts() -> Iterator[Text]:
         for path in files(name, ".md", ".example", ""):
             if path.is_file():
                 yield from document_texts(path)
+    for name in ("pyproject.toml", "docker-compose.yml", "Dockerfile", ".sqlfluff", "bin", ".ci"):
+        for path in files(name, ".toml", ".yml", ""):
+            if path.is_file():
+                yield from comments(path)
     for folder in ("dbt_project", "dashboards"):
         for path in files(folder, ".yml", ".yaml"):
             yield from yaml_texts(path)
