@@ -1,8 +1,8 @@
 """All text avoids the patterns of the "Do not write" table in docs/glossary.md, the only place that lists them.
 
 The test searches sentences in string literals of Python (errors, log lines, help, notes of expectations), docstrings,
-comments of Python, SQL and YAML, documents, descriptions and titles; of tests only docstrings and comments, since their
-texts are also input. It does not search values that are stored or matched by code: single words, names of checks,
+comments of Python, SQL and YAML, documents, descriptions and titles; of tests only names, docstrings and comments, since
+their texts are also input. It does not search values that are stored or matched by code: single words, names of checks,
 literals in SQL.
 """
 
@@ -63,6 +63,12 @@ def python_texts(path: Path) -> Iterator[Text]:
             yield f"{path.relative_to(ROOT)}:{node.lineno}", node.value
 
 
+def names_of_tests(path: Path) -> Iterator[Text]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+            yield f"{path.relative_to(ROOT)}:{node.lineno}", node.name.replace("_", " ")
+
+
 def docstrings(path: Path) -> Iterator[Text]:
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
@@ -118,6 +124,7 @@ def all_texts() -> Iterator[Text]:
             yield from python_texts(path)
             yield from comments(path)
     for path in files("tests", ".py"):
+        yield from names_of_tests(path)
         yield from docstrings(path)
         yield from comments(path)
     for name in DOCUMENTS:

@@ -64,7 +64,7 @@ def test_settings_are_read_in_one_place() -> None:
         assert "os.environ" not in path.read_text(), path
 
 
-def test_superset_and_the_pipeline_know_nothing_of_each_others_code() -> None:
+def test_superset_and_the_pipeline_do_not_import_each_other() -> None:
     """They have environments of their own: an import would fail on every machine."""
 
     def imported(paths: list[Path]) -> set[str]:

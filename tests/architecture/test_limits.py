@@ -53,7 +53,7 @@ def imports() -> grimp.ImportGraph:
     return grimp.build_graph(*PACKAGES, cache_dir=None)
 
 
-def test_no_import_goes_round_in_a_circle(imports: grimp.ImportGraph) -> None:
+def test_there_is_no_import_cycle(imports: grimp.ImportGraph) -> None:
     """Imports inside functions and for types count too: a cycle of them confuses readers in the same way."""
     circular = {
         module

@@ -44,7 +44,7 @@ def test_staging_folders_are_the_sources() -> None:
     assert folders - {"ops", "statistics"} == set(SOURCES)
 
 
-def test_sandbox_speaks_for_every_source_but_the_inbox() -> None:
+def test_the_sandbox_simulates_every_source_but_the_inbox() -> None:
     """Files need no simulated protocol: they are put into a folder."""
     assert set(VENDORS) == SANDBOX_SOURCES
     assert modules("sandbox") >= SANDBOX_SOURCES
@@ -92,7 +92,7 @@ def test_no_module_has_the_name_of_a_library() -> None:
             assert name not in libraries - {*SOURCES, "__main__"}, path
 
 
-def test_the_list_of_sources_stands_once() -> None:
+def test_there_is_one_list_of_sources() -> None:
     """Code that needs the sources, or the vendors among them, imports `funnel.sources`."""
     assert set(SOURCES) == files.VENDORS
     lists = {

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 DBT = ROOT / "dbt_project"
 
 
-def test_every_macro_of_linted_sql_has_a_stand_in() -> None:
+def test_every_macro_of_linted_sql_has_a_substitute() -> None:
     settings = RawConfigParser()
     settings.read(ROOT / ".sqlfluff")
     known = {*settings["sqlfluff:templater:jinja:macros"], *settings["sqlfluff:templater:jinja:context"], *DBT_BUILTINS}

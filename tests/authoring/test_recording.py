@@ -72,7 +72,7 @@ SECRETS = {str(value) for name, value in vars(credentials).items() if name.endsw
 
 
 @pytest.mark.parametrize("source", VENDORS, ids=lambda source: source.name)
-def test_a_recording_names_nobody_and_replays_to_the_same_rows(
+def test_a_recording_names_no_person_and_replays_to_the_same_rows(
     company: Company, tmp_path: Path, slept: list[float], source: Any
 ) -> None:
     connection = company.connection(source.name)
@@ -130,7 +130,7 @@ def test_of_a_long_list_the_first_two_pages_and_the_last_are_kept(company: Compa
     assert len(kept) < len(original)
 
 
-def test_a_question_that_was_not_recorded_is_told(company: Company, tmp_path: Path) -> None:
+def test_a_request_that_was_not_recorded_is_reported(company: Company, tmp_path: Path) -> None:
     source, connection = SOURCES["meta_ads"], company.connection("meta_ads")
     insights, *_ = recording.record(source, connection, WINDOW, tmp_path)
     fixture = recording.read(insights)
@@ -194,7 +194,7 @@ def test_lines_and_tables_are_scrubbed_as_well() -> None:
     assert json.loads(lines[1])["Email"] in table
 
 
-def test_a_connection_of_nobody_is_needed_only_for_its_secrets(company: Company, tmp_path: Path) -> None:
+def test_a_connection_is_needed_only_for_its_secrets(company: Company, tmp_path: Path) -> None:
     source = SOURCES["meta_ads"]
     paths = recording.record(source, company.connection("meta_ads"), WINDOW, tmp_path)
     stranger = Connection("meta_ads", "http://nowhere.invalid", password="anything")

@@ -226,7 +226,7 @@ def see_reference_data() -> None:
     ) == [(False,), (True,), (False,), (True,)]
 
 
-def test_rules_that_contradict_themselves_are_told_by_name(warehouse: str, project: Path) -> None:
+def test_contradicting_rules_are_reported_by_name(warehouse: str, project: Path) -> None:
     """Each seed with one mistake of each kind, and one correct row or period."""
     seeds = {
         "holidays": ["XX,2026-01-01,one", "XX,2026-01-01,two", "US,2026-12-25,right"],
@@ -518,7 +518,7 @@ def test_the_unit_tests_of_the_project_pass(built: None) -> None:
     assert len(outcome.result.results) >= 25
 
 
-def test_a_view_whose_rows_share_a_key_is_told_by_name(built: None) -> None:
+def test_a_view_whose_rows_share_a_key_is_reported_by_name(built: None) -> None:
     wanted = ("test", "--select", "assert_loaded_rows_have_their_keys")
     assert dbt_run._invoke(dbt_run.PROJECT, *wanted).success
     with psycopg.connect(settings.dsn("admin"), autocommit=True) as admin:

@@ -82,7 +82,7 @@ def test_deals_of_files_are_credited_to_the_touches_of_their_leads(marts: str) -
     assert credited == [{"channel": "Paid Search", "amount": Decimal(35_000)}]
 
 
-def test_their_revenue_stands_in_the_marketing_share(marts: str) -> None:
+def test_their_revenue_is_in_the_marketing_share(marts: str) -> None:
     share = one(
         marts,
         """
@@ -156,7 +156,7 @@ def test_a_status_without_dates_ends_its_lead(marts: str) -> None:
     assert not leads["B"]["is_ending_inferred"]
 
 
-def test_a_lead_that_is_won_without_a_deal_is_not_won_in_the_funnel_and_that_is_said(
+def test_a_lead_that_is_won_without_a_deal_is_not_won_in_the_funnel_and_is_reported(
     marts: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     deals = one(marts, "select count(*) as deals from bi.fct_opportunities where is_won")

@@ -136,7 +136,7 @@ def test_amounts_are_converted_before_they_are_summed(built: Path) -> None:
     assert rows("select sum(spend) from marts.fct_funnel_daily where date_day = '2026-03-17'") == [(Decimal("211.33"),)]
 
 
-def test_spend_and_its_results_stand_in_one_channel(built: Path) -> None:
+def test_spend_and_its_results_are_in_one_channel(built: Path) -> None:
     found = rows(
         "select lead_id, lead.channel, campaign_id from marts.fct_leads as lead "
         "join marts.dim_campaigns using (campaign_key) where source_system = 'brand_co' order by 1"
@@ -175,7 +175,7 @@ def test_a_renamed_campaign_keeps_its_old_name_for_its_days(built: Path) -> None
     ) == [("Old name", "2026-03-01", "2026-03-02"), ("New name", "2026-03-02", None)]
 
 
-def test_what_platforms_claim_stands_beside_their_conversions(built: Path) -> None:
+def test_claimed_values_are_shown_with_conversions(built: Path) -> None:
     assert rows(
         "select sum(platform_leads), sum(platform_purchases), sum(platform_conversion_value), "
         "sum(platform_conversions) from marts.fct_ad_stats_daily where campaign_id = 'P1'"
@@ -212,7 +212,7 @@ def test_a_won_deals_order_is_not_revenue_and_a_refunded_one_counts_nothing(buil
     ]
 
 
-def test_payments_stand_beside_revenue(built: Path) -> None:
+def test_payments_are_shown_separately_from_revenue(built: Path) -> None:
     assert rows(
         "select order_id, payment_no, payment_type, amount, currency_code, region, order_key is not null "
         "from marts.fct_payments order by 1, 2"

@@ -148,7 +148,7 @@ def test_an_unknown_name_is_found(manifest: dict[str, Any], query: str, named: s
     assert named in str(found)
 
 
-def test_every_table_of_a_scope_stands_in_the_graph(manifest: dict[str, Any]) -> None:
+def test_every_table_of_a_scope_is_in_the_graph(manifest: dict[str, Any]) -> None:
     models = nodes(manifest)
     for name, query in stated_scopes(manifest):
         named: set[str] = set()

@@ -65,7 +65,7 @@ def test_incidence_equals_lifelines() -> None:
         assert n == size
 
 
-def test_ties_count_in_the_order_of_nothing() -> None:
+def test_the_order_of_ties_does_not_matter() -> None:
     """Ten days with many leads each, single or combined, in any order."""
     chance = np.random.default_rng(3)
     days, outcomes = chance.integers(0, 10, 300), chance.integers(0, 3, 300)
@@ -90,7 +90,7 @@ def test_the_adjusted_ratio_is_mantel_haenszel() -> None:
     assert scorecard.pooled_ratio(strata) == pytest.approx(StratifiedTable(tables).riskratio_pooled, abs=1e-12)
 
 
-def test_a_sign_that_turns_is_flagged() -> None:
+def test_a_reversal_is_flagged() -> None:
     """Marketing wins less in each segment but more overall, because it has the easy segment."""
     days = np.full(8, 500)
     outcomes = np.array([1, 0, 1, 0, 1, 0, 1, 0])
@@ -119,7 +119,7 @@ def test_thin_leads_give_no_lift(leads: tuple[int, ...], why: str) -> None:
     assert why in (lift.reason or "")
 
 
-def test_a_share_draws_whole_accounts() -> None:
+def test_a_share_resamples_whole_accounts() -> None:
     """Ten deals of one account are one observation: the interval is as wide as for few deals."""
     chance = np.random.default_rng(5)
     accounts = np.repeat(np.arange(40), 10)

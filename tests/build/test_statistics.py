@@ -85,7 +85,7 @@ def test_only_groups_whose_inputs_changed_are_computed(builder: psycopg.Connecti
     assert rows("select * from statistics.shares order by month, name") == kept
 
 
-def test_a_table_of_another_shape_is_made_anew(builder: psycopg.Connection[Any]) -> None:
+def test_a_table_with_other_columns_is_created_again(builder: psycopg.Connection[Any]) -> None:
     engine.run(builder, FULL, [SHARES])
     other = replace(SHARES, columns={**SHARES.columns, "reason": "text"}, compute=lambda group: [
         {"name": row["name"], "share": None, "reason": "thin"} for row in group
@@ -108,7 +108,7 @@ def test_what_cannot_be_computed_names_the_statistic_and_the_group(builder: psyc
         engine.run(builder, FULL, [replace(SHARES, inputs="select * from intermediate.nothing")])
 
 
-def test_infinity_is_no_value(builder: psycopg.Connection[Any]) -> None:
+def test_infinity_is_refused(builder: psycopg.Connection[Any]) -> None:
     endless = replace(SHARES, compute=lambda group: [{"name": "a", "share": float("inf")}])
     with pytest.raises(errors.StatisticsFailed, match=r"shares .* month feb: ValueError: share came out as inf"):
         engine.run(builder, FULL, [endless])

@@ -56,7 +56,7 @@ def test_there_are_five_dashboards_with_a_slug_each() -> None:
 
 
 @pytest.mark.parametrize("board", BOARDS.values(), ids=lambda each: each["slug"])
-def test_the_trust_strip_stays_while_tabs_are_turned_and_the_first_has_few_charts(board: dict[str, Any]) -> None:
+def test_the_trust_strip_is_on_every_tab_and_the_first_tab_has_few_charts(board: dict[str, Any]) -> None:
     """Superset draws about five charts a second, so the first tab contains what can be read in a minute."""
     position = board["position"]
     strip, tabs = position["GRID_ID"]["children"]
@@ -74,7 +74,7 @@ def test_a_dataset_reads_bi_and_ops_only(dataset: dict[str, Any]) -> None:
     assert {name.partition(".")[0] for name in read_from} <= {"bi", "ops"}, read_from
 
 
-def test_every_chart_stands_on_one_dashboard_but_the_trust_strip_which_is_one_for_all() -> None:
+def test_every_chart_is_on_one_dashboard_except_the_shared_trust_strip() -> None:
     (strip,) = (chart for chart in CHARTS.values() if chart["slice_name"] == STRIP)
     seen = [chart["uuid"] for board in BOARDS.values() for chart in placed(board)]
     assert seen.count(strip["uuid"]) == len(BOARDS)
@@ -126,7 +126,7 @@ def test_a_chart_over_time_asks_for_its_grain_and_one_column_per_line() -> None:
     assert list(pivot["options"]["aggregates"]) == chart["params"]["metrics"]
 
 
-def test_the_formula_of_a_metric_stands_once() -> None:
+def test_a_metric_has_one_formula() -> None:
     """A dataset contains expressions only for figures of the ledger; all others come from models/semantic."""
     for dataset in DATASETS.values():
         for metric in dataset["metrics"]:

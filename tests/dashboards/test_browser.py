@@ -74,7 +74,7 @@ def test_a_table_is_exported_as_csv_with_the_rows_that_are_shown(viewer: Viewer)
 # --- who may see what ----------------------------------------------------------------------------------------------
 
 
-def test_somebody_who_is_not_logged_in_sees_nothing(house: House) -> None:
+def test_without_a_login_nothing_is_shown(house: House) -> None:
     with httpx.Client(base_url=house.url, timeout=30) as anybody:
         page = anybody.get("/superset/dashboard/funnel/")
         assert page.status_code in (302, 404)
@@ -203,7 +203,7 @@ def failed_audit(house: House) -> Iterator[None]:
         report.require(marts.check_marts(house.build_id))
 
 
-def test_a_failed_audit_stands_on_every_dashboard_and_numbers_stay(viewer: Viewer) -> None:
+def test_a_failed_audit_is_shown_on_every_dashboard_and_numbers_stay(viewer: Viewer) -> None:
     house = viewer.house
     viewer.open("funnel")
     before = viewer.text("New leads")

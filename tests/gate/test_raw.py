@@ -135,7 +135,7 @@ def test_bad_records_of_a_failed_run_stay_in_sight_until_they_are_repaired(deliv
         assert open_failures(connection) == []
 
 
-def test_a_repeated_attempt_is_judged_by_its_repetition(deliver: Deliver) -> None:
+def test_a_repeated_attempt_is_checked_by_its_last_one(deliver: Deliver) -> None:
     spoilt = {"rows_read": 100, "rows_loaded": 50, "rows_quarantined": 50}
     deliver("google_ads", {}, loads=[{**load, **spoilt} for load in BOTH])
     assert not check_raw("google_ads", "run").passed
@@ -157,7 +157,7 @@ def test_the_volume_is_compared_with_the_same_stream_and_connection_only(deliver
     ]
 
 
-def test_attempts_of_the_same_run_are_no_history(deliver: Deliver) -> None:
+def test_attempts_of_the_same_run_do_not_count_as_history(deliver: Deliver) -> None:
     many, few = {"rows_read": 1000, "rows_loaded": 1000}, {"rows_read": 100, "rows_loaded": 100}
     deliver("google_ads", {}, loads=[{**load, **many} for load in BOTH * 5])
     deliver("google_ads", {}, loads=[{**load, **few} for load in BOTH])

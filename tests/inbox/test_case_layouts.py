@@ -187,7 +187,7 @@ ADS = {"date_day": "Date", "campaign_name": "Campaign", "impressions": "Impressi
 TWICE = (CASES / "07_two_columns_of_one_name" / "ads.csv").read_text()
 
 
-def test_a_mapped_name_that_stands_twice_refuses_the_file_and_names_both_columns() -> None:
+def test_a_mapped_name_that_occurs_twice_refuses_the_file_and_names_both_columns() -> None:
     read = read_file(TWICE, entity="ad_stats", columns=ADS | {"spend": "Spend"})
     assert read.refusal == (
         "columns 3 and 6 are both named 'Impressions' and differ in line 2; state which one is meant, impressions: "

@@ -320,7 +320,7 @@ def test_days_and_months_that_a_spreadsheet_exchanged_are_refused() -> None:
     assert "state date_format" in str(error.value)
 
 
-def test_a_header_repeated_amid_a_file_is_no_record(tmp_path: Path) -> None:
+def test_a_header_repeated_inside_a_file_is_not_a_record(tmp_path: Path) -> None:
     text = "lead_id,created_at,region\nA,2024-01-05,X\nlead_id,created_at,region\nB,2024-01-06,Y\n"
     rows, bad, _ = one(tmp_path, text.replace("created_at", "lead_source"), "entity: leads")
     assert column(rows, "lead_id") == ["A", "B"]
@@ -381,7 +381,7 @@ def test_a_week_is_its_monday(tmp_path: Path, cell: str, monday: str) -> None:
     assert column(rows, "week_start") == [monday] if rows else monday in bad[0].reason
 
 
-def test_a_week_is_no_day(tmp_path: Path) -> None:
+def test_a_week_is_not_read_as_a_day(tmp_path: Path) -> None:
     _, bad, _ = one(tmp_path, "date_day,campaign_name,spend\n2026-W05,A,5\n", "entity: ad_stats")
     assert "is not a date" in bad[0].reason
 

@@ -76,7 +76,7 @@ def counts(result: load.LoadResult) -> tuple[int, int, int]:
     return result.rows_read, result.rows_loaded, result.rows_quarantined
 
 
-def test_good_rows_load_and_bad_ones_stand_in_quarantine_with_file_line_column_and_reason(
+def test_good_rows_load_and_bad_ones_are_in_quarantine_with_file_line_column_and_reason(
     warehouse: str, inbox: Path, take: Any
 ) -> None:
     (inbox / "deals.csv").write_text(HEADER + "1,W,10,2026-01-02\n2,W,ten,2026-01-02\n3,W,5,2026-01-02\n")

@@ -51,7 +51,7 @@ def test_json_lines_under_the_name_of_a_document_are_lines_and_the_other_way_rou
     assert read_file(json.dumps(one) + "\n", "deals.jsonl").column("opportunity_id") == ["D1"]
 
 
-def test_what_is_no_record_costs_itself() -> None:
+def test_a_value_that_is_not_a_record_is_a_bad_row() -> None:
     read = read_file(json.dumps([DEALS[0], 5, ["x"], DEALS[2]]), "deals.json", bad_rows=0.9)
     assert read.counts == (4, 2, 2)
     assert all("is not a JSON object" in reason for reason in read.bad)

@@ -45,7 +45,7 @@ def test_a_good_manifest_is_read() -> None:
         ("source: acme_crm", "source: acme_crm\ntimezone: Brazil", "which is not an IANA time zone"),
     ],
 )
-def test_a_mistake_is_told(old: str, new: str, told: str) -> None:
+def test_a_mistake_is_reported(old: str, new: str, told: str) -> None:
     assert old in GOOD
     with pytest.raises(ManifestError) as error:
         manifest.parse(GOOD.replace(old, new).encode(), "m.yml", frozenset({"hubspot"}))

@@ -100,7 +100,7 @@ def test_a_note_of_many_lines_is_one_cell() -> None:
     assert bad == []
 
 
-def test_spaces_before_and_behind_quotes_are_no_part_of_a_cell() -> None:
+def test_spaces_around_quotes_are_not_part_of_a_cell() -> None:
     rows, bad = read('id, "name", amount\n1, "Acme, Inc" , 5\n2,  "a\nb", 6\n 3,c,7\n', 10)
     assert [(line, [(cell or "").strip() for cell in cells]) for line, cells in rows] == [
         (2, ["1", "Acme, Inc", "5"]),

@@ -80,7 +80,7 @@ def test_rows_that_a_whole_export_no_longer_holds_are_retracted_and_counted(
     ]
 
 
-def test_without_a_word_in_the_manifest_nothing_is_retracted(warehouse: str, inbox: Path, take: Take) -> None:
+def test_without_replace_in_the_manifest_nothing_is_retracted(warehouse: str, inbox: Path, take: Take) -> None:
     write(inbox, "accounts.csv", "account_id", "1", "2")
     take("accounts", "key")
     write(inbox, "accounts.csv", "account_id", "1")

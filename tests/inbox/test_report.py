@@ -30,7 +30,7 @@ def inbox(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_it_tells_counts_settings_days_and_bad_rows(inbox: Path) -> None:
+def test_it_prints_counts_settings_days_and_bad_rows(inbox: Path) -> None:
     told: list[str] = []
     assert check(str(inbox), frozenset(), told.append)
     text = "\n".join(told)
@@ -59,7 +59,7 @@ def test_a_wrong_manifest_fails_the_command(inbox: Path, capsys: pytest.CaptureF
     assert "REFUSED  wrong.yml, streams[0]: there is no entity 'deals'" in capsys.readouterr().out
 
 
-def test_a_folder_without_a_manifest_is_told(tmp_path: Path) -> None:
+def test_a_folder_without_a_manifest_is_reported(tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match="There is no manifest in"):
         check(str(tmp_path), frozenset())
     with pytest.raises(ManifestError, match="There is no folder"):

@@ -71,11 +71,11 @@ def test_a_line_below_the_records_fills_nothing_down(tmp_path: Path) -> None:
     assert sum(Decimal(row["spend"]) for row in rows) == Decimal("118.10")
 
 
-def test_payments_are_no_deals(tmp_path: Path) -> None:
+def test_payments_are_not_read_as_deals(tmp_path: Path) -> None:
     assert "opportunities" not in proposed(tmp_path, STRIPE)
 
 
-def test_sessions_are_no_leads(tmp_path: Path) -> None:
+def test_sessions_are_not_read_as_leads(tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match="was recognised"):
         proposed(tmp_path, GA4)
 

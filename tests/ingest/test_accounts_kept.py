@@ -290,7 +290,7 @@ def test_rows_of_an_account_that_was_not_asked_for_are_quarantined(warehouse: st
     assert query(held)[0][2] is False
 
 
-def test_days_read_before_accounts_were_told_apart_stay_right(warehouse: str) -> None:
+def test_days_read_before_accounts_were_distinguished_stay_right(warehouse: str) -> None:
     """In an older warehouse a day is covered for the whole connection."""
     window = Window(day(1), day(3))
     load.load(read_of(at(5), window, {"1": {day(1): 5, day(2): 5}, "2": {day(1): 5, day(2): 5}}))
@@ -453,7 +453,7 @@ def test_an_older_warehouse_is_migrated_with_what_it_knows(warehouse: str) -> No
 # Two rows of one key, and clocks ------------------------------------------------------------------------------------
 
 
-def test_different_rows_of_one_key_are_told_with_the_numbers_of_both(
+def test_different_rows_of_one_key_are_reported_with_the_numbers_of_both(
     warehouse: str, caplog: pytest.LogCaptureFixture, outcome: Callable[..., None]
 ) -> None:
     def fetch(connection: Connection, stream: Stream, window: Window) -> Iterator[Fetched]:

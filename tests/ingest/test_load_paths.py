@@ -228,7 +228,7 @@ def test_a_first_read_of_days_that_a_newer_one_knows_as_empty_adds_nothing(
     assert query("select count(*) from raw.google_ads__campaign_stats") == [(0,)]
 
 
-def test_a_read_that_changes_most_is_exchanged_in_place_and_other_readers_see_the_rows_before(
+def test_a_read_that_changes_most_is_exchanged_in_place_while_other_readers_see_the_old_rows(
     land: Land, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dated, "WORTH_REWRITING", 0)

@@ -86,7 +86,7 @@ def test_a_vendor_that_moves_days_longer_than_it_says_is_read_further_back(land:
     assert window_of() == 34 + restatement.MARGIN_DAYS
 
 
-def test_a_gap_between_two_reads_is_no_age_of_a_change(land: Land) -> None:
+def test_a_gap_between_two_reads_does_not_count_as_age_of_a_change(land: Land) -> None:
     for offset in (0, 1):
         day = FIRST + timedelta(days=offset)
         read(land, day + timedelta(days=2), {day: 100})
@@ -131,7 +131,7 @@ def test_ops_sources_says_what_the_vendor_states_what_was_measured_and_what_is_r
         ('{"meta_ads": 7}', None, 0, 30),
     ],
 )
-def test_the_window_is_the_vendors_or_wider_unless_told_so(
+def test_the_window_is_the_vendors_or_wider_unless_set_by_hand(
     monkeypatch: pytest.MonkeyPatch, setting: str | None, age: int | None, full_reads: int, days: int
 ) -> None:
     if setting:

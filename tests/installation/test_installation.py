@@ -178,7 +178,7 @@ def test_another_home_sees_nothing_of_it(installation: Installation, tmp_path: P
     assert {row.state for row in services.status()} == {"running"}
 
 
-def test_a_port_of_somebody_else_is_refused_before_anything_starts(installation: Installation, tmp_path: Path) -> None:
+def test_a_port_in_use_is_refused_before_anything_starts(installation: Installation, tmp_path: Path) -> None:
     taken = settings.read().airflow_port
     other = tmp_path / "other"
     with pytest.MonkeyPatch.context() as patch:
@@ -296,7 +296,7 @@ def test_one_windowed_run_loads_a_long_time(installation: Installation) -> None:
     ) == [(date(2026, 1, 1), date(2026, 2, 1))]
 
 
-def test_lineage_tells_names_and_no_contents(installation: Installation) -> None:
+def test_lineage_contains_names_and_no_contents(installation: Installation) -> None:
     assert installation.events
     for event in installation.events:
         assert not set(lineage.CONTENTS) & {*event["run"]["facets"], *event["job"]["facets"]}, event["job"]["name"]

@@ -99,7 +99,7 @@ def test_a_killed_server_starts_again(home: Path) -> None:
     assert ask(again, "select 1") == 1
 
 
-def test_a_stale_pid_file_that_names_a_living_stranger_does_not_count_as_running(home: Path) -> None:
+def test_a_stale_pid_file_of_another_running_process_does_not_count(home: Path) -> None:
     running = postgres.start(home, settings=FAST)
     pid_file = running.data_dir / "postmaster.pid"
     noted = pid_file.read_text()
@@ -162,7 +162,7 @@ def test_a_deep_home_gets_a_short_socket_folder(tmp_path: Path) -> None:
         postgres.remove(deep)
 
 
-def test_a_home_that_was_deleted_and_made_anew_starts_empty(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_home_that_was_deleted_and_created_again_starts_empty(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     running = postgres.start(home, settings=FAST)
     with psycopg.connect(running.dsn()) as connection:
         connection.execute("create table of_the_past (n int)")

@@ -81,7 +81,7 @@ def test_an_ingest_extracts_loads_and_checks_in_this_order(dags: dict[str, Any])
         assert dags[dag_id].get_task("check").upstream_task_ids == {"load"}
 
 
-def test_the_inbox_is_looked_at_first_and_refusals_are_told_last(dags: dict[str, Any]) -> None:
+def test_the_inbox_is_listed_first_and_refusals_are_reported_last(dags: dict[str, Any]) -> None:
     dag = dags["ingest__files"]
     order = {task.task_id: task.upstream_task_ids for task in dag.tasks}
     assert order == {

@@ -70,7 +70,7 @@ def test_object_storage_without_the_right_key_is_an_error(bucket: Bucket, monkey
         connections.inbox_connection("acme_crm")
 
 
-def test_a_broken_manifest_is_told_when_the_others_are_loaded(
+def test_a_broken_manifest_is_reported_after_the_others_are_loaded(
     warehouse: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from funnel.orchestration import errors, tasks

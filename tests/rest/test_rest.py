@@ -524,7 +524,7 @@ def rates(connection: Any) -> list[dict[str, Any]]:
     ]
 
 
-def test_rates_are_cut_to_the_window_and_a_holiday_without_a_value_is_none(vendor: Any) -> None:
+def test_rates_are_cut_to_the_window_and_a_holiday_without_a_value_is_left_out(vendor: Any) -> None:
     """The window is 1 to 8 November; ten more days are requested, since a 404 may mean a weekend or a mistake."""
     rows = [("USD", "02", "1.1"), ("USD", "03", ""), ("USD", "04", "NaN"), ("USD", "09", "1.2")]
     text = TABLE + "EXR.D.USD.EUR.SP00.A,D,USD,EUR,SP00,A,2026-10-30,1.0\n" + "".join(quotation(*row) for row in rows)
@@ -545,7 +545,7 @@ def test_a_table_whose_last_series_ends_early_is_asked_for_again(vendor: Any, sl
     assert len(vendor.asked) == 2
 
 
-def test_a_currency_that_is_none_is_refused_before_anything_is_asked(vendor: Any) -> None:
+def test_an_invalid_currency_is_refused_before_any_request(vendor: Any) -> None:
     with pytest.raises(Refused, match="'DOLLAR' is not a currency"):
         rates(vendor.connection(currencies=["dollar"]))
     assert vendor.asked == []

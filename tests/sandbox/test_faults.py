@@ -432,7 +432,7 @@ def test_too_much_data_depends_on_the_window(company, ask_company):
 # --- how faults are aimed ---------------------------------------------------------------------------------------------
 
 
-def test_faults_wait_for_good_requests_and_strike_as_often_as_told(company, ask_company):
+def test_faults_wait_for_good_requests_and_apply_as_often_as_set(company, ask_company):
     company.misbehave("hubspot", "internal_error", after=2, times=2)
     statuses = [one_request(ask_company, "hubspot").status_code for _ in range(6)]
     assert statuses == [200, 200, 500, 500, 200, 200]
@@ -550,7 +550,7 @@ def test_a_static_token_dies_between_pages(paged, ask_company, vendor, mark):
 
 
 @pytest.mark.parametrize("vendor", [*VENDORS, "microsoft_ads"])
-def test_a_truncated_body_is_no_json(company, ask_company, vendor):
+def test_a_truncated_body_is_not_valid_json(company, ask_company, vendor):
     whole = one_request(ask_company, vendor).content
     company.misbehave(vendor, "truncated_body")
     cut = one_request(ask_company, vendor)
@@ -698,7 +698,7 @@ def test_unknown_settings_are_refused(company):
         company.set(shoe_size=42)
 
 
-def test_the_real_clock_goes_by_whole_days_unless_set_or_told_to_tick(company):
+def test_the_real_clock_goes_by_whole_days_unless_set_or_ticking(company):
     company.set_now(None)
     told = company.control("GET", "now")
     assert told["fixed"] is False

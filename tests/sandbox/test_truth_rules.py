@@ -139,7 +139,7 @@ def test_a_deal_closes_at_its_moment_or_at_the_midnight_of_another_close_date():
     assert zoned[0].closed_at == datetime(2026, 1, 8, 5, tzinfo=UTC)
 
 
-def test_a_close_that_nobody_has_entered_yet_is_not_known():
+def test_a_close_that_is_not_entered_yet_is_not_known():
     late = deal(1, "01-02", "a", "01-10", True, date(2026, 1, 8))
     ninth = datetime(2026, 1, 9, tzinfo=UTC)
     assert [one.status for one in truth.opportunities(world(deals=[late]), ninth)] == ["open"]

@@ -35,7 +35,7 @@ def idle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[System]:
 
 
 @system.needs_redis
-def test_a_worker_is_healthy_as_long_as_it_hears_redis(idle: System) -> None:
+def test_a_worker_is_healthy_as_long_as_it_reaches_redis(idle: System) -> None:
     url = os.environ["REDIS_URL"]
     asked = ["redis-cli", "-u", url.replace(url.split("@")[0], "redis://"), "ping"]
     await_that(lambda: idle.redis.poll() is None and _answers(asked), 10, "Redis answers")

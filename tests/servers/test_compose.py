@@ -99,7 +99,7 @@ def test_one_profile_gives_one_scheduler_and_workers_only_with_redis(declared: d
     assert declared["worker"]["environment"] == declared["celery-scheduler"]["environment"]
 
 
-def test_data_lie_in_named_volumes(declared: dict[str, dict[str, Any]]) -> None:
+def test_data_are_in_named_volumes(declared: dict[str, dict[str, Any]]) -> None:
     named = set(compose.read()["volumes"])
     mounted = {volume.partition(":")[0] for service in declared.values() for volume in service["volumes"]}
     assert mounted == named
@@ -128,7 +128,7 @@ def test_no_secret_has_a_default_and_none_is_written_down(filled: dict[str, str]
             assert not is_secret or ":?" in value, name
 
 
-def test_settings_that_are_no_secret_have_the_defaults_that_the_settings_file_shows() -> None:
+def test_settings_without_secrets_have_the_defaults_of_the_settings_file() -> None:
     examples = compose.settings()
     for found in compose.VARIABLE.finditer(compose.COMPOSE_FILE.read_text()):
         if found["kind"] == "-":

@@ -62,7 +62,7 @@ def test_when_every_account_refuses_the_connection_fails(tmp_path: Path, monkeyp
     assert list(tmp_path.rglob("*.zst")) == []
 
 
-def test_an_error_of_the_connection_is_none_of_an_account() -> None:
+def test_an_error_of_the_connection_is_not_an_error_of_an_account() -> None:
     def read(account: str) -> Any:
         yield b"body"
         if account == "2":

@@ -43,7 +43,7 @@ ANSWERS: list[Any] = [
 
 
 @pytest.mark.parametrize("source", VENDORS)
-def test_answer_of_another_form_is_no_exception_of_a_library(
+def test_answer_of_another_form_raises_our_own_exception(
     vendor: Stub, slept: list[float], source: str, outcome: Callable[[str, str, str], None]
 ) -> None:
     connection = vendor.connection(property_ids=["1"])

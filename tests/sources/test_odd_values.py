@@ -146,7 +146,7 @@ def test_amount_is_exact_and_a_huge_one_costs_its_row(
 
 
 @pytest.mark.parametrize(("source", "stream", "path", "column"), KEYS)
-def test_key_that_is_none_costs_its_row(
+def test_an_invalid_key_costs_its_row(
     warehouse: str, company: Company, outcome: Outcome, source: str, stream: str, path: str, column: str
 ) -> None:
     sample = of(company, source, stream)
@@ -205,7 +205,7 @@ def test_empty_text_is_null(
         (b'["x"]', "is not an ISO 8601 time"),
     ],
 )
-def test_moment_of_no_calendar_costs_the_value_or_the_row(
+def test_an_impossible_moment_costs_the_value_or_the_row(
     warehouse: str, company: Company, outcome: Outcome, token: bytes, reason: str
 ) -> None:
     """An attribute is left out: a deal with an unreadable creation time is still won."""

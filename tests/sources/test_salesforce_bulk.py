@@ -68,7 +68,7 @@ def test_what_bulk_refuses_is_read_by_rest(company: Any) -> None:
     assert all(body.startswith(b"{") for body in bodies)
 
 
-def test_half_a_page_of_results_is_no_page(company: Any) -> None:
+def test_half_a_page_of_results_is_incomplete(company: Any) -> None:
     stream = SALESFORCE.stream("leads")
     connection = company.connection("salesforce")
     whole = read(connection, "leads")[0]

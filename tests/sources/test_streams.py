@@ -422,7 +422,7 @@ def test_a_report_of_microsoft_keeps_what_it_says_of_its_zone(company: Any) -> N
     assert zones(report_time_zone="EasternTimeUSCanada") == {"(GMT-05:00) Eastern Time (US and Canada)"}
 
 
-def test_a_report_of_microsoft_without_data_is_no_body_at_all(company: Any) -> None:
+def test_a_report_of_microsoft_without_data_has_no_body(company: Any) -> None:
     before = Window(date(2026, 1, 1), date(2026, 1, 3))
     assert read("microsoft_ads", "campaign_stats", company.connection("microsoft_ads"), before) == []
 
@@ -648,7 +648,7 @@ def test_a_connection_that_cannot_work_says_which_setting(company: Any) -> None:
 
 
 @pytest.mark.parametrize("stream", ["deals", "calls", "line_items"])
-def test_what_the_connector_writes_into_records_is_no_new_field(company: Any, stream: str) -> None:
+def test_fields_that_the_connector_adds_are_not_new_fields(company: Any, stream: str) -> None:
     from funnel.ingest import json_rows
 
     source, declared = SOURCES["hubspot"], SOURCES["hubspot"].stream(stream)

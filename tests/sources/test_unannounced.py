@@ -120,7 +120,7 @@ def test_the_documentation_says_how_long_it_takes() -> None:
 
 
 @pytest.mark.parametrize("unreadable", [{}, {"id": None}, {"id": ["1"]}, {"id": "x" * 9000}, "1", None, {"id": True}])
-def test_a_list_with_an_unreadable_id_is_no_listing(vendor: Stub, slept: list[float], unreadable: Any) -> None:
+def test_a_list_with_an_unreadable_id_is_refused(vendor: Stub, slept: list[float], unreadable: Any) -> None:
     """Otherwise a stored record would count as deleted."""
     vendor.answer = lambda asked: (
         Reply({"access_token": "the-token"})

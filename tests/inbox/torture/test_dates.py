@@ -56,7 +56,7 @@ def test_a_time_is_in_the_manifests_zone_and_a_day_is_a_day(written: str, at: st
 
 
 @pytest.mark.parametrize("written", ["2026-02-31", "31/13/2026", "0206-01-02", "soon", "2026-01-02 25:00"])
-def test_what_is_no_date_is_a_bad_row(written: str) -> None:
+def test_a_text_instead_of_a_date_is_a_bad_row(written: str) -> None:
     read = read_file(f"{HEADER}{rows_of(9)}10,W,10,{written}\n", bad_rows=0.1)
     assert read.counts == (10, 9, 1)
     assert read.bad[0].startswith("line 11, created_at: ")

@@ -40,7 +40,7 @@ def test_blank_lines_and_spaces_in_headers_are_nothing() -> None:
     assert read.counts == (2, 2, 0)
 
 
-def test_lines_above_the_header_are_no_rows() -> None:
+def test_lines_above_the_header_are_not_rows() -> None:
     read = read_file("Pipeline of November\n\nid;stage;amount;created\n1;W;1;2026-01-02\n")
     assert read.counts == (1, 1, 0)
     assert read.outcome.settings["header"] == 3
@@ -80,6 +80,6 @@ def test_a_compressed_file_that_was_cut_short_is_refused() -> None:
     assert cut.counts == (0, 0, 0)
 
 
-def test_an_empty_file_is_refused_and_a_header_alone_is_no_rows() -> None:
+def test_an_empty_file_is_refused_and_a_header_alone_has_no_rows() -> None:
     assert read_file("").refusal == "the file is empty: it has no header"
     assert read_file(HEADER).counts == (0, 0, 0)

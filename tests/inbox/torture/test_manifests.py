@@ -10,7 +10,7 @@ def test_a_column_that_went_missing_refuses_the_file_and_names_its_likely_new_na
     )
 
 
-def test_a_new_column_is_told_and_left_out() -> None:
+def test_a_new_column_is_reported_and_left_out() -> None:
     read = read_file("id,stage,amount,created,phone\n1,W,1,2026-01-02,555\n")
     assert read.outcome.unmapped == ["phone"]
     assert "555" not in str(read.rows)

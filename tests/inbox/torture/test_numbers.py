@@ -52,7 +52,7 @@ def test_a_number_that_may_be_a_thousand_times_more_is_refused() -> None:
 
 
 @pytest.mark.parametrize("written", ["12.34.56", "1,23,4", "ten", "1e400", "NaN", "Infinity", "--", "1 2 3", "0x10"])
-def test_what_is_no_number_is_a_bad_row(written: str) -> None:
+def test_a_text_instead_of_a_number_is_a_bad_row(written: str) -> None:
     read = read_file(f'{HEADER}{rows_of(9)}10,W,"{written}",2026-01-02\n11,W,1.5,2026-01-02\n', bad_rows=0.1)
     assert read.counts == (11, 10, 1)
     assert read.bad[0].startswith("line 11, amount: ")

@@ -6,13 +6,13 @@ from tests.inbox.conftest import read_file
 from tests.inbox.torture.samples import HEADER, rows_of
 
 
-def test_a_total_row_is_no_record() -> None:
+def test_a_total_row_is_not_a_record() -> None:
     read = read_file("id,stage,amount,created\n1,W,10,2026-01-02\nGrand Total,W,10,2026-01-02\n", bad_rows=0.5)
     assert read.counts == (2, 1, 1)
     assert read.bad == ["line 3, opportunity_id: is a total, not a record"]
 
 
-def test_of_two_rows_with_one_key_the_last_counts_and_the_first_is_told() -> None:
+def test_of_two_rows_with_one_key_the_last_counts_and_the_first_is_reported() -> None:
     read = read_file(HEADER + "1,W,10,2026-01-02\n2,W,5,2026-01-02\n1,W,11,2026-01-02\n", bad_rows=0.5)
     assert read.counts == (3, 2, 1)
     assert sorted(read.column("amount")) == ["11", "5"]

@@ -68,7 +68,7 @@ def test_a_product_that_stands_twice_in_a_store_is_added_up() -> None:
     ]
 
 
-def test_a_product_has_the_number_that_all_trade_knows_unless_the_manifest_prefers_another() -> None:
+def test_a_product_has_its_general_number_unless_the_manifest_chooses_another() -> None:
     text = interchange().replace("LIN**UP*012345678905*SK*44", "LIN**VN*V-1*UP*012345678905")
     read = read_file(text, name="pos.x12", entity="sell_through", columns=None)
     assert read.column("product_id")[0] == "012345678905"

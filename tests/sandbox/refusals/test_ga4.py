@@ -95,7 +95,7 @@ def test_ga4_refuses_a_bad_report(ask, wrong):
     assert google_state(ask.ga4(PROPERTY, **{**REPORT, **wrong})) == (400, "INVALID_ARGUMENT")
 
 
-def test_ga4_refuses_a_property_that_is_not_shared_and_a_version_that_is_none(ask):
+def test_ga4_refuses_a_property_that_is_not_shared_and_an_unknown_version(ask):
     assert google_state(ask.ga4("999", **REPORT)) == (403, "PERMISSION_DENIED")
     gone = ask.ga4(PROPERTY, version="v3", **REPORT)
     assert (gone.status_code, gone.headers["content-type"].split(";")[0]) == (404, "text/html")

@@ -55,7 +55,7 @@ def test_hubspot_search_bounds_of_between_belong_to_it(ask):
     assert found(merged + 1, merged + 1_000) == []
 
 
-def test_hubspot_search_shows_changes_late_when_told_to(worked, ask):
+def test_hubspot_search_shows_changes_late_if_set(worked, ask):
     worked.set_now("2026-01-05T10:00:30Z")
     assert ask.hubspot_search("contacts").json()["total"] == 1
     worked.set(hubspot_search_lag_seconds=60)

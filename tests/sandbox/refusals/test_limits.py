@@ -21,7 +21,7 @@ def test_real_rate_limits_stop_the_sixth_search_of_a_second():
     ("path", "status"),
     [("/crm/nowhere", 404), ("/services/data/v68.0/nowhere", 404), ("/v26.0/a/b/c/d", 400), ("/elsewhere", 404)],
 )
-def test_unknown_paths_are_refused_by_whoever_owns_them(ask, path, status):
+def test_unknown_paths_are_refused_by_their_vendor(ask, path, status):
     assert ask.http.get(path).status_code == status
 
 

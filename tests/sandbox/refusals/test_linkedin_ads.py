@@ -49,7 +49,7 @@ def test_linkedin_needs_its_headers(ask_company, headers, status, code):
     assert (answer.status_code, answer.json().get("code")) == (status, code)
 
 
-def test_linkedin_answers_statistics_of_strangers_with_nothing_but_their_campaigns_with_a_refusal(ask_company):
+def test_linkedin_without_access_returns_empty_statistics_but_refuses_the_list_of_campaigns(ask_company):
     elsewhere = ANALYTICS.replace("512340001", "599999999")
     assert ask_company.linkedin("adAnalytics", elsewhere).json()["elements"] == []
     refused = ask_company.linkedin("adAccounts/599999999/adCampaigns", "q=search")

@@ -77,7 +77,7 @@ def test_meta_reports_are_not_read_before_they_are_complete(ask):
     assert [row["spend"] for row in ask.meta(f"{run}/insights").json()["data"]] == ["80"]
 
 
-def test_meta_windows_stand_beside_the_value_only_when_asked_for(ask_company):
+def test_meta_returns_windows_with_the_value_only_on_request(ask_company):
     asked = {"level": "campaign", "time_range": '{"since":"2026-10-01","until":"2026-10-20"}', "fields": "actions"}
     plain = ask_company.meta("act_331122334455661/insights", **asked).json()["data"]
     split = ask_company.meta(

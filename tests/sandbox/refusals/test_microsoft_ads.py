@@ -41,7 +41,7 @@ def test_microsoft_refuses_a_bad_report(ask_company, change, code):
     assert answer.json()["OperationErrors"][0]["Code"] == code
 
 
-def test_microsoft_refuses_what_is_no_request_and_reports_it_never_made(ask_company):
+def test_microsoft_refuses_invalid_requests_and_unknown_reports(ask_company):
     assert ask_company.microsoft("Submit", {"Report": CAMPAIGN_REPORT}).json()["OperationErrors"][0]["Code"] == 100
     assert ask_company.microsoft("Poll", {"ReportRequestId": "1"}).json()["OperationErrors"][0]["Code"] == 2100
 

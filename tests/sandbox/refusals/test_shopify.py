@@ -60,7 +60,7 @@ def test_shopify_refuses_a_bad_query_with_status_200(ask, query, code):
     assert graphql_code(ask.shopify(query)) == code
 
 
-def test_shopify_refuses_a_version_that_is_none_and_answers_old_ones_as_its_oldest(ask):
+def test_shopify_refuses_an_invalid_version_and_answers_old_ones_as_its_oldest(ask):
     gone = ask.shopify(ORDERS, version="v1")
     assert (gone.status_code, gone.json()) == (404, {"errors": "Not Found"})
     old = ask.shopify(ORDERS, version="2024-04")
