@@ -1,9 +1,9 @@
 """All text avoids the patterns of the "Do not write" table in docs/glossary.md, the only place that lists them.
 
 The test searches sentences in string literals of Python (errors, log lines, help, notes of expectations), docstrings,
-comments of Python, SQL and YAML, documents, descriptions and titles; of tests only names, docstrings and comments, since
-their texts are also input. It does not search values that are stored or matched by code: single words, names of checks,
-literals in SQL.
+comments of Python, SQL and YAML, documents, descriptions and titles; of tests only names, docstrings and comments,
+since their texts are also input. It does not search values that are stored or matched by code: single words, names of
+checks, literals in SQL.
 """
 
 import ast
