@@ -34,10 +34,10 @@ newest read of a day counts.
 (docs/connections.md); clear the task afterwards. `load`: nothing of the failing stream was loaded; clear the task,
 the vendor is not asked again. `check`: the delivery failed its gate and no asset was emitted; the message names the
 expectation, the rows and their hashed keys. Correct it at the vendor, or change the expectation, then clear the run.
-`accept` and `tell_held_back`, of a source with several connections: each is loaded and checked in one transaction. One
-that fails is held back, the others are loaded and built; the message names it and what to do.
-`tell_accounts`, of sources whose connection reads several accounts: the vendor refused some of them. The others are
-loaded and built, the refused ones keep their days (`ops.accounts`); the message says what to do about each.
+`accept` and `report_held_back`, of a source with several connections: each is loaded and checked in one transaction.
+One that fails is held back, the others are loaded and built; the message names it and what to do.
+`report_refused_accounts`, of sources whose connection reads several accounts: the vendor refused some of them. The
+others are loaded and built, the refused ones keep their days (`ops.accounts`); the message says what to do about each.
 """
 
 
@@ -77,7 +77,7 @@ def read_vendor(source: Source) -> None:
         checked = read_connections(source, connection_ids)
     if any(stream.account for stream in source.streams):
         # After the asset: the accepted accounts are built.
-        checked >> tasks.tell_accounts(source.name)
+        checked >> tasks.report_refused_accounts(source.name)
 
 
 def read_connections(source: Source, connection_ids: tuple[str, ...]) -> XComArg:
@@ -93,7 +93,7 @@ def read_connections(source: Source, connection_ids: tuple[str, ...]) -> XComArg
             accepted.append(tasks.accept(source.name, connection_id, landed))
     announced = tasks.announce.override(outlets=[tasks.asset(source.name)])(source.name)
     accepted >> announced
-    accepted >> tasks.tell_held_back(source.name, connection_ids)
+    accepted >> tasks.report_held_back(source.name, connection_ids)
     return announced
 
 
@@ -113,7 +113,7 @@ def read_inbox(source: Source) -> None:
 
     taken = take_in.expand(connection_id=tasks.list_inbox())
     taken >> tasks.announce.override(outlets=[tasks.asset(source.name)])(source.name)
-    taken >> tasks.tell_refusals(source.name)
+    taken >> tasks.report_refused_files(source.name)
 
 
 for each in VENDORS.values():

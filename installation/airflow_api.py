@@ -184,7 +184,7 @@ def explain_failure(airflow: httpx.Client, run: Run) -> str:
     if not failed:
         return f"Run {run.run_id} of {run.dag_id} failed without a failed task; see {environments.airflow_url()}."
     # This task reports what every other task has found.
-    first = next((each for each in failed if each.task_id == "tell_refusals"), failed[0])
+    first = next((each for each in failed if each.task_id == "report_refused_files"), failed[0])
     return f"Task {first.name} of {run.dag_id} (run {run.run_id}) failed.\n{_said(airflow, run, first)}"
 
 

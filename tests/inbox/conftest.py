@@ -51,7 +51,7 @@ def read_file(content: str | bytes, name: str = "deals.csv", **settings: Any) ->
         with intake.take(source, spec, outcome) as taken:
             tables = (batch for table in taken.tables for batch in pa.ipc.open_stream(table))
             rows = [{**row, **taken.constants} for batch in tables for row in batch.to_pylist()]
-            return Read(outcome, rows, [intake.told(row) for row in taken.bad], None)
+            return Read(outcome, rows, [intake.in_words(row) for row in taken.bad], None)
     except Refused as refused:
         return Read(outcome, [], list(outcome.reasons), refused.reason)
 

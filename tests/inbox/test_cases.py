@@ -396,7 +396,7 @@ def test_an_amount_without_a_currency_is_not_read_in_another_one(tmp_path: Path)
     )
     assert column(rows, "opportunity_id", "currency_code") == [("1", "EUR"), ("3", None), ("4", None)]
     (refused,) = bad
-    assert "has no currency" in intake.told(refused)
+    assert "has no currency" in intake.in_words(refused)
 
 
 def test_a_target_that_is_a_count_needs_no_currency(tmp_path: Path) -> None:

@@ -259,7 +259,7 @@ FIVE = ("north", "south", "east", "west", "five")
 
 
 def run_of(inbox: Inbox, run_id: str) -> list[str]:
-    """The tasks of a run for the whole inbox; returns the message of `tell_refusals`."""
+    """The tasks of a run for the whole inbox; returns the message of `report_refused_files`."""
     found, refused = files.connections(str(inbox.folder))
     errors = {}
     for source in found:

@@ -23,7 +23,7 @@ def test_one_refused_account_makes_the_run_red_after_the_others_are_announced(
         states, said = run()
     assert states == {
         **dict.fromkeys(("extract", "load", "check"), "success"),
-        "tell_accounts": "failed",
+        "report_refused_accounts": "failed",
     }, said[-4000:]
     assert "RUN failed" in said
     assert "Account 2 of connection google_ads was not read, its days stay as they are: CUSTOMER_NOT_ENABLED" in said

@@ -52,7 +52,7 @@ def test_one_connection_that_fails_its_checks_holds_back_its_own_rows_only(
     green = dict.fromkeys(
         (
             *("google_ads.extract", "google_ads.accept", f"{OTHER}.extract", f"{OTHER}.accept"),
-            *("announce", "tell_held_back", "tell_accounts"),
+            *("announce", "report_held_back", "report_refused_accounts"),
         ),
         "success",
     )
@@ -69,7 +69,7 @@ def test_one_connection_that_fails_its_checks_holds_back_its_own_rows_only(
 
         serve(vendor, cost=2_000, currency_of_2=None)
         states, said = run()
-        assert states == {**green, f"{OTHER}.accept": "failed", "tell_held_back": "failed"}, said[-4000:]
+        assert states == {**green, f"{OTHER}.accept": "failed", "report_held_back": "failed"}, said[-4000:]
         assert "RUN failed" in said
         assert (
             f"1 of 2 connections of google_ads were held back; the others are loaded and go on.\nConnection {OTHER}: "

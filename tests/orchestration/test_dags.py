@@ -77,7 +77,7 @@ def test_an_ingest_extracts_loads_and_checks_in_this_order(dags: dict[str, Any])
     for dag_id in VENDORS:
         order = [task.task_id for task in dags[dag_id].topological_sort()]
         has_accounts = any(stream.account for stream in SOURCES[dag_id.removeprefix("ingest__")].streams)
-        assert order == ["extract", "load", "check", *["tell_accounts"] * has_accounts]
+        assert order == ["extract", "load", "check", *["report_refused_accounts"] * has_accounts]
         assert dags[dag_id].get_task("check").upstream_task_ids == {"load"}
 
 
@@ -89,9 +89,9 @@ def test_the_inbox_is_listed_first_and_refusals_are_reported_last(dags: dict[str
         "take_in.extract": {"list_inbox"},
         "take_in.accept": {"list_inbox", "take_in.extract"},
         "announce": {"take_in.accept"},
-        "tell_refusals": {"take_in.accept"},
+        "report_refused_files": {"take_in.accept"},
     }
-    assert dag.get_task("tell_refusals").trigger_rule == "all_done", "refusals are told whatever was accepted"
+    assert dag.get_task("report_refused_files").trigger_rule == "all_done", "refusals are told whatever was accepted"
     assert dag.get_task("announce").trigger_rule == "all_done_min_one_success", "one source is enough for a build"
 
 
@@ -136,10 +136,10 @@ def test_several_connections_of_a_source_are_accepted_apart(monkeypatch: pytest.
     accepts = {"google_ads.accept", "google_ads__emea.accept"}
     assert {task.task_id for task in dag.tasks} == {
         *("google_ads.extract", "google_ads__emea.extract", *accepts),
-        *("announce", "tell_held_back", "tell_accounts"),
+        *("announce", "report_held_back", "report_refused_accounts"),
     }
     assert dag.get_task("announce").upstream_task_ids == accepts
-    assert dag.get_task("tell_held_back").upstream_task_ids == accepts
+    assert dag.get_task("report_held_back").upstream_task_ids == accepts
     assert [task.task_id for task in dag.tasks if task.outlets] == ["announce"]
     assert dag.get_task("google_ads__emea.extract").op_args == ("google_ads", "google_ads__emea")
 

@@ -92,7 +92,7 @@ def test_a_broken_manifest_is_reported_after_the_others_are_loaded(
     (tmp_path / "broken.yml").write_text("source: Sales Team\nstreams: [{entity: leads, path: leads.csv}]\n")
     assert tasks.list_inbox.function() == ["acme_crm"]
     with pytest.raises(errors.FilesRefused, match=r"^broken.yml: source is 'Sales Team'; write a name"):
-        tasks.tell_refusals.function("files")
+        tasks.report_refused_files.function("files")
     (tmp_path / "broken.yml").unlink()
     assert tasks.list_inbox.function() == ["acme_crm"]
-    tasks.tell_refusals.function("files")
+    tasks.report_refused_files.function("files")

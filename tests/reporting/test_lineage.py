@@ -29,10 +29,10 @@ def test_without_the_setting_nothing_of_it_is_configured_or_imported(monkeypatch
             monkeypatch.setenv("OPENLINEAGE_URL", url)
         assert not lineage.is_on()
         assert not [name for name in airflow_setup.airflow_environment() if name.startswith("AIRFLOW__OPENLINEAGE")]
-    lineage.tell_models(object(), object(), {})
+    lineage.report_models(object(), object(), {})
     script = (
         "import sys; from funnel.build import dbt_run; from funnel.orchestration import tasks; "
-        "from funnel.reporting import lineage; from installation import services; lineage.tell_models(1, 1, {});"
+        "from funnel.reporting import lineage; from installation import services; lineage.report_models(1, 1, {});"
         "print([name for name in sys.modules if name.startswith('openlineage')])"
     )
     done = subprocess.run(
@@ -79,5 +79,5 @@ def test_a_receiver_that_does_not_answer_costs_a_warning(
     event = SimpleNamespace(run=None, job=None)
     monkeypatch.setattr(lineage, "_model_events", lambda *arguments: [event])
     with caplog.at_level(logging.WARNING, "funnel.reporting.lineage"):
-        lineage.tell_models(object(), object(), {})
+        lineage.report_models(object(), object(), {})
     assert f"Lineage was not sent to {settings.read().lineage_url}" in caplog.text

@@ -192,7 +192,7 @@ def _exclude(*selectors: str) -> list[str]:
 def _run_dbt(connection: psycopg.Connection[Any], project: Path, manifest: Any, *command: str) -> None:
     outcome = _invoke(project, *command, manifest=manifest)
     profile = _profile()
-    lineage.tell_models(manifest, outcome.result, {"host": profile["DBT_HOST"], "port": profile["DBT_PORT"]})
+    lineage.report_models(manifest, outcome.result, {"host": profile["DBT_HOST"], "port": profile["DBT_PORT"]})
     if not outcome.success:
         raise BuildFailed(_explain(connection, outcome))
 

@@ -129,7 +129,7 @@ class _Converted:
             self.bad += bad
             if len(self.bad) > MOST_BAD:
                 raise Refused(
-                    f"more than {MOST_BAD:,} rows are bad", tuple(told(row) for row in self.bad[:FIRST_REASONS])
+                    f"more than {MOST_BAD:,} rows are bad", tuple(in_words(row) for row in self.bad[:FIRST_REASONS])
                 )
             if batch.num_rows:
                 self.keys.append(hashes(batch.column("row_key")))
@@ -180,7 +180,7 @@ def _convert_all(source: IO[bytes], spec: StreamSpec, outcome: Outcome) -> _Conv
         raise Refused(
             f"{len(faults)} of {outcome.rows_read} rows are bad, more than the share of {spec.bad_share:g} that the "
             "manifest allows (bad_rows)",
-            tuple(told(row) for row in faults[:FIRST_REASONS]),
+            tuple(in_words(row) for row in faults[:FIRST_REASONS]),
         )
     return converted
 
@@ -246,7 +246,7 @@ def _converted(
     return again
 
 
-def told(row: BadRow) -> str:
+def in_words(row: BadRow) -> str:
     """A bad row in words, without its content, which may contain personal data."""
     column = f", {row.column}" if row.column else ""
     return f"line {row.line}{column}: {row.reason}"

@@ -50,7 +50,7 @@ def layout_of(source: IO[bytes], spec: StreamSpec, path: str) -> Layout:
     return Layout(
         dialect.headers,
         lambda file, only: separated.read(file, dialect, only),
-        {"format": "csv", **dialect.told()},
+        {"format": "csv", **dialect.as_settings()},
     )
 
 

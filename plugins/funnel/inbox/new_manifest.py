@@ -25,21 +25,21 @@ FIRST_ROWS = 3
 LARGEST_SHARE = 0.4
 FIRST_BAD_ROWS = 3
 LONGEST_CELL = 40
-Tell = Callable[[str], None]
+Say = Callable[[str], None]
 
 
-def make(directory: str, reserved: frozenset[str], reporting_currency: str, tell: Tell = print) -> bool:
+def make(directory: str, reserved: frozenset[str], reporting_currency: str, say: Say = print) -> bool:
     """Write a manifest for the files of a folder that no manifest describes yet; returns true if all of them would
     load.
 
     Raises ManifestError if there is nothing to describe.
     """
-    tell = safely(tell)
+    say = safely(say)
     path = Path(directory).expanduser()
     folder = inbox.open_folder(str(path))
     found, wrong = inbox.find_manifests(folder, reserved)
     for error in wrong:
-        tell(f"This manifest cannot be used: {error}")
+        say(f"This manifest cannot be used: {error}")
     described = {info.path for one in found for spec in one.streams for info in inbox.files_of(folder, one, spec)}
     every = [info for info in inbox.listed(folder) if not info.path.endswith((".yml", ".yaml"))]
     infos = [info for info in every if info.path not in described]
@@ -49,9 +49,9 @@ def make(directory: str, reserved: frozenset[str], reporting_currency: str, tell
     proposed = proposal.propose(seen.tables, reporting_currency, [info.path for info in every])
     _leave_out(proposed)
     for name, reason in seen.unread.items():
-        tell(f"not read: {name}: {reason}")
+        say(f"not read: {name}: {reason}")
     for name, headers in proposed.unknown.items():
-        tell(f"not recognised: {name}: {headers}")
+        say(f"not recognised: {name}: {headers}")
     if not proposed.streams:
         raise ManifestError(
             f"No file of {directory} was recognised, so no manifest was written. docs/files.md lists the entities with "
@@ -67,12 +67,12 @@ def make(directory: str, reserved: frozenset[str], reporting_currency: str, tell
     made = manifest.parse(text.encode(), target.name)
     with target.open("x", encoding="utf-8") as file:
         file.write(text)
-    tell(f"\n{text}")
-    fine = _show(folder, made, tell)
-    _next(target, text.count("# unsure:"), fine, tell)
+    say(f"\n{text}")
+    fine = _show(folder, made, say)
+    _next(target, text.count("# unsure:"), fine, say)
     if proposed.currency and proposed.currency.value != reporting_currency:
         code = proposed.currency.value
-        tell(f"\nmarts are in {reporting_currency}: with REPORTING_CURRENCY={code} nothing is converted")
+        say(f"\nmarts are in {reporting_currency}: with REPORTING_CURRENCY={code} nothing is converted")
     return fine and not seen.unread and not proposed.unknown
 
 
@@ -125,39 +125,37 @@ def _source_name(path: Path, taken: frozenset[str]) -> str:
     return name
 
 
-def _show(folder: Folder, made: manifest.Manifest, tell: Tell) -> bool:
+def _show(folder: Folder, made: manifest.Manifest, say: Say) -> bool:
     """Print the result of each file and its first rows as they would load; returns true if none would be refused."""
     fine = True
-    tell("The first rows as they would load")
+    say("The first rows as they would load")
     for spec in made.streams:
         is_first = True
         for info in inbox.files_of(folder, made, spec):
             outcome = intake.Outcome(info.path, spec.entity.name, "", info.size, info.modified_at)
             try:
                 with inbox.fetched(folder, info) as source, intake.take(source, spec, outcome) as taken:
-                    _show_file(outcome, taken, tell, is_first)
+                    _show_file(outcome, taken, say, is_first)
             except Refused as refused:
                 fine = False
-                tell(f"  {spec.entity.name}: {info.path} WOULD BE REFUSED: {refused.reason}")
+                say(f"  {spec.entity.name}: {info.path} WOULD BE REFUSED: {refused.reason}")
                 for reason in outcome.reasons[:FIRST_BAD_ROWS]:
-                    tell(f"      {reason}")
+                    say(f"      {reason}")
             is_first = False
     return fine
 
 
-def _show_file(outcome: intake.Outcome, taken: intake.Taken, tell: Tell, with_rows: bool) -> None:
+def _show_file(outcome: intake.Outcome, taken: intake.Taken, say: Say, with_rows: bool) -> None:
     days = f", days {outcome.first_day} to {outcome.last_day}" if outcome.first_day else ""
     quarantined = f", {outcome.rows_quarantined:,} quarantined" if outcome.rows_quarantined else ""
     quarantined += f", {outcome.rows_merged:,} merged" if outcome.rows_merged else ""
-    tell(
-        f"  {outcome.entity}: {outcome.path}: {outcome.rows_loaded:,} of {outcome.rows_read:,} rows{quarantined}{days}"
-    )
+    say(f"  {outcome.entity}: {outcome.path}: {outcome.rows_loaded:,} of {outcome.rows_read:,} rows{quarantined}{days}")
     for row in _rows(taken) if with_rows else ():
         shown = {name: value for name, value in row.items() if value is not None and not name.startswith("_")}
         shown.pop("row_key", None)
-        tell("      " + " · ".join(f"{name} {str(value)[:LONGEST_CELL]}" for name, value in shown.items()))
+        say("      " + " · ".join(f"{name} {str(value)[:LONGEST_CELL]}" for name, value in shown.items()))
     for bad in taken.bad[:FIRST_BAD_ROWS]:
-        tell(f"      quarantined: {intake.told(bad)}")
+        say(f"      quarantined: {intake.in_words(bad)}")
 
 
 def _rows(taken: intake.Taken) -> list[dict[str, Any]]:
@@ -173,12 +171,12 @@ def _rows(taken: intake.Taken) -> list[dict[str, Any]]:
     return [{**row, **taken.constants} for row in rows[:FIRST_ROWS]]
 
 
-def _next(target: Path, unsure: int, fine: bool, tell: Tell) -> None:
-    tell(f"\nwritten: {target}")
+def _next(target: Path, unsure: int, fine: bool, say: Say) -> None:
+    say(f"\nwritten: {target}")
     if unsure:
-        tell(f"{unsure} {'place is' if unsure == 1 else 'places are'} marked `# unsure:`; look at each and correct it")
+        say(f"{unsure} {'place is' if unsure == 1 else 'places are'} marked `# unsure:`; look at each and correct it")
     folder = os.path.dirname(target) or "."
     if not fine:
-        tell("something would be refused, see above; correct the manifest first")
-    tell(f"then   make inbox-check DIR={folder}   shows all that would load")
-    tell(f"and    make files INBOX={folder}   loads, builds and publishes it")
+        say("something would be refused, see above; correct the manifest first")
+    say(f"then   make inbox-check DIR={folder}   shows all that would load")
+    say(f"and    make files INBOX={folder}   loads, builds and publishes it")

@@ -12,6 +12,6 @@ def printable(text: object) -> str:
     return _UNSAFE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), str(text))
 
 
-def safely(tell: Callable[[str], None]) -> Callable[[str], None]:
+def safely(say: Callable[[str], None]) -> Callable[[str], None]:
     """A print function for texts that contain cells of files: it passes them through `printable`."""
-    return lambda text: tell(printable(text))
+    return lambda text: say(printable(text))

@@ -41,7 +41,7 @@ class Dialect:
     headers: tuple[str, ...]
     mark_bytes: int
 
-    def told(self) -> dict[str, str | int | list[int]]:
+    def as_settings(self) -> dict[str, str | int | list[int]]:
         """The settings that the manifest could state, for messages."""
         return {
             "encoding": self.encoding,

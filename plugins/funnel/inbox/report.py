@@ -14,68 +14,68 @@ from funnel.inbox.manifest import Manifest
 from funnel.inbox.printable import safely
 
 FIRST_BAD_ROWS = 10
-Tell = Callable[[str], None]
+Say = Callable[[str], None]
 
 
-def check(url: str, reserved: frozenset[str], tell: Tell = print) -> bool:
+def check(url: str, reserved: frozenset[str], say: Say = print) -> bool:
     """Print what each manifest of an inbox would load; returns true if nothing would be refused. Raises ManifestError
     if there is no manifest.
     """
-    tell = safely(tell)
+    say = safely(say)
     folder = inbox.open_folder(url)
     found, wrong = inbox.find_manifests(folder, reserved)
     for error in wrong:
-        tell(f"REFUSED  {error}")
+        say(f"REFUSED  {error}")
     if not found and not wrong:
         raise ManifestError(
             f"There is no manifest in {url}: no .yml file with `source:` and `streams:`. docs/files.md shows one."
         )
     fine = not wrong
     for manifest in found:
-        tell(f"\n{manifest.path}: source {manifest.source}, days in {manifest.timezone}")
-        fine = _check_manifest(folder, manifest, tell) and fine
-    tell("")
-    tell("everything would load" if fine else "something would be refused, see above; nothing was loaded")
+        say(f"\n{manifest.path}: source {manifest.source}, days in {manifest.timezone}")
+        fine = _check_manifest(folder, manifest, say) and fine
+    say("")
+    say("everything would load" if fine else "something would be refused, see above; nothing was loaded")
     return fine
 
 
-def _check_manifest(folder: inbox.Folder, manifest: Manifest, tell: Tell) -> bool:
+def _check_manifest(folder: inbox.Folder, manifest: Manifest, say: Say) -> bool:
     fine = True
     rows: dict[str, int] = {}
     for spec in manifest.streams:
         files = inbox.files_of(folder, manifest, spec)
         if not files:
-            tell(f"  {spec.entity.name}: no file matches {spec.path} (nothing to load)")
+            say(f"  {spec.entity.name}: no file matches {spec.path} (nothing to load)")
         for info in files:
             outcome = intake.Outcome(info.path, spec.entity.name, "", info.size, info.modified_at)
             try:
                 with inbox.fetched(folder, info) as source, intake.take(source, spec, outcome) as taken:
                     rows[spec.entity.name] = rows.get(spec.entity.name, 0) + outcome.rows_loaded
-                    _tell_file(outcome, tell)
-                    _tell_bad(taken.bad, tell)
+                    _show_file(outcome, say)
+                    _show_bad(taken.bad, say)
             except Refused as refused:
                 fine = False
-                tell(f"  {spec.entity.name}: {info.path} REFUSED: {refused.reason}")
+                say(f"  {spec.entity.name}: {info.path} REFUSED: {refused.reason}")
                 for reason in outcome.reasons:
-                    tell(f"      {reason}")
+                    say(f"      {reason}")
     if rows:
-        tell("  rows: " + ", ".join(f"{entity} {count:,}" for entity, count in rows.items()))
+        say("  rows: " + ", ".join(f"{entity} {count:,}" for entity, count in rows.items()))
     return fine
 
 
-def _tell_file(outcome: intake.Outcome, tell: Tell) -> None:
+def _show_file(outcome: intake.Outcome, say: Say) -> None:
     counts = (
         f"{outcome.rows_read:,} read = {outcome.rows_loaded:,} to load + {outcome.rows_quarantined:,} to quarantine"
         + (f" + {outcome.rows_merged:,} merged" if outcome.rows_merged else "")
     )
-    tell(f"  {outcome.entity}: {outcome.path}: {counts}")
+    say(f"  {outcome.entity}: {outcome.path}: {counts}")
     if outcome.first_day:
-        tell(f"      days {outcome.first_day} to {outcome.last_day}")
-    tell(f"      {_settings(outcome.settings)}")
+        say(f"      days {outcome.first_day} to {outcome.last_day}")
+    say(f"      {_settings(outcome.settings)}")
     for note in outcome.notes:
-        tell(f"      note: {note}")
+        say(f"      note: {note}")
     if outcome.unmapped:
-        tell(f"      not taken: {', '.join(outcome.unmapped)}")
+        say(f"      not taken: {', '.join(outcome.unmapped)}")
 
 
 def _settings(settings: dict[str, Any]) -> str:
@@ -88,8 +88,8 @@ def _settings(settings: dict[str, Any]) -> str:
     return ", ".join(shown)
 
 
-def _tell_bad(bad: list[Any], tell: Tell) -> None:
+def _show_bad(bad: list[Any], say: Say) -> None:
     for row in bad[:FIRST_BAD_ROWS]:
-        tell(f"      {intake.told(row)} · {str(row.payload)[:200]}")
+        say(f"      {intake.in_words(row)} · {str(row.payload)[:200]}")
     if len(bad) > FIRST_BAD_ROWS:
-        tell(f"      … and {len(bad) - FIRST_BAD_ROWS} more")
+        say(f"      … and {len(bad) - FIRST_BAD_ROWS} more")

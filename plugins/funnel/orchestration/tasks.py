@@ -150,8 +150,8 @@ def _report_load(result: "LoadResult") -> None:
 def list_inbox() -> list[str]:
     """The sources whose manifests are in the inbox, those with exchange rates first; each is read separately.
 
-    An unusable manifest does not stop the others: `tell_refusals` reports it. Raises ManifestError if all are unusable,
-    and AirflowSkipException for an empty inbox.
+    An unusable manifest does not stop the others: `report_refused_files` names it. Raises ManifestError if all are
+    unusable, and AirflowSkipException for an empty inbox.
     """
     from funnel.sources import files
 
@@ -232,7 +232,7 @@ def announce(source_name: str) -> None:
 
 
 @task(trigger_rule="all_done")
-def tell_refusals(source_name: str) -> None:
+def report_refused_files(source_name: str) -> None:
     """Report manifests, files and sources that were held back in this run; the others continue. Raises FilesRefused."""
     from funnel.ingest import notes
 
@@ -253,7 +253,7 @@ def tell_refusals(source_name: str) -> None:
 
 
 @task(trigger_rule="all_done")
-def tell_held_back(source_name: str, connection_ids: tuple[str, ...]) -> None:
+def report_held_back(source_name: str, connection_ids: tuple[str, ...]) -> None:
     """Report connections that were held back in this run; the others continue. Raises ConnectionsHeldBack."""
     run_id = get_current_context()["run_id"]
     held_back = _held_back(source_name, run_id, connection_ids)
@@ -293,7 +293,7 @@ def check(source_name: str) -> None:
 
 
 @task
-def tell_accounts(source_name: str) -> None:
+def report_refused_accounts(source_name: str) -> None:
     """Report the accounts that the vendor refused in this run; the others continue. Raises AccountsRefused."""
     from funnel import warehouse
     from funnel.ingest import accounts

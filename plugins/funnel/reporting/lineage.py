@@ -126,7 +126,7 @@ def _published() -> list[str]:
 # --- models --------------------------------------------------------------------------------------------------------
 
 
-def tell_models(manifest: Any, results: Any, adapter: dict[str, str]) -> None:
+def report_models(manifest: Any, results: Any, adapter: dict[str, str]) -> None:
     """Send an event for each model that dbt has built, with its inputs and columns. Never raises."""
     if not is_on() or not results:
         return
