@@ -11,6 +11,7 @@ import psycopg
 
 from funnel import warehouse
 from funnel.gate import deliveries, rates, records
+from funnel.gate.delivery_rules import rules_of
 from funnel.gate.errors import GateClosed, RateMissing
 from funnel.gate.report import Check, CheckReport, extended, require
 from funnel.ingest import completeness, notes, reconcile
@@ -45,16 +46,17 @@ def _accept_rows(reads: Sequence[LandedRead]) -> list[LoadResult]:
         with warehouse.connect("loader") as connection, connection.transaction():
             results = [loading.load_into(connection, read) for read in reads]
             if any(result.is_new for result in results):
-                filled = {result.stream: result.columns for result in results} if source.is_inbox else {}
+                rules = rules_of(source)
+                filled = {} if rules.fills_all_columns else {result.stream: result.columns for result in results}
                 report = deliveries.check_delivery(connection, source.name, connection_id, run_id, filled)
-                if source.is_inbox:
+                if rules.currency == "rate":
                     report = extended(report, _rate_checks(connection, results))
                 require(report)
                 records.record(connection, report, source=source.name, connection_id=connection_id, run_id=run_id)
                 completeness.complete_connection(connection, source, connection_id, run_id)
             notes.forget_held_back(connection, source.name, connection_id, run_id)
     except GateClosed as closed:
-        reason = f"{closed}\n{_files(results)}" if source.is_inbox else str(closed)
+        reason = "\n".join([str(closed), *_files(results)])
         _hold_back(reads, results, report, reason)
         if report and all(check.suite == rates.SUITE for check in report.failures):
             raise RateMissing(reason) from None
@@ -62,12 +64,12 @@ def _accept_rows(reads: Sequence[LandedRead]) -> list[LoadResult]:
     return results
 
 
-def _files(results: Sequence[LoadResult]) -> str:
-    """The files of a delivery that was held back."""
+def _files(results: Sequence[LoadResult]) -> list[str]:
+    """A line with the files of a delivery that was held back, if it has files."""
     named = [
         f"{result.stream}: {', '.join(each['path'] for each in result.files)}" for result in results if result.files
     ]
-    return f"Files of this delivery: {'; '.join(named)}"
+    return [f"Files of this delivery: {'; '.join(named)}"] if named else []
 
 
 def _rate_checks(connection: psycopg.Connection[Any], results: Sequence[LoadResult]) -> list[Check]:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from funnel import settings, warehouse
+from funnel import warehouse
 from funnel.contract import Source, Stream, raw_table
 from funnel.gate import currencies, session
+from funnel.gate.delivery_rules import rules_of
 from funnel.gate.records import record
 from funnel.gate.report import Check, CheckReport
 from funnel.gate.runner import data_source, evaluate
@@ -82,35 +83,27 @@ def check_delivery(
     skipped.
     """
     declared = SOURCES[source]
+    rules = rules_of(declared)
     asked = {"source": source, "run_id": run_id}
     loads = [load for load in warehouse.dicts(connection, _RUN_LOADS, asked) if load["connection_id"] == connection_id]
     suspects = [
         load for load in open_failures(connection) if (load["source"], load["connection_id"]) == (source, connection_id)
     ]
-    # A manifest may describe only some entities; of a vendor all streams are read.
-    expected = {load["stream"] for load in loads} if declared.is_inbox else {stream.name for stream in declared.streams}
+    landed = {load["stream"] for load in loads}
+    expected = {stream.name for stream in declared.streams} if rules.has_every_stream else landed
     batches = _raw_batches(declared, sorted(expected), loads, suspects, filled)
     with data_source("loader") as data, session.joined(data, connection) as joined:
         # Its rows are not in raw, so no query there returns them.
         results = tuple(replace(check, rows_query=None) for batch in batches for check in evaluate(joined, batch))
-    if not declared.is_inbox:
+    if rules.currency == "stated":
         lacking = currencies.lacking(connection, declared, loads, suspects)
         results += tuple(_currency_check(each) for each in lacking)
-    return CheckReport(f"Delivery of {connection_id} in run {run_id}", _advice(declared), results)
-
-
-def _advice(source: Source) -> str:
-    others = "sources" if source.is_inbox else "connections"
-    cure = (
-        "Correct the file or the manifest: the next run reads them again."
-        if source.is_inbox
-        else f"Repair the cause, then run ingest__{source.name} for the same days again."
-    )
-    return (
+    advice = (
         "What to do: nothing of this delivery is loaded; what was accepted before stays, and the other "
-        f"{others} go on. {cure} If the data are right and the limit is wrong, change it in "
-        f"expectations/raw/{source.name}.py."
+        f"{rules.others} go on. {rules.cure} If the data are right and the limit is wrong, change it in "
+        f"expectations/raw/{source}.py."
     )
+    return CheckReport(f"Delivery of {connection_id} in run {run_id}", advice, results)
 
 
 def _raw_batches(
@@ -121,9 +114,7 @@ def _raw_batches(
     filled: Mapping[str, frozenset[str]],
 ) -> list[Batch]:
     judged = suite(f"raw/{declared.name}")
-    # The manifest limits the share of bad rows in a file; above the limit nothing of the file was loaded.
-    limit = 1.0 if declared.is_inbox else settings.read().quarantine_limit
-    batches = [_deliveries(loads, streams, limit)]
+    batches = [_deliveries(loads, streams, rules_of(declared).quarantine_limit)]
     for stream in declared.streams:
         mine = [load for load in loads if load["stream"] == stream.name]
         doubtful = [load for load in suspects if load["stream"] == stream.name]

@@ -70,7 +70,7 @@ def _copy_tables(loading: Loading, table: sql.Identifier, tally: json_rows.Tally
 def copy_read(loading: Loading, table: sql.Identifier, most: int | None = None) -> json_rows.Tally:
     """Copy a read, or its first bodies, into a table. Raises LandingError for a body or value that cannot be read."""
     landed = loading.landed
-    if loading.source.is_inbox:
+    if loading.is_of_files:
         tally = json_rows.Tally()
         _copy_tables(loading, table, tally)
         return tally

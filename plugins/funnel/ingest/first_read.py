@@ -19,7 +19,7 @@ def fill(loading: Loading) -> Tally | None:
     that updating the indexes is faster than building them again, or if days of the read are known to have had no rows.
     """
     connection, stream, target, landed = loading.connection, loading.stream, loading.target, loading.landed
-    if not loading.source.is_inbox and landed.size < WORTH_FILLING:
+    if not loading.is_of_files and landed.size < WORTH_FILLING:
         return None
     if _holds_rows(loading):
         return None

@@ -141,7 +141,7 @@ def _take_in(loading: Loading) -> _Taken:
     home_currency.fill_older(connection, stream, table, landed, loading.load_id)
     reconcile.unmark_merged(connection, source, stream, taken.incoming, loading.load_id)
     reconcile.apply_newer(connection, source, stream, landed, loading.load_id)
-    if source.is_inbox:
+    if loading.is_of_files:
         taken.retracted = replacement.retract(connection, source, stream, landed, loading.load_id, taken.tally.exports)
     return taken
 

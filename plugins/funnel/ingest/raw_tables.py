@@ -59,6 +59,11 @@ class Loading:
     # The key of the hashes of persons.
     secret: bytes
 
+    @property
+    def is_of_files(self) -> bool:
+        """True if the bodies are tables from the files of an inbox."""
+        return self.source.is_inbox
+
 
 def system_columns(stream: Stream) -> tuple[tuple[str, str], ...]:
     """(name, PostgreSQL type) of the columns that every raw table of this kind of stream has."""

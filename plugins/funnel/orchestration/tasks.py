@@ -176,7 +176,6 @@ def accept(source_name: str, connection_id: str, landed: list[str]) -> dict[str,
     from funnel.gate import acceptance
     from funnel.gate.errors import GateClosed, RateMissing
     from funnel.ingest import landing
-    from funnel.sources import SOURCES
 
     with _noted(source_name, connection_id):
         try:
@@ -187,10 +186,7 @@ def accept(source_name: str, connection_id: str, landed: list[str]) -> dict[str,
                 raise
             raise GateClosed(str(missing)) from None
     for result in results:
-        if SOURCES[source_name].is_inbox:
-            log.info("%s", result)
-        else:
-            _report_load(result)
+        _report_load(result)
     return {result.stream: result.rows_loaded for result in results}
 
 
