@@ -203,7 +203,7 @@ measured as (
         coalesce(open_by_period.overdue_amount, 0) as overdue_amount,
         case when cells.period_start <= cells.date_day then coalesce(running.booked_amount, 0) else 0 end as booked_amount,
         quarter_targets.target,
-        case when rates.n_closed >= {{ var('win_rate_min_closed') }} then rates.won / rates.n_closed end as win_rate,
+        {{ win_rate('rates.won', 'rates.n_closed', at_least=var('win_rate_min_closed')) }} as win_rate,
         coalesce(rates.n_closed, 0) as n_closed
     from cells
     left join open_by_period

@@ -102,7 +102,7 @@ combined as (
 measured as (
     select
         *,
-        won::numeric / nullif(won + lost, 0) as win_rate,
+        {{ win_rate('won', 'won + lost') }} as win_rate,
         won_amount / nullif(won, 0) as average_won_amount,
         won_cycle_days::numeric / nullif(n_cycles, 0) as cycle_days
     from combined

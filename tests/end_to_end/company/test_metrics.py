@@ -75,6 +75,13 @@ def test_metrics_say_what_the_marts_say(company: Pipeline) -> None:
     assert planned["coverage"] == (
         None if of_coverage["coverage"] is None else pytest.approx(float(of_coverage["coverage"]))
     )
+    # Its days are the last year, which is longer than the company sells.
+    [of_selling_ever] = asked.ask(["win_rate"])
+    rates = rows(
+        "select distinct win_rate from bi.rpt_pipeline_coverage "
+        f"where region = '(all)' and date_day = '{ANCHOR - timedelta(days=1)}'"
+    )
+    assert [float(row["win_rate"]) for row in rates] == [pytest.approx(of_selling_ever["win_rate"])]
     [given] = asked.ask(["discount_rate", "leakage_rate", "leakage"])
     [of_leakage] = rows(
         "select sum(discount_amount) / sum(list_amount) as discount_rate, sum(leakage_amount) as leakage, "
