@@ -19,12 +19,12 @@ from typing import Any
 import httpx
 
 from authoring.scrubbing import VENDOR, Scrubber
-from funnel import tokens
+from funnel import logins
 from funnel.contract import Connection, Source, Stream, Window
 from funnel.ingest import privacy
+from funnel.logins import Key, Login, LoginStore
 from funnel.rest import network, retries
 from funnel.rest.accounts import bodies
-from funnel.tokens import Key, Login, TokenStore
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ _SECRET_SETTING = re.compile(r"(secret|token|password|key|key_file|username|logi
 
 
 # A replay makes the logins of its fixture: their tokens are stand-ins that must not reach the store.
-NOTHING_KEPT = TokenStore(read=lambda key: None, write=lambda key, login: None, turn=lambda key: nullcontext())
+NOTHING_KEPT = LoginStore(read=lambda key: None, write=lambda key, login: None, turn=lambda key: nullcontext())
 
 
 class RecordingError(Exception):
@@ -69,7 +69,7 @@ def record(source: Source, connection: Connection, window: Window, folder: Path)
     secrets += [str(value) for name, value in connection.extra.items() if _SECRET_SETTING.search(name)]
     scrubber = Scrubber(source, secrets, key)
     scrubber.host(connection.base_url)
-    logging_in = replace(connection, tokens=_anew(connection.tokens or tokens.in_memory()))
+    logging_in = replace(connection, logins=_anew(connection.logins or logins.in_memory()))
     heard = {stream.name: _listen(source, logging_in, stream, window) for stream in source.streams}
     fixtures = {}
     for stream in source.streams:
@@ -119,13 +119,13 @@ def replay(source: Source, fixture: dict[str, Any], connection: Connection) -> I
     settings = {
         name: value for name, value in connection.extra.items() if name not in fixture["settings"] and name != "ca_file"
     }
-    stand_in = replace(connection, base_url=VENDOR, extra={**settings, **fixture["settings"]}, tokens=NOTHING_KEPT)
+    stand_in = replace(connection, base_url=VENDOR, extra={**settings, **fixture["settings"]}, logins=NOTHING_KEPT)
     answers = [_answer(exchange["response"]) for exchange in fixture["exchanges"]]
     with _replaying(answers):
         yield from bodies(source.fetch(stand_in, source.stream(fixture["stream"]), window_of(fixture)))
 
 
-def _anew(store: TokenStore) -> TokenStore:
+def _anew(store: LoginStore) -> LoginStore:
     """The store's logins with access tokens that count as expired: each fixture begins with a login, made with the
     newest refresh token and kept with the one that follows.
     """

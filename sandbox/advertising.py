@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from sandbox.ads import AdAccount, Campaign, Figures, Platform, Settling
+from sandbox.ad_accounts import AdAccount, Campaign, Figures, Platform, Settling
 from sandbox.clock import HOUR, day_start
 
 AD_HISTORY_DAYS = 120

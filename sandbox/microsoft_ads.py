@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
 
-from sandbox.ads import AdAccount, Campaign, Figures
+from sandbox.ad_accounts import AdAccount, Campaign, Figures
 from sandbox.clock import DAY, HOUR, MINUTE, day_of, day_start, instant
 from sandbox.credentials import (
     MICROSOFT_CLIENT_ID,

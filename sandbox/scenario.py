@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from sandbox.ads import AdAccount
+from sandbox.ad_accounts import AdAccount
 from sandbox.decisions import Deal, Person
 from sandbox.purchases import Purchase
 from sandbox.records import Table

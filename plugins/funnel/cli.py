@@ -273,7 +273,7 @@ def _record(chosen: argparse.Namespace) -> None:
     window = Window(chosen.first or last - timedelta(days=1), last + timedelta(days=1))
     os.environ |= airflow_setup.airflow_environment()
     connection = settings.connection(chosen.connection or settings.connection_ids(source.name)[0])
-    connection = replace(connection, tokens=kept_logins.store_for(connection))
+    connection = replace(connection, logins=kept_logins.store_for(connection))
     for path in recording.record(source, connection, window, Path(chosen.folder)):
         print(path)
     print("review them before you share them: no rule knows every field that can identify a person")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any, Literal
 
-from funnel.tokens import TokenStore
+from funnel.logins import LoginStore
 
 # A listing of a stream's ids is landed under the stream's name with this suffix.
 LISTING = ".ids"
@@ -205,7 +205,7 @@ class Window:
 class Connection:
     """Address and login of one connection of a source.
 
-    Mirrors an Airflow connection; never logged. `origin` is the place where it was found, for messages; `tokens` stores
+    Mirrors an Airflow connection; never logged. `origin` is the place where it was found, for messages; `logins` stores
     its login for later clients and runs.
     """
 
@@ -215,7 +215,7 @@ class Connection:
     password: str | None = field(default=None, repr=False)
     extra: dict[str, Any] = field(default_factory=dict, repr=False)
     origin: str = ""
-    tokens: TokenStore | None = field(default=None, repr=False, compare=False)
+    logins: LoginStore | None = field(default=None, repr=False, compare=False)
 
     def days(self, setting: str, stream: Stream, default: int) -> int:
         """The number of days that `extra` sets for this stream, or else for all streams; otherwise the default."""

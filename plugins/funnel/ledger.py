@@ -20,6 +20,7 @@ from funnel import settings, warehouse
 
 log = logging.getLogger(__name__)
 
+# In the order of their numbers; those left out (0017 to 0022) never were a migration.
 MIGRATIONS = Path(__file__).parent / "migrations"
 SUPPORTED_MAJORS = range(15, 19)
 

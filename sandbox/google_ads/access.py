@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from sandbox.ads import AdAccount
+from sandbox.ad_accounts import AdAccount
 from sandbox.credentials import GOOGLE_CLIENT_ID, GOOGLE_CLIENT_SECRET, GOOGLE_MANAGER_ID, GOOGLE_REFRESH_TOKEN
 from sandbox.exchange import Answer, Call, Refusal, World
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from sandbox.ads import AdAccount, Campaign, Figures
+from sandbox.ad_accounts import AdAccount, Campaign, Figures
 from sandbox.exchange import Refusal
 from sandbox.google_ads.access import invalid
 

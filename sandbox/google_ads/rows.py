@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
 
-from sandbox.ads import AdAccount, Figures
+from sandbox.ad_accounts import AdAccount, Figures
 from sandbox.clock import day_of
 from sandbox.exchange import World
 from sandbox.google_ads.access import invalid

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import unquote, unquote_plus
 
-from sandbox.ads import AdAccount
+from sandbox.ad_accounts import AdAccount
 from sandbox.credentials import LINKEDIN_CLIENT_ID, LINKEDIN_CLIENT_SECRET, LINKEDIN_REFRESH_TOKEN
 from sandbox.exchange import Answer, Call, Refusal, World
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import unquote
 
-from sandbox.ads import AdAccount, Campaign
+from sandbox.ad_accounts import AdAccount, Campaign
 from sandbox.exchange import Answer, Call, World, decode_cursor, encode_cursor
 from sandbox.linkedin_ads.access import VENDOR, account_of, authorize, illegal, read_value
 

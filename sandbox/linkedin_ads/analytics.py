@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from typing import Any
 from urllib.parse import unquote
 
-from sandbox.ads import AdAccount, Campaign, Figures
+from sandbox.ad_accounts import AdAccount, Campaign, Figures
 from sandbox.clock import day_of
 from sandbox.exchange import Answer, Call, World
 from sandbox.linkedin_ads.access import VENDOR, authorize, id_of, illegal, read_value

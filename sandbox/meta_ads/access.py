@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from sandbox.ads import AdAccount
+from sandbox.ad_accounts import AdAccount
 from sandbox.credentials import META_ACCESS_TOKEN, META_APP_SECRET
 from sandbox.exchange import Answer, Call, Refusal, World
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from sandbox.ads import AdAccount, Campaign, Figures
+from sandbox.ad_accounts import AdAccount, Campaign, Figures
 from sandbox.clock import day_of
 from sandbox.exchange import Refusal
 from sandbox.meta_ads.access import error, fields_of, invalid

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sandbox.ads import AdAccount, Campaign
+from sandbox.ad_accounts import AdAccount, Campaign
 from sandbox.clock import instant
 
 CAMPAIGN_FIELDS = [

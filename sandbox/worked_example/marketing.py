@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from sandbox.ads import AdAccount, Campaign, Figures, Stated
+from sandbox.ad_accounts import AdAccount, Campaign, Figures, Stated
 from sandbox.clock import moment
 from sandbox.purchases import Back, Line, Purchase
 from sandbox.records import Record, Table

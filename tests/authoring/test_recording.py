@@ -11,7 +11,7 @@ import pytest
 from authoring import recording
 from authoring.recording import RecordingError
 from authoring.scrubbing import Scrubber
-from funnel import cli, settings, tokens
+from funnel import cli, logins, settings
 from funnel.contract import Connection, Window
 from funnel.ingest import kept_logins
 from funnel.rest import client
@@ -207,7 +207,7 @@ def test_a_connection_is_needed_only_for_its_secrets(company: Company, tmp_path:
 
 def read_as_airflow_does(connection: Connection, stream: str) -> int:
     source = SOURCES[connection.connection_id]
-    kept = replace(connection, tokens=kept_logins.STORE)
+    kept = replace(connection, logins=kept_logins.STORE)
     return len(list(source.fetch(kept, source.stream(stream), WINDOW)))
 
 
@@ -229,13 +229,13 @@ def test_a_recording_and_airflow_hand_each_other_the_newest_refresh_token(
     company.handle.misbehave(source, "rotating_refresh_token", None)
     assert read_as_airflow_does(connection, "campaigns")
     assert record_by_command(monkeypatch, connection, tmp_path / "fixtures") == 0
-    login = kept_logins.read(tokens.key_of(source, connection))
+    login = kept_logins.read(logins.key_of(source, connection))
     assert login is not None
     text = "".join(path.read_text() for path in (tmp_path / "fixtures").rglob("*.json"))
     assert login.access_token not in text
     assert login.refresh_token not in text
     # The next morning Airflow logs in again, with the login that the recording has stored.
-    kept_logins.write(tokens.key_of(source, connection), replace(login, good_until=0.0))
+    kept_logins.write(logins.key_of(source, connection), replace(login, good_until=0.0))
     assert read_as_airflow_does(connection, "campaigns")
     assert client.REFUSAL_PAUSE not in slept, "a login was refused"
 
@@ -264,9 +264,9 @@ def test_a_recording_without_a_warehouse_says_that_a_new_refresh_token_is_lost(
 
 def test_a_replay_keeps_no_login(warehouse: str, company: Company, tmp_path: Path) -> None:
     source = SOURCES["linkedin_ads"]
-    connection = replace(company.connection("linkedin_ads"), tokens=kept_logins.STORE)
+    connection = replace(company.connection("linkedin_ads"), logins=kept_logins.STORE)
     *_, last = recording.record(source, connection, WINDOW, tmp_path)
     assert list(recording.replay(source, recording.read(last), connection))
-    kept = kept_logins.read(tokens.key_of("linkedin_ads", connection))
+    kept = kept_logins.read(logins.key_of("linkedin_ads", connection))
     assert kept is not None
     assert "scrubbed" not in f"{kept.access_token} {kept.refresh_token}"

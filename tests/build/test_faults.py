@@ -347,21 +347,21 @@ FAULTS = [
     # Attribution and return.
     Fault(
         "credit_before_cause",
-        "intermediate/tags/int_conversion_touches",
+        "intermediate/touches/int_conversion_touches",
         "and conversions.converted_at > touchpoints.touched_at",
         "and conversions.converted_at >= touchpoints.touched_at",
         "a_path_is_what_came_before_and_inside_the_window",
     ),
     Fault(
         "the_window_is_a_moment_too_short",
-        "intermediate/tags/int_conversion_touches",
+        "intermediate/touches/int_conversion_touches",
         "days' <= touchpoints.touched_at",
         "days' < touchpoints.touched_at",
         "a_path_is_what_came_before_and_inside_the_window",
     ),
     Fault(
         "equal_times_all_take_the_first_touch",
-        "intermediate/tags/int_conversion_touches",
+        "intermediate/touches/int_conversion_touches",
         "row_number() over (\n            partition by conversions.conversion_id\n"
         "            order by touchpoints.touched_at, touchpoints.source_system, touchpoints.touch_id",
         "rank() over (\n            partition by conversions.conversion_id\n"
@@ -370,21 +370,21 @@ FAULTS = [
     ),
     Fault(
         "a_touch_creates_the_opportunity_it_came_with",
-        "intermediate/tags/int_conversion_touches",
+        "intermediate/touches/int_conversion_touches",
         "conversions.opportunity_created_at > touchpoints",
         "conversions.opportunity_created_at >= touchpoints",
         "a_path_is_what_came_before_and_inside_the_window",
     ),
     Fault(
         "a_person_named_twice_on_a_deal_is_credited_twice",
-        "intermediate/tags/int_conversion_touches",
+        "intermediate/touches/int_conversion_touches",
         "    union\n\n    select\n        opportunity_key as converted_key",
         "    union all\n\n    select\n        opportunity_key as converted_key",
         "a_path_is_what_came_before_and_inside_the_window",
     ),
     Fault(
         "renewals_are_credited_to_advertising",
-        "intermediate/tags/int_conversion_touches",
+        "intermediate/touches/int_conversion_touches",
         "where opportunity_type <> 'renewal' and {{",
         "where {{",
         "a_path_is_what_came_before_and_inside_the_window",
@@ -433,14 +433,14 @@ FAULTS = [
     ),
     Fault(
         "a_return_undoes_a_silence",
-        "intermediate/tags/int_lead_endings",
+        "intermediate/touches/int_lead_endings",
         "order by leads.lead_key, pauses.silent_at",
         "order by leads.lead_key, pauses.silent_at desc",
         "a_journey_ends_once_without_what_was_hoped_for",
     ),
     Fault(
         "a_silence_is_counted_before_it_has_lasted",
-        "intermediate/tags/int_channel_transitions",
+        "intermediate/touches/int_channel_transitions",
         "ended_at < {{ as_of() }}",
         "ended_at <= {{ as_of() }}",
         "steps_of_journeys_are_counted_by_month_and_type",

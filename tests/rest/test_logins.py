@@ -20,7 +20,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from funnel import settings, tokens
+from funnel import logins, settings
 from funnel.contract import Connection, Window
 from funnel.ingest import kept_logins
 from funnel.rest import client, errors
@@ -69,7 +69,7 @@ class Vendor:
         grant = GRANTS.get(self.source, {})
         made = self.company.connection(self.source, **grant.get("extra", {}))
         made = replace(made, **{name: value for name, value in grant.items() if name != "extra"})
-        return replace(made, tokens=kept_logins.STORE)
+        return replace(made, logins=kept_logins.STORE)
 
     def read(self, stream: str, connection: Connection | None = None) -> int:
         source = SOURCES[self.source]
@@ -92,7 +92,7 @@ class Vendor:
         """The access token expires, as between two days."""
         with psycopg.connect(settings.dsn("loader"), autocommit=True) as connection:
             (began_with,) = connection.execute("select began_with from logins.kept").fetchone()  # type: ignore[misc]
-        key = replace(tokens.key_of(self.source, self.connection), began_with=began_with)
+        key = replace(logins.key_of(self.source, self.connection), began_with=began_with)
         login = kept_logins.read(key)
         assert login is not None
         kept_logins.write(key, replace(login, good_until=0.0))
@@ -129,7 +129,7 @@ def test_each_login_uses_the_refresh_token_of_the_one_before(
         vendor.expire()
     # Without the store there is only the connection's own token, and that was used.
     with pytest.raises(errors.DeadToken):
-        vendor.read(STREAMS[vendor.source][0], replace(vendor.connection, tokens=None))
+        vendor.read(STREAMS[vendor.source][0], replace(vendor.connection, logins=None))
     outcome(CASE, vendor.source, "R2 is kept and used: three mornings, three logins, each with the newest")
 
 
@@ -166,13 +166,13 @@ from funnel.ingest import kept_logins
 from funnel.sources import SOURCES
 asked = json.loads(sys.argv[1])
 source = SOURCES[asked["source"]]
-connection = Connection(**asked["connection"], tokens=kept_logins.STORE)
+connection = Connection(**asked["connection"], logins=kept_logins.STORE)
 if asked["dies"] == "after storing":
     def write(key, login):
         kept_logins.write(key, login)
         import os
         os._exit(9)
-    connection = replace(connection, tokens=replace(kept_logins.STORE, write=write))
+    connection = replace(connection, logins=replace(kept_logins.STORE, write=write))
 if asked["dies"] == "in its turn":
     from contextlib import contextmanager
     @contextmanager
@@ -181,7 +181,7 @@ if asked["dies"] == "in its turn":
             import os
             os._exit(9)
             yield
-    connection = replace(connection, tokens=replace(kept_logins.STORE, turn=turn))
+    connection = replace(connection, logins=replace(kept_logins.STORE, turn=turn))
 window = Window(date(2026, 11, 9), date(2026, 11, 10))
 print(len(list(source.fetch(connection, source.stream(asked["stream"]), window))))
 """
@@ -245,15 +245,15 @@ def test_no_secret_leaves_the_store(
         vendor.rotate()
     given: list[str] = []
 
-    def write(key: tokens.Key, login: tokens.Login) -> None:
+    def write(key: logins.Key, login: logins.Login) -> None:
         given.extend(one for one in (login.access_token, login.refresh_token) if one)
         kept_logins.write(key, login)
 
     with caplog.at_level(logging.DEBUG, "funnel"):
-        connection = replace(vendor.connection, tokens=replace(kept_logins.STORE, write=write))
+        connection = replace(vendor.connection, logins=replace(kept_logins.STORE, write=write))
         vendor.read(STREAMS[vendor.source][0], connection)
     assert given
-    seen = caplog.text + repr(connection) + repr(kept_logins.read(tokens.key_of(vendor.source, connection)))
+    seen = caplog.text + repr(connection) + repr(kept_logins.read(logins.key_of(vendor.source, connection)))
     with psycopg.connect(warehouse) as admin:
         seen += str(admin.execute("select * from logins.kept").fetchall())
     assert not [secret for secret in given if secret in seen]
@@ -273,8 +273,8 @@ def test_a_login_that_the_present_key_does_not_open_counts_as_none(
 ) -> None:
     from cryptography.fernet import Fernet
 
-    key = tokens.Key("salesforce", "salesforce", "digest", "settings")
-    login = tokens.Login("access", "refresh", None, None, "settings")
+    key = logins.Key("salesforce", "salesforce", "digest", "settings")
+    login = logins.Login("access", "refresh", None, None, "settings")
     old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
     monkeypatch.setenv("AIRFLOW_FERNET_KEY", old)
     kept_logins.write(key, login)
@@ -305,7 +305,7 @@ def stub() -> Any:
 
 def salesforce_of(stub: Any, refresh_token: str = "R1-xxxxxxxx") -> Connection:
     extra = {"grant_type": "refresh_token", "refresh_token": refresh_token}
-    return Connection("salesforce", stub.base_url, "client-id", "the-secret-of-it", extra, tokens=kept_logins.STORE)
+    return Connection("salesforce", stub.base_url, "client-id", "the-secret-of-it", extra, logins=kept_logins.STORE)
 
 
 def test_second_stream_and_next_run_never_use_the_first_refresh_token(
@@ -368,7 +368,7 @@ def test_a_refusal_that_passes_is_tried_again_once_and_a_second_one_says_what_to
 def test_a_revoked_access_token_that_was_kept_is_renewed(warehouse: str, stub: Any, slept: list[float]) -> None:
     """LinkedIn answers REVOKED for a token that another sign-in replaced: the token is invalid, not the login."""
     extra = {"refresh_token": "R1-xxxxxxxx", "account_ids": ["1"], "token_url": f"{stub.base_url}/token"}
-    connection = Connection("linkedin_ads", stub.base_url, "id", "secret-of-it", extra, tokens=kept_logins.STORE)
+    connection = Connection("linkedin_ads", stub.base_url, "id", "secret-of-it", extra, logins=kept_logins.STORE)
     good = "A1-xxxxxxxx"
 
     def answer(asked: Any) -> Any:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
-from funnel.inbox import amounts, errors, moments, values
+from funnel.inbox import amounts, cell_values, errors, moments
 from funnel.inbox.entities import Field
 from funnel.inbox.reading import Reading
 
@@ -30,7 +30,7 @@ def _integer(text: str, reading: Reading) -> str:
     return whole
 
 
-def reader_of(each: Field, reading: Reading, zone: ZoneInfo, *, is_money: bool, stated: bool) -> values.Remembered:
+def reader_of(each: Field, reading: Reading, zone: ZoneInfo, *, is_money: bool, stated: bool) -> cell_values.Remembered:
     """A reader that caches its results. An amount with a currency returns the sign or code after a NUL."""
     formats = reading.formats.get(each.name) or ()
     is_percent, is_mixed = each.name in reading.percents, each.name in reading.mixed
@@ -64,7 +64,7 @@ def reader_of(each: Field, reading: Reading, zone: ZoneInfo, *, is_money: bool, 
         "date": dated_or_week if each.is_week else dated(moments.day),
         "month": dated(moments.month),
         "moment": dated(moment),
-        "stage": lambda text: values.stage(text, each.values),
-        "currency": values.currency,
+        "stage": lambda text: cell_values.stage(text, each.values),
+        "currency": cell_values.currency,
     }
-    return values.Remembered(readers.get(each.kind, lambda text: text))
+    return cell_values.Remembered(readers.get(each.kind, lambda text: text))

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from funnel.inbox import amounts, currencies, known_currency, row_filters, supplied, totals, values
+from funnel.inbox import amounts, cell_values, computed_columns, currencies, known_currency, row_filters, totals
 from funnel.inbox.blocks import NO_VALUE, TYPED, BadRow, Block
 from funnel.inbox.cell_bytes import ends_of, is_all_digits
 from funnel.inbox.cell_readers import reader_of
@@ -36,8 +36,8 @@ class Converter:
             **spec.constants,
             **file,
         }
-        self.above: dict[str, supplied.Above | None] = {}
-        self.content_keys = supplied.ContentKeys()
+        self.above: dict[str, computed_columns.Above | None] = {}
+        self.content_keys = computed_columns.ContentKeys()
         self.marks: dict[str, list[tuple[int, str]]] = {}
         self.has_types = has_types
         self.mapping = mapping
@@ -69,7 +69,7 @@ class Converter:
         self._check(columns, cells, block, problems)
         columns["row_key"] = self._row_keys(columns)
         if self.spec.channels and "channel" in self.spec.entity.names:
-            columns["channel"] = supplied.channel(columns, self.spec.channels, length)
+            columns["channel"] = computed_columns.channel(columns, self.spec.channels, length)
         columns["_line"] = block.lines
         batch = pa.record_batch(list(columns.values()), names=list(columns))
         bad = [*block.bad, *self._bad_rows(columns, cells, block, problems)]
@@ -102,9 +102,10 @@ class Converter:
         for name, other in self.spec.entity.fallbacks:
             if name not in columns and other in columns:
                 columns[name] = columns[other]
-        for name in supplied.CAMPAIGNS if self.spec.campaigns else ():
+        for name in computed_columns.CAMPAIGNS if self.spec.campaigns else ():
             if name in columns:
-                columns[name] = pc.coalesce(supplied.looked_up(columns[name], self.spec.campaigns), columns[name])
+                named = computed_columns.looked_up(columns[name], self.spec.campaigns)
+                columns[name] = pc.coalesce(named, columns[name])
         if self.marks:
             self._settle_currencies(columns, problems, cells.get("currency_code"), length)
         return columns
@@ -145,11 +146,11 @@ class Converter:
         for name, within in self.spec.fill_down.items():
             if name in cells:
                 same = cells.get(within) if within else None
-                cells[name], self.above[name] = supplied.carried(cells[name], self.above.get(name), same)
+                cells[name], self.above[name] = computed_columns.carried(cells[name], self.above.get(name), same)
         content = [cells[name] for name in sorted(cells)]
         for name, origin in self.spec.origins.items():
             if origin == "row":
-                cells[name] = supplied.row_keys(self.path, block.lines)
+                cells[name] = computed_columns.row_keys(self.path, block.lines)
             elif origin == "hash":
                 cells[name] = self.content_keys(content, length)
         for name, made in self.spec.templates.items():
@@ -158,13 +159,13 @@ class Converter:
                 for header in made.headers
             ]
             if made.is_sum:
-                cells[name], wrong = supplied.computed(made, parts, self._operand, is_money=name in self.money)
+                cells[name], wrong = computed_columns.computed(made, parts, self._operand, is_money=name in self.money)
                 for place, reason in wrong.items():
                     problems.setdefault(place, (name, reason))
                 if self.reading.decimal == ",":
                     cells[name] = pc.replace_substring(cells[name], ".", ",")
             else:
-                cells[name] = supplied.joined(made, parts)
+                cells[name] = computed_columns.joined(made, parts)
 
     def _labels(self, cells: dict[str, Any], block: Block) -> dict[str, Any]:
         """The original cells of the columns in which a line of totals may have its word: columns of days, and unmapped
@@ -181,7 +182,7 @@ class Converter:
         """A column in our unit, with its empty cells filled as the manifest states."""
         name = each.name
         if name in self.spec.scales:
-            read = {name: supplied.scaled(read[name], Decimal(self.spec.scales[name]))}
+            read = {name: computed_columns.scaled(read[name], Decimal(self.spec.scales[name]))}
         default = self.spec.defaults.get(name)
         if default is None and each.kind == "currency":
             default = self.spec.currency
@@ -385,7 +386,7 @@ class Converter:
             self.constants = {name: value for name, value in filled.items() if value is not None}
         return batch.drop_columns(names)
 
-    def _reader(self, each: Field) -> values.Remembered:
+    def _reader(self, each: Field) -> cell_values.Remembered:
         return reader_of(
             each,
             self.reading,

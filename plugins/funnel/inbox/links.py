@@ -7,8 +7,8 @@ Ids prove a link if their values are in both files. Plain numbers prove it only 
 from funnel.inbox import vocabulary
 from funnel.inbox.catalogue import ENTITIES
 from funnel.inbox.contents import Column
-from funnel.inbox.derivation import Noted, Proposed, headers_of
 from funnel.inbox.exploration import Table
+from funnel.inbox.proposed_columns import Noted, Proposed, headers_of
 
 # Entities whose field contains the key of another entity.
 _REFERENCES = {

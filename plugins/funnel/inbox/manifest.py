@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from funnel.inbox import errors, stated, yaml_text
+from funnel.inbox import column_formulas, errors, yaml_text
 from funnel.inbox.catalogue import ENTITIES
 from funnel.inbox.entities import WINDOW_DATES, Entity
 from funnel.inbox.errors import ManifestError
@@ -52,7 +52,7 @@ class StreamSpec:
     sheets: tuple[str | int, ...] = ()
     # Our names by the column's position, the template it is computed from, and other origins.
     positions: dict[str, int] = field(default_factory=dict)
-    templates: dict[str, stated.Template] = field(default_factory=dict)
+    templates: dict[str, column_formulas.Template] = field(default_factory=dict)
     origins: dict[str, str] = field(default_factory=dict)
     scales: dict[str, str] = field(default_factory=dict)
     defaults: dict[str, str] = field(default_factory=dict)
@@ -204,7 +204,7 @@ def _maps(one: StreamText) -> dict[str, dict[str, str | None]]:
 def _stated(one: StreamText, entity: Entity, place: str) -> tuple[dict[str, tuple[str, ...]], dict[str, str]]:
     """The formats of dates and the scales of numbers, by column."""
     try:
-        return stated.date_formats(one.date_format, entity), stated.scale(one.scale, entity)
+        return column_formulas.date_formats(one.date_format, entity), column_formulas.scale(one.scale, entity)
     except errors.Misstated as error:
         raise ManifestError(f"{place}: {error}.") from None
 
@@ -266,7 +266,7 @@ def _columns(entity: Entity, one: StreamText, place: str) -> Columns:
     for name, theirs in (one.columns or {}).items():
         if isinstance(theirs, str):
             try:
-                template = stated.template(theirs, entity, name)
+                template = column_formulas.template(theirs, entity, name)
             except errors.Misstated as error:
                 raise ManifestError(f"{place}, columns: {error}.") from None
             if template:
@@ -282,12 +282,12 @@ def _columns(entity: Entity, one: StreamText, place: str) -> Columns:
             made.headers[name] = value.strip()
         elif word == "position" and isinstance(value, int) and not isinstance(value, bool) and value >= 1:
             made.positions[name] = value
-        elif word == "from" and value in stated.ORIGINS:
+        elif word == "from" and value in column_formulas.ORIGINS:
             made.origins[name] = str(value)
         else:
             raise ManifestError(
                 f"{place}, columns: {name} is {theirs!r}; write the header of a column, {{value: a constant}}, "
-                f"{{position: 3}}, {{column: a header with braces}} or {{from: {', '.join(stated.ORIGINS)}}}."
+                f"{{position: 3}}, {{column: a header with braces}} or {{from: {', '.join(column_formulas.ORIGINS)}}}."
             )
     return made
 

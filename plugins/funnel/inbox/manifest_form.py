@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-from funnel.inbox import stated
+from funnel.inbox import column_formulas
 
 
 class StreamText(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -61,7 +61,7 @@ class Columns:
     headers: dict[str, str] = field(default_factory=dict)
     constants: dict[str, str] = field(default_factory=dict)
     positions: dict[str, int] = field(default_factory=dict)
-    templates: dict[str, stated.Template] = field(default_factory=dict)
+    templates: dict[str, column_formulas.Template] = field(default_factory=dict)
     origins: dict[str, str] = field(default_factory=dict)
 
     @property

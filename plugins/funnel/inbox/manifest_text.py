@@ -4,8 +4,8 @@ import json
 import re
 from typing import Any
 
-from funnel.inbox.derivation import Formula, Noted, Proposed
 from funnel.inbox.proposal import Proposal
+from funnel.inbox.proposed_columns import Formula, Noted, Proposed
 
 _PLAIN = re.compile(r"[A-Za-z_][\w ./()%+-]*[\w.)%]|[A-Za-z_]")
 _COMMENT_AT = 58

@@ -15,10 +15,10 @@ from typing import Any
 
 from funnel.inbox import exploration, intake, manifest, manifest_text, proposal
 from funnel.inbox import folder as inbox
-from funnel.inbox.derivation import Noted
 from funnel.inbox.errors import ManifestError, Refused
 from funnel.inbox.folder import Folder
 from funnel.inbox.printable import safely
+from funnel.inbox.proposed_columns import Noted
 
 FIRST_ROWS = 3
 # Footers of a file are fewer than its records.

@@ -4,9 +4,9 @@ import re
 
 from funnel.inbox import amounts, errors, moments, vocabulary
 from funnel.inbox.contents import Column
-from funnel.inbox.derivation import COUNTS, Noted, has_money, headers_of
 from funnel.inbox.entities import Entity
 from funnel.inbox.exploration import Table
+from funnel.inbox.proposed_columns import COUNTS, Noted, has_money, headers_of
 
 _NUMERIC_DATE = re.compile(r"(\d{1,2})([/.-])(\d{1,2})\2(\d{4}|\d{2})(?:[ T,].*)?")
 _THOUSANDS = re.compile(

@@ -13,11 +13,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from funnel.inbox import derivation, links, notation, recognition, vocabulary, wide_tables
+from funnel.inbox import links, notation, proposed_columns, recognition, vocabulary, wide_tables
 from funnel.inbox.contents import NOTHING, Column
-from funnel.inbox.derivation import Noted, Proposed
 from funnel.inbox.entities import Entity
 from funnel.inbox.exploration import INTERCHANGES, Table
+from funnel.inbox.proposed_columns import Noted, Proposed
 from funnel.inbox.recognition import Recognised
 from funnel.inbox.wide_tables import WideTable
 
@@ -97,7 +97,7 @@ def _free_prices(made: list[tuple[Proposed, Table]]) -> None:
         (id(table), header)
         for stream, table in made
         if stream.entity == "order_lines"
-        for name, header in derivation.headers_of(stream.columns)
+        for name, header in proposed_columns.headers_of(stream.columns)
         if name == "amount"
     }
     for stream, table in made:
@@ -118,17 +118,17 @@ def _parts(members: list[Table], one: Recognised) -> list[list[Table]]:
     for table in members:
         said = None
         if one.entity.name == "ad_stats":
-            said = None if "platform" in one.columns else derivation.platform_of(table)
-            said = said if "date_day" in one.columns else f"{said} {derivation.day_of(table)}"
+            said = None if "platform" in one.columns else proposed_columns.platform_of(table)
+            said = said if "date_day" in one.columns else f"{said} {proposed_columns.day_of(table)}"
         if one.entity.name == "sell_through" and "retailer" not in one.columns:
-            said = derivation.retailer_of(table)
+            said = proposed_columns.retailer_of(table)
         parts.setdefault(said, []).append(table)
     return list(parts.values())
 
 
 def _is_dated(one: Recognised, members: list[Table]) -> bool:
     """True if the day of statistics is known: from a column, the lines above the header, or the file's name."""
-    return "date_day" not in recognition.lacking(one.entity, one.columns) or all(map(derivation.day_of, members))
+    return "date_day" not in recognition.lacking(one.entity, one.columns) or all(map(proposed_columns.day_of, members))
 
 
 def _names(members: list[Table]) -> str:
@@ -211,16 +211,16 @@ def _stream(members: list[Table], merged: Table, one: Recognised, names: list[st
         if name in entity.names
     }
     proposed = Proposed(entity.name, _glob(sorted({table.path for table in members}), names), members, columns)
-    derivation.complete(proposed, merged, one)
+    proposed_columns.complete(proposed, merged, one)
     return proposed
 
 
 def _finished(proposed: Proposed, merged: Table, order: str | None) -> Proposed:
     """The stream with what follows from its columns: maps, formats and other settings."""
-    entity, members = derivation.entity_of(proposed.entity), proposed.tables
+    entity, members = proposed_columns.entity_of(proposed.entity), proposed.tables
     order_of = {each.name: place for place, each in enumerate(entity.fields)}
     proposed.columns = dict(sorted(proposed.columns.items(), key=lambda pair: order_of[pair[0]]))
-    used = {header: name for name, header in derivation.headers_of(proposed.columns)}
+    used = {header: name for name, header in proposed_columns.headers_of(proposed.columns)}
     for name, noted in proposed.columns.items():
         kind = entity.field(name).kind
         if not isinstance(noted.value, str) or noted.value not in merged.headers:
@@ -342,8 +342,9 @@ def _currency(streams: list[Proposed], reporting: str) -> Noted | None:
     chosen = seen.most_common(1)[0][0] if seen else None
     silent: list[str] = []
     for each, own in zip(streams, found, strict=True):
-        names = set(derivation.entity_of(each.entity).names) - set(each.columns)
-        has_money = each.entity == "orders" or derivation.has_money(each.columns, derivation.entity_of(each.entity))
+        entity = proposed_columns.entity_of(each.entity)
+        names = set(entity.names) - set(each.columns)
+        has_money = each.entity == "orders" or proposed_columns.has_money(each.columns, entity)
         if own and own.value != chosen and "currency_code" in names:
             each.columns["currency_code"] = Noted({"value": own.value}, own.note)
         elif own and own.value != chosen and "currency_code" not in each.columns:
@@ -363,8 +364,8 @@ def _timezone(tables: list[Table], made: list[tuple[Proposed, Table]]) -> Noted:
     if tables and all(re.search(r"\bUTC\b", f"{table.above} {' '.join(table.headers)}") for table in tables):
         return Noted("UTC")
     for stream, table in made:
-        for name, header in derivation.headers_of(stream.columns):
-            is_moment = derivation.entity_of(stream.entity).field(name).kind == "moment"
+        for name, header in proposed_columns.headers_of(stream.columns):
+            is_moment = proposed_columns.entity_of(stream.entity).field(name).kind == "moment"
             if is_moment and any(_TIME.search(cell) for cell in table.column(header).filled[:1000]):
                 return Noted("UTC", f"in which zone the times of {header} in {stream.path} are, such as Europe/Berlin")
     return Noted("UTC")

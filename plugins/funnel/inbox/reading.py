@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from funnel.inbox import amounts, errors, moments, values
+from funnel.inbox import amounts, cell_values, errors, moments
 from funnel.inbox.blocks import TYPED, Block
 from funnel.inbox.cell_bytes import is_all_digits, may_have_words
 from funnel.inbox.errors import Refused
@@ -155,6 +155,6 @@ def _distinct(column: Any, spec: StreamSpec, name: str) -> set[str]:
     for text in pc.unique(column).to_pylist():
         text = (text or "").replace(TYPED, "").strip()
         text = corrections.get(text, text) or ""
-        if text and text not in nulls and not values.SPREADSHEET_ERRORS.match(text):
+        if text and text not in nulls and not cell_values.SPREADSHEET_ERRORS.match(text):
             found.add(text)
     return found

@@ -15,8 +15,8 @@ from itertools import pairwise
 
 from funnel.inbox import errors, moments
 from funnel.inbox.contents import Column
-from funnel.inbox.derivation import Noted, Proposed
 from funnel.inbox.exploration import Table
+from funnel.inbox.proposed_columns import Noted, Proposed
 from funnel.inbox.recognition import Recognised
 from funnel.inbox.repeats import ADDITIVE
 

@@ -1,7 +1,7 @@
 """The store of logins in the warehouse: encrypted, readable by the loader only, shared by all workers on all machines
 (ING-22).
 
-It stores logins for `funnel.tokens` and makes logins of one key take turns with an advisory lock of PostgreSQL, which
+It stores logins for `funnel.logins` and makes logins of one key take turns with an advisory lock of PostgreSQL, which
 ends with its process. The key of the cipher is Airflow's Fernet key, which every worker has.
 """
 
@@ -16,7 +16,7 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from funnel import settings, warehouse
 from funnel.contract import Connection
-from funnel.tokens import Key, Login, TokenStore, in_memory
+from funnel.logins import Key, Login, LoginStore, in_memory
 
 log = logging.getLogger(__name__)
 
@@ -81,10 +81,10 @@ def turn(key: Key) -> Iterator[None]:
         yield
 
 
-STORE = TokenStore(read, write, turn)
+STORE = LoginStore(read, write, turn)
 
 
-def store_for(connection: Connection) -> TokenStore:
+def store_for(connection: Connection) -> LoginStore:
     """The store for a command outside Airflow: that of the warehouse, else of this process with a warning."""
     try:
         with warehouse.connect("loader") as opened:

@@ -62,7 +62,7 @@ def extract(source_name: str, connection_id: str) -> list[str]:
 
     source = VENDORS[source_name]
     context = get_current_context()
-    connection = replace(airflow_connection(connection_id), tokens=kept_logins.STORE)
+    connection = replace(airflow_connection(connection_id), logins=kept_logins.STORE)
     planned = plan.reads(source, connection, window_of(context, source, connection_id))
     return plan.in_order_of_load(
         [_land(as_read, connection, stream, window, context) for as_read, stream, window in planned]

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from typing import Any, TypeGuard
 from urllib.parse import quote
 
-from funnel import tokens
+from funnel import logins
 from funnel.contract import Connection
 from funnel.rest.errors import DeadToken, Refused
 from funnel.rest.messages import Answer, Diagnosis
 
-Token = tokens.Token
+Token = logins.Token
 _SECRET_SETTING = re.compile(r"(secret|token|password|key)$", re.IGNORECASE)
 
 

@@ -17,8 +17,9 @@ from urllib.parse import urlencode
 import httpx
 import tenacity
 
-from funnel import tokens
+from funnel import logins
 from funnel.contract import Connection
+from funnel.logins import Login
 from funnel.rest import retries
 from funnel.rest.auth import Token, is_hidden, secrets, spellings
 from funnel.rest.diagnosis import diagnose_archive, diagnose_by_status, diagnose_shape, diagnose_transport, parse, read
@@ -38,7 +39,6 @@ from funnel.rest.errors import (
 from funnel.rest.messages import Answer, Diagnosis, Page, Request, value_at
 from funnel.rest.network import open_http
 from funnel.rest.retries import is_enough, log_pause, pause, wait
-from funnel.tokens import Login
 
 log = logging.getLogger(__name__)
 
@@ -76,8 +76,8 @@ class Client:
         self.connection = connection
         self.refresh_token: str = connection.extra.get("refresh_token") or ""
         self._http = http
-        self._store = connection.tokens or tokens.in_memory()
-        self._key = tokens.key_of(dialect.source, connection)
+        self._store = connection.logins or logins.in_memory()
+        self._key = logins.key_of(dialect.source, connection)
         self._login: Login | None = None
         self._is_new = False  # true if the token comes from a new login that no answer has confirmed yet
         self._is_kept = False  # true if the token comes from another process's login, which may have been revoked since
@@ -296,7 +296,7 @@ class Client:
             first = self.connection.extra.get("refresh_token")
             log_in = partial(self._log_in, self.dialect.login)
             self._is_kept = True
-            self._login = tokens.current(self._store, self._key, first, self._refused, log_in)
+            self._login = logins.current(self._store, self._key, first, self._refused, log_in)
             self._hide(self._login.access_token, self._login.refresh_token)
         return self._login.access_token
 

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from funnel.inbox.amounts import Amount
+from funnel.inbox.column_formulas import Template, calculation
 from funnel.inbox.errors import BadCell
-from funnel.inbox.stated import Template, calculation
 
 TEXT = pa.string()
 # Columns that determine the channel of a row, the most certain first.

@@ -2,7 +2,7 @@
 
 A vendor may answer a login with a new refresh token and revoke the used one (Salesforce, Microsoft, LinkedIn and
 HubSpot can). So the answer of a login is stored before its access token is used, logins of one connection take turns,
-and a process that waited uses the stored login (ING-22). The connector sends the requests, the `TokenStore` stores the
+and a process that waited uses the stored login (ING-22). The connector sends the requests, the `LoginStore` stores the
 logins; no token is written into a message or a log here.
 """
 
@@ -74,7 +74,7 @@ class Login:
 
 
 @dataclass(frozen=True)
-class TokenStore:
+class LoginStore:
     """Stores logins.
 
     read   the login under a key, None if there is none
@@ -103,7 +103,7 @@ def key_of(source: str, connection: Any) -> Key:
 
 
 def current(
-    store: TokenStore,
+    store: LoginStore,
     key: Key,
     first_refresh_token: str | None,
     refused: set[str],
@@ -139,7 +139,7 @@ def current(
         return login
 
 
-def in_memory() -> TokenStore:
+def in_memory() -> LoginStore:
     """Stores logins in this process, until it ends; its threads take turns. The log names a refresh token that is lost
     with it.
     """
@@ -165,7 +165,7 @@ def in_memory() -> TokenStore:
                 key.connection_id,
             )
 
-    return TokenStore(read=lambda key: logins.get(key.began_with), write=write, turn=turn)
+    return LoginStore(read=lambda key: logins.get(key.began_with), write=write, turn=turn)
 
 
 def _good_until(expires_in: float | None) -> float | None:
