@@ -51,7 +51,7 @@ MARTS = {
 }
 
 
-SUBJECTS = {"persons", "advertising", "tags", "pipeline", "money", "alignment"}
+SUBJECTS = {"persons", "advertising", "touches", "pipeline", "money", "alignment"}
 
 
 def models(manifest: dict[str, Any], layer: str | None = None) -> list[dict[str, Any]]:
