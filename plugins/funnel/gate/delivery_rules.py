@@ -26,6 +26,7 @@ class Rules:
 
 
 def rules_of(source: Source) -> Rules:
+    """The rules of a source: those of an inbox, or those of a vendor."""
     if source.is_inbox:
         return Rules(
             has_every_stream=False,
