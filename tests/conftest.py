@@ -156,6 +156,8 @@ LONG = (
     "end_to_end/test_worked_example.py",
     "installation/test_installation.py",
     "build/test_build.py",
+    "build/test_rebuilds.py",
+    "build/test_reference_data.py",
     "dashboards/test_browser.py",
     "end_to_end/company",
     "build/test_file_money.py",

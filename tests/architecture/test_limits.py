@@ -12,6 +12,7 @@ FOLDERS = ("plugins", "installation", "authoring", "sandbox", "expectations", "b
 PACKAGES = ("funnel", "installation", "authoring", "sandbox", "expectations", "bench", "dags")
 LINES_OF_A_MODULE = 400
 LINES_OF_A_FUNCTION = 50
+LINES_OF_A_TEST_FILE = 500
 
 
 def modules() -> Iterator[Path]:
@@ -26,6 +27,15 @@ def named(path: Path) -> str:
 def test_no_module_is_too_long() -> None:
     too_long = {named(path) for path in modules() if len(path.read_text().splitlines()) > LINES_OF_A_MODULE}
     assert too_long == set(), f"more than {LINES_OF_A_MODULE} lines: divide it by subject"
+
+
+def test_no_test_file_is_too_long() -> None:
+    too_long = {
+        named(path)
+        for path in (ROOT / "tests").rglob("*.py")
+        if len(path.read_text().splitlines()) > LINES_OF_A_TEST_FILE
+    }
+    assert too_long == set(), f"more than {LINES_OF_A_TEST_FILE} lines: divide it by subject"
 
 
 def length(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:

@@ -1,5 +1,6 @@
 """Publications without an audit, and comparisons of incremental builds with full ones."""
 
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -9,7 +10,26 @@ from funnel import settings
 from funnel.build import dbt_run
 from funnel.publication import publication
 
+from .conftest import rows
+
 Tables = dict[str, list[tuple[Any, ...]]]
+
+CONTACT: dict[str, Any] = {
+    "contact_id": "1",
+    "updated_at": "2026-01-05T10:00:00Z",
+    "email_key": "ana",
+    "created_at": "2026-01-05T10:00:00Z",
+    "_record_key": "k1",
+}
+STATS: dict[str, Any] = {
+    "date": "2026-01-05",
+    "customer_id": "1",
+    "campaign_id": "11",
+    "currency_code": "EUR",
+    "impressions": 1000,
+    "clicks": 50,
+    "cost_micros": 100_000_000,
+}
 
 
 def publish_build(build_id: int) -> None:
@@ -58,3 +78,11 @@ def _tables() -> Tables:
         return {
             name: sorted(admin.execute(f"select * from {schema}.{name}".encode()), key=repr) for schema, name in names
         }
+
+
+def set_rates(project: Path, *lines: str) -> None:
+    (project / "seeds/currency_rates.csv").write_text("rate_date,currency_code,rate_to_usd\n" + "\n".join(lines) + "\n")
+
+
+def statuses() -> list[str]:
+    return [status for (status,) in rows("select status from ops.builds order by build_id")]

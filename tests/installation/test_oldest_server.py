@@ -13,7 +13,7 @@ OLDEST = Path("/usr/lib/postgresql/15/bin")
 AGAIN = (
     "tests/publication/test_publish.py",
     "tests/gate/test_marts.py::test_marts_of_good_rows_pass",
-    "tests/build/test_build.py::test_what_a_failed_build_left_is_repaired_by_the_next",
+    "tests/build/test_rebuilds.py::test_what_a_failed_build_left_is_repaired_by_the_next",
 )
 # The long ones: each test of a load has a database of its own.
 AND_LOADS = ("tests/ingest/test_load.py", "tests/ingest/test_load_paths.py")

@@ -2,14 +2,12 @@
 
 import gzip
 import json
-import logging
 import os
 import tracemalloc
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import pytest
 
@@ -25,7 +23,6 @@ from funnel.rest.errors import (
     Throttled,
     TooMuchData,
     Unavailable,
-    VendorError,
 )
 from funnel.sources import SOURCES
 
@@ -372,63 +369,6 @@ def test_field_the_user_may_not_see_is_refused_not_nulled(vendor: Any, slept: li
     assert slept == []
 
 
-# Secrets ---------------------------------------------------------------------------------------------------------
-
-
-def secrets_of(connection: Any) -> list[str]:
-    extra = connection.extra
-    plain = [connection.password, extra["refresh_token"], extra["app_secret"], "session-of-stub"]
-    return [*plain, *(quote(secret, safe="") for secret in plain)]
-
-
-@pytest.mark.parametrize("source", sorted(set(SOURCES) - {"files"}))
-@pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 429, 500])
-def test_no_secret_is_in_an_error_or_a_log(
-    vendor: Any, slept: list[float], caplog: pytest.LogCaptureFixture, source: str, status: int
-) -> None:
-    connection = vendor.connection()
-
-    def answer(asked: Any) -> Any:
-        if asked.path in ("/token", "/services/oauth2/token"):
-            return vendor.reply({"access_token": "session-of-stub"})
-        told = " ".join([*secrets_of(connection)[:3], json.dumps(asked.params), asked.text, str(asked.headers)])
-        shapes: dict[str, Any] = {
-            "salesforce": [{"errorCode": "UNKNOWN", "message": told}],
-            "hubspot": {"status": "error", "message": told, "category": "VALIDATION_ERROR"},
-        }
-        return vendor.reply(shapes.get(source, {"error": {"code": 1, "message": told}}), status=status)
-
-    vendor.answer = answer
-    with caplog.at_level(logging.DEBUG), pytest.raises(VendorError) as raised:
-        read(source, SOURCES[source].streams[0].name, connection)
-    chain, seen = raised.value, ""
-    while chain is not None:
-        seen += f"{chain!s} {chain!r} {vars(chain)}"
-        chain = chain.__cause__ or (None if chain.__suppress_context__ else chain.__context__)
-    seen += caplog.text
-    assert connection.connection_id in seen
-    assert [secret for secret in secrets_of(connection) if secret in seen] == []
-
-
-def test_token_in_the_link_to_the_next_page_is_not_landed(vendor: Any) -> None:
-    connection = vendor.connection()
-
-    def answer(asked: Any) -> Any:
-        link = f"{vendor.base_url}{asked.path}?after=b&access_token={asked.params['access_token']}"
-        paging = {} if "after" in asked.params else {"next": link}
-        return vendor.reply({"data": [], "paging": paging})
-
-    vendor.answer = answer
-    bodies = read("meta_ads", "campaigns", connection)
-    assert len(bodies) == 2
-    assert connection.password.encode() not in b"".join(bodies)
-
-
-def test_a_connection_shows_no_secret(vendor: Any) -> None:
-    connection = vendor.connection()
-    assert [secret for secret in secrets_of(connection) if secret in repr(connection)] == []
-
-
 # Volume ----------------------------------------------------------------------------------------------------------
 
 
@@ -505,47 +445,3 @@ def test_every_recorded_error_body_is_understood() -> None:
                 diagnosis = module.DIALECT.diagnose(answer)
                 understood[case["name"]] = diagnosis.error if diagnosis else None
     assert understood == SETTLED
-
-
-# Exchange rates ----------------------------------------------------------------------------------------------------
-
-
-TABLE = "KEY,FREQ,CURRENCY,CURRENCY_DENOM,EXR_TYPE,EXR_SUFFIX,TIME_PERIOD,OBS_VALUE\n"
-
-
-def quotation(currency: str, day: str, value: str) -> str:
-    return f"EXR.D.{currency}.EUR.SP00.A,D,{currency},EUR,SP00,A,2026-11-{day},{value}\n"
-
-
-def rates(connection: Any) -> list[dict[str, Any]]:
-    source = SOURCES["exchange_rates"]
-    return [
-        row for body in read("exchange_rates", "rates", connection) for row in source.records(source.streams[0], body)
-    ]
-
-
-def test_rates_are_cut_to_the_window_and_a_holiday_without_a_value_is_left_out(vendor: Any) -> None:
-    """The window is 1 to 8 November; ten more days are requested, since a 404 may mean a weekend or a mistake."""
-    rows = [("USD", "02", "1.1"), ("USD", "03", ""), ("USD", "04", "NaN"), ("USD", "09", "1.2")]
-    text = TABLE + "EXR.D.USD.EUR.SP00.A,D,USD,EUR,SP00,A,2026-10-30,1.0\n" + "".join(quotation(*row) for row in rows)
-    vendor.answer = lambda asked: vendor.reply(text.encode(), Content_Type="text/csv")
-    found = rates(vendor.connection(currencies="eur, usd"))
-    assert [(row["TIME_PERIOD"], row["OBS_VALUE"]) for row in found] == [("2026-11-02", "1.1")]
-    assert vendor.asked[0].path == "/service/data/EXR/D.USD.EUR.SP00.A"
-    assert (vendor.asked[0].params["startPeriod"], vendor.asked[0].params["endPeriod"]) == ("2026-10-22", "2026-11-08")
-
-
-def test_a_table_whose_last_series_ends_early_is_asked_for_again(vendor: Any, slept: list[float]) -> None:
-    days = ("02", "03")
-    whole = TABLE + "".join(quotation(each, day, "1.1") for each in ("GBP", "USD") for day in days)
-    cut = whole[: whole.rindex("EXR.D")]
-    bodies = [vendor.reply(text.encode(), Content_Type="text/csv") for text in (cut, whole)]
-    vendor.reply_in_turn(*bodies)
-    assert len(rates(vendor.connection(currencies=["GBP"]))) == 4
-    assert len(vendor.asked) == 2
-
-
-def test_an_invalid_currency_is_refused_before_any_request(vendor: Any) -> None:
-    with pytest.raises(Refused, match="'DOLLAR' is not a currency"):
-        rates(vendor.connection(currencies=["dollar"]))
-    assert vendor.asked == []

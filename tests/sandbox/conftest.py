@@ -49,6 +49,12 @@ def company(company_server):
     return company_server
 
 
+@pytest.fixture
+def paged(company):
+    company.set(google_page_size=20, salesforce_page_size=150)
+    return company
+
+
 class Vendors:
     """The vendors of one sandbox, requested over plain HTTP with valid credentials."""
 
