@@ -166,8 +166,12 @@ LONG = (
     "build/test_removed_records.py",
     "gate/test_marts.py",
     "installation/test_oldest_server.py",
+    "servers/test_celery.py",
     "gate/test_raw.py",
     "build/test_case_marts.py",
+    "ingest/test_reconcile.py",
+    "orchestration/test_connections.py",
+    "orchestration/test_accounts.py",
     "inbox/test_crm_export.py",
 )
 
