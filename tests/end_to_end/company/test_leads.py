@@ -99,12 +99,14 @@ def test_business_time_is_counted_on_the_clocks_of_the_region(company: Pipeline)
             - greatest(least(extract(epoch from since - first_days.opens_at), first_days.seconds_open), 0) as seconds
         from (select no, region, since::timestamptz, until::timestamptz from (values {asked})
             as given (no, region, since, until)) as asked
+        inner join (select distinct region, time_zone from intermediate.int_business_days) as zones
+            on zones.region = asked.region
         inner join intermediate.int_business_days as first_days
             on first_days.region = asked.region
-            and first_days.date_day = (asked.since at time zone first_days.time_zone)::date
+            and first_days.date_day = (asked.since at time zone zones.time_zone)::date
         inner join intermediate.int_business_days as last_days
             on last_days.region = asked.region
-            and last_days.date_day = (asked.until at time zone last_days.time_zone)::date
+            and last_days.date_day = (asked.until at time zone zones.time_zone)::date
         """,
         "builder",
     )
