@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
@@ -209,15 +210,14 @@ def run_report(world: World, call: Call, parts: dict[str, str]) -> Answer:
         raise _invalid("Requests are limited to 9 dimensions and 10 metrics.")
     first, last = _range(body, day_of(call.now, found.time_zone))
     limit = min(_whole(body, "limit", DEFAULT_LIMIT) or DEFAULT_LIMIT, LARGEST_LIMIT)
-    offset = _whole(body, "offset", 0)
+    asked = Question(dimensions, metrics, first, last, _whole(body, "offset", 0), limit)
     quota = _spend(world, found)
-    rows, reports = _rows(found, first, last, dimensions, metrics, call.now)
-    _sort(rows, body.get("orderBys") or [], dimensions, metrics)
-    return Answer(
-        _render(
-            found, dimensions, metrics, rows, reports, offset, limit, quota if body.get("returnPropertyQuota") else None
-        )
-    )
+    rows, reports = _rows(found, asked, call.now)
+    _sort(rows, body.get("orderBys") or [], asked)
+    payload = _render(found, asked, rows, reports)
+    if body.get("returnPropertyQuota"):
+        payload["propertyQuota"] = quota
+    return Answer(payload)
 
 
 KNOWN_FIELDS = {
@@ -263,68 +263,68 @@ def exhausted() -> Answer:
 Line = tuple[tuple[str, ...], list[int]]
 
 
-def _rows(
-    found: Property, first: date, last: date, dimensions: list[str], metrics: list[str], now: int
-) -> tuple[list[Line], list[Report]]:
+@dataclass(frozen=True)
+class Question:
+    """What a report is asked for."""
+
+    dimensions: list[str]
+    metrics: list[str]
+    first: date
+    last: date
+    offset: int
+    limit: int
+
+
+def _rows(found: Property, asked: Question, now: int) -> tuple[list[Line], list[Report]]:
     sums: dict[tuple[str, ...], list[int]] = {}
-    reports = [(day, found.report(day, now)) for day in (first + timedelta(n) for n in range((last - first).days + 1))]
+    days = [asked.first + timedelta(n) for n in range((asked.last - asked.first).days + 1)]
+    reports = [(day, found.report(day, now)) for day in days]
     for day, report in reports:
         for visit in report.visits:
-            key = tuple(DIMENSIONS[name](day, visit) for name in dimensions)
-            line = sums.setdefault(key, [0] * len(metrics))
-            for place, name in enumerate(metrics):
+            key = tuple(DIMENSIONS[name](day, visit) for name in asked.dimensions)
+            line = sums.setdefault(key, [0] * len(asked.metrics))
+            for place, name in enumerate(asked.metrics):
                 line[place] += METRICS[name][1](visit)
     # Rows of zeros are left out unless requested.
     return [(key, line) for key, line in sums.items() if any(line)], [report for _, report in reports]
 
 
-def _sort(rows: list[Line], orders: list[dict[str, Any]], dimensions: list[str], metrics: list[str]) -> None:
+def _sort(rows: list[Line], orders: list[dict[str, Any]], asked: Question) -> None:
     """Sort by the requested orders, the first one first; without any by the first metric, as Google does."""
-    for order in reversed(orders or [{"metric": {"metricName": metrics[0]}, "desc": True}]):
+    for order in reversed(orders or [{"metric": {"metricName": asked.metrics[0]}, "desc": True}]):
         descending = bool(order.get("desc"))
         name = order.get("dimension", {}).get("dimensionName") or order.get("metric", {}).get("metricName")
-        if name in dimensions:
-            place = dimensions.index(name)
+        if name in asked.dimensions:
+            place = asked.dimensions.index(name)
             rows.sort(key=lambda row: row[0][place], reverse=descending)
-        elif name in metrics:
-            place = metrics.index(name)
+        elif name in asked.metrics:
+            place = asked.metrics.index(name)
             rows.sort(key=lambda row: row[1][place], reverse=descending)
         else:
             raise _invalid(f"Field {name} in orderBys is not part of the request.")
 
 
-def _render(
-    found: Property,
-    dimensions: list[str],
-    metrics: list[str],
-    rows: list[Line],
-    reports: list[Report],
-    offset: int,
-    limit: int,
-    quota: dict[str, Any] | None,
-) -> dict[str, Any]:
+def _render(found: Property, asked: Question, rows: list[Line], reports: list[Report]) -> dict[str, Any]:
     metadata: dict[str, Any] = {"currencyCode": found.currency, "timeZone": found.time_zone}
     if any(report.is_thresholded for report in reports):
         metadata["subjectToThresholding"] = True
     if any(report.has_other_row for report in reports):
         metadata["dataLossFromOtherRow"] = True
     payload: dict[str, Any] = {
-        "dimensionHeaders": [{"name": name} for name in dimensions],
-        "metricHeaders": [{"name": name, "type": METRICS[name][0]} for name in metrics],
+        "dimensionHeaders": [{"name": name} for name in asked.dimensions],
+        "metricHeaders": [{"name": name, "type": METRICS[name][0]} for name in asked.metrics],
         "rows": [
             {
                 "dimensionValues": [{"value": value} for value in key],
                 "metricValues": [{"value": str(value)} for value in line],
             }
-            for key, line in rows[offset : offset + limit]
+            for key, line in rows[asked.offset : asked.offset + asked.limit]
         ],
         "rowCount": len(rows),
         "metadata": metadata,
         "kind": "analyticsData#runReport",
     }
-    if quota is not None:
-        payload["propertyQuota"] = quota
-    if not dimensions:
+    if not asked.dimensions:
         del payload["dimensionHeaders"]
     # Empty and zero values are not written at all.
     for name in ("rows", "rowCount"):

@@ -133,7 +133,10 @@ def search(world: World, call: Call, parts: dict[str, str]) -> Answer:
     memo_key = f"search {kind} {world.scenario.hubspot[kind].version(now)} " + repr(
         (groups, body.get("sorts"), body.get("query"))
     )
-    matches = world.memo(memo_key, lambda: _matches(world, kind, now, tests, key, descending, body.get("query")))
+    matches = world.memo(
+        memo_key,
+        lambda: sorted(_matches(world, kind, now, tests, body.get("query")), key=key, reverse=descending),
+    )
     page = matches[start : start + limit]
     properties, histories = body.get("properties") or [], body.get("propertiesWithHistory") or []
     payload: dict[str, Any] = {
@@ -150,8 +153,6 @@ def _matches(
     kind: str,
     now: int,
     tests: list[list[Callable[[State], bool]]],
-    key: Callable[[State], Any],
-    descending: bool,
     text: str | None,
 ) -> list[State]:
     found = [
@@ -165,5 +166,4 @@ def _matches(
             for state in found
             if any(text.lower() in str(value).lower() for value in state.fields.values() if isinstance(value, str))
         ]
-    found.sort(key=key, reverse=descending)
     return found

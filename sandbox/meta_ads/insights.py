@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
@@ -70,16 +71,20 @@ def _actions(count: float, windows: list[str]) -> list[dict[str, str]]:
     return [action]
 
 
+@dataclass(frozen=True)
+class Question:
+    """What is asked of one account, and when."""
+
+    account: AdAccount
+    fields: list[str]
+    windows: list[str]
+    now: int
+
+
 def _render_insight(
-    account: AdAccount,
-    campaign: Campaign | None,
-    figures: Figures,
-    first: date,
-    last: date,
-    fields: list[str],
-    windows: list[str],
-    now: int,
+    asked: Question, campaign: Campaign | None, figures: Figures, first: date, last: date
 ) -> dict[str, Any]:
+    account = asked.account
     values: dict[str, Any] = {
         "account_id": account.id,
         "account_name": account.name,
@@ -97,7 +102,7 @@ def _render_insight(
         values["cpm"] = f"{figures.spend_cents * 10 / figures.impressions:.6f}"
         values["ctr"] = f"{figures.clicks * 100 / figures.impressions:.6f}"
         values["frequency"] = f"{figures.impressions / max(1, figures.impressions * 3 // 4):.6f}"
-    if actions := _actions(figures.conversions, windows):
+    if actions := _actions(figures.conversions, asked.windows):
         values["actions"] = actions
         values["action_values"] = [
             {"action_type": "lead", "value": _money(round(figures.conversions_value * 100))},
@@ -105,10 +110,10 @@ def _render_insight(
     if campaign is not None:
         values |= {
             "campaign_id": campaign.id,
-            "campaign_name": campaign.name_at(now),
+            "campaign_name": campaign.name_at(asked.now),
             "objective": campaign.kind,
         }
-    rendered = {name: values[name] for name in fields if name in values}
+    rendered = {name: values[name] for name in asked.fields if name in values}
     rendered["date_start"] = first.isoformat()
     rendered["date_stop"] = last.isoformat()
     return rendered
@@ -179,6 +184,7 @@ def insights(
     groups: list[tuple[Campaign | None, list[Campaign]]] = (
         [(None, campaigns)] if level == "account" else [(campaign, [campaign]) for campaign in campaigns]
     )
+    asked = Question(account, fields, windows, now)
     rows = []
     for first, final in spans:
         for campaign, members in groups:
@@ -196,5 +202,5 @@ def insights(
                     sum(part.conversions for part in shown),
                     sum(part.conversions_value for part in shown),
                 )
-                rows.append(_render_insight(account, campaign, total, first, final, fields, windows, now))
+                rows.append(_render_insight(asked, campaign, total, first, final))
     return rows

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from sandbox.exchange import Answer, Call, World
 from sandbox.salesforce.access import answer_with, authorize, refuse
 from sandbox.salesforce.rows import render, select
 from sandbox.salesforce.schema import OPEN_CURSORS
+
+
+class Found(NamedTuple):
+    """What a query found, to be given out in batches."""
+
+    sobject: str
+    fields: tuple[str, ...]
+    rows: list[dict[str, Any]]
+    size: int
 
 
 def _batch_size(world: World, call: Call) -> int:
@@ -31,30 +40,23 @@ def run_query(world: World, call: Call, parts: dict[str, str]) -> Answer:
     sobject, fields, rows, is_count = select(world, text, call.now, parts["verb"] == "queryAll")
     if is_count:
         return answer_with(world, {"totalSize": len(rows), "done": True, "records": []})
-    size = _batch_size(world, call)
+    found = Found(sobject, fields, rows, _batch_size(world, call))
     locator = None
-    if len(rows) > size:
+    if len(rows) > found.size:
         locator = f"0r8Kx{world.number('locator'):010d}QAA"
         cursors = [name for name in world.cursors if name.startswith("0r8")]
         if len(cursors) >= OPEN_CURSORS:
             del world.cursors[cursors[0]]
-        world.cursors[locator] = (sobject, fields, rows, size)
-    return answer_with(world, _page(version, sobject, fields, rows, 0, size, locator))
+        world.cursors[locator] = found
+    return answer_with(world, _page(version, found, 0, locator))
 
 
-def _page(
-    version: str,
-    sobject: str,
-    fields: tuple[str, ...],
-    rows: list[dict[str, Any]],
-    start: int,
-    size: int,
-    locator: str | None,
-) -> dict[str, Any]:
-    payload: dict[str, Any] = {"totalSize": len(rows), "done": start + size >= len(rows)}
+def _page(version: str, found: Found, start: int, locator: str | None) -> dict[str, Any]:
+    end = start + found.size
+    payload: dict[str, Any] = {"totalSize": len(found.rows), "done": end >= len(found.rows)}
     if not payload["done"]:
-        payload["nextRecordsUrl"] = f"/services/data/v{version}/query/{locator}-{start + size}"
-    payload["records"] = [render(version, sobject, fields, row) for row in rows[start : start + size]]
+        payload["nextRecordsUrl"] = f"/services/data/v{version}/query/{locator}-{end}"
+    payload["records"] = [render(version, found.sobject, found.fields, row) for row in found.rows[start:end]]
     return payload
 
 
@@ -64,5 +66,4 @@ def more_records(world: World, call: Call, parts: dict[str, str]) -> Answer:
     known = world.cursors.get(parts["locator"])
     if known is None:
         raise refuse(400, "INVALID_QUERY_LOCATOR", "invalid query locator")
-    sobject, fields, rows, size = known
-    return answer_with(world, _page(version, sobject, fields, rows, int(parts["offset"]), size, parts["locator"]))
+    return answer_with(world, _page(version, known, int(parts["offset"]), parts["locator"]))

@@ -13,6 +13,7 @@ import pytest
 from funnel import ledger, settings, warehouse
 from funnel.build import dbt_run, errors
 from funnel.ingest import removals
+from funnel.ingest.removals import Rows
 from funnel.sources import SOURCES
 from tests.conftest import fresh_warehouse
 
@@ -100,11 +101,11 @@ def test_removed_rows_leave_the_marts_with_the_next_build(copied: Path) -> None:
     stream = source.stream("campaign_stats")
     day = psycopg.sql.SQL("stored.date = '2026-01-03'")
     with warehouse.connect("loader") as connection:
-        assert removals.count_rows(connection, source, stream, "google_ads") == 2
-        assert removals.count_rows(connection, source, stream, "another") == 0
-        assert removals.remove_rows(connection, source, stream, "google_ads", "test", day) == 1
+        assert removals.count_rows(connection, Rows(source, stream, "google_ads")) == 2
+        assert removals.count_rows(connection, Rows(source, stream, "another")) == 0
+        assert removals.remove_rows(connection, Rows(source, stream, "google_ads", day), "test") == 1
         contacts = SOURCES["hubspot"].stream("contacts")
-        assert removals.remove_rows(connection, SOURCES["hubspot"], contacts, "hubspot", "test") == 1
+        assert removals.remove_rows(connection, Rows(SOURCES["hubspot"], contacts, "hubspot"), "test") == 1
     assert rows("select source, stream, reason, rows_removed from ops.removals order by removal_id") == [
         ("google_ads", "campaign_stats", "test", 1),
         ("hubspot", "contacts", "test", 1),

@@ -11,7 +11,7 @@ import psycopg
 from psycopg import sql
 
 from funnel.contract import Money, Stream
-from funnel.ingest.landing import LandedRead
+from funnel.ingest.raw_tables import Loading
 
 
 def lacks_currency(money: Money) -> sql.Composed:
@@ -34,12 +34,11 @@ def fill(connection: psycopg.Connection[Any], stream: Stream, table: sql.Identif
         )
 
 
-def fill_older(
-    connection: psycopg.Connection[Any], stream: Stream, table: sql.Identifier, landed: LandedRead, load_id: int
-) -> None:
+def fill_older(loading: Loading) -> None:
     """Write the currency into rows loaded before it was known: all of a connection, or the read's days of a dated
     stream.
     """
+    stream, landed = loading.stream, loading.landed
     if not (stream.money and landed.currency):
         return
     days: sql.Composable = sql.SQL("true")
@@ -49,14 +48,14 @@ def fill_older(
             first=sql.Literal(landed.window.from_day),
             end=sql.Literal(landed.window.to_day),
         )
-    connection.execute(
+    loading.connection.execute(
         sql.SQL(
             "update {} set {} = {}, _load_id = {} where _connection_id = {} and nullif(btrim({}), '') is null and {}"
         ).format(
-            table,
+            loading.target.table,
             sql.Identifier(stream.money.currency),
             sql.Literal(landed.currency),
-            sql.Literal(load_id),
+            sql.Literal(loading.load_id),
             sql.Literal(landed.connection_id),
             sql.Identifier(stream.money.currency),
             days,

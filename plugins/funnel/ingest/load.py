@@ -138,11 +138,11 @@ def _take_in(loading: Loading) -> _Taken:
         taken = _Taken(tally, read, loading.target.incoming, retracted=retracted)
     else:
         taken = _take_incoming(loading)
-    home_currency.fill_older(connection, stream, table, landed, loading.load_id)
+    home_currency.fill_older(loading)
     reconcile.unmark_merged(connection, source, stream, taken.incoming, loading.load_id)
     reconcile.apply_newer(connection, source, stream, landed, loading.load_id)
     if loading.is_of_files:
-        taken.retracted = replacement.retract(connection, source, stream, landed, loading.load_id, taken.tally.exports)
+        taken.retracted = replacement.retract(loading, taken.tally.exports)
     return taken
 
 

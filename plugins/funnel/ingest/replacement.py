@@ -13,11 +13,13 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from funnel.contract import Source, Stream
+from funnel.contract import Stream
 from funnel.inbox.catalogue import ENTITIES
 from funnel.inbox.entities import WINDOW_DATES, day_name
 from funnel.ingest import removals
 from funnel.ingest.landing import LandedRead
+from funnel.ingest.raw_tables import Loading
+from funnel.ingest.removals import Rows
 
 
 @dataclass
@@ -54,14 +56,7 @@ def find_days(
             export.first_day, export.last_day = row or (None, None)
 
 
-def retract(
-    connection: psycopg.Connection[Any],
-    source: Source,
-    stream: Stream,
-    landed: LandedRead,
-    load_id: int,
-    exports: list[Export],
-) -> int:
+def retract(loading: Loading, exports: list[Export]) -> int:
     """Remove rows that complete exports, of this load or earlier ones, no longer contain; returns the
     number of rows.
     """
@@ -70,19 +65,17 @@ def retract(
         if reason := _why_not(export):
             export.note(f"nothing was retracted: {reason}")
             continue
-        vanished = removals.remove_rows(
-            connection,
-            source,
-            stream,
-            landed.connection_id,
-            f"{export.file['path']}: replace: {export.rows}",
-            _vanished(stream, landed, export),
-            load_id,
-        )
+        reason = f"{export.file['path']}: replace: {export.rows}"
+        vanished = _remove(loading, _vanished(loading.stream, loading.landed, export), reason)
         if vanished:
             export.note(f"{vanished} rows that the export no longer holds were retracted (replace: {export.rows})")
         removed += vanished
-    return removed + _retract_late_rows(connection, source, stream, landed, load_id)
+    return removed + _retract_late_rows(loading)
+
+
+def _remove(loading: Loading, where: sql.Composable, reason: str) -> int:
+    rows = Rows(loading.source, loading.stream, loading.landed.connection_id, where)
+    return removals.remove_rows(loading.connection, rows, reason, loading.load_id)
 
 
 def record(connection: psycopg.Connection[Any], load_id: int, exports: list[Export]) -> None:
@@ -130,10 +123,9 @@ def _vanished(stream: Stream, landed: LandedRead, export: Export) -> sql.Composa
     )
 
 
-def _retract_late_rows(
-    connection: psycopg.Connection[Any], source: Source, stream: Stream, landed: LandedRead, load_id: int
-) -> int:
+def _retract_late_rows(loading: Loading) -> int:
     """Remove rows of this load that an already loaded, later complete export does not contain."""
+    connection, stream, landed, load_id = loading.connection, loading.stream, loading.landed, loading.load_id
     covering = sql.SQL(
         """
         stored._load_id = {load_id} and exists (
@@ -164,8 +156,7 @@ def _retract_late_rows(
     ).fetchone()
     if not known or not known[0]:
         return 0
-    reason = "a later complete export does not hold them"
-    return removals.remove_rows(connection, source, stream, landed.connection_id, reason, covering, load_id)
+    return _remove(loading, covering, "a later complete export does not hold them")
 
 
 def _day(stream: Stream, row: str, time_zone: sql.Composable) -> sql.Composable:

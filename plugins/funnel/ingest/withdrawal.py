@@ -9,6 +9,7 @@ from funnel import ledger, warehouse
 from funnel.contract import raw_table
 from funnel.ingest import removals
 from funnel.ingest.errors import WithdrawalRefused
+from funnel.ingest.removals import Rows
 from funnel.sources import SOURCES
 
 FILES = SOURCES["files"]
@@ -31,7 +32,9 @@ def count(source: str) -> dict[str, int]:
             f"No source {source!r} was loaded from an inbox. Loaded are: {', '.join(known) or 'none'}."
         )
     with warehouse.connect("loader") as connection:
-        counted = {stream.name: removals.count_rows(connection, FILES, stream, source) for stream in FILES.streams}
+        counted = {
+            stream.name: removals.count_rows(connection, Rows(FILES, stream, source)) for stream in FILES.streams
+        }
     return {entity: rows for entity, rows in counted.items() if rows}
 
 
@@ -44,7 +47,7 @@ def withdraw(source: str) -> dict[str, int]:
         for stream in FILES.streams:
             name = raw_table(FILES, stream)
             connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", (name,))
-            rows = removals.remove_rows(connection, FILES, stream, source, "withdrawal")
+            rows = removals.remove_rows(connection, Rows(FILES, stream, source), "withdrawal")
             if rows:
                 removed[stream.name] = rows
         _forget(connection, source)
