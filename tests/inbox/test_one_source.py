@@ -235,6 +235,19 @@ def test_a_withdrawn_source_leaves_raw_and_is_read_again_when_it_returns(inbox: 
     assert rows()["acme"] == (20, 2000)
 
 
+def test_a_source_with_a_refused_file_is_withdrawn_and_the_refusal_stays_on_record(inbox: Inbox) -> None:
+    inbox.write("acme", MANIFEST, deals=GOOD, leads=LEADS)
+    inbox.take("acme")
+    inbox.write("acme", MANIFEST, deals=GOOD.replace("won", "wonderful"))
+    inbox.take("acme")
+    assert ask("select path, rows_read from ops.files where status = 'refused'") == [("acme/deals.csv", 20)]
+    assert withdrawal.withdraw("acme") == {"leads": 1, "opportunities": 20}
+    assert rows() == {}
+    assert ask("select status, count(*) from ops.files group by 1 order by 1") == [("refused", 1), ("withdrawn", 2)]
+    inbox.write("acme", MANIFEST, deals=GOOD)
+    assert inbox.take("acme") == {"leads": 1, "opportunities": 20}
+
+
 def test_a_source_is_withdrawn_only_when_its_manifest_is_gone_and_its_owner_agrees(
     inbox: Inbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

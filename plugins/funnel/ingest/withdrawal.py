@@ -56,14 +56,14 @@ def withdraw(source: str) -> dict[str, int]:
 
 def _forget(connection: psycopg.Connection[tuple[object, ...]], source: str) -> None:
     """Delete the source's files, quarantined rows and completeness: its files count as never loaded, and builds do not
-    wait for it.
+    wait for it. A refused file stays on record as refused: nothing of it was loaded.
     """
     which = {"source": FILES.name, "connection_id": source}
     of_source = "source = %(source)s and connection_id = %(connection_id)s"
     for statement in (
         "delete from raw.quarantine where quarantine_id in (select quarantine_id from ops.quarantine where {})",
         "update ops.quarantine set replayed_at = clock_timestamp() where replayed_at is null and {}",
-        "update ops.files set status = 'withdrawn' where status <> 'withdrawn' and {}",
+        "update ops.files set status = 'withdrawn' where status = 'loaded' and {}",
         "delete from ops.sources where {}",
     ):
         connection.execute(sql.SQL(statement).format(sql.SQL(of_source)), which)
