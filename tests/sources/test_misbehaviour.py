@@ -329,7 +329,7 @@ class Seen:
             return RESTARTS
         if "the login is tried once more" in self.log:
             return LOGIN_AGAIN
-        if "was given a new refresh token" in self.log:
+        if "replaced the refresh token" in self.log:
             return ROTATES
         if "was refused" in self.log:
             return TOKEN_AGAIN
