@@ -24,7 +24,7 @@ help: ## show this list
 
 # --- running -----------------------------------------------------------------------------------------------------
 
-.PHONY: new-source record demo dashboards files new-manifest inbox-check withdraw up down status dsn ingest build publish rollback replay airflow env docs metrics
+.PHONY: new-source record demo dashboards files new-manifest inbox-check withdraw up down status dsn ingest build publish rollback resume replay airflow env docs metrics
 demo: $(VENV)/.runtime $(SUPERSET)/.wanted ## install, start, load 90 days, build, audit, publish and print the funnel
 	$(FUNNEL) demo
 
@@ -65,8 +65,13 @@ build: $(VENV)/.runtime ## build and audit the marts without publishing; FULL=1 
 publish: $(VENV)/.runtime ## publish the newest audited build, or BUILD=
 	$(FUNNEL) publish $(BUILD)
 
-rollback: $(VENV)/.runtime ## return to the publication before
-	$(FUNNEL) rollback
+# The shell gets the reason from the environment: it may contain quotes.
+rollback: export FUNNEL_REASON = $(REASON)
+rollback: $(VENV)/.runtime ## return to the publication before and hold publication: make rollback REASON="the spend is wrong"
+	$(FUNNEL) rollback "$$FUNNEL_REASON"
+
+resume: $(VENV)/.runtime ## release publication after a roll-back, and publish the newest audited build if one waits
+	$(FUNNEL) resume
 
 airflow: $(VENV)/.runtime ## run an Airflow command: make airflow DO="backfill create --dag-id ingest__google_ads …"
 	$(FUNNEL) airflow $(DO)

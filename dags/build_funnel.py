@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from airflow.sdk import DAG, AssetAny
 
 from funnel import settings
-from funnel.orchestration import failures, tasks, waiting
+from funnel.orchestration import failures, publication_tasks, tasks, waiting
 from funnel.sources import SOURCES
 
 RUNBOOK = """
@@ -24,8 +24,10 @@ run that finds everything published is skipped.
 
 **When it fails.** Readers keep the last publication. `build`: the message names the model or test and shows rows;
 correct the model or the rule and trigger this DAG. `audit`: the message names the expectation, the rows and their
-hashed keys; `ops.checks` has all results. What was built and not published is part of the next build by itself. `make
-rollback` returns to the publication before.
+hashed keys; `ops.checks` has all results. What was built and not published is part of the next build by itself.
+
+**When the figures are wrong.** Trigger `rollback` with a reason: readers see the publication before, and nothing is
+published until `resume` is triggered. Until then this DAG builds and audits; `publish` is skipped and says so.
 """
 
 with DAG(
@@ -53,4 +55,4 @@ with DAG(
     )
     built = tasks.build()
     wait >> built
-    tasks.publish(tasks.audit(built))
+    publication_tasks.publish(tasks.audit(built))

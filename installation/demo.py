@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 
 from funnel import ledger, settings, warehouse
+from funnel.publication import holds
 from funnel.sources import VENDORS
 from installation import airflow_api, airflow_setup, dashboards, environments, postgres, processes, sandbox, services
 from installation.airflow_api import Run
@@ -116,9 +117,12 @@ def _load_source(airflow: httpx.Client, name: str, first: date, last: date, tell
 
 
 def publish_loads(airflow: httpx.Client, tell: Tell) -> None:
-    """Follow the builds that the loads have triggered, until everything loaded is published."""
+    """Follow the builds that the loads have triggered, until everything loaded is published or waits for a person."""
     began = time.monotonic()
     while ledger.has_unpublished_loads():
+        if waiting := holds.waiting_words():
+            tell(waiting)
+            return
         active = [each for each in airflow_api.runs(airflow, "build_funnel") if each.state in ACTIVE]
         if active:
             airflow_api.follow(airflow, "build_funnel", active[-1].run_id, tell)

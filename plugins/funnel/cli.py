@@ -171,49 +171,28 @@ def _publish(chosen: argparse.Namespace) -> None:
     from funnel import ledger
     from funnel.publication import publication
 
-    print(publication.publish(chosen.build or ledger.newest_build()))
+    print(publication.publish(chosen.build or ledger.newest_build(), published_by=settings.person()))
 
 
-def _rollback(_: argparse.Namespace) -> None:
-    from funnel.publication import publication
+def _rollback(chosen: argparse.Namespace) -> None:
+    from funnel.publication import undo
+    from funnel.reporting import alerts
 
-    print(publication.rollback())
+    done = undo.roll_back(settings.person(), chosen.reason)
+    print(done)
+    alerts.deliver("Publication held: make rollback", str(done), "warning")
+
+
+def _resume(_: argparse.Namespace) -> None:
+    from funnel.publication import undo
+
+    print(undo.resume(settings.person()))
 
 
 def _replay(_: argparse.Namespace) -> None:
-    from funnel.gate import deliveries
-    from funnel.ingest import completeness, landing, load
-    from funnel.ingest.errors import LandingError, ListingRefused
-    from funnel.sources import SOURCES
+    from funnel.gate import replay
 
-    runs: dict[tuple[str, str], int] = {}
-    damaged: dict[str, LandingError] = {}
-    for read in landing.reads(damaged=damaged):
-        try:
-            result = load.load(read)
-        except LandingError as error:
-            damaged[read.path] = error
-            continue
-        except ListingRefused as error:
-            # It was refused when it was landed, too.
-            print(f"{read.path}: left out. {error}")
-            continue
-        if result.is_new:
-            print(f"{read.path}: {result.rows_loaded} rows loaded, {result.rows_quarantined} quarantined")
-            runs[read.source, read.run_id] = result.load_id
-    incomplete = {landing.run_of(path) for path in damaged}
-    # Checked in the original order of the reads.
-    for source_name, run_id in sorted(runs, key=lambda run: runs[run]):
-        if (source_name, landing.safe(run_id)) in incomplete:
-            continue
-        report = deliveries.check_raw(source_name, run_id)
-        print(report.text())
-        if report.passed:
-            completeness.complete(SOURCES[source_name], run_id)
-    print(f"{len(runs)} runs replayed; `make build` builds from them")
-    if damaged:
-        told = "\n".join(str(error) for error in damaged.values())
-        raise LandingError(f"{len(damaged)} reads are damaged; their runs do not count as complete.\n{told}")
+    replay.replay(print)
 
 
 def _docs(_: argparse.Namespace) -> None:
@@ -333,7 +312,9 @@ def _add_verbs(add: Callable[[str, object, str], argparse.ArgumentParser]) -> No
     build.add_argument("--full", action="store_true", help="from all of raw, not only from what was loaded since")
     publish = add("publish", _publish, "publish an audited build")
     publish.add_argument("build", type=int, nargs="?", help="its id (default: the newest)")
-    add("rollback", _rollback, "return to the publication before")
+    rollback = add("rollback", _rollback, "return to the publication before, and hold publication until `resume`")
+    rollback.add_argument("reason", nargs="?", help="why; readers see it")
+    add("resume", _resume, "release publication, and publish the newest audited build if one waits")
     add("replay", _replay, "load landed reads that were never loaded, oldest first, without calling a vendor")
     add("docs", _docs, "write the documentation of dbt and the pages of all checks")
     add("metrics", _metrics, "validate the metrics, and run them if a warehouse is running")

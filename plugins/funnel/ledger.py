@@ -27,6 +27,8 @@ SUPPORTED_MAJORS = range(15, 19)
 # Loads hold this advisory lock shared, a build holds it exclusively from its start to its end: a build sees whole
 # loads only, and load ids below its mark can no longer appear.
 BUILD_LOCK = 7_205_759
+# Publications and roll-backs take turns; a roll-back does not wait for a build.
+PUBLICATION_LOCK = BUILD_LOCK + 2
 
 
 class LedgerError(Exception):
@@ -138,18 +140,31 @@ def has_unpublished_loads() -> bool:
     """True if anything was loaded or removed after the build of the publication in effect."""
     with warehouse.connect("builder") as connection:
         published = publication_in_effect(connection) or {"through_load_id": 0, "build_id": 0}
-        row = connection.execute(
-            """
-            select
-                exists (select from ops.loads where load_id > %(through_load_id)s)
-                or exists (select from ops.listings where load_id > %(through_load_id)s)
-                or exists (
-                    select from ops.removals
-                    where removed_at > (select started_at from ops.builds where build_id = %(build_id)s)
-                )
-            """,
-            published,
-        ).fetchone()
+        return _has_loads_after(connection, published)
+
+
+def has_unbuilt_loads() -> bool:
+    """True if anything was loaded or removed after the newest build that passed its audit and waits, or if none
+    waits.
+    """
+    with warehouse.connect("builder") as connection:
+        waiting = warehouse.dicts(connection, "select * from ops.waiting_build")
+        return not waiting or _has_loads_after(connection, waiting[0])
+
+
+def _has_loads_after(connection: psycopg.Connection[Any], build: dict[str, Any]) -> bool:
+    row = connection.execute(
+        """
+        select
+            exists (select from ops.loads where load_id > %(through_load_id)s)
+            or exists (select from ops.listings where load_id > %(through_load_id)s)
+            or exists (
+                select from ops.removals
+                where removed_at > (select started_at from ops.builds where build_id = %(build_id)s)
+            )
+        """,
+        build,
+    ).fetchone()
     return bool(row and row[0])
 
 
@@ -237,8 +252,10 @@ def _needs_full_build(
     unfinished = connection.execute(
         """
         select exists (select from ops.builds where build_id > %(build_id)s and is_full)
+            -- Rolled back since that build began: it compared with, and reported on, what was shown until then.
             or exists (
-                select from ops.publications where publication_id > %(publication_id)s and reverted_at is not null
+                select from ops.publications
+                where reverted_at > (select started_at from ops.builds where build_id = %(build_id)s)
             )
             or exists (
                 select from ops.removals

@@ -4,6 +4,7 @@ environment.
 It opens no connections and does not import Airflow: in a task, `orchestration` passes Airflow's own connections.
 """
 
+import getpass
 import json
 import os
 import secrets as random_secrets
@@ -159,6 +160,15 @@ def read() -> Settings:
         lineage_url=os.environ.get("OPENLINEAGE_URL") or None,
         code_version=os.environ.get("CODE_VERSION") or _git_revision(),
     )
+
+
+def person() -> str:
+    """The operating system's name of the user who runs a command, for records of who did what."""
+    try:
+        return os.environ.get("SUDO_USER") or getpass.getuser()
+    except (OSError, KeyError):
+        # A container may run as a user without a name.
+        return f"user {os.getuid()}"
 
 
 def now() -> datetime:

@@ -12,7 +12,7 @@ from funnel import settings
 from funnel.gate import errors
 from funnel.gate.marts import check_marts
 from funnel.gate.report import require
-from funnel.publication import publication
+from funnel.publication import publication, undo
 from funnel.publication.errors import PublishError
 from sandbox import process
 from tests.end_to_end.pipeline import Pipeline, rows
@@ -80,8 +80,9 @@ def test_failed_audit_leaves_readers_alone_until_it_is_repaired(published: Pipel
     today = contents()
     assert today != yesterday
 
-    publication.rollback()
+    undo.roll_back("anna", "a test")
     assert contents() == yesterday
+    undo.resume("anna")
     published.publish()
     assert {
         mart: [{k: v for k, v in row.items() if k != "publication_id"} for row in found]

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from funnel import settings
-from funnel.publication import publication
+from funnel.publication import undo
 from sandbox import process
 from tests.end_to_end.pipeline import Pipeline, rows
 from tests.rounding import half_up
@@ -451,9 +451,10 @@ def test_what_was_shown_of_a_day_stays_though_the_vendor_rewrites_its_past(compa
     company.publish(full=True)
     assert snapshots() == shown
     for _ in range(3):
-        publication.rollback()
+        undo.roll_back("anna", "a test")
     kept = [row for row in shown if row["date_day"] <= "2026-01-26"]
     assert snapshots() == kept
+    undo.resume("anna")
     company.publish()
     again = snapshots()
     assert [row for row in again if row["date_day"] <= "2026-01-26"] == kept

@@ -2,84 +2,13 @@
 
 import random
 import threading
-from typing import Any
 
 import psycopg
 import pytest
 
 from funnel import ledger
-from funnel.publication import errors, publication
-
-MARTS = ("fct_left", "fct_right")
-
-
-def run(role: str, sql: str, parameters: Any = None) -> list[tuple[Any, ...]]:
-    with psycopg.connect(ledger.settings.dsn(role)) as connection:  # type: ignore[arg-type]
-        cursor = connection.execute(sql.encode(), parameters)
-        return cursor.fetchall() if cursor.description else []
-
-
-@pytest.fixture
-def marts(warehouse: str) -> None:
-    """Two small marts that must always be consistent: every key has the same value in both."""
-    for mart in MARTS:
-        run(
-            "builder",
-            f"""
-            create table marts.{mart} (
-                date_day date, campaign_id text, value numeric, note text, primary key (date_day, campaign_id)
-            );
-            create table marts_changes.{mart} (date_day date, campaign_id text, build_id bigint)
-            """,
-        )
-
-
-def build(rows: dict[tuple[str, str], int], *, full: bool = False, audit: bool | None = True) -> int:
-    """Write `rows` into both marts the way keyed_table does, with a row in ops.builds and an audit result."""
-    before = run("builder", "select 1 from ops.publications")
-    ((build_id,),) = run(
-        "builder",
-        """
-        insert into ops.builds (
-            as_of, is_full, since_load_id, through_load_id, reporting_currency, reporting_timezone, master_crm,
-            sources_configured, sources_late, status, project_fingerprint, code_version
-        )
-        values ('2026-01-06', %s, 0, 0, 'USD', 'UTC', 'salesforce', '{}', '{}', 'built', 'x', 'x') returning build_id
-        """,
-        (full or not before,),
-    )
-    with psycopg.connect(ledger.settings.dsn("builder")) as connection:
-        for mart in MARTS:
-            stored = {
-                (str(day), campaign): value
-                for day, campaign, value in connection.execute(
-                    f"select date_day, campaign_id, value from marts.{mart}".encode()
-                )
-            }
-            for key in stored.keys() | rows.keys():
-                if stored.get(key) == rows.get(key):
-                    continue
-                connection.execute(f"delete from marts.{mart} where (date_day, campaign_id) = (%s, %s)".encode(), key)
-                if key in rows:
-                    connection.execute(f"insert into marts.{mart} values (%s, %s, %s)".encode(), (*key, rows[key]))
-                if not full:
-                    connection.execute(
-                        f"insert into marts_changes.{mart} values (%s, %s, %s)".encode(), (*key, build_id)
-                    )
-        if audit is not None:
-            connection.execute(
-                "insert into ops.checks (suite, table_name, expectation, severity, passed, build_id) "
-                "values ('marts', 'fct_left', 'expect_it', 'critical', %s, %s)",
-                (audit, build_id),
-            )
-    return int(build_id)
-
-
-def shown(mart: str = "fct_left") -> dict[tuple[str, str], int]:
-    return {
-        (str(day), campaign): int(value)
-        for day, campaign, value in run("bi_reader", f"select date_day, campaign_id, value from bi.{mart}")
-    }
+from funnel.publication import errors, publication, undo
+from tests.publication.small_marts import MARTS, build, run, shown
 
 
 def test_first_publication_shows_all_rows(marts: None) -> None:
@@ -148,24 +77,6 @@ def test_publishing_twice_is_a_no_op(marts: None) -> None:
     assert run("bi_reader", "select count(*) from ops.publications") == [(1,)]
 
 
-def test_rollback_restores_the_exact_rows(marts: None) -> None:
-    publication.publish(build({("2026-01-05", "11"): 1, ("2026-01-05", "12"): 2, ("2026-01-06", "11"): 3}))
-    before = run("bi_reader", "select * from bi.fct_left order by 1, 2")
-    publication.publish(build({("2026-01-05", "11"): 9, ("2026-01-05", "13"): 2}))
-    publication.rollback()
-    assert run("bi_reader", "select * from bi.fct_left order by 1, 2") == before
-    with pytest.raises(errors.PublishError, match="no earlier publication"):
-        publication.rollback()
-
-
-def test_build_after_a_rollback_publishes_what_was_rolled_back(marts: None) -> None:
-    publication.publish(build({("2026-01-05", "11"): 1}))
-    publication.publish(build({("2026-01-05", "11"): 9}))
-    publication.rollback()
-    publication.publish(build({("2026-01-05", "11"): 9}, full=True))
-    assert shown() == {("2026-01-05", "11"): 9}
-
-
 def test_new_and_dropped_columns_follow_the_mart(marts: None) -> None:
     publication.publish(build({("2026-01-05", "11"): 1}))
     for mart in MARTS:
@@ -205,7 +116,8 @@ def test_reader_never_sees_a_mixture(marts: None) -> None:
                 build({("2026-01-05", str(n)): turn for n in range(20) if chance.random() < 0.8}, full=turn % 5 == 0)
             )
             if turn % 4 == 0:
-                publication.rollback()
+                undo.roll_back("anna")
+                undo.resume("anna")
     finally:
         stop.set()
         reader.join()

@@ -30,6 +30,9 @@ HEADLINES = {
     "build": "Build failed",
     "audit": "Audit failed",
     "publish": "Publish failed",
+    "approve": "Publish failed",
+    "roll_back": "Roll-back failed",
+    "resume": "Resume failed",
 }
 
 

@@ -310,15 +310,19 @@ def report_refused_accounts(source_name: str) -> None:
 def build() -> int:
     """Build the marts from everything loaded; returns the build's id.
 
-    Raises AirflowSkipException if an earlier build has already published the deliveries that queued this run.
+    Raises AirflowSkipException if the deliveries that queued this run are published, or are in a build that waits.
     """
     from funnel import ledger
     from funnel.build import dbt_run
+    from funnel.publication import holds
 
     context = get_current_context()
     _name_parent(context)
-    if context["dag_run"].run_type == "asset_triggered" and not ledger.has_unpublished_loads():
-        raise AirflowSkipException("Everything loaded is published already.")
+    if context["dag_run"].run_type == "asset_triggered":
+        if not ledger.has_unpublished_loads():
+            raise AirflowSkipException("Everything loaded is published already.")
+        if waiting := holds.waiting_words():
+            raise AirflowSkipException(waiting)
     result = dbt_run.build()
     log.info("%s", result)
     return result.build_id
@@ -341,11 +345,3 @@ def audit(build_id: int) -> int:
 
     report.require(marts.check_marts(build_id))
     return build_id
-
-
-@task
-def publish(build_id: int) -> None:
-    """Make an audited build visible in `bi`."""
-    from funnel.publication import publication
-
-    log.info("%s", publication.publish(build_id))

@@ -15,8 +15,9 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from funnel import ledger, warehouse
+from funnel.publication import holds
 from funnel.publication.errors import PublishError
-from funnel.publication.mart_tables import Mart, built_marts, differ, name_list, published, same_key
+from funnel.publication.mart_tables import Mart, built_marts, differing, keys, name_list
 
 
 @dataclass(frozen=True)
@@ -37,34 +38,35 @@ class Publication:
         )
 
 
-def publish(build_id: int) -> Publication:
+def publish(build_id: int, published_by: str | None = None) -> Publication:
     """Publish a build whose audit passed. Publishing it again returns the existing publication.
 
-    Raises PublishError if it is not the newest build, or its audit failed or did not run.
+    `published_by` is the person who asked for it; None for the schedule. Raises PublicationHeld after a roll-back that
+    is not released, and PublishError if it is not the newest build, or its audit failed or did not run.
     """
     with warehouse.connect("publisher") as connection, connection.transaction():
         connection.execute("select pg_advisory_xact_lock(%s)", (ledger.BUILD_LOCK,))
-        build = _one(connection, "select * from ops.builds where build_id = %s", (build_id,))
-        if build is None:
-            raise PublishError(f"There is no build {build_id} in ops.builds.")
+        connection.execute("select pg_advisory_xact_lock(%s)", (ledger.PUBLICATION_LOCK,))
+        build = find_build(connection, build_id)
         if build["status"] == "published":
             return _publication_of(connection, build_id)
-        audited_at = _assert_may_be_published(connection, build)
+        audited_at = assert_audited(connection, build)
+        holds.require_none(connection, build_id)
         previous = ledger.publication_in_effect(connection)
         publication_id = _number(
             connection, "select nextval(pg_get_serial_sequence('ops.publications', 'publication_id'))"
         )
-        whole = build["is_full"] or previous is None
+        whole = compares_all(connection, build, previous)
         marts = built_marts(connection)
         rows_changed = {mart.name: _publish_mart(connection, mart, publication_id, whole=whole) for mart in marts}
         connection.execute(
             """
             insert into ops.publications (
                 publication_id, build_id, as_of, through_load_id, marts, rows_changed, audited_at, previous_id,
-                sources_late
+                sources_late, published_by
             )
             overriding system value
-            values (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+            values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
             """,
             (
                 publication_id,
@@ -76,61 +78,38 @@ def publish(build_id: int) -> Publication:
                 audited_at,
                 previous["publication_id"] if previous else None,
                 build["sources_late"],
+                published_by,
             ),
         )
         ledger.close_build(connection, build_id, "published")
         return Publication(publication_id, build_id, rows_changed)
 
 
-def rollback() -> Publication:
-    """Return readers to exactly the rows of the publication before the one in effect. The next build will be a full
-    one.
+def find_build(connection: psycopg.Connection[Any], build_id: int) -> dict[str, Any]:
+    """The row of ops.builds. Raises PublishError if there is none."""
+    build = _one(connection, "select * from ops.builds where build_id = %s", (build_id,))
+    if build is None:
+        raise PublishError(f"There is no build {build_id} in ops.builds.")
+    return build
 
-    Raises PublishError if there is no earlier publication.
+
+def compares_all(connection: psycopg.Connection[Any], build: dict[str, Any], previous: dict[str, Any] | None) -> bool:
+    """True if all rows are compared: after a full build, and after a roll-back, which change lists do not span."""
+    if build["is_full"] or previous is None:
+        return True
+    return bool(
+        _one(
+            connection,
+            "select 1 from ops.publications where publication_id > %s and reverted_at is not null limit 1",
+            (previous["publication_id"],),
+        )
+    )
+
+
+def assert_audited(connection: psycopg.Connection[Any], build: dict[str, Any]) -> Any:
+    """The moment of the audit that a build passed. Raises PublishError if it failed or did not run, or if a newer build
+    has changed the marts.
     """
-    with warehouse.connect("publisher") as connection, connection.transaction():
-        connection.execute("select pg_advisory_xact_lock(%s)", (ledger.BUILD_LOCK,))
-        current = ledger.publication_in_effect(connection)
-        if current is None or current["previous_id"] is None:
-            raise PublishError("There is no earlier publication to return to; readers see what they saw.")
-        identity = current["publication_id"]
-        rows_changed = {}
-        for mart in published(connection):
-            names = mart.identifiers
-            # Shown and withdrawn by the same publication: an empty interval, which reports of the past ignore.
-            withdrawn = connection.execute(
-                sql.SQL(
-                    """
-                    with withdrawn as (delete from {shown} where publication_id = %(id)s returning {columns})
-                    insert into {history} ({columns}, publication_id, replaced_by)
-                    select {columns}, %(id)s, %(id)s from withdrawn
-                    """
-                ).format(**names),
-                {"id": identity},
-            ).rowcount
-            shown = connection.execute(
-                sql.SQL(
-                    """
-                    with restored as (
-                        delete from {history} where replaced_by = %(id)s and publication_id <> %(id)s
-                        returning {columns}, publication_id
-                    )
-                    insert into {shown} ({columns}, publication_id) select {columns}, publication_id from restored
-                    """
-                ).format(**names),
-                {"id": identity},
-            ).rowcount
-            rows_changed[mart.name] = {"shown": shown, "withdrawn": withdrawn}
-        connection.execute(
-            "update ops.publications set reverted_at = clock_timestamp() where publication_id = %s", (identity,)
-        )
-        previous = _one(
-            connection, "select * from ops.publications where publication_id = %s", (current["previous_id"],)
-        )
-        return Publication(current["previous_id"], previous["build_id"] if previous else 0, rows_changed)
-
-
-def _assert_may_be_published(connection: psycopg.Connection[Any], build: dict[str, Any]) -> Any:
     build_id = build["build_id"]
     if build["status"] not in ("built", "audit_failed"):
         raise PublishError(
@@ -164,68 +143,47 @@ def _publish_mart(
 ) -> dict[str, int]:
     """Bring one table of `bi` up to date; `whole` compares all rows, otherwise only the keys in the change list."""
     _ensure_shown_table(connection, mart)
-    names = mart.identifiers | {
-        "same_key": same_key(mart, "shown", "built"),
-        "differ": differ(mart),
-        "shown_columns": name_list(mart.columns, "shown"),
-        "built_columns": name_list(mart.columns, "built"),
-        "shown_key": name_list(mart.key, "shown"),
-        "limit": sql.SQL("true"),
-        "built_limit": sql.SQL("true"),
-    }
+    names = mart.identifiers | {"publication_id": sql.Literal(publication_id)}
     if not whole:
-        names |= _limits(connection, mart)
+        connection.execute(
+            sql.SQL(
+                "create temporary table {touched} on commit drop as select distinct {key} from {changes};"
+                "analyze {touched}"
+            ).format(**names)
+        )
+    rows = differing(mart, mart.columns, None if whole else names["touched"])
     connection.execute(
         sql.SQL(
-            """
-            create temporary table {leaving} on commit drop as
-            select {shown_key}
-            from {shown} as shown
-            left join {mart} as built on {same_key}
-            where {limit} and {differ}
-            """
-        ).format(**names)
+            "create temporary table {differing} on commit drop as "
+            "select shown.place as shown_place, built.place as built_place {rows}"
+        ).format(**names, rows=rows)
     )
-    names["same_leaving"] = same_key(mart, "shown", "leaving")
     withdrawn = connection.execute(
         sql.SQL(
             """
             with withdrawn as (
-                delete from {shown} as shown using {leaving} as leaving where {same_leaving}
+                delete from {shown} as shown using {differing} as differing where shown.ctid = differing.shown_place
                 returning {shown_columns}, shown.publication_id
             )
             insert into {history} ({columns}, publication_id, replaced_by)
             select {columns}, publication_id, {publication_id} from withdrawn
             """
-        ).format(**names, publication_id=sql.Literal(publication_id))
+        ).format(**names, shown_columns=name_list(tuple(mart.columns), "shown"))
     ).rowcount
+    _ensure_key(connection, mart)
+    # In the order of the mart's rows, which are sorted by day.
     shown = connection.execute(
         sql.SQL(
             """
             insert into {shown} ({columns}, publication_id)
             select {built_columns}, {publication_id}
             from {mart} as built
-            where {built_limit} and not exists (select from {shown} as shown where {same_key})
+            inner join {differing} as differing on built.ctid = differing.built_place
+            order by differing.built_place
             """
-        ).format(**names, publication_id=sql.Literal(publication_id))
+        ).format(**names, built_columns=name_list(tuple(mart.columns), "built"))
     ).rowcount
     return {"shown": shown, "withdrawn": withdrawn}
-
-
-def _limits(connection: psycopg.Connection[Any], mart: Mart) -> dict[str, sql.Composable]:
-    """The conditions that a shown or built row has a key of the change list."""
-    touched = sql.Identifier("pg_temp", f"touched__{mart.name}")
-    connection.execute(
-        sql.SQL("create temporary table {} on commit drop as select distinct {key} from {changes}").format(
-            touched, **mart.identifiers
-        )
-    )
-    connection.execute(sql.SQL("analyze {}").format(touched))
-    within = "exists (select from {touched} as touched where {same})"
-    return {
-        "limit": sql.SQL(within).format(touched=touched, same=same_key(mart, "touched", "shown")),
-        "built_limit": sql.SQL(within).format(touched=touched, same=same_key(mart, "touched", "built")),
-    }
 
 
 def _ensure_shown_table(connection: psycopg.Connection[Any], mart: Mart) -> None:
@@ -268,6 +226,25 @@ def _ensure_shown_table(connection: psycopg.Connection[Any], mart: Mart) -> None
         connection.execute(sql.SQL("alter table {shown} drop column {}").format(sql.Identifier(name), **names))
 
 
+def _ensure_key(connection: psycopg.Connection[Any], mart: Mart) -> None:
+    """Follow a mart whose key has changed: an index of the new key replaces the primary key.
+
+    A primary key again would keep a roll-back from returning rows of the old key; `marts` ensures that keys are unique.
+    """
+    shown = mart.identifiers["shown"]
+    known = keys(connection, "bi", mart.name)
+    if any(columns == mart.key for _, _, columns in known):
+        return
+    for name, is_primary, columns in known:
+        if is_primary:
+            connection.execute(sql.SQL("alter table {} drop constraint {}").format(shown, sql.Identifier(name)))
+            for column in columns:
+                connection.execute(
+                    sql.SQL("alter table {} alter column {} drop not null").format(shown, sql.Identifier(column))
+                )
+    connection.execute(sql.SQL("create index on {} ({key})").format(shown, **mart.identifiers))
+
+
 def _publication_of(connection: psycopg.Connection[Any], build_id: int) -> Publication:
     row = _one(
         connection,
@@ -275,7 +252,10 @@ def _publication_of(connection: psycopg.Connection[Any], build_id: int) -> Publi
         (build_id,),
     )
     if row is None or row["reverted_at"] is not None:
-        raise PublishError(f"Build {build_id} was published and rolled back. Run `build_funnel` for a new build.")
+        raise PublishError(
+            f"Build {build_id} was published and rolled back; readers keep what they see. "
+            "Correct its cause and run `build_funnel` for a new build."
+        )
     return Publication(row["publication_id"], build_id, row["rows_changed"])
 
 

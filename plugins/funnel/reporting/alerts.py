@@ -29,11 +29,18 @@ def send(title: str, text: str, *, severity: Literal["critical", "warning"] = "c
     systems show only that field. Mail goes to ALERT_EMAIL through SMTP_URL (smtp:// with STARTTLS where offered, or
     smtps://).
     """
-    log.log(logging.ERROR if severity == "critical" else logging.WARNING, "%s\n%s", title, text)
     chosen = settings.read()
     if not chosen.alert_webhook and not chosen.alert_email:
         log.info("No alert was sent: neither ALERT_WEBHOOK nor ALERT_EMAIL is set.")
-        return False
+    # Last, so that the log ends with it: the alert's link opens the end of the log.
+    sent = deliver(title, text, severity)
+    log.log(logging.ERROR if severity == "critical" else logging.WARNING, "%s\n%s", title, text)
+    return sent
+
+
+def deliver(title: str, text: str, severity: str) -> bool:
+    """Send an alert as `send` does, without writing it to the log."""
+    chosen = settings.read()
     at = datetime.now(UTC)
     sent = False
     for name, target, deliver in (
@@ -47,7 +54,7 @@ def send(title: str, text: str, *, severity: Literal["critical", "warning"] = "c
             except Exception as error:
                 # The error's text may contain the webhook's URL, which is a secret.
                 log.error(
-                    "The alert %r could not be sent through %s (%s). The failure that it reports is logged above.",
+                    "The alert %r could not be sent through %s (%s). The failure that it reports is in this log.",
                     title,
                     name,
                     _safely(error),
