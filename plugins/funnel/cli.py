@@ -195,6 +195,12 @@ def _replay(_: argparse.Namespace) -> None:
     replay.replay(print)
 
 
+def _encrypt_landing(_: argparse.Namespace) -> None:
+    from funnel.erasure import landed_reads
+
+    print(landed_reads.encrypt())
+
+
 def _docs(_: argparse.Namespace) -> None:
     from funnel.build import dbt_run
     from funnel.gate import pages
@@ -316,6 +322,7 @@ def _add_verbs(add: Callable[[str, object, str], argparse.ArgumentParser]) -> No
     rollback.add_argument("reason", nargs="?", help="why; readers see it")
     add("resume", _resume, "release publication, and publish the newest audited build if one waits")
     add("replay", _replay, "load landed reads that were never loaded, oldest first, without calling a vendor")
+    add("encrypt-landing", _encrypt_landing, "encrypt all landed files with the current LANDING_KEY")
     add("docs", _docs, "write the documentation of dbt and the pages of all checks")
     add("metrics", _metrics, "validate the metrics, and run them if a warehouse is running")
     new_source = add("new-source", _new_source, "write the files of a source that does not exist yet")

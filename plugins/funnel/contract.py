@@ -34,6 +34,10 @@ class Column:
     A jsonb column with `holds` is a list of objects, with the (path, type) that the marts read of each. An element
     without it is left out and noted, or costs the row if the column does. `counted_by` is the field that the marts add
     up: an element without it is kept and noted, because it counts as none.
+
+    `person` names the kinds of persons that an id may refer to: streams of the same source (`contacts`) or of another
+    (`salesforce.contacts`); a list of links refers to them by the first path of `holds`. `erased` columns are cleared
+    in rows that name a forgotten person (ING-29): a text from this word on, a list of all elements without it.
     """
 
     name: str
@@ -44,6 +48,8 @@ class Column:
     free_text: bool = False
     holds: tuple[tuple[str, ColumnType], ...] | None = None
     counted_by: str | None = None
+    person: tuple[str, ...] = ()
+    erased: str | None = None
 
     @property
     def raw_columns(self) -> tuple[tuple[str, str], ...]:

@@ -213,6 +213,7 @@ _SECRET_NAMES = (
     "pipeline_password",
     "bi_reader_password",
     "person_key_secret",
+    "landing_key",
     "airflow_database_password",
     "airflow_admin_password",
     "airflow_fernet_key",
@@ -226,6 +227,17 @@ _SECRET_NAMES = (
 )
 
 
+SHORTEST_KEY = 32
+
+
+def _stored_secrets(path: Path) -> dict[str, str]:
+    try:
+        stored: dict[str, str] = json.loads(path.read_text())
+    except FileNotFoundError:
+        return {}
+    return stored
+
+
 def secrets() -> dict[str, str]:
     """Secrets of this installation: generated once into `<home>/secrets.json` (mode 0600).
 
@@ -233,7 +245,7 @@ def secrets() -> dict[str, str]:
     that secrets can come from a vault.
     """
     path = read().home / "secrets.json"
-    stored: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+    stored = _stored_secrets(path)
     missing = [name for name in _SECRET_NAMES if name not in stored]
     if missing:
         import base64
@@ -260,6 +272,21 @@ def secrets() -> dict[str, str]:
         finally:
             temporary.unlink(missing_ok=True)
     return {name: os.environ.get(name.upper()) or value for name, value in stored.items()}
+
+
+def landing_keys() -> tuple[str, ...]:
+    """The keys of landed files: LANDING_KEY, which new files get, then those of LANDING_OLD_KEYS, separated by commas,
+    which only read. Both may also be in `secrets.json`. Raises ConfigurationError.
+    """
+    current = secrets()["landing_key"]
+    if len(current) < SHORTEST_KEY:
+        raise ConfigurationError(
+            f"LANDING_KEY has {len(current)} characters, but must have at least {SHORTEST_KEY}: landed files are "
+            "encrypted with it. `openssl rand -hex 24` makes one."
+        )
+    stored = _stored_secrets(_home() / "secrets.json").get("landing_old_keys", "")
+    old = os.environ.get("LANDING_OLD_KEYS") or stored
+    return (current, *(key.strip() for key in old.split(",") if key.strip()))
 
 
 def lineage_key() -> str | None:

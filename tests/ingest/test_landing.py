@@ -22,7 +22,7 @@ import zstandard
 from funnel import cli, settings
 from funnel.contract import Connection, Window
 from funnel.gate import deliveries
-from funnel.ingest import completeness, landing, load
+from funnel.ingest import completeness, encryption, landed_files, landing, load
 from funnel.ingest.errors import LandingError, LandingUnreachable
 from funnel.ingest.landing import LandedRead
 from funnel.sources import SOURCES, files
@@ -198,7 +198,7 @@ def test_the_ledger_says_which_hashes_were_read(one: LandedRead) -> None:
 
 def test_every_frame_has_a_checksum(one: LandedRead) -> None:
     for file in one.files:
-        stored = (folder_of(one) / file.name).read_bytes()
+        stored = landed_files.read_content(landing.root(), one.path, file)
         assert zstandard.get_frame_parameters(stored).has_checksum
 
 
@@ -240,7 +240,7 @@ def as_the_release_before_wrote_it(read: LandedRead) -> None:
     manifest["files"] = [file["name"] for file in manifest["files"]]
     (folder / landing.MANIFEST).write_text(json.dumps(manifest, indent=1))
     for name in manifest["files"]:
-        content = zstandard.decompress((folder / name).read_bytes())
+        content = zstandard.decompress(encryption.decrypted((folder / name).read_bytes()))
         (folder / name).write_bytes(zstandard.ZstdCompressor(level=1, write_checksum=False).compress(content))
 
 

@@ -70,6 +70,10 @@ WINDOW_DATES: dict[str, tuple[str, ...]] = {
     "exchange_rates": ("rate_date",),
 }
 
+# The fields that hold ids of persons, by the kind of person; and texts that may describe one.
+PERSONS: dict[str, tuple[str, ...]] = {"lead_id": ("leads",), "customer_id": ("customers",)}
+ERASED = {"landing_page": "?"}
+
 _COUNTS = frozenset(
     {"units", "units_sold", "units_on_hand", "platform_conversions", "leads", "orders", "employees", "rate", "baseline"}
 )
@@ -106,7 +110,12 @@ def columns_of(field: Field) -> Iterator[Column]:
     elif field.kind == "person":
         yield Column(f"{field.name}_key", "hashed", field.name)
     else:
-        yield Column(field.name, _TYPES[field.kind], field.name, required=field.required)
+        yield Column(
+            *(field.name, _TYPES[field.kind], field.name),
+            required=field.required,
+            person=PERSONS.get(field.name, ()),
+            erased=ERASED.get(field.name),
+        )
 
 
 def stream(entity: Entity) -> Stream:
@@ -119,7 +128,11 @@ def stream(entity: Entity) -> Stream:
         person=entity.is_person,
         lookups=entity.lookups,
         columns=(
-            Column("row_key", "hashed" if entity.is_personal_key else "text", "row_key", required=True),
+            Column(
+                *("row_key", "hashed" if entity.is_personal_key else "text", "row_key"),
+                required=True,
+                person=PERSONS.get("lead_id", ()) if entity.is_person else (),
+            ),
             *(column for field in entity.fields for column in columns_of(field)),
             Column("_file_order", "text", "_file_order", required=True),
             Column("_first_seen_at", "timestamptz", "_first_seen_at"),

@@ -3,7 +3,7 @@
 Cells are not parsed again; addresses and ids of persons are hashed here, where the key is available.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ import orjson
 from funnel.contract import Column, Stream
 from funnel.ingest.json_rows import Tally
 from funnel.ingest.landing import LandedRead
-from funnel.ingest.privacy import keyed_hash, normalise_email
+from funnel.ingest.privacy import email_key, id_key, keyed_hash, normalise_email
 from funnel.ingest.replacement import Export
 from funnel.ingest.values import ESCAPES, NULL, as_text
 
@@ -26,7 +26,7 @@ class Shape:
 
 
 def batches(
-    stream: Stream, landed: LandedRead, load_id: int, secret: bytes, tally: Tally
+    stream: Stream, landed: LandedRead, bodies: Iterable[bytes], load_id: int, secret: bytes, tally: Tally
 ) -> Iterator[tuple[Shape, Any]]:
     """All rows as batches of text by raw column, with the shape of each batch. `tally` counts the rows."""
     import pyarrow as pa
@@ -38,7 +38,7 @@ def batches(
     if any(column.name == "_first_seen_at" for column in stream.columns):
         of_read["_first_seen_at"] = moment
     of_file: dict[str, str] = {}
-    for body in landed.bodies():
+    for body in bodies:
         if body.startswith(b"{"):
             story = orjson.loads(body)
             of_file = {"_file_order": story["order"], **story.get("constants", {})}
@@ -62,7 +62,7 @@ def batches(
                         made |= _raw_columns(pa, column, batch.column(column.path), secret, identity)
                 if stream.person:
                     keys = batch.column("row_key").to_pylist()
-                    hashes = [keyed_hash(secret, f"{identity}:{stream.name}:{key}") for key in keys]
+                    hashes = [id_key(secret, f"{identity}:{stream.name}", key) for key in keys]
                     made["_record_key"] = pa.array(hashes, pa.string())
                 tally.readable += batch.num_rows
                 tally.columns.update(made, constants)
@@ -75,12 +75,12 @@ def _raw_columns(pa: Any, column: Column, cells: Any, secret: bytes, identity: s
     if column.type == "email":
         coded = cells.dictionary_encode()
         addresses = [normalise_email(text) for text in coded.dictionary.to_pylist()]
-        keys = [None if address is None else keyed_hash(secret, address) for address in addresses]
+        keys = [None if address is None else email_key(secret, address) for address in addresses]
         domains = [None if address is None else address.rpartition("@")[2] for address in addresses]
         made = [pa.array(keys, pa.string()).take(coded.indices), pa.array(domains, pa.string()).take(coded.indices)]
     elif column.type == "hashed":
         coded = cells.dictionary_encode()
-        hashes = [keyed_hash(secret, f"{identity}:{column.path}:{text}") for text in coded.dictionary.to_pylist()]
+        hashes = [id_key(secret, f"{identity}:{column.path}", text) for text in coded.dictionary.to_pylist()]
         made = [pa.array(hashes, pa.string()).take(coded.indices)]
     else:
         made = [cells]
@@ -91,7 +91,7 @@ def _export(file: dict[str, Any], story: dict[str, Any], stream: Stream, secret:
     keys = [row.get("key") for row in story["bad"]]
     kept = None if None in keys else keys
     if kept and next(column for column in stream.columns if column.name == "row_key").type == "hashed":
-        kept = [keyed_hash(secret, f"{identity}:row_key:{key}") for key in kept]
+        kept = [id_key(secret, f"{identity}:row_key", key) for key in kept]
     return Export(file, story["order"], story["replace"]["rows"], story["replace"]["time_zone"], kept)
 
 

@@ -54,7 +54,8 @@ def _copy_tables(loading: Loading, table: sql.Identifier, tally: json_rows.Tally
 
     types = dict((*json_rows.raw_columns(stream), *SYSTEM_COLUMNS))
     copied = 0
-    read = arrow_rows.batches(stream, landed, loading.load_id, loading.secret, tally)
+    bodies = map(loading.reduce, landed.bodies())
+    read = arrow_rows.batches(stream, landed, bodies, loading.load_id, loading.secret, tally)
     written = ahead((shape, *encode(batch, types)) for shape, batch in read)
     for (shape, form), blocks in itertools.groupby(written, key=lambda block: block[:2]):
         make_default(dict(shape.constants))
@@ -109,7 +110,7 @@ def _copy_bodies(loading: Loading, table: sql.Identifier, most: int | None, *, c
     tail = f"\t{landed.connection_id}\t{loading.load_id}\t{landed.fetched_at.isoformat()}\n"
     statement = sql.SQL("copy {} ({}) from stdin").format(table, loading.target.names(loading.target.columns))
     with loading.connection.cursor() as cursor, cursor.copy(statement) as copy:
-        bodies = itertools.islice(landed.bodies(), most)
+        bodies = map(loading.reduce, itertools.islice(landed.bodies(), most))
         made = json_rows.lines(
             source,
             stream,

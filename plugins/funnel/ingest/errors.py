@@ -55,6 +55,14 @@ def damaged(path: str, name: str, what: str) -> LandingError:
     return LandingError(f"Landed file {path}/{name} {what}. Nothing of it is loaded. {remedy(path)}")
 
 
+def other_key(path: str, name: str, what: str) -> LandingError:
+    """The error for a landed file whose key is missing; `what` completes the sentence."""
+    return LandingError(
+        f"Landed file {path}/{name} {what}. Nothing of it is loaded. Add the key that it was encrypted with to "
+        "LANDING_OLD_KEYS, or restore it as LANDING_KEY (docs/runbook.md, `A landed file has another key`)."
+    )
+
+
 def unreadable(path: str, name: str, error: OSError) -> LandingError:
     """The error for a landed file that could not be read: damaged if it is missing, else unreachable."""
     if isinstance(error, (FileNotFoundError, NotADirectoryError)):

@@ -20,7 +20,7 @@ import msgspec
 from funnel.contract import Column, Source, Stream, Window
 from funnel.ingest import typed_bodies
 from funnel.ingest.errors import Unreadable
-from funnel.ingest.privacy import keyed_hash, normalise_email
+from funnel.ingest.privacy import email_key, id_key, keyed_hash, normalise_email
 from funnel.ingest.values import CONVERT, ESCAPES, NULL, as_text, clean, identifier, listed, text
 from funnel.rest.bodies import Misfit, kind
 from funnel.rest.errors import BodyError, UnreadableBody
@@ -167,7 +167,7 @@ def convert(stream: Stream, window: Window, secret: bytes, identity: str) -> Cal
                 raise Unreadable(f"is {fields[-1]}, outside the requested days", step.column.name)
         if stream.person:
             vendor_id = ":".join(fields[positions[i]] for i in key_positions)
-            fields.append(keyed_hash(secret, f"{identity}:{vendor_id}"))
+            fields.append(id_key(secret, identity, vendor_id))
         extra = _undeclared(record, tree, "", tally.new_fields)
         notes: set[str] = set()
         fields.append(as_text(extra, notes).translate(ESCAPES) if extra else NULL)
@@ -209,7 +209,7 @@ def _address(value: Any, secret: bytes, notes: set[str]) -> tuple[str, ...]:
     address = normalise_email(text(value, notes))
     if address is None:
         return (NULL, NULL)
-    return (keyed_hash(secret, address), address.rpartition("@")[2].translate(ESCAPES))
+    return (email_key(secret, address), address.rpartition("@")[2].translate(ESCAPES))
 
 
 # Whole bodies -------------------------------------------------------------------------------------------------------

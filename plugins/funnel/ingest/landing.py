@@ -2,14 +2,12 @@
 (ING-8).
 
 One read is a folder `<source>/<connection>/<stream>/<from>_<to>/<run>/<attempt>/` with one file per body and a
-`manifest.json` that is written last: a folder without one is an unfinished attempt and is never loaded. Bodies are
-stored as zstd, `000001.json.zst`; Arrow tables, which are compressed inside, unchanged, `000001.arrow`. The manifest
-holds size and SHA-256 of each, and a digest over itself. All files are flushed to disk before the manifest is written.
-Each body is verified before it is returned: a file that was truncated, altered, lost or added raises an error that
-names it, and is never loaded. Landing neither parses the bodies nor checks their content.
+`manifest.json` that is written last: a folder without one is an unfinished attempt and is never loaded. The files are
+compressed and encrypted (`funnel.ingest.landed_files`). The manifest holds size and SHA-256 of each, and a digest over
+itself. All files are flushed to disk before the manifest is written. Each body is verified before it is returned: a
+file that was truncated, altered, lost or added raises an error that names it, and is never loaded.
 """
 
-import errno
 import hashlib
 import json
 import logging
@@ -24,18 +22,16 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-import zstandard
-
 from funnel import settings
 from funnel.contract import AccountRead, AccountRefused, Connection, Fetched, HomeCurrency, Source, Stream, Window
-from funnel.ingest import stated_currency
+from funnel.ingest import landed_files, stated_currency
 from funnel.ingest.errors import LandingError, NothingLanded, damaged, remedy, unreadable
+from funnel.ingest.landed_files import LandedFile, sync_folder, write_through
 from funnel.rest.errors import RestartWindow
 
 MANIFEST = "manifest.json"
+UNFINISHED = f"{MANIFEST}.tmp"
 MAX_RESTARTS = 3
-# The first bytes of an Arrow stream; no text begins with them.
-ARROW = b"\xff\xff\xff\xff"
 # The keys of manifests of the previous release, which wrote no hashes.
 OLD_MANIFEST = {
     *("source", "connection_id", "stream", "window_from", "window_to", "until_now", "run_id", "fetched_at"),
@@ -43,15 +39,6 @@ OLD_MANIFEST = {
 }
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class LandedFile:
-    """One body on disk. Size and hash are None for reads landed by the previous release, which did not record them."""
-
-    name: str
-    size: int | None = None
-    sha256: str | None = None
 
 
 @dataclass(frozen=True)
@@ -97,7 +84,7 @@ class LandedRead:
         self._check_folder()
         left = self.size
         for file in self.files:
-            body = self._body(file, left)
+            body = landed_files.read(root(), self.path, file, left)
             left -= len(body)
             yield body
             # Release this body before the next one is read.
@@ -123,25 +110,11 @@ class LandedRead:
             size = found.pop(file.name)
             if file.size is not None and size != file.size:
                 raise damaged(self.path, file.name, f"is {size:,} bytes long; {file.size:,} bytes were landed")
-        if extra := sorted(found.keys() - {MANIFEST}):
+        # A rewriting that was killed leaves its files, or those that it replaced, beside the listed ones.
+        numbers = {landed_files.number_of(file.name) for file in self.files}
+        left = found.keys() - {MANIFEST, UNFINISHED}
+        if extra := sorted(name for name in left if landed_files.number_of(name) not in numbers):
             raise damaged(self.path, extra[0], "is not part of this read: the manifest does not list it")
-
-    def _body(self, file: LandedFile, most: int) -> bytes:
-        """One body, of at most this length. Its file is read once."""
-        try:
-            stored = (root() / self.path / file.name).read_bytes()
-        except OSError as error:
-            raise unreadable(self.path, file.name, error) from error
-        if file.sha256 is not None and hashlib.sha256(stored).hexdigest() != file.sha256:
-            raise damaged(self.path, file.name, "is altered: its SHA-256 differs from the landed one")
-        if not file.name.endswith(".zst"):
-            return stored
-        try:
-            if zstandard.frame_content_size(stored) > most:
-                raise zstandard.ZstdError("it is longer than stated in the manifest")
-            return zstandard.ZstdDecompressor().decompress(stored)
-        except zstandard.ZstdError as error:
-            raise damaged(self.path, file.name, f"cannot be unpacked ({error})") from error
 
 
 def root() -> Path:
@@ -195,7 +168,7 @@ def land(
                 continue
             raise
         landed = LandedRead(source.name, connection.connection_id, stream.name, window, run_id, moment, path, **written)
-        _write_manifest(landed)
+        write_manifest(landed)
         return landed
     raise AssertionError("unreachable")
 
@@ -209,21 +182,18 @@ def _write(folder: Path, fetched: Iterator[Fetched]) -> dict[str, Any]:
     """Write each body into its own file while the next one is fetched and compressed. Returns the fields of a
     LandedRead about files and accounts.
     """
-    compressor = zstandard.ZstdCompressor(level=1, write_checksum=True)
-    files: list[LandedFile] = []
+    files: list[Future[LandedFile]] = []
     sizes: list[int] = []
     accounts: list[str] = []
     refused: dict[str, str] = {}
     currency = None
     # Files up to here belong to accounts that are finished, or to none.
     settled = 0
-    writing: list[Future[None]] = []
     with ThreadPoolExecutor(1) as disk:
         for one in fetched:
             if isinstance(one, AccountRefused):
-                _wait_for(writing)
                 for file in files[settled:]:
-                    (folder / file.name).unlink()
+                    (folder / file.result().name).unlink()
                 del files[settled:], sizes[settled:]
                 refused[one.account] = one.reason
             elif isinstance(one, AccountRead):
@@ -232,16 +202,14 @@ def _write(folder: Path, fetched: Iterator[Fetched]) -> dict[str, Any]:
             elif isinstance(one, HomeCurrency):
                 currency = one.code
             else:
-                is_table = one.startswith(ARROW)
-                name = f"{len(files) + 1:06d}.{'arrow' if is_table else 'json.zst'}"
-                stored = one if is_table else compressor.compress(one)
-                _wait_for(writing)
-                writing.append(disk.submit(_write_through, folder / name, stored))
-                files.append(LandedFile(name, len(stored), hashlib.sha256(stored).hexdigest()))
+                suffix, content = landed_files.compressed(one)
+                # One body at a time waits for the disk.
+                if files:
+                    files[-1].result()
+                files.append(disk.submit(landed_files.write, folder / f"{len(files) + 1:06d}.{suffix}", content))
                 sizes.append(len(one))
-        _wait_for(writing)
     return {
-        "files": tuple(files),
+        "files": tuple(file.result() for file in files),
         "size": sum(sizes),
         "accounts": tuple(accounts) if accounts or refused else None,
         "refused": tuple(refused.items()),
@@ -249,35 +217,7 @@ def _write(folder: Path, fetched: Iterator[Fetched]) -> dict[str, Any]:
     }
 
 
-def _wait_for(writing: list[Future[None]]) -> None:
-    """Wait until the current file is on disk; raises the error of the writing thread."""
-    while writing:
-        writing.pop().result()
-
-
-def _write_through(path: Path, content: bytes) -> None:
-    """Write a file that is on disk when this returns."""
-    with open(path, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    """Flush the names in a folder to disk. Network file systems that do not support this say so and do
-    it themselves.
-    """
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.EBADF, errno.ENOTSUP):
-            raise
-    finally:
-        os.close(descriptor)
-
-
-def _write_manifest(landed: LandedRead) -> None:
+def write_manifest(landed: LandedRead) -> None:
     """Write the manifest after everything that it names is on disk."""
     folder = root() / landed.path
     text = _manifest_text(
@@ -299,13 +239,13 @@ def _write_manifest(landed: LandedRead) -> None:
         }
     )
     for each in (folder, *folder.parents):
-        _sync_folder(each)
+        sync_folder(each)
         if each == root().parent:
             break
-    temporary = folder / f"{MANIFEST}.tmp"
-    _write_through(temporary, text)
+    temporary = folder / UNFINISHED
+    write_through(temporary, text)
     os.replace(temporary, folder / MANIFEST)
-    _sync_folder(folder)
+    sync_folder(folder)
 
 
 def _manifest_text(content: dict[str, Any]) -> bytes:

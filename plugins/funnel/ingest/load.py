@@ -30,7 +30,9 @@ from funnel.ingest import (
     privacy,
     quarantine,
     reconcile,
+    reduction,
     replacement,
+    tombstones,
     versions,
 )
 from funnel.ingest.copying import copy_read
@@ -97,7 +99,8 @@ def load_into(connection: psycopg.Connection[Any], landed: LandedRead) -> LoadRe
     _refuse_other_key(connection, secret)
     target = ensure_table(connection, source, stream)
     load_id = _scalar(connection, "select nextval(pg_get_serial_sequence('ops.loads', 'load_id'))")
-    loading = Loading(connection, source, stream, target, landed, load_id, secret)
+    reduce = reduction.of_read(source, landed.connection_id, stream.name, tombstones.read(connection, secret))
+    loading = Loading(connection, source, stream, target, landed, load_id, secret, reduce)
     taken = _take_in(loading)
     result = _result(loading, taken)
     quarantine.write(loading, taken.read.read, taken.tally)

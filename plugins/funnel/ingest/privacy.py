@@ -5,8 +5,31 @@ The key comes from `PERSON_KEY_SECRET` or the installation's generated secrets. 
 
 import hashlib
 import hmac
+import re
 
 from funnel import settings
+
+# What is left of an address or id of a forgotten person, followed by the hash that it had: see `tombstones`.
+FORGOTTEN = "forgotten-"
+_HASH = re.compile(r"[0-9a-f]{32}")
+
+
+def tombstone_in(value: str) -> str | None:
+    """The hash in the id or the address of a forgotten person; None for any other value."""
+    if not value.startswith(FORGOTTEN):
+        return None
+    found = value.removeprefix(FORGOTTEN).partition("@")[0]
+    return found if _HASH.fullmatch(found) else None
+
+
+def email_key(secret: bytes, address: str) -> str:
+    """The hash of a normalised address; that of a forgotten person is in it."""
+    return tombstone_in(address) or keyed_hash(secret, address)
+
+
+def id_key(secret: bytes, identity: str, value: str) -> str:
+    """The hash of a person's id at a vendor, which `identity` makes unique; that of a forgotten person is in it."""
+    return tombstone_in(value) or keyed_hash(secret, f"{identity}:{value}")
 
 
 def person_key_secret() -> bytes:

@@ -1,6 +1,6 @@
 """The raw table of a stream, its indexes, and the table of incoming rows during a load."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,6 +58,8 @@ class Loading:
     load_id: int
     # The key of the hashes of persons.
     secret: bytes
+    # Takes forgotten persons out of a body.
+    reduce: Callable[[bytes], bytes] = bytes
 
     @property
     def is_of_files(self) -> bool:

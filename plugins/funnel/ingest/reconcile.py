@@ -19,7 +19,7 @@ from psycopg import sql
 
 from funnel import warehouse
 from funnel.contract import LISTING, Connection, Source, Stream, Window, raw_table
-from funnel.ingest import landing
+from funnel.ingest import landing, privacy, reduction, tombstones
 from funnel.ingest.errors import SuspiciousListing
 from funnel.ingest.landing import LandedRead
 
@@ -201,15 +201,19 @@ def _names(source: Source, stream: Stream) -> dict[str, sql.Composable]:
     }
 
 
-def _copy_ids(connection: psycopg.Connection[Any], landed: LandedRead) -> tuple[int, datetime | None, float | None]:
+def _copy_ids(
+    connection: psycopg.Connection[Any], source: Source, landed: LandedRead
+) -> tuple[int, datetime | None, float | None]:
     """Copy the ids of a listing into the table `listed`; returns their number, the listing's start and the share it
     must contain.
     """
     connection.execute("drop table if exists pg_temp.listed")
     connection.execute("create temporary table listed (record_id text) on commit drop")
     since, at_least, bodies = None, None, 0
+    forgotten = tombstones.read(connection, privacy.person_key_secret())
+    reduce = reduction.of_read(source, landed.connection_id, landed.stream, forgotten)
     with connection.cursor() as cursor, cursor.copy("copy pg_temp.listed from stdin") as copy:
-        for body in landed.bodies():
+        for body in map(reduce, landed.bodies()):
             parsed, bodies = orjson.loads(body), bodies + 1
             since, at_least = parsed["since"], parsed.get("at_least")
             for record_id in parsed["ids"]:
@@ -230,7 +234,7 @@ def _apply(
     is_first: bool,
 ) -> Compared:
     """Mark records that are absent from a listing and older than it; remove the mark from those that it contains."""
-    ids_listed, since, at_least = _copy_ids(connection, landed)
+    ids_listed, since, at_least = _copy_ids(connection, source, landed)
     if ids_listed < 0 or stream.reconcile is None:
         return Compared()
     parts: dict[str, sql.Composable] = {

@@ -32,7 +32,7 @@ def _sobject(
         reconcile=Reconcile() if deletable and purgeable else None,
         whole_days=whole_days,
         columns=(
-            Column(key, "text", "Id", required=True),
+            Column(key, "text", "Id", required=True, person=(name,) if person else ()),
             Column("modified_at", "timestamptz", modified, required=True),
             *deleted,
             *columns,
@@ -56,10 +56,10 @@ STREAMS = (
             Column("owner_id", "text", "OwnerId"),
             Column("country", "text", "Country"),
             Column("is_converted", "boolean", "IsConverted"),
-            Column("converted_contact_id", "text", "ConvertedContactId"),
+            Column("converted_contact_id", "text", "ConvertedContactId", person=("contacts",)),
             Column("converted_account_id", "text", "ConvertedAccountId"),
             Column("converted_opportunity_id", "text", "ConvertedOpportunityId"),
-            Column("merged_into_id", "text", "MasterRecordId"),
+            Column("merged_into_id", "text", "MasterRecordId", person=("leads",)),
         ),
     ),
     _sobject(
@@ -72,7 +72,7 @@ STREAMS = (
             Column("account_id", "text", "AccountId"),
             Column("lead_source", "text", "LeadSource"),
             Column("owner_id", "text", "OwnerId"),
-            Column("merged_into_id", "text", "MasterRecordId"),
+            Column("merged_into_id", "text", "MasterRecordId", person=("contacts",)),
         ),
     ),
     _sobject(
@@ -109,7 +109,7 @@ STREAMS = (
             Column("list_amount", "numeric", "List_Amount__c"),
             Column("probability", "numeric", "Probability", costs_row=False),
             Column("owner_id", "text", "OwnerId"),
-            Column("primary_contact_id", "text", "ContactId"),
+            Column("primary_contact_id", "text", "ContactId", person=("contacts",)),
         ),
     ),
     _sobject(
@@ -118,7 +118,7 @@ STREAMS = (
         lookups=("opportunity_id", "contact_id"),
         columns=(
             Column("opportunity_id", "text", "OpportunityId"),
-            Column("contact_id", "text", "ContactId"),
+            Column("contact_id", "text", "ContactId", person=("contacts",)),
             Column("is_primary", "boolean", "IsPrimary"),
             Column("created_at", "timestamptz", "CreatedDate"),
         ),
@@ -145,7 +145,7 @@ STREAMS = (
         lookups=("lead_id",),
         modified="CreatedDate",
         columns=(
-            Column("lead_id", "text", "LeadId"),
+            Column("lead_id", "text", "LeadId", person=("leads",)),
             Column("field", "text", "Field"),
             Column("old_value", "text", "OldValue"),
             Column("new_value", "text", "NewValue"),
@@ -160,7 +160,7 @@ STREAMS = (
         "task_id",
         lookups=("who_id",),
         columns=(
-            Column("who_id", "text", "WhoId"),
+            Column("who_id", "text", "WhoId", person=("leads", "contacts")),
             Column("what_id", "text", "WhatId"),
             Column("owner_id", "text", "OwnerId"),
             Column("task_subtype", "text", "TaskSubtype"),
@@ -175,7 +175,7 @@ STREAMS = (
         "event_id",
         lookups=("who_id",),
         columns=(
-            Column("who_id", "text", "WhoId"),
+            Column("who_id", "text", "WhoId", person=("leads", "contacts")),
             Column("what_id", "text", "WhatId"),
             Column("owner_id", "text", "OwnerId"),
             Column("event_subtype", "text", "EventSubtype"),
@@ -228,8 +228,8 @@ STREAMS = (
         lookups=("lead_id", "contact_id", "campaign_id"),
         columns=(
             Column("campaign_id", "text", "CampaignId"),
-            Column("lead_id", "text", "LeadId"),
-            Column("contact_id", "text", "ContactId"),
+            Column("lead_id", "text", "LeadId", person=("leads",)),
+            Column("contact_id", "text", "ContactId", person=("contacts",)),
             Column("status", "text", "Status"),
             Column("has_responded", "boolean", "HasResponded"),
             Column("first_responded_on", "date", "FirstRespondedDate"),
