@@ -37,7 +37,7 @@ class Column:
 
     `person` names the kinds of persons that an id may refer to: streams of the same source (`contacts`) or of another
     (`salesforce.contacts`); a list of links refers to them by the first path of `holds`. `erased` columns are cleared
-    in rows that name a forgotten person (ING-29): a text from this word on, a list of all elements without it.
+    in rows that name a forgotten person (ING-26): a text from this word on, a list of all elements without it.
     """
 
     name: str

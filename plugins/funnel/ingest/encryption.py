@@ -1,4 +1,4 @@
-"""Encryption of landed files: AES-256-GCM in chunks, with a key of its own for each file (ING-28).
+"""Encryption of landed files: AES-256-GCM in chunks, with a key of its own for each file (ING-25).
 
 A file is a header and chunks. The header holds the fingerprint of the installation's key, so that a wrong key is
 reported as such, and a random salt, from which the key of this file is derived. Each chunk is authenticated with its

@@ -1,4 +1,4 @@
-"""Reduction: what is left of a body after persons were forgotten (ING-29).
+"""Reduction: what is left of a body after persons were forgotten (ING-26).
 
 A record that names a forgotten person keeps its counted facts. The person's ids and addresses in it become tombstones,
 its undeclared fields go, and so do declared texts that may describe the person (`Column.erased`). In every other text

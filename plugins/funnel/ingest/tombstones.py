@@ -1,4 +1,4 @@
-"""Tombstones: which persons were forgotten, as keyed hashes only (ING-29).
+"""Tombstones: which persons were forgotten, as keyed hashes only (ING-26).
 
 A tombstone is the hash that the person's address or id has in `raw` anyway. A value with a tombstone is replaced by
 `forgotten-<hash>`, an address by `forgotten-<hash>@<domain>`; the loader takes the hash out of such a value instead of
@@ -75,7 +75,7 @@ class Tombstones:
 
     @cached_property
     def is_empty(self) -> bool:
-        """True if nobody was forgotten: nothing needs to be compared."""
+        """True if there is no tombstone: nothing needs to be compared."""
         return not self.keys
 
 
