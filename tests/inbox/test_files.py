@@ -14,7 +14,7 @@ import zstandard
 from funnel.contract import Connection, Window
 from funnel.gate import deliveries
 from funnel.inbox.errors import ManifestError
-from funnel.ingest import landing, load, notes
+from funnel.ingest import encryption, landing, load, notes
 from funnel.sources import files
 
 WINDOW = Window(date(2026, 11, 22), date(2026, 11, 23))
@@ -217,7 +217,9 @@ def test_a_table_lands_under_its_own_name_and_is_read_under_the_one_it_had_befor
     [read] = [one for one in landing.reads("files") if one.stream == "opportunities"]
     folder = landing.root() / read.path
     assert [file.name for file in read.files] == ["000001.json.zst", "000002.arrow"]
-    (folder / "000002.json.zst").write_bytes(zstandard.compress((folder / "000002.arrow").read_bytes()))
+    (folder / "000002.json.zst").write_bytes(
+        zstandard.compress(encryption.decrypted((folder / "000002.arrow").read_bytes()))
+    )
     (folder / "000002.arrow").unlink()
     manifest = folder / landing.MANIFEST
     stored = {name: json.loads(manifest.read_text())[name] for name in landing.OLD_MANIFEST}

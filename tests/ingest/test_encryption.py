@@ -13,7 +13,7 @@ from funnel import settings
 from funnel.contract import Connection, Window
 from funnel.erasure import landed_reads
 from funnel.ingest import encryption, landed_files, landing, load, rewriting
-from funnel.ingest.errors import LandingError
+from funnel.ingest.errors import LandingError, Undecipherable
 from funnel.ingest.landing import LandedRead
 from funnel.sources import SOURCES
 
@@ -81,7 +81,7 @@ def broken(whole: bytes) -> Iterator[bytes]:
 def test_a_file_without_a_chunk_with_exchanged_ones_or_another_header_is_refused() -> None:
     whole = b"".join(encryption.encrypted(bytes(2 * CHUNK + 7)))
     for content in broken(whole):
-        with pytest.raises(encryption.Undecipherable):
+        with pytest.raises(Undecipherable):
             encryption.decrypted(content)
 
 

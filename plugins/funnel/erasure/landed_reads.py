@@ -10,7 +10,7 @@ from funnel import ledger, warehouse
 from funnel.ingest import landing, rewriting
 from funnel.ingest.errors import LandingError
 from funnel.ingest.landing import LandedRead
-from funnel.ingest.reduction import Change
+from funnel.ingest.reduced_bodies import Change
 
 
 @dataclass

@@ -18,20 +18,13 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from funnel import settings
+from funnel.ingest.errors import OtherKey, Undecipherable
 
 # No compressed file and no Arrow table begins with these bytes.
 MAGIC = b"\x89FUNNEL\x01"
 FINGERPRINT, SALT, TAG = 8, 16, 16
 HEADER = len(MAGIC) + FINGERPRINT + SALT
 CHUNK = 1 << 20
-
-
-class OtherKey(Exception):
-    """A file was encrypted with a key that this installation does not have. The text completes a sentence."""
-
-
-class Undecipherable(Exception):
-    """A file is not what was encrypted. The text completes a sentence."""
 
 
 def fingerprint(key: str) -> str:

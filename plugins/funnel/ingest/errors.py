@@ -41,6 +41,14 @@ class WithdrawalRefused(Exception):
     """A source cannot be withdrawn as asked. The message says why and what to do."""
 
 
+class OtherKey(Exception):
+    """A file was encrypted with a key that this installation does not have. The text completes a sentence."""
+
+
+class Undecipherable(Exception):
+    """A file is not what was encrypted. The text completes a sentence."""
+
+
 class Unreadable(Exception):
     """A value that does not fit its column: the reason, and the column once it is known."""
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import zstandard
 
 from funnel.ingest import encryption
-from funnel.ingest.errors import damaged, other_key, unreadable
+from funnel.ingest.errors import OtherKey, Undecipherable, damaged, other_key, unreadable
 
 # The first bytes of an Arrow stream; no text begins with them.
 ARROW = b"\xff\xff\xff\xff"
@@ -77,9 +77,9 @@ def read_content(root: Path, folder: str, file: LandedFile) -> bytes:
         return stored
     try:
         return encryption.decrypted(stored)
-    except encryption.OtherKey as error:
+    except OtherKey as error:
         raise other_key(folder, file.name, str(error)) from None
-    except encryption.Undecipherable as error:
+    except Undecipherable as error:
         raise damaged(folder, file.name, str(error)) from None
 
 

@@ -30,7 +30,7 @@ from funnel.ingest import (
     privacy,
     quarantine,
     reconcile,
-    reduction,
+    reduced_bodies,
     replacement,
     tombstones,
     versions,
@@ -99,7 +99,7 @@ def load_into(connection: psycopg.Connection[Any], landed: LandedRead) -> LoadRe
     _refuse_other_key(connection, secret)
     target = ensure_table(connection, source, stream)
     load_id = _scalar(connection, "select nextval(pg_get_serial_sequence('ops.loads', 'load_id'))")
-    reduce = reduction.of_read(source, landed.connection_id, stream.name, tombstones.read(connection, secret))
+    reduce = reduced_bodies.of_read(source, landed.connection_id, stream.name, tombstones.read(connection, secret))
     loading = Loading(connection, source, stream, target, landed, load_id, secret, reduce)
     taken = _take_in(loading)
     result = _result(loading, taken)

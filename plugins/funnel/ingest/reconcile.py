@@ -19,7 +19,7 @@ from psycopg import sql
 
 from funnel import warehouse
 from funnel.contract import LISTING, Connection, Source, Stream, Window, raw_table
-from funnel.ingest import landing, privacy, reduction, tombstones
+from funnel.ingest import landing, privacy, reduced_bodies, tombstones
 from funnel.ingest.errors import SuspiciousListing
 from funnel.ingest.landing import LandedRead
 
@@ -211,7 +211,7 @@ def _copy_ids(
     connection.execute("create temporary table listed (record_id text) on commit drop")
     since, at_least, bodies = None, None, 0
     forgotten = tombstones.read(connection, privacy.person_key_secret())
-    reduce = reduction.of_read(source, landed.connection_id, landed.stream, forgotten)
+    reduce = reduced_bodies.of_read(source, landed.connection_id, landed.stream, forgotten)
     with connection.cursor() as cursor, cursor.copy("copy pg_temp.listed from stdin") as copy:
         for body in map(reduce, landed.bodies()):
             parsed, bodies = orjson.loads(body), bodies + 1

@@ -14,7 +14,7 @@ from typing import Any
 import psycopg
 
 from funnel.ingest import encryption, privacy
-from funnel.ingest.errors import LoadError
+from funnel.ingest.errors import LoadError, OtherKey
 from funnel.ingest.privacy import FORGOTTEN, keyed_hash, normalise_email
 
 EMAIL = "email"
@@ -85,7 +85,7 @@ def read(connection: psycopg.Connection[Any], secret: bytes) -> Tombstones:
     for (key,) in connection.execute("select person_key from privacy.old_person_keys order by replaced_at desc"):
         try:
             secrets.append(encryption.decrypted(key))
-        except encryption.OtherKey as error:
+        except OtherKey as error:
             raise LoadError(
                 f"A replaced person key in privacy.old_person_keys {error}. Forgotten persons could come back, so "
                 "nothing is loaded. Add the key that it was encrypted with to LANDING_OLD_KEYS."

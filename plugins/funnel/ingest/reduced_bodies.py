@@ -1,0 +1,114 @@
+"""Bodies without forgotten persons, in every form in which they are landed: JSON, CSV, listings, tables of files.
+
+What is not concerned is returned unchanged, as the same object.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Callable
+from typing import Any
+
+from funnel.contract import LISTING, Source
+from funnel.ingest.landed_files import ARROW
+from funnel.ingest.reduced_tables import reduce_table
+from funnel.ingest.reduction import Reduction, replace_addresses
+from funnel.ingest.tombstones import Tombstones
+from funnel.rest import bodies
+from funnel.rest.errors import UnreadableBody
+
+_ESCAPED_AT = re.compile(rb"\\u0040|%40", re.IGNORECASE)
+
+Change = Callable[[bytes], bytes]
+
+
+def of_read(source: Source, connection_id: str, stream: str, tombstones: Tombstones) -> Change:
+    """The change of each body of a read; a listing's name ends with `.ids`."""
+    reduction = Reduction(source, source.stream(stream), connection_id, tombstones)
+    is_listing = stream.endswith(LISTING)
+    return lambda body: _body(reduction, body, is_listing=is_listing)
+
+
+def _body(reduction: Reduction, body: bytes, *, is_listing: bool = False) -> bytes:
+    """One landed body without the forgotten persons; the same object if it names none of them."""
+    if reduction.tombstones.is_empty:
+        return body
+    if body.startswith(ARROW):
+        return reduce_table(reduction, body)
+    if is_listing:
+        return _listing(reduction, body)
+    changed = _records(reduction, body) if reduction.has_persons else body
+    return _texts(reduction, changed)
+
+
+def _records(reduction: Reduction, body: bytes) -> bytes:
+    if reduction.source.is_inbox:
+        return _metadata(reduction, body)
+    if not body.lstrip().startswith((b"{", b"[")):
+        return _table(reduction, body)
+    try:
+        parsed = bodies.read_json(body)
+    except UnreadableBody:
+        return body
+    found = [reduction.record(record) for records in _lists(parsed) for record in records]
+    return bodies.write_json(parsed) if any(found) else body
+
+
+def _table(reduction: Reduction, body: bytes) -> bytes:
+    """CSV, as Salesforce's Bulk API sends it: null is an empty cell."""
+    rows = list(csv.reader(io.StringIO(bodies.read_text(body), newline="")))
+    if not rows or len(set(rows[0])) != len(rows[0]):
+        return body
+    is_changed = False
+    for place, row in enumerate(rows[1:], start=1):
+        record = dict(zip(rows[0], row, strict=False)) if len(row) == len(rows[0]) else {}
+        if reduction.record(record):
+            is_changed = True
+            rows[place] = [str(record.get(name, "") or "") for name in rows[0]]
+    if not is_changed:
+        return body
+    written = io.StringIO(newline="")
+    csv.writer(written, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows(rows)
+    return written.getvalue().encode("utf-8", "surrogateescape")
+
+
+def _metadata(reduction: Reduction, body: bytes) -> bytes:
+    """The metadata of a file of an inbox: its bad rows hold cells as they were written."""
+    parsed = bodies.read_json(body)
+    kinds = ("leads", "customers")
+    is_changed = False
+    for row in parsed.get("bad", []):
+        cells = [*(row.get("payload") or {}).values(), *str(row.get("key") or "").split("|")]
+        if any(reduction.is_of_person(cell, kinds) for cell in cells):
+            is_changed = True
+            row["payload"] = {}
+            row["key"] = reduction.row_key(row["key"]) if row.get("key") else row.get("key")
+    return bodies.write_json(parsed) if is_changed else body
+
+
+def _listing(reduction: Reduction, body: bytes) -> bytes:
+    column = next(one for one in reduction.stream.columns if one.name == reduction.stream.key[0])
+    if not column.person:
+        return body
+    parsed = bodies.read_json(body)
+    ids = parsed["ids"]
+    made = [reduction.identifier(column, one) or one for one in ids]
+    return body if made == ids else bodies.write_json({**parsed, "ids": made})
+
+
+def _texts(reduction: Reduction, body: bytes) -> bytes:
+    """A body in which forgotten addresses are replaced wherever they are written."""
+    if b"@" not in body and not _ESCAPED_AT.search(body):
+        return body
+    text = body.decode("utf-8", "surrogateescape")
+    made = replace_addresses(text, reduction.tombstones)
+    return body if made == text else made.encode("utf-8", "surrogateescape")
+
+
+def _lists(parsed: Any) -> list[list[Any]]:
+    """The lists of records of a body: those that no other list contains."""
+    if isinstance(parsed, list):
+        return [parsed]
+    if isinstance(parsed, dict):
+        return [found for value in parsed.values() for found in _lists(value)]
+    return []
