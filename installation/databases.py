@@ -37,7 +37,7 @@ def _airflow_database() -> str:
 
 
 def _superset_database() -> str:
-    return f"{_database_name()}superset" if settings.read().warehouse_dsn else "superset"
+    return f"{_database_name()}_superset" if settings.read().warehouse_dsn else "superset"
 
 
 def _maintenance_dsn() -> str:

@@ -64,6 +64,8 @@ def test_an_existing_server_gets_the_databases_instead_of_an_embedded_one(
                 "select current_database(), pg_get_userbyid(datdba) from pg_database where datname = current_database()"
             )
             assert connection.execute(owner.encode()).fetchone() == ("company_airflow", "company_airflow")
+        # The names stand in the documents' commands for backups.
+        assert databases.superset_dsn("postgresql").endswith("/company_superset")
     finally:
         postgres.remove(other)
 
