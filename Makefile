@@ -24,7 +24,7 @@ help: ## show this list
 
 # --- running -----------------------------------------------------------------------------------------------------
 
-.PHONY: new-source record demo dashboards files new-manifest inbox-check withdraw up down status dsn ingest build publish rollback resume replay encrypt-landing airflow env docs metrics
+.PHONY: new-source record demo dashboards files new-manifest inbox-check withdraw up down status service dsn ingest build publish rollback resume replay encrypt-landing airflow env docs metrics
 demo: $(VENV)/.runtime $(SUPERSET)/.wanted ## install, start, load 90 days, build, audit, publish and print the funnel
 	$(FUNNEL) demo
 
@@ -48,6 +48,9 @@ down: $(VENV)/.runtime ## stop everything; data stays
 
 status: $(VENV)/.runtime ## show the processes and their addresses
 	$(FUNNEL) status
+
+service: $(VENV)/.runtime ## start this installation with the machine: writes a systemd user unit and enables it
+	$(FUNNEL) service
 
 dsn: $(VENV)/.runtime ## print the warehouse's URL: make -s dsn ROLE=bi_reader (or pipeline, admin)
 	$(FUNNEL) dsn $(or $(ROLE),bi_reader)

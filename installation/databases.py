@@ -1,12 +1,16 @@
 """The databases of this installation on its server: the warehouse, and those of Airflow and Superset."""
 
+import sys
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from funnel import settings
-from installation import binaries, postgres
-from installation.environments import has_dashboards
+from installation import binaries, postgres, supervision
+from installation.cluster import Server
+from installation.environments import environment, has_dashboards
 from installation.processes import Progress
+
+POSTGRESQL = "postgresql"
 
 
 def start_database(progress: Progress = print) -> None:
@@ -19,12 +23,22 @@ def start_database(progress: Progress = print) -> None:
     else:
         if not postgres.is_running(chosen.home):
             progress(f"starting PostgreSQL on port {chosen.postgres_port}")
-        postgres.start(chosen.home, chosen.postgres_port, password=settings.secrets()["admin_password"])
+        password = settings.secrets()["admin_password"]
+        postgres.start(chosen.home, chosen.postgres_port, password=password, run=_run_server)
     with psycopg.connect(_maintenance_dsn(), autocommit=True) as connection:
         _ensure_database(connection, _database_name(), None)
         _ensure_database(connection, _airflow_database(), settings.secrets()["airflow_database_password"])
         if has_dashboards():
             _ensure_database(connection, _superset_database(), settings.secrets()["superset_database_password"])
+
+
+def _run_server(server: Server) -> None:
+    """Start the embedded server under supervisord."""
+    command = (sys.executable, "-m", "funnel.cli", "serve", POSTGRESQL)
+    supervision.start(
+        POSTGRESQL, command, server.home, environment(), stop_seconds=120, stop_signal="INT", log=server.log_file
+    )
+    postgres.await_answer(server)
 
 
 def _database_name() -> str:

@@ -17,45 +17,26 @@ import os
 import pwd
 import secrets
 import shutil
-import subprocess
+import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
 
+from installation import launch
 from installation.binaries import ROOT_FOLDER, binaries, copied_binaries, major_version, wheel_package
+from installation.cluster import SUPERUSER, Server, identity, log_tail, program_environment, run_program, write
 from installation.configuration import HBA, configuration
 from installation.errors import ServerError
 from installation.operating_user import ordinary_user
 from installation.ports import assert_port_is_free, free_port
 
-SUPERUSER = "postgres"
 # sun_path holds 108 bytes on Linux and 104 on macOS; "/.s.PGSQL.65535" is appended to the folder.
 LONGEST_SOCKET_FOLDER = 85
-
-
-@dataclass(frozen=True)
-class Server:
-    """A cluster that belongs to one home folder: its paths, and how to connect as its superuser."""
-
-    home: Path
-    port: int
-    bindir: Path
-    data_dir: Path
-    socket_dir: Path
-    log_file: Path
-    os_user: str | None
-    password: str = field(repr=False)
-
-    def dsn(self, dbname: str = "postgres", user: str = SUPERUSER, password: str | None = None) -> str:
-        """libpq URL over TCP."""
-        secret = self.password if password is None else password
-        return f"postgresql://{quote(user)}:{quote(secret, safe='')}@127.0.0.1:{self.port}/{quote(dbname)}"
+START_SECONDS = 300
 
 
 def start(
@@ -65,11 +46,13 @@ def start(
     settings: Mapping[str, str] | None = None,
     password: str | None = None,
     bindir: Path | None = None,
+    run: Callable[[Server], None] | None = None,
 ) -> Server:
     """Start the home's server and return it; a server that already runs on the requested port is kept.
 
     Without a port a free one is chosen. `settings` override the defaults of postgresql.conf. `password` is the
-    superuser's; one is generated if none is given.
+    superuser's; one is generated if none is given. `run` starts the server by other means than `pg_ctl`, and returns
+    when it answers.
     """
     home = home.absolute()
     home.mkdir(parents=True, exist_ok=True)
@@ -83,14 +66,43 @@ def start(
                 _stop(known, "fast")
         assert_port_is_free(port or (known.port if known else 0))
         server = _prepare(home, port, known, password, bindir, settings or {})
-        _write(
+        write(
             server, server.data_dir / "postgresql.conf", configuration(server.port, server.socket_dir, settings or {})
         )
-        _write(server, server.data_dir / "pg_hba.conf", HBA)
-        _pg_ctl_start(server)
+        write(server, server.data_dir / "pg_hba.conf", HBA)
+        (run or _pg_ctl_start)(server)
         server = _with_password(server, password)
         _remember(server)
         return server
+
+
+def serve(home: Path) -> None:
+    """Replace this process by the home's server, once the processes of a crashed one are gone. Never returns. Raises
+    ServerError if the home has no server.
+    """
+    server = find(home.absolute())
+    if server is None:
+        raise ServerError(f"There is no PostgreSQL server in {home}; `make up` creates it.")
+    _remove_stale_pid_file(server)
+    environment, user = program_environment(), identity(server)
+    if user:
+        os.setgroups([])
+        os.setgid(user["group"])
+        os.setuid(user["user"])
+    # A change of user cancels what the launch has asked for. A fast stop, as by `make down`.
+    launch.end_with_parent(signal.SIGINT)
+    os.umask(0o077)
+    program = str(server.bindir / "postgres")
+    os.execve(program, [program, "-D", str(server.data_dir)], environment)
+
+
+def await_answer(server: Server) -> None:
+    """Wait until a started server answers; recovery after a crash may take long. Raises ServerError."""
+    deadline = time.monotonic() + START_SECONDS
+    while not _is_ready(server):
+        if time.monotonic() > deadline:
+            raise ServerError(f"The server in {server.data_dir} does not answer.\n{log_tail(server)}")
+        time.sleep(0.05)
 
 
 def stop(home: Path, mode: str = "fast") -> bool:
@@ -220,48 +232,11 @@ def _set_aside_orphan(server: Server) -> None:
         return
     orphan = replace(server, socket_dir=base / "socket")
     if (orphan.data_dir / "postmaster.pid").exists():
-        _run(orphan, "pg_ctl", "-D", orphan.data_dir, "-m", "immediate", "-w", "stop", check=False)
+        run_program(orphan, "pg_ctl", "-D", orphan.data_dir, "-m", "immediate", "-w", "stop", check=False)
     previous = base.with_name(base.name + ".previous")
     shutil.rmtree(previous, ignore_errors=True)
     base.rename(previous)
     print(f"The home {server.home} is new; what a home of that name held before is in {previous}.", file=sys.stderr)
-
-
-def _write(server: Server, path: Path, text: str) -> None:
-    partial = path.with_name(path.name + ".partial")
-    partial.touch(mode=0o600)
-    partial.write_text(text)
-    if server.os_user:
-        shutil.chown(partial, server.os_user, pwd.getpwnam(server.os_user).pw_gid)
-    partial.rename(path)
-
-
-def _run(server: Server, program: str, *arguments: Any, check: bool = True) -> subprocess.CompletedProcess[str]:
-    """Run one of PostgreSQL's programs as the server's user, from a folder that every user may enter."""
-    environment = {name: os.environ[name] for name in ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH") if name in os.environ}
-    environment |= {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
-    identity: dict[str, Any] = {}
-    if server.os_user and os.geteuid() == 0:
-        account = pwd.getpwnam(server.os_user)
-        identity = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
-    command: Sequence[str] = [str(server.bindir / program), *map(str, arguments)]
-    # A file, not a pipe: the server inherits it and would keep a pipe open for ever.
-    with tempfile.TemporaryFile("w+") as output:
-        try:
-            done = subprocess.run(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, text=True, check=False,
-                cwd="/", env=environment, umask=0o077, **identity,
-            )  # fmt: skip
-        except PermissionError as error:
-            raise ServerError(
-                f"{command[0]} cannot be run as user {server.os_user or 'you'}: {error}. PostgreSQL refuses to run as "
-                "root; run as an ordinary user where changing users is not allowed."
-            ) from None
-        output.seek(0)
-        done.stdout = output.read()
-    if check and done.returncode:
-        raise ServerError(f"{program} failed ({done.returncode}): {done.stdout.strip()}\n{_log_tail(server)}".rstrip())
-    return done
 
 
 def _initdb(server: Server, major: int, is_safe: bool) -> None:
@@ -269,7 +244,7 @@ def _initdb(server: Server, major: int, is_safe: bool) -> None:
     base = server.data_dir.parent
     partial = base / "data.partial"
     password_file = base / "initdb.password"
-    _write(server, password_file, server.password)
+    write(server, password_file, server.password)
     common = ["-D", partial, "-U", SUPERUSER, "-A", "scram-sha-256", "--encoding=UTF8", f"--pwfile={password_file}"]
     if not is_safe:
         common.append("--no-sync")
@@ -277,7 +252,7 @@ def _initdb(server: Server, major: int, is_safe: bool) -> None:
     builtin = ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     for locale in [builtin] if major >= 17 else [["--locale=C.UTF-8"], ["--locale=C"]]:
         shutil.rmtree(partial, ignore_errors=True)
-        done = _run(server, "initdb", *common, *locale, check=False)
+        done = run_program(server, "initdb", *common, *locale, check=False)
         if done.returncode == 0:
             break
     password_file.unlink()
@@ -288,7 +263,8 @@ def _initdb(server: Server, major: int, is_safe: bool) -> None:
 
 def _pg_ctl_start(server: Server) -> None:
     # Recovery after a crash may take long.
-    _run(server, "pg_ctl", "-D", server.data_dir, "-l", server.log_file, "-w", "-t", "300", "start")
+    waiting = ["-w", "-t", START_SECONDS]
+    run_program(server, "pg_ctl", "-D", server.data_dir, "-l", server.log_file, *waiting, "start")
 
 
 def _stop(server: Server, mode: str) -> bool:
@@ -296,13 +272,13 @@ def _stop(server: Server, mode: str) -> bool:
         return False
     if not _processes_in(server.data_dir):
         return False
-    _run(server, "pg_ctl", "-D", server.data_dir, "-m", mode, "-w", "-t", "120", "stop")
+    run_program(server, "pg_ctl", "-D", server.data_dir, "-m", mode, "-w", "-t", "120", "stop")
     return True
 
 
 def _is_ready(server: Server) -> bool:
     """True if the server answers on the home's own socket: another installation may listen on the same port."""
-    answer = _run(server, "pg_isready", "-q", "-h", server.socket_dir, "-p", server.port, "-t", "3", check=False)
+    answer = run_program(server, "pg_isready", "-q", "-h", server.socket_dir, "-p", server.port, "-t", "3", check=False)
     return answer.returncode == 0
 
 
@@ -359,11 +335,3 @@ def _with_password(server: Server, password: str | None) -> Server:
     changed = replace(server, password=password)
     _remember(changed)
     return changed
-
-
-def _log_tail(server: Server) -> str:
-    try:
-        lines = server.log_file.read_text(errors="replace").splitlines()[-12:]
-    except OSError:
-        return ""
-    return "\n".join([f"The end of {server.log_file}:", *lines])

@@ -1,7 +1,8 @@
 """The processes of one installation: PostgreSQL, vendor sandbox, Airflow and Superset, under one home folder.
 
-Every process runs in a session of its own, with its output in `<home>/logs` and its identity (process id and start
-time) in `<home>/run`. Airflow is configured by environment variables only, all of them set here.
+supervisord runs every process, each in a session of its own, with its output in `<home>/logs` and its identity (process
+id and start time) in `<home>/run`, and starts it again when it ends. Airflow is configured by environment variables
+only, all of them set here.
 
 Login is Airflow's SimpleAuthManager: one generated administrator password and no tables of its own, for a server that
 listens on 127.0.0.1. An installation with many users sets AIRFLOW__CORE__AUTH_MANAGER; FAB is in the environment. On
@@ -18,13 +19,13 @@ import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from funnel import ledger, settings
 from funnel.settings import REPOSITORY
-from installation import postgres
+from installation import postgres, supervision
 from installation.airflow_setup import (
     AIRFLOW,
     AIRFLOW_SERVICES,
@@ -33,7 +34,7 @@ from installation.airflow_setup import (
     warn_of_hidden_connections,
 )
 from installation.dashboards import bootstrap_superset, is_superset_healthy, superset, superset_environment
-from installation.databases import start_database
+from installation.databases import POSTGRESQL, start_database
 from installation.environments import SUPERSET, airflow_url, environment, has_dashboards
 from installation.errors import ServiceError
 from installation.ports import is_port_free
@@ -91,6 +92,8 @@ def serve(name: str) -> None:
     """Replace this process by one service, in the foreground, as a container does. Never returns. Raises ServiceError
     for an unknown service.
     """
+    if name == POSTGRESQL:
+        postgres.serve(settings.read().home)
     if name == "worker":
         service = _worker(name, "celery")
     else:
@@ -99,7 +102,7 @@ def serve(name: str) -> None:
             known = ", ".join([*(each.name for each in _services()), "worker"])
             raise ServiceError(f"There is no service {name!r} here, but {known}; SANDBOX and DASHBOARDS decide.")
         service = found[0]
-    made = {"superset": superset_environment, "sandbox": environment}.get(name, airflow_environment)()
+    made = {"superset": superset_environment, "sandbox": _sandbox_environment}.get(name, airflow_environment)()
     for folder in (made.get("AIRFLOW_HOME"), made.get("SUPERSET_HOME"), settings.read().home / "sandbox"):
         if folder:
             Path(folder).mkdir(parents=True, exist_ok=True)
@@ -174,7 +177,11 @@ def down(progress: Progress = print) -> None:
     others = [name for name in (*AIRFLOW_SERVICES, *workers, "sandbox", "superset") if name != "scheduler"]
     with ThreadPoolExecutor() as pool:
         list(pool.map(terminate, others))
-    if postgres.stop(home):
+    if is_served := postgres.is_running(home):
+        terminate(POSTGRESQL)
+        postgres.stop(home)
+    supervision.stop_all()
+    if is_served:
         progress("stopped PostgreSQL; the data stays")
 
 
@@ -183,19 +190,21 @@ def status() -> list[Status]:
     chosen = settings.read()
     database = "running" if chosen.warehouse_dsn or postgres.is_running(chosen.home) else "stopped"
     place = "WAREHOUSE_DSN" if chosen.warehouse_dsn else f"127.0.0.1:{chosen.postgres_port}"
-    rows = [Status("postgresql", database, None, place, None)]
+    rows = [replace(_status(POSTGRESQL, place), state=database)]
     for service in _services():
-        found = process(service.name)
-        rows.append(
-            Status(
-                name=service.name,
-                state="running" if found else "stopped",
-                pid=found.pid if found else None,
-                address=", ".join(f"127.0.0.1:{port}" for port in service.ports.values()),
-                since=datetime.fromtimestamp(found.create_time(), UTC) if found else None,
-            )
-        )
+        rows.append(_status(service.name, ", ".join(f"127.0.0.1:{port}" for port in service.ports.values())))
     return rows
+
+
+def _status(name: str, address: str) -> Status:
+    found = process(name)
+    return Status(
+        name=name,
+        state="running" if found else "stopped",
+        pid=found.pid if found else None,
+        address=address,
+        since=datetime.fromtimestamp(found.create_time(), UTC) if found else None,
+    )
 
 
 def _start_all(progress: Progress) -> None:
@@ -231,7 +240,7 @@ def _services() -> list[Service]:
             python, "-m", "sandbox", *company(),
             "--host", chosen.bind_address,
             "--port", str(chosen.sandbox_port), "--tls-port", str(chosen.sandbox_tls_port),
-            "--tls-dir", str(chosen.home / "sandbox"), "--control-token", settings.secrets()["sandbox_control_token"],
+            "--tls-dir", str(chosen.home / "sandbox"),
             *(("--now", f"{stated}T00:00:00Z") if stated else ()),
         ),
         ports={"SANDBOX_PORT": chosen.sandbox_port, "SANDBOX_TLS_PORT": chosen.sandbox_tls_port},
@@ -262,8 +271,12 @@ def _start_sandbox(progress: Progress) -> None:
     progress(f"starting the vendor sandbox on port {chosen.sandbox_port}")
     (chosen.home / "sandbox").mkdir(exist_ok=True)
     sandbox = next(service for service in _services() if service.name == "sandbox")
-    spawn(sandbox, environment())
+    spawn(sandbox, _sandbox_environment())
     await_ready("sandbox", lambda: not is_port_free(chosen.sandbox_port))
+
+
+def _sandbox_environment() -> dict[str, str]:
+    return {**environment(), "SANDBOX_CONTROL_TOKEN": settings.secrets()["sandbox_control_token"]}
 
 
 def _await_airflow(services: list[Service]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -29,7 +30,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--tls-port", type=int, default=None)
     parser.add_argument("--tls-dir", type=Path, default=Path(".local/sandbox_tls"))
     parser.add_argument(
-        "--control-token", default=None, help="secret of the control endpoint; without it every client may control"
+        "--control-token",
+        default=os.environ.get("SANDBOX_CONTROL_TOKEN"),
+        help="secret of the control endpoint; without it every client may control. SANDBOX_CONTROL_TOKEN is better: no "
+        "list of processes shows it",
     )
     parser.add_argument("--rate-limits", choices=("off", "real"), default="off")
     parser.add_argument(

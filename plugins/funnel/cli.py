@@ -112,6 +112,12 @@ def _status(_: argparse.Namespace) -> None:
     print(f"home           {settings.read().home}")
 
 
+def _service(_: argparse.Namespace) -> None:
+    from installation import boot
+
+    print("\n".join(boot.write_unit()))
+
+
 def _dsn(chosen: argparse.Namespace) -> None:
     print(settings.dsn(chosen.role))
 
@@ -289,6 +295,7 @@ def _parser() -> argparse.ArgumentParser:
     add("dashboards", _dashboards, "bring Superset in line with dashboards/ and start it")
     add("down", _down, "stop everything; data stays")
     add("status", _status, "what runs where")
+    add("service", _service, "start this installation with the machine: write a systemd user unit and enable it")
     dsn = add("dsn", _dsn, "print the warehouse's URL for a role")
     dsn.add_argument("role", choices=["admin", *settings.LOGINS, *settings.ACTIVITIES])
     ingest = add("ingest", _ingest, "load one source for some days, in one Airflow run")

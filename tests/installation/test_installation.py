@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import psycopg
 import pytest
 
@@ -33,6 +35,7 @@ from installation import (
     postgres,
     processes,
     services,
+    supervision,
 )
 from installation.errors import RunFailed
 from sandbox import process as sandbox
@@ -358,19 +361,113 @@ def test_a_quota_of_hours_frees_its_slot_and_burns_no_try(installation: Installa
         installation.vendors.reset()
 
 
-def test_a_killed_scheduler_shows_as_stopped_and_up_starts_it_again(installation: Installation) -> None:
-    killed = processes.process("scheduler")
-    assert killed
-    workers = killed.children(recursive=True)
+SUPERVISED = ("postgresql", *airflow_setup.AIRFLOW_SERVICES)
+
+
+def pids() -> dict[str, int]:
+    """The processes that run now; one that is being started is missing."""
+    found = {name: processes.process(name) for name in (supervision.WATCH, *SUPERVISED)}
+    return {name: process.pid for name, process in found.items() if process}
+
+
+def is_whole() -> bool:
+    """True if everything runs and Airflow's parts are healthy."""
+    try:
+        health = httpx.get(f"{environments.airflow_url()}/api/v2/monitor/health", timeout=5).json()
+        started = {name: processes.process(name).create_time() for name in SUPERVISED}  # type: ignore[union-attr]
+        beats = {
+            name: datetime.fromisoformat(health[name.replace("-", "_")][f"latest_{name.replace('-', '_')}_heartbeat"])
+            for name in ("scheduler", "dag-processor", "triggerer")
+        }
+    except (httpx.HTTPError, ValueError, KeyError, AttributeError):
+        return False
+    return all(beat.timestamp() > started[name] for name, beat in beats.items())
+
+
+def test_every_killed_process_is_back_by_itself_and_reported(installation: Installation) -> None:
+    [(loads,)] = ask("select count(*) from ops.loads")
+    installation.alerts.clear()
+    before = pids()
+    assert set(before) == {*SUPERVISED, supervision.WATCH}
+    scheduler = processes.process("scheduler")
+    assert scheduler
+    workers = scheduler.children(recursive=True)
     assert workers
-    os.kill(killed.pid, signal.SIGKILL)
-    await_that(lambda: processes.process("scheduler") is None, 20)
-    assert {row.name for row in services.status() if row.state == "stopped"} == {"scheduler"}
-    services.up(lambda text: None)
-    again = processes.process("scheduler")
-    assert again
-    assert again.pid != killed.pid
+    began = time.monotonic()
+    for name in before:
+        # Without a database some end by themselves meanwhile.
+        await_that(lambda name=name: name in pids(), 60)
+        pid = pids()[name]
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        await_that(lambda name=name, pid=pid: pids().get(name, pid) != pid, 60)
+    await_that(is_whole, 120)
+    print(f"each process killed in turn: everything healthy after {time.monotonic() - began:.0f} s")
     assert [worker for worker in workers if worker.is_running() and worker.status() != "zombie"] == []
+    assert ask("select count(*) from ops.loads") == [(loads,)]
+    await_that(lambda: {"scheduler", "postgresql"} <= reported(installation), 30)
+    assert all(
+        "was started again" in alert["text"] or "were started again" in alert["text"] for alert in installation.alerts
+    )
+
+
+def reported(installation: Installation) -> set[str]:
+    """The processes of all alerts `Process ended`."""
+    titles = [alert["title"] for alert in installation.alerts]
+    return {name for title in titles for name in title.removeprefix("Process ended: ").split(", ")}
+
+
+@pytest.mark.soak
+def test_a_killed_supervisor_is_back_by_itself_with_everything(installation: Installation) -> None:
+    installation.alerts.clear()
+    before = pids()
+    began = time.monotonic()
+    os.kill(supervision_pid(installation), signal.SIGKILL)
+    await_that(lambda: supervision.is_running() and pids().get("watch") not in (None, before["watch"]), 30)
+    await_that(is_whole, 120)
+    print(f"supervisord killed: everything healthy after {time.monotonic() - began:.0f} s")
+    assert not set(before.values()) & set(pids().values())
+    assert "Supervisor ended" in {alert["title"] for alert in installation.alerts}
+
+
+def test_after_a_reboot_everything_that_ran_is_started(installation: Installation) -> None:
+    [(loads,)] = ask("select count(*) from ops.loads")
+    # All at once, as when the power fails; then what systemd runs, in an environment of its own.
+    watch = processes.process("watch")
+    assert watch
+    watch.suspend()
+    for pid in [supervision_pid(installation), *pids().values()]:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    await_that(lambda: not postgres.is_running(installation.home) and not pids(), 30)
+    began = time.monotonic()
+    booted = subprocess.Popen(supervision.command(), cwd="/", env={"PATH": "/usr/bin:/bin"})
+    try:
+        await_that(is_whole, 120)
+        print(f"after a reboot: everything healthy after {time.monotonic() - began:.0f} s")
+        assert ask("select count(*) from ops.loads") == [(loads,)]
+        assert booted.poll() is None
+    finally:
+        # The other tests go on with one that is not this test's child.
+        services.down(lambda text: None)
+        booted.wait(60)
+        services.up(lambda text: None)
+
+
+def supervision_pid(installation: Installation) -> int:
+    return int((installation.home / "run" / "supervisord.pid").read_text())
+
+
+def test_no_list_of_processes_shows_a_secret(installation: Installation) -> None:
+    secrets = [value for value in settings.secrets().values() if value]
+    shown = []
+    for process in psutil.process_iter():
+        try:
+            shown.append(" ".join(process.cmdline()))
+        except psutil.Error:
+            continue
+    assert any("funnel.orchestration" in line for line in shown)
+    assert [line for line in shown if any(secret in line for secret in secrets)] == []
 
 
 def test_a_process_id_that_another_program_has_by_now_is_not_ours(installation: Installation) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from funnel import settings
 from installation import binaries, errors, ports, postgres
+from installation.cluster import Server
 
 FAST = {"fsync": "off", "shared_buffers": "16MB"}
 
@@ -26,14 +27,14 @@ def home(tmp_path: Path) -> Iterator[Path]:
     postgres.remove(folder)
 
 
-def ask(running: postgres.Server, query: str) -> object:
+def ask(running: Server, query: str) -> object:
     with psycopg.connect(running.dsn()) as connection:
         row = connection.execute(query.encode()).fetchone()
         assert row
         return row[0]
 
 
-def postmaster(running: postgres.Server) -> int:
+def postmaster(running: Server) -> int:
     return int((running.data_dir / "postmaster.pid").read_text().split()[0])
 
 

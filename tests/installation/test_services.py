@@ -26,6 +26,7 @@ from installation import (
     services,
 )
 from installation.sandbox import anchor, needs_sandbox, sandbox_connections
+from tests.waiting import await_that
 
 
 @pytest.fixture
@@ -38,6 +39,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("FUNNEL_HOME", str(folder))
     monkeypatch.setenv("POSTGRES_PORT", str(ports.free_port()))
     yield folder
+    services.down(quiet)
     postgres.remove(folder)
 
 
@@ -64,7 +66,7 @@ def test_an_existing_server_gets_the_databases_instead_of_an_embedded_one(
                 "select current_database(), pg_get_userbyid(datdba) from pg_database where datname = current_database()"
             )
             assert connection.execute(owner.encode()).fetchone() == ("company_airflow", "company_airflow")
-        # The names stand in the documents' commands for backups.
+        # The documents' commands for backups have these names.
         assert databases.superset_dsn("postgresql").endswith("/company_superset")
     finally:
         postgres.remove(other)
@@ -226,20 +228,25 @@ def test_two_homes_share_no_file_no_port_and_no_secret(home: Path, tmp_path: Pat
         assert not name.endswith(("_KEY", "_SECRET", "_PORT", "_URL", "_CONN")), name
 
 
-def test_what_a_killed_service_left_behind_is_ended_with_it(home: Path) -> None:
-    (home / "run").mkdir(parents=True)
-    (home / "logs").mkdir()
-    script = "sleep 600 & echo $! > child; kill -9 $$"
-    processes.spawn(processes.Service("sandbox", ("/bin/sh", "-c", f"cd {home}; {script}"), {}), dict(os.environ))
+def test_what_a_killed_service_left_behind_is_ended_before_it_starts_again(home: Path) -> None:
+    (home / "logs").mkdir(parents=True)
+    script = f"sleep 600 & echo $! > {home}/child; wait"
+    processes.spawn(processes.Service("sandbox", ("/bin/sh", "-c", script), {}), dict(os.environ))
     child = home / "child"
-    for _ in range(100):
-        if child.exists() and child.read_text().strip() and processes.process("sandbox") is None:
-            break
-        subprocess.run(["sleep", "0.05"], check=True)
-    pid = int(child.read_text())
-    assert is_alive(pid)
+
+    def started() -> int:
+        return int(child.read_text() or 0) if child.exists() else 0
+
+    await_that(lambda: started() > 0, 20)
+    first, service = started(), processes.process("sandbox")
+    assert service
+    assert is_alive(first)
+    service.kill()
+    await_that(lambda: started() not in (0, first), 20)
+    assert not is_alive(first)
+    second = started()
     processes.terminate("sandbox")
-    assert not is_alive(pid)
+    assert not is_alive(second)
 
 
 def is_alive(pid: int) -> bool:

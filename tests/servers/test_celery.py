@@ -17,7 +17,7 @@ from funnel import ledger, settings, warehouse
 from funnel.contract import Window
 from funnel.ingest import landing, load
 from funnel.sources import SOURCES
-from installation import airflow_api, airflow_setup, databases, processes, services
+from installation import airflow_api, airflow_setup, databases, processes, services, supervision
 from sandbox import process as sandbox
 from tests.servers import system
 from tests.servers.system import System
@@ -80,6 +80,8 @@ def test_a_backfill_is_complete_and_correct_though_one_of_two_workers_was_killed
                 # Midway: some days are loaded, others are being read by the worker that is killed.
                 await_that(lambda: _loaded_days() >= 5, 180, "five days are loaded")
                 killed = _kill_at_work("worker-1")
+                # Its machine is gone with it.
+                supervision.stop("worker-1")
                 assert killed >= 2
                 killed_after = time.monotonic() - began
                 await_that(lambda: _are_over(airflow), 600, "all runs of the backfill are over")
