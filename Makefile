@@ -24,7 +24,7 @@ help: ## show this list
 
 # --- running -----------------------------------------------------------------------------------------------------
 
-.PHONY: new-source record demo dashboards files new-manifest inbox-check withdraw up down status service dsn ingest build publish rollback resume replay encrypt-landing airflow env docs metrics
+.PHONY: new-source record demo dashboards files new-manifest inbox-check withdraw up down status service dsn ingest build plan publish rollback resume replay encrypt-landing airflow env docs metrics
 demo: $(VENV)/.runtime $(SUPERSET)/.wanted ## install, start, load 90 days, build, audit, publish and print the funnel
 	$(FUNNEL) demo
 
@@ -64,6 +64,9 @@ withdraw: $(VENV)/.runtime ## remove the rows of a source whose folder was remov
 
 build: $(VENV)/.runtime ## build and audit the marts without publishing; FULL=1 from all of raw
 	$(FUNNEL) build $(if $(FULL),--full)
+
+plan: $(VENV)/.runtime ## show what publishing the newest audited build, or BUILD=, would change, without writing
+	$(FUNNEL) plan $(BUILD)
 
 publish: $(VENV)/.runtime ## publish the newest audited build, or BUILD=
 	$(FUNNEL) publish $(BUILD)

@@ -26,6 +26,10 @@ run that finds everything published is skipped.
 correct the model or the rule and trigger this DAG. `audit`: the message names the expectation, the rows and their
 hashed keys; `ops.checks` has all results. What was built and not published is part of the next build by itself.
 
+**Look before you publish.** Trigger it with `plan_only`: it builds and audits, and the log of `publish` shows what
+would change. With the setting `PUBLISH=approve`, a build whose change passes a limit waits in the same way, until
+`approve` is triggered.
+
 **When the figures are wrong.** Trigger `rollback` with a reason: readers see the publication before, and nothing is
 published until `resume` is triggered. Until then this DAG builds and audits; `publish` is skipped and says so.
 """
@@ -36,6 +40,7 @@ with DAG(
     start_date=datetime(2024, 1, 1, tzinfo=UTC),
     catchup=False,
     max_active_runs=1,
+    params=publication_tasks.PLAN_PARAM,
     dagrun_timeout=timedelta(hours=12),
     tags=["build", "audit", "publish"],
     doc_md=RUNBOOK,

@@ -180,6 +180,14 @@ def _publish(chosen: argparse.Namespace) -> None:
     print(publication.publish(chosen.build or ledger.newest_build(), published_by=settings.person()))
 
 
+def _plan(chosen: argparse.Namespace) -> None:
+    from funnel.publication import plan_page, plan_text, preview
+
+    planned = preview.preview(chosen.build)
+    print(plan_text.text(planned))
+    print(f"\nAs a page: {plan_page.write(planned)}")
+
+
 def _rollback(chosen: argparse.Namespace) -> None:
     from funnel.publication import undo
     from funnel.reporting import alerts
@@ -325,6 +333,8 @@ def _add_verbs(add: Callable[[str, object, str], argparse.ArgumentParser]) -> No
     build.add_argument("--full", action="store_true", help="from all of raw, not only from what was loaded since")
     publish = add("publish", _publish, "publish an audited build")
     publish.add_argument("build", type=int, nargs="?", help="its id (default: the newest)")
+    plan = add("plan", _plan, "show what publishing an audited build would change, without publishing it")
+    plan.add_argument("build", type=int, nargs="?", help="its id (default: the newest)")
     rollback = add("rollback", _rollback, "return to the publication before, and hold publication until `resume`")
     rollback.add_argument("reason", nargs="?", help="why; readers see it")
     add("resume", _resume, "release publication, and publish the newest audited build if one waits")

@@ -35,7 +35,9 @@ class Settings:
     """All settings of the environment. Ports are TCP on `bind_address`.
 
     The URLs are those by which this installation's own processes reach each other. If `redis_url` is set, tasks run in
-    Celery's workers, `workers` of them on this machine.
+    Celery's workers, `workers` of them on this machine. If `publish_asks` is true, a build waits for a person if a
+    month that no vendor restates any more moves by more than the share `publish_month_limit`, or a mart loses more than
+    the share `publish_rows_limit` of its rows.
     """
 
     home: Path
@@ -58,6 +60,9 @@ class Settings:
     master_crm: str
     build_deadline_minutes: int
     quarantine_limit: float
+    publish_asks: bool
+    publish_month_limit: float
+    publish_rows_limit: float
     inbox: str
     alert_webhook: str | None
     alert_email: str | None
@@ -72,6 +77,25 @@ def _integer(name: str, default: int) -> int:
         return int(text)
     except ValueError:
         raise ConfigurationError(f"{name} is {text!r}, but must be a whole number such as {default}.") from None
+
+
+def _share(name: str, default: float) -> float:
+    text = os.environ.get(name) or str(default)
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share < float("inf"):
+        raise ConfigurationError(f"{name} is {text!r}, but must be a share such as {default} (that is {default:.0%}).")
+    return share
+
+
+def _publish_asks() -> bool:
+    """True for PUBLISH=approve: a build whose change passes a limit waits for a person."""
+    text = os.environ.get("PUBLISH") or "always"
+    if text not in ("always", "approve"):
+        raise ConfigurationError(f"PUBLISH is {text!r}; write `always`, or `approve` to be asked about large changes.")
+    return text == "approve"
 
 
 def _home() -> Path:
@@ -152,7 +176,10 @@ def read() -> Settings:
         reporting_timezone=timezone,
         master_crm=os.environ.get("MASTER_CRM", "salesforce"),
         build_deadline_minutes=_integer("BUILD_DEADLINE_MINUTES", 30),
-        quarantine_limit=float(os.environ.get("QUARANTINE_LIMIT", "0.05")),
+        quarantine_limit=_share("QUARANTINE_LIMIT", 0.05),
+        publish_asks=_publish_asks(),
+        publish_month_limit=_share("PUBLISH_MONTH_LIMIT", 0.01),
+        publish_rows_limit=_share("PUBLISH_ROWS_LIMIT", 0.05),
         inbox=_inbox(),
         alert_webhook=os.environ.get("ALERT_WEBHOOK") or None,
         alert_email=os.environ.get("ALERT_EMAIL") or None,

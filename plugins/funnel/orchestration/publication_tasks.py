@@ -18,6 +18,14 @@ REASON_PARAM = {
         description="Why the publication is withdrawn. Readers see it on every dashboard and in bi.data_status.",
     )
 }
+PLAN_PARAM = {
+    "plan_only": Param(
+        False,
+        type="boolean",
+        title="Only plan",
+        description="Build, audit, and show what publishing would change; publish nothing.",
+    )
+}
 BUILD_PARAM = {
     "build": Param(
         None,
@@ -30,19 +38,46 @@ BUILD_PARAM = {
 
 @task
 def publish(build_id: int) -> None:
-    """Make an audited build visible in `bi`. Raises AirflowSkipException if it has to wait for a person."""
+    """Make an audited build visible in `bi`.
+
+    Raises AirflowSkipException if the run is only planned, or if the build has to wait for a person: the log then ends
+    with the plan and the reason.
+    """
     from funnel.publication import holds, publication
-    from funnel.publication.errors import PublicationHeld
+    from funnel.publication.errors import ApprovalNeeded, PublicationHeld
     from funnel.reporting import alerts
 
+    if get_current_context()["params"].get("plan_only"):
+        _log_plan(build_id)
+        raise AirflowSkipException(
+            f"Build {build_id} is planned and not published, as this run's parameter `plan_only` says. "
+            "`make publish`, or the DAG `approve`, publishes it; so does the next run with what it builds."
+        )
     try:
         log.info("%s", publication.publish(build_id))
+    except ApprovalNeeded as asked:
+        _log_plan(build_id)
+        text = f"{asked}\n{_log_of(get_current_context())}"
+        alerts.send("Publication waits for approval: build_funnel", text, severity="warning")
+        raise AirflowSkipException(str(asked)) from None
     except PublicationHeld as held:
+        _log_plan(build_id)
         if holds.is_reminder_due():
             alerts.send(
                 "Publication held: build_funnel", f"{held}\n{_log_of(get_current_context())}", severity="warning"
             )
         raise AirflowSkipException(str(held)) from None
+
+
+def _log_plan(build_id: int) -> None:
+    """Write the plan to the log and as a page. A plan that cannot be made stops nothing."""
+    from funnel.publication import plan_page, plan_text, preview
+
+    try:
+        planned = preview.preview(build_id)
+        log.info("%s\n\nAs a page: %s", plan_text.text(planned), plan_page.write(planned))
+    except Exception as error:
+        log.warning("The plan of build %d could not be made: %s", build_id, error)
 
 
 @task

@@ -100,7 +100,7 @@ def differing(mart: Mart, stored: dict[str, str], touched: sql.Composable | None
         where row({shown_columns}) is distinct from row({built_columns})
         """
     ).format(
-        shown_rows=_shown_rows(mart, stored, touched),
+        shown_rows=shown_rows(mart, stored, touched),
         built_rows=sql.SQL("select built.ctid as place, {columns} from {mart} as built where {limit}").format(
             **mart.identifiers, limit=_limit(mart, "built", touched)
         ),
@@ -110,7 +110,7 @@ def differing(mart: Mart, stored: dict[str, str], touched: sql.Composable | None
     )
 
 
-def _shown_rows(mart: Mart, stored: dict[str, str], touched: sql.Composable | None) -> sql.Composed:
+def shown_rows(mart: Mart, stored: dict[str, str], touched: sql.Composable | None) -> sql.Composed:
     """The rows of `bi` with the mart's columns: null where `bi` lacks one, converted where its type differs."""
     columns = []
     for name, kind in mart.columns.items():

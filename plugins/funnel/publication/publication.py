@@ -14,9 +14,9 @@ from psycopg import sql
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from funnel import ledger, warehouse
-from funnel.publication import holds
-from funnel.publication.errors import PublishError
+from funnel import ledger, settings, warehouse
+from funnel.publication import approval, holds, plan, plan_page
+from funnel.publication.errors import ApprovalNeeded, PublishError
 from funnel.publication.mart_tables import Mart, built_marts, differing, keys, name_list
 
 
@@ -42,8 +42,10 @@ def publish(build_id: int, published_by: str | None = None) -> Publication:
     """Publish a build whose audit passed. Publishing it again returns the existing publication.
 
     `published_by` is the person who asked for it; None for the schedule. Raises PublicationHeld after a roll-back that
-    is not released, and PublishError if it is not the newest build, or its audit failed or did not run.
+    is not released, ApprovalNeeded if the schedule may not publish such a change without a person, and PublishError if
+    it is not the newest build, or its audit failed or did not run.
     """
+    asked: list[str] = []
     with warehouse.connect("publisher") as connection, connection.transaction():
         connection.execute("select pg_advisory_xact_lock(%s)", (ledger.BUILD_LOCK,))
         connection.execute("select pg_advisory_xact_lock(%s)", (ledger.PUBLICATION_LOCK,))
@@ -53,36 +55,65 @@ def publish(build_id: int, published_by: str | None = None) -> Publication:
         audited_at = assert_audited(connection, build)
         holds.require_none(connection, build_id)
         previous = ledger.publication_in_effect(connection)
-        publication_id = _number(
-            connection, "select nextval(pg_get_serial_sequence('ops.publications', 'publication_id'))"
-        )
-        whole = compares_all(connection, build, previous)
-        marts = built_marts(connection)
-        rows_changed = {mart.name: _publish_mart(connection, mart, publication_id, whole=whole) for mart in marts}
+        if published_by is None and previous and settings.read().publish_asks:
+            asked = _ask(connection, build, previous)
+        if not asked:
+            return _publish(connection, build, previous, audited_at=audited_at, published_by=published_by)
+    raise ApprovalNeeded(
+        f"Build {build_id} waits for approval: {'; '.join(asked)}.\n"
+        "`make plan` shows the whole change; `make publish`, or the DAG `approve`, publishes it."
+    )
+
+
+def plan_of(connection: psycopg.Connection[Any], build: dict[str, Any], previous: dict[str, Any] | None) -> plan.Plan:
+    """What publishing the build would change, from the comparison that publishing makes."""
+    whole = compares_all(connection, build, previous)
+    return plan.compare(connection, built_marts(connection), build, previous, whole=whole)
+
+
+def _ask(connection: psycopg.Connection[Any], build: dict[str, Any], previous: dict[str, Any]) -> list[str]:
+    """The limits that the change of a build passes, stored for bi.data_status; the page of its plan shows them, too."""
+    planned = plan_of(connection, build, previous)
+    asked = approval.limits_passed(connection, planned, build["as_of"])
+    if asked:
+        plan_page.write(planned, asked)
         connection.execute(
             """
-            insert into ops.publications (
-                publication_id, build_id, as_of, through_load_id, marts, rows_changed, audited_at, previous_id,
-                sources_late, published_by
-            )
-            overriding system value
-            values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+            insert into ops.approvals (build_id, reasons) values (%s, %s)
+            on conflict (build_id) do update set reasons = excluded.reasons
             """,
-            (
-                publication_id,
-                build_id,
-                build["as_of"],
-                build["through_load_id"],
-                [mart.name for mart in marts],
-                Jsonb(rows_changed),
-                audited_at,
-                previous["publication_id"] if previous else None,
-                build["sources_late"],
-                published_by,
-            ),
+            (build["build_id"], asked),
         )
-        ledger.close_build(connection, build_id, "published")
-        return Publication(publication_id, build_id, rows_changed)
+    return asked
+
+
+def _publish(
+    connection: psycopg.Connection[Any], build: dict[str, Any], previous: dict[str, Any] | None, **noted: Any
+) -> Publication:
+    """Make `bi` equal to `marts`, with a row in ops.publications; `noted` are more of its columns."""
+    publication_id = _number(connection, "select nextval(pg_get_serial_sequence('ops.publications', 'publication_id'))")
+    whole = compares_all(connection, build, previous)
+    marts = built_marts(connection)
+    rows_changed = {mart.name: _publish_mart(connection, mart, publication_id, whole=whole) for mart in marts}
+    row = {
+        "publication_id": publication_id,
+        "build_id": build["build_id"],
+        "as_of": build["as_of"],
+        "through_load_id": build["through_load_id"],
+        "marts": [mart.name for mart in marts],
+        "rows_changed": Jsonb(rows_changed),
+        "previous_id": previous["publication_id"] if previous else None,
+        "sources_late": build["sources_late"],
+        **noted,
+    }
+    connection.execute(
+        sql.SQL("insert into ops.publications ({}) overriding system value values ({})").format(
+            sql.SQL(", ").join(map(sql.Identifier, row)), sql.SQL(", ").join(map(sql.Placeholder, row))
+        ),
+        row,
+    )
+    ledger.close_build(connection, build["build_id"], "published")
+    return Publication(publication_id, build["build_id"], rows_changed)
 
 
 def find_build(connection: psycopg.Connection[Any], build_id: int) -> dict[str, Any]:

@@ -1,0 +1,129 @@
+"""Why a build differs from the publication in effect, as far as the ledger knows: loads, removals, rules, settings,
+currency rates and roll-backs.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from funnel import warehouse
+
+RESTATEMENT = "rpt_restatement"
+SETTINGS = {
+    "reporting_currency": "REPORTING_CURRENCY",
+    "reporting_timezone": "REPORTING_TIMEZONE",
+    "master_crm": "MASTER_CRM",
+}
+
+
+def known(
+    connection: psycopg.Connection[Any],
+    build: Mapping[str, Any],
+    previous: Mapping[str, Any] | None,
+    restated: sql.Composed | None,
+) -> Iterator[str]:
+    """Sentences, the most general cause first; `restated` are the differing rows of rpt_restatement, if it is built."""
+    if previous is None:
+        yield "It is the first publication."
+        return
+    [before] = warehouse.dicts(connection, "select * from ops.builds where build_id = %s", (previous["build_id"],))
+    yield from _rules(before, build)
+    yield from _rolled_back(connection, previous)
+    since = {"since": previous["through_load_id"], "through": build["through_load_id"], "began": before["started_at"]}
+    yield from _loads(connection, since)
+    yield from _removals(connection, since)
+    if restated is not None:
+        yield from _restatement(connection, restated)
+
+
+def _rules(before: Mapping[str, Any], build: Mapping[str, Any]) -> Iterator[str]:
+    if before["project_fingerprint"] != build["project_fingerprint"]:
+        yield (
+            "Rules or code: models, macros, seeds or statistics of dbt_project changed "
+            f"(version {before['code_version']}, now {build['code_version']})."
+        )
+    for column, setting in SETTINGS.items():
+        if before[column] != build[column]:
+            yield f"Setting: {setting} is {build[column]}; it was {before[column]}."
+    new = sorted(set(build["sources_configured"]) - set(before["sources_configured"]))
+    gone = sorted(set(before["sources_configured"]) - set(build["sources_configured"]))
+    if new:
+        yield f"Sources: {', '.join(new)} deliver for the first time."
+    if gone:
+        yield f"Sources: {', '.join(gone)} no longer deliver."
+
+
+def _rolled_back(connection: psycopg.Connection[Any], previous: Mapping[str, Any]) -> Iterator[str]:
+    for (publication_id,) in connection.execute(
+        "select publication_id from ops.publications where publication_id > %s and reverted_at is not null order by 1",
+        (previous["publication_id"],),
+    ):
+        yield f"Roll-back: publication {publication_id} was withdrawn; what it showed comes back as it is known now."
+
+
+def _loads(connection: psycopg.Connection[Any], since: Mapping[str, Any]) -> Iterator[str]:
+    for source, loads, rows, first, last in connection.execute(
+        """
+        select source, count(*), sum(rows_loaded), min(window_from), max(window_to) - 1
+        from ops.loads where load_id > %(since)s and load_id <= %(through)s
+        group by source order by source
+        """,
+        since,
+    ):
+        yield f"Loads: {source}, {loads:,} loads of {rows:,} rows, days {first} to {last}."
+    for source, days, rows, first, last in connection.execute(
+        """
+        select source, count(distinct date_day), sum(rows_changed), min(date_day), max(date_day)
+        from ops.day_changes where load_id > %(since)s and load_id <= %(through)s and rows_changed > 0
+        group by source order by source
+        """,
+        since,
+    ):
+        yield f"Restated days: {source} changed {rows:,} rows on {days:,} days between {first} and {last}."
+
+
+def _removals(connection: psycopg.Connection[Any], since: Mapping[str, Any]) -> Iterator[str]:
+    for source, stream, reason, rows in connection.execute(
+        """
+        select connection_id, stream, reason, sum(rows_removed)
+        from ops.removals where removed_at > %(began)s
+        group by 1, 2, 3 order by 1, 2, 3
+        """,
+        since,
+    ):
+        yield f"Removed rows: {rows:,} of {source} {stream} ({reason})."
+    for source, stream, rows in connection.execute(
+        """
+        select source, stream, sum(rows_removed)
+        from ops.listings where load_id > %(since)s and load_id <= %(through)s
+        group by 1, 2 having sum(rows_removed) > 0 order by 1, 2
+        """,
+        since,
+    ):
+        yield f"Deleted by the vendor: {rows:,} records of {source} {stream}."
+
+
+def _restatement(connection: psycopg.Connection[Any], restated: sql.Composed) -> Iterator[str]:
+    """What moves days that were shown before, split as in rpt_restatement: the first row of a day holds the whole."""
+    query = sql.SQL(
+        """
+        select measure, sum(late), sum(retracted), sum(rate), sum(other)
+        from (
+            select distinct on (built.measure, built.date_day)
+                built.measure,
+                built.change_late - shown.change_late as late,
+                built.change_retracted - shown.change_retracted as retracted,
+                built.change_currency_rate - shown.change_currency_rate as rate,
+                built.change_other - shown.change_other as other
+            {} and shown.place is not null and built.place is not null
+            order by built.measure, built.date_day, built.known_on
+        ) as days
+        group by measure order by measure
+        """
+    ).format(restated)
+    for measure, *parts in connection.execute(query):
+        named = zip(("late change", "retracted rows", "currency rate", "other"), parts, strict=True)
+        if told := [f"{name} {value:+,.2f}" for name, value in named if value]:
+            yield f"Days shown before, {measure}: {', '.join(told)}."
