@@ -4,6 +4,7 @@ Every command is one call into the module that does the work.
 """
 
 import argparse
+import getpass
 import os
 import shlex
 import sys
@@ -177,7 +178,16 @@ def _publish(chosen: argparse.Namespace) -> None:
     from funnel import ledger
     from funnel.publication import publication
 
-    print(publication.publish(chosen.build or ledger.newest_build(), published_by=settings.person()))
+    print(publication.publish(chosen.build or ledger.newest_build(), published_by=_person()))
+
+
+def _person() -> str:
+    """The operating system's name of the user, for records of who did what."""
+    try:
+        return os.environ.get("SUDO_USER") or getpass.getuser()
+    except (OSError, KeyError):
+        # A container may run as a user without a name.
+        return f"user {os.getuid()}"
 
 
 def _plan(chosen: argparse.Namespace) -> None:
@@ -192,7 +202,7 @@ def _rollback(chosen: argparse.Namespace) -> None:
     from funnel.publication import undo
     from funnel.reporting import alerts
 
-    done = undo.roll_back(settings.person(), chosen.reason)
+    done = undo.roll_back(_person(), chosen.reason)
     print(done)
     alerts.deliver("Publication held: make rollback", str(done), "warning")
 
@@ -200,7 +210,7 @@ def _rollback(chosen: argparse.Namespace) -> None:
 def _resume(_: argparse.Namespace) -> None:
     from funnel.publication import undo
 
-    print(undo.resume(settings.person()))
+    print(undo.resume(_person()))
 
 
 def _replay(_: argparse.Namespace) -> None:

@@ -4,7 +4,6 @@ environment.
 It opens no connections and does not import Airflow: in a task, `orchestration` passes Airflow's own connections.
 """
 
-import getpass
 import json
 import os
 import secrets as random_secrets
@@ -12,12 +11,13 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 from zoneinfo import ZoneInfo
 
 from funnel.contract import Connection
 
+Number = TypeVar("Number", int, float)
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 Role = Literal["admin", "pipeline", "loader", "builder", "publisher", "bi_reader"]
@@ -71,23 +71,16 @@ class Settings:
     code_version: str
 
 
-def _integer(name: str, default: int) -> int:
-    text = os.environ.get(name, str(default))
-    try:
-        return int(text)
-    except ValueError:
-        raise ConfigurationError(f"{name} is {text!r}, but must be a whole number such as {default}.") from None
-
-
-def _share(name: str, default: float) -> float:
+def _number(name: str, default: Number) -> Number:
     text = os.environ.get(name) or str(default)
     try:
-        share = float(text)
+        number = type(default)(text)
     except ValueError:
-        share = -1.0
-    if not 0 <= share < float("inf"):
-        raise ConfigurationError(f"{name} is {text!r}, but must be a share such as {default} (that is {default:.0%}).")
-    return share
+        number = type(default)(-1)
+    if not number >= 0:
+        kind = "whole number" if isinstance(default, int) else "share"
+        raise ConfigurationError(f"{name} is {text!r}, but must be a {kind} such as {default}.")
+    return number
 
 
 def _publish_asks() -> bool:
@@ -128,7 +121,7 @@ def _port(name: str, default: int) -> int:
         kept = json.loads((_home() / "ports.json").read_text())
     except (OSError, ValueError):
         kept = {}
-    return _integer(name, kept.get(name, default))
+    return _number(name, kept.get(name, default))
 
 
 def keep_ports() -> None:
@@ -169,17 +162,17 @@ def read() -> Settings:
         airflow_port=_port("AIRFLOW_PORT", 8080),
         airflow_url=os.environ.get("AIRFLOW_URL") or f"http://127.0.0.1:{_port('AIRFLOW_PORT', 8080)}",
         redis_url=os.environ.get("REDIS_URL") or None,
-        workers=_integer("WORKERS", 2),
+        workers=_number("WORKERS", 2),
         with_dashboards=os.environ.get("DASHBOARDS", "on").lower() != "off",
         superset_port=_port("SUPERSET_PORT", 8088),
         reporting_currency=currency,
         reporting_timezone=timezone,
         master_crm=os.environ.get("MASTER_CRM", "salesforce"),
-        build_deadline_minutes=_integer("BUILD_DEADLINE_MINUTES", 30),
-        quarantine_limit=_share("QUARANTINE_LIMIT", 0.05),
+        build_deadline_minutes=_number("BUILD_DEADLINE_MINUTES", 30),
+        quarantine_limit=_number("QUARANTINE_LIMIT", 0.05),
         publish_asks=_publish_asks(),
-        publish_month_limit=_share("PUBLISH_MONTH_LIMIT", 0.01),
-        publish_rows_limit=_share("PUBLISH_ROWS_LIMIT", 0.05),
+        publish_month_limit=_number("PUBLISH_MONTH_LIMIT", 0.01),
+        publish_rows_limit=_number("PUBLISH_ROWS_LIMIT", 0.05),
         inbox=_inbox(),
         alert_webhook=os.environ.get("ALERT_WEBHOOK") or None,
         alert_email=os.environ.get("ALERT_EMAIL") or None,
@@ -187,15 +180,6 @@ def read() -> Settings:
         lineage_url=os.environ.get("OPENLINEAGE_URL") or None,
         code_version=os.environ.get("CODE_VERSION") or _git_revision(),
     )
-
-
-def person() -> str:
-    """The operating system's name of the user who runs a command, for records of who did what."""
-    try:
-        return os.environ.get("SUDO_USER") or getpass.getuser()
-    except (OSError, KeyError):
-        # A container may run as a user without a name.
-        return f"user {os.getuid()}"
 
 
 def now() -> datetime:
