@@ -83,14 +83,6 @@ def _number(name: str, default: Number) -> Number:
     return number
 
 
-def _publish_asks() -> bool:
-    """True for PUBLISH=approve: a build whose change passes a limit waits for a person."""
-    text = os.environ.get("PUBLISH") or "always"
-    if text not in ("always", "approve"):
-        raise ConfigurationError(f"PUBLISH is {text!r}; write `always`, or `approve` to be asked about large changes.")
-    return text == "approve"
-
-
 def _home() -> Path:
     return Path(os.environ.get("FUNNEL_HOME") or REPOSITORY / ".local").expanduser().resolve()
 
@@ -149,6 +141,9 @@ def read() -> Settings:
     currency = os.environ.get("REPORTING_CURRENCY", "USD").upper()
     if len(currency) != 3 or not currency.isalpha():
         raise ConfigurationError(f"REPORTING_CURRENCY is {currency!r}, which is not an ISO 4217 code such as USD.")
+    publish = os.environ.get("PUBLISH") or "always"
+    if publish not in ("always", "approve"):
+        raise ConfigurationError(f"PUBLISH is {publish!r}; write `always`, or `approve` to be asked first.")
     return Settings(
         home=_home(),
         warehouse_dsn=os.environ.get("WAREHOUSE_DSN") or None,
@@ -170,7 +165,7 @@ def read() -> Settings:
         master_crm=os.environ.get("MASTER_CRM", "salesforce"),
         build_deadline_minutes=_number("BUILD_DEADLINE_MINUTES", 30),
         quarantine_limit=_number("QUARANTINE_LIMIT", 0.05),
-        publish_asks=_publish_asks(),
+        publish_asks=publish == "approve",
         publish_month_limit=_number("PUBLISH_MONTH_LIMIT", 0.01),
         publish_rows_limit=_number("PUBLISH_ROWS_LIMIT", 0.05),
         inbox=_inbox(),
