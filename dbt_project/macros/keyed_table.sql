@@ -44,7 +44,7 @@
 
     {%- if existing is none -%}
         {% call statement('create') %}{{ create_keyed_table_sql(target, sql) }}{% endcall %}
-        {%- set stored_columns = adapter.get_columns_in_relation(target) -%}
+        {%- set stored_columns = columns_of(target) -%}
         {%- set columns = stored_columns | map(attribute='name') | list -%}
         {%- set first_of_key = stored_columns | selectattr('name', 'equalto', unique_key[0]) | first -%}
         {% call statement('main') %}
@@ -59,7 +59,7 @@
         {% do create_indexes(target) %}
         {% call statement('changes') %}{{ create_changes_sql(changes, target, unique_key + track, recreate=true) }}{% endcall %}
     {%- else -%}
-        {%- set columns = column_names(target) -%}
+        {%- set columns = columns_of(target) | map(attribute='name') | list -%}
         {% call statement('changes') %}{{ create_changes_sql(changes, target, unique_key + track, recreate=is_full) }}{% endcall %}
         {% call statement('compute') %}
             create temporary table {{ name }}__new (like {{ target }}) on commit drop;
@@ -121,9 +121,9 @@
 {% endmacro %}
 
 
-{#- One query of the catalogue per run of a model: the round trip takes longer than the query. -#}
-{% macro column_names(relation) %}
-    {{ return(adapter.get_columns_in_relation(relation) | map(attribute='name') | list) }}
+{#- As adapter.get_columns_in_relation, which makes a new context of all macros for each query of the catalogue. -#}
+{% macro columns_of(relation) %}
+    {{ return(postgres__get_columns_in_relation(relation)) }}
 {% endmacro %}
 
 
@@ -137,15 +137,15 @@
 {% macro has_other_columns(existing, sql) %}
     {%- set wanted = [] -%}
     {%- for column in get_column_schema_from_query(sql) -%}{%- do wanted.append(column.name) -%}{%- endfor -%}
-    {%- set stored = adapter.get_columns_in_relation(existing) | map(attribute='name') | list -%}
+    {%- set stored = columns_of(existing) -%}
     {%- set types = namespace(differ=false) -%}
-    {%- for column in adapter.get_columns_in_relation(existing) -%}
+    {%- for column in stored -%}
         {%- set declared = model.columns.get(column.name) -%}
         {%- if config.get('contract').enforced and declared and api.Column.translate_type(declared.data_type) | lower != column.data_type | lower -%}
             {%- set types.differ = not same_type(declared.data_type, column.data_type) or types.differ -%}
         {%- endif -%}
     {%- endfor -%}
-    {{ return(wanted | sort != stored | sort or types.differ) }}
+    {{ return(wanted | sort != stored | map(attribute='name') | sort or types.differ) }}
 {% endmacro %}
 
 
