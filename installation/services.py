@@ -135,9 +135,13 @@ def _is_worker_healthy() -> bool:
     import socket
 
     from celery import Celery
+    from celery.exceptions import OperationalError
 
-    found = Celery(broker=settings.read().redis_url).control.ping([f"celery@{socket.gethostname()}"], timeout=5)
-    return bool(found)
+    broker = Celery(broker=settings.read().redis_url)
+    try:
+        return bool(broker.control.ping([f"celery@{socket.gethostname()}"], timeout=5))
+    except OperationalError:
+        return False
 
 
 def start_dashboards(progress: Progress = print, *, again: bool = False) -> None:

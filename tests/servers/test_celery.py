@@ -18,6 +18,7 @@ from funnel.contract import Window
 from funnel.ingest import landing, load
 from funnel.sources import SOURCES
 from installation import airflow_api, airflow_setup, databases, processes, services, supervision
+from installation.ports import free_port
 from sandbox import process as sandbox
 from tests.servers import system
 from tests.servers.system import System
@@ -34,6 +35,12 @@ def idle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[System]:
         yield started
 
 
+def test_a_worker_that_does_not_reach_redis_is_not_healthy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REDIS_URL", f"redis://127.0.0.1:{free_port()}/0")
+    assert not services.is_healthy("worker")
+
+
+@pytest.mark.soak
 @system.needs_redis
 def test_a_worker_is_healthy_as_long_as_it_reaches_redis(idle: System) -> None:
     url = os.environ["REDIS_URL"]
