@@ -1,5 +1,7 @@
 """Publications without an audit, and comparisons of incremental builds with full ones."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +43,21 @@ def publish_build(build_id: int) -> None:
             (build_id,),
         )
     publication.publish(build_id)
+
+
+@contextmanager
+def only(*models: str) -> Iterator[None]:
+    """Builds inside the block build these models and what they read, with the tests that look at nothing else."""
+    invoke = dbt_run._invoke
+    selected = ("--select", *(f"+{model}" for model in models), "--indirect-selection", "cautious")
+
+    def invoke_selected(project: Any, *command: str, **more: Any) -> Any:
+        return invoke(project, *command, *(selected if command[0] == "build" else ()), **more)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dbt_run, "_invoke", invoke_selected)
+        patch.setattr(dbt_run, "_statistics_of", lambda manifest: [])
+        yield
 
 
 def assert_as_of_a_full_build() -> None:

@@ -76,22 +76,15 @@ def test_a_source_that_is_connected_later_says_0_of_the_days_before(copied: Path
     assert rows(sessions) == [("2026-01-03", 0), ("2026-01-05", 5)]
 
 
-def test_a_currency_without_a_rate_leaves_the_amount_empty(copied: Path) -> None:
-    set_rates(copied, "2026-01-04,EUR,1.10")
-    dbt_run.build(project_dir=copied)
-    assert rows("select spend_local, spend from marts.fct_ad_stats_daily order by date_day") == [
-        (Decimal(100), None),
-        (Decimal(100), Decimal(110)),
-    ]
-
-
-def test_a_new_rate_reaches_the_days_it_changes_without_a_full_build(copied: Path) -> None:
-    set_rates(copied, "2026-01-01,EUR,1.10", "2026-01-04,EUR,1.20")
+def test_a_new_rate_reaches_its_days_without_a_full_build_and_days_without_a_rate_are_empty(copied: Path) -> None:
+    """The rate of the first day was withdrawn, and another one is true of the last day."""
+    assert rows("select spend from marts.fct_ad_stats_daily") == [(Decimal(110),)] * 2
+    set_rates(copied, "2026-01-04,EUR,1.20")
     built = dbt_run.build(project_dir=copied)
     assert not built.is_full
-    assert rows("select date_day, spend from marts.fct_ad_stats_daily order by 1") == [
-        (date(2026, 1, 3), Decimal(110)),
-        (date(2026, 1, 5), Decimal(120)),
+    assert rows("select date_day, spend_local, spend from marts.fct_ad_stats_daily order by 1") == [
+        (date(2026, 1, 3), Decimal(100), None),
+        (date(2026, 1, 5), Decimal(100), Decimal(120)),
     ]
 
 
@@ -128,19 +121,6 @@ def test_a_changed_rule_rebuilds_everything(copied: Path) -> None:
     assert rows("select channel from marts.fct_leads") == [("Events",)]
 
 
-def test_a_failed_test_names_itself_its_rows_and_what_to_do(copied: Path) -> None:
-    (copied / "tests/reconciliation/assert_nobody_is_known.sql").write_text(
-        "select person_key from {{ ref('dim_people') }}\n"
-    )
-    with pytest.raises(errors.BuildFailed) as failure:
-        dbt_run.build(project_dir=copied)
-    message = str(failure.value)
-    assert "assert_nobody_is_known failed on 1 rows" in message
-    assert '{"person_key": "k1"}' in message
-    assert "What to do:" in message
-    assert statuses() == ["published", "failed"]
-
-
 def test_a_day_that_a_scope_forgets_is_found(copied: Path) -> None:
     """A daily build compares the days that the facts changed, not only those that the funnel computed again."""
     model = copied / "models/marts/fct_funnel_daily.sql"
@@ -173,12 +153,19 @@ def test_an_unreadable_project_says_which_file(copied: Path) -> None:
 
 
 def test_what_a_failed_build_left_is_repaired_by_the_next(copied: Path) -> None:
-    """The failed build already updated the first tables; the next one must still treat their rows as changed."""
+    """The failed build already updated the first tables; the next one must still treat their rows as changed. Its
+    message names the test, its rows and what to do.
+    """
     insert("hubspot__contacts", CONTACT | {"contact_id": "2", "email_key": "ben", "_record_key": "k2"})
-    test = copied / "tests/reconciliation/assert_something.sql"
-    test.write_text("-- depends_on: {{ ref('int_person_events') }}\nselect 1 as found\n")
-    with pytest.raises(errors.BuildFailed):
+    test = copied / "tests/reconciliation/assert_ben_is_unknown.sql"
+    test.write_text("select distinct person_key from {{ ref('int_person_events') }} where person_key = 'k2'\n")
+    with pytest.raises(errors.BuildFailed) as failure:
         dbt_run.build(project_dir=copied)
+    message = str(failure.value)
+    assert "assert_ben_is_unknown failed on 1 rows" in message
+    assert '{"person_key": "k2"}' in message
+    assert "What to do:" in message
+    assert statuses() == ["published", "failed"]
     test.unlink()
     assert rows("select count(*) from marts.fct_leads") in ([(1,)], [(2,)])
     built = dbt_run.build(project_dir=copied)
