@@ -44,7 +44,7 @@ from tests.waiting import await_that
 pytestmark = pytest.mark.timeout(420)
 
 # The small company's days, as the ingest of google_ads is backfilled over them.
-FIRST, LAST = date(2026, 1, 10), date(2026, 1, 14)
+FIRST, LAST = date(2026, 1, 11), date(2026, 1, 13)
 
 
 @dataclass

@@ -9,19 +9,25 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 OLDEST = Path("/usr/lib/postgresql/15/bin")
-# Publishes, checks marts, and builds them in full and incrementally.
-AGAIN = (
-    "tests/publication/test_publish.py",
+# Every migration, every model in full, every suite of the marts, and a publication.
+ONCE = (
+    "tests/build/test_build.py::test_one_source_alone_can_be_built",
     "tests/gate/test_marts.py::test_marts_of_good_rows_pass",
+    "tests/publication/test_publish.py::test_first_publication_shows_all_rows",
+)
+# Publishes in every way, and builds incrementally.
+AGAIN = (
+    "tests/publication",
     "tests/build/test_rebuilds.py::test_what_a_failed_build_left_is_repaired_by_the_next",
 )
-# The long ones: each test of a load has a database of its own.
+# Each test of a load has a database of its own.
 AND_LOADS = ("tests/ingest/test_load.py", "tests/ingest/test_load_paths.py")
+SOAKED = [pytest.param(each, marks=pytest.mark.soak) for each in (AGAIN, AND_LOADS)]
 
 
 @pytest.mark.timeout(600)
 @pytest.mark.skipif(not (OLDEST / "initdb").exists(), reason="this machine has no PostgreSQL 15 of Debian's")
-@pytest.mark.parametrize("again", [AGAIN, pytest.param(AND_LOADS, marks=pytest.mark.soak)], ids=["marts", "loads"])
+@pytest.mark.parametrize("again", [ONCE, *SOAKED], ids=["once", "marts", "loads"])
 def test_warehouse_and_gate_hold_on_postgresql_15(again: tuple[str, ...]) -> None:
     result = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:xdist", *again],

@@ -144,6 +144,7 @@ def test_google_errors_parse_into_the_protobuf_failure(ask_company):
 # --- LinkedIn: Airbyte's connector, whose packages do not fit ours, in an environment of its own ----------------------
 
 
+@pytest.mark.soak
 def test_airbytes_linkedin_connector_reads_the_sandbox(company):
     """Unmodified, with its own fields, windows and pages; it sends a version that was sunset long ago."""
     company.set(accept_sunset_versions=True)
@@ -179,6 +180,7 @@ def test_airbytes_linkedin_connector_reads_the_sandbox(company):
 # --- Microsoft: msads, whose models are a thousand modules, in an environment of its own too --------------------------
 
 
+@pytest.mark.soak
 def test_msads_submits_polls_downloads_and_parses_a_report(company):
     """With its own reader of the lines before and after the rows."""
     keys = (
