@@ -24,7 +24,7 @@ help: ## show this list
 
 # --- running -----------------------------------------------------------------------------------------------------
 
-.PHONY: new-source record demo dashboards files new-manifest inbox-check withdraw up down status service dsn ingest build plan publish rollback resume replay encrypt-landing airflow env docs metrics
+.PHONY: new-source record demo dashboards files new-manifest inbox-check withdraw up down status service backup restore dsn ingest build plan publish rollback resume replay encrypt-landing airflow env docs metrics
 demo: $(VENV)/.runtime $(SUPERSET)/.wanted ## install, start, load 90 days, build, audit, publish and print the funnel
 	$(FUNNEL) demo
 
@@ -51,6 +51,12 @@ status: $(VENV)/.runtime ## show the processes and their addresses
 
 service: $(VENV)/.runtime ## start this installation with the machine: writes a systemd user unit and enables it
 	$(FUNNEL) service
+
+backup: $(VENV)/.runtime ## back up databases, landed files and secrets (BACKUP_PASSPHRASE= encrypts these): make backup DEST=/backups
+	$(FUNNEL) backup $(or $(DEST),$(error DEST= is missing, for example DEST=/backups))
+
+restore: $(VENV)/.runtime ## restore a backup into an empty home: make restore FROM=/backups/funnel-20261130T020000Z FUNNEL_HOME=…
+	$(FUNNEL) restore $(or $(FROM),$(error FROM= is missing, for example FROM=/backups/funnel-20261130T020000Z))
 
 dsn: $(VENV)/.runtime ## print the warehouse's URL: make -s dsn ROLE=bi_reader (or pipeline, admin)
 	$(FUNNEL) dsn $(or $(ROLE),bi_reader)

@@ -119,6 +119,18 @@ def _service(_: argparse.Namespace) -> None:
     print("\n".join(boot.write_unit()))
 
 
+def _backup(chosen: argparse.Namespace) -> None:
+    from installation import backup
+
+    backup.back_up(Path(chosen.destination))
+
+
+def _restore(chosen: argparse.Namespace) -> None:
+    from installation import backup
+
+    backup.restore(Path(chosen.folder))
+
+
 def _dsn(chosen: argparse.Namespace) -> None:
     print(settings.dsn(chosen.role))
 
@@ -313,6 +325,10 @@ def _parser() -> argparse.ArgumentParser:
     add("dashboards", _dashboards, "bring Superset in line with dashboards/ and start it")
     add("down", _down, "stop everything; data stays")
     add("status", _status, "what runs where")
+    backup = add("backup", _backup, "back up databases, landed files and secrets into a new folder")
+    backup.add_argument("destination", help="folder that gets the backup's folder")
+    restore = add("restore", _restore, "restore a backup into an empty home")
+    restore.add_argument("folder", help="the backup's folder")
     add("service", _service, "start this installation with the machine: write a systemd user unit and enable it")
     dsn = add("dsn", _dsn, "print the warehouse's URL for a role")
     dsn.add_argument("role", choices=["admin", *settings.LOGINS, *settings.ACTIVITIES])

@@ -49,7 +49,7 @@ def migrate(admin_dsn: str | None = None) -> list[str]:
                 "Point WAREHOUSE_DSN at one of these, or unset it to use the embedded server."
             )
         admin.execute("select pg_advisory_xact_lock(%s)", (BUILD_LOCK + 1,))
-        _create_roles(admin)
+        create_roles(admin)
         admin.execute(
             "create table if not exists public.schema_migrations ("
             "name text primary key, applied_at timestamptz not null default now())"
@@ -62,7 +62,8 @@ def migrate(admin_dsn: str | None = None) -> list[str]:
     return [path.name for path in new]
 
 
-def _create_roles(admin: psycopg.Connection[Any]) -> None:
+def create_roles(admin: psycopg.Connection[Any]) -> None:
+    """Create the roles of the pipeline and of readers, with their passwords and the right to connect."""
     existing = {row[0] for row in admin.execute("select rolname from pg_roles")}
     for role in (*settings.ACTIVITIES, *settings.LOGINS):
         if role not in existing:
