@@ -23,7 +23,7 @@ SCHEMA = get_builtin_schema("vendor.compose-spec")
 DOCKERFILE = (REPOSITORY / "Dockerfile").read_text()
 # `tag` alone would be another image tomorrow.
 PINNED = re.compile(r"[a-z/-]+:\d+\.\d+[\w.-]*")
-SECRET = re.compile(r"PASSWORD|SECRET|TOKEN|_KEY$")
+SECRET = re.compile(r"PASSWORD|SECRET|TOKEN|FERNET|LANDING_KEY")
 
 
 @pytest.fixture(scope="module")
