@@ -10,7 +10,8 @@ import ast
 import io
 import re
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -118,6 +119,11 @@ def yaml_texts(path: Path) -> Iterator[Text]:
         yield from walk(document, "")
 
 
+@cache
+def searched() -> tuple[Text, ...]:
+    return tuple(all_texts())
+
+
 def all_texts() -> Iterator[Text]:
     for folder in PYTHON:
         for path in files(folder, ".py"):
@@ -143,7 +149,7 @@ def all_texts() -> Iterator[Text]:
             yield from comments(path)
 
 
-def found(texts: Iterator[Text]) -> list[str]:
+def found(texts: Iterable[Text]) -> list[str]:
     sought = patterns()
     faults = []
     for where, written in texts:
@@ -156,12 +162,12 @@ def found(texts: Iterator[Text]) -> list[str]:
 
 
 def test_no_text_contains_what_the_glossary_forbids() -> None:
-    faults = found(all_texts())
+    faults = found(searched())
     assert not faults, f"{len(faults)} texts:\n" + "\n".join(faults)
 
 
 def test_every_kind_of_text_is_searched() -> None:
-    places = [where for where, _ in all_texts()]
+    places = [where for where, _ in searched()]
     for expected in (
         "plugins/",
         "dags/",

@@ -147,7 +147,9 @@ def test_what_was_read_after_the_listing_is_not_compared(warehouse: str) -> None
     assert query(ORDERS) == [("11", False), ("13", False)]
 
 
-def test_the_rows_depend_on_what_was_loaded_and_not_on_its_order(warehouse: str) -> None:
+# Of all 120 orders every seventh: among them each read is the first one, and each comes before each other one.
+@pytest.mark.parametrize("step", [7, pytest.param(1, marks=pytest.mark.soak)], ids=["some orders", "all orders"])
+def test_the_rows_depend_on_what_was_loaded_and_not_on_its_order(warehouse: str, step: int) -> None:
     """12 is gone, listed again, and gone; 13 changes after a listing lacked it; 14 is gone for good."""
     reads = [
         read("shopify", "orders", [order("11"), order("12"), order("13"), order("14")], at(15)),
@@ -159,7 +161,7 @@ def test_the_rows_depend_on_what_was_loaded_and_not_on_its_order(warehouse: str)
     content = "select order_id, updated_at, _fetched_at, _removed_at from raw.shopify__orders order by 1"
     found = set()
     with loading() as load_one:
-        for permuted in itertools.permutations(reads):
+        for permuted in itertools.islice(itertools.permutations(reads), 0, None, step):
             for landed in (*permuted, permuted[0]):
                 load_one(landed)
             found.add(tuple(query(content)))

@@ -69,9 +69,15 @@ EMPTY = [
 ]
 
 
+SAMPLES: dict[tuple[str, str], Sample] = {}
+
+
 def of(company: Company, source: str, stream: str) -> Sample:
-    name, _, is_bulk = source.partition(" ")
-    return sample_of(company, name, stream, in_bulk=bool(is_bulk))
+    """A sample of a stream, asked of the vendor once."""
+    if (source, stream) not in SAMPLES:
+        name, _, is_bulk = source.partition(" ")
+        SAMPLES[source, stream] = sample_of(company, name, stream, in_bulk=bool(is_bulk))
+    return SAMPLES[source, stream]
 
 
 def loaded(sample: Sample, body: bytes, hour: int = 2) -> tuple[load.LoadResult, list[dict[str, Any]]]:
