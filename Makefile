@@ -114,7 +114,7 @@ metrics: $(VENV)/.runtime ## validate the metrics of dbt_project/models/semantic
 # A file's tests stay in one process, since they share what is slow to start.
 PYTEST := $(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: test test-all lint bench-load bench-files bench-hostile bench-daily bench-backfill bench-mart bench-dashboards pictures
+.PHONY: test test-all lint sbom audit-dependencies bench-load bench-files bench-hostile bench-daily bench-backfill bench-mart bench-dashboards pictures
 test: $(VENV)/.development $(SUPERSET)/.wanted ## run every test but the long ones, on a temporary PostgreSQL; a running demo is not affected
 	$(PYTEST) -m "not soak" $(TESTS)
 
@@ -127,6 +127,12 @@ lint: $(VENV)/.development ## check style, types, layers and SQL
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 	$(VENV)/bin/sqlfluff lint --disable-progress-bar dbt_project
+
+sbom: $(VENV)/.runtime ## list every package of both environments as CycloneDX, in FUNNEL_HOME/sbom
+	@bin/list-packages $(FUNNEL_HOME) cyclonedx1.5 $(FUNNEL_HOME)/sbom
+
+audit-dependencies: $(VENV)/.development ## ask for known vulnerabilities of every package of both environments (OSV_URL= is a mirror)
+	@$(PYTHON) -m authoring.audit $(if $(OSV_URL),--service $(OSV_URL)) $$(bin/list-packages $(FUNNEL_HOME) requirements.txt $(FUNNEL_HOME)/audit)
 
 bench-load: $(VENV)/.development ## 500,000 ad records against COPY
 	@$(PYTHON) -m bench.load
