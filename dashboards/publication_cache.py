@@ -3,7 +3,8 @@
 Every entry belongs to the publication in effect when its query was sent. After another publication or a roll-back, no
 server and no process reads the older entries, and their files are deleted. So publishing does not need Superset and
 cannot fail because Superset is down; and a query that was running during a publication is never kept under the new
-one's number.
+one's number. Within a publication an entry belongs to the login that read it, so that users of the same regions and
+dashboards share their entries, and other users never see them.
 
 Where the warehouse does not answer, nothing is kept and nothing is found.
 """
@@ -15,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import psycopg2
+import reader_connection
+import warehouse_logins
 from flask import Flask, g, has_app_context
 from flask_caching.backends.base import BaseCache
 from flask_caching.backends.filesystemcache import FileSystemCache
@@ -41,27 +44,27 @@ class PublicationCache(BaseCache):
     def get(self, key: str) -> Any:
         """The value of a key; None if there is none or the warehouse does not answer."""
         entries = self._entries()
-        return entries.get(key) if entries else None
+        return entries.get(_own(key)) if entries else None
 
     def set(self, key: str, value: Any, timeout: int | None = None) -> bool | None:
         """Store a value; false if the warehouse does not answer."""
         entries = self._entries()
-        return entries.set(key, value, timeout) if entries else False
+        return entries.set(_own(key), value, timeout) if entries else False
 
     def add(self, key: str, value: Any, timeout: int | None = None) -> bool:
         """Store a value unless the key exists; false if it does or the warehouse does not answer."""
         entries = self._entries()
-        return entries.add(key, value, timeout) if entries else False
+        return entries.add(_own(key), value, timeout) if entries else False
 
     def has(self, key: str) -> bool:
         """True if the key exists."""
         entries = self._entries()
-        return entries.has(key) if entries else False
+        return entries.has(_own(key)) if entries else False
 
     def delete(self, key: str) -> bool:
         """Delete a key; true if it existed."""
         entries = self._entries()
-        return entries.delete(key) if entries else False
+        return entries.delete(_own(key)) if entries else False
 
     def clear(self) -> bool:
         """Delete all entries of all publications."""
@@ -102,7 +105,13 @@ class PublicationCache(BaseCache):
         for _ in range(2):
             try:
                 if not hasattr(self._connections, "open"):
-                    self._connections.open = psycopg2.connect(os.environ["WAREHOUSE_READER_URI"], connect_timeout=5)
+                    login = warehouse_logins.PUBLICATION
+                    self._connections.open = psycopg2.connect(
+                        os.environ["WAREHOUSE_READER_URI"],
+                        user=login,
+                        password=reader_connection.password(login),
+                        connect_timeout=5,
+                    )
                     self._connections.open.autocommit = True
                 with self._connections.open.cursor() as cursor:
                     cursor.execute(IN_EFFECT)
@@ -112,3 +121,10 @@ class PublicationCache(BaseCache):
                 # The server may have been restarted: try once more with a new connection.
                 self._connections.__dict__.clear()
         return None
+
+
+def _own(key: str) -> str:
+    """The key of an entry for the login of this request."""
+    from superset import security_manager
+
+    return f"{reader_connection.current_login(security_manager)}:{key}"

@@ -1,4 +1,4 @@
-"""Superset's security manager, which caches a user's permissions for some seconds.
+"""Superset's security manager: it caches a user's permissions for some seconds and refuses SQL of viewers.
 
 Superset asks its database for every single permission, several times for each chart: a quarter of the work of showing a
 dashboard. A revoked permission ends SECONDS later. Row-level security is evaluated for every chart.
@@ -9,14 +9,21 @@ from threading import Lock
 from typing import Any
 
 from cachetools import TTLCache
+from expressions import find_expression
 from flask import g
+from superset.errors import ErrorLevel, SupersetError, SupersetErrorType
+from superset.exceptions import SupersetSecurityException
 from superset.security import SupersetSecurityManager
 
 SECONDS = 10
+REFUSED = (
+    "Your roles may read the columns and metrics of a dataset, not write SQL: {} is neither. "
+    "Ask for a metric in the semantic layer, or query the warehouse with a login of your own."
+)
 
 
 class SecurityManager(SupersetSecurityManager):
-    """Superset's manager with a cache; in addition, nothing is public."""
+    """Superset's manager with a cache; in addition, nothing is public, and only users of SQL Lab write SQL."""
 
     def is_item_public(self, permission_name: str, view_name: str) -> bool:
         """Always false."""
@@ -32,6 +39,31 @@ class SecurityManager(SupersetSecurityManager):
         """The views of the current user with this permission, from the cache."""
         question = ("views", getattr(g.user, "id", None), permission_name)
         return _remembered(question, lambda: super(SecurityManager, self).user_view_menu_names(permission_name))
+
+    def raise_for_access(self, **asked: Any) -> None:
+        """Superset's check; then SQL in a request for data is refused unless the user may use SQL Lab. Raises
+        SupersetSecurityException.
+        """
+        super().raise_for_access(**asked)
+        context, chart = asked.get("query_context"), asked.get("viz")
+        if not (context or chart) or self.can_access("can_execute_sql_query", "SQLLab"):
+            return
+        if chart:
+            self._refuse("a request of Superset's old form")
+        columns = {each.column_name for each in context.datasource.columns}
+        metrics = {each.metric_name for each in context.datasource.metrics}
+        for query in context.queries:
+            if found := find_expression(query, columns, metrics):
+                self._refuse(found)
+
+    def _refuse(self, what: str) -> None:
+        raise SupersetSecurityException(
+            SupersetError(
+                message=REFUSED.format(what),
+                error_type=SupersetErrorType.DATASOURCE_SECURITY_ACCESS_ERROR,
+                level=ErrorLevel.WARNING,
+            )
+        )
 
 
 _answers: TTLCache[tuple[Any, ...], Any] = TTLCache(maxsize=20_000, ttl=SECONDS)

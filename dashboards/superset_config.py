@@ -4,11 +4,14 @@ It uses no Redis, no Celery and no other host: caches are files, and pages send 
 """
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
+import reader_connection
 import warehouse_day
 from security_manager import SecurityManager
+from superset.errors import SupersetErrorType
 from superset.utils.log import AbstractEventLogger
 
 SECRET_KEY = os.environ["SUPERSET_SECRET_KEY"]
@@ -41,6 +44,22 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = IS_BEHIND_TLS
 PREVENT_UNSAFE_DB_CONNECTIONS = True
+# The warehouse is read with the login of the user's regions and dashboards: see reader_connection.
+DB_CONNECTION_MUTATOR = reader_connection.choose
+CUSTOM_DATABASE_ERRORS = {
+    "Warehouse": {
+        re.compile('(role "reader_|authentication failed for user "reader_)'): (
+            "The warehouse has no login for your roles yet. Ask the administrator to run `make dashboards`.",
+            SupersetErrorType.CONNECTION_ACCESS_DENIED_ERROR,
+            {},
+        ),
+        re.compile("permission denied for (table|view|schema)"): (
+            "Your roles may not read this data: it is of another dashboard, or of all regions.",
+            SupersetErrorType.CONNECTION_DATABASE_PERMISSIONS_ERROR,
+            {},
+        ),
+    }
+}
 # Rate-limit login attempts.
 RATELIMIT_ENABLED = True
 AUTH_RATE_LIMITED = True

@@ -6,6 +6,8 @@ from pathlib import Path
 DEFAULT_SETTINGS: Mapping[str, str] = {
     "listen_addresses": "127.0.0.1",
     "max_connections": "200",
+    # For the pipeline, Airflow and Superset itself: readers that take all others stop none of them.
+    "reserved_connections": "60",
     "work_mem": "32MB",
     "maintenance_work_mem": "128MB",
     "max_wal_size": "4GB",
@@ -26,6 +28,9 @@ DEFAULT_SETTINGS: Mapping[str, str] = {
     "jit": "off",
 }
 
+# Settings that older servers do not know, with the first version that does.
+SINCE = {"reserved_connections": 16}
+
 # Shares of the machine's memory, in MB and within bounds: Airflow runs on the same machine, and a laptop has little.
 SHARED_BUFFERS, SMALLEST_BUFFERS, LARGEST_BUFFERS = 1 / 8, 256, 2048
 EFFECTIVE_CACHE = 1 / 2
@@ -37,10 +42,11 @@ host    all       all   127.0.0.1/32  scram-sha-256
 """
 
 
-def configuration(port: int, socket_dir: Path, settings: Mapping[str, str]) -> str:
-    """The text of postgresql.conf."""
+def configuration(port: int, socket_dir: Path, settings: Mapping[str, str], major: int) -> str:
+    """The text of postgresql.conf for a server of this version."""
     placed = {"port": str(port), "unix_socket_directories": str(socket_dir)}
-    chosen = {**DEFAULT_SETTINGS, **_memory_settings(), **settings, **placed}
+    known = {name: value for name, value in DEFAULT_SETTINGS.items() if major >= SINCE.get(name, 0)}
+    chosen = {**known, **_memory_settings(), **settings, **placed}
     lines = [f"{name} = {_quoted(value)}" for name, value in chosen.items()]
     return "# Written at every start; lasting changes belong to installation.configuration.\n" + "\n".join(lines) + "\n"
 

@@ -3,22 +3,24 @@
 import hashlib
 import subprocess
 from collections.abc import Mapping
-from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+from dashboards import warehouse_logins
 from funnel import settings
 from funnel.settings import REPOSITORY
 from installation.databases import superset_dsn
 from installation.environments import DASHBOARDS, SUPERSET, environment, superset_url
 from installation.errors import ServiceError
 from installation.processes import Progress, Service, tail
+from installation.readers import access_file, prepare_readers
 
 VIEWER = "viewer"
+REGIONAL_VIEWER = "emea"
 
 
 def superset_environment() -> dict[str, str]:
-    """The environment of Superset and its bootstrap. The warehouse's password is not in its URL, because Superset
-    stores the URL.
+    """The environment of Superset and its bootstrap. Superset stores the warehouse's URL: it names a login that reads
+    nothing, and no password.
     """
     chosen, secrets = settings.read(), settings.secrets()
     reader = urlsplit(settings.dsn("bi_reader"))
@@ -33,8 +35,8 @@ def superset_environment() -> dict[str, str]:
         "SUPERSET_SECRET_KEY": secrets["superset_secret_key"],
         "SUPERSET_ADMIN_PASSWORD": secrets["superset_admin_password"],
         "SUPERSET_VIEWER_PASSWORD": secrets["superset_viewer_password"],
-        "WAREHOUSE_READER_URI": urlunsplit(reader._replace(netloc=f"{reader.username}@{address}")),
-        "PGPASSWORD": secrets["bi_reader_password"],
+        "SUPERSET_EMEA_PASSWORD": secrets["superset_emea_password"],
+        "WAREHOUSE_READER_URI": urlunsplit(reader._replace(netloc=f"{warehouse_logins.NOBODY}@{address}")),
         "REPORTING_CURRENCY": chosen.reporting_currency,
         "REPORTING_TIMEZONE": chosen.reporting_timezone,
         "FLASK_APP": "superset.app:create_app()",
@@ -48,12 +50,13 @@ def superset() -> Service:
 
 
 def bootstrap_superset(progress: Progress, *, again: bool) -> bool:
-    """Load `dashboards/` into Superset unless nothing seems to have changed; returns true if it was loaded. Raises
-    ServiceError.
+    """Make the logins of the dashboards, then load `dashboards/` into Superset unless nothing seems to have changed;
+    returns true if it was loaded. Raises ServiceError.
     """
     import psycopg
     from psycopg import sql
 
+    prepare_readers()
     environment = superset_environment()
     mark = f"bootstrapped {_dashboards_fingerprint(environment)}"
     with psycopg.connect(superset_dsn("postgresql"), autocommit=True) as connection:
@@ -89,10 +92,9 @@ def _dashboards_fingerprint(environment: Mapping[str, str]) -> str:
         digest.update(path.name.encode() + path.read_bytes())
     for name in ("WAREHOUSE_READER_URI", "SUPERSET_SECRET_KEY", "REPORTING_CURRENCY"):
         digest.update(environment[name].encode())
-    for name in ("SUPERSET_ADMIN_PASSWORD", "SUPERSET_VIEWER_PASSWORD"):
+    for name in ("SUPERSET_ADMIN_PASSWORD", "SUPERSET_VIEWER_PASSWORD", "SUPERSET_EMEA_PASSWORD"):
         digest.update(environment[name].encode())
-    if "DASHBOARDS_ACCESS" in environment:
-        digest.update(Path(environment["DASHBOARDS_ACCESS"]).read_bytes())
+    digest.update(access_file().read_bytes())
     return digest.hexdigest()[:16]
 
 

@@ -4,7 +4,7 @@ import sys
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from funnel import settings
+from funnel import privileges, settings
 from installation import binaries, postgres, supervision
 from installation.cluster import Server
 from installation.environments import environment, has_dashboards
@@ -26,6 +26,9 @@ def start_database(progress: Progress = print) -> None:
         password = settings.secrets()["admin_password"]
         postgres.start(chosen.home, chosen.postgres_port, password=password, run=_run_server)
     with psycopg.connect(_maintenance_dsn(), autocommit=True) as connection:
+        if not chosen.warehouse_dsn:
+            # Every login may enter these, until it is revoked.
+            connection.execute("revoke all on database postgres, template1 from public")
         _ensure_database(connection, _database_name(), None)
         _ensure_database(connection, _airflow_database(), settings.secrets()["airflow_database_password"])
         if has_dashboards():
@@ -39,6 +42,20 @@ def _run_server(server: Server) -> None:
         POSTGRESQL, command, server.home, environment(), stop_seconds=120, stop_signal="INT", log=server.log_file
     )
     postgres.await_answer(server)
+
+
+def report_open_functions(progress: Progress) -> None:
+    """Report functions that readers may still call, because this server's administrator is not a superuser."""
+    import psycopg
+
+    with psycopg.connect(settings.dsn("admin")) as admin:
+        left = privileges.open_functions(admin)
+    if left:
+        progress(
+            f"{len(left)} functions that readers do not need could not be revoked, such as {left[0]}: the "
+            "administrator of this server is not a superuser. Row security holds without it; see docs/servers.md, "
+            "Who reads what."
+        )
 
 
 def _database_name() -> str:
@@ -90,6 +107,7 @@ def _ensure_database(connection: Any, name: str, owner_password: str | None) -> 
     if not connection.execute("select 1 from pg_database where datname = %s", (name,)).fetchone():
         connection.execute(sql.SQL("create database {}").format(identifier))
     if owner_password:
+        privileges.reserve_connections(connection, name)
         connection.execute(sql.SQL("grant {} to current_user").format(identifier))
         connection.execute(sql.SQL("alter database {} owner to {}").format(identifier, identifier))
         connection.execute(sql.SQL("revoke all on database {} from public").format(identifier))

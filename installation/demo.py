@@ -271,6 +271,10 @@ def print_dashboards() -> None:
             f"login {dashboards.VIEWER}  password {secrets['superset_viewer_password']}"
         )
         print(
+            f"            one region alone: login {dashboards.REGIONAL_VIEWER}  "
+            f"password {secrets['superset_emea_password']}"
+        )
+        print(
             f"            to change things: login {airflow_setup.ADMIN}  password {secrets['superset_admin_password']}"
         )
 

@@ -66,9 +66,8 @@ def start(
                 _stop(known, "fast")
         assert_port_is_free(port or (known.port if known else 0))
         server = _prepare(home, port, known, password, bindir, settings or {})
-        write(
-            server, server.data_dir / "postgresql.conf", configuration(server.port, server.socket_dir, settings or {})
-        )
+        text = configuration(server.port, server.socket_dir, settings or {}, _version_of_data(server))
+        write(server, server.data_dir / "postgresql.conf", text)
         write(server, server.data_dir / "pg_hba.conf", HBA)
         (run or _pg_ctl_start)(server)
         server = _with_password(server, password)
@@ -144,6 +143,10 @@ def is_running(home: Path) -> bool:
     return server is not None and _is_ready(server)
 
 
+def _version_of_data(server: Server) -> int:
+    return int((server.data_dir / "PG_VERSION").read_text())
+
+
 def _state_file(home: Path) -> Path:
     return home / "postgres.json"
 
@@ -180,7 +183,7 @@ def _prepare(
     if os_user and wheel:
         folder = copied_binaries(wheel)
     if known:
-        held = int((known.data_dir / "PG_VERSION").read_text())
+        held = _version_of_data(known)
         if held != major:
             raise ServerError(
                 f"The data in {known.data_dir} belongs to PostgreSQL {held}, the programs in {folder} are {major}. "

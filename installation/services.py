@@ -34,7 +34,7 @@ from installation.airflow_setup import (
     warn_of_hidden_connections,
 )
 from installation.dashboards import bootstrap_superset, is_superset_healthy, superset, superset_environment
-from installation.databases import POSTGRESQL, start_database
+from installation.databases import POSTGRESQL, report_open_functions, start_database
 from installation.environments import SUPERSET, airflow_url, environment, has_dashboards
 from installation.errors import ServiceError
 from installation.ports import is_port_free
@@ -82,6 +82,7 @@ def prepare(progress: Progress = print) -> None:
     with _alone():
         start_database(progress)
         ledger.migrate()
+        report_open_functions(progress)
         migrate_airflow(progress)
         warn_of_hidden_connections(progress)
         if has_dashboards():
@@ -221,6 +222,7 @@ def _start_all(progress: Progress) -> None:
         sandbox = pool.submit(_start_sandbox, progress) if needs_sandbox() else None
         migrated = pool.submit(migrate_airflow, progress)
         ledger.migrate()
+        report_open_functions(progress)
         if sandbox:
             sandbox.result()
         migrated.result()

@@ -226,6 +226,7 @@ def outcome(record_property: Callable[[str, object], None]) -> Callable[[str, st
 TABLES = {
     "outcome": "misbehaviour: vendor, fault, what happened, rows lost",
     "vendor_case": "vendor cases: case x source -> outcome",
+    "bypass": "bypasses: attempt, role, what it got",
 }
 
 

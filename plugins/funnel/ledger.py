@@ -16,7 +16,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from funnel import settings, warehouse
+from funnel import privileges, settings, warehouse
 
 log = logging.getLogger(__name__)
 
@@ -59,22 +59,19 @@ def migrate(admin_dsn: str | None = None) -> list[str]:
         for path in new:
             admin.execute(path.read_text().encode())
             admin.execute("insert into public.schema_migrations (name) values (%s)", (path.name,))
+        privileges.restrict(admin)
     return [path.name for path in new]
 
 
 def create_roles(admin: psycopg.Connection[Any]) -> None:
     """Create the roles of the pipeline and of readers, with their passwords and the right to connect."""
     existing = {row[0] for row in admin.execute("select rolname from pg_roles")}
-    for role in (*settings.ACTIVITIES, *settings.LOGINS):
+    for role in (*settings.ACTIVITIES, *settings.LOGINS, *privileges.READER_GROUPS):
         if role not in existing:
             admin.execute(sql.SQL("create role {} noinherit").format(sql.Identifier(role)))
-    passwords = settings.secrets()
-    for role in settings.LOGINS:
-        admin.execute(
-            sql.SQL("alter role {} login password {}").format(
-                sql.Identifier(role), sql.Literal(passwords[f"{role}_password"])
-            )
-        )
+    for role in (*settings.ACTIVITIES, *settings.LOGINS):
+        password = sql.Literal(settings.role_password(role))
+        admin.execute(sql.SQL("alter role {} login password {}").format(sql.Identifier(role), password))
     database = sql.Identifier(admin.info.dbname)
     everyone = sql.SQL(", ").join(map(sql.Identifier, (*settings.ACTIVITIES, *settings.LOGINS)))
     activities = sql.SQL(", ").join(map(sql.Identifier, settings.ACTIVITIES))

@@ -4,6 +4,7 @@ environment.
 It opens no connections and does not import Airflow: in a task, `orchestration` passes Airflow's own connections.
 """
 
+import hmac
 import json
 import os
 import secrets as random_secrets
@@ -12,7 +13,7 @@ from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
 from typing import Literal, TypeVar
-from urllib.parse import quote, urlencode, urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 from zoneinfo import ZoneInfo
 
 from funnel.contract import Connection
@@ -21,7 +22,7 @@ Number = TypeVar("Number", int, float)
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 Role = Literal["admin", "pipeline", "loader", "builder", "publisher", "bi_reader"]
-# The activities of the pipeline are roles without a login: `pipeline` logs in and takes exactly one of them.
+# Each activity logs in by itself; a person who operates the pipeline logs in as `pipeline` and takes one of them.
 ACTIVITIES: tuple[Role, ...] = ("loader", "builder", "publisher")
 LOGINS: tuple[Role, ...] = ("pipeline", "bi_reader")
 
@@ -229,6 +230,7 @@ _SECRET_NAMES = (
     "superset_secret_key",
     "superset_admin_password",
     "superset_viewer_password",
+    "superset_emea_password",
     "sandbox_control_token",
 )
 
@@ -301,27 +303,27 @@ def lineage_key() -> str | None:
 
 
 def dsn(role: Role) -> str:
-    """libpq URL of the warehouse for a role: admin, pipeline, loader, builder, publisher or bi_reader. Raises
-    ConfigurationError.
-    """
+    """libpq URL of the warehouse for a role. Raises ConfigurationError for an unknown one."""
     chosen = read()
     base = chosen.warehouse_dsn or (
         f"postgresql://postgres:{secrets()['admin_password']}@127.0.0.1:{chosen.postgres_port}/{chosen.warehouse_database}"
     )
     if role == "admin":
         return base
-    if role not in ACTIVITIES and role not in LOGINS:
-        known = ", ".join(("admin", *LOGINS, *ACTIVITIES))
-        raise ConfigurationError(f"There is no role {role!r}; there are {known}.")
-    login = role if role in LOGINS else "pipeline"
+    if role not in (known := (*LOGINS, *ACTIVITIES)):
+        raise ConfigurationError(f"There is no role {role!r}; there are admin, {', '.join(known)}.")
     parts = urlsplit(base)
-    address = parts.netloc.rpartition("@")[2]
-    query = parts.query
+    netloc = f"{role}:{quote(role_password(role), safe='')}@{parts.netloc.rpartition('@')[2]}"
+    return urlunsplit((parts.scheme, netloc, parts.path, parts.query, ""))
+
+
+def role_password(role: Role) -> str:
+    """The password of a role of the warehouse. Those of the activities are derived from that of `pipeline`."""
     if role in ACTIVITIES:
-        option = urlencode({"options": f"-c role={role}"}, quote_via=quote)
-        query = f"{query}&{option}" if query else option
-    netloc = f"{login}:{quote(secrets()[f'{login}_password'], safe='')}@{address}"
-    return urlunsplit((parts.scheme, netloc, parts.path, query, ""))
+        return hmac.new(
+            secrets()["pipeline_password"].encode(), f"warehouse role {role}".encode(), "sha256"
+        ).hexdigest()
+    return secrets()[f"{role}_password"]
 
 
 def connection_ids(source: str) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("plugins", "installation", "authoring", "dags", "expectations", "sandbox")
-OWN = {"funnel", *FOLDERS}
+OWN = {"funnel", "dashboards", *FOLDERS}
 # `dbt-metricflow` is the installed package; celery belongs to the group `servers`, and is imported only where it is
 # used.
 PART_OF_ANOTHER = {"metricflow", "metricflow_semantics", "metricflow_semantic_interfaces", "celery"}

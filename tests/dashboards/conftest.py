@@ -32,7 +32,7 @@ TABS = ("At a glance", "In detail")
 
 USERS = (
     ("only_funnel", ["Viewer", "Dashboard: funnel"]),
-    ("emea", ["Viewer", "Dashboard: funnel", "Dashboard: pipeline", "Region: EMEA"]),
+    ("of_emea", ["Viewer", "Dashboard: funnel", "Dashboard: pipeline", "Region: EMEA"]),
     ("two_regions", ["Viewer", "Dashboard: funnel", "Region: EMEA", "Region: APAC"]),
     ("nobody", ["Viewer"]),
 )
@@ -48,6 +48,7 @@ class House:
     build_id: int
     password: str
     names: dict[str, int] = field(default_factory=dict)
+    datasets: dict[str, int] = field(default_factory=dict)
 
     @contextmanager
     def client(self, username: str, password: str = PASSWORD) -> Iterator[httpx.Client]:
@@ -103,6 +104,7 @@ def opened_house(cluster_home: Path, folder: Path, today: date, days: int = DAYS
                     dashboards.superset_environment()["SUPERSET_DATABASE_URI"].replace("+psycopg2", "")
                 ) as db:
                     made.names = {str(uuid): number for uuid, number in db.execute("select uuid, id from slices")}
+                    made.datasets = dict(db.execute("select table_name, id from tables").fetchall())
                 yield made
             finally:
                 services.stop_dashboards()

@@ -3,7 +3,7 @@
 import csv
 import io
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -13,10 +13,11 @@ import httpx
 import psycopg
 import pytest
 
-from funnel import settings
+from funnel import ledger, settings
 from funnel.gate import errors, marts, report
 from funnel.publication import publication
-from tests.dashboards.conftest import House, Viewer, screenshot, value
+from tests.dashboards import bypasses
+from tests.dashboards.conftest import PASSWORD, House, Viewer, screenshot, value
 from tests.dashboards.drawn import whole
 from tests.dashboards.reading import SAYS, STRIP, last_days, read
 from tests.end_to_end.pipeline import rows
@@ -130,7 +131,7 @@ def test_a_reader_writes_nothing_and_asks_no_sql(house: House) -> None:
         assert {answer.status_code for answer in refused} <= {401, 403, 404}, [each.text[:200] for each in refused]
 
 
-@pytest.mark.parametrize(("user", "regions"), [("emea", ("EMEA",)), ("two_regions", ("EMEA", "APAC"))])
+@pytest.mark.parametrize(("user", "regions"), [("of_emea", ("EMEA",)), ("two_regions", ("EMEA", "APAC"))])
 def test_a_region_sees_its_rows_alone_exports_included(house: House, user: str, regions: tuple[str, ...]) -> None:
     listed = ", ".join(f"'{region}'" for region in regions)
     expected = rows(
@@ -149,6 +150,100 @@ def test_a_region_sees_its_rows_alone_exports_included(house: House, user: str, 
         assert closed["result"][0]["data"] == []
         strip = reader.get(f"/api/v1/chart/{house.chart('trust_strip')}/data/").raise_for_status().json()
         assert strip["result"][0]["data"][0]["verdict"] == "Passed"
+
+
+def hidden(word: str) -> set[str]:
+    """Texts that a user of one dashboard, or of one region, must never get."""
+    if word == "accounts":
+        return {row["account_key"] for row in rows("select account_key from bi.dim_accounts")}
+    return {"apac", "americas", "(not split)"}
+
+
+@pytest.mark.parametrize(
+    ("user", "secret", "words"),
+    [
+        ("only_funnel", bypasses.ACCOUNTS, ["accounts"]),
+        ("of_emea", bypasses.REGIONS, ["regions"]),
+        ("nobody", bypasses.REGIONS, ["regions", "accounts"]),
+        ("(anonymous)", bypasses.ACCOUNTS, ["regions", "accounts"]),
+    ],
+)
+def test_no_attempt_through_superset_leaks(
+    house: House, record_property: Callable[[str, object], None], user: str, secret: str, words: list[str]
+) -> None:
+    # Both users may read the funnel; of the deals a user of one dashboard may see nothing, a user of EMEA its own.
+    other = house.datasets["loads" if user == "of_emea" else "open_deals"]
+    tries = bypasses.requests(bypasses.target(house, secret, house.datasets["funnel_by_day"], "leads", other))
+    assert len(tries) >= 40
+    forbidden = set().union(*map(hidden, words))
+    leaks = []
+    with reading(house, user) as client:
+        for attempt in tries:
+            answer = attempt.send(client)
+            text = answer.text.lower()
+            is_leak = any(word in text for word in forbidden) or (attempt.is_change and answer.status_code < 300)
+            got = "LEAK" if is_leak else "nothing hidden" if answer.status_code < 300 else "refused"
+            record_property("bypass", [f"Superset: {attempt.name}", user, f"{answer.status_code} {got}"])
+            if is_leak:
+                leaks.append((attempt.name, answer.status_code, answer.text[:300]))
+    assert leaks == []
+
+
+@contextmanager
+def reading(house: House, user: str) -> Iterator[httpx.Client]:
+    """A client with the headers that Superset's own pages send."""
+    if user == "(anonymous)":
+        with httpx.Client(base_url=house.url, timeout=60) as stranger:
+            yield stranger
+        return
+    with house.client(user) as client:
+        client.headers["X-CSRFToken"] = client.get("/api/v1/security/csrf_token/").raise_for_status().json()["result"]
+        client.headers["Referer"] = house.url
+        yield client
+
+
+def test_the_attempts_show_everything_to_an_administrator(house: House) -> None:
+    body = bypasses.context(
+        house.datasets["funnel_by_day"], {"metrics": [bypasses.sql_metric(f"max({bypasses.REGIONS})")]}
+    )
+    with house.client("admin", settings.secrets()["superset_admin_password"]) as admin:
+        assert "APAC" in admin.post("/api/v1/chart/data", json=body).raise_for_status().text
+    with house.client("of_emea") as reader:
+        refused = reader.post("/api/v1/chart/data", json=body)
+    assert refused.status_code == 403
+    assert "not write SQL" in refused.text
+
+
+def test_users_of_one_set_share_their_cache_and_no_other_set_reads_it(house: House) -> None:
+    body = bypasses.context(house.datasets["funnel_by_day"], {"columns": ["region"], "metrics": ["leads"]})
+    body["force"] = False
+
+    def ask(user: str, password: str = PASSWORD) -> tuple[bool, set[str]]:
+        with house.client(user, password) as client:
+            (answer,) = client.post("/api/v1/chart/data", json=body).raise_for_status().json()["result"]
+        return bool(answer["is_cached"]), {row["region"] for row in answer["data"]}
+
+    ask("viewer", house.password)
+    assert ask("viewer", house.password)[0]
+    is_cached, seen = ask("only_funnel")
+    assert not is_cached
+    assert len(seen) > 3
+    assert ask("of_emea") == (False, {"EMEA"})
+    assert ask("of_emea") == (True, {"EMEA"})
+
+
+def test_a_changed_password_of_people_locks_out_no_dashboard(house: House) -> None:
+    with psycopg.connect(settings.dsn("admin"), autocommit=True) as admin:
+        admin.execute("alter role bi_reader password 'changed by hand'")
+        try:
+            with pytest.raises(psycopg.OperationalError):
+                psycopg.connect(settings.dsn("bi_reader"))
+            with house.client("viewer", house.password) as reader:
+                path = f"/api/v1/chart/{house.chart('funnel/by_channel')}/data/?force=true"
+                assert reader.get(path).raise_for_status().json()["result"][0]["data"]
+        finally:
+            ledger.migrate()
+    psycopg.connect(settings.dsn("bi_reader")).close()
 
 
 # --- what a publication and a failed audit do ----------------------------------------------------------------------

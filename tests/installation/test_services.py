@@ -11,6 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from dashboards import warehouse_logins
 from funnel import ledger, settings
 from funnel.sources import SOURCES
 from installation import (
@@ -23,6 +24,7 @@ from installation import (
     ports,
     postgres,
     processes,
+    readers,
     services,
 )
 from installation.sandbox import anchor, needs_sandbox, sandbox_connections
@@ -266,11 +268,16 @@ def test_superset_cannot_read_the_warehouse_but_as_a_reader(home: Path, monkeypa
         assert connection.execute("select current_user").fetchone() == ("superset",)
     with pytest.raises(psycopg.OperationalError, match="permission denied"):
         psycopg.connect(metadata.removesuffix("/superset") + "/warehouse")
-    # Superset stores the warehouse's URL without a password: libpq takes it from the environment.
+    # Superset stores the warehouse's URL: it names the login that reads nothing, and no password of a reader is in its
+    # environment.
+    readers.prepare_readers()
     reader = environment["WAREHOUSE_READER_URI"]
-    assert environment["PGPASSWORD"] not in reader
-    with psycopg.connect(reader, password=environment["PGPASSWORD"]) as connection:
-        assert connection.execute("select current_user").fetchone() == ("bi_reader",)
+    assert settings.secrets()["bi_reader_password"] not in environment.values()
+    password = warehouse_logins.password(readers.login_secret(), warehouse_logins.NOBODY)
+    with psycopg.connect(reader, password=password) as connection:
+        assert connection.execute("select current_user").fetchone() == (warehouse_logins.NOBODY,)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("select 1 from bi.data_status")
 
 
 @pytest.mark.parametrize("reason", ["not installed", "switched off"])

@@ -226,8 +226,8 @@ def _invoke(project: Path, *command: str, manifest: Any = None) -> Any:
 
 
 def _profile() -> dict[str, str]:
-    """The environment variables that profiles.yml reads: the pipeline's login; dbt itself switches to role builder."""
-    parts = conninfo_to_dict(settings.dsn("pipeline"))
+    """The environment variables that profiles.yml reads: the builder's login."""
+    parts = conninfo_to_dict(settings.dsn("builder"))
     return {
         "DBT_HOST": str(parts.get("host") or "127.0.0.1"),
         "DBT_PORT": str(parts.get("port") or 5432),

@@ -15,7 +15,7 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from funnel import ledger, settings, warehouse
-from funnel.publication import approval, holds, plan, plan_page
+from funnel.publication import approval, holds, plan, plan_page, readers, row_security
 from funnel.publication.errors import ApprovalNeeded, PublishError
 from funnel.publication.mart_tables import Mart, built_marts, differing, keys, name_list
 
@@ -94,6 +94,10 @@ def _publish(
     publication_id = _number(connection, "select nextval(pg_get_serial_sequence('ops.publications', 'publication_id'))")
     whole = compares_all(connection, build, previous)
     marts = built_marts(connection)
+    readers.end_long_readers(connection)
+    changed = [mart.name for mart in marts if _ensure_shown_table(connection, mart)]
+    if changed:
+        row_security.secure(connection)
     rows_changed = {mart.name: _publish_mart(connection, mart, publication_id, whole=whole) for mart in marts}
     row = {
         "publication_id": publication_id,
@@ -173,7 +177,6 @@ def _publish_mart(
     connection: psycopg.Connection[Any], mart: Mart, publication_id: int, *, whole: bool
 ) -> dict[str, int]:
     """Bring one table of `bi` up to date; `whole` compares all rows, otherwise only the keys in the change list."""
-    _ensure_shown_table(connection, mart)
     names = mart.identifiers | {"publication_id": sql.Literal(publication_id)}
     if not whole:
         connection.execute(
@@ -217,8 +220,10 @@ def _publish_mart(
     return {"shown": shown, "withdrawn": withdrawn}
 
 
-def _ensure_shown_table(connection: psycopg.Connection[Any], mart: Mart) -> None:
-    """Give `bi` and `bi_history` the mart's columns: add new ones, drop removed ones, change types."""
+def _ensure_shown_table(connection: psycopg.Connection[Any], mart: Mart) -> bool:
+    """Give `bi` and `bi_history` the mart's columns: add new ones, drop removed ones, change types. Returns true if
+    something changed.
+    """
     names = mart.identifiers
     stored = warehouse.columns(connection, "bi", mart.name)
     built = warehouse.columns(connection, "marts", mart.name)
@@ -238,9 +243,11 @@ def _ensure_shown_table(connection: psycopg.Connection[Any], mart: Mart) -> None
         connection.execute(sql.SQL("create index on {history} (replaced_by)").format(**names))
         if "date_day" in built:
             connection.execute(sql.SQL("create index on {history} (date_day)").format(**names))
-        return
+        return True
     if {name: kind for name, kind in stored.items() if name != "publication_id"} == built:
-        return
+        return False
+    readers.lock_from_readers(connection, "bi", mart.name)
+    row_security.release_region(connection, mart.name)
     recorded = warehouse.columns(connection, "bi_history", mart.name)
     for name, kind in built.items():
         column = sql.Identifier(name)
@@ -255,6 +262,7 @@ def _ensure_shown_table(connection: psycopg.Connection[Any], mart: Mart) -> None
                 )
     for name in stored.keys() - built.keys() - {"publication_id"}:
         connection.execute(sql.SQL("alter table {shown} drop column {}").format(sql.Identifier(name), **names))
+    return True
 
 
 def _ensure_key(connection: psycopg.Connection[Any], mart: Mart) -> None:
@@ -266,6 +274,7 @@ def _ensure_key(connection: psycopg.Connection[Any], mart: Mart) -> None:
     known = keys(connection, "bi", mart.name)
     if any(columns == mart.key for _, _, columns in known):
         return
+    readers.lock_from_readers(connection, "bi", mart.name)
     for name, is_primary, columns in known:
         if is_primary:
             connection.execute(sql.SQL("alter table {} drop constraint {}").format(shown, sql.Identifier(name)))
