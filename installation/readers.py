@@ -105,9 +105,9 @@ def _ensure_logins(admin: psycopg.Connection[Any], readings: set[Reading], regio
 def _ensure_login(admin: psycopg.Connection[Any], login: str, meaning: str, groups: set[str]) -> None:
     name = sql.Identifier(login)
     if not _exists(admin, login):
-        admin.execute(sql.SQL("create role {} inherit").format(name))
+        admin.execute(sql.SQL("create role {}").format(name))
     secret = sql.Literal(warehouse_logins.password(login_secret(), login))
-    admin.execute(sql.SQL("alter role {} login password {}").format(name, secret))
+    admin.execute(sql.SQL("alter role {} login inherit password {}").format(name, secret))
     admin.execute(sql.SQL("comment on role {} is {}").format(name, sql.Literal(f"Dashboards: {meaning}")))
     privileges.limit(admin, login, privileges.DASHBOARDS, privileges.CONNECTIONS["dashboards"])
     query = """

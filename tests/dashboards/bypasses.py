@@ -12,7 +12,7 @@ import httpx
 
 from tests.dashboards.conftest import House
 
-# Texts that only someone who reads all regions, or other dashboards, gets to know.
+# Texts that only a user of all regions, or of other dashboards, gets to know.
 REGIONS = "(select string_agg(distinct region, ' ') from bi.fct_funnel_daily)"
 ACCOUNTS = "(select string_agg(account_key, ' ') from bi.dim_accounts)"
 
