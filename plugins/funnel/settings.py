@@ -22,8 +22,8 @@ Number = TypeVar("Number", int, float)
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 Role = Literal["admin", "pipeline", "loader", "builder", "publisher", "bi_reader"]
-# Each activity logs in by itself; a person who operates the pipeline logs in as `pipeline` and takes one of them.
 ACTIVITIES: tuple[Role, ...] = ("loader", "builder", "publisher")
+# Of persons who operate the pipeline, and take one of its activities, and of analysts.
 LOGINS: tuple[Role, ...] = ("pipeline", "bi_reader")
 
 
@@ -313,8 +313,8 @@ def dsn(role: Role) -> str:
     if role not in (known := (*LOGINS, *ACTIVITIES)):
         raise ConfigurationError(f"There is no role {role!r}; there are admin, {', '.join(known)}.")
     parts = urlsplit(base)
-    netloc = f"{role}:{quote(role_password(role), safe='')}@{parts.netloc.rpartition('@')[2]}"
-    return urlunsplit((parts.scheme, netloc, parts.path, parts.query, ""))
+    login, address = f"{role}:{quote(role_password(role), safe='')}", parts.netloc.rpartition("@")[2]
+    return urlunsplit((parts.scheme, f"{login}@{address}", parts.path, parts.query, ""))
 
 
 def role_password(role: Role) -> str:
@@ -344,9 +344,7 @@ def connection_ids(source: str) -> tuple[str, ...]:
 
 
 def restatement(source: str) -> int | Literal["measured"] | None:
-    """The setting of a source in FUNNEL_RESTATEMENT (a JSON object): days to read again, `measured`, or None. Raises
-    ConfigurationError.
-    """
+    """Days to read again by FUNNEL_RESTATEMENT (a JSON object), `measured`, or None. Raises ConfigurationError."""
     text = os.environ.get("FUNNEL_RESTATEMENT") or "{}"
     try:
         chosen = json.loads(text).get(source)
