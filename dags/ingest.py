@@ -62,6 +62,7 @@ def ingest(source: Source, *, runs_at_once: int) -> DAG:
             "max_retry_delay": timedelta(hours=1),
             "retry_policy": failures.FailureRetryPolicy(),
             "execution_timeout": timedelta(hours=3),
+            "on_retry_callback": failures.say_why_it_is_retried,
             "on_failure_callback": failures.alert,
         },
     )

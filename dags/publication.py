@@ -70,6 +70,7 @@ def manual(dag_id: str, runbook: str, params: dict[str, Param] | None = None) ->
             "retry_delay": timedelta(seconds=20),
             "retry_policy": failures.FailureRetryPolicy(),
             "execution_timeout": timedelta(hours=1),
+            "on_retry_callback": failures.say_why_it_is_retried,
             "on_failure_callback": failures.alert,
         },
         params=params,

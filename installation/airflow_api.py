@@ -3,6 +3,7 @@
 It does not start Airflow (`installation.services` does) and does not read its database.
 """
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -56,10 +57,21 @@ def open_airflow() -> httpx.Client:
     """A client logged in as administrator. Raises ServiceError if Airflow does not answer."""
     url = environments.airflow_url()
     login = {"username": airflow_setup.ADMIN, "password": settings.secrets()["airflow_admin_password"]}
+    # Nothing listens: it is not starting, so that waiting would not help.
     try:
-        token = httpx.post(f"{url}/auth/token", json=login, timeout=30).raise_for_status().json()["access_token"]
-    except httpx.HTTPError as error:
-        raise errors.ServiceError(f"Airflow does not answer at {url} ({error}). `make up` starts it.") from None
+        httpx.head(url, timeout=30)
+    except httpx.ConnectError:
+        raise errors.ServiceError(f"Airflow does not answer at {url}, nothing listens. `make up` starts it.") from None
+    except httpx.HTTPError:
+        pass
+    with httpx.Client(timeout=30) as anonymous:
+        answer = _asked(anonymous, "POST", f"{url}/auth/token", json=login)
+    if answer.is_error:
+        raise errors.ServiceError(
+            f"Airflow at {url} refused the login of {airflow_setup.ADMIN} ({answer.status_code}). Its password is "
+            "airflow_admin_password in FUNNEL_HOME/secrets.json; `make down`, then `make up` sets it again."
+        )
+    token = answer.json()["access_token"]
     return httpx.Client(base_url=f"{url}/api/v2", headers={"Authorization": f"Bearer {token}"}, timeout=60)
 
 
@@ -75,7 +87,9 @@ def await_dags(airflow: httpx.Client, dag_ids: set[str], seconds: float = 90) ->
 
 def unpause(airflow: httpx.Client, dag_id: str) -> None:
     """Unpause a DAG: its runs start, and its schedule creates new ones."""
-    _asked(airflow, "PATCH", f"/dags/{dag_id}", json={"is_paused": False}).raise_for_status()
+    answer = _asked(airflow, "PATCH", f"/dags/{dag_id}", json={"is_paused": False})
+    if answer.is_error:
+        raise errors.ServiceError(f"Airflow refused to unpause {dag_id} ({answer.status_code}): {answer.text[:500]}")
 
 
 def trigger(
@@ -158,6 +172,8 @@ def follow(airflow: httpx.Client, dag_id: str, run_id: str, tell: Callable[[str]
         time.sleep(PAUSE_SECONDS)
 
 
+# What a task's log says before it waits.
+NEXT_TRY = re.compile(r"Next try at [0-9T:+. -]*[0-9](?: UTC)?(?:, in [0-9,]+ s)?")
 ENDED = ("success", "failed", "upstream_failed", "skipped")
 
 
@@ -169,7 +185,8 @@ WAITING = {
 
 def _news(airflow: httpx.Client, run: Run, task: Task) -> str:
     if task.state in WAITING:
-        return f"{WAITING[task.state]} (try {task.try_number}): {_short(_said(airflow, run, task))}"
+        events = _log_of(airflow, run, task)
+        return f"{WAITING[task.state]} (try {task.try_number}). {_next_try(events)}{_short(_error_in(events))}"
     return f"{task.state} ({task.seconds or 0:.1f} s)"
 
 
@@ -190,11 +207,30 @@ def explain_failure(airflow: httpx.Client, run: Run) -> str:
 
 def _said(airflow: httpx.Client, run: Run, task: Task) -> str:
     """The error of a task, from its log."""
+    return _error_in(_log_of(airflow, run, task))
+
+
+def _log_of(airflow: httpx.Client, run: Run, task: Task) -> list[dict[str, Any]]:
     path = f"/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/{task.task_id}/logs/{max(1, task.try_number)}"
-    events = [
-        event for event in _get(airflow, path, {"map_index": task.map_index})["content"] if isinstance(event, dict)
+    return [event for event in _get(airflow, path, {"map_index": task.map_index})["content"] if isinstance(event, dict)]
+
+
+def _next_try(events: list[dict[str, Any]]) -> str:
+    """When the task is tried again, as its log says; empty if it does not say."""
+    told = [str(event.get(field, "")) for event in events for field in ("reason", "event")]
+    found = [match[0] for text in told if (match := NEXT_TRY.search(text))]
+    return f"{found[-1]}. " if found else ""
+
+
+def _error_in(events: list[dict[str, Any]]) -> str:
+    raised = [
+        text
+        for event in events
+        for text in (
+            *(detail["exc_value"] for detail in event.get("error_detail") or []),
+            *([event["event"]] if event.get("error_class") else []),
+        )
     ]
-    raised = [detail["exc_value"] for event in events for detail in event.get("error_detail") or []]
     errors = [event["event"] for event in events if event.get("level") in ("error", "critical")]
     return str((raised[:1] or errors[-1:] or ["Its log holds no error."])[0])
 

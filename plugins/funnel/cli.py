@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
-from funnel import settings
+from funnel import errors, settings
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -25,33 +25,13 @@ def main(arguments: list[str] | None = None) -> int:
         print("\ninterrupted; background processes keep running, `make down` stops them", file=sys.stderr)
         return 130
     except Exception as error:
-        if os.environ.get("DEBUG") or not (_is_ours(error) or _is_database_gone(error)):
+        text = None if os.environ.get("DEBUG") else errors.sentence_of(error)
+        if text is None:
             raise
-        text = f"{type(error).__name__}: {error}" if _is_ours(error) else DATABASE_GONE
         from funnel.inbox.printable import printable
 
         print(f"\n{printable(text)}", file=sys.stderr)
         return 1
-
-
-def _is_ours(error: Exception) -> bool:
-    """True for our own errors: they say what to do, and are printed without a traceback. Any other error is a bug and
-    gets its traceback.
-    """
-    return type(error).__module__.partition(".")[0] in ("funnel", "installation", "authoring")
-
-
-DATABASE_GONE = (
-    "PostgreSQL stopped answering during this command. "
-    "Start it by `make up` (`make status` shows what runs), then repeat the command. docs/runbook.md, section "
-    "`PostgreSQL stopped answering`."
-)
-
-
-def _is_database_gone(error: Exception) -> bool:
-    import psycopg
-
-    return isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError))
 
 
 def _demo(_: argparse.Namespace) -> None:
@@ -254,7 +234,10 @@ def _metrics(_: argparse.Namespace) -> None:
 def _airflow(chosen: argparse.Namespace) -> None:
     from installation import airflow_setup
 
-    os.execve(sys.executable, [*airflow_setup.AIRFLOW, *chosen.arguments], airflow_setup.airflow_environment())
+    # Airflow draws graphs with graphviz, which nothing here uses; its absence is not worth a warning.
+    ignored = ",".join(filter(None, (os.environ.get("PYTHONWARNINGS"), "ignore:Could not import graphviz")))
+    environment = {**airflow_setup.airflow_environment(), "PYTHONWARNINGS": ignored}
+    os.execve(sys.executable, [*airflow_setup.AIRFLOW, *chosen.arguments], environment)
 
 
 def _env(_: argparse.Namespace) -> None:

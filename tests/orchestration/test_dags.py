@@ -50,6 +50,7 @@ def test_every_task_has_retries_a_timeout_a_retry_policy_and_an_alert(dags: dict
             assert task.execution_timeout < dag.dagrun_timeout
             assert type(task.retry_policy).__name__ == "FailureRetryPolicy", task
             assert [call.__name__ for call in task.on_failure_callback] == ["alert"], task
+            assert [call.__name__ for call in task.on_retry_callback] == ["say_why_it_is_retried"], task
 
 
 def test_every_task_has_a_headline_that_the_runbook_explains(dags: dict[str, Any]) -> None:
@@ -199,6 +200,20 @@ def test_a_scheduled_run_reads_the_days_that_were_missed() -> None:
 
 def test_a_first_scheduled_run_reads_no_further_back_than_the_restatement() -> None:
     assert days_of({}, "scheduled", complete=None) == ("2025-12-11", "2026-01-11")
+
+
+def test_days_in_the_parameters_of_a_backfill_are_refused() -> None:
+    """Its own range counts; each of its runs would read these days again."""
+    with pytest.raises(settings.ConfigurationError, match="its own date range"):
+        days_of({"from": "2026-01-05", "to": "2026-01-07"}, "backfill")
+
+
+def test_the_form_says_which_dates_of_a_backfill_count(dags: dict[str, Any]) -> None:
+    for dag_id in INGESTS:
+        for name in ("from", "to"):
+            description = dags[dag_id].params.get_param(name).description
+            assert "Single run: " in description
+            assert "Backfill: leave" in description
 
 
 @pytest.mark.parametrize("params", [{"from": "2026-01-05"}, {"to": "2026-01-05"}])

@@ -10,10 +10,12 @@ from airflow.sdk import (
 )
 
 from funnel import settings
-from funnel.errors import Failure
+from funnel.errors import Failure, is_ours, sentence_of
+from funnel.orchestration import task_logs
 from funnel.rest import errors
 
 log = logging.getLogger(__name__)
+task_logs.install()
 
 # The headlines of alerts, by task. docs/runbook.md has one heading for each, word for word.
 HEADLINES = {
@@ -54,13 +56,23 @@ class FailureRetryPolicy(RetryPolicy):
             return RetryDecision.fail(reason=str(exception))
         if (isinstance(exception, Failure) and exception.is_permanent) or isinstance(exception, _errors_of_rows()):
             return RetryDecision.fail(reason="the same rows would fail the same way again")
+        delay = task_logs.delay_of(context, try_number) if context else None
         if isinstance(exception, errors.VendorError) and exception.wait_seconds:
-            return RetryDecision.retry(delay=timedelta(seconds=exception.wait_seconds), reason=str(exception))
-        return RetryDecision.default()
+            delay = timedelta(seconds=exception.wait_seconds)
+        if delay is None or try_number > max_tries:
+            return RetryDecision.default()
+        return RetryDecision.retry(delay=delay, reason=task_logs.next_try(delay))
+
+
+def say_why_it_is_retried(context: Context) -> None:
+    """End the log of a try that failed with why, and that another one follows."""
+    exception = context.get("exception")
+    if isinstance(exception, BaseException):
+        task_logs.end_with(f"This try failed, and another one follows: {sentence_of(exception) or exception}")
 
 
 def alert(context: Context) -> None:
-    """Send one alert about a task that has finally failed."""
+    """Send one alert about a task that has finally failed. Its text is the end of the task's log."""
     from funnel.reporting import alerts
 
     ti = context["task_instance"]
@@ -68,4 +80,7 @@ def alert(context: Context) -> None:
     headline = HEADLINES.get(ti.task_id.rpartition(".")[2], "Task failed")
     exception = context.get("exception")
     text = str(exception) if exception else "The task's process ended without an error message; see its log."
+    if isinstance(exception, BaseException):
+        text = text if is_ours(exception) else sentence_of(exception) or text
+    log.info("::endgroup::")
     alerts.send(f"{headline}: {ti.dag_id}", f"run {ti.run_id}, task {ti.task_id}\n{text}\nLog: {ti.log_url}")

@@ -10,9 +10,15 @@ from airflow.sdk import (
 from funnel import contract, settings
 from funnel.contract import Source
 
+# Airflow shows these in the form that triggers a single run, and in the form of a backfill.
+FIRST_DAY = (
+    "Single run: the first day to read. Backfill: leave `from` and `to` empty; the date range of the backfill counts, "
+    "and each of its days is one run."
+)
+LAST_DAY = "Single run: the last day, included. Backfill: leave it empty."
 WINDOW_PARAMS = {
-    "from": Param(None, type=["null", "string"], format="date", description="First day of one windowed read."),
-    "to": Param(None, type=["null", "string"], format="date", description="Last day of it, included."),
+    "from": Param(None, type=["null", "string"], format="date", description=FIRST_DAY),
+    "to": Param(None, type=["null", "string"], format="date", description=LAST_DAY),
 }
 
 
@@ -27,6 +33,12 @@ def window_of(context: Context, source: Source, connection_id: str) -> contract.
 
     params = context["params"]
     first, last = params.get("from"), params.get("to")
+    if (first or last) and context["dag_run"].run_type == "backfill":
+        raise settings.ConfigurationError(
+            f"A backfill reads the days of its own date range, one in each run; this one also has from={first!r} and "
+            f"to={last!r}, which every run would read again. Start it again with `from` and `to` empty, or trigger one "
+            "single run with both."
+        )
     if first or last:
         if not (first and last):
             raise settings.ConfigurationError(f"A windowed run needs both days; got from={first!r} and to={last!r}.")
