@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
-from funnel import errors, settings
+from funnel import settings
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -25,7 +25,9 @@ def main(arguments: list[str] | None = None) -> int:
         print("\ninterrupted; background processes keep running, `make down` stops them", file=sys.stderr)
         return 130
     except Exception as error:
-        text = None if os.environ.get("DEBUG") else errors.sentence_of(error)
+        from funnel.reporting.sentences import sentence_of
+
+        text = None if os.environ.get("DEBUG") else sentence_of(error)
         if text is None:
             raise
         from funnel.inbox.printable import printable

@@ -9,8 +9,8 @@ import psycopg
 import pytest
 
 from funnel.build.errors import BuildFailed
-from funnel.errors import sentence_of
 from funnel.orchestration import failures, task_logs
+from funnel.reporting.sentences import sentence_of
 from funnel.rest.errors import Unavailable
 
 

@@ -10,8 +10,9 @@ from airflow.sdk import (
 )
 
 from funnel import settings
-from funnel.errors import Failure, is_ours, sentence_of
+from funnel.errors import Failure, is_ours
 from funnel.orchestration import task_logs
+from funnel.reporting.sentences import sentence_of
 from funnel.rest import errors
 
 log = logging.getLogger(__name__)
