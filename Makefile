@@ -78,7 +78,7 @@ publish: $(VENV)/.runtime ## publish the newest audited build, or BUILD=
 	$(FUNNEL) publish $(BUILD)
 
 # The shell gets the reason from the environment: it may contain quotes.
-rollback: export FUNNEL_REASON = $(REASON)
+rollback: export FUNNEL_REASON = $(value REASON)
 rollback: $(VENV)/.runtime ## return to the publication before and hold publication: make rollback REASON="the spend is wrong"
 	$(FUNNEL) rollback "$$FUNNEL_REASON"
 
