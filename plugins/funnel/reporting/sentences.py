@@ -24,7 +24,7 @@ SYSTEM_REFUSALS = {
 
 
 def sentence_of(error: BaseException) -> str | None:
-    """What to tell a user instead of a traceback: our own message, or which service is down and how to start it; None
+    """What a user is shown instead of a traceback: our own message, or which service is down and how to start it; None
     for a bug.
     """
     if is_ours(error):
