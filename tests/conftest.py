@@ -41,9 +41,20 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def unsynced() -> Iterator[None]:
-    """Landed bodies of tests need not outlive the machine."""
+    """Landed bodies of tests need not outlive the machine. The path of a home is looked up once, not for each body."""
+    from funnel import settings
+
+    looked_up, homes = settings._home, {}
+
+    def home() -> Path:
+        given = (os.environ.get("FUNNEL_HOME"), os.environ.get("HOME"), os.getcwd())
+        if given not in homes:
+            homes[given] = looked_up()
+        return homes[given]
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda descriptor: None)
+        patch.setattr(settings, "_home", home)
         yield
 
 

@@ -25,6 +25,10 @@ def quicken_when_used() -> None:
 def quicken() -> None:
     """Write out an expectation once for all keys that are read together."""
     from great_expectations.expectations.expectation import Expectation, parse_result_format
+    from sqlalchemy.engine import Inspector
+
+    if Expectation._get_domain_kwargs.__module__ == __name__:
+        return
 
     def chosen(expectation: Any, given: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
         return {key: given[key] if key in given else expectation._get_default_value(key) for key in keys}
@@ -44,6 +48,13 @@ def quicken() -> None:
         found |= {key: asked[key] for key in expectation.runtime_keys if key in asked and key not in own}
         return found | {"result_format": parse_result_format(found["result_format"])}
 
+    def pk_constraint(inspector: Any, table_name: str, schema: str | None = None, **more: Any) -> Any:
+        """The rows in scope are a temporary table without a key."""
+        if table_name.startswith("gx_temp"):
+            return {"constrained_columns": []}
+        return read_constraint(inspector, table_name, schema, **more)
+
+    read_constraint, Inspector.get_pk_constraint = Inspector.get_pk_constraint, pk_constraint
     Expectation._get_domain_kwargs = domain_kwargs
     Expectation._get_success_kwargs = success_kwargs
     Expectation._get_runtime_kwargs = runtime_kwargs
