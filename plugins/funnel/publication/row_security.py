@@ -178,6 +178,8 @@ def _columns_read(connection: psycopg.Connection[Any], query: str) -> list[tuple
             found = connection.execute(COLUMNS_OF_PROBE).fetchall()
             raise psycopg.Rollback(probe)
     except psycopg.ProgrammingError as error:
-        # A dataset may be wrong or early: it gets no column, and what is right is published.
-        log.warning("No login may read a dataset of the dashboards yet: %s", str(error).partition("\n")[0])
+        # A dataset may be early or wrong: it gets no column, and what is right is published.
+        is_early = isinstance(error, psycopg.errors.UndefinedTable | psycopg.errors.UndefinedColumn)
+        level = logging.INFO if is_early else logging.WARNING
+        log.log(level, "No login may read a dataset of the dashboards yet: %s", str(error).partition("\n")[0])
     return found
