@@ -75,6 +75,13 @@ def _maintenance_dsn() -> str:
     return urlunsplit(urlsplit(settings.dsn("admin"))._replace(path="/postgres"))
 
 
+def other_dsns() -> dict[str, str]:
+    """URLs of Airflow's and Superset's databases for the administrator, by service; they may not exist yet."""
+    admin = urlsplit(settings.dsn("admin"))
+    names = {"airflow": _airflow_database(), "superset": _superset_database()}
+    return {service: urlunsplit(admin._replace(path=f"/{name}")) for service, name in names.items()}
+
+
 def airflow_dsn(scheme: str) -> str:
     """URL of Airflow's database, with this scheme."""
     return _own_dsn(scheme, _airflow_database(), settings.secrets()["airflow_database_password"])

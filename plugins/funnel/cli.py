@@ -213,6 +213,12 @@ def _replay(_: argparse.Namespace) -> None:
     replay.replay(print)
 
 
+def _forget(_: argparse.Namespace) -> None:
+    from installation import forgetting
+
+    forgetting.run()
+
+
 def _encrypt_landing(_: argparse.Namespace) -> None:
     from funnel.erasure import landed_reads
 
@@ -350,6 +356,7 @@ def _add_verbs(add: Callable[[str, object, str], argparse.ArgumentParser]) -> No
     rollback.add_argument("reason", nargs="?", help="why; readers see it")
     add("resume", _resume, "release publication, and publish the newest audited build if one waits")
     add("replay", _replay, "load landed reads that were never loaded, oldest first, without calling a vendor")
+    add("forget", _forget, "forget the persons whose addresses or vendor ids come on standard input, one a line")
     add("encrypt-landing", _encrypt_landing, "encrypt all landed files with the current LANDING_KEY")
     add("docs", _docs, "write the documentation of dbt and the pages of all checks")
     add("metrics", _metrics, "validate the metrics, and run them if a warehouse is running")

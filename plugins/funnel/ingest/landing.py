@@ -15,7 +15,7 @@ import os
 import re
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
@@ -145,12 +145,13 @@ def land(
     window: Window,
     run_id: str,
     fetched_at: datetime | None = None,
+    change: Callable[[bytes], bytes] = bytes,
 ) -> LandedRead:
     """Read one stream and window from the vendor into a new folder and return it complete.
 
-    `fetched_at` (UTC; default now) orders this read among others. Vendor errors pass through; files of an unfinished
-    attempt are removed. If the vendor requires the window to be started again (RestartWindow), it is, up to three
-    times.
+    `fetched_at` (UTC; default now) orders this read among others. `change` is applied to each body before it is
+    written. Vendor errors pass through; files of an unfinished attempt are removed. If the vendor requires the window
+    to be started again (RestartWindow), it is, up to three times.
     """
     run_folder = _run_folder(source.name, connection.connection_id, stream.name, window, run_id)
     stated_currency.stated(source.name, connection)
@@ -160,7 +161,7 @@ def land(
         folder = root() / path
         folder.mkdir(parents=True)
         try:
-            written = _write(folder, source.fetch(connection, stream, window))
+            written = _write(folder, source.fetch(connection, stream, window), change)
             written["currency"] = stated_currency.settled(source.name, connection, written["currency"])
         except BaseException as error:
             shutil.rmtree(folder, ignore_errors=True)
@@ -178,7 +179,7 @@ def _attempt(moment: datetime) -> str:
     return f"{moment:%Y%m%dT%H%M%S%f}-"
 
 
-def _write(folder: Path, fetched: Iterator[Fetched]) -> dict[str, Any]:
+def _write(folder: Path, fetched: Iterator[Fetched], change: Callable[[bytes], bytes]) -> dict[str, Any]:
     """Write each body into its own file while the next one is fetched and compressed. Returns the fields of a
     LandedRead about files and accounts.
     """
@@ -202,12 +203,13 @@ def _write(folder: Path, fetched: Iterator[Fetched]) -> dict[str, Any]:
             elif isinstance(one, HomeCurrency):
                 currency = one.code
             else:
-                suffix, content = landed_files.compressed(one)
+                body = change(one)
+                suffix, content = landed_files.compressed(body)
                 # One body at a time waits for the disk.
                 if files:
                     files[-1].result()
                 files.append(disk.submit(landed_files.write, folder / f"{len(files) + 1:06d}.{suffix}", content))
-                sizes.append(len(one))
+                sizes.append(len(body))
     return {
         "files": tuple(file.result() for file in files),
         "size": sum(sizes),

@@ -15,7 +15,7 @@ from funnel.ingest.tombstones import Tombstones
 from funnel.rest import bodies
 
 # Any address in a text, also behind an escape of JSON such as \u003c.
-_ADDRESS = re.compile(r"[^\s\"'<>(),:;=&?/\\\[\]{}|@]+@[^\s\"'<>(),:;=&?/\\\[\]{}|@]+\.[^\s\"'<>(),:;=&?/\\\[\]{}|@]+")
+ADDRESS = re.compile(r"[^\s\"'<>(),:;=&?/\\\[\]{}|@]+@[^\s\"'<>(),:;=&?/\\\[\]{}|@]+\.[^\s\"'<>(),:;=&?/\\\[\]{}|@]+")
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ class Reduction:
 
 def replace_addresses(text: str, tombstones: Tombstones) -> str:
     """A text with every forgotten address in it replaced."""
-    return _ADDRESS.sub(lambda found: tombstones.email(found[0]) or found[0], text)
+    return ADDRESS.sub(lambda found: tombstones.email(found[0]) or found[0], text)
 
 
 def erase(column: Column, value: Any) -> Any:

@@ -39,6 +39,9 @@ class Tombstones:
 
     def of(self, identity: str) -> str | None:
         """The tombstone of `<source>:<connection>:<kind>:<id>` or of a normalised address; None if there is none."""
+        if not identity.isprintable():
+            # Half letters and control characters: ids and addresses have none.
+            return None
         for secret in self.secrets:
             if (key := keyed_hash(secret, identity)) in self.keys:
                 return key

@@ -5,7 +5,7 @@ Rules about data are in `funnel`, whose functions work the same in a Python shel
 
 import logging
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -112,7 +112,8 @@ def _land(
                 moment = completeness.moment_of_read(source.name, connection.connection_id, stream.name)
             except warehouse.WarehouseError as away:
                 log.warning("This worker's clock orders the read, since the warehouse cannot be reached: %s", away)
-            read = landing.land(source, connection, stream, window, run_id, moment)
+            change = _without_forgotten(source, connection.connection_id, stream)
+            read = landing.land(source, connection, stream, window, run_id, moment, change)
         except errors.QuotaExhausted as exhausted:
             if exhausted.retry_at is None:
                 raise
@@ -122,6 +123,22 @@ def _land(
         "%s %s to %s: %d bodies, %d bytes", stream.name, window.from_day, window.to_day, len(read.files), read.size
     )
     return read.path
+
+
+def _without_forgotten(source: Source, connection_id: str, stream: contract.Stream) -> Callable[[bytes], bytes]:
+    """What takes forgotten persons out of a body before it is landed. The load does it too, so that a warehouse that
+    does not answer now costs nothing but that: `retention` looks at landed files every day.
+    """
+    from funnel import warehouse
+    from funnel.ingest import privacy, reduced_bodies, tombstones
+
+    try:
+        with warehouse.connect("loader") as connection:
+            known = tombstones.read(connection, privacy.person_key_secret())
+    except warehouse.WarehouseError as away:
+        log.warning("Landed as received, forgotten persons included, since the warehouse cannot be reached: %s", away)
+        return bytes
+    return reduced_bodies.of_read(source, connection_id, stream.name, known)
 
 
 @task
