@@ -19,9 +19,8 @@ from funnel import ledger, warehouse
 from funnel.contract import raw_table
 from funnel.erasure import landed_reads, persons, stored_rows
 from funnel.erasure.persons import Persons
-from funnel.ingest import privacy, reduced_bodies, tombstones
+from funnel.ingest import privacy, tombstones
 from funnel.ingest.tombstones import Tombstones
-from funnel.sources import SOURCES
 
 log = logging.getLogger(__name__)
 
@@ -66,10 +65,7 @@ def forget(lines: list[str]) -> tuple[Receipt, Persons, Tombstones]:
             counts += stored_rows.reduce_built(connection, found)
             counts += stored_rows.reduce_texts(connection, stored_rows.SCHEMAS, found, known)
             receipt.rows = dict(sorted(counts.items()))
-        landed = landed_reads.rewrite(
-            connection,
-            lambda read: reduced_bodies.of_read(SOURCES[read.source], read.connection_id, read.stream, known),
-        )
+        landed = landed_reads.rewrite(connection, landed_reads.without(known))
         receipt.landed = {
             "reads": landed.reads,
             "reads_rewritten": landed.rewritten,

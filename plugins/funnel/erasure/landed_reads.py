@@ -7,10 +7,12 @@ from typing import Any
 import psycopg
 
 from funnel import ledger, warehouse
-from funnel.ingest import landing, rewriting
+from funnel.ingest import landing, privacy, reduced_bodies, rewriting, tombstones
 from funnel.ingest.errors import LandingError
 from funnel.ingest.landing import LandedRead
 from funnel.ingest.reduced_bodies import Change
+from funnel.ingest.tombstones import Tombstones
+from funnel.sources import SOURCES
 
 
 @dataclass
@@ -40,6 +42,9 @@ def rewrite(connection: psycopg.Connection[Any], change_of: Callable[[LandedRead
         except LandingError as error:
             broken[read.path] = error
             continue
+        except KeyError as error:
+            broken[read.path] = LandingError(f"{read.path}: this release knows no such source or stream ({error}).")
+            continue
         if made is not read:
             result.rewritten += 1
             result.files += len(set(made.files) - set(read.files))
@@ -65,3 +70,18 @@ def encrypt() -> Rewritten:
 
 def _unchanged(body: bytes) -> bytes:
     return body
+
+
+def reduce() -> Rewritten:
+    """Take forgotten persons out of landed reads that hold them still."""
+    with warehouse.connect("admin", autocommit=True) as connection:
+        connection.execute("select pg_advisory_lock(%s)", (ledger.BUILD_LOCK,))
+        known = tombstones.read(connection, privacy.person_key_secret())
+        if known.is_empty:
+            return Rewritten()
+        return rewrite(connection, without(known))
+
+
+def without(known: Tombstones) -> Callable[[LandedRead], Change]:
+    """What takes forgotten persons out of the bodies of a read."""
+    return lambda read: reduced_bodies.of_read(SOURCES[read.source], read.connection_id, read.stream, known)

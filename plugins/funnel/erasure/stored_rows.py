@@ -32,8 +32,8 @@ NOT_OF_PERSONS = ("int_account_records",)
 # Ids of at least this length are unique enough to be replaced wherever they are written.
 LONG_ID = 15
 _TEXTS = ("text", "text[]", "jsonb", "json", "character varying", "bytea")
-# What precedes an id in a key that is made of it.
-_KINDS = re.compile(r"(contact|lead|customer|created|merged)s?")
+# Keys of other things than persons name their kind; a contact may have the number of an event.
+_OTHER_KINDS = frozenset({"event", "member", "touch", "owner", "history", "opportunity", "deal", "company", "account"})
 
 Counts = Counter[str]
 
@@ -157,7 +157,7 @@ def _replace_ids(
     kind: str,
     columns: dict[str, str],
 ) -> int:
-    """Replace ids in one column: the whole value, or the last part of a key such as `hubspot:hubspot:contact:51`."""
+    """Replace ids in one column: the whole value, or a part of a key such as `hubspot:hubspot:contact:51`."""
     schema, table, column = where
     names: dict[str, sql.Composable] = {"table": sql.Identifier(schema, table), "column": sql.Identifier(column)}
     within = [one for one in ("source_system", "connection_id", "record_type") if one in columns and one != column]
@@ -166,7 +166,7 @@ def _replace_ids(
     rows = connection.execute(
         sql.SQL(
             "select distinct value {within} from (select {value} as value {within} from {table}) as found "
-            "where substring(value from '[^:|]*$') in (select id from forgotten_ids)"
+            "where string_to_array(translate(value, '|', ':'), ':') && (select array_agg(id) from forgotten_ids)"
         ).format(**names)
     ).fetchall()
     replaced = [
@@ -206,26 +206,22 @@ def _with_tombstone(
     found: Persons, by_id: dict[str, list[Record]], column: str, value: str, place: dict[str, Any]
 ) -> str | None:
     """The value with the tombstone of the record that it names; None if it is the id of something else."""
-    head, colon, last = value.rpartition(":")
-    if not colon and column not in ID_COLUMNS:
+    parts = re.split("([:|])", value)
+    if len(parts) == 1 and column not in ID_COLUMNS:
         return None
-    for record in by_id.get(last, ()):
-        if colon:
-            parts = head.split(":")
-            if not _is_of(record, parts):
-                continue
-        elif not _fits(record, place):
-            continue
-        return f"{head}{colon}{FORGOTTEN}{found.tombstone(record)}"
-    return None
+    for number, part in enumerate(parts):
+        for record in by_id.get(part, ()):
+            if _is_of(record, parts) if len(parts) > 1 else _fits(record, place):
+                parts[number] = FORGOTTEN + found.tombstone(record)
+                break
+    made = "".join(parts)
+    return None if made == value else made
 
 
 def _is_of(record: Record, parts: list[str]) -> bool:
-    """True if the parts before an id in a key say that it is this record's."""
-    systems = {record.source, record.connection_id}
-    kinds = [one for one in parts if _KINDS.fullmatch(one)]
-    is_kind = any(one in ("created", "merged") or one.removesuffix("s") + "s" == record.kind for one in kinds)
-    return parts[0] in systems and is_kind
+    """True if a key such as `hubspot:hubspot:contact:51` may be made of this record's id."""
+    is_other = record.source != "files" and not _OTHER_KINDS.isdisjoint(parts)
+    return not is_other and parts[0] in (record.source, record.connection_id)
 
 
 def _fits(record: Record, place: dict[str, Any]) -> bool:

@@ -41,6 +41,8 @@ def replay(tell: Callable[[str], None]) -> None:
         f"{left_out:,} reads left out, {len(damaged):,} damaged.\n"
         "Readers see no change yet: `make build` builds from them, or the next run of build_funnel."
     )
+    if gone := landing.removed():
+        tell(gone)
     if damaged:
         said = "\n".join(str(error) for error in damaged.values())
         raise LandingError(f"{len(damaged)} reads are damaged; their runs do not count as complete.\n{said}")

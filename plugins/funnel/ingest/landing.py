@@ -31,6 +31,8 @@ from funnel.rest.errors import RestartWindow
 
 MANIFEST = "manifest.json"
 UNFINISHED = f"{MANIFEST}.tmp"
+# Next to the reads: from when on they are complete, if older ones were removed by their retention.
+REMOVED = "removed.json"
 MAX_RESTARTS = 3
 # The keys of manifests of the previous release, which wrote no hashes.
 OLD_MANIFEST = {
@@ -130,6 +132,18 @@ def safe(text: str) -> str:
 def _run_folder(source: str, connection_id: str, stream: str, window: Window, run_id: str) -> str:
     days = f"{window.from_day}_{window.to_day}"
     return "/".join((source, safe(connection_id), stream, days, safe(run_id)))
+
+
+def removed() -> str | None:
+    """A sentence that says which reads were removed because of their age; None if none were."""
+    try:
+        note = json.loads((root() / REMOVED).read_text())
+    except FileNotFoundError:
+        return None
+    return (
+        f"Reads landed before {note['removed_before'][:16]} UTC were removed on {note['removed_at'][:10]} "
+        "(RETENTION_LANDED_DAYS): rows that only they hold cannot be loaded again."
+    )
 
 
 def run_of(path: str) -> tuple[str, str]:

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from funnel.contract import Column, Source, Stream
+from funnel.ingest.errors import Unreadable
 from funnel.ingest.privacy import FORGOTTEN, keyed_hash, normalise_email
 from funnel.ingest.tombstones import Tombstones
+from funnel.ingest.values import CONVERT
 from funnel.rest import bodies
 
 # Any address in a text, also behind an escape of JSON such as \u003c.
@@ -102,6 +104,9 @@ class Reduction:
                     _put(record, path, self.tombstones.spoil(address))
             elif column.erased is not None and value is not None:
                 _put(record, path, erase(column, value))
+            elif isinstance(value, str) and value and not _is_readable(column, value):
+                # It stays unreadable: the row is quarantined as before.
+                _put(record, path, FORGOTTEN)
 
     def is_of_person(self, cell: Any, kinds: tuple[str, ...]) -> bool:
         """True if a cell of a file is the address or an id of a forgotten person."""
@@ -136,6 +141,17 @@ def erase(column: Column, value: Any) -> Any:
     if isinstance(value, list):
         return [one for one in value if word in bodies.write_json(one).decode().casefold()]
     return value.partition(word)[0] if isinstance(value, str) else None
+
+
+def _is_readable(column: Column, value: str) -> bool:
+    """True if a text can be what its column holds; any text can be a text."""
+    if column.type not in ("bigint", "numeric", "boolean", "date", "timestamptz"):
+        return column.type != "jsonb"
+    try:
+        CONVERT[column.type](value, set())
+    except Unreadable:
+        return False
+    return True
 
 
 def _value(record: dict[str, Any], path: list[str]) -> Any:
