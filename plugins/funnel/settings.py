@@ -236,14 +236,14 @@ _SECRET_NAMES = (
 
 
 SHORTEST_KEY = 32
+# Days that each kind of data is kept, unless RETENTION_<KIND>_DAYS says otherwise. None: for ever.
+RETENTION_DAYS = {"landed": None, "quarantine": 400, "details": 400, "history": None, "logs": 90}
 
 
-def _stored_secrets(path: Path) -> dict[str, str]:
-    try:
-        stored: dict[str, str] = json.loads(path.read_text())
-    except FileNotFoundError:
-        return {}
-    return stored
+def retention_days(kind: str) -> int | None:
+    """How many days a kind of data is kept; None for ever. Raises ConfigurationError."""
+    name = f"RETENTION_{kind.upper()}_DAYS"
+    return RETENTION_DAYS[kind] if name not in os.environ else _number(name, 0) if os.environ[name] else None
 
 
 def secrets() -> dict[str, str]:
@@ -253,7 +253,7 @@ def secrets() -> dict[str, str]:
     that secrets can come from a vault.
     """
     path = read().home / "secrets.json"
-    stored = _stored_secrets(path)
+    stored: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
     missing = [name for name in _SECRET_NAMES if name not in stored]
     if missing:
         import base64
@@ -286,14 +286,14 @@ def landing_keys() -> tuple[str, ...]:
     """The keys of landed files: LANDING_KEY, which new files get, then those of LANDING_OLD_KEYS, separated by commas,
     which only read. Both may also be in `secrets.json`. Raises ConfigurationError.
     """
-    current = secrets()["landing_key"]
+    known = secrets()
+    current = known["landing_key"]
     if len(current) < SHORTEST_KEY:
         raise ConfigurationError(
             f"LANDING_KEY has {len(current)} characters, but must have at least {SHORTEST_KEY}: landed files are "
             "encrypted with it. `openssl rand -hex 24` makes one."
         )
-    stored = _stored_secrets(_home() / "secrets.json").get("landing_old_keys", "")
-    old = os.environ.get("LANDING_OLD_KEYS") or stored
+    old = os.environ.get("LANDING_OLD_KEYS") or known.get("landing_old_keys", "")
     return (current, *(key.strip() for key in old.split(",") if key.strip()))
 
 

@@ -29,7 +29,7 @@ def dags() -> dict[str, Any]:
 
 
 def test_there_is_one_ingest_for_each_source_and_one_build(dags: dict[str, Any]) -> None:
-    assert set(dags) == {*INGESTS, "build_funnel", "rollback", "resume", "approve"}
+    assert set(dags) == {*INGESTS, "build_funnel", "rollback", "resume", "approve", "retention"}
 
 
 def test_every_dag_has_an_owner_tags_and_a_runbook(dags: dict[str, Any]) -> None:

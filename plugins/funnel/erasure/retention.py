@@ -26,7 +26,8 @@ DETAILS = {
     "noted_values": "load_id in (select load_id from ops.loads where fetched_at < %s)",
     "day_changes": "fetched_at < %s",
     "held_back": "held_back_at < %s",
-    "checks": "checked_at < %s and build_id is distinct from (select build_id from ops.publication_in_effect)",
+    "checks": "checked_at < %s and (build_id is null or build_id is distinct from "
+    "(select build_id from ops.publication_in_effect))",
 }
 
 
