@@ -21,6 +21,8 @@ task_logs.install()
 # The headlines of alerts, by task. docs/runbook.md has one heading for each, word for word.
 HEADLINES = {
     "extract": "Extract failed",
+    "remove_old": "Retention failed",
+    "reduce_landed": "Retention failed",
     "load": "Load failed",
     "check": "Raw check failed",
     "report_refused_accounts": "Accounts refused",
