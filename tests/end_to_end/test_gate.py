@@ -12,7 +12,7 @@ from funnel import settings
 from funnel.gate import errors
 from funnel.gate.marts import check_marts
 from funnel.gate.report import require
-from funnel.publication import publication, undo
+from funnel.publication import preview, publication, undo
 from funnel.publication.errors import PublishError
 from sandbox import process
 from tests.end_to_end.pipeline import Pipeline, rows
@@ -74,7 +74,9 @@ def test_failed_audit_leaves_readers_alone_until_it_is_repaired(published: Pipel
 
     damage(NEGATIVE)
     require(check_marts(built))
-    publication.publish(built)
+    planned = preview.preview(built)
+    assert not planned.is_empty
+    assert planned.rows_changed == publication.publish(built).rows_changed
     (status,) = rows("select distinct last_audit_passed, data_as_of::date::text as as_of from bi.data_status")
     assert status == {"last_audit_passed": True, "as_of": "2026-01-08"}
     today = contents()
