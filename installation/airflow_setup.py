@@ -32,6 +32,8 @@ def airflow_environment() -> dict[str, str]:
     made = {
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__API__BASE_URL": url,
+        # Its page loads scripts from other hosts, which the content policy refuses; /openapi.json stays.
+        "AIRFLOW__API__ENABLE_SWAGGER_UI": "False",
         "AIRFLOW__API__HOST": chosen.bind_address,
         "AIRFLOW__API__PORT": str(chosen.airflow_port),
         "AIRFLOW__API__SECRET_KEY": secrets["airflow_api_secret"],

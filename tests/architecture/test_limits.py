@@ -81,6 +81,8 @@ def test_every_module_is_seen(imports: grimp.ImportGraph) -> None:
         named(path)
         for path in modules()
         if path.name != "__init__.py"
+        # Airflow runs the files of this folder by their bare names; none is imported.
+        and path.parent != ROOT / "plugins"
         and ".".join(path.relative_to(ROOT).with_suffix("").parts).removeprefix("plugins.") not in imports.modules
     }
     assert missing == set(), "a folder without __init__.py is under no rule"

@@ -7,13 +7,11 @@ import json
 import os
 import signal
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +37,7 @@ from installation import (
 )
 from installation.errors import RunFailed
 from sandbox import process as sandbox
+from tests.installation.running import ask, backfill, isolate, make, webhook
 from tests.waiting import await_that
 
 pytestmark = pytest.mark.timeout(420)
@@ -84,63 +83,6 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
             postgres.remove(home)
 
 
-def isolate(patch: pytest.MonkeyPatch, home: Path) -> None:
-    """Remove settings, connections and ports of another installation."""
-    for name in list(os.environ):
-        if name.startswith(("AIRFLOW_", "FUNNEL_", "REPORTING_", "WAREHOUSE_", "ALERT_", "OPENLINEAGE_", "REDIS_")):
-            patch.delenv(name)
-    patch.setenv("FUNNEL_HOME", str(home))
-    # Superset has tests of its own.
-    patch.setenv("DASHBOARDS", "off")
-    for name in ("POSTGRES_PORT", "AIRFLOW_PORT", "SANDBOX_PORT", "SANDBOX_TLS_PORT"):
-        patch.setenv(name, str(ports.free_port()))
-
-
-class webhook:
-    """Receives alerts for the duration of a with block."""
-
-    def __init__(self, received: list[dict[str, Any]]) -> None:
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                received.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
-                self.send_response(204)
-                self.end_headers()
-
-            def log_message(self, *arguments: Any) -> None:
-                return
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-
-    def __enter__(self) -> str:
-        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
-        return f"http://127.0.0.1:{self.server.server_port}/alerts"
-
-    def __exit__(self, *failure: object) -> None:
-        self.server.shutdown()
-
-
-def ask(query: str, *parameters: Any) -> list[tuple[Any, ...]]:
-    with warehouse.connect("admin") as connection:
-        return connection.execute(query.encode(), parameters or None).fetchall()
-
-
-def backfill(dag_id: str, first: date, last: date, *more: str) -> None:
-    command = [*airflow_setup.AIRFLOW, "backfill", "create", "--dag-id", dag_id, "--from-date", first.isoformat()]
-    done = subprocess.run(
-        [*command, "--to-date", last.isoformat(), *more], env=airflow_setup.airflow_environment(), capture_output=True,
-        text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-def make(*arguments: str) -> subprocess.CompletedProcess[str]:
-    # The environment is installed: the tests run in it.
-    return subprocess.run(
-        ["make", "-s", "-o", ".venv/.runtime", *arguments], cwd=settings.REPOSITORY, capture_output=True, text=True,
-        check=False,
-    )  # fmt: skip
-
-
 def test_every_service_runs_and_up_again_changes_none(installation: Installation) -> None:
     before = {row.name: (row.state, row.pid) for row in services.status()}
     assert set(before) == {"postgresql", *airflow_setup.AIRFLOW_SERVICES}
@@ -157,6 +99,15 @@ def test_the_login_takes_the_generated_password_only(installation: Installation)
             f"{environments.airflow_url()}/auth/token", json={"username": airflow_setup.ADMIN, "password": password}
         )
         assert answer.status_code == status
+        assert answer.headers["x-frame-options"] == "DENY"
+        assert "script-src 'self'" in answer.headers["content-security-policy"]
+
+
+def test_guessing_the_password_is_slowed(installation: Installation) -> None:
+    wrong = {"username": "guessed", "password": "wrong"}
+    answers = [httpx.post(f"{environments.airflow_url()}/auth/token", json=wrong) for _ in range(6)]
+    assert [answer.status_code for answer in answers] == [401] * 5 + [429]
+    assert int(answers[-1].headers["retry-after"]) >= 1
 
 
 def test_make_dsn_prints_a_working_url_and_nothing_else(installation: Installation) -> None:

@@ -170,12 +170,6 @@ def test_reading_the_dags_imports_nothing_slow() -> None:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-def test_airflow_does_not_execute_our_package_as_plugins() -> None:
-    ignored = (settings.REPOSITORY / "plugins" / ".airflowignore").read_text().split()
-    assert ignored == ["funnel/"]
-    assert [path.name for path in (settings.REPOSITORY / "plugins").glob("*.py")] == []
-
-
 def _environment() -> dict[str, str]:
     paths = [str(settings.REPOSITORY / "plugins"), str(settings.REPOSITORY)]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
