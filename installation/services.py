@@ -166,11 +166,6 @@ def start_dashboards(progress: Progress = print, *, again: bool = False) -> None
         await_ready("superset", is_superset_healthy)
 
 
-def stop_dashboards() -> None:
-    """Stop only Superset."""
-    terminate("superset")
-
-
 def down(progress: Progress = print) -> None:
     """Stop all services; the data stay. Running tasks get a moment to end; if they do not, they are safe to repeat."""
     home = settings.read().home

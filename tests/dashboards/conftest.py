@@ -107,7 +107,7 @@ def opened_house(cluster_home: Path, folder: Path, today: date, days: int = DAYS
                     made.datasets = dict(db.execute("select table_name, id from tables").fetchall())
                 yield made
             finally:
-                services.stop_dashboards()
+                services.down(lambda text: None)
 
 
 @dataclass

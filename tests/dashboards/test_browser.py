@@ -180,13 +180,16 @@ def test_no_attempt_through_superset_leaks(
     leaks = []
     with reading(house, user) as client:
         for attempt in tries:
-            answer = attempt.send(client)
+            # Superset answers an address fifty times in a second.
+            while (answer := attempt.send(client)).status_code == 429:
+                time.sleep(1)
             text = answer.text.lower()
             is_leak = any(word in text for word in forbidden) or (attempt.is_change and answer.status_code < 300)
             got = "LEAK" if is_leak else "nothing hidden" if answer.status_code < 300 else "refused"
             record_property("bypass", [f"Superset: {attempt.name}", user, f"{answer.status_code} {got}"])
             if is_leak:
                 leaks.append((attempt.name, answer.status_code, answer.text[:300]))
+    time.sleep(1)
     assert leaks == []
 
 
