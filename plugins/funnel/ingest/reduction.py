@@ -83,7 +83,8 @@ class Reduction:
         made = []
         for link in links:
             replaced = self.identifier(column, link.get(name)) if isinstance(link, dict) else None
-            made.append({name: replaced} if replaced else link)
+            # The labels of a link stay: one says which contact is a deal's first.
+            made.append({**link, name: replaced} if replaced else link)
         return links if made == links else made
 
     def _strip(self, record: dict[str, Any]) -> None:

@@ -529,7 +529,8 @@ candidates as (
         from {{ ref('int_person_records') }} as records
         where records.person_key = contacts.person_key
     ) as persons on keyed.created_at >= persons.first_seen_at
-    order by keyed.opportunity_key, contacts.is_primary desc, contacts.named_at, contacts.contact_id
+    -- Not by the contact's id: forgetting a person replaces it, and must not move the opportunity to another person.
+    order by keyed.opportunity_key, contacts.is_primary desc, contacts.named_at, persons.first_seen_at, contacts.person_key
 ),
 
 -- A file may state the lead explicitly, whenever it was created.
