@@ -40,6 +40,7 @@ with DAG(
         "retry_delay": timedelta(minutes=5),
         "retry_policy": failures.FailureRetryPolicy(),
         "execution_timeout": timedelta(hours=2),
+        "on_retry_callback": failures.say_why_it_is_retried,
         "on_failure_callback": failures.alert,
     },
 ) as dag:

@@ -186,7 +186,7 @@ WAITING = {
 def _news(airflow: httpx.Client, run: Run, task: Task) -> str:
     if task.state in WAITING:
         events = _log_of(airflow, run, task)
-        return f"{WAITING[task.state]} (try {task.try_number}). {_next_try(events)}{_short(_error_in(events))}"
+        return f"{WAITING[task.state]} (try {task.try_number}): {_next_try(events)}{_short(_error_in(events))}"
     return f"{task.state} ({task.seconds or 0:.1f} s)"
 
 

@@ -197,7 +197,9 @@ def test_no_attempt_through_superset_leaks(
 def reading(house: House, user: str) -> Iterator[httpx.Client]:
     """A client with the headers that Superset's own pages send."""
     if user == "(anonymous)":
-        with httpx.Client(base_url=house.url, timeout=60) as stranger:
+        # Superset may close an idle connection just as the next request is sent.
+        limits = httpx.Limits(max_keepalive_connections=0)
+        with httpx.Client(base_url=house.url, timeout=60, limits=limits) as stranger:
             yield stranger
         return
     with house.client(user) as client:

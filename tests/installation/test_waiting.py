@@ -10,7 +10,7 @@ import pytest
 
 from funnel import cli, settings, warehouse
 from funnel.inbox.filling import FILLED_BY
-from funnel.publication import publication
+from funnel.publication import publication, undo
 from installation import airflow_api, errors
 
 
@@ -95,10 +95,10 @@ def test_a_task_that_waits_to_be_tried_again_is_reported_with_its_reason() -> No
 def test_a_database_that_goes_away_is_a_message_and_no_traceback(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def gone() -> None:
+    def gone(*_: object) -> None:
         raise psycopg.OperationalError("server closed the connection unexpectedly")
 
-    monkeypatch.setattr(publication, "rollback", gone)
+    monkeypatch.setattr(undo, "roll_back", gone)
     assert cli.main(["rollback"]) == 1
     assert "make up" in capsys.readouterr().err
 

@@ -76,7 +76,7 @@ def test_a_command_says_when_a_waiting_task_is_tried_again(monkeypatch: pytest.M
     task = airflow_api.Task("extract", "up_for_retry", 1, 2.0)
     run = airflow_api.Run("ingest__ga4", "r1", "running", None)
     news = airflow_api._news(None, run, task)  # type: ignore[arg-type]
-    assert news == f"failed; Airflow will retry it (try 1). Next try at {at} UTC, in 120 s. HTTP 503 from the vendor"
+    assert news == f"failed; Airflow will retry it (try 1): Next try at {at} UTC, in 120 s. HTTP 503 from the vendor"
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from funnel.settings import REPOSITORY
 
 COMPOSE_FILE = REPOSITORY / "docker-compose.yml"
 SETTINGS_FILE = REPOSITORY / ".env.example"
-# $$ is a dollar; ${NAME:-default} and ${NAME:?message} are all that the file uses.
-VARIABLE = re.compile(r"\$(?:(?P<dollar>\$)|\{(?P<name>\w+)(?::(?P<kind>[-?])(?P<rest>[^}]*))?\})")
+# $$ is a dollar; ${NAME:-default}, ${NAME-default} and ${NAME:?message} are all that the file uses.
+VARIABLE = re.compile(r"\$(?:(?P<dollar>\$)|\{(?P<name>\w+)(?:(?P<colon>:?)(?P<kind>[-?])(?P<rest>[^}]*))?\})")
 
 
 class VariableMissing(Exception):
@@ -41,9 +41,12 @@ def _filled(part: Any, variables: Mapping[str, str]) -> Any:
 def _value(found: re.Match[str], variables: Mapping[str, str]) -> str:
     if found["dollar"]:
         return "$"
-    value = variables.get(found["name"], "")
-    if value or found["kind"] == "-":
-        return value or found["rest"]
+    # Without a colon a variable that is set to nothing stays so.
+    value = variables.get(found["name"], "" if found["colon"] else None)
+    if value or (value is not None and not found["colon"]):
+        return value
+    if found["kind"] == "-":
+        return found["rest"]
     raise VariableMissing(f"{found['name']}: {found['rest']}")
 
 
