@@ -14,7 +14,7 @@ def choose(
     uri: Any, params: dict[str, Any], username: str | None, security_manager: Any, source: Any
 ) -> tuple[Any, dict[str, Any]]:
     """The setting DB_CONNECTION_MUTATOR. Other databases that an administrator adds keep their own login."""
-    if uri.username != warehouse_logins.NOBODY:
+    if uri.username != warehouse_logins.NO_GRANTS:
         return uri, params
     login = current_login(security_manager)
     return uri.set(username=login, password=password(login)), params
@@ -26,7 +26,7 @@ def current_login(security_manager: Any) -> str:
 
     user = getattr(g, "user", None) if has_app_context() else None
     if user is None or not user.is_authenticated or getattr(user, "is_guest_user", False):
-        return warehouse_logins.NOBODY
+        return warehouse_logins.NO_GRANTS
     return warehouse_logins.reading(role.name for role in security_manager.get_user_roles(user)).login
 
 

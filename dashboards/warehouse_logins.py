@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 PREFIX = "reader_"
 # Reads nothing: for users without a grant, for guests, and where no user asks. Superset stores its name in the URL.
-NOBODY = f"{PREFIX}nothing"
+NO_GRANTS = f"{PREFIX}nothing"
 # Reads only the number of the publication in effect, for the cache of charts.
 PUBLICATION = f"{PREFIX}publication"
 DASHBOARD, REGION = "Dashboard: ", "Region: "
@@ -32,7 +32,7 @@ class Reading:
     def login(self) -> str:
         """The name of its login, the same in every process."""
         if not (self.dashboards or self.reads_all):
-            return NOBODY
+            return NO_GRANTS
         text = json.dumps([sorted(self.dashboards), sorted(self.regions), self.reads_all])
         return PREFIX + hashlib.sha256(text.encode()).hexdigest()[:16]
 

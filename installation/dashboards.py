@@ -36,7 +36,7 @@ def superset_environment() -> dict[str, str]:
         "SUPERSET_ADMIN_PASSWORD": secrets["superset_admin_password"],
         "SUPERSET_VIEWER_PASSWORD": secrets["superset_viewer_password"],
         "SUPERSET_EMEA_PASSWORD": secrets["superset_emea_password"],
-        "WAREHOUSE_READER_URI": urlunsplit(reader._replace(netloc=f"{warehouse_logins.NOBODY}@{address}")),
+        "WAREHOUSE_READER_URI": urlunsplit(reader._replace(netloc=f"{warehouse_logins.NO_GRANTS}@{address}")),
         "REPORTING_CURRENCY": chosen.reporting_currency,
         "REPORTING_TIMEZONE": chosen.reporting_timezone,
         "FLASK_APP": "superset.app:create_app()",

@@ -16,7 +16,7 @@ import yaml
 from psycopg import sql
 
 from dashboards import warehouse_logins
-from dashboards.warehouse_logins import NOBODY, PUBLICATION, Reading
+from dashboards.warehouse_logins import NO_GRANTS, PUBLICATION, Reading
 from funnel import privileges, settings
 from funnel.publication import row_security
 from funnel.settings import REPOSITORY
@@ -53,7 +53,7 @@ def prepare_readers() -> None:
         _write_access(admin, access, readings, regions)
         for schema in ("bi", "ops"):
             row_security.secure(admin, schema)
-        _remove_logins(admin, {NOBODY, PUBLICATION, *(each.login for each in readings)})
+        _remove_logins(admin, {NO_GRANTS, PUBLICATION, *(each.login for each in readings)})
 
 
 def access_file() -> Path:
@@ -91,10 +91,10 @@ def _ensure_regions(admin: psycopg.Connection[Any]) -> dict[str, str]:
 def _ensure_logins(admin: psycopg.Connection[Any], readings: set[Reading], regions: dict[str, str]) -> None:
     database = sql.Identifier(admin.info.dbname)
     admin.execute(sql.SQL("grant connect on database {} to {}").format(database, sql.Identifier(GROUP)))
-    _ensure_login(admin, NOBODY, "nothing", {GROUP})
+    _ensure_login(admin, NO_GRANTS, "nothing", {GROUP})
     _ensure_login(admin, PUBLICATION, "the number of the publication in effect", {GROUP})
     for reading in readings:
-        if reading.login == NOBODY:
+        if reading.login == NO_GRANTS:
             continue
         # An unknown region is not one of the seed: its login then sees no row of any region.
         places = {regions[name] for name in reading.regions if name in regions} if reading.regions else {ALL_REGIONS}

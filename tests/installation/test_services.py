@@ -273,9 +273,9 @@ def test_superset_cannot_read_the_warehouse_but_as_a_reader(home: Path, monkeypa
     readers.prepare_readers()
     reader = environment["WAREHOUSE_READER_URI"]
     assert settings.secrets()["bi_reader_password"] not in environment.values()
-    password = warehouse_logins.password(readers.login_secret(), warehouse_logins.NOBODY)
+    password = warehouse_logins.password(readers.login_secret(), warehouse_logins.NO_GRANTS)
     with psycopg.connect(reader, password=password) as connection:
-        assert connection.execute("select current_user").fetchone() == (warehouse_logins.NOBODY,)
+        assert connection.execute("select current_user").fetchone() == (warehouse_logins.NO_GRANTS,)
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             connection.execute("select 1 from bi.data_status")
 

@@ -42,7 +42,9 @@ def of_role(role: settings.Role) -> Connect:
 # The tables that the datasets of the dashboard Funnel read.
 FUNNEL = "fctfunneldaily fctfunnelmonthly fctfunnelbridge dimchannels dimcampaigns"
 ROLES = {
-    "viewer of nothing": Role(lambda: connect_as(warehouse_logins.NOBODY), "bi.fct_funnel_daily", lambda *mark: False),
+    "viewer of nothing": Role(
+        lambda: connect_as(warehouse_logins.NO_GRANTS), "bi.fct_funnel_daily", lambda *mark: False
+    ),
     "viewer of one dashboard": Role(
         lambda: connect(ONLY_FUNNEL),
         "bi.fct_orders",
@@ -111,7 +113,12 @@ def test_no_attempt_leaks(company: None, name: str, record_property: Callable[[s
 
 
 def test_a_stranger_does_not_log_in(company: None) -> None:
-    for user, password in (("", ""), ("bi_reader", "guessed"), (warehouse_logins.NOBODY, ""), ("postgres", "postgres")):
+    for user, password in (
+        ("", ""),
+        ("bi_reader", "guessed"),
+        (warehouse_logins.NO_GRANTS, ""),
+        ("postgres", "postgres"),
+    ):
         with pytest.raises(psycopg.OperationalError):
             psycopg.connect(settings.dsn("admin"), user=user or "stranger", password=password)
 

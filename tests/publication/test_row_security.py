@@ -88,11 +88,11 @@ def test_a_region_reads_nothing_of_ops(company: None) -> None:
 
 
 def test_a_user_without_a_grant_reads_nothing(company: None) -> None:
-    assert warehouse_logins.reading(["Viewer", "Region: EMEA"]).login == warehouse_logins.NOBODY
+    assert warehouse_logins.reading(["Viewer", "Region: EMEA"]).login == warehouse_logins.NO_GRANTS
     with psycopg.connect(settings.dsn("admin")) as admin:
         shown = [f"bi.{name}" for name in catalogue.tables(admin, "bi")]
     for relation in (*shown, "bi.data_status", "ops.loads", "access.logins"):
-        with pytest.raises(psycopg.errors.InsufficientPrivilege), connect_as(warehouse_logins.NOBODY) as nobody:
+        with pytest.raises(psycopg.errors.InsufficientPrivilege), connect_as(warehouse_logins.NO_GRANTS) as nobody:
             nobody.execute(f"select 1 from {relation}".encode())
 
 
