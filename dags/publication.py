@@ -20,7 +20,7 @@ one publication further back. `make rollback REASON="…"` does the same.
 
 **Normal.** Seconds. Runs of `build_funnel` then succeed with `publish` skipped, until `resume` is triggered.
 
-**When it fails.** Readers see what they saw: there is no earlier publication, or the database did not answer. A retry
+**When it fails.** Nothing changes for readers: there is no earlier publication, or the database did not answer. A retry
 of this run never goes back twice.
 """
 
@@ -48,7 +48,7 @@ is in the log of the task `publish` of its `build_funnel` run, and as a page. `m
 
 **Normal.** Seconds to a minute. The log names the publication.
 
-**When it fails.** Readers see what they saw; the message says why: publication is held (trigger `resume`), the audit
+**When it fails.** Nothing changes for readers; the message says why: publication is held (trigger `resume`), the audit
 failed, or a newer build has begun.
 """
 

@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from dashboards import warehouse_logins
+from dashboards.warehouse_logins import NO_GRANTS
 from funnel import settings
 from funnel.publication import row_security
 from tests.conftest import fresh_warehouse
@@ -42,9 +42,7 @@ def of_role(role: settings.Role) -> Connect:
 # The tables that the datasets of the dashboard Funnel read.
 FUNNEL = "fctfunneldaily fctfunnelmonthly fctfunnelbridge dimchannels dimcampaigns"
 ROLES = {
-    "viewer of nothing": Role(
-        lambda: connect_as(warehouse_logins.NO_GRANTS), "bi.fct_funnel_daily", lambda *mark: False
-    ),
+    "viewer of nothing": Role(lambda: connect_as(NO_GRANTS), "bi.fct_funnel_daily", lambda *mark: False),
     "viewer of one dashboard": Role(
         lambda: connect(ONLY_FUNNEL),
         "bi.fct_orders",
@@ -116,7 +114,7 @@ def test_a_stranger_does_not_log_in(company: None) -> None:
     for user, password in (
         ("", ""),
         ("bi_reader", "guessed"),
-        (warehouse_logins.NO_GRANTS, ""),
+        (NO_GRANTS, ""),
         ("postgres", "postgres"),
     ):
         with pytest.raises(psycopg.OperationalError):
