@@ -129,6 +129,9 @@ def _copy_landed(target: Path) -> int:
     home = settings.read().home
     count = 0
     with tarfile.open(target, "w") as archive:
+        # Next to the reads: who was forgotten, and which reads were removed.
+        for note in sorted((home / "landing").glob("*.json")):
+            archive.add(note, arcname=str(note.relative_to(home)))
         for manifest in sorted((home / "landing").rglob("manifest.json")):
             count += 1
             # The manifest last, as when it landed.

@@ -21,7 +21,7 @@ from psycopg import sql
 from funnel import settings
 from funnel.erasure import forgetting, stored_rows
 from funnel.erasure.persons import Persons
-from funnel.ingest import reduction
+from funnel.ingest import written_addresses
 from funnel.ingest.tombstones import Tombstones
 from installation import databases
 
@@ -38,7 +38,7 @@ def run() -> None:
     receipt, found, tombstones = forgetting.forget(lines)
     search = Search(found, tombstones)
     receipt.places["other_databases"] = _other_databases(found, tombstones)
-    receipt.places["dashboard_cache_files"] = _empty_caches()
+    receipt.places["dashboard_cache_files"] = empty_caches()
     receipt.places["files_masked"] = _mask_files(search)
     receipt.places["inbox_files"] = _inbox_files(search)
     receipt.places["backups"] = backups()
@@ -70,7 +70,7 @@ def _text(receipt: forgetting.Receipt) -> str:
 
 
 class Search:
-    """Finds the persons in the bytes of a file: addresses in any case, and long vendor ids."""
+    """Finds the persons in the bytes of a file: addresses in any form, and long vendor ids."""
 
     def __init__(self, found: Persons, tombstones: Tombstones) -> None:
         self.tombstones = tombstones
@@ -79,12 +79,11 @@ class Search:
 
     def hits(self, content: bytes) -> Iterator[tuple[int, int]]:
         """Start and end of each place that names a person."""
-        if b"@" in content:
-            # One byte is one character, so that places agree.
-            for match in reduction.ADDRESS.finditer(content.decode("latin-1")):
-                address = content[match.start() : match.end()].decode("utf-8", "replace")
-                if self.tombstones.email(address):
-                    yield match.span()
+        if written_addresses.may_hold(content, self.tombstones):
+            text = content.decode("utf-8", "surrogateescape")
+            for start, end, _ in written_addresses.find(text, self.tombstones):
+                first = len(text[:start].encode("utf-8", "surrogateescape"))
+                yield first, first + len(text[start:end].encode("utf-8", "surrogateescape"))
         if self.ids:
             yield from (match.span() for match in self.ids.finditer(content))
 
@@ -107,7 +106,7 @@ def _other_databases(found: Persons, tombstones: Tombstones) -> dict[str, int]:
     return counts
 
 
-def _empty_caches() -> int:
+def empty_caches() -> int:
     """Delete the cached results of charts, which are made again; returns the number of files."""
     folder = settings.read().home / "superset" / "cache"
     files = sum(1 for path in folder.rglob("*") if path.is_file())

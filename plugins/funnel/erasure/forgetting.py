@@ -6,7 +6,7 @@ again with the same lines, a command that was killed ends with the same data. Lo
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -49,22 +49,24 @@ class Receipt:
 
 
 def forget(lines: list[str]) -> tuple[Receipt, Persons, Tombstones]:
-    """Forget the persons of these lines in the warehouse and the landed files; without a line, only look again for
-    those who were forgotten before. Raises ForgetRefused before anything is changed.
+    """Forget the persons of these lines in the warehouse and the landed files; without a line, those who were forgotten
+    before, whose rows an older backup may have brought back. Raises ForgetRefused before anything is changed.
     """
     with _locked() as connection:
         secret = privacy.person_key_secret()
         _refuse_other_key(connection, secret)
         with connection.transaction():
-            found = persons.find(connection, lines, secret)
+            known = tombstones.read(connection, secret)
+            found = persons.find(connection, lines, known)
             receipt = _open(connection, lines, found)
-            _write_tombstones(connection, found)
+            _write_tombstones(connection, {*known.rows, *found.tombstones()})
             known = tombstones.read(connection, secret)
             counts = stored_rows.reduce_raw(connection, found, known)
             counts += stored_rows.reduce_quarantine(connection, known)
             counts += stored_rows.reduce_built(connection, found)
             counts += stored_rows.reduce_texts(connection, stored_rows.SCHEMAS, found, known)
             receipt.rows = dict(sorted(counts.items()))
+        tombstones.write_landed(connection, secret)
         landed = landed_reads.rewrite(connection, landed_reads.without(known))
         receipt.landed = {
             "reads": landed.reads,
@@ -72,7 +74,7 @@ def forget(lines: list[str]) -> tuple[Receipt, Persons, Tombstones]:
             "files_rewritten": landed.files,
             "reads_not_readable": sorted(landed.damaged),
         }
-        receipt.places["tables_rewritten"] = _vacuum(connection, counts)
+        receipt.places["tables_rewritten"] = rewrite_tables(connection, counts)
         receipt.places["write_ahead_log"] = recycle_log(connection)
         return receipt, found, known
 
@@ -116,19 +118,19 @@ def _open(connection: psycopg.Connection[Any], lines: list[str], found: Persons)
     return receipt
 
 
-def _write_tombstones(connection: psycopg.Connection[Any], found: Persons) -> None:
+def _write_tombstones(connection: psycopg.Connection[Any], found: Iterable[tuple[str, str, str, str]]) -> None:
     with connection.cursor() as cursor:
         cursor.executemany(
             "insert into privacy.tombstones (tombstone, source, connection_id, kind) values (%s, %s, %s, %s) "
             "on conflict (tombstone) do nothing",
-            sorted(found.tombstones()),
+            sorted(found),
         )
 
 
 # Old rows in the files of the server --------------------------------------------------------------------------------
 
 
-def _vacuum(connection: psycopg.Connection[Any], counts: dict[str, int]) -> int:
+def rewrite_tables(connection: psycopg.Connection[Any], counts: Iterable[str]) -> int:
     """Write every table again that held persons, so that nothing is left of old rows; returns their number.
 
     Also those that this run did not change: a run before may have been killed after its transaction.

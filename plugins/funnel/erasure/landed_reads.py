@@ -65,6 +65,7 @@ def encrypt() -> Rewritten:
     """Encrypt all landed files with the current key: those of earlier releases, and those of a replaced key."""
     with warehouse.connect("admin", autocommit=True) as connection:
         connection.execute("select pg_advisory_lock(%s)", (ledger.BUILD_LOCK,))
+        tombstones.encrypt_keys(connection, privacy.person_key_secret())
         return rewrite(connection, lambda read: _unchanged)
 
 
@@ -79,6 +80,7 @@ def reduce() -> Rewritten:
         known = tombstones.read(connection, privacy.person_key_secret())
         if known.is_empty:
             return Rewritten()
+        tombstones.write_landed(connection, known.secret)
         return rewrite(connection, without(known))
 
 

@@ -15,8 +15,9 @@ from psycopg import sql
 from funnel import warehouse
 from funnel.contract import Column, Source, Stream, raw_table
 from funnel.erasure.errors import ForgetRefused
-from funnel.ingest.privacy import FORGOTTEN, email_key, id_key, normalise_email, tombstone_in
-from funnel.ingest.tombstones import EMAIL
+from funnel.ingest.privacy import FORGOTTEN, email_key, id_key, keyed_hash, normalise_email, tombstone_in
+from funnel.ingest.tombstones import EMAIL, Tombstones
+from funnel.ingest.written_addresses import SHA256, digest
 from funnel.sources import SOURCES
 
 # So many records for one line of input are a collective address such as none@none.com, not a person.
@@ -54,6 +55,8 @@ class Persons:
         """(tombstone, source, connection, kind) of everything that identifies the persons."""
         for key, place in self.hashes.items():
             yield key, *place
+        for address in self.addresses:
+            yield keyed_hash(self.secret, digest(address)), "", "", SHA256
         for each in self.records:
             yield self.tombstone(each), each.source, each.connection_id, each.kind
 
@@ -70,9 +73,17 @@ def streams_of_persons() -> Iterator[tuple[Source, Stream]]:
                 yield source, stream
 
 
-def find(connection: psycopg.Connection[Any], lines: list[str], secret: bytes) -> Persons:
-    """The persons of these lines, each an address or a vendor id. Raises ForgetRefused before anything is changed."""
+def find(connection: psycopg.Connection[Any], lines: list[str], known: Tombstones) -> Persons:
+    """The persons of these lines, each an address or a vendor id; without a line, those who were forgotten before.
+
+    Raises ForgetRefused before anything is changed.
+    """
+    secret = known.secret
     found = Persons(secret)
+    most = MOST_RECORDS * max(1, len(lines))
+    if not any(line.strip() for line in lines):
+        _add_known(connection, found, known)
+        most += MOST_RECORDS * len(known.keys)
     for number, line in enumerate(lines, start=1):
         text = line.strip()
         if not text:
@@ -87,12 +98,29 @@ def find(connection: psycopg.Connection[Any], lines: list[str], secret: bytes) -
         before = len(found)
         _follow_raw_rows(connection, found)
         _follow_persons(connection, found)
-        _refuse_too_many(found, len(lines))
+        _refuse_too_many(found, len(lines), most)
     return found
 
 
-def _refuse_too_many(found: Persons, lines: int) -> None:
-    if len(found) > MOST_RECORDS * max(1, lines):
+def _add_known(connection: psycopg.Connection[Any], found: Persons, known: Tombstones) -> None:
+    """Add those who were forgotten before: after the restoring of an older backup their rows are back."""
+    for row in known.rows:
+        if row.kind in (EMAIL, PERSON_ID):
+            found.hashes[row.key] = (row.source, row.connection_id, row.kind)
+    for source, stream, column, kind in _id_columns() if known else ():
+        table = raw_table(source, stream)
+        if not _has(connection, table):
+            continue
+        query = sql.SQL("select distinct _connection_id, {0} from {1} where {0} is not null").format(
+            sql.Identifier(column.name), sql.Identifier("raw", table)
+        )
+        for connection_id, vendor_id in connection.execute(query).fetchall():
+            if known.identifier(source.name, connection_id, (kind,), vendor_id):
+                found.records.add(Record(source.name, connection_id, kind, vendor_id))
+
+
+def _refuse_too_many(found: Persons, lines: int, most: int) -> None:
+    if len(found) > most:
         raise ForgetRefused(
             f"{len(found)} records belong to {lines} lines of input: one of them is not the address of a person, such "
             "as none@none.com. Nothing was forgotten. Leave out collective addresses, or give vendor ids instead."

@@ -19,9 +19,10 @@ from funnel.contract import Column, Source, Stream, raw_table
 from funnel.erasure import persons
 from funnel.erasure.persons import Persons, Record
 from funnel.ingest.privacy import FORGOTTEN, keyed_hash
-from funnel.ingest.reduction import Reduction, erase, replace_addresses
+from funnel.ingest.reduction import Reduction, erase
 from funnel.ingest.tombstones import Tombstones
 from funnel.ingest.values import as_text
+from funnel.ingest.written_addresses import SIGNS, replace_addresses
 from funnel.sources import SOURCES
 
 BUILT = ("intermediate", "statistics", "marts", "marts_changes", "bi", "bi_history")
@@ -250,7 +251,7 @@ def reduce_texts(
     pattern = re.compile("|".join(sorted(map(re.escape, ids), key=len, reverse=True))) if ids else None
 
     def change(text: str) -> str:
-        made = replace_addresses(text, tombstones) if "@" in text else text
+        made = replace_addresses(text, tombstones)
         return pattern.sub(lambda hit: FORGOTTEN + ids[hit[0]], made) if pattern else made
 
     for schema, table, columns in _texts_of(connection, schemas):
@@ -289,7 +290,13 @@ def _change_texts(
     them; returns the rows changed.
     """
     names = [sql.Identifier(name) for name in columns]
-    condition: sql.Composable = sql.SQL("{} like '%@%'").format(_joined(list(columns)))
+    condition: sql.Composable = sql.SQL(
+        "{joined} like any({signs}) or greatest({lengths}) >= 64 and {joined} ~ '[0-9A-Fa-f]{{64}}'"
+    ).format(
+        joined=_joined(list(columns)),
+        signs=sql.Literal(["%" + sign.replace("%", "\\%") + "%" for sign in SIGNS]),
+        lengths=sql.SQL(", ").join(sql.SQL("octet_length({}::text)").format(name) for name in names),
+    )
     if ids[0] and ids[1]:
         condition = sql.SQL(
             "({} or exists (select from regexp_matches({}, '[A-Za-z0-9]{{15,}}', 'g') as word where word[1] = any({})))"
@@ -306,6 +313,8 @@ def _change_texts(
     for place, *texts in rows:
         made = [None if text is None else change(text) for text in texts]
         if made != texts:
+            # Undeclared fields of a record that names the person may describe the person.
+            made = [None if name == "_extra" else text for name, text in zip(columns, made, strict=True)]
             updates.append([*made, place])
     with connection.cursor() as cursor:
         cursor.executemany(sql.SQL("update {} set {} where ctid = %s").format(table, assignments), updates)

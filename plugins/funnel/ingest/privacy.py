@@ -11,7 +11,7 @@ from funnel import settings
 
 # What is left of an address or id of a forgotten person, followed by the hash that it had: see `tombstones`.
 FORGOTTEN = "forgotten-"
-_HASH = re.compile(r"[0-9a-f]{32}")
+_HASH = re.compile(r"([0-9a-f]{32})(?:\.[0-9a-f]{6})?")
 
 
 def tombstone_in(value: str) -> str | None:
@@ -19,7 +19,8 @@ def tombstone_in(value: str) -> str | None:
     if not value.startswith(FORGOTTEN):
         return None
     found = value.removeprefix(FORGOTTEN).partition("@")[0]
-    return found if _HASH.fullmatch(found) else None
+    match = _HASH.fullmatch(found)
+    return match[1] if match else None
 
 
 def email_key(secret: bytes, address: str) -> str:

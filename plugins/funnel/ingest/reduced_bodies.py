@@ -5,19 +5,21 @@ What is not concerned is returned unchanged, as the same object.
 
 import csv
 import io
-import re
+import zipfile
+import zlib
 from collections.abc import Callable
 from typing import Any
 
 from funnel.contract import LISTING, Source
 from funnel.ingest.landed_files import ARROW
 from funnel.ingest.reduced_tables import reduce_table
-from funnel.ingest.reduction import Reduction, replace_addresses
+from funnel.ingest.reduction import Reduction
 from funnel.ingest.tombstones import Tombstones
+from funnel.ingest.written_addresses import find, may_hold, replace_addresses
 from funnel.rest import bodies
 from funnel.rest.errors import UnreadableBody
 
-_ESCAPED_AT = re.compile(rb"\\u0040|%40", re.IGNORECASE)
+_ZIPPED = b"PK\x03\x04"
 
 Change = Callable[[bytes], bytes]
 
@@ -35,6 +37,8 @@ def _body(reduction: Reduction, body: bytes, *, is_listing: bool = False) -> byt
         return body
     if body.startswith(ARROW):
         return reduce_table(reduction, body)
+    if body.startswith(_ZIPPED):
+        return _archive(reduction, body)
     if is_listing:
         return _listing(reduction, body)
     changed = _records(reduction, body) if reduction.has_persons else body
@@ -44,27 +48,37 @@ def _body(reduction: Reduction, body: bytes, *, is_listing: bool = False) -> byt
 def _records(reduction: Reduction, body: bytes) -> bytes:
     if reduction.source.is_inbox:
         return _metadata(reduction, body)
-    if not body.lstrip().startswith((b"{", b"[")):
-        return _table(reduction, body)
+    if not _is_json(body):
+        return _table(reduction, body, reduction.record)
+    return _each_record(body, reduction.record)
+
+
+def _is_json(body: bytes) -> bool:
+    return body.lstrip().startswith((b"{", b"["))
+
+
+def _each_record(body: bytes, reduce: Callable[[Any], bool]) -> bytes:
+    """A JSON body after `reduce` has changed its records in place; it returns true for those that it changed."""
     try:
         parsed = bodies.read_json(body)
     except UnreadableBody:
         return body
-    found = [reduction.record(record) for records in _lists(parsed) for record in records]
+    found = [reduce(record) for records in _lists(parsed) or [[parsed]] for record in records]
     return bodies.write_json(parsed) if any(found) else body
 
 
-def _table(reduction: Reduction, body: bytes) -> bytes:
-    """CSV, as Salesforce's Bulk API sends it: null is an empty cell."""
+def _table(reduction: Reduction, body: bytes, reduce: Callable[[Any], bool]) -> bytes:
+    """CSV, as Salesforce's Bulk API sends it: null is an empty cell. Lines about a report may precede its header."""
     rows = list(csv.reader(io.StringIO(bodies.read_text(body), newline="")))
-    if not rows or len(set(rows[0])) != len(rows[0]):
+    first = next((place for place, row in enumerate(rows) if sum(cell.strip() != "" for cell in row) > 1), None)
+    if first is None or len(set(header := rows[first])) != len(header):
         return body
     is_changed = False
-    for place, row in enumerate(rows[1:], start=1):
-        record = dict(zip(rows[0], row, strict=False)) if len(row) == len(rows[0]) else {}
-        if reduction.record(record):
+    for place, row in enumerate(rows[first + 1 :], start=first + 1):
+        record = dict(zip(header, row, strict=False)) if len(row) == len(header) else {}
+        if reduce(record):
             is_changed = True
-            rows[place] = [str(record.get(name, "") or "") for name in rows[0]]
+            rows[place] = [str(record.get(name, "") or "") for name in header]
     if not is_changed:
         return body
     written = io.StringIO(newline="")
@@ -96,13 +110,39 @@ def _listing(reduction: Reduction, body: bytes) -> bytes:
     return body if made == ids else bodies.write_json({**parsed, "ids": made})
 
 
-def _texts(reduction: Reduction, body: bytes) -> bytes:
-    """A body in which forgotten addresses are replaced wherever they are written."""
-    if b"@" not in body and not _ESCAPED_AT.search(body):
+def _archive(reduction: Reduction, body: bytes) -> bytes:
+    """A report in a ZIP archive, as Microsoft sends it."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(body)) as archive:
+            files = [(one, archive.read(one)) for one in archive.infolist()]
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError):
+        # It cannot be loaded either.
         return body
-    text = body.decode("utf-8", "surrogateescape")
-    made = replace_addresses(text, reduction.tombstones)
-    return body if made == text else made.encode("utf-8", "surrogateescape")
+    made = [(one, _texts(reduction, content)) for one, content in files]
+    if all(new is old for (_, new), (_, old) in zip(made, files, strict=True)):
+        return body
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as archive:
+        for one, content in made:
+            archive.writestr(zipfile.ZipInfo(one.filename, one.date_time), content, zipfile.ZIP_DEFLATED)
+    return written.getvalue()
+
+
+def _texts(reduction: Reduction, body: bytes) -> bytes:
+    """A body in which forgotten addresses are replaced wherever they are written, and the records that hold one have
+    lost their undeclared fields.
+    """
+    if not may_hold(body, reduction.tombstones) or not any(find(_text(body), reduction.tombstones)):
+        return body
+    if _is_json(body):
+        body = _each_record(body, reduction.strip_mention)
+    elif not reduction.source.is_inbox:
+        body = _table(reduction, body, reduction.strip_mention)
+    return replace_addresses(_text(body), reduction.tombstones).encode("utf-8", "surrogateescape")
+
+
+def _text(body: bytes) -> str:
+    return body.decode("utf-8", "surrogateescape")
 
 
 def _lists(parsed: Any) -> list[list[Any]]:

@@ -5,6 +5,7 @@ from typing import Any
 from funnel.contract import Column
 from funnel.ingest.privacy import FORGOTTEN, normalise_email
 from funnel.ingest.reduction import Reduction, erase
+from funnel.ingest.written_addresses import HINT, replace_addresses
 
 
 def reduce_table(reduction: Reduction, body: bytes) -> bytes:
@@ -31,9 +32,17 @@ def _reduce_batch(reduction: Reduction, batch: Any) -> Any:
         path: _replaced(reduction, columns[path], batch.column(path)) for path in columns if _names(columns[path])
     }
     concerned = sorted({row for changes in replaced.values() for row in changes})
-    if not concerned:
+    texts = {}
+    for path in batch.schema.names:
+        is_hashed = path in columns and columns[path].type == "hashed"
+        if changes := _texts(reduction, path, batch.column(path), is_hashed=is_hashed):
+            texts[path] = changes
+    if not concerned and not texts:
         return batch
     cells = {path: batch.column(path).to_pylist() for path in batch.schema.names}
+    for path, changes in texts.items():
+        for row, text in changes.items():
+            cells[path][row] = text
     for path, changes in replaced.items():
         for row, value in changes.items():
             cells[path][row] = value
@@ -47,6 +56,21 @@ def _reduce_batch(reduction: Reduction, batch: Any) -> Any:
                 cells[path][row] = erase(column, cells[path][row])
     arrays = [pa.array(cells[one.name], one.type) for one in batch.schema]
     return pa.record_batch(arrays, schema=batch.schema)
+
+
+def _texts(reduction: Reduction, path: str, cells: Any, *, is_hashed: bool) -> dict[int, str]:
+    """The rows of a column in whose text a forgotten address is written, with the text that is left."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not pa.types.is_string(cells.type):
+        return {}
+    found = pc.indices_nonzero(pc.fill_null(pc.match_substring_regex(cells, HINT), False)).to_pylist()
+    texts = {row: cells[row].as_py() for row in found}
+    made = {row: replace_addresses(text, reduction.tombstones) for row, text in texts.items()}
+    changed = {row: text for row, text in made.items() if text != texts[row]}
+    # What is stored as its hash keeps it.
+    return {row: reduction.hashed(path, texts[row]) for row in changed} if is_hashed else changed
 
 
 def _names(column: Column) -> bool:

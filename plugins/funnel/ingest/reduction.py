@@ -5,7 +5,6 @@ its undeclared fields go, and so do declared texts that may describe the person 
 of any body a forgotten address is replaced. What is not concerned is returned unchanged, as the same object.
 """
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,10 +13,8 @@ from funnel.ingest.errors import Unreadable
 from funnel.ingest.privacy import FORGOTTEN, keyed_hash, normalise_email
 from funnel.ingest.tombstones import Tombstones
 from funnel.ingest.values import CONVERT
+from funnel.ingest.written_addresses import find
 from funnel.rest import bodies
-
-# Any address in a text, also behind an escape of JSON such as \u003c.
-ADDRESS = re.compile(r"[^\s\"'<>(),:;=&?/\\\[\]{}|@]+@[^\s\"'<>(),:;=&?/\\\[\]{}|@]+\.[^\s\"'<>(),:;=&?/\\\[\]{}|@]+")
 
 
 @dataclass(frozen=True)
@@ -63,6 +60,18 @@ class Reduction:
             return value if made == ids else ";".join(made)
         return self.identifier(column, value) or value
 
+    def strip_mention(self, record: Any) -> bool:
+        """Take the undeclared fields out of a record that names a forgotten person in a text only, in place: they may
+        describe the person. A record of another form than its columns, such as a list of cells, keeps its fields.
+        """
+        if not isinstance(record, dict):
+            return False
+        tree = self._declared(*self.stream.ignored)
+        if tree.keys().isdisjoint(record) or not any(find(bodies.write_json(record).decode(), self.tombstones)):
+            return False
+        _keep_declared(record, tree)
+        return True
+
     @property
     def identity(self) -> str:
         """The prefix of everything that is hashed of this connection."""
@@ -89,14 +98,7 @@ class Reduction:
 
     def _strip(self, record: dict[str, Any]) -> None:
         """Take everything but the counted facts out of a record that names a forgotten person."""
-        tree: dict[str, Any] = {}
-        for column in self.stream.columns:
-            *parents, leaf = column.path.split(".")
-            node = tree
-            for parent in parents:
-                node = node.setdefault(parent, {})
-            node.setdefault(leaf, None)
-        _keep_declared(record, tree)
+        _keep_declared(record, self._declared())
         for column in self.stream.columns:
             path = column.path.split(".")
             value = _value(record, path)
@@ -109,6 +111,17 @@ class Reduction:
                 # It stays unreadable: the row is quarantined as before.
                 _put(record, path, FORGOTTEN)
 
+    def _declared(self, *more: str) -> dict[str, Any]:
+        """The declared fields as a tree."""
+        tree: dict[str, Any] = {}
+        for path in (*(column.path for column in self.stream.columns), *more):
+            *parents, leaf = path.split(".")
+            node = tree
+            for parent in parents:
+                node = node.setdefault(parent, {})
+            node.setdefault(leaf, None)
+        return tree
+
     def is_of_person(self, cell: Any, kinds: tuple[str, ...]) -> bool:
         """True if a cell of a file is the address or an id of a forgotten person."""
         tombstones = self.tombstones
@@ -118,22 +131,23 @@ class Reduction:
             or (isinstance(cell, str) and tombstones.of(f"{self.identity}:person_id:{cell}"))
         )
 
+    def hashed(self, path: str, value: str) -> str:
+        """What is left of a value that is stored as its hash only."""
+        identity = f"{self.identity}:{path}:{value}"
+        # One with a tombstone was made with a person key that was replaced.
+        return FORGOTTEN + (self.tombstones.of(identity) or keyed_hash(self.tombstones.secret, identity))
+
     def row_key(self, key: str) -> str:
         """The key of a row of a file that names a forgotten person."""
         column = next(one for one in self.stream.columns if one.name == "row_key")
         if key.startswith(FORGOTTEN):
             return key
         if column.type == "hashed":
-            return FORGOTTEN + keyed_hash(self.tombstones.secret, f"{self.identity}:row_key:{key}")
+            return self.hashed("row_key", key)
         parts = key.split("|")
         kinds = ("leads", "customers")
         made = [self.tombstones.identifier(self.source.name, self.connection_id, kinds, part) or part for part in parts]
         return "|".join(made)
-
-
-def replace_addresses(text: str, tombstones: Tombstones) -> str:
-    """A text with every forgotten address in it replaced."""
-    return ADDRESS.sub(lambda found: tombstones.email(found[0]) or found[0], text)
 
 
 def erase(column: Column, value: Any) -> Any:
