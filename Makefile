@@ -24,7 +24,7 @@ help: ## show this list
 
 # --- running -----------------------------------------------------------------------------------------------------
 
-.PHONY: new-source record demo dashboards files new-manifest inbox-check withdraw up down status service backup restore dsn ingest build plan publish rollback resume replay forget encrypt-landing airflow env docs metrics
+.PHONY: new-source record demo dashboards files new-manifest inbox-check withdraw up down status service backup restore upgrade dsn ingest build plan publish rollback resume replay forget encrypt-landing airflow env docs metrics
 demo: $(VENV)/.runtime $(SUPERSET)/.wanted ## install, start, load 90 days, build, audit, publish and print the funnel
 	$(FUNNEL) demo
 
@@ -57,6 +57,9 @@ backup: $(VENV)/.runtime ## back up databases, landed files and secrets (BACKUP_
 
 restore: $(VENV)/.runtime ## restore a backup into an empty home: make restore FROM=/backups/funnel-20261130T020000Z FUNNEL_HOME=…
 	$(FUNNEL) restore $(or $(FROM),$(error FROM= is missing, for example FROM=/backups/funnel-20261130T020000Z))
+
+upgrade: $(VENV)/.runtime $(SUPERSET)/.wanted ## upgrade this installation to the checked-out release: make upgrade DEST=/backups (PLAN=1: only show it, YES=1: no confirmation)
+	$(FUNNEL) upgrade $(DEST) $(if $(PLAN),--plan) $(if $(YES),--yes)
 
 dsn: $(VENV)/.runtime ## print the warehouse's URL: make -s dsn ROLE=bi_reader (or pipeline, admin)
 	$(FUNNEL) dsn $(or $(ROLE),bi_reader)

@@ -66,6 +66,8 @@ def back_up(destination: Path, progress: Progress = print) -> Path:
 def restore(folder: Path, progress: Progress = print) -> None:
     """Bring a backup into an empty home, on the embedded server or on an empty one of WAREHOUSE_DSN.
 
+    Nothing is migrated, so that the release that wrote the backup can go on with it.
+
     Raises BackupError if the backup is damaged, or the home or server is not empty; nothing is changed then.
     """
     folder = folder.expanduser().resolve()
@@ -92,10 +94,9 @@ def restore(folder: Path, progress: Progress = print) -> None:
     progress("copying landed files")
     with tarfile.open(folder / LANDING) as archive:
         archive.extractall(home, filter="data")
-    applied = ledger.migrate()
-    if applied:
-        progress(f"migrated to this release: {', '.join(applied)}")
-    progress(f"restored the backup of {described['taken_at']} into {home}; `make up` starts everything")
+    progress(
+        f"restored the backup of {described['taken_at']} into {home}; `make up` migrates it to the checked-out release and starts everything"
+    )
 
 
 def _databases() -> dict[str, str]:

@@ -15,3 +15,7 @@ class BackupError(RuntimeError):
 
 class RunFailed(Exception):
     """A followed run did not succeed. The message names its task and quotes the end of that task's log."""
+
+
+class UpgradeError(RuntimeError):
+    """An upgrade cannot begin or has stopped; the text says why and what to do."""

@@ -54,7 +54,7 @@ class Status:
 
 
 @contextmanager
-def _alone(what: str = "services") -> Iterator[None]:
+def alone(what: str = "services") -> Iterator[None]:
     """Create the folders of this home and lock it: one command at a time."""
     home = settings.read().home
     # The inbox may be elsewhere; without a setting this one is used, and it is empty.
@@ -69,7 +69,7 @@ def _alone(what: str = "services") -> Iterator[None]:
 
 def up(progress: Progress = print) -> None:
     """Start the stopped services in the order of their dependencies, and return when all of them answer."""
-    with _alone():
+    with alone():
         _start_all(progress)
         settings.keep_ports()
         warn_of_hidden_connections(progress)
@@ -79,7 +79,7 @@ def prepare(progress: Progress = print) -> None:
     """The steps of `up` before anything starts: databases, roles, schemas and dashboards. Running it again changes
     nothing.
     """
-    with _alone():
+    with alone():
         start_database(progress)
         ledger.migrate()
         report_open_functions(progress)
@@ -154,7 +154,7 @@ def start_dashboards(progress: Progress = print, *, again: bool = False) -> None
         raise ServiceError(
             f"Superset is not installed in {SUPERSET.parents[1]}. Run `make dashboards`; it needs Python 3.11 or 3.12."
         )
-    with _alone("dashboards"):
+    with alone("dashboards"):
         superset = next(service for service in _services() if service.name == "superset")
         if not process("superset"):
             assert_ports_are_free(superset)

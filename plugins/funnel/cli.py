@@ -93,6 +93,7 @@ def _status(_: argparse.Namespace) -> None:
         since = f"since {row.since:%Y-%m-%d %H:%M} UTC" if row.since else ""
         print(f"{row.name:14} {row.state:8} {row.pid or '':>8}  {row.address:34} {since}".rstrip())
     print(f"home           {settings.read().home}")
+    print(f"release        {settings.read().code_version}")
 
 
 def _service(_: argparse.Namespace) -> None:
@@ -111,6 +112,23 @@ def _restore(chosen: argparse.Namespace) -> None:
     from installation import backup
 
     backup.restore(Path(chosen.folder))
+
+
+def _upgrade(chosen: argparse.Namespace) -> int:
+    from installation import upgrade
+
+    planned = upgrade.plan()
+    print(planned.text() if planned.is_needed else f"nothing to do: this is release {planned.before}")
+    if chosen.plan or not planned.is_needed:
+        return 0
+    if not chosen.destination:
+        print("\nDEST= is missing: the folder that gets the backup, for example make upgrade DEST=/backups")
+        return 2
+    if not chosen.yes and input("\nupgrade now? (yes/no) ").strip().lower() != "yes":
+        print("nothing was changed")
+        return 1
+    upgrade.run(planned, Path(chosen.destination))
+    return 0
 
 
 def _dsn(chosen: argparse.Namespace) -> None:
@@ -320,6 +338,10 @@ def _parser() -> argparse.ArgumentParser:
     backup.add_argument("destination", help="folder that gets the backup's folder")
     restore = add("restore", _restore, "restore a backup into an empty home")
     restore.add_argument("folder", help="the backup's folder")
+    upgrade = add("upgrade", _upgrade, "show what upgrading to this release does, and do it after a confirmation")
+    upgrade.add_argument("destination", nargs="?", help="folder that gets the backup's folder")
+    upgrade.add_argument("--plan", action="store_true", help="only show it")
+    upgrade.add_argument("--yes", action="store_true", help="do not ask for confirmation")
     add("service", _service, "start this installation with the machine: write a systemd user unit and enable it")
     dsn = add("dsn", _dsn, "print the warehouse's URL for a role")
     dsn.add_argument("role", choices=["admin", *settings.LOGINS, *settings.ACTIVITIES])

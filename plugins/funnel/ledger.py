@@ -16,7 +16,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from funnel import privileges, settings, warehouse
+from funnel import privileges, release, settings, warehouse
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,8 @@ def migrate(admin_dsn: str | None = None) -> list[str]:
     """Create the roles and bring `raw` and `ops` to the newest version. Forward only; returns the names of the applied
     migrations.
 
-    Raises LedgerError if the server is older than version 15 or newer than 18.
+    Raises LedgerError if the server is older than version 15 or newer than 18, or if a newer release has migrated the
+    warehouse; nothing is changed then.
     """
     with psycopg.connect(admin_dsn or settings.dsn("admin")) as admin:
         major = admin.info.server_version // 10_000
@@ -55,12 +56,25 @@ def migrate(admin_dsn: str | None = None) -> list[str]:
             "name text primary key, applied_at timestamptz not null default now())"
         )
         applied = {row[0] for row in admin.execute("select name from public.schema_migrations")}
+        assert_known(applied)
         new = [path for path in sorted(MIGRATIONS.glob("*.sql")) if path.name not in applied]
         for path in new:
             admin.execute(path.read_text().encode())
             admin.execute("insert into public.schema_migrations (name) values (%s)", (path.name,))
+        release.record(admin)
         privileges.restrict(admin)
     return [path.name for path in new]
+
+
+def assert_known(applied: set[str]) -> None:
+    """Raises LedgerError if this release does not know one of the applied migrations."""
+    unknown = sorted(applied - {path.name for path in MIGRATIONS.glob("*.sql")})
+    if unknown:
+        raise LedgerError(
+            f"A newer release has migrated this warehouse ({', '.join(unknown)}); this checkout is release "
+            f"{release.version()}. Check the newer release out again, or restore the backup that was taken before the "
+            "upgrade. docs/runbook.md, section `Upgrade stopped`."
+        )
 
 
 def create_roles(admin: psycopg.Connection[Any]) -> None:

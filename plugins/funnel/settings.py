@@ -10,12 +10,12 @@ import os
 import secrets as random_secrets
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from functools import cache
 from pathlib import Path
 from typing import Literal, TypeVar
 from urllib.parse import quote, urlsplit, urlunsplit
 from zoneinfo import ZoneInfo
 
+from funnel import release
 from funnel.contract import Connection
 
 Number = TypeVar("Number", int, float)
@@ -174,7 +174,7 @@ def read() -> Settings:
         alert_email=os.environ.get("ALERT_EMAIL") or None,
         smtp_url=os.environ.get("SMTP_URL") or None,
         lineage_url=os.environ.get("OPENLINEAGE_URL") or None,
-        code_version=os.environ.get("CODE_VERSION") or _git_revision(),
+        code_version=release.code_version(),
     )
 
 
@@ -200,19 +200,6 @@ def stated_day() -> date | None:
         return date.fromisoformat(text) if text else None
     except ValueError:
         raise ConfigurationError(f"FUNNEL_TODAY is {text!r}, but must be a day such as 2026-03-31.") from None
-
-
-@cache
-def _git_revision() -> str:
-    """Commit of the checkout, read from .git without running git; `unknown` in an installation without one."""
-    git = REPOSITORY / ".git"
-    try:
-        head = (git / "HEAD").read_text().strip()
-        if not head.startswith("ref: "):
-            return head[:12]
-        return (git / head[5:]).read_text().strip()[:12]
-    except OSError:
-        return "unknown"
 
 
 _SECRET_NAMES = (
