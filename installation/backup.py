@@ -95,7 +95,8 @@ def restore(folder: Path, progress: Progress = print) -> None:
     with tarfile.open(folder / LANDING) as archive:
         archive.extractall(home, filter="data")
     progress(
-        f"restored the backup of {described['taken_at']} into {home}; `make up` migrates it to the checked-out release and starts everything"
+        f"restored the backup of {described['taken_at']} into {home}; `make up` migrates it to the checked-out release "
+        "and starts everything"
     )
 
 

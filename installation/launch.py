@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 KILL_SECONDS = 10
+TOLERANCE_SECONDS = 5
 # From Linux' sys/prctl.h.
 PR_SET_PDEATHSIG = 1
 
@@ -47,7 +48,7 @@ def write_note(note: Path) -> None:
     import psutil
 
     partial = note.with_suffix(".partial")
-    partial.write_text(json.dumps({"pid": os.getpid(), "created": psutil.Process().create_time()}))
+    partial.write_text(json.dumps({"pid": os.getpid(), **_start(psutil.Process())}))
     partial.rename(note)
 
 
@@ -58,10 +59,28 @@ def noted_process(note: Path) -> Any | None:
     try:
         noted = json.loads(note.read_text())
         found = psutil.Process(noted["pid"])
-        same = abs(found.create_time() - noted["created"]) < 5
-        return found if same and found.status() != psutil.STATUS_ZOMBIE else None
+        return found if _is_same(found, noted) and found.status() != psutil.STATUS_ZOMBIE else None
     except (FileNotFoundError, psutil.NoSuchProcess, json.JSONDecodeError):
         return None
+
+
+def _start(process: Any) -> dict[str, Any]:
+    """When a process started. On Linux in seconds since this boot: its time of day changes when the clock is set."""
+    import psutil
+
+    if sys.platform != "linux":
+        return {"created": process.create_time()}
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return {"boot": boot, "started": process.create_time() - psutil.boot_time()}
+
+
+def _is_same(process: Any, noted: dict[str, Any]) -> bool:
+    """True if a note, also one of an earlier release, is of this process and not of one that has its id now."""
+    if "created" in noted:
+        return bool(abs(process.create_time() - noted["created"]) < TOLERANCE_SECONDS)
+    start = _start(process)
+    is_near = abs(start["started"] - noted["started"]) < TOLERANCE_SECONDS
+    return bool(start["boot"] == noted["boot"] and is_near)
 
 
 def kill_session(note: Path) -> None:

@@ -172,7 +172,7 @@ def _has_loads_after(connection: psycopg.Connection[Any], build: dict[str, Any])
             or exists (select from ops.listings where load_id > %(through_load_id)s)
             or exists (
                 select from ops.removals
-                where removed_at > (select started_at from ops.builds where build_id = %(build_id)s)
+                where after_build_id >= %(build_id)s
             )
         """,
         build,
@@ -267,11 +267,11 @@ def _needs_full_build(
             -- Rolled back since that build began: it compared with, and reported on, what was shown until then.
             or exists (
                 select from ops.publications
-                where reverted_at > (select started_at from ops.builds where build_id = %(build_id)s)
+                where reverted_after_build_id >= %(build_id)s
             )
             or exists (
                 select from ops.removals
-                where removed_at > (select started_at from ops.builds where build_id = %(build_id)s)
+                where after_build_id >= %(build_id)s
             )
         """,
         published,

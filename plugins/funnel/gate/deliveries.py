@@ -251,7 +251,7 @@ def _delivered(
 # passed.
 _OPEN_FAILURES = """
 with judged_last as (
-    select audit.source, audit.run_id, max(audit.checked_at) as checked_at
+    select distinct on (audit.source, audit.run_id) audit.source, audit.run_id, audit.checked_at
     from ops.checks as audit
     where
         (audit.source, audit.run_id) in (
@@ -261,7 +261,7 @@ with judged_last as (
         )
         -- What was checked before it reached raw never did when it failed.
         and audit.connection_id is null
-    group by audit.source, audit.run_id
+    order by audit.source, audit.run_id, audit.check_id desc
 ),
 
 failed_runs as (

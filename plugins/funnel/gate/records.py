@@ -55,7 +55,9 @@ LATEST_REPORTS = """
 select audit.*
 from ops.checks as audit
 inner join (
-    select source, connection_id, max(checked_at) as checked_at from ops.checks group by source, connection_id
+    select distinct on (source, connection_id) source, connection_id, checked_at
+    from ops.checks
+    order by source, connection_id, check_id desc
 ) as latest
     on
         audit.source is not distinct from latest.source

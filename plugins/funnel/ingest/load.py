@@ -9,7 +9,7 @@ that last changed a row. Unreadable rows go to quarantine. The expectations deci
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -85,7 +85,8 @@ def load_into(connection: psycopg.Connection[Any], landed: LandedRead) -> LoadRe
     """Like `load`, in an open transaction that may do more."""
     source = SOURCES[landed.source]
     stream = source.stream(landed.stream)
-    started_at = datetime.now(UTC)
+    # Of the same clock as the end.
+    started_at = _scalar(connection, "select clock_timestamp()")
     # Builds wait for loads and loads for builds; only one load at a time writes a stream. The order of the locks
     # matters: a transaction of several streams must not wait for a load that waits for a build.
     connection.execute("select pg_advisory_xact_lock_shared(%s)", (ledger.BUILD_LOCK,))

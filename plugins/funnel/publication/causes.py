@@ -31,7 +31,7 @@ def known(
     [before] = warehouse.dicts(connection, "select * from ops.builds where build_id = %s", (previous["build_id"],))
     yield from _rules(before, build)
     yield from _rolled_back(connection, previous)
-    since = {"since": previous["through_load_id"], "through": build["through_load_id"], "began": before["started_at"]}
+    since = {"since": previous["through_load_id"], "through": build["through_load_id"], "build": before["build_id"]}
     yield from _loads(connection, since)
     yield from _removals(connection, since)
     if restated is not None:
@@ -88,7 +88,7 @@ def _removals(connection: psycopg.Connection[Any], since: Mapping[str, Any]) -> 
     for source, stream, reason, rows in connection.execute(
         """
         select connection_id, stream, reason, sum(rows_removed)
-        from ops.removals where removed_at > %(began)s
+        from ops.removals where after_build_id >= %(build)s
         group by 1, 2, 3 order by 1, 2, 3
         """,
         since,

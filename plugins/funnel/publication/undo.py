@@ -73,7 +73,12 @@ def roll_back(by: str, reason: str | None = None, requested_as: str | None = Non
             identity = current["publication_id"]
             rows_changed = {mart.name: _withdraw(connection, mart, identity) for mart in published(connection)}
             connection.execute(
-                "update ops.publications set reverted_at = clock_timestamp() where publication_id = %s", (identity,)
+                """
+                update ops.publications
+                set reverted_at = clock_timestamp(), reverted_after_build_id = ops.newest_build_id()
+                where publication_id = %s
+                """,
+                (identity,),
             )
             holds.place(connection, identity, by, reason, requested_as)
         else:
