@@ -19,6 +19,22 @@ from installation.errors import UpgradeError
 from installation.processes import Progress
 
 
+def command(destination: str | None, *, only_plan: bool, is_confirmed: bool) -> int:
+    """Print the plan; unless it is all that is wanted, ask for confirmation and carry it out. Returns the exit code."""
+    planned = plan()
+    print(planned.text() if planned.is_needed else f"nothing to do: this installation has release {planned.before}")
+    if only_plan or not planned.is_needed:
+        return 0
+    if not destination:
+        print("\nDEST= is missing: the folder that gets the backup, for example make upgrade DEST=/backups")
+        return 2
+    if not is_confirmed and input("\nupgrade now? (yes/no) ").strip().lower() != "yes":
+        print("nothing was changed")
+        return 1
+    run(planned, Path(destination))
+    return 0
+
+
 @dataclass(frozen=True)
 class Plan:
     """What an upgrade would do: the releases, the pending migrations of each database, and the processes that run.
@@ -48,7 +64,7 @@ class Plan:
         names = f" ({', '.join(self.migrations)})" if self.migrations else ""
         taken = f"take no other backup: {self.kept_backup} is of before this upgrade" if self.kept_backup else ""
         lines = [
-            f"upgrade from release {self.before} to {release.code_version()}",
+            f"upgrade from release {self.before} to {settings.read().code_version}",
             f"  stop      {', '.join(self.running) or 'nothing: nothing runs'}",
             f"  back up   {taken or 'databases, landed files and secrets, into DEST'}",
             f"  migrate   warehouse: {_migrations(len(self.migrations))}{names}",
@@ -159,7 +175,7 @@ def run(planned: Plan, destination: Path, progress: Progress = print) -> None:
                 f"back to release {planned.before}: {_way_back(folder)}"
             ) from error
         _note().unlink()
-    progress(f"upgraded from release {planned.before} to {release.code_version()}; the backup of before is {folder}")
+    progress(f"upgraded from release {planned.before} to {settings.read().code_version}; the backup is {folder}")
     if planned.is_full:
         progress("the next build is full: readers see the publication of before until it is audited and published")
     progress(f"to go back: {_way_back(folder)}")

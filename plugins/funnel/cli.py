@@ -117,18 +117,7 @@ def _restore(chosen: argparse.Namespace) -> None:
 def _upgrade(chosen: argparse.Namespace) -> int:
     from installation import upgrade
 
-    planned = upgrade.plan()
-    print(planned.text() if planned.is_needed else f"nothing to do: this is release {planned.before}")
-    if chosen.plan or not planned.is_needed:
-        return 0
-    if not chosen.destination:
-        print("\nDEST= is missing: the folder that gets the backup, for example make upgrade DEST=/backups")
-        return 2
-    if not chosen.yes and input("\nupgrade now? (yes/no) ").strip().lower() != "yes":
-        print("nothing was changed")
-        return 1
-    upgrade.run(planned, Path(chosen.destination))
-    return 0
+    return upgrade.command(chosen.destination, only_plan=chosen.plan, is_confirmed=chosen.yes)
 
 
 def _dsn(chosen: argparse.Namespace) -> None:
@@ -338,10 +327,6 @@ def _parser() -> argparse.ArgumentParser:
     backup.add_argument("destination", help="folder that gets the backup's folder")
     restore = add("restore", _restore, "restore a backup into an empty home")
     restore.add_argument("folder", help="the backup's folder")
-    upgrade = add("upgrade", _upgrade, "show what upgrading to this release does, and do it after a confirmation")
-    upgrade.add_argument("destination", nargs="?", help="folder that gets the backup's folder")
-    upgrade.add_argument("--plan", action="store_true", help="only show it")
-    upgrade.add_argument("--yes", action="store_true", help="do not ask for confirmation")
     add("service", _service, "start this installation with the machine: write a systemd user unit and enable it")
     dsn = add("dsn", _dsn, "print the warehouse's URL for a role")
     dsn.add_argument("role", choices=["admin", *settings.LOGINS, *settings.ACTIVITIES])
@@ -361,6 +346,7 @@ def _parser() -> argparse.ArgumentParser:
     withdraw.add_argument("source", help="the manifest's `source`")
     withdraw.add_argument("--yes", action="store_true", help="do not ask for confirmation")
     _add_verbs(add)
+    _add_upgrade(add)
     return parser
 
 
@@ -395,6 +381,13 @@ def _add_verbs(add: Callable[[str, object, str], argparse.ArgumentParser]) -> No
     airflow = add("airflow", _airflow, "any command of Airflow's own, with this installation's settings")
     airflow.add_argument("arguments", nargs=argparse.REMAINDER)
     add("env", _env, "print the settings of this installation's Airflow, for a shell")
+
+
+def _add_upgrade(add: Callable[[str, object, str], argparse.ArgumentParser]) -> None:
+    upgrade = add("upgrade", _upgrade, "show what upgrading to this release does, and do it after a confirmation")
+    upgrade.add_argument("destination", nargs="?", help="folder that gets the backup's folder")
+    upgrade.add_argument("--plan", action="store_true", help="only show it")
+    upgrade.add_argument("--yes", action="store_true", help="do not ask for confirmation")
 
 
 if __name__ == "__main__":

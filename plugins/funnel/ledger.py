@@ -61,7 +61,7 @@ def migrate(admin_dsn: str | None = None) -> list[str]:
         for path in new:
             admin.execute(path.read_text().encode())
             admin.execute("insert into public.schema_migrations (name) values (%s)", (path.name,))
-        release.record(admin)
+        release.record(admin, settings.read().code_version)
         privileges.restrict(admin)
     return [path.name for path in new]
 

@@ -3,7 +3,6 @@
 `ops.releases` records which releases an installation has had.
 """
 
-import os
 import tomllib
 from functools import cache
 from pathlib import Path
@@ -23,9 +22,17 @@ def version() -> str:
     return str(found["project"]["version"])
 
 
-def code_version() -> str:
-    """Version and commit, such as 0.2.0+1f6d2ab04c11; CODE_VERSION overrides the commit."""
-    return f"{version()}+{os.environ.get('CODE_VERSION') or _git_revision()}"
+@cache
+def commit() -> str:
+    """Commit of the checkout, read from .git without running git; `unknown` in an installation without one."""
+    git = REPOSITORY / ".git"
+    try:
+        head = (git / "HEAD").read_text().strip()
+        if not head.startswith("ref: "):
+            return head[:12]
+        return (git / head[5:]).read_text().strip()[:12]
+    except OSError:
+        return "unknown"
 
 
 def order(release: str) -> tuple[int, ...]:
@@ -44,7 +51,7 @@ def installed(connection: psycopg.Connection[Any]) -> str | None:
     return FIRST if migrated == (True,) else None
 
 
-def record(connection: psycopg.Connection[Any]) -> None:
+def record(connection: psycopg.Connection[Any], code_version: str) -> None:
     """Record that this release has migrated the warehouse, unless it is the newest one recorded."""
     connection.execute(
         """
@@ -52,18 +59,5 @@ def record(connection: psycopg.Connection[Any]) -> None:
         select %(release)s, %(code_version)s
         where %(release)s is distinct from (select release from ops.releases order by release_id desc limit 1)
         """,
-        {"release": version(), "code_version": code_version()},
+        {"release": version(), "code_version": code_version},
     )
-
-
-@cache
-def _git_revision() -> str:
-    """Commit of the checkout, read from .git without running git; `unknown` in an installation without one."""
-    git = REPOSITORY / ".git"
-    try:
-        head = (git / "HEAD").read_text().strip()
-        if not head.startswith("ref: "):
-            return head[:12]
-        return (git / head[5:]).read_text().strip()[:12]
-    except OSError:
-        return "unknown"

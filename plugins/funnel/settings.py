@@ -174,7 +174,7 @@ def read() -> Settings:
         alert_email=os.environ.get("ALERT_EMAIL") or None,
         smtp_url=os.environ.get("SMTP_URL") or None,
         lineage_url=os.environ.get("OPENLINEAGE_URL") or None,
-        code_version=release.code_version(),
+        code_version=f"{release.version()}+{os.environ.get('CODE_VERSION') or release.commit()}",
     )
 
 
