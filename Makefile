@@ -24,7 +24,7 @@ help: ## show this list
 
 # --- running -----------------------------------------------------------------------------------------------------
 
-.PHONY: new-source record demo dashboards files new-manifest inbox-check withdraw up down status service backup restore upgrade dsn ingest build plan publish rollback resume replay forget encrypt-landing airflow env docs metrics
+.PHONY: new-source record demo dashboards files new-manifest inbox-check withdraw up down status service backup restore upgrade dsn ingest build plan publish rollback resume replay forget rotate-person-key encrypt-landing airflow env docs metrics
 demo: $(VENV)/.runtime $(SUPERSET)/.wanted ## install, start, load 90 days, build, audit, publish and print the funnel
 	$(FUNNEL) demo
 
@@ -105,6 +105,9 @@ replay: $(VENV)/.runtime ## load landed reads that were never loaded, without th
 
 forget: $(VENV)/.runtime ## forget persons in all places, and print a receipt: make forget < people.txt (addresses or vendor ids, one a line)
 	$(FUNNEL) forget
+
+rotate-person-key: $(VENV)/.runtime ## replace the person key: all stored hashes follow, and history is kept
+	$(FUNNEL) rotate-person-key
 
 encrypt-landing: $(VENV)/.runtime ## encrypt landed files of an earlier release or of a replaced key with LANDING_KEY
 	$(FUNNEL) encrypt-landing

@@ -226,6 +226,12 @@ def _forget(_: argparse.Namespace) -> None:
     forgetting.run()
 
 
+def _rotate_person_key(_: argparse.Namespace) -> None:
+    from installation import key_rotation
+
+    key_rotation.run()
+
+
 def _encrypt_landing(_: argparse.Namespace) -> None:
     from funnel.erasure import landed_reads
 
@@ -365,6 +371,7 @@ def _add_verbs(add: Callable[[str, object, str], argparse.ArgumentParser]) -> No
     add("resume", _resume, "release publication, and publish the newest audited build if one waits")
     add("replay", _replay, "load landed reads that were never loaded, oldest first, without calling a vendor")
     add("forget", _forget, "forget the persons whose addresses or vendor ids come on standard input, one a line")
+    add("rotate-person-key", _rotate_person_key, "replace the person key; stored hashes follow, history is kept")
     add("encrypt-landing", _encrypt_landing, "encrypt all landed files with the current LANDING_KEY")
     add("docs", _docs, "write the documentation of dbt and the pages of all checks")
     add("metrics", _metrics, "validate the metrics, and run them if a warehouse is running")

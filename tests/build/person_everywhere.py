@@ -252,8 +252,8 @@ def write_inbox(folder: Path) -> None:
     (folder / "stages.csv").write_text(f"lead_id,stage,entered_at\n{FILE_LEAD},mql,2026-01-06 12:00:00\n")
 
 
-def read_everything(inbox: Path, moment: datetime, run: str, *, changed: bool = False) -> None:
-    """Land and load all bodies and files as a run would."""
+def read_everything(inbox: Path, moment: datetime, run: str, *, changed: bool = False, of: str = "") -> None:
+    """Land and load all bodies and files as a run would, or those `of` one vendor."""
     load.create_tables()
     with psycopg.connect(settings.dsn("loader")) as connection:
         known = tombstones.read(connection, privacy.person_key_secret())
@@ -264,9 +264,11 @@ def read_everything(inbox: Path, moment: datetime, run: str, *, changed: bool = 
         load.load(landing.land(source, place, stream, WINDOW, run, moment, change))
 
     for (name, stream_name), body in bodies(changed=changed).items():
+        if of not in ("", name):
+            continue
         source = replace(SOURCES[name], fetch=lambda *_, body=body: iter([body]))
         take(source, name, replace(SOURCES[name].stream(stream_name), name=stream_name))
-    for entity in ("leads", "touches", "orders", "stage_events"):
+    for entity in () if of else ("leads", "touches", "orders", "stage_events"):
         take(files.SOURCE, "acme_crm", files.SOURCE.stream(entity))
     complete_all(run)
 

@@ -1,4 +1,4 @@
-"""Runs of an ingest DAG by Airflow in a process of its own, which is started once for all runs of a test."""
+"""Runs of DAGs by Airflow in a process of its own, which is started once for all runs of a test."""
 
 import ast
 import json
@@ -14,7 +14,7 @@ from funnel import settings
 from tests.ingest.test_accounts_kept import TEN_DAYS
 from tests.vendors import Stub
 
-# A run of the DAG for each line that it reads, and a line when the run is over.
+# A run of a DAG for each line that it reads, and a line when the run is over.
 RUNS = """
 import sys
 
@@ -29,10 +29,9 @@ manager.sync_bundles_to_db()
 [bundle] = manager.get_all_dag_bundles()
 bag = BundleDagBag(bundle.path, bundle_path=bundle.path, bundle_name=bundle.name)
 sync_bag_to_db(bag, bundle.name, bundle_version=None)
-dag = bag.dags["ingest__google_ads"]
 for line in sys.stdin:
-    first, last = line.split()
-    run = dag.test(run_conf={"from": first, "to": last})
+    dag_id, *days = line.split()
+    run = bag.dags[dag_id].test(run_conf=dict(zip(("from", "to"), days)))
     with create_session() as session:
         print("STATES", {ti.task_id: str(ti.state) for ti in run.get_task_instances(session=session)})
         print("RUN", run.state, flush=True)
@@ -55,8 +54,8 @@ def google_ads(vendor: Stub, *accounts: str) -> str:
 
 
 @contextmanager
-def airflow(folder: Path, **connections: str) -> Iterator[Callable[[], Ended]]:
-    """Yields a function that runs the DAG of google_ads once for ten days; `connections` are environment variables."""
+def airflow(folder: Path, **connections: str) -> Iterator[Callable[..., Ended]]:
+    """Yields a function that runs a DAG once, an ingest for ten days; `connections` are environment variables."""
     repository = settings.REPOSITORY
     environment = {
         **os.environ,
@@ -70,8 +69,9 @@ def airflow(folder: Path, **connections: str) -> Iterator[Callable[[], Ended]]:
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     with subprocess.Popen([sys.executable, "-c", RUNS], env=environment, text=True, **pipes) as running:
 
-        def run() -> Ended:
-            running.stdin.write(f"{TEN_DAYS.from_day} {TEN_DAYS.days[-1]}\n")
+        def run(dag_id: str = "ingest__google_ads") -> Ended:
+            days = f"{TEN_DAYS.from_day} {TEN_DAYS.days[-1]}" if dag_id.startswith("ingest__") else ""
+            running.stdin.write(f"{dag_id} {days}\n")
             running.stdin.flush()
             lines = []
             for line in running.stdout:

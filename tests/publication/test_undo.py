@@ -7,7 +7,8 @@ import psycopg
 import pytest
 
 from funnel import ledger
-from funnel.publication import errors, holds, publication, undo
+from funnel.erasure import retention
+from funnel.publication import errors, holds, preview, publication, undo
 from tests.publication.small_marts import build, run, shown
 
 DAY = "2026-01-05"
@@ -36,6 +37,35 @@ def test_rollback_restores_the_exact_rows(marts: None) -> None:
     assert done.rows_changed["fct_left"] == {"shown": 3, "withdrawn": 2}
     with pytest.raises(errors.PublishError, match="no earlier publication"):
         undo.roll_back("anna")
+
+
+def test_a_rollback_ends_where_history_was_removed_and_publication_goes_on(
+    marts: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for value in (1, 2, 3):
+        publish(value)
+    run(
+        "admin",
+        "update ops.publications set published_at = published_at - interval '500 days' where publication_id < 3",
+    )
+    monkeypatch.setenv("RETENTION_HISTORY_DAYS", "400")
+    assert retention.enforce()["history"].rows == 2
+    assert run("admin", "select publication_id, previous_id from ops.publications order by 1") == [
+        *((1, None), (2, None), (3, 2))
+    ]
+    assert undo.roll_back("anna", "the spend is wrong").rows_changed["fct_left"] == {"shown": 1, "withdrawn": 1}
+    assert shown() == {(DAY, "11"): 2}
+    with pytest.raises(errors.PublishError, match="no earlier publication"):
+        undo.roll_back("anna")
+    waiting = build({(DAY, "11"): 4})
+    # What it would change is compared with what is shown, not with history.
+    assert preview.preview(waiting)
+    resumed = undo.resume("ben")
+    assert resumed.published
+    assert shown() == {(DAY, "11"): 4}
+    assert run("admin", "select previous_id from ops.publications order by publication_id desc limit 1") == [(2,)]
+    undo.roll_back("anna")
+    assert shown() == {(DAY, "11"): 2}
 
 
 @pytest.mark.parametrize("full", [False, True])

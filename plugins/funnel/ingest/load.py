@@ -292,7 +292,7 @@ def _refuse_other_key(connection: psycopg.Connection[Any], secret: bytes) -> Non
     if stored != ours:
         raise LoadError(
             f"PERSON_KEY_SECRET changed: this warehouse was loaded with the key of fingerprint {stored}, not {ours}. "
-            "Every person would get a second identity. Restore the old key, or load a new warehouse from landed files."
+            "Every person would get a second identity. Restore the old key; `make rotate-person-key` replaces it."
         )
 
 
