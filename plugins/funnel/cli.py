@@ -317,11 +317,7 @@ def _parser() -> argparse.ArgumentParser:
 
     add("demo", _demo, "start everything, load 90 days, build, audit and publish the funnel, print it")
     add("up", _up, "start everything that does not run")
-    add(
-        "prepare",
-        _prepare,
-        "create databases, roles, schemas and dashboards; starts nothing",
-    )
+    add("prepare", _prepare, "create databases, roles, schemas and dashboards; starts nothing")
     serve = add("serve", _serve, "run one service in the foreground (the command of a container)")
     serve.add_argument("name", help="api-server, scheduler, dag-processor, triggerer, worker, superset or sandbox")
     healthy = add("healthy", _healthy, "exit with 0 if the service of this container is healthy")
