@@ -62,6 +62,8 @@ def _text(receipt: forgetting.Receipt) -> str:
         lines.append(f"  line {number}: no record has this id; written as salesforce.leads:<id> it would be kept out")
     for path in landed["reads_not_readable"]:
         lines.append(f"  not readable, so not changed: landing/{path}")
+    for advice in done["left_to_do"]:
+        lines.append(f"  the record must stay separate, and the file cannot be written: {advice}")
     for name in done["inbox_files"]:
         lines.append(f"  your file still holds a person: {name}")
     for backup in done["backups"]:

@@ -15,7 +15,7 @@ import pytest
 
 from funnel import settings
 from funnel.build import dbt_run
-from funnel.erasure import forgetting, landed_reads
+from funnel.erasure import forgetting, landed_reads, separate_records
 from funnel.erasure.errors import ForgetRefused
 from funnel.gate import replay
 from funnel.ingest import landing, load
@@ -246,6 +246,11 @@ def test_a_vendor_id_finds_the_same_person_and_an_unclear_line_changes_nothing(
     write_inbox(tmp_path / "inbox")
     monkeypatch.setenv("FUNNEL_INBOX", str(tmp_path / "inbox"))
     read_everything(tmp_path / "inbox", MORNING, "run")
+    separate = tmp_path / "separate_records.csv"
+    header = "source_system,connection_id,record_type,record_id,reason\n"
+    listed = header + "salesforce,{},lead,{},two people\nhubspot,hubspot,contact,7,\n"
+    separate.write_text(listed.format("salesforce", LEAD))
+    monkeypatch.setattr(separate_records, "PATH", separate)
     with pytest.raises(ForgetRefused, match="Line 2: the part before `:`"):
         forget(f"{LEAD}\nhubspot.deals:71\n", monkeypatch)
     with pytest.raises(ForgetRefused, match=r"Line 1: several records have this id; write .*customers:<id>"):
@@ -254,3 +259,6 @@ def test_a_vendor_id_finds_the_same_person_and_an_unclear_line_changes_nothing(
     forget(f"{LEAD}\nunknown-id\n", monkeypatch)
     assert "line 2: no record has this id" in capsys.readouterr().out
     assert places_in_the_warehouse(FOUND_BY_ID) == []
+    # The record is known by its tombstone, where it is to be kept apart too.
+    [(lead,)] = psycopg.connect(warehouse).execute("select lead_id from raw.salesforce__leads").fetchall()
+    assert separate.read_text() == listed.format("salesforce", lead)

@@ -58,7 +58,7 @@ people as (
         count(*) filter (where is_counted) as n_records_merged,
         min(created_at) as first_seen_at,
         (array_remove(
-            array_agg(email_domain order by created_at nulls last, source_system, record_id), null
+            array_agg(email_domain order by created_at nulls last, source_system, record_key), null
         ))[1] as email_domain
     from records
     group by person_key
@@ -76,7 +76,7 @@ stated_regions as (
             and records.connection_id = leads.connection_id
             and records.record_id = leads.lead_id
     where records.record_type = 'lead' and leads.region is not null
-    order by records.person_key, records.created_at, records.record_id
+    order by records.person_key, records.created_at, records.record_key
 ),
 
 final as (

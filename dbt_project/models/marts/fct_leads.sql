@@ -181,14 +181,14 @@ crm_leads as (
         records.created_at >= cycles.created_at desc,
         case when records.created_at >= cycles.created_at then records.created_at end asc nulls last,
         records.created_at desc,
-        records.record_id
+        records.record_key
 ),
 
 -- If a person has no Salesforce lead, the oldest record that names a source and an owner is used.
 sources as (
     select
         person_key,
-        (array_remove(array_agg(lead_source order by source_system desc, created_at, record_id), null))[1] as lead_source
+        (array_remove(array_agg(lead_source order by source_system desc, created_at, record_key), null))[1] as lead_source
     from records
     group by person_key
 ),

@@ -17,7 +17,7 @@ from psycopg.types.json import Jsonb
 
 from funnel import ledger, warehouse
 from funnel.contract import raw_table
-from funnel.erasure import landed_reads, persons, stored_rows
+from funnel.erasure import landed_reads, persons, separate_records, stored_rows
 from funnel.erasure.persons import Persons
 from funnel.ingest import privacy, tombstones
 from funnel.ingest.tombstones import Tombstones
@@ -67,6 +67,7 @@ def forget(lines: list[str]) -> tuple[Receipt, Persons, Tombstones]:
             counts += stored_rows.reduce_texts(connection, stored_rows.SCHEMAS, found, known)
             receipt.rows = dict(sorted(counts.items()))
         tombstones.write_landed(connection, secret)
+        receipt.places["left_to_do"] = separate_records.reduce(found)
         landed = landed_reads.rewrite(connection, landed_reads.without(known))
         receipt.landed = {
             "reads": landed.reads,

@@ -161,7 +161,7 @@ linked as (
         select records.person_key
         from {{ ref('int_person_records') }} as records
         where records.identifiers @> array['email:' || identified.known_email_key]
-        order by records.created_at, records.source_system, records.record_id
+        order by records.created_at, records.source_system, records.record_key
         limit 1
     ) as by_email on true
     left join lateral (

@@ -96,13 +96,14 @@ ranked as (
     select
         live_records.*,
         separate.record_id is not null as is_separate,
-        -- The first survivor gives the person its key, in whatever order records arrived.
+        -- The first survivor gives the person its key, in whatever order records arrived. Of two as old, the key decides, since
+        -- forgetting a person replaces ids and leaves keys (ING-26).
         row_number() over (
             order by
                 live_records.is_merge_loser or losers.loser_id is not null,
                 coalesce(live_records.created_at, live_records.fallback_created_at),
                 live_records.source_system,
-                live_records.record_id,
+                live_records.record_key,
                 live_records.connection_id,
                 live_records.record_type
         ) as record_no

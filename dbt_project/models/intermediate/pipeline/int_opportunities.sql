@@ -559,7 +559,7 @@ stated_persons as (
             and keyed.connection_id = records.connection_id
             and records.identifiers @> array['files:person:' || keyed.stated_person_key]
     where keyed.stated_person_key is not null
-    order by keyed.opportunity_key, records.created_at, records.record_type, records.record_id
+    order by keyed.opportunity_key, records.created_at, records.record_type, records.record_key
 ),
 
 final as (

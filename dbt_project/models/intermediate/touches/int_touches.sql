@@ -136,7 +136,7 @@ first_records as (
     select distinct on (person_key) *
     from records
     where not is_unseen
-    order by person_key, created_at, source_system, record_id
+    order by person_key, created_at, source_system, record_key
 ),
 
 crm_creations as (
