@@ -111,7 +111,12 @@ def stop(home: Path, mode: str = "fast") -> bool:
         return False
     with _locked(home):
         server = find(home)
-        return _stop(server, mode) if server else False
+        if not server:
+            return False
+        if server.os_user and server.log_file.exists():
+            # supervisord has written it as its own user; `pg_ctl` of an older release writes it as the server's.
+            shutil.chown(server.log_file, server.os_user)
+        return _stop(server, mode)
 
 
 def remove(home: Path) -> None:

@@ -105,7 +105,7 @@ def test_a_database_that_goes_away_is_a_message_and_no_traceback(
 
 def test_messages_name_sections_of_the_runbook() -> None:
     runbook = (settings.REPOSITORY / "docs" / "runbook.md").read_text()
-    for section in ("Airflow does not answer", "PostgreSQL stopped answering", "HELD BACK"):
+    for section in ("Airflow does not answer", "PostgreSQL stopped answering", "HELD BACK", "Upgrade stopped"):
         assert f"\n## {section}\n" in runbook
 
 

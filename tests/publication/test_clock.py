@@ -23,6 +23,10 @@ PUBLISHED = """
     values (%s, '2026-03-29', 0, '{}', '{}', now(), clock_timestamp() + interval '2 hours')
     returning publication_id
 """
+SOURCE = """
+    insert into ops.sources (source, connection_id, owner, time_zone, restatement_days, last_day_complete)
+    values ('google_ads', 'google_ads', 'x', 'UTC', 30, %s)
+"""
 REMOVED = """
     insert into ops.removals (source, connection_id, stream, reason, rows_removed)
     values ('files', 'files', 'leads', 'withdrawn', 3)
@@ -35,10 +39,7 @@ def published(warehouse: str) -> int:
     with psycopg.connect(settings.dsn("admin")) as connection:
         (build_id,) = connection.execute(BUILT).fetchone()  # type: ignore[misc]
         connection.execute(PUBLISHED, (build_id,))
-        connection.execute(
-            "insert into ops.sources (source, connection_id, owner, time_zone, restatement_days, last_day_complete) "
-            "values ('google_ads', 'google_ads', 'x', 'UTC', 30, '2026-03-28')"
-        )
+        connection.execute(SOURCE, ("2026-03-28",))
     return int(build_id)
 
 
@@ -97,3 +98,22 @@ def test_the_audit_that_counts_is_the_newest_when_the_clock_was_set_back(publish
         connection.execute(insert, (published, False, timedelta(hours=2)))
         connection.execute(insert, (published, True, timedelta(0)))
         assert connection.execute("select passed from ops.latest_checks").fetchall() == [(True,)]
+
+
+@pytest.mark.parametrize(
+    ("last_day", "as_of"),
+    [
+        # Clocks of Berlin change in the nights to 29 March and 25 October.
+        ("2026-03-28", "2026-03-28T23:00:00+00:00"),
+        ("2026-03-29", "2026-03-29T22:00:00+00:00"),
+        ("2026-10-24", "2026-10-24T22:00:00+00:00"),
+        ("2026-10-25", "2026-10-25T23:00:00+00:00"),
+    ],
+)
+def test_as_of_is_the_end_of_the_last_day_in_the_reporting_zone_when_clocks_change(
+    warehouse: str, monkeypatch: pytest.MonkeyPatch, last_day: str, as_of: str
+) -> None:
+    monkeypatch.setenv("REPORTING_TIMEZONE", "Europe/Berlin")
+    with psycopg.connect(settings.dsn("admin")) as connection:
+        connection.execute(SOURCE, (last_day,))
+    assert next_build().as_of.isoformat() == as_of
