@@ -10,7 +10,10 @@ from typing import Any
 
 from cachetools import TTLCache
 from expressions import find_expression
-from flask import g
+from flask import Response, g, request
+from flask_appbuilder.security.api import SecurityApi
+from flask_appbuilder.utils.limit import Limit
+from flask_limiter.util import get_remote_address
 from superset.errors import ErrorLevel, SupersetError, SupersetErrorType
 from superset.exceptions import SupersetSecurityException
 from superset.security import SupersetSecurityManager
@@ -22,8 +25,28 @@ REFUSED = (
 )
 
 
+def _user_and_address() -> str:
+    given = request.get_json(silent=True)
+    return f"{given.get('username') if isinstance(given, dict) else ''} {get_remote_address()}"
+
+
+def _is_refused(answer: Response) -> bool:
+    return answer.status_code in (400, 401)
+
+
+class LoginApi(SecurityApi):
+    """Logging in by the API, which Superset does not limit, as slow as by the form: only wrong passwords count."""
+
+    limits = [  # noqa: RUF012 - the framework's own form
+        Limit("10 per minute", key_func=_user_and_address, deduct_when=_is_refused),
+        Limit("30 per minute", key_func=get_remote_address, deduct_when=_is_refused),
+    ]
+
+
 class SecurityManager(SupersetSecurityManager):
     """Superset's manager with a cache; in addition, nothing is public, and only users of SQL Lab write SQL."""
+
+    security_api = LoginApi
 
     def is_item_public(self, permission_name: str, view_name: str) -> bool:
         """Always false."""

@@ -13,7 +13,7 @@ import httpx
 import psycopg
 import pytest
 
-from funnel import ledger, settings
+from funnel import ledger, secret_store, settings
 from funnel.gate import errors, marts, report
 from funnel.publication import publication
 from tests.dashboards import bypasses
@@ -73,6 +73,20 @@ def test_a_table_is_exported_as_csv_with_the_rows_that_are_shown(viewer: Viewer)
 
 
 # --- who may see what ----------------------------------------------------------------------------------------------
+
+
+def test_wrong_passwords_are_slowed_at_the_api_too(house: House) -> None:
+    def attempt(client: httpx.Client, user: str, password: str) -> int:
+        body = {"username": user, "password": password, "provider": "db", "refresh": False}
+        return client.post("/api/v1/security/login", json=body).status_code
+
+    with httpx.Client(base_url=house.url, timeout=30) as guesser:
+        # Each of the two processes counts by itself.
+        answers = [attempt(guesser, "intruder", f"guess {n}") for n in range(24)]
+        assert answers[:10] == [401] * 10
+        assert 429 in answers
+        # Others are not locked out.
+        assert attempt(guesser, "viewer", house.password) == 200
 
 
 def test_without_a_login_nothing_is_shown(house: House) -> None:
@@ -212,7 +226,7 @@ def test_an_expression_is_answered_to_an_administrator_and_refused_to_a_viewer(h
     # Subqueries in an expression are refused by Superset to everyone.
     expression = bypasses.sql_metric("string_agg(distinct region, ' ')")
     body = bypasses.context(house.datasets["funnel_by_day"], {"metrics": [expression]})
-    with house.client("admin", settings.secrets()["superset_admin_password"]) as admin:
+    with house.client("admin", secret_store.secret("superset_admin_password")) as admin:
         text = admin.post("/api/v1/chart/data", json=body).raise_for_status().text.lower()
         assert any(word in text for word in hidden("regions"))
     with house.client("of_emea") as reader:
