@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psycopg
 
-from funnel import ledger, settings
+from funnel import ledger, secret_store
 from installation import postgres
 
 
@@ -21,7 +21,7 @@ def throw_away_warehouse() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="funnel-bench-") as folder:
         home = Path(folder) / "home"
         os.environ["FUNNEL_HOME"] = str(home)
-        started = postgres.start(home, password=settings.secrets()["admin_password"])
+        started = postgres.start(home, password=secret_store.secret("admin_password"))
         try:
             with psycopg.connect(started.dsn(), autocommit=True) as connection:
                 connection.execute("create database warehouse")

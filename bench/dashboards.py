@@ -12,7 +12,7 @@ from statistics import median
 from typing import Any
 
 from bench import browsing
-from funnel import settings
+from funnel import secret_store, settings
 from installation import dashboards, environments, processes
 
 DASHBOARDS = ("funnel", "alignment", "money", "pipeline", "trust")
@@ -59,7 +59,7 @@ def _measure() -> None:
 
 def _page(browser: Any) -> Any:
     page = browser.new_page()
-    password = settings.secrets()["superset_viewer_password"]
+    password = secret_store.secret("superset_viewer_password")
     browsing.log_in(page, environments.superset_url(), dashboards.VIEWER, password)
     return page
 

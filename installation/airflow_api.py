@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from funnel import settings, warehouse
+from funnel import secret_store, warehouse
 from installation import airflow_setup, environments, errors
 from installation.errors import RunFailed
 
@@ -56,7 +56,7 @@ class Task:
 def open_airflow() -> httpx.Client:
     """A client logged in as administrator. Raises ServiceError if Airflow does not answer."""
     url = environments.airflow_url()
-    login = {"username": airflow_setup.ADMIN, "password": settings.secrets()["airflow_admin_password"]}
+    login = {"username": airflow_setup.ADMIN, "password": secret_store.secret("airflow_admin_password")}
     # Nothing listens: it is not starting, so that waiting would not help.
     try:
         httpx.head(url, timeout=30)

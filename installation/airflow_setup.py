@@ -1,10 +1,12 @@
 """Airflow's environment, its database and its connections."""
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
-from funnel import settings
+from funnel import secret_store, settings
 from funnel.reporting import lineage
 from funnel.settings import REPOSITORY
 from installation.databases import airflow_dsn
@@ -16,6 +18,13 @@ from installation.sandbox import sandbox_connections
 AIRFLOW = (sys.executable, "-m", "airflow")
 AIRFLOW_SERVICES = ("api-server", "scheduler", "dag-processor", "triggerer")
 ADMIN = "admin"
+PASSWORDS_FILE = "passwords.json"
+# Airflow's settings that are secrets. On servers each process has only those that it needs.
+SECRETS = {
+    "AIRFLOW__API__SECRET_KEY": "airflow_api_secret",
+    "AIRFLOW__API_AUTH__JWT_SECRET": "airflow_jwt_secret",
+    "AIRFLOW__CORE__FERNET_KEY": "airflow_fernet_key",
+}
 # After this time Redis delivers an unfinished task to another worker. If it still runs, this is harmless: Airflow
 # refuses to start it again, and its Celery provider drops that delivery.
 VISIBILITY_SECONDS = 60
@@ -23,11 +32,27 @@ VISIBILITY_SECONDS = 60
 LOST_TASK_SECONDS = 60
 
 
+def airflow_home() -> Path:
+    """Airflow's own folder: a container keeps it to itself."""
+    return Path(os.environ.get("AIRFLOW_HOME") or settings.read().home / "airflow")
+
+
+def write_passwords() -> None:
+    """Write the password of Airflow's administrator where its web server reads it."""
+    passwords = airflow_home() / PASSWORDS_FILE
+    passwords.parent.mkdir(parents=True, exist_ok=True)
+    passwords.touch(mode=0o600)
+    passwords.write_text(json.dumps({ADMIN: secret_store.secret("airflow_admin_password")}))
+    # Earlier releases wrote it where all containers read it.
+    shared = settings.read().home / "airflow" / PASSWORDS_FILE
+    if shared != passwords:
+        shared.unlink(missing_ok=True)
+
+
 def airflow_environment() -> dict[str, str]:
     """The environment of every `airflow` command of this installation; variables that are already set are kept."""
     chosen = settings.read()
-    secrets = settings.secrets()
-    home = chosen.home / "airflow"
+    home = airflow_home()
     url = airflow_url()
     made = {
         "AIRFLOW_HOME": str(home),
@@ -36,18 +61,15 @@ def airflow_environment() -> dict[str, str]:
         "AIRFLOW__API__ENABLE_SWAGGER_UI": "False",
         "AIRFLOW__API__HOST": chosen.bind_address,
         "AIRFLOW__API__PORT": str(chosen.airflow_port),
-        "AIRFLOW__API__SECRET_KEY": secrets["airflow_api_secret"],
-        "AIRFLOW__API_AUTH__JWT_SECRET": secrets["airflow_jwt_secret"],
         "AIRFLOW__CORE__DAGS_FOLDER": str(REPOSITORY / "dags"),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(REPOSITORY / "plugins"),
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
         "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor" if chosen.redis_url else "LocalExecutor",
-        "AIRFLOW__CORE__FERNET_KEY": secrets["airflow_fernet_key"],
         "AIRFLOW__CORE__HOSTNAME_CALLABLE": "socket.gethostname",
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__PARALLELISM": "8",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{ADMIN}:admin",
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "passwords.json"),
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / PASSWORDS_FILE),
         "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
         # Changed DAG files are parsed within seconds; there are only two.
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "30",
@@ -70,6 +92,8 @@ def airflow_environment() -> dict[str, str]:
         }
     if chosen.redis_url:
         made |= _celery_environment(chosen.redis_url)
+    given = secret_store.secrets()
+    made |= {variable: given[name] for variable, name in SECRETS.items() if name in given}
     made |= {f"AIRFLOW_CONN_{name.upper()}": text for name, text in sandbox_connections().items()}
     return {**made, **environment()}
 
@@ -122,9 +146,7 @@ def migrate_airflow(progress: Progress) -> None:
     import psycopg
     from psycopg import sql
 
-    passwords = settings.read().home / "airflow" / "passwords.json"
-    passwords.touch(mode=0o600)
-    passwords.write_text(json.dumps({ADMIN: settings.secrets()["airflow_admin_password"]}))
+    write_passwords()
     mark = f"migrated by airflow {version('apache-airflow-core')}"
     with psycopg.connect(airflow_dsn("postgresql"), autocommit=True) as connection:
         name = connection.info.dbname

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from funnel import ledger, settings
+from funnel import ledger, secret_store, settings
 from installation import binaries, databases, sealing
 from installation.environments import has_dashboards
 from installation.errors import BackupError
@@ -25,6 +25,8 @@ from installation.processes import Progress
 MANIFEST = "manifest.json"
 LANDING = "landing.tar"
 SECRETS = "secrets.sealed"
+# Databases and landed files hold what only these read.
+LASTING = ("person_key_secret", "landing_key", "airflow_fernet_key", "superset_secret_key")
 # What belongs to a home besides databases, landed files and secrets: the day of the simulated company, and the inbox.
 KEPT_FILES = ("sandbox.json", "inbox.txt")
 CHUNK = 1 << 20
@@ -80,6 +82,7 @@ def restore(folder: Path, progress: Progress = print) -> None:
             f"{home} is not empty: it has {', '.join(held)}. Restore into a new home, such as "
             f"FUNNEL_HOME={home}-restored make restore FROM={folder}, or delete this one first."
         )
+    _assert_secrets(private["secrets"])
     _write_private(home, private)
     databases.start_database(progress)
     _assert_empty()
@@ -145,19 +148,36 @@ def _copy_landed(target: Path) -> int:
 def _private() -> str:
     """Secrets and settings of the home as JSON."""
     home = settings.read().home
-    effective = settings.secrets()
-    stored = json.loads((home / "secrets.json").read_text())
     files = {name: (home / name).read_text() for name in KEPT_FILES if (home / name).exists()}
-    return json.dumps({"secrets": stored | effective, "files": files})
+    return json.dumps({"secrets": secret_store.secrets(), "files": files})
 
 
 def _write_private(home: Path, private: dict[str, Any]) -> None:
     home.mkdir(parents=True, exist_ok=True)
     home.chmod(0o700)
-    for name, text in {**private["files"], "secrets.json": json.dumps(private["secrets"], indent=1)}.items():
+    kept = {} if secret_store.are_given() else {"secrets.json": json.dumps(private["secrets"], indent=1)}
+    for name, text in {**private["files"], **kept}.items():
         path = home / name
         path.touch(mode=0o600)
         path.write_text(text)
+
+
+def print_secrets(folder: Path) -> None:
+    """Print the secrets of a backup as lines of `.env`. Raises BackupError."""
+    _verified(folder)
+    private = json.loads(sealing.unseal((folder / SECRETS).read_text(), sealing.passphrase()))
+    print("\n".join(f"{name.upper()}={value}" for name, value in private["secrets"].items()))
+
+
+def _assert_secrets(backed_up: dict[str, str]) -> None:
+    """Raises BackupError if the environment gives secrets that cannot read what the backup holds."""
+    used = secret_store.secrets() if secret_store.are_given() else {}
+    other = [name.upper() for name in LASTING if used.get(name, backed_up[name]) != backed_up[name]]
+    if other:
+        raise BackupError(
+            f"{', '.join(other)} of the environment differ from the backup's, which could not be read with them. Write "
+            "those of the backup into `.env`: `python -m funnel.cli secrets-of <folder>` prints them."
+        )
 
 
 def _verified(folder: Path) -> dict[str, Any]:

@@ -3,10 +3,10 @@
 import hashlib
 import subprocess
 from collections.abc import Mapping
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlunsplit
 
 from dashboards import warehouse_logins
-from funnel import settings
+from funnel import secret_store, settings
 from funnel.settings import REPOSITORY
 from installation.databases import superset_dsn
 from installation.environments import DASHBOARDS, SUPERSET, environment, superset_url
@@ -16,15 +16,15 @@ from installation.readers import access_file, prepare_readers
 
 VIEWER = "viewer"
 REGIONAL_VIEWER = "emea"
+# Of Superset's users; only the bootstrap needs them.
+PASSWORDS = ("SUPERSET_ADMIN_PASSWORD", "SUPERSET_VIEWER_PASSWORD", "SUPERSET_EMEA_PASSWORD")
 
 
 def superset_environment() -> dict[str, str]:
-    """The environment of Superset and its bootstrap. Superset stores the warehouse's URL: it names a login that reads
+    """The environment of Superset. It stores the warehouse's URL: it names a login that reads
     nothing, and no password.
     """
-    chosen, secrets = settings.read(), settings.secrets()
-    reader = urlsplit(settings.dsn("bi_reader"))
-    address = reader.netloc.rpartition("@")[2]
+    chosen, at = settings.read(), settings.address()
     return {
         **environment(),
         "PYTHONPATH": str(DASHBOARDS),
@@ -32,11 +32,8 @@ def superset_environment() -> dict[str, str]:
         "SUPERSET_HOME": str(chosen.home / "superset"),
         "SUPERSET_BIND": chosen.bind_address,
         "SUPERSET_DATABASE_URI": superset_dsn("postgresql+psycopg2"),
-        "SUPERSET_SECRET_KEY": secrets["superset_secret_key"],
-        "SUPERSET_ADMIN_PASSWORD": secrets["superset_admin_password"],
-        "SUPERSET_VIEWER_PASSWORD": secrets["superset_viewer_password"],
-        "SUPERSET_EMEA_PASSWORD": secrets["superset_emea_password"],
-        "WAREHOUSE_READER_URI": urlunsplit(reader._replace(netloc=f"{warehouse_logins.NO_GRANTS}@{address}")),
+        "SUPERSET_SECRET_KEY": secret_store.secret("superset_secret_key"),
+        "WAREHOUSE_READER_URI": urlunsplit(at._replace(netloc=f"{warehouse_logins.NO_GRANTS}@{at.netloc}")),
         "REPORTING_CURRENCY": chosen.reporting_currency,
         "REPORTING_TIMEZONE": chosen.reporting_timezone,
         "FLASK_APP": "superset.app:create_app()",
@@ -57,7 +54,8 @@ def bootstrap_superset(progress: Progress, *, again: bool) -> bool:
     from psycopg import sql
 
     prepare_readers()
-    environment = superset_environment()
+    passwords = {name: secret_store.secret(name.lower()) for name in PASSWORDS}
+    environment = {**superset_environment(), **passwords}
     mark = f"bootstrapped {_dashboards_fingerprint(environment)}"
     with psycopg.connect(superset_dsn("postgresql"), autocommit=True) as connection:
         name = connection.info.dbname
@@ -92,7 +90,7 @@ def _dashboards_fingerprint(environment: Mapping[str, str]) -> str:
         digest.update(path.name.encode() + path.read_bytes())
     for name in ("WAREHOUSE_READER_URI", "SUPERSET_SECRET_KEY", "REPORTING_CURRENCY"):
         digest.update(environment[name].encode())
-    for name in ("SUPERSET_ADMIN_PASSWORD", "SUPERSET_VIEWER_PASSWORD", "SUPERSET_EMEA_PASSWORD"):
+    for name in PASSWORDS:
         digest.update(environment[name].encode())
     digest.update(access_file().read_bytes())
     return digest.hexdigest()[:16]

@@ -4,7 +4,7 @@ import sys
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from funnel import privileges, settings
+from funnel import privileges, secret_store, settings
 from installation import binaries, postgres, supervision
 from installation.cluster import Server
 from installation.environments import environment, has_dashboards
@@ -23,16 +23,16 @@ def start_database(progress: Progress = print) -> None:
     else:
         if not postgres.is_running(chosen.home):
             progress(f"starting PostgreSQL on port {chosen.postgres_port}")
-        password = settings.secrets()["admin_password"]
+        password = secret_store.secret("admin_password")
         postgres.start(chosen.home, chosen.postgres_port, password=password, run=_run_server)
     with psycopg.connect(_maintenance_dsn(), autocommit=True) as connection:
         if not chosen.warehouse_dsn:
             # Every login may enter these, until it is revoked.
             connection.execute("revoke all on database postgres, template1 from public")
         _ensure_database(connection, _database_name(), None)
-        _ensure_database(connection, _airflow_database(), settings.secrets()["airflow_database_password"])
+        _ensure_database(connection, _airflow_database(), secret_store.secret("airflow_database_password"))
         if has_dashboards():
-            _ensure_database(connection, _superset_database(), settings.secrets()["superset_database_password"])
+            _ensure_database(connection, _superset_database(), secret_store.secret("superset_database_password"))
 
 
 def _run_server(server: Server) -> None:
@@ -59,7 +59,7 @@ def report_open_functions(progress: Progress) -> None:
 
 
 def _database_name() -> str:
-    return urlsplit(settings.dsn("admin")).path.lstrip("/") or settings.read().warehouse_database
+    return settings.address().path.lstrip("/") or settings.read().warehouse_database
 
 
 def _airflow_database() -> str:
@@ -84,20 +84,19 @@ def other_dsns() -> dict[str, str]:
 
 def airflow_dsn(scheme: str) -> str:
     """URL of Airflow's database, with this scheme."""
-    return _own_dsn(scheme, _airflow_database(), settings.secrets()["airflow_database_password"])
+    return _own_dsn(scheme, _airflow_database(), secret_store.secret("airflow_database_password"))
 
 
 def superset_dsn(scheme: str) -> str:
     """URL of Superset's database, with this scheme."""
-    return _own_dsn(scheme, _superset_database(), settings.secrets()["superset_database_password"])
+    return _own_dsn(scheme, _superset_database(), secret_store.secret("superset_database_password"))
 
 
 def _own_dsn(scheme: str, name: str, password: str) -> str:
     """URL of a service's own database, whose owner has the same name."""
-    parts = urlsplit(settings.dsn("admin"))
+    at = settings.address()
     login = f"{quote(name)}:{quote(password, safe='')}"
-    address = parts.netloc.rpartition("@")[2]
-    return urlunsplit((scheme, f"{login}@{address}", f"/{name}", parts.query, ""))
+    return urlunsplit((scheme, f"{login}@{at.netloc}", f"/{name}", at.query, ""))
 
 
 def _ensure_database(connection: Any, name: str, owner_password: str | None) -> None:

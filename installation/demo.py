@@ -14,10 +14,20 @@ from typing import Any
 
 import httpx
 
-from funnel import ledger, settings, warehouse
+from funnel import ledger, secret_store, settings, warehouse
 from funnel.publication import holds
 from funnel.sources import VENDORS
-from installation import airflow_api, airflow_setup, dashboards, environments, postgres, processes, sandbox, services
+from installation import (
+    airflow_api,
+    airflow_setup,
+    dashboards,
+    databases,
+    environments,
+    postgres,
+    processes,
+    sandbox,
+    services,
+)
 from installation.airflow_api import Run
 
 DAYS = 90
@@ -254,7 +264,7 @@ def print_doors() -> None:
     chosen = settings.read()
     known = postgres.find(chosen.home)
     psql = known.bindir / "psql" if known and (known.bindir / "psql").exists() else "psql"
-    password = settings.secrets()["airflow_admin_password"]
+    password = secret_store.secret("airflow_admin_password")
     print("\nLook around")
     print(f"  Airflow   {environments.airflow_url()}  login {airflow_setup.ADMIN}  password {password}")
     print_dashboards()
@@ -262,10 +272,18 @@ def print_doors() -> None:
     print("  stop      make down   (make status, make help)")
 
 
+def load_dashboards() -> None:
+    """Load `dashboards/` into Superset again, and start it."""
+    databases.start_database()
+    ledger.migrate()
+    services.start_dashboards(again=True)
+    print_dashboards()
+
+
 def print_dashboards() -> None:
     """Print the address and logins of the dashboards, if they run."""
     if processes.process("superset"):
-        secrets = settings.secrets()
+        secrets = secret_store.secrets()
         print(
             f"  Superset  {environments.superset_url()}/superset/dashboard/funnel/  "
             f"login {dashboards.VIEWER}  password {secrets['superset_viewer_password']}"

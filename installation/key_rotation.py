@@ -11,7 +11,7 @@ import secrets as random_secrets
 import sys
 from typing import Any
 
-from funnel import settings
+from funnel import secret_store, settings
 from funnel.erasure import rekeying
 from funnel.erasure.errors import RotationRefused
 from funnel.ingest import privacy
@@ -43,10 +43,10 @@ def run() -> None:
 
 def _from_environment() -> tuple[bytes, bytes]:
     new = privacy.person_key_secret()
-    if len(new) < settings.SHORTEST_KEY:
+    if len(new) < secret_store.SHORTEST_KEY:
         raise RotationRefused(
-            f"PERSON_KEY_SECRET has {len(new)} characters, but must have at least {settings.SHORTEST_KEY}. Nothing was "
-            "changed. `openssl rand -hex 24` makes one."
+            f"PERSON_KEY_SECRET has {len(new)} characters, but must have at least {secret_store.SHORTEST_KEY}. "
+            "Nothing was changed. `openssl rand -hex 24` makes one."
         )
     if sys.stdin.isatty():
         print("The person key that is replaced; end with Enter:", file=sys.stderr)
@@ -60,7 +60,7 @@ def _from_environment() -> tuple[bytes, bytes]:
 
 
 def _generated() -> tuple[bytes, bytes]:
-    stored = settings.secrets()
+    stored = secret_store.secrets()
     if OLD_KEY not in stored:
         if not rekeying.is_current(stored["person_key_secret"].encode()):
             raise RotationRefused(
@@ -68,7 +68,7 @@ def _generated() -> tuple[bytes, bytes]:
                 "Restore the key that it was loaded with."
             )
         _write({OLD_KEY: stored["person_key_secret"], "person_key_secret": random_secrets.token_hex(24)})
-        stored = settings.secrets()
+        stored = secret_store.secrets()
     return stored[OLD_KEY].encode(), stored["person_key_secret"].encode()
 
 

@@ -17,7 +17,7 @@ from psycopg import sql
 
 from dashboards import warehouse_logins
 from dashboards.warehouse_logins import NO_GRANTS, PUBLICATION, Reading
-from funnel import privileges, settings
+from funnel import privileges, secret_store, settings
 from funnel.publication import row_security
 from funnel.settings import REPOSITORY
 from installation.databases import superset_dsn
@@ -63,7 +63,7 @@ def access_file() -> Path:
 
 def login_secret() -> str:
     """The secret from which the passwords of all logins are derived: only Superset and the installation have it."""
-    return settings.secrets()["superset_secret_key"]
+    return secret_store.secret("superset_secret_key")
 
 
 def _listed(access: dict[str, Any]) -> Iterable[list[str]]:

@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from funnel import ledger, settings
+from funnel import ledger, secret_store, settings
 from funnel.settings import REPOSITORY
 from installation import postgres, supervision
 from installation.airflow_setup import (
@@ -32,6 +32,7 @@ from installation.airflow_setup import (
     airflow_environment,
     migrate_airflow,
     warn_of_hidden_connections,
+    write_passwords,
 )
 from installation.dashboards import bootstrap_superset, is_superset_healthy, superset, superset_environment
 from installation.databases import POSTGRESQL, report_open_functions, start_database
@@ -104,6 +105,8 @@ def serve(name: str) -> None:
             raise ServiceError(f"There is no service {name!r} here, but {known}; SANDBOX and DASHBOARDS decide.")
         service = found[0]
     made = {"superset": superset_environment, "sandbox": _sandbox_environment}.get(name, airflow_environment)()
+    if name == "api-server":
+        write_passwords()
     for folder in (made.get("AIRFLOW_HOME"), made.get("SUPERSET_HOME"), settings.read().home / "sandbox"):
         if folder:
             Path(folder).mkdir(parents=True, exist_ok=True)
@@ -196,6 +199,15 @@ def status() -> list[Status]:
     return rows
 
 
+def print_status() -> None:
+    """Print the services, the home and the release."""
+    for row in status():
+        since = f"since {row.since:%Y-%m-%d %H:%M} UTC" if row.since else ""
+        print(f"{row.name:14} {row.state:8} {row.pid or '':>8}  {row.address:34} {since}".rstrip())
+    print(f"home           {settings.read().home}")
+    print(f"release        {settings.read().code_version}")
+
+
 def _status(name: str, address: str) -> Status:
     found = process(name)
     return Status(
@@ -277,7 +289,7 @@ def _start_sandbox(progress: Progress) -> None:
 
 
 def _sandbox_environment() -> dict[str, str]:
-    return {**environment(), "SANDBOX_CONTROL_TOKEN": settings.secrets()["sandbox_control_token"]}
+    return {**environment(), "SANDBOX_CONTROL_TOKEN": secret_store.secret("sandbox_control_token")}
 
 
 def _await_airflow(services: list[Service]) -> None:

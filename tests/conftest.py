@@ -42,9 +42,9 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def unsynced() -> Iterator[None]:
     """Landed bodies of tests need not outlive the machine. The path of a home is looked up once, not for each body."""
-    from funnel import settings
+    from funnel import secret_store
 
-    looked_up, homes = settings._home, {}
+    looked_up, homes = secret_store.home, {}
 
     def home() -> Path:
         given = (os.environ.get("FUNNEL_HOME"), os.environ.get("HOME"), os.getcwd())
@@ -54,14 +54,14 @@ def unsynced() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda descriptor: None)
-        patch.setattr(settings, "_home", home)
+        patch.setattr(secret_store, "home", home)
         yield
 
 
 @pytest.fixture(scope="session")
 def cluster_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """FUNNEL_HOME of a running throw-away cluster with a migrated template database."""
-    from funnel import ledger, settings
+    from funnel import ledger, secret_store
     from installation import postgres
     from tests.quick_dbt import quicken
     from tests.quick_expectations import quicken_when_used
@@ -76,7 +76,7 @@ def cluster_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         _isolate(patch, home)
         started = postgres.start(
             home,
-            password=settings.secrets()["admin_password"],
+            password=secret_store.secret("admin_password"),
             settings={"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "wal_level": "minimal"}
             | {"max_wal_senders": "0", "shared_buffers": "128MB"}
             | logins,

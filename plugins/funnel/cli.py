@@ -71,13 +71,9 @@ def _healthy(chosen: argparse.Namespace) -> int:
 
 
 def _dashboards(_: argparse.Namespace) -> None:
-    from funnel import ledger
-    from installation import databases, demo, services
+    from installation import demo
 
-    databases.start_database()
-    ledger.migrate()
-    services.start_dashboards(again=True)
-    demo.print_dashboards()
+    demo.load_dashboards()
 
 
 def _down(_: argparse.Namespace) -> None:
@@ -89,11 +85,7 @@ def _down(_: argparse.Namespace) -> None:
 def _status(_: argparse.Namespace) -> None:
     from installation import services
 
-    for row in services.status():
-        since = f"since {row.since:%Y-%m-%d %H:%M} UTC" if row.since else ""
-        print(f"{row.name:14} {row.state:8} {row.pid or '':>8}  {row.address:34} {since}".rstrip())
-    print(f"home           {settings.read().home}")
-    print(f"release        {settings.read().code_version}")
+    services.print_status()
 
 
 def _service(_: argparse.Namespace) -> None:
@@ -118,6 +110,12 @@ def _upgrade(chosen: argparse.Namespace) -> int:
     from installation import upgrade
 
     return upgrade.command(chosen.destination, only_plan=chosen.plan, is_confirmed=chosen.yes)
+
+
+def _secrets_of(chosen: argparse.Namespace) -> None:
+    from installation import backup
+
+    backup.print_secrets(Path(chosen.folder))
 
 
 def _dsn(chosen: argparse.Namespace) -> None:
@@ -327,6 +325,8 @@ def _parser() -> argparse.ArgumentParser:
     add("status", _status, "what runs where")
     backup = add("backup", _backup, "back up databases, landed files and secrets into a new folder")
     backup.add_argument("destination", help="folder that gets the backup's folder")
+    secrets = add("secrets-of", _secrets_of, "print the secrets of a backup as lines of .env")
+    secrets.add_argument("folder", help="the backup's folder")
     restore = add("restore", _restore, "restore a backup into an empty home")
     restore.add_argument("folder", help="the backup's folder")
     add("service", _service, "start this installation with the machine: write a systemd user unit and enable it")

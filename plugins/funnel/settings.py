@@ -1,5 +1,4 @@
-"""Settings, generated secrets, connection URLs and vendor connections. Only this module of `funnel` reads the
-environment.
+"""Settings, connection URLs and vendor connections. Only this module and `secret_store` read the environment.
 
 It opens no connections and does not import Airflow: in a task, `orchestration` passes Airflow's own connections.
 """
@@ -7,28 +6,24 @@ It opens no connections and does not import Airflow: in a task, `orchestration` 
 import hmac
 import json
 import os
-import secrets as random_secrets
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Literal, TypeVar
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
 from zoneinfo import ZoneInfo
 
-from funnel import release
+from funnel import release, secret_store
 from funnel.contract import Connection
+from funnel.secret_store import REPOSITORY as REPOSITORY
+from funnel.secret_store import ConfigurationError as ConfigurationError
 
 Number = TypeVar("Number", int, float)
-REPOSITORY = Path(__file__).resolve().parents[2]
 
 Role = Literal["admin", "pipeline", "loader", "builder", "publisher", "bi_reader"]
 ACTIVITIES: tuple[Role, ...] = ("loader", "builder", "publisher")
 # Of persons who operate the pipeline, and take one of its activities, and of analysts.
 LOGINS: tuple[Role, ...] = ("pipeline", "bi_reader")
-
-
-class ConfigurationError(Exception):
-    """A setting is missing or not valid. The message names it and says what to write."""
 
 
 @dataclass(frozen=True)
@@ -84,23 +79,19 @@ def _number(name: str, default: Number) -> Number:
     return number
 
 
-def _home() -> Path:
-    return Path(os.environ.get("FUNNEL_HOME") or REPOSITORY / ".local").expanduser().resolve()
-
-
 def _inbox() -> str:
     """The inbox of files: a local folder, or any URL that Airflow's ObjectStoragePath reads."""
     given = os.environ.get("FUNNEL_INBOX")
     if not given:
         # The inbox that `make files` last loaded.
-        noted = _home() / "inbox.txt"
-        given = noted.read_text() if noted.exists() else str(_home() / "inbox")
+        noted = secret_store.home() / "inbox.txt"
+        given = noted.read_text() if noted.exists() else str(secret_store.home() / "inbox")
     return given if "://" in given else str(Path(given).expanduser().resolve())
 
 
 def keep_inbox(url: str) -> bool:
     """Store the inbox in this home and switch the sandbox off. Returns true if that changed something."""
-    noted = _home() / "inbox.txt"
+    noted = secret_store.home() / "inbox.txt"
     noted.parent.mkdir(parents=True, exist_ok=True)
     is_new = not noted.exists() or noted.read_text() != url
     noted.write_text(url)
@@ -111,7 +102,7 @@ def keep_inbox(url: str) -> bool:
 def _port(name: str, default: int) -> int:
     """A port from the environment, else the one that this home was started with, else the default."""
     try:
-        kept = json.loads((_home() / "ports.json").read_text())
+        kept = json.loads((secret_store.home() / "ports.json").read_text())
     except (OSError, ValueError):
         kept = {}
     return _number(name, kept.get(name, default))
@@ -145,12 +136,13 @@ def read() -> Settings:
     publish = os.environ.get("PUBLISH") or "always"
     if publish not in ("always", "approve"):
         raise ConfigurationError(f"PUBLISH is {publish!r}; write `always`, or `approve` to be asked first.")
+    sandbox_unless_stated = "off" if (secret_store.home() / "inbox.txt").exists() else "on"
     return Settings(
-        home=_home(),
+        home=secret_store.home(),
         warehouse_dsn=os.environ.get("WAREHOUSE_DSN") or None,
         warehouse_database=os.environ.get("WAREHOUSE_DATABASE", "warehouse"),
         postgres_port=_port("POSTGRES_PORT", 5439),
-        with_sandbox=os.environ.get("SANDBOX", "off" if (_home() / "inbox.txt").exists() else "on").lower() != "off",
+        with_sandbox=os.environ.get("SANDBOX", sandbox_unless_stated).lower() != "off",
         bind_address=os.environ.get("BIND_ADDRESS", "127.0.0.1"),
         sandbox_port=_port("SANDBOX_PORT", 8090),
         sandbox_tls_port=_port("SANDBOX_TLS_PORT", 8443),
@@ -202,27 +194,6 @@ def stated_day() -> date | None:
         raise ConfigurationError(f"FUNNEL_TODAY is {text!r}, but must be a day such as 2026-03-31.") from None
 
 
-_SECRET_NAMES = (
-    "admin_password",
-    "pipeline_password",
-    "bi_reader_password",
-    "person_key_secret",
-    "landing_key",
-    "airflow_database_password",
-    "airflow_admin_password",
-    "airflow_fernet_key",
-    "airflow_jwt_secret",
-    "airflow_api_secret",
-    "superset_database_password",
-    "superset_secret_key",
-    "superset_admin_password",
-    "superset_viewer_password",
-    "superset_emea_password",
-    "sandbox_control_token",
-)
-
-
-SHORTEST_KEY = 32
 # Days that each kind of data is kept, unless RETENTION_<KIND>_DAYS says otherwise. None: for ever.
 RETENTION_DAYS = {"landed": None, "quarantine": 400, "details": 400, "history": None, "logs": 90}
 
@@ -233,84 +204,42 @@ def retention_days(kind: str) -> int | None:
     return RETENTION_DAYS[kind] if name not in os.environ else _number(name, 0) if os.environ[name] else None
 
 
-def secrets() -> dict[str, str]:
-    """Secrets of this installation: generated once into `<home>/secrets.json` (mode 0600).
-
-    An environment variable of the same name in capitals, such as `PERSON_KEY_SECRET`, overrides a generated one, so
-    that secrets can come from a vault.
-    """
-    path = read().home / "secrets.json"
-    stored: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
-    missing = [name for name in _SECRET_NAMES if name not in stored]
-    if missing:
-        import base64
-
-        for name in missing:
-            stored[name] = (
-                base64.urlsafe_b64encode(os.urandom(32)).decode()
-                if name == "airflow_fernet_key"
-                else random_secrets.token_hex(24)
-            )
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f"secrets.{os.getpid()}.tmp")
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            json.dump(stored, file, indent=1)
-        try:
-            # link, not rename: of two processes that both generate secrets, the first one's are kept.
-            if path.exists():
-                os.replace(temporary, path)
-            else:
-                os.link(temporary, path)
-        except FileExistsError:
-            stored = json.loads(path.read_text())
-        finally:
-            temporary.unlink(missing_ok=True)
-    return {name: os.environ.get(name.upper()) or value for name, value in stored.items()}
-
-
-def landing_keys() -> tuple[str, ...]:
-    """The keys of landed files: LANDING_KEY, which new files get, then those of LANDING_OLD_KEYS, separated by commas,
-    which only read. Both may also be in `secrets.json`. Raises ConfigurationError.
-    """
-    known = secrets()
-    current = known["landing_key"]
-    if len(current) < SHORTEST_KEY:
-        raise ConfigurationError(
-            f"LANDING_KEY has {len(current)} characters, but must have at least {SHORTEST_KEY}: landed files are "
-            "encrypted with it. `openssl rand -hex 24` makes one."
-        )
-    old = os.environ.get("LANDING_OLD_KEYS") or known.get("landing_old_keys", "")
-    return (current, *(key.strip() for key in old.split(",") if key.strip()))
-
-
 def lineage_key() -> str | None:
     """API key for the OpenLineage endpoint, if set."""
     return os.environ.get("OPENLINEAGE_API_KEY") or None
 
 
-def dsn(role: Role) -> str:
-    """libpq URL of the warehouse for a role. Raises ConfigurationError for an unknown one."""
+def address() -> SplitResult:
+    """URL of the warehouse without a login."""
     chosen = read()
-    base = chosen.warehouse_dsn or (
-        f"postgresql://postgres:{secrets()['admin_password']}@127.0.0.1:{chosen.postgres_port}/{chosen.warehouse_database}"
+    parts = urlsplit(
+        chosen.warehouse_dsn or f"postgresql://127.0.0.1:{chosen.postgres_port}/{chosen.warehouse_database}"
     )
-    if role == "admin":
-        return base
-    if role not in (known := (*LOGINS, *ACTIVITIES)):
-        raise ConfigurationError(f"There is no role {role!r}; there are admin, {', '.join(known)}.")
-    parts = urlsplit(base)
-    login, address = f"{role}:{quote(role_password(role), safe='')}", parts.netloc.rpartition("@")[2]
-    return urlunsplit((parts.scheme, f"{login}@{address}", parts.path, parts.query, ""))
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2])
+
+
+def dsn(role: Role) -> str:
+    """libpq URL of the warehouse for a role. Raises ConfigurationError for an unknown one, and if this process was not
+    given the role's password.
+    """
+    given = read().warehouse_dsn
+    # On servers the URL of the environment has no login.
+    if role == "admin" and given and not (secret_store.are_given() and "@" not in given):
+        return given
+    if role not in (known := ("admin", *LOGINS, *ACTIVITIES)):
+        raise ConfigurationError(f"There is no role {role!r}; there are {', '.join(known)}.")
+    name = "postgres" if role == "admin" else role
+    at = address()
+    return urlunsplit(at._replace(netloc=f"{name}:{quote(role_password(role), safe='')}@{at.netloc}", fragment=""))
 
 
 def role_password(role: Role) -> str:
     """The password of a role of the warehouse. Those of the activities are derived from that of `pipeline`."""
     if role in ACTIVITIES:
         return hmac.new(
-            secrets()["pipeline_password"].encode(), f"warehouse role {role}".encode(), "sha256"
+            secret_store.secret("pipeline_password").encode(), f"warehouse role {role}".encode(), "sha256"
         ).hexdigest()
-    return secrets()[f"{role}_password"]
+    return secret_store.secret(f"{role}_password")
 
 
 def connection_ids(source: str) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from bench import browsing
-from funnel import settings
+from funnel import secret_store, settings
 from installation import dashboards, databases, environments, ports, services
 from tests.conftest import fresh_warehouse
 from tests.end_to_end.pipeline import Pipeline, published_company, rows
@@ -96,7 +96,7 @@ def opened_house(cluster_home: Path, folder: Path, today: date, days: int = DAYS
             databases.start_database(lambda text: None)
             try:
                 services.start_dashboards(lambda text: None)
-                secrets = settings.secrets()
+                secrets = secret_store.secrets()
                 made = House(
                     environments.superset_url(), pipeline, today, build_id, secrets["superset_viewer_password"]
                 )

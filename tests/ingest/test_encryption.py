@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from funnel import settings
+from funnel import secret_store, settings
 from funnel.contract import Connection, Window
 from funnel.erasure import landed_reads
 from funnel.ingest import encryption, landed_files, landing, load, rewriting
@@ -118,8 +118,8 @@ def test_a_short_key_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_a_key_is_generated_once_and_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LANDING_KEY")
-    first = settings.landing_keys()
-    assert first == settings.landing_keys()
+    first = secret_store.landing_keys()
+    assert first == secret_store.landing_keys()
     assert len(first[0]) == 48
 
 

@@ -101,7 +101,9 @@ def test_a_retention_that_breaks_a_guarantee_is_refused_by_name(
 
 def test_history_ends_where_a_rollback_ends(warehouse: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with psycopg.connect(warehouse) as admin:
+        admin.execute("set role publisher")
         admin.execute("create table bi_history.fct_x (x int, publication_id bigint, replaced_by bigint)")
+        admin.execute("reset role")
         admin.execute(
             "insert into ops.builds (as_of, is_full, since_load_id, through_load_id, reporting_currency, "
             "reporting_timezone, master_crm, sources_configured, sources_late, status, project_fingerprint, "

@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from funnel import ledger, settings
+from funnel import ledger, secret_store, settings
 from funnel.contract import Window
 from funnel.ingest import landing, load
 from funnel.sources import SOURCES
@@ -98,7 +98,7 @@ def test_a_restored_installation_has_equal_rows_files_and_secrets(
     taken: tuple[Path, dict[str, str], dict[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, rows, landed = taken
-    kept = settings.secrets()
+    kept = secret_store.secrets()
     home = tmp_path / "restored"
     use(monkeypatch, home)
     try:
@@ -106,7 +106,7 @@ def test_a_restored_installation_has_equal_rows_files_and_secrets(
         assert digests() == rows
         assert len(rows) > 40
         assert files(home) == landed
-        assert settings.secrets() == kept
+        assert secret_store.secrets() == kept
         # Nothing was migrated: the release that wrote the backup could go on with it.
         assert ledger.migrate() == []
         # It goes on: the same read is known, the next is loaded, and readers may read.
@@ -126,7 +126,7 @@ def test_a_restored_installation_has_equal_rows_files_and_secrets(
 def test_a_backup_shows_no_secret(taken: tuple[Path, dict[str, str], dict[str, str]]) -> None:
     folder, _, _ = taken
     content = b"".join(path.read_bytes() for path in folder.iterdir())
-    assert [name for name, secret in settings.secrets().items() if secret.encode() in content] == []
+    assert [name for name, secret in secret_store.secrets().items() if secret.encode() in content] == []
     assert folder.stat().st_mode & 0o077 == 0
 
 

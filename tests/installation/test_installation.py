@@ -20,7 +20,7 @@ import psutil
 import psycopg
 import pytest
 
-from funnel import ledger, settings, warehouse
+from funnel import ledger, secret_store, settings, warehouse
 from funnel.reporting import lineage
 from funnel.sources import SOURCES
 from installation import (
@@ -94,7 +94,7 @@ def test_every_service_runs_and_up_again_changes_none(installation: Installation
 
 
 def test_the_login_takes_the_generated_password_only(installation: Installation) -> None:
-    for password, status in ((settings.secrets()["airflow_admin_password"], 201), ("admin", 401)):
+    for password, status in ((secret_store.secret("airflow_admin_password"), 201), ("admin", 401)):
         answer = httpx.post(
             f"{environments.airflow_url()}/auth/token", json={"username": airflow_setup.ADMIN, "password": password}
         )
@@ -263,7 +263,10 @@ def test_lineage_contains_names_and_no_contents(installation: Installation) -> N
             )
         ]
     assert keys
-    for secret in (*keys, *(value for name, value in settings.secrets().items() if not name.startswith("superset"))):
+    for secret in (
+        *keys,
+        *(value for name, value in secret_store.secrets().items() if not name.startswith("superset")),
+    ):
         assert secret not in text
     assert "@" not in text.replace("@task", "")
 
@@ -410,7 +413,7 @@ def supervision_pid(installation: Installation) -> int:
 
 
 def test_no_list_of_processes_shows_a_secret(installation: Installation) -> None:
-    secrets = [value for value in settings.secrets().values() if value]
+    secrets = [value for value in secret_store.secrets().values() if value]
     shown = []
     for process in psutil.process_iter():
         try:

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from dashboards import warehouse_logins
-from funnel import ledger, settings
+from funnel import ledger, secret_store, settings
 from funnel.sources import SOURCES
 from installation import (
     airflow_setup,
@@ -272,7 +272,7 @@ def test_superset_cannot_read_the_warehouse_but_as_a_reader(home: Path, monkeypa
     # environment.
     readers.prepare_readers()
     reader = environment["WAREHOUSE_READER_URI"]
-    assert settings.secrets()["bi_reader_password"] not in environment.values()
+    assert secret_store.secret("bi_reader_password") not in environment.values()
     password = warehouse_logins.password(readers.login_secret(), warehouse_logins.NO_GRANTS)
     with psycopg.connect(reader, password=password) as connection:
         assert connection.execute("select current_user").fetchone() == (warehouse_logins.NO_GRANTS,)

@@ -16,7 +16,7 @@ import httpx
 import psycopg
 import pytest
 
-from funnel import ledger, release, settings
+from funnel import ledger, release, secret_store, settings
 from installation import backup, databases, environments, errors, ports, postgres, services, upgrade
 
 RELEASE = Path(__file__).with_name("release_0_1_0.tar.xz")
@@ -265,7 +265,7 @@ def test_an_upgraded_and_a_restored_installation_show_the_same_charts(
         assert digests(marts) == rows
         assert set(runs) <= set(ask("airflow", "select dag_id, run_id, state from dag_run"))
         assert ask("superset", "select count(*) from ab_user where username in ('admin', 'viewer')") == [(2,)]
-        shown = charts("viewer", settings.secrets()["superset_viewer_password"])
+        shown = charts("viewer", secret_store.secrets()["superset_viewer_password"])
         assert len(shown) > 35
         taken = backup.back_up(tmp_path / "later", quiet)
         services.down(quiet)
@@ -274,7 +274,7 @@ def test_an_upgraded_and_a_restored_installation_show_the_same_charts(
         services.up(quiet)
         services.start_dashboards(quiet)
         assert digests(marts) == rows
-        assert charts("viewer", settings.secrets()["superset_viewer_password"]) == shown
+        assert charts("viewer", secret_store.secrets()["superset_viewer_password"]) == shown
     finally:
         for each in (other, home):
             monkeypatch.setenv("FUNNEL_HOME", str(each))

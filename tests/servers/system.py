@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,8 @@ from installation import postgres
 from installation.ports import free_port
 from tests.servers import compose
 
+# What an image has of its own.
+MACHINE = ("PATH", "PYTHONPATH", "HOME", "FUNNEL_HOME", "AIRFLOW_PORT", "DASHBOARDS", "LANG", "TMPDIR")
 needs_redis = pytest.mark.skipif(shutil.which("redis-server") is None, reason="redis-server is not installed")
 
 
@@ -30,13 +32,24 @@ class System:
     home: Path
     environment: dict[str, str]
     redis: subprocess.Popen[bytes]
+    containers: dict[str, dict[str, str]]
+    commands: dict[str, list[str]]
     started: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def start(self, *command: str, **more: str) -> subprocess.Popen[bytes]:
-        """Start one container's command; it ends with the system."""
+        """Start one command with all secrets; it ends with the system."""
+        return self._start(list(command), os.environ | more)
+
+    def start_container(self, name: str) -> subprocess.Popen[bytes]:
+        """Start the command of a container with its own environment and no more; it ends with the system."""
+        machine = {key: os.environ[key] for key in MACHINE if key in os.environ}
+        own = {"AIRFLOW_HOME": str(self.home.parent / f"airflow-of-{name}")}
+        return self._start(self.commands[name], {**machine, **own, **self.containers[name]})
+
+    def _start(self, command: list[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
         with (self.home / "containers.log").open("ab") as log:
             process = subprocess.Popen(
-                ["python", "-m", "funnel.cli", *command], env=os.environ | more, cwd=REPOSITORY, stdout=log, stderr=log
+                ["python", "-m", "funnel.cli", *command], env=environment, cwd=REPOSITORY, stdout=log, stderr=log
             )
         self.started.append(process)
         return process
@@ -57,10 +70,10 @@ def running(folder: Path, patch: pytest.MonkeyPatch, **settings: str) -> Iterato
     for name in list(os.environ):
         if name.startswith(("AIRFLOW_", "FUNNEL_", "REPORTING_", "WAREHOUSE_", "ALERT_", "SANDBOX", "OPENLINEAGE_")):
             patch.delenv(name)
-    environment = dict(containers["worker"]["environment"])
+    # This process is all containers at once.
+    placed = {name: _placed(one.get("environment", {}), ports) for name, one in containers.items()}
+    environment = placed["init"] | placed["worker"] | placed["sandbox"] | placed["api-server"]
     for name, value in environment.items():
-        for address, port in ports.items():
-            value = value.replace(address, f"127.0.0.1:{port}")
         patch.setenv(name, value)
     patch.setenv("FUNNEL_HOME", str(home))
     patch.setenv("AIRFLOW_PORT", str(ports["api-server:8080"]))
@@ -76,13 +89,22 @@ def running(folder: Path, patch: pytest.MonkeyPatch, **settings: str) -> Iterato
     queue = folder / "queue"
     queue.mkdir()
     redis = start_redis(containers["redis"], queue, ports["redis:6379"])
-    system = System(home, environment, redis)
+    commands = {name: one["command"] for name, one in containers.items() if "funnel" in one["image"]}
+    system = System(home, environment, redis, placed, commands)
     try:
         yield system
     finally:
         for process in [*system.started, redis]:
             end(process)
         postgres.remove(database)
+
+
+def _placed(environment: Mapping[str, str], ports: Mapping[str, int]) -> dict[str, str]:
+    """The environment of a container with addresses of this machine."""
+    placed = dict(environment)
+    for address, port in ports.items():
+        placed = {name: value.replace(address, f"127.0.0.1:{port}") for name, value in placed.items()}
+    return placed
 
 
 def start_redis(container: dict[str, object], folder: Path, port: int) -> subprocess.Popen[bytes]:

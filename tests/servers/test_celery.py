@@ -55,6 +55,35 @@ def test_a_worker_is_healthy_as_long_as_it_reaches_redis(idle: System) -> None:
     assert not services.is_healthy("worker")
 
 
+@pytest.mark.soak
+@pytest.mark.timeout(900)
+@system.needs_redis
+def test_every_service_works_with_the_secrets_of_its_container(idle: System) -> None:
+    home = Path(os.environ["FUNNEL_HOME"])
+    prepared = idle.start_container("init")
+    assert prepared.wait(300) == 0, (idle.home / "containers.log").read_text()[-3000:]
+    assert not (home / "secrets.json").exists()
+    for name in ("api-server", "celery-scheduler", "dag-processor", "triggerer", "worker"):
+        idle.start_container(name)
+    for name in ("api-server", "scheduler", "dag-processor", "triggerer", "worker"):
+        await_that(lambda name=name: services.is_healthy(name), 180, f"{name} is healthy")
+    # One task with a vendor's connection, the warehouse, and landed files.
+    with sandbox.running(scenario="worked_example") as vendors, airflow_api.open_airflow() as airflow:
+        fields = vendors.connections()["google_ads"]
+        body = {"connection_id": "google_ads", "conn_type": "http", "host": fields["host"]}
+        body |= {key: fields[key] for key in ("login", "password") if fields.get(key)}
+        airflow.post("/connections", json=body | {"extra": json.dumps(fields.get("extra") or {})}).raise_for_status()
+        airflow_api.await_dags(airflow, {"ingest__google_ads"})
+        airflow_api.unpause(airflow, "ingest__google_ads")
+        conf = {"from": FIRST.isoformat(), "to": LAST.isoformat()}
+        run = airflow_api.trigger(airflow, "ingest__google_ads", conf)
+        airflow_api.follow(airflow, "ingest__google_ads", run, print, 300)
+    [(loaded,)] = _ask("select count(*) from raw.google_ads__campaign_stats")
+    assert loaded
+    assert not list(home.rglob("passwords.json"))
+    assert not (home / "secrets.json").exists()
+
+
 def _answers(command: list[str]) -> bool:
     return "refused" not in subprocess.run(command, capture_output=True, text=True, check=False).stderr
 

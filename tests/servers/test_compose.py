@@ -14,7 +14,7 @@ import pytest
 import yaml
 from check_jsonschema.builtin_schemas import get_builtin_schema
 
-from funnel import cli, settings
+from funnel import cli, secret_store, settings
 from funnel.settings import REPOSITORY
 from installation import airflow_setup, errors, services
 from tests.servers import compose
@@ -96,7 +96,8 @@ def test_one_profile_gives_one_scheduler_and_workers_only_with_redis(declared: d
     assert running("celery") == {*always, "celery-scheduler", "worker", "redis"}
     assert running("demo") == {*always, "sandbox"}
     assert "REDIS_URL" not in declared["scheduler"]["environment"]
-    assert declared["worker"]["environment"] == declared["celery-scheduler"]["environment"]
+    broker = {declared[name]["environment"]["REDIS_URL"] for name in ("worker", "celery-scheduler")}
+    assert len(broker) == 1
 
 
 def test_data_are_in_named_volumes(declared: dict[str, dict[str, Any]]) -> None:
@@ -113,7 +114,7 @@ def test_settings_file_and_compose_file_name_the_same_variables() -> None:
 def test_no_secret_has_a_default_and_none_is_written_down(filled: dict[str, str]) -> None:
     ways = compose.variables()
     secret = {name for name in ways if SECRET.search(name)}
-    assert {name.upper() for name in settings._SECRET_NAMES} | {"REDIS_PASSWORD"} == secret
+    assert {name.upper() for name in secret_store.SECRET_NAMES} | {"REDIS_PASSWORD"} == secret
     examples = compose.settings()
     for name in secret:
         assert ways[name] == {"?"}, name
@@ -124,8 +125,56 @@ def test_no_secret_has_a_default_and_none_is_written_down(filled: dict[str, str]
     assert len({filled[name] for name in secret}) == len(secret)
     for service in compose.read()["services"].values():
         for name, value in service.get("environment", {}).items():
-            is_secret = SECRET.search(name) or name.endswith("AUTH") or "@" in value
+            is_secret = (SECRET.search(name) and name != "SECRETS_FROM") or name.endswith("AUTH") or "@" in value
             assert not is_secret or ":?" in value, name
+
+
+AIRFLOW = {"AIRFLOW_DATABASE_PASSWORD", "AIRFLOW_FERNET_KEY", "AIRFLOW_JWT_SECRET"}
+TASKS = {"PIPELINE_PASSWORD", "PERSON_KEY_SECRET", "LANDING_KEY"}
+SUPERSET = {"SUPERSET_DATABASE_PASSWORD", "SUPERSET_SECRET_KEY"}
+HELD = {
+    "postgres": {"ADMIN_PASSWORD"},
+    "redis": {"REDIS_PASSWORD"},
+    "init": {name.upper() for name in secret_store.SECRET_NAMES} - {"AIRFLOW_API_SECRET", "SANDBOX_CONTROL_TOKEN"},
+    "api-server": AIRFLOW | {"AIRFLOW_API_SECRET", "AIRFLOW_ADMIN_PASSWORD"},
+    "scheduler": AIRFLOW | TASKS,
+    "celery-scheduler": AIRFLOW | {"REDIS_PASSWORD"},
+    "worker": TASKS | {"AIRFLOW_DATABASE_PASSWORD", "AIRFLOW_FERNET_KEY", "REDIS_PASSWORD"},
+    "dag-processor": AIRFLOW,
+    "triggerer": AIRFLOW,
+    "superset": SUPERSET,
+    "sandbox": {"SANDBOX_CONTROL_TOKEN"},
+}
+
+
+def test_each_container_has_the_secrets_of_its_service_and_no_others(
+    filled: dict[str, str], declared: dict[str, dict[str, Any]]
+) -> None:
+    secret = {name: value for name, value in filled.items() if SECRET.search(name)}
+    found = {
+        service: {name for name, value in secret.items() if value in str(one.get("environment"))}
+        for service, one in declared.items()
+    }
+    assert found == HELD
+    ours = [name for name, one in declared.items() if one["image"].startswith("funnel-warehouse:")]
+    assert all(declared[name]["environment"]["SECRETS_FROM"] == "environment" for name in ours)
+    assert {name for name in ours if "env_file" in declared[name]} == {"init", "scheduler", "worker"}
+
+
+def test_a_container_says_which_secret_it_does_not_have(
+    declared: dict[str, dict[str, Any]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("FUNNEL_HOME", str(tmp_path))
+    for name, value in declared["worker"]["environment"].items():
+        monkeypatch.setenv(name, value)
+    assert settings.dsn("loader").endswith("@postgres:5432/warehouse")
+    for role in ("admin", "bi_reader"):
+        with pytest.raises(settings.ConfigurationError, match=rf"{role.upper()}_PASSWORD is not set in this process"):
+            settings.dsn(role)  # type: ignore[arg-type]
+    monkeypatch.setenv("SECRETS_FROM", "vault")
+    with pytest.raises(settings.ConfigurationError, match="SECRETS_FROM is 'vault'"):
+        secret_store.secrets()
+    assert not (tmp_path / "secrets.json").exists()
 
 
 def test_settings_without_secrets_have_the_defaults_of_the_settings_file() -> None:
@@ -141,9 +190,7 @@ def test_the_secrets_of_the_settings_file_are_the_installations(
     monkeypatch.setenv("FUNNEL_HOME", str(tmp_path))
     for name, value in declared["init"]["environment"].items():
         monkeypatch.setenv(name, value)
-    # The administrator's is part of the warehouse's URL.
-    names = set(settings._SECRET_NAMES) - {"admin_password"}
-    assert {name: settings.secrets()[name] for name in names} == {name: filled[name.upper()] for name in names}
+    assert secret_store.secrets() == {name.lower(): filled[name] for name in HELD["init"]}
     assert settings.dsn("admin") == f"postgresql://postgres:{filled['ADMIN_PASSWORD']}@postgres:5432/warehouse"
     made = airflow_setup.airflow_environment()
     assert made["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] == "http://api-server:8080/execution/"
@@ -187,9 +234,16 @@ def test_serve_becomes_the_command_with_its_environment(
     become: list[tuple[Any, ...]] = []
     monkeypatch.setattr("os.execve", lambda *arguments: become.append(arguments))
     monkeypatch.setattr("os.chdir", lambda folder: None)
-    for name in ("api-server", "worker"):
-        services.serve(name)
-    [(_, api_server, environment), (_, worker, _)] = become
+    services.serve("worker")
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path / "own"))
+    for name, value in declared["api-server"]["environment"].items():
+        monkeypatch.setenv(name, value)
+    services.serve("api-server")
+    [(_, worker, _), (_, api_server, environment)] = become
+    # Where no other container reads it.
+    assert (
+        declared["api-server"]["environment"]["AIRFLOW_ADMIN_PASSWORD"] in (tmp_path / "own/passwords.json").read_text()
+    )
     assert api_server[-1] == "api-server"
     assert environment["AIRFLOW__API__HOST"] == "0.0.0.0"
     assert worker[1:5] == ("-m", "funnel.orchestration", "celery", "worker")
@@ -226,6 +280,6 @@ def test_the_image_is_pinned_unprivileged_and_copies_what_there_is() -> None:
 def test_no_file_of_settings_with_secrets_can_be_committed() -> None:
     ignored = (REPOSITORY / ".gitignore").read_text().splitlines()
     assert {".env", "connections.env"} <= set(ignored)
-    assert yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())["x-funnel"]["env_file"] == [
+    assert yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())["x-connections"] == [
         {"path": "connections.env", "required": False}
     ]

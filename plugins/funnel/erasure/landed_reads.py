@@ -75,7 +75,7 @@ def _unchanged(body: bytes) -> bytes:
 
 def reduce() -> Rewritten:
     """Take forgotten persons out of landed reads that hold them still."""
-    with warehouse.connect("admin", autocommit=True) as connection:
+    with warehouse.connect("loader", autocommit=True) as connection:
         connection.execute("select pg_advisory_lock(%s)", (ledger.BUILD_LOCK,))
         known = tombstones.read(connection, privacy.person_key_secret())
         if known.is_empty:

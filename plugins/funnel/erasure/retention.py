@@ -43,21 +43,21 @@ class Removed:
 
 def enforce() -> dict[str, Removed]:
     """Remove everything that is older than its setting; returns what was removed, by kind. Loads and builds wait."""
-    steps: dict[str, Callable[[psycopg.Connection[Any], datetime], Removed]] = {
-        "landed": _remove_landed,
-        "quarantine": _remove_quarantine,
-        "details": _remove_details,
-        "history": _remove_history,
-        "logs": _remove_logs,
+    steps: dict[str, tuple[settings.Role, Callable[[psycopg.Connection[Any], datetime], Removed]]] = {
+        "landed": ("loader", _remove_landed),
+        "quarantine": ("loader", _remove_quarantine),
+        "details": ("loader", _remove_details),
+        "history": ("publisher", _remove_history),
+        "logs": ("loader", _remove_logs),
     }
     found = {}
-    with warehouse.connect("admin", autocommit=True) as connection:
-        connection.execute("select pg_advisory_lock(%s)", (ledger.BUILD_LOCK,))
-        for kind, remove in steps.items():
+    with warehouse.connect("loader", autocommit=True) as lock:
+        lock.execute("select pg_advisory_lock(%s)", (ledger.BUILD_LOCK,))
+        for kind, (role, remove) in steps.items():
             days = _days(kind)
             if days is None:
                 continue
-            with connection.transaction():
+            with warehouse.connect(role) as connection:
                 removed = remove(connection, settings.now() - timedelta(days=days))
                 if removed.rows or removed.files:
                     found[kind] = removed

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from funnel import settings
+from funnel import secret_store
 from funnel.ingest.errors import OtherKey, Undecipherable
 
 # No compressed file and no Arrow table begins with these bytes.
@@ -39,12 +39,12 @@ def is_encrypted(stored: bytes) -> bool:
 
 def is_current(stored: bytes) -> bool:
     """True if these bytes of a file were encrypted with the key that new files get."""
-    return is_encrypted(stored) and _key_of(stored) == fingerprint(settings.landing_keys()[0])
+    return is_encrypted(stored) and _key_of(stored) == fingerprint(secret_store.landing_keys()[0])
 
 
 def encrypted(content: bytes) -> Iterator[bytes]:
     """The bytes of the encrypted file, chunk by chunk."""
-    key = settings.landing_keys()[0]
+    key = secret_store.landing_keys()[0]
     header = MAGIC + bytes.fromhex(fingerprint(key)) + os.urandom(SALT)
     cipher = _cipher(key, header)
     yield header
@@ -60,11 +60,11 @@ def decrypted(stored: bytes) -> bytes:
     if len(stored) < HEADER + TAG:
         raise Undecipherable("is cut: it ends within its header")
     header, name = stored[:HEADER], _key_of(stored)
-    key = next((each for each in settings.landing_keys() if fingerprint(each) == name), None)
+    key = next((each for each in secret_store.landing_keys() if fingerprint(each) == name), None)
     if key is None:
         raise OtherKey(
             f"was encrypted with a key of fingerprint {name}, which is neither LANDING_KEY (fingerprint "
-            f"{fingerprint(settings.landing_keys()[0])}) nor one of LANDING_OLD_KEYS"
+            f"{fingerprint(secret_store.landing_keys()[0])}) nor one of LANDING_OLD_KEYS"
         )
     cipher, whole = _cipher(key, header), memoryview(stored)
     size = len(stored) - HEADER

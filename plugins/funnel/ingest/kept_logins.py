@@ -14,7 +14,7 @@ from dataclasses import asdict
 import psycopg
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
-from funnel import settings, warehouse
+from funnel import secret_store, settings, warehouse
 from funnel.contract import Connection
 from funnel.logins import Key, Login, LoginStore, in_memory
 
@@ -28,7 +28,7 @@ LONGEST_TURN = "20min"
 
 def _cipher() -> MultiFernet:
     # In Airflow's form: several keys separated by commas, the newest first.
-    keys = settings.secrets()["airflow_fernet_key"].split(",")
+    keys = secret_store.secret("airflow_fernet_key").split(",")
     try:
         return MultiFernet([Fernet(key.strip()) for key in keys])
     except ValueError:

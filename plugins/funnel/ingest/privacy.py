@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import re
 
-from funnel import settings
+from funnel import secret_store
 
 # What is left of an address or id of a forgotten person, followed by the hash that it had: see `tombstones`.
 FORGOTTEN = "forgotten-"
@@ -35,7 +35,7 @@ def id_key(secret: bytes, identity: str, value: str) -> str:
 
 def person_key_secret() -> bytes:
     """The installation's HMAC key."""
-    return settings.secrets()["person_key_secret"].encode()
+    return secret_store.secret("person_key_secret").encode()
 
 
 def fingerprint(secret: bytes) -> str:
