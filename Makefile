@@ -64,9 +64,9 @@ upgrade: $(VENV)/.runtime $(SUPERSET)/.wanted ## upgrade this installation to th
 dsn: $(VENV)/.runtime ## print the warehouse's URL: make -s dsn ROLE=bi_reader (or pipeline, admin)
 	$(FUNNEL) dsn $(or $(ROLE),bi_reader)
 
-ingest: $(VENV)/.runtime ## load days of a source: make ingest SOURCE=google_ads FROM=2026-08-01 TO=2026-08-31
+ingest: $(VENV)/.runtime ## load days of a source: make ingest SOURCE=google_ads FROM=2026-08-01 TO=2026-08-31 (PLAN=1: only show what it would read)
 	$(FUNNEL) ingest $(or $(SOURCE),$(error SOURCE= is missing, for example SOURCE=google_ads)) \
-		$(or $(FROM),$(error FROM= is missing, for example FROM=2026-08-01)) $(TO)
+		$(or $(FROM),$(error FROM= is missing, for example FROM=2026-08-01)) $(TO) $(if $(PLAN),--plan)
 
 withdraw: $(VENV)/.runtime ## remove the rows of a source whose folder was removed from the inbox: make withdraw SOURCE=acme_crm (YES=1: no confirmation)
 	$(FUNNEL) withdraw $(or $(SOURCE),$(error SOURCE= is missing, for example SOURCE=acme_crm)) $(if $(YES),--yes)

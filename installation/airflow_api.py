@@ -116,6 +116,16 @@ def trigger(
     return run_id
 
 
+def load_days(source: str, first: date, last: date) -> None:
+    """Load days of a source in one run, both included; says what happens. Raises RunFailed."""
+    dag_id = f"ingest__{source}"
+    with open_airflow() as airflow:
+        unpause(airflow, dag_id)
+        run_id = trigger(airflow, dag_id, {"from": first.isoformat(), "to": last.isoformat()})
+        follow(airflow, dag_id, run_id, print)
+    print(f"loaded {source} {first} to {last}; build_funnel starts automatically unless it is paused")
+
+
 def backfill(airflow: httpx.Client, dag_id: str, first: date, last: date) -> None:
     """Create a run of every day from first to last that has none; returns before they have run. Raises ServiceError."""
     body = {"dag_id": dag_id, "from_date": f"{first}T00:00:00Z", "to_date": f"{last}T00:00:00Z"}

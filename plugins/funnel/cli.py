@@ -123,16 +123,11 @@ def _dsn(chosen: argparse.Namespace) -> None:
 
 
 def _ingest(chosen: argparse.Namespace) -> None:
+    from funnel.ingest import forecast
     from installation import airflow_api
 
-    last = chosen.last or chosen.first
-    with airflow_api.open_airflow() as airflow:
-        dag_id = f"ingest__{chosen.source}"
-        airflow_api.unpause(airflow, dag_id)
-        conf = {"from": chosen.first.isoformat(), "to": last.isoformat()}
-        run_id = airflow_api.trigger(airflow, dag_id, conf)
-        airflow_api.follow(airflow, dag_id, run_id, print)
-    print(f"loaded {chosen.source} {chosen.first} to {last}; build_funnel starts automatically unless it is paused")
+    do = forecast.show if chosen.plan else airflow_api.load_days
+    do(chosen.source, chosen.first, chosen.last or chosen.first)
 
 
 def _inbox_check(chosen: argparse.Namespace) -> int:
@@ -336,6 +331,7 @@ def _parser() -> argparse.ArgumentParser:
     ingest.add_argument("source", choices=sorted(SOURCES))
     ingest.add_argument("first", type=_day, help="first day")
     ingest.add_argument("last", type=_day, nargs="?", help="last day, included (default: the first)")
+    ingest.add_argument("--plan", action="store_true", help="only show the days, the requests, and what may move")
     inbox_check = add("inbox-check", _inbox_check, "show what the manifests of a folder would load, without loading it")
     inbox_check.add_argument("folder", help="local folder or URL")
     proposing = add(

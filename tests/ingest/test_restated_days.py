@@ -3,17 +3,18 @@
 from datetime import UTC, date, datetime, timedelta
 
 import psycopg
+import pytest
 
 from funnel import settings
 from funnel.contract import Window
-from funnel.ingest import completeness, landing, load
+from funnel.ingest import completeness, forecast, landing, load
 from funnel.sources import SOURCES
 from tests.vendors import Company
 
 DAYS = 45
 
 
-def test_what_still_moves_is_measured_by_age(warehouse: str, company: Company) -> None:
+def test_what_still_moves_is_measured_by_age(warehouse: str, company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
     name, cost = "google_ads", "cost_micros"
     source = SOURCES[name]
     last = date(2026, 11, 22)
@@ -33,9 +34,25 @@ def test_what_still_moves_is_measured_by_age(warehouse: str, company: Company) -
                 "select measure, age_days, days_moved, relative_change from ops.restatement where source = %s", (name,)
             )
         }
+        responses, size = connection.execute(
+            "select sum(cardinality(body_hashes)), sum(bytes) from ops.loads where stream = 'campaign_stats'"
+        ).fetchone()  # type: ignore[misc]
         stated, measured, reread = connection.execute(
             "select restatement_days, measured_restatement_days, reread_days from ops.sources"
         ).fetchone()  # type: ignore[misc]
+    monkeypatch.setenv("FUNNEL_TODAY", "2026-11-25")
+    [what] = [
+        each for each in forecast.forecast(source, last - timedelta(days=9), last) if each.stream == "campaign_stats"
+    ]
+    assert (what.days, what.days_known, what.last_read_on) == (10, 10, date(2026, 11, 25))
+    # Three reads of 46 days each.
+    assert (what.responses, what.size) == (-(-responses * 10 // 138), size * 10 // 138)
+    old = forecast.forecast(source, date(2026, 10, 20), date(2026, 10, 22))[0]
+    assert old.days_again > old.days_moved == 0
+    said = "\n".join(forecast.lines(source, last - timedelta(days=9), last))
+    assert f"about {what.responses} responses" in said
+    assert f"of {what.days_again} days of this age or older that were read again, {what.days_moved} had changed" in said
+    assert 0 < what.days_moved < what.days_again
     # A day of Los Angeles ends on the next day in UTC, so spend settles one age later there.
     assert moved[cost, 1][1] > moved[cost, 2][1] > 0
     assert [moved[cost, age] for age in range(4, DAYS)] == [(0, 0)] * (DAYS - 4)
