@@ -172,7 +172,7 @@ def test_what_a_newer_release_made_is_refused(
         altered(database, back)
 
 
-def test_an_upgrade_that_stops_is_repeated_with_its_backup_and_can_be_undone(
+def test_an_upgrade_that_stops_is_repeated_with_its_backup_and_changes_no_row(
     installed: Columns, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = digests(installed)
@@ -219,14 +219,6 @@ def test_an_upgrade_that_stops_is_repeated_with_its_backup_and_can_be_undone(
     server = postgres.find(home)
     assert server is not None
     assert server.os_user is None or server.log_file.owner() == server.os_user
-    use(monkeypatch, tmp_path / "home")
-    try:
-        backup.restore(taken, quiet)
-        assert columns() == installed
-        assert digests(installed) == before
-    finally:
-        stop(quiet)
-        postgres.remove(tmp_path / "home")
 
 
 def charts(user: str, password: str) -> dict[str, Any]:
@@ -249,16 +241,18 @@ def charts(user: str, password: str) -> dict[str, Any]:
 
 @pytest.mark.soak
 @pytest.mark.timeout(1200)
-def test_an_upgraded_and_a_restored_installation_show_the_same_charts(
+def test_an_upgraded_and_a_restored_installation_show_the_same_charts_and_can_go_back(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not environments.has_dashboards():
         pytest.skip("Superset is not installed: make dashboards")
-    home, other = tmp_path / "home", tmp_path / "other"
+    home, other, back = tmp_path / "home", tmp_path / "other", tmp_path / "back"
     use(monkeypatch, home)
     try:
         backup.restore(folder, quiet)
-        marts = {table: listed for table, listed in columns().items() if table.split(".")[1] in ("bi", "marts", "raw")}
+        before = columns()
+        everything = digests(before)
+        marts = {table: listed for table, listed in before.items() if table.split(".")[1] in ("bi", "marts", "raw")}
         rows = digests(marts)
         runs = ask("airflow", "select dag_id, run_id, state from dag_run order by 1, 2")
         upgrade.run(upgrade.plan(quiet), tmp_path / "backups", quiet)
@@ -275,8 +269,15 @@ def test_an_upgraded_and_a_restored_installation_show_the_same_charts(
         services.start_dashboards(quiet)
         assert digests(marts) == rows
         assert charts("viewer", secret_store.secrets()["superset_viewer_password"]) == shown
+        services.down(quiet)
+        # Back to the release before: what the upgrade has backed up.
+        use(monkeypatch, back)
+        [undone] = (tmp_path / "backups").iterdir()
+        backup.restore(undone, quiet)
+        assert columns() == before
+        assert digests(before) == everything
     finally:
-        for each in (other, home):
+        for each in (back, other, home):
             monkeypatch.setenv("FUNNEL_HOME", str(each))
             services.down(quiet)
             postgres.remove(each)

@@ -387,6 +387,32 @@ def test_a_revoked_access_token_that_was_kept_is_renewed(warehouse: str, stub: A
     assert slept == []
 
 
+def test_a_kept_token_of_microsoft_that_its_service_no_longer_knows_is_renewed(
+    warehouse: str, stub: Any, slept: list[float]
+) -> None:
+    extra = {"refresh_token": "R1-xxxxxxxx", "account_ids": ["1"], "token_url": f"{stub.base_url}/token"}
+    connection = Connection("microsoft_ads", stub.base_url, "id", "secret-of-it", extra, logins=kept_logins.STORE)
+    good = "A1-xxxxxxxx"
+
+    def fault(code: int, name: str, status: int) -> Any:
+        return stub.reply({"TrackingId": "t", "Errors": [{"Code": code, "ErrorCode": name, "Message": name}]}, status)
+
+    def answer(asked: Any) -> Any:
+        if asked.path == "/token":
+            return stub.reply({"access_token": good, "expires_in": 3600})
+        if good not in (asked.headers.get("authorization") or asked.headers.get("authenticationtoken")):
+            return fault(105, "InvalidCredentials", 401)
+        return fault(4001, "KnownToken", 400)
+
+    stub.answer = answer
+    source = SOURCES["microsoft_ads"]
+    for token in ("A1-xxxxxxxx", "A2-xxxxxxxx"):
+        good = token
+        with pytest.raises(errors.Refused, match="KnownToken"):
+            list(source.fetch(connection, source.stream("campaign_stats"), WINDOW))
+    assert sum(asked.path == "/token" for asked in stub.asked) == 2
+
+
 def test_a_changed_client_secret_makes_a_new_login_with_the_newest_refresh_token(
     warehouse: str, stub: Any, slept: list[float]
 ) -> None:

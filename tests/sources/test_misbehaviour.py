@@ -196,7 +196,7 @@ CASES = [
     Case("microsoft_ads", "rotating_refresh_token", ROTATES, parameters=OFTEN),
     Case("microsoft_ads", "refresh_token_revoked", LOGIN_AGAIN),
     Case("microsoft_ads", "refresh_token_revoked", LAST_WORD, errors.DeadToken, parameters=OFTEN),
-    Case("microsoft_ads", "invalid_credentials", FAILS, errors.Refused),
+    Case("microsoft_ads", "invalid_credentials", FAILS, errors.DeadToken),
     Case("microsoft_ads", "not_authorized", OTHERS),
     Case("microsoft_ads", "not_authorized", FAILS, errors.AccountDenied, parameters=EVERY_ACCOUNT),
     Case("microsoft_ads", "concurrent_reports", WAITS, waits=60),

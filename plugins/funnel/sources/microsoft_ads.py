@@ -186,7 +186,7 @@ _BOOKS_SECONDS = 3_600.0  # books close three hours after the day: 2004
 _ONE_ACCOUNT = {106, 2003}
 _ADVICE = {
     2003: "Give the user of the refresh token access to this ad account, or take it out of account_ids: its days stay.",
-    105: "Check developer_token and customer_id; a developer token is of one environment.",
+    105: "Sign in again, and check developer_token: it is of one environment.",
     106: (
         "Give the user of the refresh token access to this ad account, and name its customer_id. If the account is "
         "closed for good, take it out of account_ids: its days stay."
@@ -212,6 +212,9 @@ def _diagnose(answer: messages.Answer) -> messages.Diagnosis | None:
     advice = _ADVICE.get(code)
     if code == 109:
         return messages.Diagnosis(errors.TokenExpired, message)
+    if code == 105:
+        # Also a token that was withdrawn before its time: one that was kept is renewed once.
+        return messages.Diagnosis(errors.DeadToken, message, advice=advice)
     if code in (117, 207):
         return messages.Diagnosis(errors.Throttled, message, wait_seconds=_RATE_SECONDS, advice=advice)
     if code == 2004:
