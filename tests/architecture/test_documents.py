@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from funnel import release
+
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "sandbox/README.md", "docs/**/*.md")
 FOLDERS = "plugins|funnel|installation|authoring|dags|dbt_project|models|macros|seeds|dashboards|expectations"
@@ -82,3 +84,10 @@ def test_existing_things_pass() -> None:
         "`make demo`, `plugins/funnel/ingest/landing.py`, `gate/marts.py`, `funnel.ingest.landing.land`, [a](README.md)"
     )
     assert not faults(text, ROOT)
+
+
+def test_the_changelog_begins_with_the_release_of_this_checkout() -> None:
+    sections = re.findall(r"^## (\S+) - \d{4}-\d\d-\d\d$", (ROOT / "CHANGELOG.md").read_text(), flags=re.MULTILINE)
+    assert sections[0] == release.version()
+    assert sections == sorted(sections, key=release.order, reverse=True)
+    assert f'name = "funnel-warehouse"\nversion = "{release.version()}"' in (ROOT / "uv.lock").read_text()
