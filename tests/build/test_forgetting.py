@@ -18,7 +18,7 @@ from funnel.build import dbt_run
 from funnel.erasure import forgetting, landed_reads, separate_records
 from funnel.erasure.errors import ForgetRefused
 from funnel.gate import replay
-from funnel.ingest import landing, load
+from funnel.ingest import landing, load, tombstones
 from funnel.ingest.landed_files import ARROW
 from funnel.rest import bodies
 from funnel.sources import SOURCES, files
@@ -262,3 +262,23 @@ def test_a_vendor_id_finds_the_same_person_and_an_unclear_line_changes_nothing(
     # The record is known by its tombstone, where it is to be kept apart too.
     [(lead,)] = psycopg.connect(warehouse).execute("select lead_id from raw.salesforce__leads").fetchall()
     assert separate.read_text() == listed.format("salesforce", lead)
+
+
+def test_who_an_older_backup_brings_back_is_removed_by_the_newer_tombstones(
+    warehouse: str, cluster_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_everything(tmp_path, MORNING, "run", of="hubspot")
+    older = tmp_path / "older"
+    older.mkdir()
+    shutil.copytree(landing.root(), older / "landing")
+    forget(EMAIL, monkeypatch)
+    newer = (landing.root() / tombstones.LANDED).read_bytes()
+    assert not FOUND.search(newer)
+    with pytest.MonkeyPatch.context() as patch, fresh_warehouse(cluster_home, patch, older):
+        shutil.copytree(older / "landing", landing.root())
+        for read in landing.reads():
+            load.load(read)
+        assert "raw.hubspot__contacts" in places_in_the_warehouse()
+        (landing.root() / tombstones.LANDED).write_bytes(newer)
+        forget("", monkeypatch)
+        assert places_in_the_warehouse() == places_on_disk(older / "home") == []
