@@ -15,8 +15,9 @@ import pytest
 
 from funnel import settings
 from funnel.build import dbt_run
-from funnel.erasure import forgetting, landed_reads, separate_records
+from funnel.erasure import forgetting, landed_reads, separate_records, stored_rows
 from funnel.erasure.errors import ForgetRefused
+from funnel.erasure.persons import Persons, Record
 from funnel.gate import replay
 from funnel.ingest import landing, load, tombstones
 from funnel.ingest.landed_files import ARROW
@@ -282,3 +283,19 @@ def test_who_an_older_backup_brings_back_is_removed_by_the_newer_tombstones(
         (landing.root() / tombstones.LANDED).write_bytes(newer)
         forget("", monkeypatch)
         assert places_in_the_warehouse() == places_on_disk(older / "home") == []
+
+
+def test_an_id_is_found_in_a_row_that_names_another_system_and_only_in_rows_of_the_person() -> None:
+    lead, filed = Record("salesforce", "s", "leads", LEAD), Record("files", "acme_crm", "leads", "7")
+    found = Persons(b"secret", records={lead, filed})
+    by_id = {LEAD: [lead], "7": [filed]}
+
+    def reduced(value: str, **place: str) -> str | None:
+        return stored_rows._with_tombstone(found, by_id, "lead_id", value, place)
+
+    # A row of fct_leads names the system in which the lead began, not that of the id.
+    assert reduced(LEAD, source_system="hubspot", person_key="x") == f"forgotten-{found.tombstone(lead)}"
+    hers = {"source_system": "hubspot", "person_key": found.tombstone(lead)}
+    assert reduced("7", **hers) == f"forgotten-{found.tombstone(filed)}"
+    assert reduced("7", **(hers | {"person_key": "another person"})) is None
+    assert reduced("7", source_system="acme_crm", person_key="x") == f"forgotten-{found.tombstone(filed)}"

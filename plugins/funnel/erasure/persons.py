@@ -7,6 +7,7 @@ what is stored of them is their tombstone.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import psycopg
@@ -59,6 +60,11 @@ class Persons:
             yield keyed_hash(self.secret, digest(address)), "", "", SHA256
         for each in self.records:
             yield self.tombstone(each), each.source, each.connection_id, each.kind
+
+    @cached_property
+    def keys(self) -> set[str]:
+        """All hashes of the persons; a person in the marts has that of one of its records as its key."""
+        return self.hashes.keys() | {self.tombstone(record) for record in self.records}
 
     def tombstone(self, record: Record) -> str:
         """The hash by which a record is known in `raw`."""

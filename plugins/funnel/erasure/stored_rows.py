@@ -161,7 +161,8 @@ def _replace_ids(
     """Replace ids in one column: the whole value, or a part of a key such as `hubspot:hubspot:contact:51`."""
     schema, table, column = where
     names: dict[str, sql.Composable] = {"table": sql.Identifier(schema, table), "column": sql.Identifier(column)}
-    within = [one for one in ("source_system", "connection_id", "record_type") if one in columns and one != column]
+    stated = ("source_system", "connection_id", "record_type", "person_key")
+    within = [one for one in stated if one in columns and one != column]
     names["within"] = sql.SQL("").join(sql.SQL(", {}").format(sql.Identifier(one)) for one in within)
     names["value"] = sql.SQL("unnest({})" if kind == "text[]" else "{}").format(sql.Identifier(column))
     rows = connection.execute(
@@ -211,10 +212,13 @@ def _with_tombstone(
     if len(parts) == 1 and column not in ID_COLUMNS:
         return None
     for number, part in enumerate(parts):
-        for record in by_id.get(part, ()):
-            if _is_of(record, parts) if len(parts) > 1 else _fits(record, place):
-                parts[number] = FORGOTTEN + found.tombstone(record)
-                break
+        records = by_id.get(part, [])
+        fitting = [one for one in records if (_is_of(one, parts) if len(parts) > 1 else _fits(one, place))]
+        if not fitting and len(parts) == 1 and (len(part) >= LONG_ID or place.get("person_key") in found.keys):
+            # The row's system need not be that of the id: a lead that began at HubSpot has the id of Salesforce.
+            fitting = records
+        if fitting:
+            parts[number] = FORGOTTEN + found.tombstone(fitting[0])
     made = "".join(parts)
     return None if made == value else made
 
