@@ -55,7 +55,7 @@ def bootstrap_superset(progress: Progress, *, again: bool) -> bool:
 
     prepare_readers()
     passwords = {name: secret_store.secret(name.lower()) for name in PASSWORDS}
-    environment = {**superset_environment(), **passwords}
+    environment = {**superset_environment(), **passwords, "REPORTING_CURRENCY": _shown_currency()}
     mark = f"bootstrapped {_dashboards_fingerprint(environment)}"
     with psycopg.connect(superset_dsn("postgresql"), autocommit=True) as connection:
         name = connection.info.dbname
@@ -76,6 +76,15 @@ def bootstrap_superset(progress: Progress, *, again: bool) -> bool:
         statement = sql.SQL("comment on database {} is {}")
         connection.execute(statement.format(sql.Identifier(name), sql.Literal(mark)))
         return True
+
+
+def _shown_currency() -> str:
+    """The currency of the figures that readers see: a changed setting counts from its first publication on."""
+    import psycopg
+
+    with psycopg.connect(settings.dsn("admin")) as connection:
+        shown = connection.execute("select max(reporting_currency) from bi.data_status").fetchone()
+    return (shown and shown[0]) or settings.read().reporting_currency
 
 
 def _dashboards_fingerprint(environment: Mapping[str, str]) -> str:

@@ -205,7 +205,8 @@ def print_funnel() -> None:
         from bi.fct_funnel_daily
         """
     )
-    currency = settings.read().reporting_currency
+    # That of the figures: a changed setting counts from its first publication on.
+    [(currency,)] = _ask("select max(reporting_currency) from bi.data_status")
     print(f"\nFunnel, {first} to {last}: what happened in this time")
     rows = {
         "spend": "-" if spend is None else f"{_rounded(spend, 2):,} {currency}",

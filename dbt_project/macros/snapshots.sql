@@ -26,7 +26,8 @@
 {% macro published_snapshots_sql(mart) -%}
     select
         (shown.as_of at time zone build.reporting_timezone)::date - 1 as last_day,
-        build.reporting_currency
+        build.reporting_currency,
+        build.reporting_timezone
     from ops.publication_in_effect as shown
     inner join ops.builds as build on shown.build_id = build.build_id
     where '{{ mart }}' = any(shown.marts)
@@ -38,16 +39,41 @@
     from generate_series({{ last_published_day(mart) }} + interval '1 day', {{ last_day() }}, interval '1 day') as days (date_day)
 {%- endmacro %}
 
-{#- The last complete day in the reporting time zone; as_of is within a day if the zone was changed. -#}
+{#- The last complete day in the reporting time zone. -#}
 {% macro last_day() -%}
     (({{ as_of() }} at time zone {{ reporting_timezone() }})::date - 1)
 {%- endmacro %}
+
+{#- True if a build copies published days that are in another reporting currency than its own. -#}
+{% macro converts_published_days(mart) %}
+    {{ return(is_full_build() and has_published_days(mart) and not is_published_in_reporting_currency(mart)) }}
+{% endmacro %}
 
 {#- The reporting currency in which such a mart is published, quoted. -#}
 {% macro published_currency(mart) %}
     {%- set shown = published_snapshots(mart) -%}
     {{ return("'" ~ shown['reporting_currency'] ~ "'" if shown else 'null::text') }}
 {% endmacro %}
+
+{#- The time zone in which such a mart is published, quoted. -#}
+{% macro published_time_zone(mart) %}
+    {%- set shown = published_snapshots(mart) -%}
+    {{ return("'" ~ shown['reporting_timezone'] ~ "'" if shown else 'null::text') }}
+{% endmacro %}
+
+{#-
+  An amount of a published day in the reporting currency of this build (BLD-14): `computed` if the same computation in the
+  published currency gives what was published; otherwise `converted`, the published amount at a rate between both
+  currencies, rounded so that two conversions return to the same amount.
+-#}
+{% macro converted_amount(computed, converted, computed_as_published, published) -%}
+    trim_scale(
+        case
+            when abs({{ computed_as_published }} - {{ published }}) <= 0.000000001 * abs({{ published }}) then {{ computed }}
+            else round({{ converted }}, 12)
+        end
+    )
+{%- endmacro %}
 
 {#-
   The first day that a build computes of such a mart: the day after the last published one. Before the first publication

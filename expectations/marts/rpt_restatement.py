@@ -10,7 +10,7 @@ CRITICAL = {
             min_value=-0.000001,
             max_value=0.000001,
             description="the reasons add up to the change",
-            notes="Late changes, retracted rows and currency rates together are the whole change.",
+            notes="Late changes, retracted rows, currency rates, rules, targets and code are the whole change.",
         ),
         gxe.ExpectColumnValuesToBeBetween(
             column="miscounted",
@@ -44,9 +44,13 @@ BATCHES = {
     "rows": """
         select
             mart.*,
-            mart.change - mart.change_late - mart.change_retracted - mart.change_currency_rate as unexplained,
+            mart.change - mart.change_late - mart.change_retracted - mart.change_currency_rate
+            - mart.change_rule - mart.change_target - mart.change_code - mart.change_other as unexplained,
             mart.as_known - mart.as_reported - mart.change as miscounted,
-            abs(mart.change) / nullif(mart.as_reported, 0) as restated_share
+            case
+                when mart.mart = 'fct_ad_stats_daily' and mart.currency_code = mart.reported_currency_code
+                    then abs(mart.change) / nullif(mart.as_reported, 0)
+            end as restated_share
         from {{ changed('rpt_restatement') }} as mart
     """,
 }
@@ -55,6 +59,12 @@ PASSING = [
     {
         "mart": "fct_ad_stats_daily",
         "measure": "spend",
+        "channel": "(all)",
+        "region": "(all)",
+        "currency_code": "USD",
+        "reported_currency_code": "USD",
+        "first_reported_currency_code": "USD",
+        "rules_no": 0,
         "date_day": "2026-01-05",
         "known_on": "2026-01-06",
         "as_first_reported": 90,
@@ -64,6 +74,10 @@ PASSING = [
         "change_late": 9,
         "change_retracted": 0,
         "change_currency_rate": 0,
+        "change_rule": 0,
+        "change_target": 0,
+        "change_code": 0,
+        "change_other": 0,
         "reason": "late change +9.00",
     }
 ]

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
 
 from funnel import privileges, release, settings, warehouse
 
@@ -29,6 +30,10 @@ SUPPORTED_MAJORS = range(15, 19)
 BUILD_LOCK = 7_205_759
 # Publications and roll-backs take turns; a roll-back does not wait for a build.
 PUBLICATION_LOCK = BUILD_LOCK + 2
+
+
+# The parts of the dbt project that give rows their meaning: a hash of code and seeds, the value of variables.
+Rules = dict[str, str]
 
 
 class LedgerError(Exception):
@@ -180,31 +185,24 @@ def _has_loads_after(connection: psycopg.Connection[Any], build: dict[str, Any])
     return bool(row and row[0])
 
 
-def open_build(connection: psycopg.Connection[Any], project_fingerprint: str, *, full: bool = False) -> Build:
+def open_build(
+    connection: psycopg.Connection[Any], project_fingerprint: str, *, full: bool = False, rules: Rules | None = None
+) -> Build:
     """Start a row of ops.builds with the loads that must be read (those since the publication in effect) and the as-of
     day.
 
-    `connection` must hold the build lock. as_of is the end of the last day complete in every source that is not late;
-    it does not move back by itself. The build is full if requested, before the first publication, after a roll-back,
-    after an unpublished full build, after rows were removed (ops.removals), and if the dbt project, a reporting setting
-    or the set of sources differs from the published build's: connecting a source turns null into 0 in all of history.
-    Raises LedgerError before the first load.
+    `connection` must hold the build lock. as_of is the end of the last day complete in every source that is not late,
+    in the reporting time zone; its day does not move back by itself. `rules` are noted for `ops.build_changes`. The
+    build is full if requested, before the first publication, after a roll-back, after an unpublished full build, after
+    rows were removed (ops.removals), and if the dbt project, a reporting setting or the set of sources differs from the
+    published build's: connecting a source turns null into 0 in all of history. Raises LedgerError before the first
+    load.
     """
     chosen = settings.read()
     published = publication_in_effect(connection)
-    last_days: dict[str, date | None] = dict(
-        connection.execute("select source, min(last_day_complete) from ops.sources group by source").fetchall()
-    )
-    complete = [day for day in last_days.values() if day is not None]
-    if not complete and not published:
-        raise LedgerError("There is nothing to build from: no checked load is recorded. Ingest a source first.")
-    moments = [published["as_of"]] if published else []
-    if complete:
-        after = max(complete) + timedelta(days=1)
-        moments.append(datetime.combine(after, time(), ZoneInfo(chosen.reporting_timezone)).astimezone(UTC))
-    late = sorted(source for source, day in last_days.items() if day is None or day < max(complete))
-    # Without any source (the last one was withdrawn) it stays at its published value.
-    as_of = max(moments)
+    last_days, as_of = _as_of(connection, published)
+    newest = max((day for day in last_days.values() if day is not None), default=date.min)
+    late = sorted(source for source, day in last_days.items() if day is None or day < newest)
     through_load_id = connection.execute(
         "select coalesce(greatest((select max(load_id) from ops.loads), (select max(load_id) from ops.listings)), 0)"
     ).fetchone()[0]  # type: ignore[index]
@@ -228,6 +226,7 @@ def open_build(connection: psycopg.Connection[Any], project_fingerprint: str, *,
         "sources_late": late,
         "status": "building",
         "project_fingerprint": project_fingerprint,
+        "rules": Jsonb(rules or {}),
         "code_version": chosen.code_version,
     }
     build_id = connection.execute(
@@ -237,6 +236,31 @@ def open_build(connection: psycopg.Connection[Any], project_fingerprint: str, *,
         build,
     ).fetchone()[0]  # type: ignore[index]
     return Build(build_id, as_of, full, build["since_load_id"], through_load_id)
+
+
+def _as_of(
+    connection: psycopg.Connection[Any], published: dict[str, Any] | None
+) -> tuple[dict[str, date | None], datetime]:
+    """The last complete day of each source, and the end of the newest one in the reporting time zone."""
+    last_days: dict[str, date | None] = dict(
+        connection.execute("select source, min(last_day_complete) from ops.sources group by source").fetchall()
+    )
+    ends = [day + timedelta(days=1) for day in last_days.values() if day is not None]
+    if published:
+        # Without any source (the last one was withdrawn) it stays at its published day.
+        ends.append(_published_day(connection, published))
+    if not ends:
+        raise LedgerError("There is nothing to build from: no checked load is recorded. Ingest a source first.")
+    zone = ZoneInfo(settings.read().reporting_timezone)
+    return last_days, datetime.combine(max(ends), time(), zone).astimezone(UTC)
+
+
+def _published_day(connection: psycopg.Connection[Any], published: dict[str, Any]) -> date:
+    """The day of the published as_of in the time zone of its own build: in another one it would be within a day."""
+    day = connection.execute(
+        "select known_on from ops.publication_settings where publication_id = %s", (published["publication_id"],)
+    ).fetchone()
+    return day[0]  # type: ignore[index, no-any-return]
 
 
 def _filed_entities(connection: psycopg.Connection[Any]) -> list[str]:

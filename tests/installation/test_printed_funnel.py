@@ -16,6 +16,7 @@ def printed(
 ) -> str:
     answers = {
         "fct_funnel_daily": (date(2026, 1, 1), date(2026, 3, 31), *FIGURES),
+        "data_status": ("USD",),
         "fct_leads": reached,
         "rpt_sales_velocity": won,
     }

@@ -10,6 +10,9 @@
 {% endcall %}
 
 {%- set published_day = last_published_day('fct_opportunities_daily') %}
+{%- set carried_time_zone = published_column(
+    'bi', 'fct_opportunities_daily', 'time_zone', published_time_zone('fct_opportunities_daily')
+) %}
 
 with
 
@@ -96,6 +99,7 @@ computed as (
         held.opportunity_type,
         held.stage,
         held.currency_code,
+        {{ reporting_timezone() }} as time_zone,
         trim_scale(held.amount_local * rates.rate) as amount,
         trim_scale(held.amount_local) as amount_local,
         trim_scale(held.probability) as probability,
@@ -111,30 +115,26 @@ computed as (
     cross join lateral generate_series(0, held.end_day - held.first_day - 1) as days (day_no)
 ),
 
-snapshots as (
-    select * from computed
-    {%- if is_full_build() and has_published_days('fct_opportunities_daily') %}
-
-    union all
-
-    -- Published days do not change, except that another reporting currency recomputes them at their rates.
+{% if is_full_build() and has_published_days('fct_opportunities_daily') -%}
+-- Published days do not change; another reporting currency converts their amounts (BLD-14).
+carried as (
     select
         carried.opportunity_key,
         carried.region,
         carried.opportunity_type,
         carried.stage,
         carried.currency_code,
+        {{ carried_time_zone }} as time_zone,
         {% if is_published_in_reporting_currency('fct_opportunities_daily') -%}
         carried.amount,
-        carried.amount_local,
-        carried.probability,
-        carried.weighted_amount,
         {%- else -%}
-        trim_scale(carried.amount_local * rates.rate) as amount,
+        {{ converted_amount(
+            'carried.amount_local * rates.rate', 'carried.amount * shown_rates.rate',
+            'carried.amount_local * rates.rate / shown_rates.rate', 'carried.amount'
+        ) }} as amount,
+        {%- endif %}
         carried.amount_local,
         carried.probability,
-        trim_scale(carried.amount_local * rates.rate * carried.probability) as weighted_amount,
-        {%- endif %}
         carried.is_reconstructed,
         carried.date_day,
         carried.created_date,
@@ -142,7 +142,34 @@ snapshots as (
     from {{ published_rows('bi', 'fct_opportunities_daily') }} as carried
     left join {{ ref('int_currency_rates_daily') }} as rates
         on carried.created_date = rates.date_day and carried.currency_code = rates.currency_code
+    left join {{ ref('int_currency_rates_daily') }} as shown_rates
+        on
+            carried.created_date = shown_rates.date_day
+            and shown_rates.currency_code = {{ published_currency('fct_opportunities_daily') }}
     where carried.date_day <= {{ published_day }}
+),
+
+{% endif -%}
+snapshots as (
+    select * from computed
+    {%- if is_full_build() and has_published_days('fct_opportunities_daily') %}
+    union all
+    select
+        opportunity_key,
+        region,
+        opportunity_type,
+        stage,
+        currency_code,
+        time_zone,
+        amount,
+        amount_local,
+        probability,
+        trim_scale(amount * probability) as weighted_amount,
+        is_reconstructed,
+        date_day,
+        created_date,
+        expected_close_date
+    from carried
     {%- endif %}
 ),
 
@@ -153,6 +180,7 @@ final as (
         opportunity_type,
         stage,
         currency_code,
+        time_zone,
         amount,
         amount_local,
         probability,

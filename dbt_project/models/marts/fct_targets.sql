@@ -268,6 +268,7 @@ final as (
         targets.metric,
         targets.region,
         targets.origin,
+        targets.currency_code,
         ladder.upstream_metric,
         case
             when ladder.metric is null then 'no stage comes before ' || targets.metric
@@ -283,6 +284,7 @@ final as (
             when actuals.actual is null then 'nobody reports ' || targets.metric || ' of this team'
         end as actual_reason,
         trim_scale(targets.target_amount) as target,
+        case when targets.currency_code is not null then targets.target end as target_local,
         trim_scale(actuals.actual) as actual,
         trim_scale(round(actuals.actual / nullif(targets.target_amount, 0), 12)) as attainment_rate,
         trim_scale(round(targets.target_amount / nullif(first_steps.step_yield, 0), 6)) as required_from_upstream,

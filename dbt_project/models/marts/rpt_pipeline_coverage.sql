@@ -9,8 +9,11 @@
 {{ unpublished_days('rpt_pipeline_coverage') }}
 {% endcall %}
 
--- depends_on: {{ ref('int_currency_rates_daily') }}
+-- depends_on: {{ ref('int_currency_rates_daily') }}, {{ ref('stg_ops__publications') }}
 {%- set published_day = last_published_day('rpt_pipeline_coverage') %}
+{%- set carried_time_zone = published_column(
+    'bi', 'rpt_pipeline_coverage', 'time_zone', published_time_zone('rpt_pipeline_coverage')
+) %}
 
 with
 
@@ -112,58 +115,8 @@ running as (
     )
 ),
 
--- Targets of won amounts by quarter: of the company, otherwise of the teams of reps together, otherwise of the others.
-stated as (
-    select
-        region,
-        case
-            when team = '(all)' then 1
-            when team in (select reps.team from {{ ref('dim_sales_reps') }} as reps) then 2
-            else 3
-        end as precedence,
-        period_grain,
-        target,
-        period_start as stated_start,
-        {{ fiscal_quarter_start('period_start') }} as period_start
-    from {{ ref('fct_targets') }}
-    where metric = 'won_amount' and period_grain in ('month', 'quarter')
-),
-
-quarters as (
-    select
-        period_start,
-        region,
-        precedence,
-        sum(target) as target
-    from stated
-    where period_grain = 'month' or stated_start = period_start
-    group by period_start, region, precedence
-    having bool_or(period_grain = 'quarter') or count(distinct stated_start) = 3
-),
-
-by_region as (
-    select distinct on (period_start, region)
-        period_start,
-        region,
-        target
-    from quarters
-    order by period_start, region, precedence
-),
-
 quarter_targets as (
-    select
-        period_start,
-        region,
-        target
-    from by_region
-    union all
-    select
-        period_start,
-        '(all)' as region,
-        sum(target) as target
-    from by_region
-    group by period_start
-    having not bool_or(region = '(all)')
+    {{ quarter_targets(ref('fct_targets')) }}
 ),
 
 cells as (
@@ -221,6 +174,202 @@ measured as (
         on cells.period_start = quarter_targets.period_start and cells.region = quarter_targets.region
 ),
 
+{% if converts_published_days('rpt_pipeline_coverage') -%}
+-- Published days in another reporting currency than this build's (BLD-14).
+carried as (
+    select * from {{ published_rows('bi', 'rpt_pipeline_coverage') }}
+    where date_day <= {{ published_day }}
+),
+
+rates as (
+    select
+        currency_code,
+        date_day,
+        rate
+    from {{ ref('int_currency_rates_daily') }}
+),
+
+-- Rates from the published reporting currency to that of this build.
+shown_rates as (
+    select
+        date_day,
+        rate
+    from rates
+    where currency_code = {{ published_currency('rpt_pipeline_coverage') }}
+),
+
+converted_open as (
+    select
+        carried.date_day,
+        carried.period_start,
+        carried.region,
+        sum(snapshots.amount) as open_amount,
+        sum(snapshots.weighted_amount) as weighted_amount,
+        sum(snapshots.amount) filter (where snapshots.expected_close_date < snapshots.date_day) as overdue_amount
+    from carried
+    inner join {{ ref('fct_opportunities_daily') }} as snapshots
+        on
+            carried.date_day = snapshots.date_day
+            and carried.region in ('(all)', snapshots.region)
+            and carried.period_start <= greatest(snapshots.expected_close_date, snapshots.date_day)
+            and carried.period_start + interval '3 months' > greatest(snapshots.expected_close_date, snapshots.date_day)
+    where snapshots.opportunity_type <> 'renewal' and snapshots.expected_close_date is not null
+    group by carried.date_day, carried.period_start, carried.region
+),
+
+-- The publication that first showed a day, with the won deals and the targets that it showed.
+first_shown as (
+    select distinct on (carried.date_day)
+        carried.date_day,
+        publications.publication_id,
+        publications.last_day
+    from carried
+    inner join {{ ref('stg_ops__publications') }} as publications
+        on carried.date_day <= publications.last_day and publications.reverted_at is null
+    order by carried.date_day, publications.publication_id
+),
+
+shown_deals as (
+    {% for schema in ['bi', 'bi_history'] -%}
+    select
+        region,
+        currency_code,
+        amount_local,
+        closed_date,
+        publication_id as shown_from,
+        {{ 'replaced_by' if schema == 'bi_history' else coming_publication_id() }} as shown_until
+    from {{ published_rows(schema, 'fct_opportunities') }} as shown_{{ schema }}
+    where is_won and opportunity_type <> 'renewal'
+    {{ 'union all' if not loop.last }}
+    {% endfor -%}
+),
+
+shown_targets as (
+    {% for schema in ['bi', 'bi_history'] -%}
+    select
+        region,
+        team,
+        metric,
+        period_grain,
+        {{ published_column(schema, 'fct_targets', 'currency_code', 'null::text') }} as currency_code,
+        {{ published_column(schema, 'fct_targets', 'target_local', 'null::numeric') }} as target_local,
+        period_start,
+        publication_id as shown_from,
+        {{ 'replaced_by' if schema == 'bi_history' else coming_publication_id() }} as shown_until
+    from {{ published_rows(schema, 'fct_targets') }} as shown_{{ schema }}
+    {{ 'union all' if not loop.last }}
+    {% endfor -%}
+),
+
+converted_bookings as (
+    select
+        carried.date_day,
+        carried.period_start,
+        carried.region,
+        sum(shown_deals.amount_local * rates.rate) as booked_amount,
+        sum(shown_deals.amount_local * rates.rate / shown_rates.rate) as shown_amount
+    from carried
+    inner join first_shown on carried.date_day = first_shown.date_day
+    inner join shown_deals
+        on
+            first_shown.publication_id >= shown_deals.shown_from
+            and first_shown.publication_id < shown_deals.shown_until
+            and carried.period_start <= shown_deals.closed_date
+            and carried.date_day >= shown_deals.closed_date
+            and carried.region in ('(all)', shown_deals.region)
+    left join rates
+        on shown_deals.closed_date = rates.date_day and shown_deals.currency_code = rates.currency_code
+    left join shown_rates on shown_deals.closed_date = shown_rates.date_day
+    group by carried.date_day, carried.period_start, carried.region
+),
+
+-- At the rates of those days, as in fct_targets.
+stated_targets as (
+    select
+        publications.publication_id,
+        shown_targets.region,
+        shown_targets.team,
+        shown_targets.metric,
+        shown_targets.period_grain,
+        shown_targets.target_local * rates.rate as target,
+        shown_targets.target_local * rates.rate / shown_rates.rate as shown_amount,
+        shown_targets.period_start
+    from (
+        select distinct
+            of_day.publication_id,
+            of_day.last_day
+        from first_shown as of_day
+    ) as publications
+    inner join shown_targets
+        on
+            publications.publication_id >= shown_targets.shown_from
+            and publications.publication_id < shown_targets.shown_until
+    left join rates
+        on
+            least(shown_targets.period_start, publications.last_day) = rates.date_day
+            and shown_targets.currency_code = rates.currency_code
+    left join shown_rates on least(shown_targets.period_start, publications.last_day) = shown_rates.date_day
+),
+
+converted_targets as (
+    {{ quarter_targets('stated_targets', ['target', 'shown_amount'], per=['publication_id']) }}
+),
+
+converted as (
+    select
+        carried.date_day,
+        carried.period_start,
+        carried.region,
+        carried.open_opportunities,
+        coalesce(converted_open.open_amount, 0) as open_amount,
+        coalesce(converted_open.weighted_amount, 0) as weighted_amount,
+        coalesce(converted_open.overdue_amount, 0) as overdue_amount,
+        {{ converted_amount(
+            'converted_bookings.booked_amount', 'carried.booked_amount * day_rates.rate',
+            'converted_bookings.shown_amount', 'carried.booked_amount'
+        ) }} as booked_amount,
+        {{ converted_amount(
+            'converted_targets.target', 'carried.target * period_rates.rate',
+            'converted_targets.shown_amount', 'carried.target'
+        ) }} as target,
+        carried.win_rate,
+        carried.n_closed,
+        carried.required_coverage,
+        carried.is_reconstructed,
+        {{ carried_time_zone }} as time_zone
+    from carried
+    left join shown_rates as day_rates on carried.date_day = day_rates.date_day
+    left join shown_rates as period_rates on least(carried.period_start, carried.date_day) = period_rates.date_day
+    {% for part in ['converted_open', 'converted_bookings'] -%}
+    left join {{ part }}
+        on
+            carried.date_day = {{ part }}.date_day
+            and carried.period_start = {{ part }}.period_start
+            and carried.region = {{ part }}.region
+    {% endfor -%}
+    left join first_shown on carried.date_day = first_shown.date_day
+    left join converted_targets
+        on
+            first_shown.publication_id = converted_targets.publication_id
+            and carried.period_start = converted_targets.period_start
+            and carried.region = converted_targets.region
+),
+
+{% endif -%}
+-- The parts of a row: of new days, and of published ones in another reporting currency.
+parts as (
+    select
+        *,
+        trim_scale(round(1 / nullif(win_rate, 0), 12)) as required_coverage,
+        date_day < {{ last_day() }} as is_reconstructed,
+        {{ reporting_timezone() }} as time_zone
+    from measured
+    {%- if converts_published_days('rpt_pipeline_coverage') %}
+    union all
+    select * from converted
+    {%- endif %}
+),
+
 rows_of_days as (
     select
         region,
@@ -231,6 +380,7 @@ rows_of_days as (
             when win_rate is null then 'fewer than {{ var("win_rate_min_closed") }} closed: required coverage unknown'
             when win_rate = 0 then 'nothing was won: required coverage unknown'
         end as reason,
+        time_zone,
         open_opportunities,
         trim_scale(open_amount) as open_amount,
         trim_scale(weighted_amount) as weighted_amount,
@@ -238,30 +388,29 @@ rows_of_days as (
         trim_scale(booked_amount) as booked_amount,
         trim_scale(target) as target,
         trim_scale(round(case when target > booked_amount then open_amount / (target - booked_amount) end, 12)) as coverage,
-        trim_scale(round(1 / nullif(win_rate, 0), 12)) as required_coverage,
+        required_coverage,
         trim_scale(round(win_rate, 12)) as win_rate,
         n_closed::bigint as n_closed,
-        date_day < {{ last_day() }} as is_reconstructed,
+        is_reconstructed,
         date_day,
         period_start
-    from measured
-    {%- if is_full_build() and has_published_days('rpt_pipeline_coverage') %}
+    from parts
+    {%- if is_full_build() and is_published_in_reporting_currency('rpt_pipeline_coverage') %}
 
     union all
 
-    -- Published rows stay as they were; in another reporting currency they use the rate of their day.
+    -- Published rows stay as they were.
     select
         carried.region,
         carried.period_grain,
         carried.reason,
+        {{ carried_time_zone }} as time_zone,
         carried.open_opportunities,
-        {% for amount in ['open_amount', 'weighted_amount', 'overdue_amount', 'booked_amount', 'target'] -%}
-        {% if is_published_in_reporting_currency('rpt_pipeline_coverage') -%}
-        carried.{{ amount }},
-        {% else -%}
-        trim_scale(carried.{{ amount }} * rates.rate) as {{ amount }},
-        {% endif -%}
-        {% endfor -%}
+        carried.open_amount,
+        carried.weighted_amount,
+        carried.overdue_amount,
+        carried.booked_amount,
+        carried.target,
         carried.coverage,
         carried.required_coverage,
         carried.win_rate,
@@ -270,8 +419,6 @@ rows_of_days as (
         carried.date_day,
         carried.period_start
     from {{ published_rows('bi', 'rpt_pipeline_coverage') }} as carried
-    left join {{ ref('int_currency_rates_daily') }} as rates
-        on carried.date_day = rates.date_day and rates.currency_code = {{ published_currency('rpt_pipeline_coverage') }}
     where carried.date_day <= {{ published_day }}
     {%- endif %}
 ),
@@ -281,6 +428,7 @@ final as (
         region,
         period_grain,
         reason,
+        time_zone,
         open_opportunities,
         open_amount,
         weighted_amount,

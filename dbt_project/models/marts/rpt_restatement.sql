@@ -1,13 +1,21 @@
 {{
     config(
-        unique_key=['mart', 'measure', 'date_day', 'known_on'],
+        unique_key=['mart', 'measure', 'date_day', 'channel', 'region', 'known_on', 'rules_no'],
         scope_column='date_day',
     )
 }}
 
 {% call scope() %}
 select date_day from {{ changes('fct_ad_stats_daily') }}
+union all
+select date_day from {{ changes('fct_funnel_daily') }}
+union all
+select period_start from {{ changes('fct_targets') }}
 {% endcall %}
+
+{%- set money = ['pipeline_amount', 'won_amount', 'order_amount'] %}
+{%- set causes = ['late', 'retracted', 'rule', 'target', 'code', 'other'] %}
+{%- set measures = money + ['sessions', 'leads', 'mqls', 'sals', 'sqls', 'opportunities', 'won', 'lost', 'orders'] %}
 
 with
 
@@ -55,17 +63,40 @@ current_rows as (
 ),
 
 -- This build stands for the next publication.
-publications as (
+listed_publications as (
     select
         publication_id,
-        {{ reporting_date('as_of') }} as known_on
+        build_id,
+        reporting_currency,
+        known_on
     from {{ ref('stg_ops__publications') }}
 
     union all
 
     select
         {{ coming_publication_id() }} as publication_id,
+        {{ build_id() }} as build_id,
+        {{ reporting_currency() }} as reporting_currency,
         {{ reporting_date(as_of()) }} as known_on
+),
+
+changed_builds as (
+    select
+        build_id,
+        bool_or(reason = 'rule') as is_rule,
+        bool_or(reason = 'code') as is_code
+    from {{ ref('stg_ops__build_changes') }}
+    group by build_id
+),
+
+publications as (
+    select
+        listed_publications.*,
+        coalesce(changed_builds.is_rule, false) as is_rule,
+        coalesce(changed_builds.is_code, false) as is_code,
+        count(changed_builds.build_id) over (order by listed_publications.publication_id) as rules_no
+    from listed_publications
+    left join changed_builds on listed_publications.build_id = changed_builds.build_id
 ),
 
 matched as (
@@ -142,6 +173,7 @@ versions as (
 followed as (
     select
         *,
+        lag(shown_from) over row_versions as previous_from,
         lag(shown_until) over row_versions as previous_until,
         lead(shown_from) over row_versions as next_from,
         lag(spend) over row_versions as previous_spend,
@@ -162,6 +194,8 @@ steps as (
         followed.date_day,
         measures.measure,
         followed.shown_from as publication_id,
+        -- The publication in whose currency the causes are.
+        case when followed.previous_spend_local <> 0 then followed.previous_from else followed.shown_from end as valued_by,
         coalesce(measures.value, 0) - coalesce(measures.previous_value, 0) as change,
         case
             when measures.measure <> 'spend'
@@ -204,6 +238,7 @@ steps as (
         followed.date_day,
         measures.measure,
         followed.shown_from as publication_id,
+        followed.shown_from as valued_by,
         coalesce(measures.value, 0) as change,
         coalesce(measures.value, 0) as late,
         0::numeric as retracted,
@@ -226,6 +261,7 @@ steps as (
         followed.date_day,
         measures.measure,
         followed.shown_until as publication_id,
+        followed.shown_from as valued_by,
         -coalesce(measures.value, 0) as change,
         0::numeric as late,
         -coalesce(measures.value, 0) as retracted,
@@ -242,80 +278,275 @@ steps as (
     where followed.shown_until is not null and followed.next_from is distinct from followed.shown_until
 ),
 
--- Of several publications on one day the last one counts.
+-- The funnel and the targets: what each publication added to the sum of a day, channel and region.
+other_steps as (
+    select
+        'fct_funnel_daily' as mart,
+        moved.date_day,
+        moved.channel,
+        moved.region,
+        named.measure,
+        moved.publication_id,
+        moved.valued_by,
+        named.measure in ('{{ money | join("', '") }}') as is_money,
+        false as is_rate,
+        named.change
+    from (
+        select
+            date_day,
+            channel,
+            region,
+            publication_id,
+            {% for measure in measures -%}
+            sum({{ measure }} * sign) as {{ measure }},
+            {% endfor -%}
+            valued_by
+        from (
+            {{ shown_steps('fct_funnel_daily', ['date_day', 'channel', 'region'] + measures) }}
+        ) as steps
+        group by date_day, channel, region, publication_id, valued_by
+    ) as moved
+    cross join
+        lateral (
+            values
+            {% for measure in measures -%}
+            ('{{ measure }}', moved.{{ measure }}){{ ',' if not loop.last }}
+            {% endfor -%}
+        ) as named (measure, change)
+    where named.change <> 0
+
+    union all
+
+    -- The same amount in its own currency at another rate: that of a future period follows the newest rate.
+    select
+        'fct_targets' as mart,
+        period_start as date_day,
+        '(all)' as channel,
+        region,
+        metric || ' by ' || period_grain || ' of ' || team as measure,
+        publication_id,
+        valued_by,
+        metric in ('spend', '{{ money | join("', '") }}') as is_money,
+        sum(sum(target_local * sign)) over (
+            partition by period_start, period_grain, team, metric, region, publication_id
+        ) = 0 as is_rate,
+        sum(target * sign) as change
+    from (
+        {{ shown_steps(
+            'fct_targets', ['period_start', 'period_grain', 'team', 'metric', 'region', 'target'],
+            added={'target_local': 'null::numeric'}
+        ) }}
+    ) as steps
+    group by period_start, period_grain, team, metric, region, publication_id, valued_by
+    having sum(target * sign) <> 0
+),
+
+-- A day is reported first by the publication that first shows a row of it, and what comes later in it was 0 until then.
+first_publications as (
+    select
+        mart,
+        date_day,
+        min(publication_id) as publication_id
+    from other_steps
+    group by mart, date_day
+),
+
+all_steps as (
+    select
+        'fct_ad_stats_daily' as mart,
+        date_day,
+        '(all)' as channel,
+        '(all)' as region,
+        measure,
+        publication_id,
+        valued_by,
+        measure = 'spend' as is_money,
+        null::text as reason,
+        change,
+        late,
+        retracted,
+        other
+    from steps
+
+    union all
+
+    -- A publication with several causes counts for the first of them: what moved which row is not recorded.
+    select
+        moved.mart,
+        moved.date_day,
+        moved.channel,
+        moved.region,
+        moved.measure,
+        moved.publication_id,
+        moved.valued_by,
+        moved.is_money,
+        case
+            when moved.is_rate then 'currency rate'
+            when moved.mart = 'fct_targets' then 'target'
+            when publications.is_rule then 'rule'
+            when publications.is_code then 'code'
+            else 'late change'
+        end as reason,
+        moved.change,
+        0::numeric as late,
+        0::numeric as retracted,
+        0::numeric as other
+    from other_steps as moved
+    inner join publications on moved.publication_id = publications.publication_id
+
+    union all
+
+    select
+        changed.mart,
+        changed.date_day,
+        changed.channel,
+        changed.region,
+        changed.measure,
+        first_publications.publication_id,
+        first_publications.publication_id as valued_by,
+        changed.is_money,
+        null as reason,
+        0 as change,
+        0 as late,
+        0 as retracted,
+        0 as other
+    from (
+        select distinct
+            of_measure.mart,
+            of_measure.date_day,
+            of_measure.channel,
+            of_measure.region,
+            of_measure.measure,
+            of_measure.is_money
+        from other_steps as of_measure
+    ) as changed
+    inner join first_publications
+        on changed.mart = first_publications.mart and changed.date_day = first_publications.date_day
+),
+
+-- The causes of a step in the reporting currency of this build. What they leave of a change is the currency rate.
+caused_steps as (
+    select
+        all_steps.*,
+        publications.known_on,
+        publications.rules_no,
+        case when all_steps.is_money then publications.reporting_currency end as currency_code,
+        converted.rate,
+        case when all_steps.reason = 'late change' then all_steps.change else all_steps.late end as late_part,
+        all_steps.retracted as retracted_part,
+        {% for cause in ['rule', 'target', 'code'] -%}
+        case when all_steps.reason = '{{ cause }}' then all_steps.change else 0 end as {{ cause }}_part,
+        {% endfor -%}
+        all_steps.other as other_part
+    from all_steps
+    inner join publications on all_steps.publication_id = publications.publication_id
+    inner join publications as valuing on all_steps.valued_by = valuing.publication_id
+    left join {{ ref('int_currency_rates_daily') }} as rates
+        on all_steps.date_day = rates.date_day and valuing.reporting_currency = rates.currency_code
+    cross join
+        lateral (select case when all_steps.is_money then coalesce(rates.rate, 1) else 1 end as rate) as converted
+),
+
+-- Of several publications on one day the last one counts, unless settings or rules changed between them.
 daily_steps as (
     select
-        steps.date_day,
-        steps.measure,
-        publications.known_on,
-        sum(steps.change) as change,
-        sum(steps.late) as late,
-        sum(steps.retracted) as retracted,
-        sum(steps.other) as other
-    from steps
-    inner join publications on steps.publication_id = publications.publication_id
-    group by steps.date_day, steps.measure, publications.known_on
+        mart,
+        date_day,
+        channel,
+        region,
+        measure,
+        known_on,
+        rules_no,
+        max(currency_code) as currency_code,
+        bool_or(rate <> 1) as is_converted,
+        {% for cause in causes -%}
+        sum({{ cause }}_part * rate) as {{ cause }},
+        {% endfor -%}
+        sum(change) as change
+    from caused_steps
+    group by mart, date_day, channel, region, measure, known_on, rules_no
 ),
 
 accumulated as (
     select
-        date_day,
-        measure,
-        known_on,
-        change,
+        *,
         row_number() over day_in_order as step_no,
+        count(*) over whole_day as n_steps,
         first_value(change) over day_in_order as as_first_reported,
+        first_value(currency_code) over day_in_order as first_reported_currency_code,
         sum(change) over day_in_order as as_reported,
         sum(change) over whole_day as as_known,
-        sum(late) over whole_day - sum(late) over day_in_order as change_late,
-        sum(retracted) over whole_day - sum(retracted) over day_in_order as change_retracted,
-        sum(other) over whole_day - sum(other) over day_in_order as change_other
+        -- Converted parts leave a remainder of the last digit.
+        {% for cause in causes -%}
+        sum({{ cause }}) over whole_day - sum({{ cause }}) over day_in_order as {{ cause }}_until_now,
+        {% endfor -%}
+        case when bool_or(is_converted) over whole_day then 8 else 1000 end as digits
     from daily_steps
     window
-        whole_day as (partition by date_day, measure),
-        day_in_order as (partition by date_day, measure order by known_on)
+        whole_day as (partition by mart, date_day, channel, region, measure),
+        day_in_order as (
+            partition by mart, date_day, channel, region, measure order by rules_no, known_on
+        )
 ),
 
 explained as (
     select
-        'fct_ad_stats_daily' as mart,
+        mart,
         measure,
+        channel,
+        region,
+        case when currency_code is not null then {{ reporting_currency() }} end as currency_code,
+        currency_code as reported_currency_code,
+        first_reported_currency_code,
+        rules_no,
         trim_scale(as_first_reported) as as_first_reported,
         trim_scale(as_reported) as as_reported,
         trim_scale(as_known) as as_known,
         trim_scale(as_known - as_reported) as change,
-        trim_scale(change_late) as change_late,
-        trim_scale(change_retracted) as change_retracted,
-        trim_scale(as_known - as_reported - change_late - change_retracted - change_other) as change_currency_rate,
-        trim_scale(change_other) as change_other,
+        {% for cause in causes -%}
+        trim_scale(round({{ cause }}_until_now, digits)) as change_{{ cause }},
+        {% endfor -%}
+        trim_scale(
+            round(
+                as_known - as_reported
+                {%- for cause in causes %}
+                - {{ cause }}_until_now
+                {%- endfor %},
+                least(digits, 12)
+            )
+        ) as change_currency_rate,
         date_day,
         known_on
     from accumulated
-    where step_no = 1 or change <> 0
+    -- Of the funnel and the targets only what changed: a day has hundreds of values.
+    where case when mart = 'fct_ad_stats_daily' then step_no = 1 or change <> 0 else n_steps > 1 end
 ),
 
 final as (
     select
         mart,
         measure,
+        channel,
+        region,
+        currency_code,
+        reported_currency_code,
+        first_reported_currency_code,
         nullif(
             concat_ws(
                 '; ',
-                case when change_late <> 0 then 'late change ' || to_char(change_late, 'FMSG999999999999990.00') end,
-                case when change_retracted <> 0 then 'retracted row ' || to_char(change_retracted, 'FMSG999999999999990.00') end,
+                {% for name, cause in [
+                    ('late change', 'late'), ('retracted row', 'retracted'), ('currency rate', 'currency_rate'),
+                    ('rule', 'rule'), ('target', 'target'), ('code', 'code'), ('other', 'other'),
+                ] -%}
                 case
-                    when
-                        change_currency_rate <> 0
-                        then 'currency rate ' || to_char(change_currency_rate, 'FMSG999999999999990.00')
-                end,
-                case
-                    when
-                        change_other <> 0
-                        then 'other ' || to_char(change_other, 'FMSG999999999999990.00')
-                end
+                    when change_{{ cause }} <> 0
+                        then '{{ name }} ' || to_char(change_{{ cause }}, 'FMSG999999999999990.00')
+                end{{ ',' if not loop.last }}
+                {% endfor -%}
             ),
             ''
         ) as reason,
+        rules_no,
         as_first_reported,
         as_reported,
         as_known,
@@ -323,6 +554,9 @@ final as (
         change_late,
         change_retracted,
         change_currency_rate,
+        change_rule,
+        change_target,
+        change_code,
         change_other,
         date_day,
         known_on

@@ -72,7 +72,8 @@ def build(full: bool = False, project_dir: Path | None = None) -> BuildResult:
     project = Path(project_dir or PROJECT)
     load.create_tables()
     with ledger.build_lock() as connection:
-        opened = ledger.open_build(connection, fingerprint(project), full=full)
+        stated = rules(project)
+        opened = ledger.open_build(connection, fingerprint(stated), full=full, rules=stated)
         try:
             _build_models(connection, project, opened)
         except BaseException as error:
@@ -106,12 +107,28 @@ def semantic_manifest(project_dir: Path | None = None) -> str:
     return path.read_text()
 
 
-def fingerprint(project: Path) -> str:
-    """A hash of the project and of the statistics' code. It changes whenever old rows might get another meaning."""
-    models = _hash_files(
-        project, (path for path in _files(project, "models", "macros", "seeds") if not path.name.endswith(HARMLESS))
-    )
-    return hashlib.sha256(f"{models}{catalogue.fingerprint()}".encode()).hexdigest()[:16]
+def rules(project: Path) -> ledger.Rules:
+    """What gives rows their meaning: the hash of the code with its statistics, the hash of each seed, and the value of
+    each variable of dbt_project.yml.
+    """
+    import yaml
+
+    configured = yaml.safe_load((project / "dbt_project.yml").read_text())
+    variables = configured.pop("vars", {})
+    paths = [path for path in _files(project, "models", "macros", "seeds") if not path.name.endswith(HARMLESS)]
+    seeds = [path for path in paths if path.suffix == ".csv"]
+    code = _hash_files(project, (path for path in paths if path not in seeds and path.name != "dbt_project.yml"))
+    code += json.dumps(configured, sort_keys=True) + catalogue.fingerprint()
+    return {
+        "code": hashlib.sha256(code.encode()).hexdigest()[:16],
+        **{str(path.relative_to(project)): _hash_files(project, iter([path])) for path in seeds},
+        **{name: json.dumps(value, ensure_ascii=False) for name, value in variables.items()},
+    }
+
+
+def fingerprint(stated: ledger.Rules) -> str:
+    """A hash of all rules. It changes whenever old rows might get another meaning."""
+    return hashlib.sha256(json.dumps(stated, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _files(project: Path, *folders: str) -> Iterator[Path]:

@@ -11,10 +11,15 @@ from psycopg import sql
 from funnel import warehouse
 
 RESTATEMENT = "rpt_restatement"
-SETTINGS = {
-    "reporting_currency": "REPORTING_CURRENCY",
-    "reporting_timezone": "REPORTING_TIMEZONE",
-    "master_crm": "MASTER_CRM",
+# The parts of a change in rpt_restatement, and their names.
+PARTS = {
+    "change_late": "late change",
+    "change_retracted": "retracted rows",
+    "change_currency_rate": "currency rate",
+    "change_rule": "rule",
+    "change_target": "target",
+    "change_code": "code",
+    "change_other": "other",
 }
 
 
@@ -29,7 +34,7 @@ def known(
         yield "It is the first publication."
         return
     [before] = warehouse.dicts(connection, "select * from ops.builds where build_id = %s", (previous["build_id"],))
-    yield from _rules(before, build)
+    yield from _rules(connection, before, build)
     yield from _rolled_back(connection, previous)
     since = {"since": previous["through_load_id"], "through": build["through_load_id"], "build": before["build_id"]}
     yield from _loads(connection, since)
@@ -38,15 +43,24 @@ def known(
         yield from _restatement(connection, restated)
 
 
-def _rules(before: Mapping[str, Any], build: Mapping[str, Any]) -> Iterator[str]:
-    if before["project_fingerprint"] != build["project_fingerprint"]:
-        yield (
-            "Rules or code: models, macros, seeds or statistics of dbt_project changed "
-            f"(version {before['code_version']}, now {build['code_version']})."
-        )
-    for column, setting in SETTINGS.items():
-        if before[column] != build[column]:
-            yield f"Setting: {setting} is {build[column]}; it was {before[column]}."
+def _rules(connection: psycopg.Connection[Any], before: Mapping[str, Any], build: Mapping[str, Any]) -> Iterator[str]:
+    for subject, value_before, value_now in connection.execute(
+        "select subject, value_before, value_now from ops.build_changes where build_id = %s order by reason, subject",
+        (build["build_id"],),
+    ):
+        if subject == "code":
+            # The builds of before ops.builds.rules have no separate hashes.
+            changed = "Code: models, macros" if value_now else "Rules or code: models, macros, seeds"
+            yield (
+                f"{changed} or statistics of dbt_project changed "
+                f"(version {before['code_version']}, now {build['code_version']})."
+            )
+        elif subject == "seeds/targets.csv":
+            yield "Target: seeds/targets.csv changed."
+        elif subject.startswith("seeds/"):
+            yield f"Rule: {subject} changed."
+        else:
+            yield f"Setting: {subject} is {value_now}; it was {value_before}."
     new = sorted(set(build["sources_configured"]) - set(before["sources_configured"]))
     gone = sorted(set(before["sources_configured"]) - set(build["sources_configured"]))
     if new:
@@ -106,24 +120,30 @@ def _removals(connection: psycopg.Connection[Any], since: Mapping[str, Any]) -> 
 
 
 def _restatement(connection: psycopg.Connection[Any], restated: sql.Composed) -> Iterator[str]:
-    """What moves days that were shown before, split as in rpt_restatement: the first row of a day holds the whole."""
+    """What moves days that were shown before, split as in rpt_restatement: the first row of a value holds the whole."""
+    moved = sql.SQL(", ").join(
+        sql.SQL("coalesce(built.{part}, 0) - coalesce(shown.{part}, 0) as {part}").format(part=sql.Identifier(column))
+        for column in PARTS
+    )
+    sums = sql.SQL(", ").join(sql.SQL("sum({})").format(sql.Identifier(column)) for column in PARTS)
     query = sql.SQL(
         """
-        select measure, sum(late), sum(retracted), sum(rate), sum(other)
+        select subject, {sums}
         from (
-            select distinct on (built.measure, built.date_day)
-                built.measure,
-                built.change_late - shown.change_late as late,
-                built.change_retracted - shown.change_retracted as retracted,
-                built.change_currency_rate - shown.change_currency_rate as rate,
-                built.change_other - shown.change_other as other
-            {} and shown.place is not null and built.place is not null
-            order by built.measure, built.date_day, built.known_on
+            select distinct on (built.mart, built.measure, built.date_day, built.channel, built.region)
+                case built.mart
+                    when 'fct_ad_stats_daily' then built.measure
+                    when 'fct_targets' then 'targets'
+                    else built.measure
+                end as subject,
+                {moved}
+            {restated} and built.place is not null
+            order by
+                built.mart, built.measure, built.date_day, built.channel, built.region, built.rules_no, built.known_on
         ) as days
-        group by measure order by measure
+        group by subject order by subject
         """
-    ).format(restated)
-    for measure, *parts in connection.execute(query):
-        named = zip(("late change", "retracted rows", "currency rate", "other"), parts, strict=True)
-        if told := [f"{name} {value:+,.2f}" for name, value in named if value]:
-            yield f"Days shown before, {measure}: {', '.join(told)}."
+    ).format(sums=sums, moved=moved, restated=restated)
+    for subject, *values in connection.execute(query):
+        if told := [f"{name} {value:+,.2f}" for name, value in zip(PARTS.values(), values, strict=True) if value]:
+            yield f"Days shown before, {subject}: {', '.join(told)}."

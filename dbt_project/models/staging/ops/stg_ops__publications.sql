@@ -1,8 +1,13 @@
 select
     -- ids
     publication_id,
+    build_id,
+
+    -- strings
+    reporting_currency,
 
     -- dates
-    as_of,
+    known_on,
+    last_day,
     reverted_at
-from {{ source('ops', 'publications') }}
+from {{ source('ops', 'publication_settings') }}

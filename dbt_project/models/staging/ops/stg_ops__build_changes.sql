@@ -1,0 +1,8 @@
+select
+    -- ids
+    build_id,
+
+    -- strings
+    subject,
+    reason
+from {{ source('ops', 'build_changes') }}
