@@ -471,7 +471,7 @@ accumulated as (
     select
         *,
         row_number() over day_in_order as step_no,
-        count(*) over whole_day as n_steps,
+        count(*) filter (where change <> 0) over whole_day as n_changes,
         first_value(change) over day_in_order as as_first_reported,
         first_value(currency_code) over day_in_order as first_reported_currency_code,
         sum(change) over day_in_order as as_reported,
@@ -518,8 +518,10 @@ explained as (
         date_day,
         known_on
     from accumulated
-    -- Of the funnel and the targets only what changed: a day has hundreds of values.
-    where case when mart = 'fct_ad_stats_daily' then step_no = 1 or change <> 0 else n_steps > 1 end
+    where
+        (step_no = 1 or change <> 0)
+        -- Of the funnel and the targets only what changed after its first report: a day has hundreds of values.
+        and (mart = 'fct_ad_stats_daily' or n_changes > case when as_first_reported <> 0 then 1 else 0 end)
 ),
 
 final as (
