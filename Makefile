@@ -11,6 +11,8 @@ export PYTHONPATH := $(CURDIR)/plugins:$(CURDIR)
 # No usage reports from Great Expectations and dbt.
 export GX_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
+# Images of Python often set it, and then every process compiles this project's modules again.
+unexport PYTHONDONTWRITEBYTECODE
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python

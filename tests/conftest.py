@@ -21,11 +21,14 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "plugins")]
 
 # Fixtures of several folders.
+from tests import reuse  # noqa: E402
 from tests.vendors import company, sandbox_server, slept, vendor  # noqa: E402, F401
 
 TEMPLATE = "warehouse_template"
 # Databases in use by this process: a test may need one in addition to its module's.
 in_use: list[str] = []
+# Databases that wait for the next test, and what they contain; by home of the cluster and name.
+waiting: dict[tuple[Path, str], reuse.State] = {}
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -114,7 +117,8 @@ def warehouse(cluster_home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
 
 @contextmanager
 def fresh_warehouse(cluster_home: Path, patch: pytest.MonkeyPatch, folder: Path) -> Iterator[str]:
-    """Clone the template into a database of its own and point the environment at it, with a home below `folder`.
+    """Clone the template into a database of its own, or take one that a test left as new, and point the environment at
+    it, with a home below `folder`.
 
     Names of databases return, since dbt's parse of the project, which takes seconds, holds for one name only: it is
     kept for all processes of a test run.
@@ -126,13 +130,9 @@ def fresh_warehouse(cluster_home: Path, patch: pytest.MonkeyPatch, folder: Path)
     name = f"test_{len(in_use) + 1}"
     patch.setenv("WAREHOUSE_DATABASE", "postgres")
     maintenance = settings.dsn("admin")
-    with psycopg.connect(maintenance, autocommit=True) as connection:
-        connection.execute(f"create database {name} template {TEMPLATE} strategy file_copy".encode())
-        connection.execute(f"revoke all on database {name} from public".encode())
-        connection.execute(
-            f"grant connect on database {name} to pipeline, bi_reader, loader, builder, publisher".encode()
-        )
-        connection.execute(f"grant temporary on database {name} to loader, builder, publisher".encode())
+    first = waiting.pop((cluster_home, name), None)
+    if first is None:
+        _create(maintenance, name)
     # Each test has its own landed files and build artefacts; the secrets are the cluster's.
     home = folder / "home"
     home.mkdir()
@@ -144,13 +144,29 @@ def fresh_warehouse(cluster_home: Path, patch: pytest.MonkeyPatch, folder: Path)
         parsed.parent.mkdir(parents=True)
         shutil.copy(kept, parsed)
     in_use.append(name)
-    yield settings.dsn("admin")
+    dsn = settings.dsn("admin")
+    first = first or reuse.look_at(dsn)
+    yield dsn
     in_use.remove(name)
     # Not for a copy of the project: a parse contains the folder of the seeds.
     if not kept.exists() and parsed.exists() and str(REPOSITORY / "dbt_project").encode() in parsed.read_bytes():
         keep(parsed, kept)
+    if reuse.clear(dsn, first):
+        waiting[cluster_home, name] = first
+    else:
+        with psycopg.connect(maintenance, autocommit=True) as connection:
+            connection.execute(f"drop database {name} with (force)".encode())
+
+
+def _create(maintenance: str, name: str) -> None:
+    """Clone the template."""
     with psycopg.connect(maintenance, autocommit=True) as connection:
-        connection.execute(f"drop database {name} with (force)".encode())
+        connection.execute(f"create database {name} template {TEMPLATE} strategy file_copy".encode())
+        connection.execute(f"revoke all on database {name} from public".encode())
+        connection.execute(
+            f"grant connect on database {name} to pipeline, bi_reader, loader, builder, publisher".encode()
+        )
+        connection.execute(f"grant temporary on database {name} to loader, builder, publisher".encode())
 
 
 def parses() -> Path:
