@@ -18,8 +18,12 @@ ALL_DRAWN = """() => {
     const places = [...document.querySelectorAll('[data-test="dashboard-component-chart-holder"]')];
     const charts = places.map((place) => place.querySelector('[data-test="chart-grid-component"]'))
         .filter((chart) => chart);
+    // A chart whose code is still loading has its place and no spinner, but nothing in it.
+    const isEmpty = (chart) => chart.offsetParent && chart.getBoundingClientRect().top < window.innerHeight
+        && ![...chart.querySelectorAll('.slice_container')].some(
+            (place) => place.textContent.trim() || place.querySelector('canvas, svg, img'));
     return charts.length > 5 && charts.every((chart) => chart.querySelector('.slice_container')
-        && !chart.querySelector('[data-test="loading-indicator"], .loading'));
+        && !chart.querySelector('[data-test="loading-indicator"], .loading') && !isEmpty(chart));
 }"""
 
 
@@ -55,5 +59,5 @@ def open_dashboard(page: Any, url: str, slug: str) -> None:
 
 
 def wait_for_charts(page: Any) -> None:
-    """Wait until every chart has its data and shows no spinner."""
+    """Wait until every chart in sight is drawn."""
     page.wait_for_function(ALL_DRAWN, timeout=60_000, polling=50)
