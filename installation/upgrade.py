@@ -126,7 +126,7 @@ def _is_full(connection: psycopg.Connection[tuple[object, ...]]) -> bool:
         inner join ops.builds as builds on shown.build_id = builds.build_id
         """
     ).fetchone()
-    return published != (dbt_run.fingerprint(dbt_run.PROJECT),)
+    return published != (dbt_run.fingerprint(dbt_run.rules(dbt_run.PROJECT)),)
 
 
 def _note() -> Path:

@@ -429,7 +429,9 @@ def test_a_process_id_that_another_program_has_by_now_is_not_ours(installation: 
     kept = note.read_text()
     stranger = subprocess.Popen(["/bin/sleep", "600"])
     try:
-        note.write_text(json.dumps({"pid": stranger.pid, "created": json.loads(kept)["created"] - 3600}))
+        noted = json.loads(kept)
+        begun = "started" if "started" in noted else "created"
+        note.write_text(json.dumps(noted | {"pid": stranger.pid, begun: noted[begun] - 3600}))
         assert processes.process("triggerer") is None
     finally:
         note.write_text(kept)
