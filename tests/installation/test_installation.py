@@ -360,9 +360,9 @@ def test_every_killed_process_is_back_by_itself_and_reported(installation: Insta
     assert [worker for worker in workers if worker.is_running() and worker.status() != "zombie"] == []
     assert ask("select count(*) from ops.loads") == [(loads,)]
     await_that(lambda: {"scheduler", "postgresql"} <= reported(installation), 30)
-    assert all(
-        "was started again" in alert["text"] or "were started again" in alert["text"] for alert in installation.alerts
-    )
+    # While the database recovers, some may fail to start three times, which is reported too.
+    said = ("was started again", "were started again", "further tries follow")
+    assert [alert["text"] for alert in installation.alerts if not any(text in alert["text"] for text in said)] == []
 
 
 def reported(installation: Installation) -> set[str]:
