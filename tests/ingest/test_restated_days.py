@@ -47,10 +47,13 @@ def test_what_still_moves_is_measured_by_age(warehouse: str, company: Company, m
     assert (what.days, what.days_known, what.last_read_on) == (10, 10, date(2026, 11, 25))
     # Three reads of 46 days each.
     assert (what.responses, what.size) == (-(-responses * 10 // 138), size * 10 // 138)
+    [names] = [each for each in forecast.forecast(source, last, last) if each.stream == "campaigns"]
+    assert (names.is_dated, names.last_read_on) == (False, date(2026, 11, 25))
     old = forecast.forecast(source, date(2026, 10, 20), date(2026, 10, 22))[0]
     assert old.days_again > old.days_moved == 0
     said = "\n".join(forecast.lines(source, last - timedelta(days=9), last))
-    assert f"about {what.responses} responses" in said
+    assert f"about {what.responses} response" in said
+    assert "campaigns: about 1 response, 0.0 MB; records changed in these days; last read on 2026-11-25" in said
     assert f"of {what.days_again} days of this age or older that were read again, {what.days_moved} had changed" in said
     assert 0 < what.days_moved < what.days_again
     # A day of Los Angeles ends on the next day in UTC, so spend settles one age later there.

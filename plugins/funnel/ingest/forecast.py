@@ -18,7 +18,8 @@ QUERY = """
         select
             sum(cardinality(body_hashes)) filter (where body_hashes is not null) as responses,
             sum(bytes) filter (where body_hashes is not null) as bytes,
-            sum(window_to - window_from) filter (where body_hashes is not null) as days
+            sum(window_to - window_from) filter (where body_hashes is not null) as days,
+            max(fetched_at) as any_read_at
         from ops.loads
         where source = %(source)s and connection_id = %(connection)s and stream = %(stream)s
     ),
@@ -43,12 +44,14 @@ QUERY = """
 class Forecast:
     """What reading `days` of one stream is expected to be. `responses` and `size` (bytes) are None if none was read.
 
-    `days_known` of the days were read before, last at `last_read_on`. Of `days_again` days of at least that age which
-    were read again, `days_moved` had changed.
+    `days_known` of the days were read before, last at `last_read_on`; for a stream that has no days of its own
+    (`is_dated` is false) that is its last read of any day. Of `days_again` days of at least that age which were read
+    again, `days_moved` had changed.
     """
 
     connection_id: str
     stream: str
+    is_dated: bool
     days: int
     responses: int | None
     size: int | None
@@ -77,14 +80,16 @@ def _of(
     asked = {"source": source.name, "connection": connection_id, "stream": stream.name}
     [found] = warehouse.dicts(connection, QUERY, asked | {"first": first, "last": last, "age": age})
     read = int(found["days"] or 0)
+    read_at = found["last_read_at" if stream.kind == "dated" else "any_read_at"]
     return Forecast(
         connection_id=connection_id,
         stream=stream.name,
+        is_dated=stream.kind == "dated",
         days=days,
         responses=-(-int(found["responses"]) * days // read) if read else None,
         size=int(found["bytes"]) * days // read if read else None,
         days_known=found["days_known"],
-        last_read_on=found["last_read_at"].date() if found["last_read_at"] else None,
+        last_read_on=read_at.date() if read_at else None,
         days_again=found["days_again"],
         days_moved=found["days_moved"],
     )
@@ -118,10 +123,12 @@ def lines(source: Source, first: date, last: date) -> list[str]:
 def _cost(each: Forecast) -> str:
     if each.responses is None:
         return "requests unknown, since it was never read"
-    return f"about {each.responses:,} responses, {(each.size or 0) / 1e6:,.1f} MB"
+    return f"about {each.responses:,} response{'s' if each.responses > 1 else ''}, {(each.size or 0) / 1e6:,.1f} MB"
 
 
 def _known(each: Forecast) -> str:
+    if not each.is_dated:
+        return f"records changed in these days; last read on {each.last_read_on}" if each.last_read_on else "never read"
     if not each.days_known:
         return "no day was read before: all rows are new"
     known = f"{each.days_known} of {each.days} days were read before, last on {each.last_read_on}"

@@ -15,10 +15,11 @@ from funnel.ingest.privacy import FORGOTTEN
 from funnel.ingest.tombstones import Tombstones
 
 # Letters before and after the sign; an escape of JSON or of a URL is one letter.
-_NAME = r"(?:\\u[0-9A-Fa-f]{4}|[^\s\"'<>(),:;=&?/\\\[\]{}|@])"
+# That of a name is read backwards: a search for its first letter would try each letter before the sign as such.
+_BACKWARDS = r"(?:[0-9A-Fa-f]{4}u\\|[^\s\"'<>(),:;=&?/\\\[\]{}|@])"
 _DOMAIN = r"(?:\\u[0-9A-Fa-f]{4}|%[0-9A-Fa-f]{2}|[\w.-])"
 _AT = re.compile(r"@|%(?:25)*40|\\u0040|&#(?:64|x40);", re.IGNORECASE)
-_BEFORE, _AFTER = re.compile(rf"{_NAME}+\Z"), re.compile(rf"{_DOMAIN}+")
+_BEFORE, _AFTER = re.compile(rf"{_BACKWARDS}+"), re.compile(rf"{_DOMAIN}+")
 _PLAIN = re.compile(r"[^\s\"'<>(),:;=&?/\\\[\]{}|@]+@[\w-]+(?:\.[\w-]+)+")
 _ESCAPE = re.compile(r"\\u([0-9A-Fa-f]{4})")
 _DIGEST_IN_BODY = re.compile(rb"[0-9A-Fa-f]{64}")
@@ -67,7 +68,7 @@ def may_hold(body: bytes, tombstones: Tombstones) -> bool:
 def _addresses(text: str, tombstones: Tombstones) -> Iterator[tuple[int, int, str]]:
     done = 0
     for at in _AT.finditer(text):
-        before = _BEFORE.search(text[max(done, at.start() - _LONGEST_NAME) : at.start()])
+        before = _BEFORE.match(text[max(done, at.start() - _LONGEST_NAME) : at.start()][::-1])
         after = _AFTER.match(text, at.end(), at.end() + _LONGEST_DOMAIN)
         if before is None or after is None:
             continue
