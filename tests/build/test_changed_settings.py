@@ -155,6 +155,10 @@ def test_euros_and_back_leave_the_marts_of_an_installation_that_never_changed(
     monkeypatch.setenv("REPORTING_CURRENCY", "USD")
     house.publish()
     assert_same(tables(), house.never_changed)
+    # Nothing was loaded meanwhile, so nothing of what was shown in euros was late.
+    assert rows(
+        "select count(*) from bi.rpt_restatement where reported_currency_code = 'EUR' and change_late <> 0"
+    ) == [(0,)]
 
     # What was shown stays as it was shown, with its currency.
     shown = rows(

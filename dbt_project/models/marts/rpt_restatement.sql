@@ -84,7 +84,8 @@ changed_builds as (
     select
         build_id,
         bool_or(reason = 'rule') as is_rule,
-        bool_or(reason = 'code') as is_code
+        bool_or(reason = 'code') as is_code,
+        bool_or(reason = 'currency rate') and bool_and(is_same_data) as is_rate_alone
     from {{ ref('stg_ops__build_changes') }}
     group by build_id
 ),
@@ -94,6 +95,7 @@ publications as (
         listed_publications.*,
         coalesce(changed_builds.is_rule, false) as is_rule,
         coalesce(changed_builds.is_code, false) as is_code,
+        coalesce(changed_builds.is_rate_alone, false) as is_rate_alone,
         count(changed_builds.build_id) over (order by listed_publications.publication_id) as rules_no
     from listed_publications
     left join changed_builds on listed_publications.build_id = changed_builds.build_id
@@ -385,6 +387,8 @@ all_steps as (
             when moved.mart = 'fct_targets' then 'target'
             when publications.is_rule then 'rule'
             when publications.is_code then 'code'
+            -- Deals and orders have the rate of other days than the one they count in: without new data that is the rest.
+            when publications.is_rate_alone then 'currency rate'
             else 'late change'
         end as reason,
         moved.change,

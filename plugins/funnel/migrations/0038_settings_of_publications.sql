@@ -34,7 +34,8 @@ with compared as (
         before.reporting_timezone as previous_timezone,
         before.master_crm as previous_crm,
         before.rules as previous_rules,
-        build.project_fingerprint <> before.project_fingerprint as is_other_project
+        build.project_fingerprint <> before.project_fingerprint as is_other_project,
+        build.through_load_id = before.through_load_id as is_same_data
     from ops.builds as build
     left join ops.publications as shown on build.build_id = shown.build_id
     left join ops.publications as previous on shown.previous_id = previous.publication_id
@@ -48,7 +49,8 @@ select
     'REPORTING_CURRENCY' as subject,
     'currency rate' as reason,
     previous_currency as value_before,
-    reporting_currency as value_now
+    reporting_currency as value_now,
+    is_same_data
 from compared
 where reporting_currency <> previous_currency
 
@@ -60,7 +62,8 @@ select
     'REPORTING_TIMEZONE' as subject,
     'rule' as reason,
     previous_timezone as value_before,
-    reporting_timezone as value_now
+    reporting_timezone as value_now,
+    is_same_data
 from compared
 where reporting_timezone <> previous_timezone
 
@@ -72,7 +75,8 @@ select
     'MASTER_CRM' as subject,
     'rule' as reason,
     previous_crm as value_before,
-    master_crm as value_now
+    master_crm as value_now,
+    is_same_data
 from compared
 where master_crm <> previous_crm
 
@@ -88,7 +92,8 @@ select
         else 'rule'
     end as reason,
     compared.previous_rules ->> parts.subject as value_before,
-    compared.rules ->> parts.subject as value_now
+    compared.rules ->> parts.subject as value_now,
+    is_same_data
 from compared
 cross join lateral jsonb_object_keys(compared.previous_rules || compared.rules) as parts (subject)
 where
@@ -104,12 +109,14 @@ select
     'code' as subject,
     'code' as reason,
     null as value_before,
-    null as value_now
+    null as value_now,
+    is_same_data
 from compared
 where is_other_project and (previous_rules = '{}' or rules = '{}');
 comment on view ops.build_changes is 'One row per setting, variable, seed or code that differs between a build and the publication before it (for a build that is not published: the one in effect).';
 comment on column ops.build_changes.subject is 'Name of the setting or variable, path of the seed, or code.';
 comment on column ops.build_changes.reason is 'What rpt_restatement names as the reason: currency rate, rule, target or code.';
+comment on column ops.build_changes.is_same_data is 'True if nothing was loaded between the two.';
 comment on column ops.build_changes.value_before is 'Value in the publication before; a hash for code and seeds.';
 
 grant select on ops.publication_settings, ops.build_changes to loader, builder, publisher, bi_reader;

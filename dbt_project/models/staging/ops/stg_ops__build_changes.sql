@@ -4,5 +4,8 @@ select
 
     -- strings
     subject,
-    reason
+    reason,
+
+    -- booleans
+    is_same_data
 from {{ source('ops', 'build_changes') }}
