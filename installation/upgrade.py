@@ -82,12 +82,12 @@ def _migrations(count: int) -> str:
 def plan(progress: Progress = print) -> Plan:
     """What an upgrade would do. Starts the server if it is stopped, and changes nothing else.
 
-    Raises UpgradeError if there is no installation, or one that this release cannot upgrade; LedgerError if a newer
+    Raises UpgradeError if nothing is installed or this release cannot upgrade what is; LedgerError if a newer
     release has migrated the warehouse.
     """
     home = settings.read().home
     if not settings.read().warehouse_dsn and not postgres.find(home):
-        raise UpgradeError(f"There is no installation in {home}. `make up` creates one of this release.")
+        raise UpgradeError(f"Nothing is installed in {home}. `make up` installs this release there.")
     running = [row.name for row in services.status() if row.state == "running"]
     databases.start_database(progress)
     with psycopg.connect(settings.dsn("admin")) as connection:
@@ -147,8 +147,8 @@ def _kept_backup() -> str | None:
         )
     if not (Path(noted["backup"]) / backup.MANIFEST).exists():
         raise UpgradeError(
-            f"An upgrade did not end, and the backup of before it, {noted['backup']}, is gone. Put it back there, or "
-            f"delete {_note()} to go on without a way back."
+            f"An upgrade did not end, and the backup that it took first, {noted['backup']}, is gone. Put it back "
+            f"there, or delete {_note()} to go on without it."
         )
     return str(noted["backup"])
 
