@@ -44,7 +44,7 @@ PASSING = [
     {
         "conversion_id": "o1:won",
         "converted_key": "o1",
-        "computed_key": "o1",
+        "_computed_key": "o1",
         "opportunity_key": "o1",
         "conversion_type": "won",
         "converted_at": "2026-01-05 18:00+00",

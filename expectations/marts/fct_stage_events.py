@@ -60,7 +60,7 @@ PASSING = [
         "event_id": "l1:mql",
         "lead_key": "l1",
         "opportunity_key": None,
-        "subject_key": "p1",
+        "_subject_key": "p1",
         "from_stage": "lead",
         "to_stage": "mql",
         "entered_at": "2026-01-05 11:00+00",

@@ -54,7 +54,7 @@ def counts() -> dict[str, Any]:
         "won": rows("select opportunity_id, amount from marts.fct_opportunities where is_won order by 1"),
         "lines": rows("select line_no, amount from marts.fct_opportunity_lines order by 1"),
         "stages": rows(
-            "select count(*) from marts.fct_stage_events where subject_key in "
+            "select count(*) from marts.fct_stage_events where _subject_key in "
             "(select opportunity_key from marts.fct_opportunities)"
         ),
         "all stages": rows("select count(*) from marts.fct_stage_events where opportunity_key is not null"),

@@ -48,6 +48,12 @@ MARTS = {
     "rpt_restatement",
     "rpt_sales_velocity",
     "rpt_retail_gap",
+    # Views with one model, one clock and one total.
+    "rpt_channel_return_default",
+    "rpt_pipeline_coverage_default",
+    "fct_attribution_default",
+    "fct_funnel_cohorts_default",
+    "fct_opportunities_daily_default",
 }
 
 

@@ -3,6 +3,7 @@
 Read on the mornings on which something changes, as the daily schedule would read it, and published each time.
 """
 
+import re
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
@@ -460,3 +461,31 @@ def test_only_what_a_roll_back_withdrew_is_made_again_from_what_is_known_now(com
     assert [row for row in again if row["date_day"] <= "2026-01-26"] == kept
     assert {row["amount"] for row in again if row["date_day"] > "2026-01-26"} == {7}
     assert len(again) == len(shown)
+
+
+def test_every_column_of_bi_is_described_and_none_is_internal(company: Pipeline) -> None:
+    found = rows(
+        """
+        select class.relname, attribute.attname, col_description(class.oid, attribute.attnum) as description
+        from pg_class as class
+        inner join pg_attribute as attribute on attribute.attrelid = class.oid
+        where
+            class.relnamespace = 'bi'::regnamespace and class.relkind in ('r', 'v')
+            and attribute.attnum > 0 and not attribute.attisdropped
+        """
+    )
+    assert len({row["relname"] for row in found if row["relname"].endswith("_default")}) == 5
+    copied = [
+        row
+        for row in found
+        if len(row["description"] or "") < 12
+        or set(re.findall("[a-z]+", row["description"].lower())) <= set(row["attname"].split("_"))
+    ]
+    assert copied == []
+    assert [row for row in found if row["attname"].startswith("_")] == []
+    tables = rows("select relname from pg_class where relnamespace = 'bi'::regnamespace and relkind in ('r', 'v')")
+    untold = rows(
+        "select relname from pg_class where relnamespace = 'bi'::regnamespace and relkind in ('r', 'v') "
+        "and obj_description(oid, 'pg_class') is null"
+    )
+    assert (untold, len(tables) > 40) == ([], True)

@@ -2,6 +2,7 @@
 Superset: what PostgreSQL lets each login see is seen in seconds.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -17,6 +18,7 @@ from funnel.publication import row_security
 from installation import readers
 from tests.publication.bypasses import mark
 
+MARTS = settings.REPOSITORY / "dbt_project/models/marts"
 REGIONS = ("EMEA", "APAC", "Americas", "(all)", "(not split)", "Unknown")
 SAMPLE = {"boolean": True, "date": "2026-11-01", "timestamp": "2026-11-01"}
 ONLY_FUNNEL = ["Viewer", "Dashboard: funnel"]
@@ -25,20 +27,32 @@ EMEA_TRUST = ["Viewer", "Dashboard: trust", "Dashboard: alignment", "Region: EME
 
 
 def contracts() -> dict[str, dict[str, str]]:
-    """The columns of each mart with their types, as the dbt contracts state them."""
+    """The columns of each table of the marts with their types, as the dbt contracts state them."""
     found = {}
-    for path in sorted((settings.REPOSITORY / "dbt_project/models/marts").glob("*.yml")):
+    for path in sorted(MARTS.glob("*.yml")):
         for model in yaml.safe_load(path.read_text()).get("models") or ():
-            if model.get("columns"):
+            if model.get("columns") and model["name"] not in views():
                 found[model["name"]] = {each["name"]: each["data_type"] for each in model["columns"]}
     return found
 
 
+def views() -> dict[str, str]:
+    """The statement of each view of the marts, over the tables of `bi`."""
+    statements = {path.stem: path.read_text() for path in sorted(MARTS.glob("*.sql"))}
+    return {
+        name: re.sub(r"{{ ref\('(\w+)'\) }}", r"bi.\1", text.partition("}}")[2])
+        for name, text in statements.items()
+        if "materialized='view'" in text
+    }
+
+
 def show_company() -> None:
-    """Create the tables of `bi` as publication does, with one row for each region."""
+    """Create the tables and views of `bi` as publication does, with one row for each region."""
     with psycopg.connect(settings.dsn("publisher")) as publisher:
         for table, columns in contracts().items():
             _create(publisher, table, columns)
+        for view, statement in views().items():
+            publisher.execute(f"create view bi.{view} with (security_invoker = true) as {statement}".encode())
         row_security.secure(publisher)
 
 

@@ -51,6 +51,11 @@ ROLES = {
     "viewer of one region": Role(
         lambda: connect(EMEA), "bi.fct_funnel_daily", lambda schema, _, region: (schema, region) == ("bi", "emea")
     ),
+    "viewer of one region, of a view": Role(
+        lambda: connect(EMEA),
+        "bi.fct_opportunities_daily_default",
+        lambda schema, _, region: (schema, region) == ("bi", "emea"),
+    ),
     "analyst": Role(of_role("bi_reader"), "bi_history.fct_orders", lambda schema, *_: schema == "bi"),
     "loader": Role(of_role("loader"), "bi.fct_orders", lambda schema, *_: schema == "raw"),
 }

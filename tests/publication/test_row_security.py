@@ -14,7 +14,16 @@ from funnel.publication import row_security
 from installation import readers
 from tests.conftest import fresh_warehouse
 from tests.publication.bypasses import MARK, mark
-from tests.publication.shown_company import EMEA, EMEA_TRUST, ONLY_FUNNEL, connect, connect_as, shown_company
+from tests.publication.shown_company import (
+    EMEA,
+    EMEA_TRUST,
+    ONLY_FUNNEL,
+    REGIONS,
+    connect,
+    connect_as,
+    shown_company,
+)
+from tests.publication.small_marts import run
 
 ALL = [
     "Viewer",
@@ -50,6 +59,19 @@ def test_a_region_sees_its_rows_and_neither_totals_nor_rows_without_a_region(com
     assert asked(EMEA, "select region, count(*) from bi.fct_funnel_daily group by region") == [("EMEA", 1)]
     assert asked(EMEA, "select campaign_name from bi.dim_campaigns") == [(mark("bi", "dim_campaigns", "EMEA"),)]
     assert asked(EMEA, "select channel, stage from bi.fct_funnel_bridge") == []
+
+
+def test_a_view_shows_the_rows_that_its_reader_sees_in_the_table(company: None) -> None:
+    view, query = "bi.fct_opportunities_daily_default", "select region from bi.fct_opportunities_daily_default"
+    assert {region for (region,) in run("bi_reader", query)} == set(REGIONS)
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        asked(EMEA, query)
+    login = warehouse_logins.reading(EMEA).login
+    for relation in (view, "bi.fct_opportunities_daily"):
+        run("admin", f'grant select on {relation} to "{login}"')
+    assert asked(EMEA, query) == [("EMEA",)]
+    for relation in (view, "bi.fct_opportunities_daily"):
+        run("admin", f'revoke select on {relation} from "{login}"')
 
 
 def test_all_regions_are_seen_by_users_without_a_region(company: None) -> None:

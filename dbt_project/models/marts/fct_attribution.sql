@@ -1,9 +1,9 @@
 {{
     config(
         unique_key=['conversion_id', 'model', 'touch_id'],
-        scope_column='computed_key',
+        scope_column='_computed_key',
         track=['converted_key', 'converted_month', 'touched_month'],
-        indexes=[{'columns': ['computed_key']}, {'columns': ['converted_month']}, {'columns': ['touched_month']}],
+        indexes=[{'columns': ['_computed_key']}, {'columns': ['converted_month']}, {'columns': ['touched_month']}],
     )
 }}
 
@@ -217,7 +217,7 @@ final as (
     select
         conversion_id,
         converted_key,
-        case when model = 'markov' then 'markov:' || converted_key else converted_key end as computed_key,
+        case when model = 'markov' then 'markov:' || converted_key else converted_key end as _computed_key,
         opportunity_key,
         touch_id,
         campaign_key,
@@ -235,5 +235,5 @@ final as (
 
 select * from final
 {% if not is_full_build() -%}
-where {{ in_scope('computed_key') }}
+where {{ in_scope('_computed_key') }}
 {%- endif %}

@@ -1,8 +1,8 @@
 {{
     config(
         unique_key=['event_id'],
-        scope_column='subject_key',
-        indexes=[{'columns': ['subject_key']}, {'columns': ['lead_key']}],
+        scope_column='_subject_key',
+        indexes=[{'columns': ['_subject_key']}, {'columns': ['lead_key']}],
     )
 }}
 
@@ -170,7 +170,7 @@ lead_changes as (
         reached.lead_key || ':' || reached.stage || coalesce(':' || md5(reached.move_id), '') as event_id,
         reached.lead_key,
         null::text as opportunity_key,
-        reached.person_key as subject_key,
+        reached.person_key as _subject_key,
         -- The owner at that time: the last owner before, else the previous owner named by the first change.
         case when owners.is_known then owners.rep_key else reached.rep_key end as rep_key,
         reached.region,
@@ -333,7 +333,7 @@ opportunity_changes as (
         opportunity_key || ':' || md5(entry_id) as event_id,
         lead_key,
         opportunity_key,
-        opportunity_key as subject_key,
+        opportunity_key as _subject_key,
         rep_key,
         region,
         'opportunity' as subject,
@@ -372,7 +372,7 @@ final as (
         event_id,
         lead_key,
         opportunity_key,
-        subject_key,
+        _subject_key,
         rep_key,
         region,
         from_stage,

@@ -34,13 +34,17 @@ class Mart:
 
 
 def built_marts(connection: psycopg.Connection[Any]) -> list[Mart]:
-    """The tables of schema `marts`, by name. Raises PublishError for a table without a primary key."""
+    """The tables of schema `marts`, by name, with the columns that readers see: those whose name begins with an
+    underscore serve builds. Raises PublishError for a table without a primary key.
+    """
     marts = []
     for name in warehouse.tables(connection, "marts"):
         key = next((columns for _, is_primary, columns in keys(connection, "marts", name) if is_primary), None)
         if not key:
             raise PublishError(f"marts.{name} has no primary key: give its model a unique_key. Nothing was published.")
-        marts.append(Mart(name, warehouse.columns(connection, "marts", name), key))
+        columns = warehouse.columns(connection, "marts", name)
+        shown = {column: kind for column, kind in columns.items() if not column.startswith("_")}
+        marts.append(Mart(name, shown, key))
     return marts
 
 

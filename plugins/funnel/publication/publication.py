@@ -15,7 +15,7 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from funnel import ledger, settings, warehouse
-from funnel.publication import approval, holds, plan, plan_page, readers, row_security
+from funnel.publication import approval, contracts, holds, plan, plan_page, readers, row_security, views
 from funnel.publication.errors import ApprovalNeeded, PublishError
 from funnel.publication.mart_tables import Mart, built_marts, differing, keys, name_list
 
@@ -98,7 +98,11 @@ def _publish(
     changed = [mart.name for mart in marts if _ensure_shown_table(connection, mart)]
     if changed:
         row_security.secure(connection)
+    contracts.relax(connection)
     rows_changed = {mart.name: _publish_mart(connection, mart, publication_id, whole=whole) for mart in marts}
+    contracts.tighten(connection)
+    views.show(connection)
+    contracts.describe(connection)
     row = {
         "publication_id": publication_id,
         "build_id": build["build_id"],
@@ -226,18 +230,20 @@ def _ensure_shown_table(connection: psycopg.Connection[Any], mart: Mart) -> bool
     """
     names = mart.identifiers
     stored = warehouse.columns(connection, "bi", mart.name)
-    built = warehouse.columns(connection, "marts", mart.name)
+    built = mart.columns
     if not stored:
         connection.execute(
             sql.SQL(
                 "create table {shown} (like {mart} including indexes including constraints including comments)"
             ).format(**names)
         )
+        for name in warehouse.columns(connection, "bi", mart.name).keys() - built.keys():
+            connection.execute(sql.SQL("alter table {shown} drop column {}").format(sql.Identifier(name), **names))
         connection.execute(sql.SQL("alter table {shown} add column publication_id bigint not null").format(**names))
         connection.execute(
             sql.SQL(
-                "create table {history} as select built.*, null::bigint as publication_id, null::bigint as replaced_by "
-                "from {mart} as built with no data"
+                "create table {history} as select {columns}, null::bigint as publication_id, "
+                "null::bigint as replaced_by from {mart} as built with no data"
             ).format(**names)
         )
         connection.execute(sql.SQL("create index on {history} (replaced_by)").format(**names))
@@ -246,6 +252,7 @@ def _ensure_shown_table(connection: psycopg.Connection[Any], mart: Mart) -> bool
         return True
     if {name: kind for name, kind in stored.items() if name != "publication_id"} == built:
         return False
+    views.release(connection)
     readers.lock_from_readers(connection, "bi", mart.name)
     row_security.release_region(connection, mart.name)
     recorded = warehouse.columns(connection, "bi_history", mart.name)

@@ -10,7 +10,7 @@ import psycopg
 from psycopg import sql
 
 from funnel import ledger, warehouse
-from funnel.publication import holds, publication
+from funnel.publication import contracts, holds, publication
 from funnel.publication.errors import PublishError
 from funnel.publication.holds import Hold
 from funnel.publication.mart_tables import Mart, published
@@ -102,6 +102,7 @@ def _withdraw(connection: psycopg.Connection[Any], mart: Mart, publication_id: i
         ).format(**names),
         {"id": publication_id},
     ).rowcount
+    contracts.admit_returning_rows(connection, mart, publication_id)
     shown = connection.execute(
         sql.SQL(
             """
