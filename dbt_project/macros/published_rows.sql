@@ -33,9 +33,10 @@
   What each publication added to the sums of a mart: its rows from the publication that brought them on, and negated from
   the one that replaced them on; the rows of this build belong to the coming publication. Sums of `value * sign` by
   publication are the steps from one shown value to the next. Values are in the currency of the publication `valued_by`.
-  The first column is that of the scope; `added` has columns that were added to the mart, with a value of older tables.
+  The first column is that of the scope; `added` has columns that were added to the mart, with a value of older tables;
+  `renamed` has columns whose members got another name, with the expression of today's name.
 -#}
-{% macro shown_steps(mart, columns, added={}) -%}
+{% macro shown_steps(mart, columns, added={}, renamed={}) -%}
     {%- set is_shown = 'publication_id < replaced_by' -%}
     {%- set parts = [
         ('bi', 'publication_id', 'publication_id', 1, 'true'),
@@ -46,7 +47,9 @@
     ] -%}
     {%- for schema, publication, valued_by, sign, condition in parts %}
     select
-        {{ columns | join(', ') }},
+        {%- for name in columns %}
+        {{ renamed[name] ~ ' as ' ~ name if schema and name in renamed else name }},
+        {%- endfor %}
         {%- for name, otherwise in added.items() %}
         {{ published_column(schema, mart, name, otherwise) if schema else name }} as {{ name }},
         {%- endfor %}
@@ -57,4 +60,9 @@
     where {{ condition }} and {{ in_scope(columns[0]) }}
     {{ 'union all' if not loop.last }}
     {%- endfor %}
+{%- endmacro %}
+
+{#- Region of a published row. Releases up to 0.2.0 called spend that is not split `(all)`, which is only a total now. -#}
+{% macro published_region() -%}
+    case region when '(all)' then '(not split)' else region end
 {%- endmacro %}

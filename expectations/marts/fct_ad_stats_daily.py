@@ -151,7 +151,7 @@ PASSING = [
         "campaign_id": "11",
         "campaign_key": "c11",
         "channel": "Paid Search",
-        "region": "(all)",
+        "region": "(not split)",
         "source_system": "google_ads",
         "currency_code": "EUR",
         "impressions": 1000,

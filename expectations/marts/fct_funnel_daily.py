@@ -64,7 +64,7 @@ PASSING = [
         "month_start": "2026-01-01",
         "channel": "Paid Search",
         "campaign_key": "c11",
-        "region": "(all)",
+        "region": "(not split)",
         "spend": 99,
         "impressions": 1000,
         "clicks": 50,

@@ -15,7 +15,7 @@ _NOTHING: dict[str, int] = dict.fromkeys(
 )
 _CELL = {"month_start": "2026-01-01", "channel": "Paid Search", "campaign_key": "c11"}
 PASSING = [
-    {**_CELL, "region": "(all)", **_NOTHING, "spend": 99, "impressions": 1000, "clicks": 50},
+    {**_CELL, "region": "(not split)", **_NOTHING, "spend": 99, "impressions": 1000, "clicks": 50},
     {
         **_CELL,
         "region": "EMEA",

@@ -35,7 +35,7 @@ PASSING = [
         "channel": "Paid Search",
         "campaign_key": "c11",
         "model": model,
-        "region": "(all)",
+        "region": "(not split)",
         "spend": 99,
         "revenue": 1166,
         "roas": 11.11,

@@ -204,6 +204,22 @@ def test_another_time_zone_and_back_leave_the_marts_of_an_installation_that_neve
     assert_same(tables(), house.never_changed)
 
 
+def test_spend_published_under_the_old_name_of_its_region_has_not_moved(house: House) -> None:
+    with psycopg.connect(settings.dsn("admin")) as admin:
+        for schema in ("bi", "bi_history"):
+            admin.execute(
+                f"update {schema}.fct_funnel_daily set region = '(all)' where region = '(not split)'".encode()
+            )
+    with (house.project / "models/marts/fct_funnel_daily.sql").open("a") as model:
+        model.write("{#- another release #}\n")
+    assert house.publish().reasons[0].startswith("Code: ")
+    assert rows("select distinct region from bi.fct_funnel_daily where spend > 0") == [("(not split)",)]
+    assert rows(
+        "select distinct region, measure from bi.rpt_restatement "
+        "where mart = 'fct_funnel_daily' and region in ('(all)', '(not split)')"
+    ) == []  # fmt: skip
+
+
 def test_rules_a_master_and_targets_are_the_reason_of_what_they_move(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

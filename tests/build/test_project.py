@@ -57,6 +57,8 @@ MARTS = {
 }
 
 
+# Where `(all)` is a member: reports that show a total beside its parts. Rows of all others can be added.
+TOTALS = {"fct_targets", "rpt_alignment_parts", "rpt_alignment_scorecard", "rpt_pipeline_coverage", "rpt_restatement"}
 SUBJECTS = {"persons", "advertising", "touches", "pipeline", "money", "alignment"}
 
 
@@ -67,6 +69,12 @@ def models(manifest: dict[str, Any], layer: str | None = None) -> list[dict[str,
 
 def test_the_marts_are_the_promised_ones(manifest: dict[str, Any]) -> None:
     assert {node["name"] for node in models(manifest, "marts")} == MARTS
+
+
+def test_only_reports_with_totals_write_the_member_all(manifest: dict[str, Any]) -> None:
+    assert {node["name"] for node in models(manifest, "marts") if "'(all)'" in node["raw_code"]} == TOTALS - {
+        "rpt_alignment_scorecard"  # takes it from rpt_alignment_parts
+    }
 
 
 def test_source_is_called_in_staging_only(manifest: dict[str, Any]) -> None:

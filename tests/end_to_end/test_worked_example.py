@@ -230,7 +230,7 @@ def test_funnel_totals(company: Pipeline) -> None:
     assert rows("select sum(orders)::int as orders, sum(order_amount) as amount from bi.fct_funnel_daily") == [
         {"orders": 1, "amount": 60}
     ]
-    assert rows("select distinct region from bi.fct_funnel_daily where spend > 0") == [{"region": "(all)"}]
+    assert rows("select distinct region from bi.fct_funnel_daily where spend > 0") == [{"region": "(not split)"}]
     assert rows(
         "select channel, sum(won)::int as won, sum(won_amount) as amount from bi.fct_funnel_daily "
         "where date_day = '2026-01-20' and won > 0 group by 1 order by 1"

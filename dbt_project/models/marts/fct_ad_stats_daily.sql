@@ -105,7 +105,7 @@ final as (
         campaign_id,
         platform,
         channel,
-        '(all)' as region,
+        '(not split)' as region,
         case
             when count(distinct currency_code) = 1 and count(*) = count(currency_code) then min(currency_code)
         end as currency_code,

@@ -50,7 +50,7 @@ opportunities as not materialized (
     where opportunity_type <> 'renewal'
 ),
 
--- Shares are placed end to end from 0 to 1; the rest stays with region (all).
+-- Shares are placed end to end from 0 to 1; the rest stays with region (not split).
 split_campaigns as (
     select
         platform,
@@ -65,7 +65,7 @@ rest_of_campaigns as (
     select
         platform,
         campaign_id,
-        '(all)' as region,
+        '(not split)' as region,
         max(share_to) as share_from,
         1::numeric as share_to
     from split_campaigns
@@ -85,7 +85,7 @@ spread as (
         ad_stats.date_day,
         ad_stats.channel,
         ad_stats.campaign_key,
-        coalesce(shares.region, '(all)') as region,
+        coalesce(shares.region, '(not split)') as region,
         case
             when shares.region is null then ad_stats.spend
             else ad_stats.spend * (shares.share_to - shares.share_from)

@@ -63,7 +63,7 @@ final as (
     select
         retailer,
         coalesce(region, 'Unknown') as region,
-        coalesce(store_id, '(all)') as store_id,
+        coalesce(store_id, '(not reported)') as store_id,
         product_key,
         connection_id as source_system,
         trim_scale(sum(units_sold)) as units_sold,
@@ -73,7 +73,7 @@ final as (
         bool_or(is_estimated) as is_estimated,
         week_of_sale as week_start
     from valued
-    group by week_of_sale, retailer, coalesce(region, 'Unknown'), coalesce(store_id, '(all)'), product_key, connection_id
+    group by week_of_sale, retailer, coalesce(region, 'Unknown'), coalesce(store_id, '(not reported)'), product_key, connection_id
 )
 
 select * from final

@@ -144,7 +144,7 @@ earned as (
     from touched
 ),
 
--- Revenue of a campaign is on the rows of its spend: on its regions if the spend was split, else on (all).
+-- Revenue of a campaign is on the rows of its spend: on its regions if the spend was split, else on (not split).
 returns as (
     select
         earned.month_start,
@@ -154,7 +154,7 @@ returns as (
         case
             when earned.campaign_key = '(no campaign)' then earned.region
             when campaign_regions.region is not null then earned.region
-            else '(all)'
+            else '(not split)'
         end as region,
         sum(earned.revenue) as revenue,
         sum(earned.new_customers) as new_customers,
@@ -172,7 +172,7 @@ returns as (
         case
             when earned.campaign_key = '(no campaign)' then earned.region
             when campaign_regions.region is not null then earned.region
-            else '(all)'
+            else '(not split)'
         end
 ),
 
@@ -188,7 +188,7 @@ pooled as (
         case
             when channel is not null then channel
             when team in ('marketing', 'partner') then team
-            else '(all)'
+            else 'every channel'
         end as pool_name,
         amount
     from costs
@@ -230,7 +230,7 @@ cells as (
         month_start,
         '(unattributed)' as channel,
         '(no campaign)' as campaign_key,
-        '(all)' as region
+        '(not split)' as region
     from pools
 ),
 
@@ -316,7 +316,7 @@ charges as (
         '(unattributed)' as channel,
         '(no campaign)' as campaign_key,
         models.model,
-        '(all)' as region,
+        '(not split)' as region,
         pools.amount
     from pools
     cross join (values {{ attribution_models() }}) as models (model)

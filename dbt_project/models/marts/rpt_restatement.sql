@@ -304,7 +304,9 @@ other_steps as (
             {% endfor -%}
             valued_by
         from (
-            {{ shown_steps('fct_funnel_daily', ['date_day', 'channel', 'region'] + measures) }}
+            {{ shown_steps(
+                'fct_funnel_daily', ['date_day', 'channel', 'region'] + measures, renamed={'region': published_region()}
+            ) }}
         ) as steps
         group by date_day, channel, region, publication_id, valued_by
     ) as moved

@@ -92,7 +92,7 @@ retail as (
     left join spending as regional
         on sold.week_start = regional.week_start and sold.region = regional.region
     left join spending as unsplit
-        on sold.week_start = unsplit.week_start and unsplit.region = '(all)' and sold.region <> '(all)'
+        on sold.week_start = unsplit.week_start and unsplit.region = '(not split)' and sold.region <> '(not split)'
     where {{ in_scope('sold.month_start') }}
     group by sold.month_start, sold.region, sold.product_group
 ),
@@ -156,7 +156,7 @@ final as (
     left join spending_of_months as regional
         on combined.month_start = regional.month_start and combined.region = regional.region
     left join spending_of_months as unsplit
-        on combined.month_start = unsplit.month_start and unsplit.region = '(all)'
+        on combined.month_start = unsplit.month_start and unsplit.region = '(not split)'
 )
 
 select * from final

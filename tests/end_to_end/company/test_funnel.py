@@ -12,6 +12,7 @@ import pytest
 from funnel import settings
 from sandbox import truth
 from sandbox.scenario import Scenario
+from tests.build.test_project import MARTS, TOTALS
 from tests.end_to_end.company.conftest import ANCHOR
 from tests.end_to_end.company.rates import Rates
 from tests.end_to_end.pipeline import Pipeline, rows
@@ -49,6 +50,23 @@ def test_funnel_of_every_month(company: Pipeline, scenario: Scenario, now: datet
     }
     for month, counts in expected.items():
         assert stages[month, "lead"] == counts["leads"]
+
+
+def test_no_table_whose_rows_are_added_contains_a_total(company: Pipeline) -> None:
+    texts: dict[str, list[str]] = defaultdict(list)
+    for row in rows(
+        "select table_name, column_name from information_schema.columns "
+        "where table_schema = 'bi' and data_type = 'text'"
+    ):
+        texts[row["table_name"]].append(row["column_name"])
+    found = {
+        mart
+        for mart in MARTS
+        if texts[mart] and rows(f"select from bi.{mart} where '(all)' in ({', '.join(texts[mart])}) limit 1")
+    }
+    assert found == TOTALS
+    for mart in ("fct_ad_stats_daily", "fct_funnel_daily", "fct_funnel_monthly", "rpt_channel_return"):
+        assert rows(f"select from bi.{mart} where region = '(not split)' and spend > 0 limit 1"), mart
 
 
 def test_months_of_the_funnel_are_the_sums_of_its_days(company: Pipeline) -> None:
