@@ -306,6 +306,20 @@ FAULTS = [
         "velocity_is_open_times_rate_times_amount_by_cycle",
     ),
     Fault(
+        "a_month_that_still_runs_is_compared",
+        "marts/rpt_drivers",
+        "periods.period_start + periods.duration <= {{ reporting_date(as_of()) }}",
+        "periods.period_start <= {{ reporting_date(as_of()) }}",
+        "periods_are_compared_with_the_one_before_and_a_year_before",
+    ),
+    Fault(
+        "drivers_of_a_period_are_those_of_the_one_before",
+        "marts/rpt_drivers",
+        "segments.earlier, segments.later, segments.earlier_amount, segments.later_amount",
+        "segments.later, segments.earlier, segments.later_amount, segments.earlier_amount",
+        "effects_are_means_over_all_orders_and_add_up",
+    ),
+    Fault(
         "an_invoice_is_a_sale_of_the_shop",
         "marts/rpt_retail_gap",
         "orders.is_revenue",

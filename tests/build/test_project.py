@@ -39,6 +39,7 @@ MARTS = {
     "fct_funnel_bridge",
     "fct_funnel_stages",
     "rpt_channel_return",
+    "rpt_drivers",
     "rpt_handoff",
     "rpt_identity",
     "rpt_alignment_parts",

@@ -85,6 +85,7 @@ def rendered(query: str, manifest: dict[str, Any], me: str | None = None, named:
         "this": macros.relation_of_model(me) if me else None,
         "surrogate_key": lambda columns: f"concat({', '.join(columns)})",
         "month_of": lambda day: f"({day})",
+        "reporting_date": lambda moment: f"({moment})",
         "fiscal_quarter_start": lambda day: f"({day})",
         "unpublished_days": lambda _: "select 1",
         "var": lambda _: "1",

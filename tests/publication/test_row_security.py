@@ -141,6 +141,18 @@ def test_a_table_without_policies_is_found_by_these_tests(company: None) -> None
     assert asked(EMEA, "select distinct region from bi.fct_funnel_daily") == [("EMEA",)]
 
 
+def test_drivers_of_any_two_periods_are_those_of_the_readers_regions(company: None) -> None:
+    """The function reads with the rights of its caller; every region won 1 on the day, and nothing before."""
+    query = (
+        "select region, sum(volume_effect + rate_effect + value_effect) "
+        "from bi.won_amount_drivers('2026-11-01', '2026-11-01', '2026-10-01', '2026-10-01') group by region"
+    )
+    assert asked(EMEA, query) == [("EMEA", 1)]
+    assert len(asked(ONLY_FUNNEL, query)) == 6
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        asked(EMEA_TRUST, query)
+
+
 # --- kept up to date ----------------------------------------------------------------------------------------------
 
 

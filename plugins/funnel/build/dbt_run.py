@@ -40,6 +40,10 @@ SAMPLE_ROWS = 5
 HARMLESS = ("currency_rates.csv", "_unit_tests.yml", "_metrics.yml")
 
 
+# Migrations with functions that models share with analysts (BLD-16).
+FORMULAS = "*_formula.sql"
+
+
 # The models that depend on a statistic, and are built after it.
 STATISTICS = "source:statistics+"
 
@@ -119,6 +123,8 @@ def rules(project: Path) -> ledger.Rules:
     seeds = [path for path in paths if path.suffix == ".csv"]
     code = _hash_files(project, (path for path in paths if path not in seeds and path.name != "dbt_project.yml"))
     code += json.dumps(configured, sort_keys=True) + catalogue.fingerprint()
+    # Models call the functions of these migrations: another formula is other code.
+    code += "".join(path.read_text() for path in sorted(ledger.MIGRATIONS.glob(FORMULAS)))
     return {
         "code": hashlib.sha256(code.encode()).hexdigest()[:16],
         **{str(path.relative_to(project)): _hash_files(project, iter([path])) for path in seeds},

@@ -37,6 +37,7 @@ FILLED_BY = {
     "rpt_alignment_parts": "leads and opportunities with dates, of more than one month",
     "rpt_alignment_scorecard": "leads and opportunities with dates, of more than one month",
     "rpt_channel_return": "ad_stats or costs, and opportunities with lead_id",
+    "rpt_drivers": f"{_WON}, of more than one whole month",
     "rpt_handoff": "leads with mql_at",
     "rpt_identity": "leads with email or person_id",
     "rpt_pipeline_coverage": "opportunities that are open, with amount and expected_close_date; targets of won_amount",

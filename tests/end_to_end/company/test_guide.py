@@ -5,6 +5,9 @@ from collections import Counter, defaultdict
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
+import psycopg
+import pytest
+
 from funnel import settings
 from sandbox import planning, retailing, truth
 from sandbox.scenario import Scenario
@@ -12,7 +15,7 @@ from tests.end_to_end.company.conftest import ANCHOR, DAYS
 from tests.end_to_end.company.rates import Rates
 from tests.end_to_end.pipeline import Pipeline, rows
 
-GUIDE_QUESTIONS = set(range(1, 11))
+GUIDE_QUESTIONS = set(range(1, 12))
 GUIDE = settings.REPOSITORY / "docs/analyst_guide.md"
 
 
@@ -127,3 +130,36 @@ def test_the_guide_answers_with_the_truth(company: Pipeline, scenario: Scenario,
     # 10: all marts, complete to the midnight of the read.
     assert {(row["data_as_of"], row["last_audit_passed"]) for row in answers[10]} == {(now, True)}
     assert {row["mart"] for row in answers[10]} >= {"fct_funnel_daily", "fct_funnel_bridge", "rpt_retail_gap"}
+
+    # 11: the effects are the change of the amount won, whatever the two periods.
+    newest = rows("select max(period_start) as month from bi.rpt_drivers where period_grain = 'month'")[0]["month"]
+    before = (newest - timedelta(days=1)).replace(day=1)
+    won = [
+        sum((rates.convert(one.amount, one.currency, one.rate_day) for one in counts[month].won_amounts), Decimal())
+        for month in (before, newest)
+    ]
+    assert sum(row["effect"] for row in answers[11]) == won[1] - won[0] != 0
+
+
+def test_any_two_periods_are_explained_by_the_formula_of_the_mart(company: Pipeline) -> None:
+    newest = rows("select max(period_start) as month from bi.rpt_drivers where period_grain = 'month'")[0]["month"]
+    last_day = (newest + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+    before = (newest - timedelta(days=1)).replace(day=1)
+    days = ", ".join(f"'{day}'" for day in (newest, last_day, before, newest - timedelta(days=1)))
+    asked = rows(f"select * from bi.won_amount_drivers({days})")
+    of_mart = rows(
+        f"select {', '.join(asked[0])} from bi.rpt_drivers where period_start = '{newest}' and period_grain = 'month' "
+        "and compared_with = 'period before'"
+    )
+    assert sorted(asked, key=str) == sorted(of_mart, key=str)
+
+    odd = rows("select sum(volume_effect + rate_effect + value_effect) as change "
+               "from bi.won_amount_drivers('2026-02-03', '2026-03-11', '2026-01-17', '2026-01-29')")  # fmt: skip
+    won = rows(
+        "select sum(won_amount) filter (where date_day between '2026-02-03' and '2026-03-11') "
+        "- sum(won_amount) filter (where date_day between '2026-01-17' and '2026-01-29') as change "
+        "from bi.fct_funnel_daily"
+    )
+    assert odd == won
+    with pytest.raises(psycopg.errors.InvalidParameterValue, match="2026-02-03 to 2026-02-01"):
+        rows("select * from bi.won_amount_drivers('2026-02-03', '2026-02-01', '2026-01-17', '2026-01-29')")
