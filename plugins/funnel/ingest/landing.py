@@ -22,7 +22,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from funnel import settings
+from funnel import secret_store, settings
 from funnel.contract import AccountRead, AccountRefused, Connection, Fetched, HomeCurrency, Source, Stream, Window
 from funnel.ingest import landed_files, stated_currency
 from funnel.ingest.errors import LandingError, NothingLanded, damaged, remedy, unreadable
@@ -121,7 +121,7 @@ class LandedRead:
 
 def root() -> Path:
     """The landing folder."""
-    return settings.read().home / "landing"
+    return secret_store.home() / "landing"
 
 
 def safe(text: str) -> str:
