@@ -24,6 +24,7 @@ def quicken_when_used() -> None:
 
 def quicken() -> None:
     """Write out an expectation once for all keys that are read together."""
+    from great_expectations.core.id_dict import IDDict
     from great_expectations.expectations.expectation import Expectation, parse_result_format
     from sqlalchemy.engine import Inspector
 
@@ -54,6 +55,15 @@ def quicken() -> None:
             return {"constrained_columns": []}
         return read_constraint(inspector, table_name, schema, **more)
 
+    def to_id(settings: Any, id_keys: Any = None, id_ignore_keys: Any = None) -> Any:
+        """Equal settings have the same text, without a look at the type of each value and a hash of the whole."""
+        ignored = settings._id_ignore_keys if id_ignore_keys is None else id_ignore_keys
+        read = {key: settings[key] for key in (settings if id_keys is None else id_keys) if key not in ignored}
+        if len(read) > 1 and all(isinstance(value, str | int | float | None) for value in read.values()):
+            return repr(sorted(read.items()))
+        return to_long_id(settings, id_keys, id_ignore_keys)
+
+    to_long_id, IDDict.to_id = IDDict.to_id, to_id
     read_constraint, Inspector.get_pk_constraint = Inspector.get_pk_constraint, pk_constraint
     Expectation._get_domain_kwargs = domain_kwargs
     Expectation._get_success_kwargs = success_kwargs
