@@ -38,6 +38,7 @@ MARTS = {
     "fct_funnel_cohorts",
     "fct_funnel_bridge",
     "fct_funnel_stages",
+    "fct_funnel_steps",
     "rpt_channel_return",
     "rpt_drivers",
     "rpt_handoff",

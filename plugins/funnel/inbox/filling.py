@@ -23,6 +23,7 @@ FILLED_BY = {
     "fct_funnel_daily": "any of ad_stats, leads, opportunities, orders",
     "fct_funnel_monthly": "any of ad_stats, leads, opportunities, orders",
     "fct_funnel_stages": "any of ad_stats, leads, opportunities, orders",
+    "fct_funnel_steps": "any of leads, opportunities",
     "fct_leads": _LEADS,
     "fct_opportunities": "opportunities",
     "fct_opportunities_daily": "opportunities with created_at that are open now, or were on a day that was published",
