@@ -22,7 +22,7 @@ ALL_DRAWN = """() => {
     const isEmpty = (chart) => chart.offsetParent && chart.getBoundingClientRect().top < window.innerHeight
         && ![...chart.querySelectorAll('.slice_container')].some(
             (place) => place.textContent.trim() || place.querySelector('canvas, svg, img'));
-    return charts.length > 5 && charts.every((chart) => chart.querySelector('.slice_container')
+    return charts.length > 1 && charts.every((chart) => chart.querySelector('.slice_container')
         && !chart.querySelector('[data-test="loading-indicator"], .loading') && !isEmpty(chart));
 }"""
 

@@ -26,8 +26,10 @@ class FormulaError(Exception):
     """A metric cannot be written as SQL. The message names it and what to do."""
 
 
-def formula(name: str) -> str:
-    """The expression of a metric. A metric's filter is applied by the dataset. Raises FormulaError."""
+def formula(name: str, only: str = "") -> str:
+    """The expression of a metric, over the rows where the column `only` is true if it is given. A metric's filter is
+    applied by the dataset. Raises FormulaError.
+    """
     metrics, measures = _definitions()
     if name not in metrics:
         raise FormulaError(
@@ -36,13 +38,16 @@ def formula(name: str) -> str:
         )
     kind, parameters = metrics[name]["type"], metrics[name]["type_params"]
     if kind == "simple":
-        return _aggregated(measures[_name(parameters["measure"])])
+        return _aggregated(measures[_name(parameters["measure"])], only)
     if kind == "ratio":
-        return f"{_operand(parameters['numerator'])} / nullif({formula(_name(parameters['denominator']))}, 0)::numeric"
+        denominator = formula(_name(parameters["denominator"]), only)
+        return f"{_operand(parameters['numerator'], only)} / nullif({denominator}, 0)::numeric"
     if kind == "derived":
         inputs = {each.get("alias") or each["name"]: each["name"] for each in map(_input, parameters["metrics"])}
         return re.sub(
-            r"\b[a-z_]+\b", lambda word: _operand(inputs[word[0]]) if word[0] in inputs else word[0], parameters["expr"]
+            r"\b[a-z_]+\b",
+            lambda word: _operand(inputs[word[0]], only) if word[0] in inputs else word[0],
+            parameters["expr"],
         )
     raise FormulaError(
         f"The metric {name} is of type {kind}, which a dataset cannot compute. Write its expression there."
@@ -62,27 +67,22 @@ def _definitions() -> tuple[dict[str, Any], dict[str, Any]]:
     return metrics, measures
 
 
-def _aggregated(measure: dict[str, Any]) -> str:
+def _aggregated(measure: dict[str, Any], only: str) -> str:
     expression = str(measure.get("expr", measure["name"]))
-    if measure["agg"] == "sum" and expression == "1":
-        return "count(*)"
     indicator = re.fullmatch(r"case when (.+) then 1 else 0 end", expression)
-    if measure["agg"] == "sum" and indicator:
-        return f"count(*) filter (where {indicator[1]})"
-    return AGGREGATES[measure["agg"]].format(expression)
+    conditions = [only] if only else []
+    if measure["agg"] == "sum" and (expression == "1" or indicator):
+        text = "count(*)"
+        conditions += [indicator[1]] if indicator else []
+    else:
+        text = AGGREGATES[measure["agg"]].format(expression)
+    return f"{text} filter (where {' and '.join(conditions)})" if conditions else text
 
 
-def _derived(parameters: dict[str, Any]) -> str:
-    terms = {each.get("alias") or each["name"]: each["name"] for each in map(_input, parameters["metrics"])}
-    return re.sub(
-        r"\b[a-z_]+\b", lambda word: _operand(terms[word[0]]) if word[0] in terms else word[0], parameters["expr"]
-    )
-
-
-def _operand(reference: Any) -> str:
+def _operand(reference: Any, only: str) -> str:
     """A metric's expression, in brackets if it is one of several terms."""
     name = _name(reference)
-    text = formula(name)
+    text = formula(name, only)
     return f"({text})" if _definitions()[0][name]["type"] != "simple" else text
 
 

@@ -15,7 +15,7 @@ import psycopg
 import yaml
 from psycopg import sql
 
-from dashboards import warehouse_logins
+from dashboards import layout, warehouse_logins
 from dashboards.warehouse_logins import NO_GRANTS, PUBLICATION, Reading
 from funnel import privileges, secret_store, settings
 from funnel.publication import row_security
@@ -174,18 +174,13 @@ def _write_access(
 
 def datasets_of_dashboards() -> dict[str, list[str]]:
     """The uuids of the datasets that each dashboard's charts and filters read, by its slug."""
-    charts = {chart["uuid"]: chart["dataset_uuid"] for chart in _assets("charts")}
+    assets = layout.Assets(DASHBOARDS / "assets")
     boards = {}
-    for board in _assets("dashboards"):
-        placed = [each["meta"]["uuid"] for each in board["position"].values() if _is_chart(each)]
-        filters = board["metadata"].get("native_filter_configuration") or []
-        targets = [target["datasetUuid"] for each in filters for target in each["targets"] if "datasetUuid" in target]
-        boards[board["slug"]] = sorted({*(charts[uuid] for uuid in placed), *targets})
+    for board in assets.boards:
+        of_charts = {assets.charts[name]["dataset_uuid"] for name in layout.placed(board)}
+        of_filters = {assets.datasets[each["dataset"]]["uuid"] for each in board["filters"] if "dataset" in each}
+        boards[board["slug"]] = sorted(of_charts | of_filters)
     return boards
-
-
-def _is_chart(placed: Any) -> bool:
-    return isinstance(placed, dict) and placed.get("type") == "CHART"
 
 
 def queries_of_datasets() -> dict[str, list[str]]:

@@ -28,7 +28,7 @@ DAYS = 62
 # Kept for readers of a test's result.
 SCREENSHOTS = settings.REPOSITORY / ".local" / "screenshots"
 PASSWORD = "made-up-for-a-test"
-TABS = ("At a glance", "In detail")
+FIRST_TAB = "At a glance"
 
 USERS = (
     ("only_funnel", ["Viewer", "Dashboard: funnel"]),
@@ -135,10 +135,10 @@ class Viewer:
         else:
             self.complaints.append(f"asked outside: {asked.url} ({outcome})")
 
-    def open(self, slug: str, tab: str = TABS[0]) -> None:
+    def open(self, slug: str, tab: str = FIRST_TAB) -> None:
         browsing.open_dashboard(self.page, self.house.url, slug)
         self.wait_for_charts()
-        if tab != TABS[0]:
+        if tab != FIRST_TAB:
             self.turn_to(tab)
 
     def turn_to(self, tab: str) -> None:

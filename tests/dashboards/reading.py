@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from datetime import date, timedelta
 
-from tests.dashboards.conftest import TABS, Viewer, screenshot, value
+from tests.dashboards.conftest import Viewer, screenshot, value
 from tests.dashboards.drawn import fixed, share, short, whole
-from tests.dashboards.test_assets import BOARDS, placed
+from tests.dashboards.test_assets import ASSETS, BOARDS, placed
 from tests.rounding import half_up
 
 
@@ -28,8 +28,19 @@ def funnel_says(today: date) -> Expected:
         ("New leads", whole(value(f"select sum(leads) {recent}"))),
         ("Deals won", whole(value(f"select sum(won) {recent}"))),
         ("Advertising spend", short(value(f"select sum(spend) {recent}"))),
+        ("From step to step", whole(value(f"select sum(sessions) {recent}"))),
+        ("From step to step", whole(value(f"select sum(mqls) {recent}"))),
+        *rates(today),
         ("By channel", "$ " + whole(value(f"select sum(spend) {recent} and channel = 'Paid Search'"))),
     ]
+
+
+def rates(today: date) -> Expected:
+    """How far the leads got that completed their 60 days in the last 30 days, counted from fct_leads itself."""
+    cohort = f"from bi.fct_leads where {last_days(today).replace('date_day', 'created_date + 60')}"
+    first = "least(mql_date, sal_date, sql_date, opportunity_at::date, won_at::date)"
+    went_on = value(f"select avg(coalesce({first} <= created_date + 60, false)::integer) {cohort}")
+    return [] if went_on is None else [("From step to step", share(went_on))]
 
 
 def alignment_says(today: date) -> Expected:
@@ -103,12 +114,13 @@ SAYS: dict[str, Callable[[date], Expected]] = {
 
 
 def read(viewer: Viewer, slug: str) -> list[str]:
-    """Read both tabs of a dashboard; returns what is blank, wrong or missing."""
+    """Read all tabs of a dashboard; returns what is blank, wrong or missing."""
     viewer.complaints.clear()
     viewer.open(slug)
     seen: dict[str, str] = {}
     faults = []
-    for tab in TABS:
+    (board,) = (each for each in ASSETS.boards if each["slug"] == slug)
+    for tab in (each["title"] for each in board["tabs"]):
         viewer.turn_to(tab)
         screenshot(viewer, f"{slug}, {tab}")
         for title in viewer.charts():
@@ -118,8 +130,8 @@ def read(viewer: Viewer, slug: str) -> list[str]:
                 faults.append(f"{title} is blank")
             if any(word in said for word in ("No results", "No data", "Error", "error")):
                 faults.append(f"{title}: {said[:300]}")
-    (board,) = (each for each in BOARDS.values() if each["slug"] == slug)
-    if sorted(seen) != sorted(chart["slice_name"] for chart in placed(board)):
+    (imported,) = (each for each in BOARDS.values() if each["slug"] == slug)
+    if sorted(seen) != sorted(chart["slice_name"] for chart in placed(imported)):
         faults.append(f"charts in sight: {sorted(seen)}")
     for title, expected in SAYS[slug](viewer.house.today):
         if expected not in seen.get(title, ""):

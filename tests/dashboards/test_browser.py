@@ -31,8 +31,8 @@ def test_a_dashboard_draws_every_chart_and_its_numbers_are_those_of_the_warehous
 
 
 def test_a_filter_narrows_every_number(viewer: Viewer) -> None:
-    viewer.open("funnel")
-    box = viewer.page.locator("[data-test=form-item-value]").nth(1)
+    viewer.open("funnel", "In detail")
+    box = viewer.page.locator("[data-test=form-item-value]").nth(2)
     box.locator(".ant-select").click()
     viewer.page.keyboard.type("Paid Search")
     viewer.page.locator('.ant-select-item-option[title="Paid Search"]').click()
@@ -48,7 +48,7 @@ def test_a_filter_narrows_every_number(viewer: Viewer) -> None:
         arg=wanted,
         timeout=20_000,
     )
-    viewer.turn_to("In detail")
+    viewer.turn_to("Channels and campaigns")
     assert "Paid Search" in viewer.text("By channel")
     assert "Paid Social" not in viewer.text("By channel")
     # The line on top applies to the whole page.
@@ -56,7 +56,7 @@ def test_a_filter_narrows_every_number(viewer: Viewer) -> None:
 
 
 def test_a_table_is_exported_as_csv_with_the_rows_that_are_shown(viewer: Viewer) -> None:
-    viewer.open("funnel", "In detail")
+    viewer.open("funnel", "Channels and campaigns")
     table = viewer.page.locator('[data-test-chart-name="By channel"]')
     table.locator("button[aria-label='More Options']").click()
     viewer.page.get_by_text("Download", exact=True).hover()
@@ -323,11 +323,11 @@ def failed_audit(house: House) -> Iterator[None]:
 def test_a_failed_audit_is_shown_on_every_dashboard_and_numbers_stay(viewer: Viewer) -> None:
     house = viewer.house
     viewer.open("funnel")
-    before = viewer.text("New leads")
+    before = viewer.text("From step to step")
     with failed_audit(house):
         viewer.open("funnel")
         assert "FAILED: " in viewer.text(STRIP)
-        assert viewer.text("New leads") == before
+        assert viewer.text("From step to step") == before
         screenshot(viewer, "failed_audit")
         with house.client("viewer", house.password) as reader:
             answer = reader.get(f"/api/v1/chart/{house.chart('trust_strip')}/data/").raise_for_status().json()
