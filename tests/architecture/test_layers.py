@@ -84,5 +84,5 @@ def test_superset_and_the_pipeline_do_not_import_each_other() -> None:
     ]
     assert not imported(ours) & {"superset", "flask", "flask_caching"}
     theirs = sorted((ROOT / "dashboards").glob("*.py"))
-    assert len(theirs) == 12
+    assert len(theirs) >= 12
     assert not imported(theirs) & {"funnel", "airflow", "installation", "authoring", "dags", "sandbox", "bench"}
