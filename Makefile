@@ -26,7 +26,7 @@ help: ## show this list
 
 # --- running -----------------------------------------------------------------------------------------------------
 
-.PHONY: new-source record demo dashboards files new-manifest inbox-check withdraw up down status service backup restore upgrade dsn ingest build plan publish rollback resume replay forget rotate-person-key encrypt-landing airflow env docs metrics
+.PHONY: new-source record demo dashboards files new-manifest inbox-check withdraw up down status service backup restore upgrade dsn ingest build plan publish rollback resume replay forget rotate-person-key encrypt-landing airflow env docs metrics ask mf mcp
 demo: $(VENV)/.runtime $(SUPERSET)/.wanted ## install, start, load 90 days, build, audit, publish and print the funnel
 	$(FUNNEL) demo
 
@@ -116,6 +116,17 @@ encrypt-landing: $(VENV)/.runtime ## encrypt landed files of an earlier release 
 
 docs: $(VENV)/.runtime ## write the documentation of dbt and the check results as pages
 	$(FUNNEL) docs
+
+# The shell gets the question from the environment: it may contain quotes.
+ask: export FUNNEL_QUESTION = $(value METRIC)
+ask: $(VENV)/.runtime ## answer a question from published data: make ask METRIC="leads by month, channel where region = EMEA" (FORMAT=csv|json)
+	$(FUNNEL) ask --format "$(or $(FORMAT),table)" -- "$$FUNNEL_QUESTION"
+
+mcp: $(VENV)/.runtime ## serve metrics, dictionary and freshness to tools on standard input and output, read-only: make -s mcp
+	$(FUNNEL) mcp
+
+mf: $(VENV)/.runtime ## run MetricFlow's own command as the reader: make mf DO="query --metrics leads --group-by metric_time__month"
+	$(FUNNEL) mf $(DO)
 
 metrics: $(VENV)/.runtime ## validate the metrics of dbt_project/models/semantic, and run them if a warehouse is running
 	$(FUNNEL) metrics

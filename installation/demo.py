@@ -207,7 +207,7 @@ def print_funnel() -> None:
     )
     # That of the figures: a changed setting counts from its first publication on.
     [(currency,)] = _ask("select max(reporting_currency) from bi.data_status")
-    print(f"\nFunnel, {first} to {last}: what happened in this time")
+    print(f"\nFunnel, {first} to {last}, activity clock: what happened in this time")
     rows = {
         "spend": "-" if spend is None else f"{_rounded(spend, 2):,} {currency}",
         "sessions": sessions,
@@ -236,14 +236,14 @@ def _print_rates() -> None:
         """
     )
     if leads:
-        print(f"\nOf the {leads:,} leads, what became of them until now")
+        print(f"\nCohort clock: of the {leads:,} leads, what became of them until now")
         for name, became in zip(("MQL", "SAL", "SQL", "opportunity", "won"), reached, strict=True):
             print(f"  became {name:13} {became:>14,}  {_rounded(100 * Decimal(became) / leads, 1):>5}%")
     # The numerator and the denominator of the metric win_rate.
     [(won, closed)] = _ask("select sum(won), sum(won + lost) from bi.rpt_sales_velocity")
     if closed:
         share = _rounded(100 * Decimal(won) / closed, 1)
-        print(f"  Of {closed:,} new-business deals that closed, {won:,} were won: {share}%")
+        print(f"  Win rate: of {closed:,} new-business deals that closed, {won:,} were won: {share}%")
 
 
 def _rounded(number: Decimal, digits: int) -> Decimal:

@@ -350,6 +350,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_verbs(add: Callable[[str, object, str], argparse.ArgumentParser]) -> None:
     """Add the commands that work with loaded data, and those for authors of sources."""
+    from funnel.questions import commands
     from funnel.sources import VENDORS
 
     build = add("build", _build, "build and audit the marts, without publishing them")
@@ -367,6 +368,7 @@ def _add_verbs(add: Callable[[str, object, str], argparse.ArgumentParser]) -> No
     add("encrypt-landing", _encrypt_landing, "encrypt all landed files with the current LANDING_KEY")
     add("docs", _docs, "write the documentation of dbt and the pages of all checks")
     add("metrics", _metrics, "validate the metrics, and run them if a warehouse is running")
+    commands.add_to(add)
     new_source = add("new-source", _new_source, "write the files of a source that does not exist yet")
     new_source.add_argument("name", help="lower-case letters and underscores, for example acme_ads")
     record = add("record", _record, "record a vendor's responses as scrubbed fixtures that can be replayed")

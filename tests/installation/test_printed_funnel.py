@@ -39,11 +39,12 @@ def test_halves_are_printed_as_postgresql_rounds_them(
 
 def test_a_share_is_of_one_population(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     text = printed(monkeypatch, capsys, (100, 50, 40, 20, 10, 5), (70, 197))
+    assert "Funnel, 2026-01-01 to 2026-03-31, activity clock: what happened in this time" in text
     assert "won 3\n" in text, "what happened in a time has no share of what happened before"
     assert "SQLs -\n" in text
-    assert "Of the 100 leads, what became of them until now" in text
+    assert "Cohort clock: of the 100 leads, what became of them until now" in text
     assert "became won 5 5.0%" in text
-    assert "Of 197 new-business deals that closed, 70 were won: 35.5%" in text
+    assert "Win rate: of 197 new-business deals that closed, 70 were won: 35.5%" in text
 
 
 def test_without_leads_or_closed_deals_no_share_is_printed(

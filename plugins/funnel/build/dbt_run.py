@@ -100,14 +100,24 @@ def docs(project_dir: Path | None = None) -> Path:
 
 
 def semantic_manifest(project_dir: Path | None = None) -> str:
-    """The metrics of the project as the JSON text that MetricFlow reads. Needs no database. Raises BuildFailed."""
-    from dbt.contracts.graph.semantic_manifest import SemanticManifest
+    """The metrics of the project as the JSON text that MetricFlow reads. Needs no database. Reading the project takes
+    seconds, so that the text is kept until a file of it changes. Raises BuildFailed.
+    """
+    project = Path(project_dir or PROJECT)
+    path = _folder() / f"semantic_manifest_{_hash_files(project, _files(project, 'models', 'macros', 'seeds'))}.json"
+    if not path.exists():
+        from dbt.contracts.graph.semantic_manifest import SemanticManifest
 
-    read = _invoke(Path(project_dir or PROJECT), "parse")
-    if not read.success:
-        raise BuildFailed(f"dbt could not read the project: {read.exception}\nWhat to do: correct the file it names.")
-    path = _folder() / "semantic_manifest.json"
-    SemanticManifest(read.result).write_json_to_file(str(path))
+        read = _invoke(project, "parse")
+        if not read.success:
+            raise BuildFailed(
+                f"dbt could not read the project: {read.exception}\nWhat to do: correct the file it names."
+            )
+        for older in _folder().glob("semantic_manifest_*.json"):
+            older.unlink(missing_ok=True)
+        written = path.with_suffix(f".{os.getpid()}")
+        SemanticManifest(read.result).write_json_to_file(str(written))
+        written.rename(path)
     return path.read_text()
 
 

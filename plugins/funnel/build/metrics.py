@@ -48,13 +48,17 @@ class Metrics:
         """The definitions as MetricFlow reads them, over schema `bi`."""
         from metricflow_semantics.model.dbt_manifest_parser import parse_manifest_from_dbt_generated_manifest
 
-        written = json.loads(dbt_run.semantic_manifest(self.project))
+        return parse_manifest_from_dbt_generated_manifest(json.dumps(self.over_bi()))
+
+    def over_bi(self) -> dict[str, Any]:
+        """dbt's semantic manifest, with the tables of schema `bi`."""
+        written: dict[str, Any] = json.loads(dbt_run.semantic_manifest(self.project))
         places = [one["node_relation"] for one in written["semantic_models"]]
         places += [one["node_relation"] for one in written["project_configuration"]["time_spines"]]
         for place in places:
             place["schema_name"] = "bi"
             place["relation_name"] = f'"bi"."{place["alias"]}"'
-        return parse_manifest_from_dbt_generated_manifest(json.dumps(written))
+        return written
 
     @cached_property
     def engine(self) -> "MetricFlowEngine":
@@ -85,6 +89,11 @@ class Metrics:
             raise MetricsError(
                 f"MetricFlow cannot answer {', '.join(names)} by {', '.join(by) or 'nothing'}: {error}"
             ) from error
+
+    def group_bys(self, name: str) -> list[str]:
+        """What a metric can be grouped by, such as metric_time__month and funnel_cell__channel."""
+        found = self.engine.simple_dimensions_for_metrics([name])
+        return sorted({one.dunder_name for one in found})
 
     def ask(self, names: Sequence[str], by: Sequence[str] = (), where: Sequence[str] = ()) -> list[dict[str, Any]]:
         """The values of metrics from published data, one dictionary per group. Raises MetricsError."""
