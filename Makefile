@@ -114,7 +114,7 @@ rotate-person-key: $(VENV)/.runtime ## replace the person key: all stored hashes
 encrypt-landing: $(VENV)/.runtime ## encrypt landed files of an earlier release or of a replaced key with LANDING_KEY
 	$(FUNNEL) encrypt-landing
 
-docs: $(VENV)/.runtime ## write the documentation of dbt and the check results as pages
+docs: $(VENV)/.runtime ## write the data dictionary, the documentation of dbt and the check results as pages
 	$(FUNNEL) docs
 
 # The shell gets the question from the environment: it may contain quotes.

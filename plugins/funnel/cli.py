@@ -234,9 +234,11 @@ def _encrypt_landing(_: argparse.Namespace) -> None:
 def _docs(_: argparse.Namespace) -> None:
     from funnel.build import dbt_run
     from funnel.gate import pages
+    from funnel.questions import dictionary
 
-    print(f"dbt: {dbt_run.docs()}")
-    print(f"checks: {pages.build_pages(settings.read().home / 'docs' / 'expectations')}")
+    others = {"checks": pages.build_pages(settings.read().home / "docs" / "expectations"), "models": dbt_run.docs()}
+    print(f"dictionary: {dictionary.write(others)}")
+    print("\n".join(f"{name}: {path}" for name, path in others.items()))
 
 
 def _metrics(_: argparse.Namespace) -> None:
@@ -366,7 +368,7 @@ def _add_verbs(add: Callable[[str, object, str], argparse.ArgumentParser]) -> No
     add("forget", _forget, "forget the persons whose addresses or vendor ids come on standard input, one a line")
     add("rotate-person-key", _rotate_person_key, "replace the person key; stored hashes follow, history is kept")
     add("encrypt-landing", _encrypt_landing, "encrypt all landed files with the current LANDING_KEY")
-    add("docs", _docs, "write the documentation of dbt and the pages of all checks")
+    add("docs", _docs, "write the dictionary, the documentation of dbt and the pages of all checks")
     add("metrics", _metrics, "validate the metrics, and run them if a warehouse is running")
     commands.add_to(add)
     new_source = add("new-source", _new_source, "write the files of a source that does not exist yet")
