@@ -114,8 +114,8 @@ def write(others: Mapping[str, Path]) -> Path:
 INTRODUCTION = """
 # Tables of `bi`
 
-Generated from the contracts (`python -m funnel.questions.dictionary`); a test compares. `make docs` writes the dictionary
-with every column. Each table also joins `dim_dates` by a day and, where it has one, `dim_channels` by `channel`.
+Generated from the contracts (`python -m funnel.questions.dictionary`); a test compares. `make docs` writes the
+dictionary with every column. Each table joins `dim_dates` by a day and, if it has one, `dim_channels` by `channel`.
 """
 ADDING = """
 ## What may be added
