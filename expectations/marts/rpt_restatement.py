@@ -19,6 +19,12 @@ CRITICAL = {
             description="known minus reported is the change",
             notes="The three figures are shown together on the report.",
         ),
+        gxe.ExpectColumnValuesToBeBetween(
+            column="moved",
+            min_value=0,
+            description="what moved has no sign",
+            notes="Moves are added up: an amount that one channel loses and another gains must not read as 0.",
+        ),
         gxe.ExpectColumnValuesToNotBeNull(
             column="reason",
             row_condition=Column("change") != 0,
@@ -78,6 +84,7 @@ PASSING = [
         "change_target": 0,
         "change_code": 0,
         "change_other": 0,
+        "moved": 9,
         "reason": "late change +9.00",
     }
 ]
@@ -85,6 +92,7 @@ PASSING = [
 POISON = {
     "the reasons add up to the change": [{"change_late": 8}],
     "known minus reported is the change": [{"as_known": 100}],
+    "what moved has no sign": [{"moved": -9}],
     "every change has a reason": [{"reason": None}],
     "no day's spend is restated by more than half": [{"as_known": 40, "change": -50, "change_late": -50}],
 }

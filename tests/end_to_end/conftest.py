@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import fresh_warehouse
+from tests.end_to_end.movements import Notes
 
 
 @pytest.fixture(scope="module")
@@ -16,3 +17,9 @@ def module_warehouse(cluster_home: Path, tmp_path_factory: pytest.TempPathFactor
         fresh_warehouse(cluster_home, patch, tmp_path_factory.mktemp("e2e")) as dsn,
     ):
         yield dsn
+
+
+@pytest.fixture(scope="module")
+def notes() -> Notes:
+    """What each publication of a module's company showed."""
+    return Notes()

@@ -3,7 +3,8 @@ everything.
 
 The company restates its ad statistics, merges and deletes records, closes deals late, and closes two ad accounts. On
 some mornings one source is late: its day is left out, and read on a later morning, after newer days. Once a week, on a
-complete morning, and after the last one, the marts are compared with the truth.
+complete morning, and after the last one, the marts are compared with the truth; on every morning what has moved and
+what changed the amount won with notes of the mornings before.
 """
 
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from funnel.sources import SOURCES
 from sandbox import process
 from sandbox.worlds import build
 from tests.end_to_end.comparison import differences
+from tests.end_to_end.movements import Notes
 from tests.end_to_end.pipeline import Pipeline, rows
 from tests.end_to_end.test_worked_example import marts_rows
 
@@ -40,6 +42,7 @@ class Lived:
     pipeline: Pipeline
     differing: dict[date, dict[str, dict[str, list[Any]]]] = field(default_factory=dict)
     compared: list[date] = field(default_factory=list)
+    notes: Notes = field(default_factory=Notes)
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +66,7 @@ def company(module_warehouse: str) -> Iterator[Lived]:
             for _, name, missed_day in [each for each in missed if each[0] == number]:
                 pipeline.ingest(name, missed_day, missed_day, now)
             pipeline.publish()
+            lived.notes.take(day)
             if number % LATE_EVERY == READ_AFTER + 1 or number == MORNINGS - 1:
                 scenario.grow(int(now.timestamp() * 1000))
                 lived.compared.append(day)
@@ -78,6 +82,11 @@ def test_the_mornings_are_as_the_truth_has_them(company: Lived) -> None:
     assert len(company.compared) == 9
     assert company.compared[-1] == END - timedelta(days=1)
     assert company.differing == {}
+
+
+def test_what_moved_and_what_changed_the_amount_won_is_exact_on_every_morning(company: Lived) -> None:
+    assert company.notes.differing == {}
+    assert company.notes.moved >= {"spend", "leads", "won_amount", "order_amount", "revenue"}
 
 
 def test_accounts_that_closed_keep_their_days(company: Lived) -> None:

@@ -17,6 +17,7 @@ import pytest
 from funnel import settings
 from funnel.publication import undo
 from sandbox import process
+from tests.end_to_end.movements import Notes
 from tests.end_to_end.pipeline import Pipeline, rows
 from tests.rounding import half_up
 
@@ -32,7 +33,7 @@ DAYS = (date(2026, 1, 5), date(2026, 1, 9), date(2026, 1, 12), date(2026, 1, 26)
 
 
 @pytest.fixture(scope="module")
-def company(module_warehouse: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+def company(module_warehouse: str, tmp_path_factory: pytest.TempPathFactory, notes: Notes) -> Iterator[Pipeline]:
     """The worked example, published on five mornings; the last one as of 2026-02-28."""
     project = tmp_path_factory.mktemp("project") / "dbt_project"
     shutil.copytree(Path(__file__).parents[2] / "dbt_project", project, ignore=shutil.ignore_patterns("target", "logs"))
@@ -47,6 +48,7 @@ def company(module_warehouse: str, tmp_path_factory: pytest.TempPathFactory) -> 
             sources = None if day in (DAYS[0], DAYS[-1]) else SPOKEN_OF
             pipeline.day(day, reach_back=max(30, (day - previous).days), sources=sources)
             pipeline.publish()
+            notes.take(day)
             previous = day
         yield pipeline
     finally:
@@ -375,13 +377,19 @@ def test_channel_return(company: Pipeline) -> None:
 
 def test_restatement_is_explained(company: Pipeline) -> None:
     (first, *later) = rows(
-        "select * from bi.rpt_restatement where date_day = '2026-01-05' and measure = 'spend' order by known_on"
+        "select * from bi.rpt_restatement "
+        "where mart = 'fct_ad_stats_daily' and date_day = '2026-01-05' and measure = 'spend' order by known_on"
     )
     assert str(first["known_on"]) == "2026-01-06"
     assert (first["as_first_reported"], first["as_known"]) == (264, 190)
     assert "late change +11.00" in first["reason"]
     assert "retracted row -85.00" in first["reason"]
     assert {row["as_known"] for row in later} <= {190}
+
+
+def test_what_moved_and_what_changed_the_amount_won_is_exact_on_every_morning(company: Pipeline, notes: Notes) -> None:
+    assert notes.differing == {}
+    assert notes.moved >= {"spend", "leads"}
 
 
 def test_as_of_and_status(company: Pipeline) -> None:

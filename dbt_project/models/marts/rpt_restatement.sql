@@ -11,11 +11,18 @@ union all
 select date_day from {{ changes('fct_funnel_daily') }}
 union all
 select period_start from {{ changes('fct_targets') }}
+union all
+select month_start from {{ changes('rpt_channel_return') }}
 {% endcall %}
 
-{%- set money = ['pipeline_amount', 'won_amount', 'order_amount'] %}
+{%- set money = [
+    'spend', 'platform_conversion_value', 'pipeline_amount', 'won_amount', 'order_amount', 'retail_amount',
+] %}
 {%- set causes = ['late', 'retracted', 'rule', 'target', 'code', 'other'] %}
-{%- set measures = money + ['sessions', 'leads', 'mqls', 'sals', 'sqls', 'opportunities', 'won', 'lost', 'orders'] %}
+{%- set measures = money + [
+    'impressions', 'clicks', 'platform_conversions', 'sessions', 'leads', 'mqls', 'sals', 'sqls', 'opportunities', 'won',
+    'lost', 'orders',
+] %}
 
 with
 
@@ -280,7 +287,34 @@ steps as (
     where followed.shown_until is not null and followed.next_from is distinct from followed.shown_until
 ),
 
--- The funnel and the targets: what each publication added to the sum of a day, channel and region.
+return_steps as (
+    select
+        month_start,
+        channel,
+        region,
+        publication_id,
+        valued_by,
+        sum(revenue * sign) as change
+    from (
+        {{ shown_steps(
+            'rpt_channel_return', ['month_start', 'channel', 'region', 'model', 'revenue'],
+            renamed={'region': published_region()}
+        ) }}
+    ) as steps
+    where model = 'linear'
+    group by month_start, channel, region, publication_id, valued_by
+),
+
+month_ends as (
+    select
+        months.month_start,
+        min(publications.publication_id) as publication_id
+    from (select distinct month_start from return_steps) as months
+    inner join publications on months.month_start + interval '1 month' <= publications.known_on
+    group by months.month_start
+),
+
+-- The funnel, the targets and the return: what each publication added to the sum of a day, channel and region.
 other_steps as (
     select
         'fct_funnel_daily' as mart,
@@ -343,6 +377,30 @@ other_steps as (
     ) as steps
     group by period_start, period_grain, team, metric, region, publication_id, valued_by
     having sum(target * sign) <> 0
+
+    union all
+
+    -- A month is first reported by the first publication after its end: until then its revenue grows.
+    select
+        'rpt_channel_return' as mart,
+        moved.month_start as date_day,
+        moved.channel,
+        moved.region,
+        'revenue' as measure,
+        greatest(moved.publication_id, month_ends.publication_id) as publication_id,
+        greatest(moved.valued_by, month_ends.publication_id) as valued_by,
+        true as is_money,
+        false as is_rate,
+        sum(moved.change) as change
+    from return_steps as moved
+    inner join month_ends on moved.month_start = month_ends.month_start
+    group by
+        moved.month_start,
+        moved.channel,
+        moved.region,
+        greatest(moved.publication_id, month_ends.publication_id),
+        greatest(moved.valued_by, month_ends.publication_id)
+    having sum(moved.change) <> 0
 ),
 
 -- A day is reported first by the publication that first shows a row of it, and what comes later in it was 0 until then.
@@ -521,12 +579,13 @@ explained as (
                 least(digits, 12)
             )
         ) as change_currency_rate,
+        case when step_no = 1 then coalesce(currency_code <> {{ reporting_currency() }}, false) end as is_in_two_currencies,
         date_day,
         known_on
     from accumulated
     where
         (step_no = 1 or change <> 0)
-        -- Of the funnel and the targets only what changed after its first report: a day has hundreds of values.
+        -- Of the funnel, the targets and the return only what changed after its first report: a day has hundreds of values.
         and (mart = 'fct_ad_stats_daily' or n_changes > case when as_first_reported <> 0 then 1 else 0 end)
 ),
 
@@ -566,6 +625,12 @@ final as (
         change_target,
         change_code,
         change_other,
+        -- Between two currencies what other reasons moved; 0 in further rows of a value, so that rows can be added.
+        case
+            when is_in_two_currencies then trim_scale(abs(change - change_currency_rate))
+            when not is_in_two_currencies then abs(change)
+            else 0
+        end as moved,
         date_day,
         known_on
     from explained

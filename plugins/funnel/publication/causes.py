@@ -138,6 +138,10 @@ def _restatement(connection: psycopg.Connection[Any], restated: sql.Composed) ->
                 end as subject,
                 {moved}
             {restated} and built.place is not null
+                -- Advertising by channel has the same totals as by day.
+                and (built.mart <> 'fct_funnel_daily' or built.measure not in (
+                    'spend', 'impressions', 'clicks', 'platform_conversions'
+                ))
             order by
                 built.mart, built.measure, built.date_day, built.channel, built.region, built.rules_no, built.known_on
         ) as days
