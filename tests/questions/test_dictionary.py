@@ -20,7 +20,8 @@ def test_what_may_be_added_is_stated_of_every_number_of_every_table() -> None:
         name: sorted([*one.get("adds", []), *one.get("never", [])]) for name, one in dictionary.adding_up().items()
     }
     contracts = {table.name: sorted(table.numbers) for table in dictionary.tables() if table.numbers}
-    assert {name: stated.get(name) for name in contracts} == contracts, "list new numbers of a contract in plugins/funnel/questions/adding_up.yml"
+    listed = {name: stated.get(name) for name in contracts}
+    assert listed == contracts, "list new numbers of a contract in plugins/funnel/questions/adding_up.yml"
     columns = {table.name: {column["name"] for column in table.columns} for table in dictionary.tables()}
     assert [
         (name, column)
