@@ -1,6 +1,7 @@
 """Publication on a real server: all marts or none, only what changed, and exactly reversible."""
 
 import random
+import re
 import threading
 
 import psycopg
@@ -69,6 +70,20 @@ def test_failed_audit_shows_in_data_status(marts: None) -> None:
     assert run("bi_reader", "select distinct last_audit_passed, failed_checks from bi.data_status") == [
         (False, ["fct_left: expect_it"])
     ]
+
+
+def test_data_status_says_in_words_how_far_the_data_can_be_trusted(marts: None) -> None:
+    publication.publish(build({("2026-01-05", "11"): 1}))
+    [(words,)] = run("bi_reader", "select distinct in_words from bi.data_status")
+    # as_of is the midnight after the last complete day.
+    assert re.fullmatch(
+        r"Complete through 5 Jan 2026; published \d+ \w{3} \d{4}, \d\d:\d\d; all critical checks passed", words
+    )
+    build({("2026-01-05", "11"): 2}, audit=False)
+    [(words,)] = run("bi_reader", "select distinct in_words from bi.data_status")
+    assert words.endswith(
+        "; critical checks of the newest build failed: 1, so that readers see the publication before it"
+    )
 
 
 def test_publishing_twice_is_a_no_op(marts: None) -> None:
