@@ -14,7 +14,7 @@ OPTIONS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-
 # Superset draws only visible charts: the window is tall enough for the longest tab of a dashboard.
 WIDTH, HEIGHT = 1440, 2000
 
-ALL_DRAWN = """() => {
+ALL_DRAWN = """(atLeast) => {
     const places = [...document.querySelectorAll('[data-test="dashboard-component-chart-holder"]')];
     const charts = places.map((place) => place.querySelector('[data-test="chart-grid-component"]'))
         .filter((chart) => chart);
@@ -22,7 +22,7 @@ ALL_DRAWN = """() => {
     const isEmpty = (chart) => chart.offsetParent && chart.getBoundingClientRect().top < window.innerHeight
         && ![...chart.querySelectorAll('.slice_container')].some(
             (place) => place.textContent.trim() || place.querySelector('canvas, svg, img'));
-    return charts.length > 1 && charts.every((chart) => chart.querySelector('.slice_container')
+    return charts.length >= atLeast && charts.every((chart) => chart.querySelector('.slice_container')
         && !chart.querySelector('[data-test="loading-indicator"], .loading') && !isEmpty(chart));
 }"""
 
@@ -51,13 +51,13 @@ def log_in(page: Any, url: str, username: str, password: str) -> None:
     page.wait_for_url(lambda address: "/login" not in address)
 
 
-def open_dashboard(page: Any, url: str, slug: str) -> None:
-    """Open a dashboard and wait until every chart is drawn."""
+def open_dashboard(page: Any, url: str, slug: str, at_least: int = 2) -> None:
+    """Open a dashboard and wait until every chart is drawn, of which there are at least so many."""
     page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
     page.goto(f"{url}/superset/dashboard/{slug}/", wait_until="commit")
-    wait_for_charts(page)
+    wait_for_charts(page, at_least)
 
 
-def wait_for_charts(page: Any) -> None:
+def wait_for_charts(page: Any, at_least: int = 2) -> None:
     """Wait until every chart in sight is drawn."""
-    page.wait_for_function(ALL_DRAWN, timeout=60_000, polling=50)
+    page.wait_for_function(ALL_DRAWN, arg=at_least, timeout=60_000, polling=50)

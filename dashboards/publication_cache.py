@@ -9,20 +9,16 @@ dashboards share their entries, and other users never see them.
 Where the warehouse does not answer, nothing is kept and nothing is found.
 """
 
-import os
 import shutil
 import threading
 from pathlib import Path
 from typing import Any
 
-import psycopg2
 import reader_connection
-import warehouse_logins
-from flask import Flask, g, has_app_context
+from flask import Flask
 from flask_caching.backends.base import BaseCache
 from flask_caching.backends.filesystemcache import FileSystemCache
-
-IN_EFFECT = "select publication_id from ops.publication_in_effect"
+from publication_in_effect import publication_in_effect
 
 
 class PublicationCache(BaseCache):
@@ -32,7 +28,6 @@ class PublicationCache(BaseCache):
         super().__init__(default_timeout)
         self.folder = Path(folder)
         self.threshold = threshold
-        self._connections = threading.local()
         self._lock = threading.Lock()
         self._kept: tuple[int, FileSystemCache] | None = None
 
@@ -73,9 +68,10 @@ class PublicationCache(BaseCache):
         return True
 
     def _entries(self) -> FileSystemCache | None:
-        publication = self._publication()
-        if publication is None:
+        found = publication_in_effect()
+        if found is None:
             return None
+        publication, _ = found
         with self._lock:
             if self._kept is None or self._kept[0] != publication or not self._folder_of(publication).exists():
                 self._kept = (publication, self._open(publication))
@@ -91,36 +87,6 @@ class PublicationCache(BaseCache):
 
     def _folder_of(self, publication: int) -> Path:
         return self.folder / str(publication)
-
-    def _publication(self) -> int | None:
-        """The current publication, queried once per request, before its queries: what they read is at least as new."""
-        if not has_app_context():
-            return self._ask()
-        if not hasattr(g, "publication_id"):
-            g.publication_id = self._ask()
-        found: int | None = g.publication_id
-        return found
-
-    def _ask(self) -> int | None:
-        for _ in range(2):
-            try:
-                if not hasattr(self._connections, "open"):
-                    login = warehouse_logins.PUBLICATION
-                    self._connections.open = psycopg2.connect(
-                        os.environ["WAREHOUSE_READER_URI"],
-                        user=login,
-                        password=reader_connection.password(login),
-                        connect_timeout=5,
-                    )
-                    self._connections.open.autocommit = True
-                with self._connections.open.cursor() as cursor:
-                    cursor.execute(IN_EFFECT)
-                    row = cursor.fetchone()
-                    return int(row[0]) if row else None
-            except psycopg2.Error:
-                # The server may have been restarted: try once more with a new connection.
-                self._connections.__dict__.clear()
-        return None
 
 
 def _own(key: str) -> str:

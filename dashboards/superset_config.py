@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import reader_connection
+import small_screen
+import start
 import warehouse_day
 from security_manager import SecurityManager
 from superset.errors import SupersetErrorType
@@ -21,6 +23,7 @@ HOME = Path(os.environ["SUPERSET_HOME"])
 IS_BEHIND_TLS = os.environ.get("SUPERSET_TLS", "off").lower() == "on"
 
 APP_NAME = "Funnel"
+FAVICONS = [{"href": "/start/mark.svg", "type": "image/svg+xml"}]
 FEATURE_FLAGS = {
     "DASHBOARD_RBAC": True,
     "DRILL_BY": True,
@@ -143,9 +146,19 @@ def FLASK_APP_MUTATOR(app: Any) -> None:
     """What no setting stops: time ranges by the machine's clock, charts that move while they are drawn, a connection to
     the warehouse for each chart though its data are in the cache, and storing colours."""
     from flask import Response, request
+    from jinja2 import ChoiceLoader, FileSystemLoader
     from superset.db_engine_specs.postgres import PostgresEngineSpec
 
     warehouse_day.install()
+    start.install(app)
+    small_screen.install(app)
+    # Superset's pages include templates that are empty until an installation has its own.
+    app.jinja_loader = ChoiceLoader([FileSystemLoader(Path(__file__).parent / "templates"), app.jinja_loader])
+    app.config["THEME_DEFAULT"]["token"] |= {
+        "brandLogoUrl": "/start/mark.svg",
+        "brandLogoAlt": APP_NAME,
+        "brandLogoHref": "/start/",
+    }
 
     app.config["THEME_DEFAULT"]["echartsOptionsOverrides"] = {"animation": False}
     app.config["THEME_DEFAULT"]["token"]["motion"] = False

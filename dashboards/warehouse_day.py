@@ -1,6 +1,7 @@
-"""The meaning of `today` in a dashboard's time range: the warehouse's day in REPORTING_TIMEZONE, not this machine's.
+"""The meaning of `today` in a dashboard's time range: the day after the last complete one of the data (DSH-7).
 
-FUNNEL_TODAY overrides it, as in the pipeline.
+So "Last 30 days" are the last 30 complete days whatever the clock says. Before the first publication it is the day in
+REPORTING_TIMEZONE, or FUNNEL_TODAY as in the pipeline.
 """
 
 import os
@@ -9,10 +10,15 @@ from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from publication_in_effect import publication_in_effect
+
 
 def now() -> datetime:
     """The current time, without a zone, as Superset uses it."""
-    real = datetime.now(ZoneInfo(os.environ.get("REPORTING_TIMEZONE") or "UTC")).replace(tzinfo=None)
+    zone = ZoneInfo(os.environ.get("REPORTING_TIMEZONE") or "UTC")
+    real = datetime.now(zone).replace(tzinfo=None)
+    if found := publication_in_effect():
+        return datetime.combine(found[1].astimezone(zone).date(), real.time())
     stated = os.environ.get("FUNNEL_TODAY")
     return datetime.combine(date.fromisoformat(stated), real.time()) if stated else real
 

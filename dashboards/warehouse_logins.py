@@ -13,8 +13,9 @@ from dataclasses import dataclass
 PREFIX = "reader_"
 # Reads nothing: for users without a grant, for guests, and where no user asks. Superset stores its name in the URL.
 NO_GRANTS = f"{PREFIX}nothing"
-# Reads only the number of the publication in effect, for the cache of charts.
+# Reads only which publication is in effect, for the cache of charts and the days of their periods.
 PUBLICATION = f"{PREFIX}publication"
+IN_EFFECT = "select publication_id, as_of from ops.publication_in_effect"
 DASHBOARD, REGION = "Dashboard: ", "Region: "
 # Superset's roles that may use every dataset.
 ALL_DATASETS = ("Admin", "Alpha")

@@ -16,7 +16,7 @@ import yaml
 from psycopg import sql
 
 from dashboards import layout, warehouse_logins
-from dashboards.warehouse_logins import NO_GRANTS, PUBLICATION, Reading
+from dashboards.warehouse_logins import IN_EFFECT, NO_GRANTS, PUBLICATION, Reading
 from funnel import privileges, secret_store, settings
 from funnel.publication import row_security
 from funnel.settings import REPOSITORY
@@ -28,7 +28,6 @@ REGIONS = REPOSITORY / "dbt_project" / "seeds" / "country_regions.csv"
 OPEN_TABLES = {"data_status": "true"}
 GROUP, ALL_REGIONS = privileges.READER_GROUPS
 
-IN_EFFECT = "select publication_id from ops.publication_in_effect"
 USERS = """
     select array_agg(role.name)
     from ab_user as member

@@ -49,6 +49,20 @@ def alignment_says(today: date) -> Expected:
     card = "from bi.rpt_alignment_scorecard where region = '(all)' and period_grain = 'quarter' and measure"
     index = value(f"select value {card} = 'friction_index' order by period_start desc limit 1")
     friction = "not enough data" if index is None else str(half_up(index, 1))
+    # What is better or worse is compared here by numbers; the page says it in a sentence.
+    low, high, start = (
+        value(f"select {bound} {card} = 'friction_index' order by period_start desc limit 1")
+        for bound in ("value_low", "value_high", "baseline_value")
+    )
+    verdict = (
+        "Too early"
+        if index is None or low is None
+        else "Better"
+        if high < start
+        else "Worse"
+        if low > start
+        else "Too early"
+    )
     median = "percentile_cont(0.5) within group (order by response_business_minutes)"
     return [
         ("Leads answered too late", share(value(f"select {late} {recent}"))),
@@ -57,19 +71,19 @@ def alignment_says(today: date) -> Expected:
             "Do marketing and sales work together?",
             friction,
         ),
-        ("Do marketing and sales work together?", "+209 % (unverified)"),
+        ("Do marketing and sales work together?", verdict),
     ]
 
 
 def money_says(today: date) -> Expected:
-    first, after = last_month(today)
-    month = f"from bi.fct_funnel_daily where date_day >= '{first}' and date_day < '{after}'"
+    first, _ = last_month(today)
+    recent = f"from bi.fct_funnel_daily where {last_days(today)}"
     returned = f"from bi.rpt_channel_return where month_start = '{first}' and model = 'linear'"
     revenue = "sum(won_amount) + sum(order_amount)"
     return [
-        ("Advertising spend", short(value(f"select sum(spend) {month}"))),
-        ("Revenue", short(value(f"select {revenue} {month}"))),
-        ("Revenue per unit of spend", fixed(value(f"select ({revenue}) / sum(spend) {month}"), 2)),
+        ("Advertising spend", short(value(f"select sum(spend) {recent}"))),
+        ("Revenue", short(value(f"select {revenue} {recent}"))),
+        ("Revenue per unit of spend", fixed(value(f"select ({revenue}) / sum(spend) {recent}"), 2)),
         (
             "Revenue and spend of each channel, and how much the return depends on the model",
             "$ " + whole(value(f"select sum(revenue) {returned} and channel = 'Paid Search'")),

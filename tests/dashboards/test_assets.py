@@ -11,6 +11,7 @@ import formulas
 import layout
 import pytest
 import queries
+import small_screen
 import yaml
 
 ROOT = Path(__file__).parents[2]
@@ -242,3 +243,21 @@ def test_a_formula_of_a_part_of_the_rows_filters_every_aggregate() -> None:
         "sum(spend) filter (where is_now) / nullif(sum(leads) filter (where is_now), 0)::numeric"
     )
     assert formulas.formula("open_deal_count", "is_now") == "count(*) filter (where is_now and is_open)"
+
+
+@pytest.mark.parametrize("board", BOARDS.values(), ids=lambda each: each["slug"])
+def test_on_a_narrow_screen_every_chart_is_kept_and_two_numbers_share_a_row(board: dict[str, Any]) -> None:
+    narrow = small_screen.stacked(board["position"])
+
+    def charts(key: str, position: dict[str, Any]) -> list[str]:
+        item = position[key]
+        return (
+            [key] if item["type"] == "CHART" else [one for child in item["children"] for one in charts(child, position)]
+        )
+
+    assert charts("GRID_ID", narrow) == charts("GRID_ID", board["position"])
+    for item in narrow.values():
+        if isinstance(item, dict) and item["type"] == "ROW":
+            widths = [narrow[child]["meta"]["width"] for child in item["children"]]
+            assert widths in ([12], [6, 6])
+            assert all(narrow[child]["parents"][-1] == item["id"] for child in item["children"])

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,16 +11,20 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import layout
 import psycopg
 import pytest
+import queries
 
+from bench import browsing
 from funnel import ledger, secret_store, settings
 from funnel.gate import errors, marts, report
 from funnel.publication import publication
 from tests.dashboards import bypasses
-from tests.dashboards.conftest import PASSWORD, House, Viewer, screenshot, value
+from tests.dashboards.conftest import FIRST_TAB, PASSWORD, House, Viewer, log_in, screenshot, value
 from tests.dashboards.drawn import whole
 from tests.dashboards.reading import SAYS, STRIP, last_days, read
+from tests.dashboards.test_assets import ASSETS, BOARDS, DATASETS, placed
 from tests.end_to_end.pipeline import rows
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(420)]
@@ -70,6 +75,121 @@ def test_a_table_is_exported_as_csv_with_the_rows_that_are_shown(viewer: Viewer)
     assert {name: int(float(row["Leads"])) for name, row in exported.items()} == {
         row["channel"]: int(row["leads"]) for row in expected
     }
+
+
+def test_a_number_of_one_name_is_equal_on_all_pages(viewer: Viewer) -> None:
+    boards = {
+        board["slug"]: {chart["slice_name"]: tab_of(board, chart) for chart in placed(board)}
+        for board in BOARDS.values()
+    }
+    shared = {
+        title
+        for one in boards
+        for title in boards[one]
+        if any(title in boards[other] for other in boards if other != one)
+    }
+    assert {STRIP, "Advertising spend"} <= shared
+    shown: dict[str, set[str]] = {title: set() for title in shared}
+    for slug, titles in boards.items():
+        for tab in dict.fromkeys(titles[title] for title in titles if title in shared):
+            viewer.open(slug, tab)
+            for title in viewer.charts():
+                if title in shared:
+                    shown[title].add(viewer.text(title))
+    assert {title: texts for title, texts in shown.items() if len(texts) != 1} == {}
+
+
+def tab_of(board: dict[str, Any], chart: dict[str, Any]) -> str:
+    """The title of the tab on which a chart is; the first one for what is above the tabs."""
+    position = board["position"]
+    (item,) = (
+        each
+        for each in position.values()
+        if isinstance(each, dict) and each.get("meta", {}).get("uuid") == chart["uuid"]
+    )
+    tabs = [name for name in item["parents"] if name.startswith("TAB-")]
+    return str(position[tabs[0]]["meta"]["text"]) if tabs else FIRST_TAB
+
+
+def test_a_page_opens_on_the_last_complete_days_in_plain_dates(viewer: Viewer) -> None:
+    first, last = viewer.house.today - timedelta(days=30), viewer.house.today - timedelta(days=1)
+    viewer.open("funnel")
+    assert f"{first:%-d %b %Y} to {last:%-d %b %Y}" in viewer.page.locator("body").inner_text()
+
+
+def test_a_filter_changes_the_query_of_a_chart_or_its_title_says_that_it_does_not(house: House) -> None:
+    silent = []
+    with house.client("admin", secret_store.secret("superset_admin_password")) as admin:
+
+        def sql(chart: dict[str, Any], *extra: dict[str, Any]) -> str:
+            (query,) = json.loads(queries.query_context(chart["params"]))["queries"]
+            number = house.datasets[DATASETS[chart["dataset_uuid"]]["table_name"]]
+            # The comparison with the days before needs a period.
+            filters = [each for each in query["filters"] if each.get("val") != "No filter"] + list(extra)
+            body = {
+                "datasource": {"id": number, "type": "table"},
+                "queries": [query | {"filters": filters, "time_offsets": [], "post_processing": []}],
+                "result_type": "query",
+            }
+            answer = admin.post("/api/v1/chart/data", json=body).raise_for_status().json()
+            return str(answer["result"][0]["query"])
+
+        for board in ASSETS.boards:
+            for name in layout.placed(board):
+                chart = ASSETS.charts[name]
+                for each in board["filters"]:
+                    column = each.get("column") or DATASETS[chart["dataset_uuid"]]["main_dttm_col"]
+                    if layout.is_reached(each, name, ASSETS):
+                        operator, wanted = ("IN", ["x"]) if "column" in each else ("TEMPORAL_RANGE", "Last week")
+                        asked = {"col": column, "op": operator, "val": wanted}
+                        says_so = sql(chart) != sql(chart, asked)
+                    else:
+                        said = str(layout.subtitle(chart, ASSETS))
+                        says_so = each["name"] in said.partition("Not narrowed by: ")[2] or name == "trust_strip"
+                    if not says_so:
+                        silent.append((board["slug"], name, each["name"]))
+    assert silent == []
+
+
+def test_home_lists_the_pages_of_the_user_with_their_questions(house: House) -> None:
+    with browsing.browser() as opened:
+        seen = log_in(opened, house, "only_funnel", PASSWORD)
+        assert seen.page.url.endswith("/start/")
+        text = seen.page.locator("body").inner_text()
+        assert "How many take each step" in text
+        assert "Alignment" not in text
+        assert seen.page.get_by_text("+ Chart").count() == 0
+        assert seen.complaints == []
+
+
+def test_a_viewer_shares_the_filtered_view(house: House) -> None:
+    with reading(house, "only_funnel") as reader:
+        roles = reader.get("/api/v1/me/roles/").raise_for_status().json()["result"]["roles"]
+        assert ["can_share_dashboard", "Superset"] in [list(each) for each in roles["Viewer"]]
+        mask = {"NATIVE_FILTER-funnel-channel": {"extraFormData": {}, "filterState": {"value": ["Email"]}}}
+        link = (
+            reader.post("/api/v1/dashboard/funnel/permalink", json={"dataMask": mask}).raise_for_status().json()["key"]
+        )
+        assert reader.get(f"/api/v1/dashboard/permalink/{link}").raise_for_status().json()["state"]["dataMask"] == mask
+
+
+@pytest.mark.parametrize(("user", "slugs"), [("viewer", list(SAYS)), ("of_emea", ["funnel", "pipeline"])])
+def test_pages_are_readable_on_a_phone(house: House, user: str, slugs: list[str]) -> None:
+    with browsing.browser() as opened:
+        seen = log_in(opened, house, user, house.password if user == "viewer" else PASSWORD)
+        seen.page.set_viewport_size({"width": 390, "height": 6000})
+        for slug in slugs:
+            seen.page.goto(f"{house.url}/superset/dashboard/{slug}/", wait_until="commit")
+            seen.wait_for_charts()
+            widths = seen.page.evaluate(
+                "() => [...document.querySelectorAll('[data-test-chart-name]')].map((one) => one.offsetWidth)"
+            )
+            # One wide chart or two numbers in a row.
+            assert all(120 < width <= 390 for width in widths), (slug, widths)
+            assert seen.page.evaluate("() => document.documentElement.scrollWidth") <= 390
+            screenshot(seen, f"{slug}, {user}, phone")
+            assert seen.page.pdf()[:5] == b"%PDF-"
+        assert seen.complaints == []
 
 
 # --- who may see what ----------------------------------------------------------------------------------------------
