@@ -33,7 +33,7 @@ def _administrator() -> Iterator[httpx.Client]:
         token = client.post("/api/v1/security/login", json=body).raise_for_status().json()["access_token"]
         client.headers["authorization"] = f"Bearer {token}"
         csrf = client.get("/api/v1/security/csrf_token/").raise_for_status().json()["result"]
-        client.headers |= {"X-CSRFToken": csrf, "Referer": environments.superset_url()}
+        client.headers.update({"X-CSRFToken": csrf, "Referer": environments.superset_url()})
         yield client
 
 

@@ -153,7 +153,7 @@ def _position(board: Asset, numbers: dict[str, int], assets: Assets) -> Asset:
         "HEADER_ID": {"type": "HEADER", "id": "HEADER_ID", "meta": {"text": board["dashboard_title"]}},
         tabs: _node("TABS", tabs, [f"TAB-{slug}-{number + 1}" for number, _ in enumerate(board["tabs"])], grid, {}),
     }
-    rows: list[tuple[list[str], Asset]] = [(grid, board["head"])]
+    rows: list[tuple[list[str], list[Asset]]] = [(grid, board["head"])]
     for number, tab in enumerate(board["tabs"], start=1):
         key = f"TAB-{slug}-{number}"
         first = len(rows) + 1
