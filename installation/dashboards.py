@@ -92,7 +92,8 @@ def _dashboards_fingerprint(environment: Mapping[str, str]) -> str:
     in Superset.
     """
     digest = hashlib.sha256()
-    files = [path for path in DASHBOARDS.rglob("*") if path.suffix in (".py", ".yaml", ".css", ".html", ".svg", ".lock")]
+    kinds = (".py", ".yaml", ".css", ".html", ".svg", ".lock")
+    files = [path for path in DASHBOARDS.rglob("*") if path.suffix in kinds]
     files = [path for path in files if ".venv" not in path.parts]
     files += [*(REPOSITORY / "dbt_project/models/semantic").glob("*.yml")]
     for path in sorted([*files, REPOSITORY / "dbt_project" / "seeds" / "country_regions.csv"]):
