@@ -67,11 +67,20 @@ ALL = list(journeys())
 WON = [journey for journey in ALL if journey.is_won]
 
 
+@dataclass
+class Attributed:
+    """Results of the project's SQL and statistics.
+
+    credits   model → (journey, position on its path) → credit
+    removal   channel → (removal effect, conversions by the chain, conversions by path)
+    """
+
+    credits: dict[str, dict[tuple[int, int], float]]
+    removal: dict[str, tuple[float, float, float]]
+
+
 @pytest.fixture(scope="module")
-def credits(
-    cluster_home: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[dict[str, dict[tuple[int, int], float]]]:
-    """model → (journey, position on its path) → credit, from the project's SQL and statistics."""
+def attributed(cluster_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Attributed]:
     with (
         pytest.MonkeyPatch.context() as patch,
         fresh_warehouse(cluster_home, patch, tmp_path_factory.mktemp("attribution")),
@@ -89,7 +98,8 @@ def credits(
                 """,
                 (BUILD.as_of,),
             )
-        names = ("int_conversion_touches", "int_lead_endings", "int_channel_transitions", "fct_attribution")
+        names = ("int_conversion_touches", "int_lead_endings", "int_channel_transitions")
+        names += ("fct_attribution", "rpt_channel_removal")
         outcome = dbt_run._invoke(dbt_run.PROJECT, "compile", "--select", *names)
         assert outcome.success, outcome.exception
         queries = {result.node.name: result.node.compiled_code for result in outcome.result.results}
@@ -97,17 +107,27 @@ def credits(
             connection.execute(f"create table intermediate.{name} as {queries[name]}".encode())
         engine.run(connection, BUILD, [each for each in catalogue.COMPUTATIONS if each.name == "removal_effects"])
         connection.execute("create view staging.stg_statistics__removal_effects as table statistics.removal_effects")
+        connection.execute(f"create table marts.fct_attribution as {queries['fct_attribution']}".encode())
         found: dict[str, dict[tuple[int, int], float]] = defaultdict(dict)
         for model, number, place, credit in connection.execute(
-            f"""
+            b"""
             select credited.model, touches.converted_key::integer, touches.touch_no, credited.credit
-            from ({queries["fct_attribution"]}) as credited
+            from marts.fct_attribution as credited
             inner join intermediate.int_conversion_touches as touches using (conversion_id, touch_id)
             where credited.conversion_type = 'won' and touches.n_touches > 0
-            """.encode()
+            """
         ):
             found[model][number, place] = float(credit)
-        yield found
+        removal = connection.execute(
+            "select channel, removal_effect::float, conversions_by_chain::float, conversions_by_path::float "
+            f"from ({queries['rpt_channel_removal']}) as removal where conversion_type = 'won'".encode()
+        )
+        yield Attributed(found, {channel: (effect, chain, path) for channel, effect, chain, path in removal})
+
+
+@pytest.fixture(scope="module")
+def credits(attributed: Attributed) -> dict[str, dict[tuple[int, int], float]]:
+    return attributed.credits
 
 
 def write_tables(connection: psycopg.Connection[Any]) -> None:
@@ -230,17 +250,38 @@ def test_every_touch_equals_an_independent_package(credits: dict[str, Any], mode
     assert credits[model] == pytest.approx(places(theirs, column), abs=1e-9)
 
 
-def test_markov_credit_of_every_touch_equals_an_independent_package(credits: dict[str, Any]) -> None:
-    """Its chain contains the journeys that did not convert; the share of each touch is computed here."""
+@pytest.fixture(scope="module")
+def their_effects() -> dict[str, float]:
+    """Removal effects by the package, whose chain contains the journeys that did not convert."""
     from mam.models.markov import MarkovModel
 
     model = MarkovModel()
-    table = unified([each for each in ALL if each.counted])
-    won = [each.number for each in WON]
-    theirs = model.calculate(table)
-    assert credits["markov"] == pytest.approx(
-        places(theirs.filter(theirs["journey_id"].is_in(won)), "attribution_value"), abs=1e-9
-    )
+    model._compute_markov(unified([each for each in ALL if each.counted]))
+    return model.removal_effect_df["removal_effect"].to_dict()  # type: ignore[no-any-return]
+
+
+def test_markov_credit_is_shared_by_distinct_channels_with_the_effects_of_an_independent_package(
+    credits: dict[str, Any], their_effects: dict[str, float]
+) -> None:
+    expected = {}
+    for each in WON:
+        total = sum(their_effects[channel] for channel in set(each.channels))
+        for place, channel in enumerate(each.channels, 1):
+            expected[each.number, place] = their_effects[channel] / total / each.channels.count(channel)
+    assert credits["markov"] == pytest.approx(expected, abs=1e-9)
+    assert any(len(set(each.channels)) < len(each.channels) for each in WON)
+
+
+def test_both_counts_of_conversions_by_channel(attributed: Attributed, their_effects: dict[str, float]) -> None:
+    n_conversions = sum(bool(each.counted) for each in WON)
+    everything = sum(their_effects.values())
+    removal = attributed.removal
+    assert {channel: effect for channel, (effect, _, _) in removal.items()} == pytest.approx(their_effects, abs=1e-9)
+    by_chain = {channel: n_conversions * effect / everything for channel, effect in their_effects.items()}
+    assert {channel: chain for channel, (_, chain, _) in removal.items()} == pytest.approx(by_chain, abs=1e-6)
+    by_path = by_channel(attributed.credits["markov"])
+    assert {channel: path for channel, (_, _, path) in removal.items()} == pytest.approx(by_path, abs=1e-6)
+    assert max(abs(by_chain[channel] - by_path[channel]) for channel in by_chain) > 1
 
 
 def places(table: Any, column: str) -> dict[tuple[int, int], float]:

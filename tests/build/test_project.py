@@ -39,6 +39,7 @@ MARTS = {
     "fct_funnel_bridge",
     "fct_funnel_stages",
     "fct_funnel_steps",
+    "rpt_channel_removal",
     "rpt_channel_return",
     "rpt_drivers",
     "rpt_handoff",

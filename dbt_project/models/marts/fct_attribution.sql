@@ -108,11 +108,14 @@ weighed as (
         round(u_shape / sum(u_shape) over whole_path, 12) as u_shaped_weight,
         round(w_shape / sum(w_shape) over whole_path, 12) as w_shaped_weight,
         round(full_shape / sum(full_shape) over whole_path, 12) as full_path_weight,
-        -- If a channel of the path has no removal effect, the path has no credit by this model, and the audit reports
-        -- it.
+        -- Each distinct channel gets its part of the path, shared evenly by its touches. If a channel of the path has no
+        -- removal effect, the path has no credit by this model, and the audit reports it.
         case
             when count(removal_effect) over whole_path = n_touches
-                then round(removal_effect / nullif(sum(removal_effect) over whole_path, 0), 12)
+                then round(
+                    removal_effect / n_channel_touches
+                    / nullif(sum(removal_effect / n_channel_touches) over whole_path, 0), 12
+                )
         end as markov_weight,
         round(
             1.0 / n_channel_touches / sum(1.0 / n_channel_touches) over whole_path, 12

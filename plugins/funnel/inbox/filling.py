@@ -37,6 +37,7 @@ FILLED_BY = {
     "fct_web_sessions_daily": "a GA4 connection; no file can fill it",
     "rpt_alignment_parts": "leads and opportunities with dates, of more than one month",
     "rpt_alignment_scorecard": "leads and opportunities with dates, of more than one month",
+    "rpt_channel_removal": f"{_LEADS}; touches, and opportunities with lead_id or orders",
     "rpt_channel_return": "ad_stats or costs, and opportunities with lead_id",
     "rpt_drivers": f"{_WON}, of more than one whole month",
     "rpt_handoff": "leads with mql_at",
