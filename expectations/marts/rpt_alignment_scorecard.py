@@ -11,6 +11,12 @@ CRITICAL = {
             description="the scorecard has three measures",
             notes="Another measure belongs in rpt_alignment_parts, or in the contract first.",
         ),
+        gxe.ExpectColumnValuesToBeInSet(
+            column="horizon_days",
+            value_set=[30, 60, 90, 180],
+            description="a close rate speaks of one of four horizons",
+            notes="Values of different horizons are not compared: the horizon is in the row.",
+        ),
         gxe.ExpectColumnPairValuesAToBeGreaterThanB(
             column_A="value_high",
             column_B="value_low",
@@ -53,6 +59,7 @@ PASSING = [
         "value_low": 0.4,
         "value_high": 0.6,
         "n": 40,
+        "horizon_days": None,
         "baseline_value": 0.4,
         "is_sufficient": True,
         "is_reversed": False,
@@ -62,6 +69,7 @@ PASSING = [
 
 POISON = {
     "the scorecard has three measures": [{"measure": "happiness"}],
+    "a close rate speaks of one of four horizons": [{"measure": "close_rate_lift", "horizon_days": 45}],
     "an interval has its bounds in order": [{"value_low": 0.7}],
     "a share lies between nothing and all": [{"value": 1.1}],
     "no sign turns when like is compared with like": [{"measure": "close_rate_lift", "is_reversed": True}],

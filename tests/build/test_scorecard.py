@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from funnel.build.computations import scorecard
+from funnel.build.computations import catalogue, scorecard
 
 RATIO = (84, 300, 60, 350)
 
@@ -44,6 +44,28 @@ def test_a_mature_cohort_is_x_of_n_and_has_the_golden_values() -> None:
     assert lift.difference.value == pytest.approx(0.1086, abs=5e-5)
     assert (lift.is_sufficient, lift.reason, lift.n, lift.n_other) == (True, None, 300, 350)
     assert lift.adjusted_ratio == pytest.approx(lift.ratio.value)
+
+
+def test_the_horizon_is_the_longest_that_both_sides_were_watched_for() -> None:
+    watched = np.array([4, 2, 1, 3, 1, 0])
+    generated = np.array([True, True, True, False, False, False])
+    for leads, expected in (
+        ((30, 0, 0, 30, 0, 500), 90),
+        ((30, 0, 0, 29, 1, 500), 30),
+        ((29, 1, 500, 300, 0, 0), 60),
+        ((29, 1, 500, 29, 0, 500), None),
+        ((0, 0, 29, 300, 0, 0), None),
+    ):
+        assert scorecard.longest_horizon(watched, np.array(leads), generated) == expected
+    [close_rates] = [each for each in catalogue.COMPUTATIONS if each.name == "close_rates"]
+    assert f"array{list(scorecard.HORIZONS)}" in close_rates.inputs
+
+
+def test_leads_that_are_too_young_give_no_lift() -> None:
+    days, outcomes, generated = np.array([10, 20, 10, 20]), np.array([1, 0, 1, 0]), np.array([True, True, False, False])
+    lift = scorecard.close_rate_lift(days, outcomes, np.full(4, 40), generated, np.zeros(4, dtype=np.int64), None)
+    assert (lift.is_sufficient, lift.rate, lift.n, lift.n_other) == (False, None, 80, 80)
+    assert "created 30 or more days ago" in (lift.reason or "")
 
 
 def test_incidence_equals_lifelines() -> None:

@@ -51,7 +51,8 @@ share_parts as (
         parts.value_low,
         parts.value_high,
         shares.won as n,
-        null::numeric as weight
+        null::numeric as weight,
+        null::integer as horizon_days
     from shares
     left join attributed
         on
@@ -85,7 +86,8 @@ rate_parts as (
         parts.value_low,
         parts.value_high,
         parts.n,
-        null::numeric as weight
+        null::numeric as weight,
+        close_rates.horizon_days
     from close_rates
     cross join
         lateral (
@@ -115,7 +117,8 @@ friction_parts as (
         null::numeric as value_low,
         null::numeric as value_high,
         frictions.mqls as n,
-        weights.weight
+        weights.weight,
+        null::integer as horizon_days
     from frictions
     cross join
         lateral (
@@ -169,6 +172,7 @@ final as (
         part,
         part_no,
         n,
+        horizon_days,
         value,
         value_low,
         value_high,

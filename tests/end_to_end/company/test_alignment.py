@@ -60,25 +60,31 @@ def test_close_rates_of_young_cohorts(company: Pipeline, scenario: Scenario, now
     from lifelines import AalenJohansenFitter
 
     sides: dict[bool, list[tuple[int, int]]] = {True: [], False: []}
+    ages: dict[bool, list[int]] = {True: [], False: []}
     for one in truth.lead_cycles(scenario, now):
         losses = [at for at in (one.lost_at, one.disqualified_at, one.recycled_at) if at is not None]
         ended = one.won_at or min(losses, default=None)
         outcome = 0 if ended is None else 1 if one.won_at is not None else 2
         days = ((ended or now) - one.created_at) // timedelta(days=1)
         sides[one.channel not in cycles.NOT_MARKETING].append((days, outcome))
+        ages[one.channel not in cycles.NOT_MARKETING].append((now - one.created_at) // timedelta(days=1))
+    # The company is ninety days old.
+    horizon = max(days for days in (30, 60, 90) if all(sum(age >= days for age in ages[side]) >= 30 for side in ages))
     parts = {row["part"]: row["value"] for row in quarter("rpt_alignment_parts", "close_rate_lift")}
     for part, side in (("marketing_close_rate", True), ("other_close_rate", False)):
         durations, outcomes = zip(*sides[side], strict=True)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             fitted = AalenJohansenFitter(seed=1, calculate_variance=False).fit(durations, outcomes, event_of_interest=1)
-        assert float(parts[part]) == pytest.approx(float(fitted.cumulative_density_.iloc[-1, 0]), rel=0.03)
+        reached = fitted.cumulative_density_.loc[: horizon - 0.5].iloc[-1, 0]
+        assert float(parts[part]) == pytest.approx(float(reached), rel=0.03)
     [lift] = quarter("rpt_alignment_scorecard", "close_rate_lift")
     ratio = parts["marketing_close_rate"] / parts["other_close_rate"]
     assert float(lift["value"]) == pytest.approx(float(ratio) - 1, abs=1e-9)
     assert lift["value_low"] < lift["value"] < lift["value_high"]
     assert (lift["quoted_value"], lift["baseline_value"]) == (Decimal("0.67"), None)
-    assert "young" in lift["reason"]
+    assert (lift["horizon_days"], horizon < 90) == (horizon, True)
+    assert f"young: not every lead has been watched for {horizon} days" in lift["reason"]
 
 
 def test_friction_of_the_quarter(company: Pipeline, scenario: Scenario, now: datetime) -> None:

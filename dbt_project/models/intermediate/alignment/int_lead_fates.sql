@@ -115,7 +115,6 @@ final as (
         coalesce(accounts.segment, 'Unknown') as segment,
         coalesce(fates.owner_team = 'marketing', false) as is_marketing_generated,
         case when fates.won_at is not null then 1 when fates.decided_at is not null then 2 else 0 end as fate,
-        {{ var('close_rate_horizon_days') }} as horizon_days,
         -- The components of an MQL for the friction index, each with whether it is known.
         fates.is_sla_breached as is_unanswered,
         case

@@ -5,6 +5,7 @@ select
     reason,
 
     -- numerics
+    horizon_days,
     marketing_leads,
     other_leads,
     marketing_rate,

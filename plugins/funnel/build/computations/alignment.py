@@ -93,12 +93,14 @@ def close_rates(rows: Sequence[Row]) -> Iterator[dict[str, Any]]:
     leads = np.array([row["leads"] for row in rows], dtype=np.int64)
     generated = np.array([row["is_marketing_generated"] for row in rows], dtype=bool)
     strata = _numbered([(row["segment"], row["region"]) for row in rows])
-    horizon = int(rows[0]["horizon_days"])
+    watched = np.array([row["horizons_watched"] for row in rows], dtype=np.int64)
     for period, places in _periods(rows, "created_month", "created_quarter"):
+        horizon = scorecard.longest_horizon(watched[places], leads[places], generated[places])
         lift = scorecard.close_rate_lift(
             days[places], outcomes[places], leads[places], generated[places], strata[places], horizon
         )
         yield period | {
+            "horizon_days": horizon,
             "marketing_leads": lift.n,
             "other_leads": lift.n_other,
             "marketing_rate": lift.rate,

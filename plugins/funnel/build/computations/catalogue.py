@@ -87,7 +87,8 @@ COMPUTATIONS: tuple[Computation, ...] = (
         key=("quarter_start", "period_start", "period_grain", "region"),
         compute=alignment.revenue_shares,
     ),
-    # Equal leads are counted together: the age of a lead follows from as_of, and matters only up to the horizon.
+    # Equal leads are counted together: the age of a lead follows from as_of, and matters only up to the longest of
+    # scorecard.HORIZONS.
     Computation(
         name="close_rates",
         reads=("int_lead_fates",),
@@ -98,14 +99,16 @@ COMPUTATIONS: tuple[Computation, ...] = (
                 region,
                 segment,
                 is_marketing_generated,
-                horizon_days,
+                width_bucket(
+                    (extract(epoch from %(as_of)s - created_at)::bigint / 86400)::integer, array[30, 60, 90, 180]
+                ) as horizons_watched,
                 case when decided_at < %(as_of)s then fate else 0 end as outcome,
                 greatest(
                     least(
                         extract(
                             epoch from case when decided_at < %(as_of)s then decided_at else %(as_of)s end - created_at
                         )::bigint / 86400,
-                        horizon_days
+                        180
                     ),
                     0
                 )::integer as days,
@@ -114,18 +117,25 @@ COMPUTATIONS: tuple[Computation, ...] = (
             where created_at < %(as_of)s
             group by 1, 2, 3, 4, 5, 6, 7, 8
         """,
-        order=("created_month", "region", "segment", "is_marketing_generated", "outcome", "days"),
+        order=(
+            "created_month",
+            "region",
+            "segment",
+            "is_marketing_generated",
+            "horizons_watched",
+            "outcome",
+            "days",
+        ),
         group="created_quarter",
         changed=(
             "select created_quarter from marts_changes.int_lead_fates",
             """
-            select quarters.quarter_start
-            from marts.dim_dates as quarters
-            cross join (select horizon_days from intermediate.int_lead_fates limit 1) as setting
+            select quarter_start
+            from marts.dim_dates
             where
-                quarters.date_day = quarters.quarter_start
-                and quarters.date_day <= %(as_of)s
-                and quarters.date_day + interval '3 months' + setting.horizon_days * interval '1 day'
+                date_day = quarter_start
+                and date_day <= %(as_of)s
+                and date_day + interval '3 months 180 days'
                     > %(published_as_of)s::timestamptz - interval '1 day'
             """,
         ),
@@ -134,6 +144,7 @@ COMPUTATIONS: tuple[Computation, ...] = (
             "period_start": "date",
             "period_grain": "text",
             "region": "text",
+            "horizon_days": "integer",
             "marketing_leads": "integer",
             "other_leads": "integer",
             "marketing_rate": "numeric",

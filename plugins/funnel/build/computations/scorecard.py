@@ -21,6 +21,8 @@ SEED = 20_260_101
 CONFIDENCE = 0.95
 # With fewer won opportunities a share is not meaningful.
 LEAST_WON = 30
+# Days after a lead's creation within which a deal counts: the longest that both sides have been watched for is used.
+HORIZONS = (30, 60, 90, 180)
 # With fewer leads in a group, or fewer conversions in both groups together, a ratio is not meaningful.
 LEAST_LEADS = 30
 LEAST_CONVERSIONS = 5
@@ -186,23 +188,46 @@ class Lift:
     reason: str | None
 
 
+def longest_horizon(
+    watched: NDArray[np.int64], leads: NDArray[np.int64], is_generated: NDArray[np.bool_]
+) -> int | None:
+    """The longest horizon, in days, that at least `LEAST_LEADS` leads of each side have been watched for; else None.
+
+    `watched` is the number of horizons that have passed since the creation of the leads of each entry.
+    """
+    for number in range(len(HORIZONS), 0, -1):
+        old = watched >= number
+        if min(leads[old & is_generated].sum(), leads[old & ~is_generated].sum()) >= LEAST_LEADS:
+            return HORIZONS[number - 1]
+    return None
+
+
 def close_rate_lift(
     days: NDArray[np.int64],
     outcomes: NDArray[np.int64],
     leads: NDArray[np.int64],
     is_generated: NDArray[np.bool_],
     strata: NDArray[np.int64],
-    horizon: int,
+    horizon: int | None,
 ) -> Lift:
     """The share of marketing's leads won within the horizon against that of the others, each by Aalen-Johansen.
 
-    The entries are those of `incidence`; `strata` numbers the groups of similar leads. While some leads are young, a
-    share gets the number of leads that would give the same variance (the effective sample size), and the intervals of
-    two proportions use that number. Once every lead was observed up to the horizon, the intervals are those of x / n.
+    Without a horizon there is no value. The entries are those of `incidence`; `strata` numbers the groups of similar
+    leads. While some leads are young, a share gets the number of leads that would give the same variance (the effective
+    sample size), and the intervals of two proportions use that number. Once every lead was observed up to the horizon,
+    the intervals are those of x / n.
     """
 
+    n, n_other = int(leads[is_generated].sum()), int(leads[~is_generated].sum())
+    if horizon is None:
+        return _without_value(
+            n,
+            n_other,
+            f"too thin: {n} marketing-generated and {n_other} other leads, {LEAST_LEADS} of each are needed that were "
+            f"created {HORIZONS[0]} or more days ago",
+        )
     sides = [incidence(days[side], outcomes[side], leads[side], horizon) for side in (is_generated, ~is_generated)]
-    (share, _, n), (share_other, _, n_other) = sides
+    share, share_other = sides[0][0], sides[1][0]
     events = int(leads[(outcomes == 1) & (days < horizon)].sum())
     is_young = bool(((outcomes == 0) & (days < horizon)).any())
     reason = None
@@ -213,8 +238,7 @@ def close_rate_lift(
     elif share_other == 0:
         reason = f"none of the {n_other} other leads was won within {horizon} days, so there is no ratio"
     if reason is not None:
-        nothing = Interval(None, None, None)
-        return Lift(nothing, nothing, None, None, None, n, n_other, False, False, reason)
+        return _without_value(n, n_other, reason)
     (won, of), (won_other, of_other) = (_as_counts(*side, is_young=is_young) for side in sides)
     adjusted = pooled_ratio(_tables(days, outcomes, leads, is_generated, strata, horizon))
     turned = is_reversed(share / share_other, adjusted)
@@ -235,6 +259,11 @@ def close_rate_lift(
         is_sufficient=True,
         reason="; ".join(notes) or None,
     )
+
+
+def _without_value(n: int, n_other: int, reason: str) -> Lift:
+    nothing = Interval(None, None, None)
+    return Lift(nothing, nothing, None, None, None, n, n_other, False, False, reason)
 
 
 def _as_counts(share: float, variance: float, n: int, *, is_young: bool) -> tuple[float, float]:
