@@ -127,8 +127,9 @@ def test_the_guide_answers_with_the_truth(company: Pipeline, scenario: Scenario,
     assert {row["days_changed"] for row in answers[9]} == {0}
     assert {row["as_known"] - row["as_first_reported"] for row in answers[9]} == {0}
 
-    # 10: all marts, complete to the midnight of the read.
-    assert {(row["data_as_of"], row["last_audit_passed"]) for row in answers[10]} == {(now, True)}
+    # 10: all marts, complete up to the day before the read.
+    last = ANCHOR - timedelta(days=1)
+    assert {(row["data_complete_through"], row["last_audit_passed"]) for row in answers[10]} == {(last, True)}
     assert {row["mart"] for row in answers[10]} >= {"fct_funnel_daily", "fct_funnel_bridge", "rpt_retail_gap"}
 
     # 11: the effects are the change of the amount won, whatever the two periods.
