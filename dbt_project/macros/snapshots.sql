@@ -49,6 +49,15 @@
     {{ return(is_full_build() and has_published_days(mart) and not is_published_in_reporting_currency(mart)) }}
 {% endmacro %}
 
+{#-
+  True if a build computes the open amounts of published days again, because they were published in the build's currency
+  before the mart had `column`, under an earlier definition.
+-#}
+{% macro redefines_published_days(mart, column) %}
+    {%- if not is_full_build() or not is_published_in_reporting_currency(mart) -%}{{ return(false) }}{%- endif -%}
+    {{ return(published_column('bi', mart, column, none) | trim != column) }}
+{% endmacro %}
+
 {#- The reporting currency in which such a mart is published, quoted. -#}
 {% macro published_currency(mart) %}
     {%- set shown = published_snapshots(mart) -%}

@@ -31,7 +31,7 @@ CRITICAL = {
             min_value=0,
             max_value=0,
             description="open pipeline of the day = open pipeline of its quarters",
-            notes="To the last digit: a deal fell between two quarters, or into two.",
+            notes="Overdue deals included, to the last digit: a deal fell between two quarters, or into two.",
         ),
     ],
 }
@@ -54,8 +54,10 @@ BATCHES = {
             mart.*,
             mart.weighted_amount - mart.open_amount as weight_over_open,
             mart.coverage - mart.open_amount / nullif(mart.target - mart.booked_amount, 0) as miscovered,
-            case when mart.open_opportunities >= 10 then mart.overdue_amount / nullif(mart.open_amount, 0) end
-                as overdue_share
+            case
+                when mart.open_opportunities + mart.overdue_opportunities >= 10
+                    then mart.overdue_amount / nullif(mart.open_amount + mart.overdue_amount, 0)
+            end as overdue_share
         from {{ changed('rpt_pipeline_coverage') }} as mart
     """,
     "days": """
@@ -72,7 +74,7 @@ BATCHES = {
                 and daily.expected_close_date is not null
         ) as snapshots
         cross join lateral (
-            select sum(coverage.open_amount) as amount
+            select sum(coverage.open_amount + coverage.overdue_amount) as amount
             from {{ ref('rpt_pipeline_coverage') }} as coverage
             where coverage.date_day = days.date_day and coverage.region <> '(all)'
         ) as quarters
@@ -87,6 +89,7 @@ PASSING = [
         "period_grain": "quarter",
         "region": "EMEA",
         "open_opportunities": 1,
+        "overdue_opportunities": 0,
         "open_amount": 1100,
         "weighted_amount": 220,
         "overdue_amount": 0,
@@ -105,5 +108,5 @@ POISON = {
     "required coverage is at least one": [{"required_coverage": 0.25}],
     "coverage is open over what is missing": [{"coverage": 0.5}],
     "open pipeline of the day = open pipeline of its quarters": [{"open_amount": 2200, "coverage": 2}],
-    "most of the pipeline is not overdue": [{"open_opportunities": 10, "overdue_amount": 1100}],
+    "most of the pipeline is not overdue": [{"overdue_opportunities": 9, "overdue_amount": 2200}],
 }

@@ -41,6 +41,7 @@ class Selling:
     still_open: int = 0
     lost: int = 0
     cycles: list[int] = field(default_factory=list)
+    overdue: list[Money] = field(default_factory=list)
     won: list[Money] = field(default_factory=list)
 
 
@@ -132,16 +133,17 @@ EXPECTED_DAYS = 30
 
 @dataclass
 class Quarter:
-    """One region's quarter at the end of a day: deals expected to close in it and those won in it."""
+    """One region's quarter at the end of a day: deals expected to close in it, overdue ones, and those won in it."""
 
     open: list[Money] = field(default_factory=list)
+    overdue: list[Money] = field(default_factory=list)
     won: list[Money] = field(default_factory=list)
 
 
 def quarters(scenario: Scenario, as_of: datetime, zone: str = "UTC") -> dict[tuple[date, str], Quarter]:
     """By quarter and region, without renewals. Reps expect a deal to close thirty days after they open it.
 
-    A deal that has not closed by then is expected today.
+    A deal that has not closed by then is overdue, in the quarter of today.
     """
     found: dict[tuple[date, str], Quarter] = defaultdict(Quarter)
     today = day_of(moment_of(as_of) - 1, zone)
@@ -150,8 +152,10 @@ def quarters(scenario: Scenario, as_of: datetime, zone: str = "UTC") -> dict[tup
             continue
         created = day_of(moment_of(one.created_at), zone)
         if one.closed_at is None:
-            expected = max(created + timedelta(EXPECTED_DAYS), today)
-            found[_quarter(expected), one.region].open.append(Money(created, one.currency, one.amount))
+            expected = created + timedelta(EXPECTED_DAYS)
+            quarter = found[_quarter(max(expected, today)), one.region]
+            deals = quarter.overdue if expected < today else quarter.open
+            deals.append(Money(created, one.currency, one.amount))
         elif one.status == "won":
             closed = day_of(moment_of(one.closed_at), zone)
             found[_quarter(closed), one.region].won.append(Money(closed, one.currency, one.amount))

@@ -14,6 +14,9 @@
 {%- set carried_time_zone = published_column(
     'bi', 'rpt_pipeline_coverage', 'time_zone', published_time_zone('rpt_pipeline_coverage')
 ) %}
+{%- set converts = converts_published_days('rpt_pipeline_coverage') %}
+{#- Days that were published while overdue deals covered the target (PLA-4). #}
+{%- set redefines = redefines_published_days('rpt_pipeline_coverage', 'overdue_opportunities') %}
 
 with
 
@@ -42,10 +45,11 @@ day_span as (
     from new_days
 ),
 
--- A deal whose expected day has passed closes today at the earliest.
+-- A deal whose expected day has passed closes today at the earliest. It stands apart and covers nothing.
 open_deals as (
     select
         snapshots.*,
+        snapshots.expected_close_date < snapshots.date_day as is_overdue,
         {{ fiscal_quarter_start('greatest(snapshots.expected_close_date, snapshots.date_day)') }} as period_start
     from {{ ref('fct_opportunities_daily') }} as snapshots
     where
@@ -59,10 +63,11 @@ open_by_period as (
         date_day,
         period_start,
         coalesce(region, '(all)') as region,
-        count(*) as open_opportunities,
-        coalesce(sum(amount), 0) as open_amount,
-        coalesce(sum(weighted_amount), 0) as weighted_amount,
-        coalesce(sum(amount) filter (where expected_close_date < date_day), 0) as overdue_amount
+        count(*) filter (where not is_overdue) as open_opportunities,
+        count(*) filter (where is_overdue) as overdue_opportunities,
+        sum(amount) filter (where not is_overdue) as open_amount,
+        sum(weighted_amount) filter (where not is_overdue) as weighted_amount,
+        sum(amount) filter (where is_overdue) as overdue_amount
     from open_deals
     group by grouping sets ((date_day, period_start, region), (date_day, period_start))
 ),
@@ -151,6 +156,7 @@ measured as (
         cells.period_start,
         cells.region,
         coalesce(open_by_period.open_opportunities, 0) as open_opportunities,
+        coalesce(open_by_period.overdue_opportunities, 0) as overdue_opportunities,
         coalesce(open_by_period.open_amount, 0) as open_amount,
         coalesce(open_by_period.weighted_amount, 0) as weighted_amount,
         coalesce(open_by_period.overdue_amount, 0) as overdue_amount,
@@ -174,13 +180,42 @@ measured as (
         on cells.period_start = quarter_targets.period_start and cells.region = quarter_targets.region
 ),
 
-{% if converts_published_days('rpt_pipeline_coverage') -%}
--- Published days in another reporting currency than this build's (BLD-14).
+{% if converts or redefines -%}
+-- Published days that are not carried unchanged: in another reporting currency (BLD-14), or of an earlier definition.
 carried as (
     select * from {{ published_rows('bi', 'rpt_pipeline_coverage') }}
     where date_day <= {{ published_day }}
 ),
 
+converted_open as (
+    select
+        carried.date_day,
+        carried.period_start,
+        carried.region,
+        count(*) filter (where not snapshots.is_overdue) as open_opportunities,
+        count(*) filter (where snapshots.is_overdue) as overdue_opportunities,
+        sum(snapshots.amount) filter (where not snapshots.is_overdue) as open_amount,
+        sum(snapshots.weighted_amount) filter (where not snapshots.is_overdue) as weighted_amount,
+        sum(snapshots.amount) filter (where snapshots.is_overdue) as overdue_amount
+    from carried
+    inner join (
+        select
+            of_day.*,
+            of_day.expected_close_date < of_day.date_day as is_overdue,
+            greatest(of_day.expected_close_date, of_day.date_day) as closes_on
+        from {{ ref('fct_opportunities_daily') }} as of_day
+        where of_day.opportunity_type <> 'renewal' and of_day.expected_close_date is not null
+    ) as snapshots
+        on
+            carried.date_day = snapshots.date_day
+            and carried.region in ('(all)', snapshots.region)
+            and carried.period_start <= snapshots.closes_on
+            and carried.period_start + interval '3 months' > snapshots.closes_on
+    group by carried.date_day, carried.period_start, carried.region
+),
+
+{% endif -%}
+{% if converts -%}
 rates as (
     select
         currency_code,
@@ -196,25 +231,6 @@ shown_rates as (
         rate
     from rates
     where currency_code = {{ published_currency('rpt_pipeline_coverage') }}
-),
-
-converted_open as (
-    select
-        carried.date_day,
-        carried.period_start,
-        carried.region,
-        sum(snapshots.amount) as open_amount,
-        sum(snapshots.weighted_amount) as weighted_amount,
-        sum(snapshots.amount) filter (where snapshots.expected_close_date < snapshots.date_day) as overdue_amount
-    from carried
-    inner join {{ ref('fct_opportunities_daily') }} as snapshots
-        on
-            carried.date_day = snapshots.date_day
-            and carried.region in ('(all)', snapshots.region)
-            and carried.period_start <= greatest(snapshots.expected_close_date, snapshots.date_day)
-            and carried.period_start + interval '3 months' > greatest(snapshots.expected_close_date, snapshots.date_day)
-    where snapshots.opportunity_type <> 'renewal' and snapshots.expected_close_date is not null
-    group by carried.date_day, carried.period_start, carried.region
 ),
 
 -- The publication that first showed a day, with the won deals and the targets that it showed.
@@ -315,15 +331,19 @@ converted_targets as (
     {{ quarter_targets('stated_targets', ['target', 'shown_amount'], per=['publication_id']) }}
 ),
 
+{% endif -%}
+{% if converts or redefines -%}
 converted as (
     select
         carried.date_day,
         carried.period_start,
         carried.region,
-        carried.open_opportunities,
+        coalesce(converted_open.open_opportunities, 0) as open_opportunities,
+        coalesce(converted_open.overdue_opportunities, 0) as overdue_opportunities,
         coalesce(converted_open.open_amount, 0) as open_amount,
         coalesce(converted_open.weighted_amount, 0) as weighted_amount,
         coalesce(converted_open.overdue_amount, 0) as overdue_amount,
+        {% if converts -%}
         {{ converted_amount(
             'converted_bookings.booked_amount', 'carried.booked_amount * day_rates.rate',
             'converted_bookings.shown_amount', 'carried.booked_amount'
@@ -332,31 +352,37 @@ converted as (
             'converted_targets.target', 'carried.target * period_rates.rate',
             'converted_targets.shown_amount', 'carried.target'
         ) }} as target,
+        {% else -%}
+        carried.booked_amount,
+        carried.target,
+        {% endif -%}
         carried.win_rate,
         carried.n_closed,
         carried.required_coverage,
         carried.is_reconstructed,
         {{ carried_time_zone }} as time_zone
     from carried
-    left join shown_rates as day_rates on carried.date_day = day_rates.date_day
-    left join shown_rates as period_rates on least(carried.period_start, carried.date_day) = period_rates.date_day
-    {% for part in ['converted_open', 'converted_bookings'] -%}
+    {% for part in ['converted_open', 'converted_bookings'] if converts or part == 'converted_open' -%}
     left join {{ part }}
         on
             carried.date_day = {{ part }}.date_day
             and carried.period_start = {{ part }}.period_start
             and carried.region = {{ part }}.region
     {% endfor -%}
+    {% if converts -%}
+    left join shown_rates as day_rates on carried.date_day = day_rates.date_day
+    left join shown_rates as period_rates on least(carried.period_start, carried.date_day) = period_rates.date_day
     left join first_shown on carried.date_day = first_shown.date_day
     left join converted_targets
         on
             first_shown.publication_id = converted_targets.publication_id
             and carried.period_start = converted_targets.period_start
             and carried.region = converted_targets.region
+    {% endif %}
 ),
 
 {% endif -%}
--- The parts of a row: of new days, and of published ones in another reporting currency.
+-- The parts of a row: of new days, and of published ones that are not carried unchanged.
 parts as (
     select
         *,
@@ -364,7 +390,7 @@ parts as (
         date_day < {{ last_day() }} as is_reconstructed,
         {{ reporting_timezone() }} as time_zone
     from measured
-    {%- if converts_published_days('rpt_pipeline_coverage') %}
+    {%- if converts or redefines %}
     union all
     select * from converted
     {%- endif %}
@@ -382,6 +408,7 @@ rows_of_days as (
         end as reason,
         time_zone,
         open_opportunities,
+        overdue_opportunities,
         trim_scale(open_amount) as open_amount,
         trim_scale(weighted_amount) as weighted_amount,
         trim_scale(overdue_amount) as overdue_amount,
@@ -395,7 +422,7 @@ rows_of_days as (
         date_day,
         period_start
     from parts
-    {%- if is_full_build() and is_published_in_reporting_currency('rpt_pipeline_coverage') %}
+    {%- if is_full_build() and is_published_in_reporting_currency('rpt_pipeline_coverage') and not redefines %}
 
     union all
 
@@ -406,6 +433,7 @@ rows_of_days as (
         carried.reason,
         {{ carried_time_zone }} as time_zone,
         carried.open_opportunities,
+        carried.overdue_opportunities,
         carried.open_amount,
         carried.weighted_amount,
         carried.overdue_amount,
@@ -430,6 +458,7 @@ final as (
         reason,
         time_zone,
         open_opportunities,
+        overdue_opportunities,
         open_amount,
         weighted_amount,
         overdue_amount,

@@ -95,7 +95,7 @@ def test_coverage_of_every_quarter_and_region(company: Pipeline, scenario: Scena
             day = min(one.period_start, last)
             quotas[one.period_start, one.region] += rates.convert(Decimal(one.target), one.currency_code, day)
     expected = {
-        key: (worth(quarter.open), worth(quarter.won), quotas.get(key))
+        key: (worth(quarter.open), worth(quarter.won), quotas.get(key), worth(quarter.overdue))
         for key, quarter in truth.quarters(scenario, now).items()
     }
     found = {
@@ -104,11 +104,13 @@ def test_coverage_of_every_quarter_and_region(company: Pipeline, scenario: Scena
     }
     for start in {start for start, _ in expected}:
         total = [sum((one[place] or Decimal() for key, one in expected.items() if key[0] == start), Decimal())
-                 for place in range(3)]  # fmt: skip
-        expected[start, "(all)"] = (total[0], total[1], total[2])
+                 for place in range(4)]  # fmt: skip
+        expected[start, "(all)"] = (total[0], total[1], total[2], total[3])
     assert len(expected) == 10
-    assert {key: (row["open_amount"], row["booked_amount"], row["target"]) for key, row in found.items()} == expected
-    for key, (is_open, booked, target) in expected.items():
+    assert sum(overdue > 0 for *_, overdue in expected.values()) >= 3
+    names = ("open_amount", "booked_amount", "target", "overdue_amount")
+    assert {key: tuple(row[name] for name in names) for key, row in found.items()} == expected
+    for key, (is_open, booked, target, _) in expected.items():
         if target is not None and target > booked:
             assert found[key]["coverage"] == half_up(is_open / (target - booked), 12)
     new_business = [one for one in truth.opportunities(scenario, now) if one.opportunity_type == "new_business"]
