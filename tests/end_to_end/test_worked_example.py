@@ -394,11 +394,9 @@ def test_what_moved_and_what_changed_the_amount_won_is_exact_on_every_morning(co
 
 def test_as_of_and_status(company: Pipeline) -> None:
     (status,) = rows(
-        "select distinct data_as_of, data_complete_through, last_audit_passed, sources_late, reporting_currency "
-        "from bi.data_status"
+        "select distinct data_complete_through, last_audit_passed, sources_late, reporting_currency from bi.data_status"
     )
     assert status == {
-        "data_as_of": datetime(2026, 2, 28, tzinfo=UTC),
         "data_complete_through": date(2026, 2, 27),
         "last_audit_passed": True,
         "sources_late": [],
