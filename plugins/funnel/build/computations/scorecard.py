@@ -230,13 +230,7 @@ def close_rate_lift(
     share, share_other = sides[0][0], sides[1][0]
     events = int(leads[(outcomes == 1) & (days < horizon)].sum())
     is_young = bool(((outcomes == 0) & (days < horizon)).any())
-    reason = None
-    if min(n, n_other) < LEAST_LEADS:
-        reason = f"too thin: {n} marketing-generated and {n_other} other leads, {LEAST_LEADS} of each are needed"
-    elif events < LEAST_CONVERSIONS:
-        reason = f"too thin: {events} won within {horizon} days, {LEAST_CONVERSIONS} are needed"
-    elif share_other == 0:
-        reason = f"none of the {n_other} other leads was won within {horizon} days, so there is no ratio"
+    reason = _too_thin(n, n_other, events, share_other, horizon)
     if reason is not None:
         return _without_value(n, n_other, reason)
     (won, of), (won_other, of_other) = (_as_counts(*side, is_young=is_young) for side in sides)
@@ -259,6 +253,16 @@ def close_rate_lift(
         is_sufficient=True,
         reason="; ".join(notes) or None,
     )
+
+
+def _too_thin(n: int, n_other: int, events: int, share_other: float, horizon: int) -> str | None:
+    if min(n, n_other) < LEAST_LEADS:
+        return f"too thin: {n} marketing-generated and {n_other} other leads, {LEAST_LEADS} of each are needed"
+    if events < LEAST_CONVERSIONS:
+        return f"too thin: {events} won within {horizon} days, {LEAST_CONVERSIONS} are needed"
+    if share_other == 0:
+        return f"none of the {n_other} other leads was won within {horizon} days, so there is no ratio"
+    return None
 
 
 def _without_value(n: int, n_other: int, reason: str) -> Lift:
