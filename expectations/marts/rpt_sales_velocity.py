@@ -60,6 +60,7 @@ PASSING = [
         "open_opportunities": 0,
         "won": 1,
         "lost": 0,
+        "n_amounts": 1,
         "n_cycles": 1,
         "won_cycle_days": 0,
         "won_amount": 1100,

@@ -70,6 +70,7 @@ closed as (
         opportunities.channel,
         count(*) filter (where opportunities.is_won) as won,
         count(*) filter (where opportunities.is_lost) as lost,
+        count(opportunities.amount) filter (where opportunities.is_won) as n_amounts,
         sum(opportunities.amount) filter (where opportunities.is_won) as won_amount,
         count(*) filter (where opportunities.is_won and opportunities.sales_cycle_days >= 0) as n_cycles,
         sum(opportunities.sales_cycle_days) filter (
@@ -92,6 +93,7 @@ combined as (
         coalesce(stock.open_opportunities, 0) as open_opportunities,
         coalesce(closed.won, 0) as won,
         coalesce(closed.lost, 0) as lost,
+        coalesce(closed.n_amounts, 0) as n_amounts,
         coalesce(closed.won_amount, 0) as won_amount,
         coalesce(closed.n_cycles, 0) as n_cycles,
         coalesce(closed.won_cycle_days, 0) as won_cycle_days
@@ -103,7 +105,7 @@ measured as (
     select
         *,
         {{ win_rate('won', 'won + lost') }} as win_rate,
-        won_amount / nullif(won, 0) as average_won_amount,
+        won_amount / nullif(n_amounts, 0) as average_won_amount,
         won_cycle_days::numeric / nullif(n_cycles, 0) as cycle_days
     from combined
 ),
@@ -115,6 +117,7 @@ final as (
         open_opportunities,
         won,
         lost,
+        n_amounts,
         n_cycles,
         won_cycle_days,
         trim_scale(won_amount) as won_amount,
@@ -122,7 +125,7 @@ final as (
         trim_scale(round(average_won_amount, 12)) as average_won_amount,
         trim_scale(round(cycle_days, 12)) as cycle_days,
         case
-            when won + lost >= {{ var('velocity_minimum_closed') }}
+            when won + lost >= {{ var('velocity_minimum_closed') }} and average_won_amount > 0
                 then trim_scale(round(open_opportunities * win_rate * average_won_amount / nullif(cycle_days, 0), 12))
         end as velocity,
         month_start
