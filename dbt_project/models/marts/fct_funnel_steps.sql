@@ -91,11 +91,12 @@ deal_steps as (
         null::date as matured_date
     from opportunities
     left join {{ ref('fct_leads') }} as leads on opportunities.lead_key = leads.lead_key
-    cross join lateral (
-        values
-        ('opportunity', 5, opportunities.created_date, leads.sql_date),
-        ('won', 6, case when opportunities.is_won then opportunities.closed_date end, opportunities.created_date)
-    ) as steps (step, step_order, entered_date, before_date)
+    cross join
+        lateral (
+            values
+            ('opportunity', 5, opportunities.created_date, leads.sql_date),
+            ('won', 6, case when opportunities.is_won then opportunities.closed_date end, opportunities.created_date)
+        ) as steps (step, step_order, entered_date, before_date)
     where steps.entered_date is not null
 ),
 
