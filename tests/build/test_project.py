@@ -16,6 +16,7 @@ MARTS = {
     "dim_campaigns",
     "dim_campaigns_history",
     "dim_people",
+    "dim_record_links",
     "dim_accounts",
     "dim_sales_reps",
     "dim_products",

@@ -118,12 +118,23 @@ def trust_says(today: date) -> Expected:
     ]
 
 
+def records_says(today: date) -> Expected:
+    recent = f"from bi.fct_opportunities where is_won and opportunity_type <> 'renewal' and {last_days(today)}"
+    newest = recent.replace("date_day", "closed_date") + " order by closed_date desc limit 1"
+    return [
+        ("Leads created", "Open"),
+        ("Deals that were won", value(f"select opportunity_id {newest}")),
+        ("Journey", "Touch"),
+    ]
+
+
 SAYS: dict[str, Callable[[date], Expected]] = {
     "funnel": funnel_says,
     "alignment": alignment_says,
     "money": money_says,
     "pipeline": pipeline_says,
     "trust": trust_says,
+    "records": records_says,
 }
 
 

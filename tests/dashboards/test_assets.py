@@ -16,7 +16,9 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 DASHBOARDS = ROOT / "dashboards"
-NAMES = {"funnel", "alignment", "money", "pipeline", "trust"}
+NAMES = {"funnel", "alignment", "money", "pipeline", "trust", "records"}
+# Its tables are read one by one.
+LISTS = "records"
 
 
 def read(kind: str) -> dict[str, dict[str, Any]]:
@@ -62,11 +64,13 @@ def filters_of(board: dict[str, Any]) -> Iterator[dict[str, Any]]:
     yield from board["metadata"]["native_filter_configuration"]
 
 
-def test_there_are_five_dashboards_with_a_slug_each() -> None:
+def test_there_are_six_dashboards_with_a_slug_each() -> None:
     assert {board["slug"] for board in BOARDS.values()} == NAMES
 
 
-@pytest.mark.parametrize("board", BOARDS.values(), ids=lambda each: each["slug"])
+@pytest.mark.parametrize(
+    "board", [each for each in BOARDS.values() if each["slug"] != LISTS], ids=lambda each: each["slug"]
+)
 def test_the_trust_strip_is_on_every_tab_and_the_first_tab_has_few_charts(board: dict[str, Any]) -> None:
     """Superset draws about five charts a second, so the first tab contains what can be read in a minute."""
     position = board["position"]
@@ -222,6 +226,18 @@ def test_a_dashboard_is_an_exposure_with_an_owner_and_its_address_that_names_wha
         read_from = set().union(*(tables(DATASETS[chart["dataset_uuid"]]) for chart in placed(board)))
         marts = {name.removeprefix("bi.") for name in read_from if name.startswith("bi.")} - {"data_status"}
         assert {re.sub(r"ref\('(\w+)'\)", r"\1", each) for each in exposure["depends_on"]} == marts, board["slug"]
+
+
+def test_lists_show_no_person_and_link_to_records_by_their_ids_alone() -> None:
+    (board,) = (each for each in BOARDS.values() if each["slug"] == LISTS)
+    read_by = {chart["dataset_uuid"]: DATASETS[chart["dataset_uuid"]] for chart in placed(board)[1:]}
+    assert len(read_by) == 4
+    for dataset in read_by.values():
+        assert not re.search(r"person|email|dim_people|landing_page", dataset["sql"]), dataset["table_name"]
+        # What is not an id is not written into a page.
+        linked = re.findall(r"replace\(links\.url_pattern, '\{id\}', (\S+)\)", dataset["sql"])
+        assert all(f"when {column} ~ '^[A-Za-z0-9._:-]+$'" in dataset["sql"] for column in linked)
+        assert bool(linked) == (dataset["table_name"] != "journeys")
 
 
 def test_no_secret_and_no_machine_is_in_the_files() -> None:

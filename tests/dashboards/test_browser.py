@@ -471,6 +471,30 @@ def test_a_failed_audit_is_shown_on_every_dashboard_and_numbers_stay(viewer: Vie
 
 
 @pytest.mark.soak
+def test_a_list_has_the_rows_that_its_headline_counts(viewer: Viewer) -> None:
+    """The search field of a list says of how many rows."""
+    viewer.open("records")
+    counted = {}
+    for tab in ("Leads", "Deals and orders"):
+        viewer.turn_to(tab)
+        for title in viewer.charts():
+            field = viewer.page.locator(f'[data-test-chart-name="{title}"] input').last
+            said = field.get_attribute("placeholder") if field.count() else None
+            counted[title] = int("".join(filter(str.isdigit, said or "")) or -1)
+    recent = f"from bi.fct_funnel_daily where {last_days(viewer.house.today)}"
+    assert {title: number for title, number in counted.items() if title != STRIP} == {
+        title: value(f"select sum({measure})::integer {recent}")
+        for title, measure in (
+            ("Leads created", "leads"),
+            ("Leads qualified by marketing", "mqls"),
+            ("Leads qualified by sales", "sqls"),
+            ("Deals opened", "opportunities"),
+            ("Deals that were won", "won"),
+            ("Orders without a deal", "orders"),
+        )
+    }
+
+
 @pytest.mark.parametrize("slug", SAYS)
 def test_an_open_dashboard_learns_of_a_failed_audit_within_a_minute(viewer: Viewer, slug: str) -> None:
     viewer.open(slug)

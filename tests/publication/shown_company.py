@@ -23,6 +23,8 @@ REGIONS = ("EMEA", "APAC", "Americas", "(all)", "(not split)", "Unknown")
 SAMPLE = {"boolean": True, "date": "2026-11-01", "timestamp": "2026-11-01"}
 ONLY_FUNNEL = ["Viewer", "Dashboard: funnel"]
 EMEA = ["Viewer", "Dashboard: funnel", "Dashboard: money", "Dashboard: pipeline", "Region: EMEA"]
+ONLY_LISTS = ["Viewer", "Dashboard: records"]
+EMEA_LISTS = [*ONLY_LISTS, "Region: EMEA"]
 EMEA_TRUST = ["Viewer", "Dashboard: trust", "Dashboard: alignment", "Region: EMEA"]
 
 

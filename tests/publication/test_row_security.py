@@ -16,8 +16,10 @@ from tests.conftest import fresh_warehouse
 from tests.publication.bypasses import MARK, mark
 from tests.publication.shown_company import (
     EMEA,
+    EMEA_LISTS,
     EMEA_TRUST,
     ONLY_FUNNEL,
+    ONLY_LISTS,
     REGIONS,
     connect,
     connect_as,
@@ -41,7 +43,7 @@ def company(cluster_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     with (
         pytest.MonkeyPatch.context() as patch,
         fresh_warehouse(cluster_home, patch, tmp_path_factory.mktemp("company")) as dsn,
-        shown_company(patch, dsn, [ONLY_FUNNEL, EMEA_TRUST]),
+        shown_company(patch, dsn, [ONLY_FUNNEL, EMEA_TRUST, ONLY_LISTS, EMEA_LISTS]),
     ):
         yield
 
@@ -211,9 +213,22 @@ def queries(*slugs: str) -> list[str]:
 
 def test_every_dataset_of_a_dashboard_can_be_read_by_its_users(company: None) -> None:
     for slug in readers.datasets_of_dashboards():
-        roles = ONLY_FUNNEL if slug == "funnel" else ALL
+        roles = {"funnel": ONLY_FUNNEL, "records": ONLY_LISTS}.get(slug, ALL)
         for query in queries(slug):
             asked(roles, query)
+
+
+def test_lists_are_read_with_their_own_role_and_by_region(company: None) -> None:
+    lists = [query for query in queries("records") if "fct_leads" in query or "fct_orders" in query]
+    assert len(lists) == 3
+    for query in lists:
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            asked(ALL, query)
+        found = asked(EMEA_LISTS, query)
+        assert {region for _, _, region in MARK.findall(str(found))} == {"emea"}, query
+    for column in ("person_key", "landing_page"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            asked(ONLY_LISTS, f"select {column} from bi.fct_leads")
 
 
 def test_the_ledger_covers_tables_that_were_published_before_it(company: None) -> None:

@@ -160,6 +160,7 @@ responses as (
 crm_leads as (
     select distinct on (cycles.lead_key)
         cycles.lead_key,
+        records.connection_id,
         records.record_id,
         records.lead_source,
         filed.status,
@@ -218,6 +219,8 @@ described as (
     select
         cycles.*,
         coalesce(crm_leads.record_id, cycles.record_id) as lead_id,
+        coalesce(crm_leads.connection_id, cycles.connection_id) as lead_connection_id,
+        case when crm_leads.lead_key is not null then 'lead' else 'contact' end as record_type,
         coalesce(crm_leads.lead_source, sources.lead_source) as lead_source,
         crm_leads.status,
         crm_leads.landing_page,
@@ -326,6 +329,7 @@ final as (
     select
         staged.lead_key,
         staged.lead_id,
+        staged.lead_connection_id as connection_id,
         staged.person_key,
         people.account_key,
         staged.campaign_key,
@@ -338,6 +342,7 @@ final as (
         staged.status,
         staged.landing_page,
         staged.source_system,
+        staged.record_type,
         staged.cycle_no,
         case
             when staged.first_response_at is not null then floor(agreed.seconds_waited / 60)::integer

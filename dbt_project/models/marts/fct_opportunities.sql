@@ -180,6 +180,7 @@ final as (
     select
         valued.opportunity_key,
         valued.opportunity_id,
+        valued.connection_id,
         valued.lead_key,
         valued.person_key,
         valued.account_key,

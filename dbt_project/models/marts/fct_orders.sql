@@ -245,6 +245,7 @@ final as (
     select
         orders.order_key,
         orders.order_id,
+        orders.connection_id,
         lines.order_line,
         orders.person_key,
         coalesce(lines.account_key, orders.account_key) as account_key,

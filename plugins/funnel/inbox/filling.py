@@ -15,6 +15,7 @@ FILLED_BY = {
     "dim_people": "leads with email or person_id",
     "dim_products": "products, or product_id of opportunity_lines, order_lines or sell_through",
     "dim_products_history": "price_list, or products with list_price",
+    "dim_record_links": "nothing; the seed record_links",
     "dim_sales_reps": "reps, or rep_id or rep_name of leads or opportunities",
     "fct_ad_stats_daily": "ad_stats",
     "fct_attribution": "opportunities whose lead_id or person_id is that of leads or touches",
