@@ -15,9 +15,15 @@ from installation.processes import Progress, Service, tail
 from installation.readers import access_file, prepare_readers
 
 VIEWER = "viewer"
+ANALYST = "analyst"
 REGIONAL_VIEWER = "emea"
 # Of Superset's users; only the bootstrap needs them.
-PASSWORDS = ("SUPERSET_ADMIN_PASSWORD", "SUPERSET_VIEWER_PASSWORD", "SUPERSET_EMEA_PASSWORD")
+PASSWORDS = (
+    "SUPERSET_ADMIN_PASSWORD",
+    "SUPERSET_VIEWER_PASSWORD",
+    "SUPERSET_ANALYST_PASSWORD",
+    "SUPERSET_EMEA_PASSWORD",
+)
 
 
 def superset_environment() -> dict[str, str]:

@@ -290,6 +290,10 @@ def print_dashboards() -> None:
             f"login {dashboards.VIEWER}  password {secrets['superset_viewer_password']}"
         )
         print(
+            f"            with the rows behind the numbers: login {dashboards.ANALYST}  "
+            f"password {secrets['superset_analyst_password']}"
+        )
+        print(
             f"            one region alone: login {dashboards.REGIONAL_VIEWER}  "
             f"password {secrets['superset_emea_password']}"
         )

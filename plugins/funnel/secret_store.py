@@ -25,6 +25,7 @@ SECRET_NAMES = (
     "superset_secret_key",
     "superset_admin_password",
     "superset_viewer_password",
+    "superset_analyst_password",
     "superset_emea_password",
     "sandbox_control_token",
 )

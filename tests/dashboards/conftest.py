@@ -194,6 +194,35 @@ def log_in(browser: Any, house: House, username: str, password: str) -> Viewer:
     return found
 
 
+@contextmanager
+def seen_by(viewer: Viewer, user: str, password: str) -> Iterator[Viewer]:
+    """Another user in the same browser, in place of the viewer."""
+    context = viewer.page.context
+    context.clear_cookies()
+    seen = log_in(context, viewer.house, user, password)
+    try:
+        yield seen
+    finally:
+        seen.page.close()
+        context.clear_cookies()
+        browsing.log_in(viewer.page, viewer.house.url, dashboards.VIEWER, viewer.house.password)
+
+
+@contextmanager
+def reading(house: House, user: str) -> Iterator[httpx.Client]:
+    """A client with the headers that Superset's own pages send."""
+    if user == "(anonymous)":
+        # Superset may close an idle connection just as the next request is sent.
+        limits = httpx.Limits(max_keepalive_connections=0)
+        with httpx.Client(base_url=house.url, timeout=60, limits=limits) as stranger:
+            yield stranger
+        return
+    with house.client(user) as client:
+        client.headers["X-CSRFToken"] = client.get("/api/v1/security/csrf_token/").raise_for_status().json()["result"]
+        client.headers["Referer"] = house.url
+        yield client
+
+
 def value(query: str) -> Any:
     """One number, queried as the role of readers."""
     ((_, found),) = rows(query)[0].items()
