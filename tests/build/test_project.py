@@ -182,7 +182,7 @@ def test_money_and_shares_are_numeric(manifest: dict[str, Any]) -> None:
     for node in models(manifest, "marts"):
         for column in node["columns"].values():
             assert column["data_type"] not in ("double precision", "real", "float"), f"{node['name']}.{column['name']}"
-            if not column["name"].startswith("is_") and re.search(
+            if not column["name"].startswith(("is_", "n_")) and re.search(
                 r"amount|spend|revenue|credit|rate$|value$|roas|cac$", column["name"]
             ):
                 assert column["data_type"] == "numeric", f"{node['name']}.{column['name']}"
