@@ -35,8 +35,8 @@ THREADS = "2"
 SAMPLE_ROWS = 5
 
 
-# Rates are quoted weekly and reach the marts by the days they change, links of records are a mart of their own; unit tests
-# and metrics change no row. Any other change of the project changes the meaning of old rows: everything is built again.
+# Rates are quoted weekly and reach the marts by the days they change, links of records are a mart of their own; unit
+# tests and metrics change no row. Any other change of the project changes the meaning of old rows: all is built again.
 HARMLESS = ("currency_rates.csv", "record_links.csv", "_unit_tests.yml", "_metrics.yml")
 
 
