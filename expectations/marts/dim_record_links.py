@@ -16,7 +16,11 @@ CRITICAL = {
 WARNING: dict[str, list[gxe.Expectation]] = {}
 
 PASSING = [
-    {"connection_id": "hubspot", "record_type": "deal", "url_pattern": "https://app.hubspot.com/contacts/0/record/0-3/{id}"}
+    {
+        "connection_id": "hubspot",
+        "record_type": "deal",
+        "url_pattern": "https://app.hubspot.com/contacts/0/record/0-3/{id}",
+    }
 ]
 
 POISON = {
