@@ -67,7 +67,8 @@ def poisoned(mart: str, description: str) -> dict[str, list[Row]]:
 
 
 def test_every_mart_has_a_suite_and_every_suite_a_mart() -> None:
-    assert sorted(path.stem for path in MODELS.glob("*.sql")) == sorted(MARTS)
+    """A view of a mart, which leaves out what may not be added, has its rows checked there."""
+    assert sorted(path.stem for path in MODELS.glob("*.sql") if not path.stem.endswith("_default")) == sorted(MARTS)
 
 
 @pytest.mark.parametrize("mart", MARTS)
