@@ -36,6 +36,8 @@ ALL = [
     "Dashboard: trust",
 ]
 ADMIN = ["Admin"]
+# The sets of dashboards and regions that users of this company have.
+SETS = [ONLY_FUNNEL, EMEA_TRUST, ONLY_LISTS, EMEA_LISTS]
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +45,7 @@ def company(cluster_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     with (
         pytest.MonkeyPatch.context() as patch,
         fresh_warehouse(cluster_home, patch, tmp_path_factory.mktemp("company")) as dsn,
-        shown_company(patch, dsn, [ONLY_FUNNEL, EMEA_TRUST, ONLY_LISTS, EMEA_LISTS]),
+        shown_company(patch, dsn, SETS),
     ):
         yield
 
@@ -195,10 +197,10 @@ def test_a_new_table_and_a_new_column_are_covered_in_the_transaction_that_makes_
 
 def test_a_set_that_no_user_has_any_more_loses_its_login(company: None, monkeypatch: pytest.MonkeyPatch) -> None:
     gone = ["Viewer", "Dashboard: alignment"]
-    monkeypatch.setattr(readers, "_superset_users", lambda: [ONLY_FUNNEL, EMEA_TRUST, gone])
+    monkeypatch.setattr(readers, "_superset_users", lambda: [*SETS, gone])
     readers.prepare_readers()
     assert asked(gone, "select count(*) from bi.rpt_alignment_scorecard") == [(6,)]
-    monkeypatch.setattr(readers, "_superset_users", lambda: [ONLY_FUNNEL, EMEA_TRUST])
+    monkeypatch.setattr(readers, "_superset_users", lambda: SETS)
     readers.prepare_readers()
     with psycopg.connect(settings.dsn("admin")) as admin:
         login = warehouse_logins.reading(gone).login
