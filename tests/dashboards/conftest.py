@@ -38,6 +38,14 @@ USERS = (
 )
 
 
+TURNED = """(tab) => {
+    const selected = document.querySelector('.dashboard [role=tab][aria-selected=true]');
+    const panel = document.getElementById(selected?.getAttribute('aria-controls'));
+    const charts = [...panel?.querySelectorAll('[data-test="chart-grid-component"]') ?? []];
+    return selected?.innerText.includes(tab) && charts.some((chart) => chart.offsetParent);
+}"""
+
+
 @dataclass
 class House:
     """A running Superset over a published warehouse."""
@@ -143,10 +151,8 @@ class Viewer:
 
     def turn_to(self, tab: str) -> None:
         self.page.get_by_role("tab", name=tab).click()
-        self.page.wait_for_function(
-            "(tab) => document.querySelector('.dashboard [role=tab][aria-selected=true]')?.innerText.includes(tab)",
-            arg=tab,
-        )
+        # A tab is selected before its charts have their places.
+        self.page.wait_for_function(TURNED, arg=tab)
         self.wait_for_charts()
 
     def wait_for_charts(self) -> None:
