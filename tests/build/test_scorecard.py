@@ -131,7 +131,7 @@ def test_a_reversal_is_flagged() -> None:
 @pytest.mark.parametrize(
     ("leads", "why"),
     [((3, 20, 5, 20), "too thin: 23 marketing-generated and 25 other leads"), ((1, 60, 1, 60), "2 won within"),
-     ((9, 60, 0, 60), "none of the 60 other leads")],
+     ((9, 60, 0, 60), "0 of the 60 other leads")],
 )  # fmt: skip
 def test_thin_leads_give_no_lift(leads: tuple[int, ...], why: str) -> None:
     days, outcomes = np.array([10, 300, 10, 300]), np.array([1, 0, 1, 0])

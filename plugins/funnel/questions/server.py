@@ -1,5 +1,5 @@
 """Metrics, dictionary and freshness as tools of other programs, by the Model Context Protocol over standard input and
-output. Everything is read as `bi_reader`; there is no tool that takes SQL or writes.
+output. Everything is read as `bi_reader`; a tool takes names and values, never SQL, and changes nothing.
 """
 
 from functools import cached_property

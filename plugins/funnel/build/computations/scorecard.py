@@ -212,7 +212,7 @@ def close_rate_lift(
 ) -> Lift:
     """The share of marketing's leads won within the horizon against that of the others, each by Aalen-Johansen.
 
-    Without a horizon there is no value. The entries are those of `incidence`; `strata` numbers the groups of similar
+    Without a horizon the value is null. The entries are those of `incidence`; `strata` numbers the groups of similar
     leads. While some leads are young, a share gets the number of leads that would give the same variance (the effective
     sample size), and the intervals of two proportions use that number. Once every lead was observed up to the horizon,
     the intervals are those of x / n.
@@ -261,7 +261,7 @@ def _too_thin(n: int, n_other: int, events: int, share_other: float, horizon: in
     if events < LEAST_CONVERSIONS:
         return f"too thin: {events} won within {horizon} days, {LEAST_CONVERSIONS} are needed"
     if share_other == 0:
-        return f"none of the {n_other} other leads was won within {horizon} days, so there is no ratio"
+        return f"0 of the {n_other} other leads were won within {horizon} days, and the ratio would divide by 0"
     return None
 
 
